@@ -1,0 +1,33 @@
+"""python -m harness: list the commands."""
+
+from __future__ import annotations
+
+import sys
+
+from harness import __version__
+
+COMMANDS = {
+    "harness.data": "where a competition's data lies, what is in it, and the embedded sample",
+    "harness.cv": "train a recipe on k folds: OOF and test probabilities, scores with intervals, a report",
+    "harness.submit": "blend runs into a submission file, check it, say what would be sent",
+}
+
+
+def main() -> int:
+    """Print the table of commands; any argument but --help and --version is a mistake."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"competition-harness {__version__}")
+        return 0
+    width = max(map(len, COMMANDS))
+    print("Competition harness: every number honest, every submission worth it.\n")
+    for module, purpose in COMMANDS.items():
+        print(f"  python -m {module:<{width}}  {purpose}")
+    print("\nEach takes --help. Start with:  python -m harness.cv competitions/digit-recognizer --sample")
+    if sys.argv[1:] and sys.argv[1:] not in (["--help"], ["-h"]):
+        print(f"\nerror: {' '.join(sys.argv[1:])!r} is not an option here; name a command as above.", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""The frame of every command: exit codes, the shared options, where outputs go."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.base.errors import UserError
+from harness.base.files import explain_disk_errors
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="Data root; files lie in DIR/<slug>/. Default: $HARNESS_DATA, else data/.", metavar="DIR"),
+]
+SampleOption = Annotated[
+    bool, typer.Option("--sample", help="Use the competition's small embedded sample instead of its real data.")
+]
+OutOption = Annotated[
+    Path, typer.Option("--out", help="Folder that oof/ and submissions/ are written under.", metavar="DIR")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Override a recipe's key, e.g. --set train.epochs=3; may be repeated.", metavar="KEY=VALUE"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else there.")]
+
+
+def new_app(**options: Any) -> typer.Typer:
+    """A typer application with the habits of all our commands."""
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
+
+
+def user_command(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command its exit codes: 2 with one clear message for a user's mistake, 130 for Ctrl-C."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        try:
+            with explain_disk_errors(Path.cwd()):
+                function(*args, **kwargs)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise typer.Exit(EXIT_USER_ERROR) from None
+        except KeyboardInterrupt as interrupt:
+            said = str(interrupt) or "interrupted; nothing that was finished is lost"
+            print(f"\n{said}", file=sys.stderr)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+
+    return guarded
+
+
+def data_root(option: Path | None) -> Path:
+    """Where competitions' data lies: the option, else $HARNESS_DATA, else data/ in the current folder."""
+    return option or Path(os.environ.get("HARNESS_DATA") or "data")
+
+
+def cache_root() -> Path:
+    """Where decoded images, samples and timings are kept: $HARNESS_CACHE, else ~/.cache/competition-harness."""
+    return Path(os.environ.get("HARNESS_CACHE") or Path.home() / ".cache" / "competition-harness")

@@ -1,0 +1,105 @@
+"""Files that are complete or absent."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.base.errors import UserError
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextlib.contextmanager
+def complete_file(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` when the block ends well, remove it when it does not.
+
+    A reader therefore sees the old file or the whole new one. The bytes reach the disk before the rename, so the
+    promise holds after a power cut too.
+
+    Raises
+    ------
+    UserError
+        If the disk is full or the folder may not be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with explain_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def complete_folder(path: Path) -> Iterator[Path]:
+    """As `complete_file`, for a folder with everything in it; where another process was first, its folder stays."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with explain_disk_errors(path):
+        try:
+            temporary.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            with contextlib.suppress(OSError):
+                temporary.rename(path)
+            if not path.is_dir():
+                raise OSError(errno.EIO, "the finished folder could not be put in place", str(path))
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def explain_disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full or read-only disk into a `UserError` that names the place and the cure."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise UserError(
+                f"{path}: the disk is full. Nothing that was finished is lost: free some space, then run the same "
+                "command again with --resume (or write elsewhere with --out DIR)."
+            ) from error
+        if error.errno in _DENIED:
+            raise UserError(
+                f"{path}: may not be written ({error.strerror}). Give a folder that you may write to with --out DIR, or "
+                "change its permissions."
+            ) from error
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text, complete or not at all."""
+    with complete_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write indented JSON, complete or not at all; NaN is refused, since strict readers do not take it."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of ours.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: not there. The folder is incomplete; copy it again or repeat the run.") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid JSON ({error}). Copy the file again or repeat the run.") from error

@@ -1,0 +1,168 @@
+"""A competition: what the platform fixes. Read from competitions/<slug>/competition.toml."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.base.errors import UserError, nearest
+from harness.competition.metrics import METRICS
+from harness.competition.recipe import Strings, recipe_names
+from harness.competition.schema import Frozen, read_toml, validate
+
+HOOKS = {
+    "load_samples": "load_samples(folder: Path, split: 'train' | 'test') -> Samples | None: read what TOML can't describe",
+    "build_model": "build_model(height, width, channels, n_classes, **args) -> torch.nn.Module: a model of your own",
+    "score": "score(labels, proba) -> float: the competition's metric (metric = 'custom'; greater is better)",
+    "to_submission": "to_submission(ids, proba, classes) -> DataFrame: the submission's rows",
+    "make_sample": "make_sample(folder: Path) -> None: write the small embedded sample in the true layout",
+}
+
+
+class DataSpec(Frozen):
+    """[data]: which files hold what."""
+
+    format: Literal["csv_pixels", "image_folder", "custom"]
+    """csv_pixels: one row per image, columns pixel0...; image_folder: train/<class>/*, test/*; custom: load_samples."""
+    size: Annotated[tuple[int, int], Field(strict=False)]
+    """Height and width in pixels; an image_folder's pictures are brought to it."""
+    channels: Literal[1, 3] = 3
+    """1 = grey, 3 = RGB."""
+    train: str = "train"
+    """File or folder of the training images, relative to <data root>/<slug>/."""
+    test: str | None = "test"
+    """File or folder of the test images, or None where the test is hidden."""
+    label: str = "label"
+    """csv_pixels: the label's column."""
+    id: str | None = None
+    """csv_pixels: the id's column; None = the row's number, counted from 1."""
+    archive: str | None = None
+    """Zip that the platform delivers, read when the files themselves are not there. Default: <slug>.zip."""
+
+
+class SubmissionSpec(Frozen):
+    """[submission]: the file that the platform wants."""
+
+    id: str = "id"
+    """Name of the id column."""
+    target: str = "label"
+    """Name of the prediction's column (value = "probability": ignored, one column per class)."""
+    value: Literal["class", "index", "probability"] = "class"
+    """class: the class's name; index: its number; probability: a column per class."""
+    sample: str | None = None
+    """The platform's sample submission; ids and columns are checked against it. None = all test ids, in order."""
+
+
+class Competition(Frozen):
+    """What a competition fixes: classes, metric, files, submission format. `find_competition` reads it."""
+
+    slug: str
+    """The folder's name; set by the loader."""
+    folder: Path
+    """The folder; set by the loader."""
+    title: str
+    """Human-readable name."""
+    platform: Literal["kaggle", "codabench", "none"] = "none"
+    """Where it is submitted."""
+    url: str = ""
+    """The competition's page."""
+    metric: str
+    """What the leaderboard shows; a name of `harness.competition.metrics`, or 'custom' for `score`."""
+    also: Strings = ()
+    """Further metrics for tables."""
+    classes: Strings
+    """Class names, in the order of the label's index."""
+    symmetries: Annotated[tuple[Literal["hflip", "vflip", "rot90", "rot180", "rot270"], ...], Field(strict=False)] = ()
+    """Changes that leave the label as it is; a TTA view that is not among them draws a warning."""
+    data: DataSpec
+    submission: SubmissionSpec = SubmissionSpec()
+
+    @field_validator("classes")
+    @classmethod
+    def _two_distinct_classes(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
+        if len(classes) < 2 or len(set(classes)) < len(classes):
+            raise ValueError("needs two classes or more, each named once")
+        return classes
+
+    @model_validator(mode="after")
+    def _known_metrics(self) -> Competition:
+        for name in (self.metric, *self.also):
+            if name not in METRICS and name != "custom":
+                raise ValueError(f"metric '{name}' is unknown{nearest(name, METRICS)}; known: {', '.join(METRICS)}")
+        return self
+
+    @property
+    def recipes(self) -> list[str]:
+        """Names of its recipes."""
+        return recipe_names(self.folder)
+
+    def hook(self, name: str) -> Callable[..., Any] | None:
+        """The function of that name in competition.py, or None.
+
+        Raises
+        ------
+        UserError
+            If competition.py cannot be imported or has a public function that the harness does not know.
+        """
+        return _hooks(self.folder / "competition.py").get(name)
+
+
+def find_competition(name: str | Path) -> Competition:
+    """Read a competition by its folder or, for competitions/<slug>, by its slug.
+
+    Raises
+    ------
+    UserError
+        If there is no such competition (lists those there are), or its competition.toml is wrong.
+    """
+    folder = Path(name)
+    if not (folder / "competition.toml").is_file():
+        folder = Path("competitions") / folder.name
+    path = folder / "competition.toml"
+    if not path.is_file():
+        known = sorted(p.parent.name for p in Path("competitions").glob("*/competition.toml"))
+        raise UserError(
+            f"'{name}' is no competition: there is no {Path(name) / 'competition.toml'}"
+            f"{nearest(Path(name).name, known)}. Known here: {', '.join(known) or 'none'} "
+            "(a slug is looked up in competitions/ of the current folder)."
+        )
+    values = read_toml(path)
+    folder = folder.resolve()
+    return validate(Competition, {**values, "slug": folder.name, "folder": folder}, str(path))
+
+
+def _hooks(path: Path) -> dict[str, Callable[..., Any]]:
+    if not path.is_file():
+        return {}
+    module = _import(path)
+    own = {
+        name: value
+        for name, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    }
+    for name in own:
+        if name not in HOOKS:
+            known = "\n  ".join(HOOKS.values())
+            raise UserError(
+                f"{path}: function '{name}' is none that the harness calls{nearest(name, HOOKS)}. Rename it, or prefix "
+                f"it with _ if it is your own helper. Known:\n  {known}"
+            )
+    return own
+
+
+def _import(path: Path) -> ModuleType:
+    name = "competition_" + path.parent.name.replace("-", "_")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec and spec.loader  # a .py path always has both
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UserError(f"{path}: could not be imported: {type(error).__name__}: {error}") from error
+    return module

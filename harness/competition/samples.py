@@ -1,0 +1,58 @@
+"""Samples: the rows of a competition as arrays, checked once, passed between all stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.base.errors import UserError
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows in the order of the competition's own files.
+
+    Attributes
+    ----------
+    ids : str array (n,), unique
+    images : uint8 array or memory map (n, H, W, C)
+    labels : int64 array (n,), index into the competition's classes, or None for test rows
+    captions : str array (n, 5) or None
+    groups : int64 array (n,); samples of a group share a fold. Default: each row its own group
+    """
+
+    ids: np.ndarray
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    captions: np.ndarray | None = None
+    groups: np.ndarray = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.groups is None:
+            object.__setattr__(self, "groups", np.arange(len(self.ids), dtype=np.int64))
+        self._check_shapes()
+        self._check_ids()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def _check_shapes(self) -> None:
+        if self.images.ndim != 4 or self.images.dtype != np.uint8:
+            raise UserError(
+                f"images must be uint8 (n, H, W, C), got {self.images.dtype} {self.images.shape}; "
+                "correct load_samples in competition.py"
+            )
+        for name in ("images", "labels", "captions", "groups"):
+            array = getattr(self, name)
+            if array is not None and len(array) != len(self.ids):
+                raise UserError(f"{len(self.ids)} ids but {len(array)} {name}; every sample needs both")
+
+    def _check_ids(self) -> None:
+        unique, first, count = np.unique(self.ids, return_index=True, return_counts=True)
+        if len(unique) < len(self.ids):
+            twice = np.flatnonzero(count > 1)
+            raise UserError(
+                f"id '{unique[twice[0]]}' stands {count[twice[0]]} times (first in row {first[twice[0]] + 1}); "
+                f"{len(twice)} ids are not unique. Rows are aligned by id: make them unique."
+            )

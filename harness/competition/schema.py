@@ -1,0 +1,90 @@
+"""TOML in, validated frozen model out, and every mistake in the file named at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from harness.base.errors import UserError, nearest
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Frozen(BaseModel):
+    """Base of every schema: immutable, typed strictly, unknown keys refused, every field documented."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or is not TOML (with the line).
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: not there.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from error
+
+
+def validate(schema: type[Model], values: dict[str, Any], where: str) -> Model:
+    """Check values against a schema.
+
+    Raises
+    ------
+    UserError
+        Names every wrong key and value, with the file (`where`) and, for an unknown key, the nearest known one.
+    """
+    try:
+        return schema.model_validate(values)
+    except ValidationError as error:
+        lines = [_explain(schema, problem) for problem in error.errors()]
+        raise UserError("\n  ".join([f"{where}:", *lines] if len(lines) > 1 else [f"{where}: {lines[0]}"])) from None
+
+
+def dotted_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Every key of a schema and of its tables, dotted: 'train.epochs'."""
+    for name, field in schema.model_fields.items():
+        yield prefix + name
+        for table in _tables(field.annotation):
+            yield from dotted_keys(table, f"{prefix}{name}.")
+
+
+def _tables(annotation: Any) -> list[type[BaseModel]]:
+    candidates = [annotation, *get_args(annotation)]
+    return [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+
+
+def _explain(schema: type[BaseModel], problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key{_nearest_key(schema, key)}"
+    if problem["type"] == "missing":
+        return f"{key}: missing; it has no default"
+    said = problem["msg"].removeprefix("Value error, ")
+    said = said[0].lower() + said[1:]
+    return f"{key} = {problem['input']!r}: {said}" if key else said
+
+
+def _nearest_key(schema: type[BaseModel], key: str) -> str:
+    known = list(dotted_keys(schema))
+    table, _, leaf = key.rpartition(".")
+    siblings = [k for k in known if k.rpartition(".")[0] == table]
+    hint = nearest(key, siblings)
+    if hint:
+        return hint
+    elsewhere = {k.rpartition(".")[2]: k for k in known}
+    near = nearest(leaf, elsewhere)
+    if near:
+        return f" (did you mean '{elsewhere[near.split(chr(39))[1]]}'?)"
+    names = ", ".join(k.rpartition(".")[2] for k in siblings)
+    return f"; known here: {names}" if names else ""

@@ -1,0 +1,1 @@
+"""The k-fold pipeline: folds, fold jobs, executor, the run that comes of them."""

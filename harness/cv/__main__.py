@@ -1,0 +1,92 @@
+"""python -m harness.cv COMPETITION: train a recipe on k folds."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.base.command import DataOption, JsonOption, OutOption, SampleOption, SetOption, data_root, new_app, user_command
+from harness.base.errors import UserError
+
+app = new_app()
+
+
+@app.command()
+@user_command
+def main(
+    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/digit-recognizer.")],
+    recipe: Annotated[str, typer.Option(help="Name of a file in recipes/, without .toml.")] = "quick",
+    settings: SetOption = None,
+    data: DataOption = None,
+    sample: SampleOption = False,
+    folds: Annotated[str | None, typer.Option(help="Train these folds only, e.g. 0,1.", metavar="LIST")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped: train what is missing.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train a run anew that stands already.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Folds side by side. Default: one per GPU, else per core.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    out: OutOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Cross-validate a recipe: OOF and test probabilities, scores with intervals, a report.
+
+    Writes oof/<slug>/<run>/. A run that was killed goes on with --resume and ends with the same numbers.
+    """
+    from harness.competition import find_competition, load_recipe
+    from harness.cv.pipeline import Options, cross_validate
+    from harness.cv.watch import watching
+    from harness.data import load_dataset
+
+    contest = find_competition(competition)
+    played = load_recipe(contest.folder, recipe, settings)
+    options = Options(out, _fold_list(folds), resume, fresh, workers, device)
+    try:
+        with watching(quiet=as_json) as watcher:
+            dataset = load_dataset(contest, data_root(data), sample=sample, tick=watcher.decoding)
+            watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
+            run = cross_validate(contest, played, dataset, options, watcher)
+    except KeyboardInterrupt:
+        again = " ".join(["python -m harness.cv", *sys.argv[1:], *([] if resume else ["--resume"])])
+        raise KeyboardInterrupt(f"stopped. Finished folds are kept; go on with:\n  {again}") from None
+    if as_json:
+        print(json.dumps({"run": run.name, "path": str(run.path), "data": run.environment["data"], **run.scores}, indent=2))
+    else:
+        _print_result(run, sample)
+
+
+def _fold_list(text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise UserError(f"--folds {text}: give fold numbers with commas between, e.g. --folds 0,1") from None
+
+
+def _print_result(run, sample: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from harness.cv.report import fold_table
+
+    header, rows = fold_table(run.scores)
+    table = Table(title=f"{run.name}" + ("  (embedded sample)" if sample else ""), title_justify="left")
+    for name in header:
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    for number, row in enumerate(rows):
+        table.add_row(*row, style="bold" if number == len(rows) - 1 else None, end_section=number == len(rows) - 3)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    slug = run.environment["competition"]["slug"]
+    flags = " --sample" if sample else ""
+    print(f"run:    {run.path}")
+    print(f"report: {run.path / 'report.html'}")
+    if not run.complete:
+        print("partial: not all folds are trained; go on without --folds and with --resume")
+    print(f"next:   python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,105 @@
+"""Run jobs in this process or side by side in worker processes; one that fails stops the others, and all is kept."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from harness.base.errors import UserError
+
+Job = Callable[[Callable[[int, int, int], None]], None]
+
+
+def run_jobs(jobs: Sequence[Job], workers: int, progress: Callable[[int, int, int], None]) -> None:
+    """Call every job with `progress`; `workers` at a time, each in a process of its own, or all in this one.
+
+    Jobs start in order. With one worker everything happens in this process. Workers are forked from a server that has
+    torch imported but has never computed, so they start at once and share its pages; torch's threads and CUDA would not
+    survive a fork of this process.
+
+    Raises
+    ------
+    UserError
+        As a job raised it, or if a worker was killed (most often for memory).
+    RuntimeError
+        With the worker's traceback, if a job failed otherwise.
+    """
+    if workers == 1:
+        for job in jobs:
+            job(progress)
+        return
+    context = _context()
+    waiting, events = context.Queue(), context.Queue()
+    for job in [*jobs, *[None] * workers]:
+        waiting.put(job)
+    crew = [context.Process(target=_work, args=(waiting, events), daemon=True) for _ in range(min(workers, len(jobs)))]
+    try:
+        for process in crew:
+            process.start()
+        _follow(len(jobs), crew, events, progress)
+    finally:
+        for process in crew:
+            process.kill()
+        for process in crew:
+            process.join()
+
+
+def _context() -> Any:
+    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "harness.cv.fold_job"])
+    return context
+
+
+def _follow(n_jobs: int, crew: list[Any], events: Any, progress: Callable[[int, int, int], None]) -> None:
+    """Pass progress on until every job has ended well."""
+    ended = 0
+    while ended < n_jobs:
+        _check_alive(crew, n_jobs - ended)
+        try:
+            kind, *said = events.get(timeout=0.5)
+        except queue.Empty:
+            continue
+        if kind == "progress":
+            progress(*said)
+        elif kind == "mistake":
+            raise UserError(said[0])
+        elif kind == "fault":
+            raise RuntimeError(f"a worker failed:\n{said[0]}")
+        else:
+            ended += 1
+
+
+def _check_alive(crew: list[Any], left: int) -> None:
+    dead = [p.exitcode for p in crew if p.exitcode not in (None, 0)]
+    if dead:
+        reason = f"by signal {signal.Signals(-dead[0]).name}" if dead[0] < 0 else f"with exit code {dead[0]}"
+        raise UserError(
+            f"a worker process ended {reason}; {left} folds are not done. If it was out of memory, take --workers 1 or a "
+            "smaller batch. Finished folds are kept: run the same command again with --resume."
+        )
+
+
+def _work(waiting: Any, events: Any) -> None:
+    """A worker's life: take a job, do it, tell; end when told, or when the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+
+    def progress(*said: int) -> None:
+        if not multiprocessing.parent_process().is_alive():  # killed: nobody would ever collect us
+            raise SystemExit(1)
+        events.put(("progress", *said))
+
+    for job in iter(waiting.get, None):
+        try:
+            job(progress)
+        except UserError as error:
+            events.put(("mistake", str(error)))
+        except Exception:
+            events.put(("fault", traceback.format_exc()))
+        else:
+            events.put(("done",))

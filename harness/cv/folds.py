@@ -1,0 +1,72 @@
+"""Stratified folds that keep groups together: made once per data set and seed, saved, reused by every run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.competition import Samples
+from harness.competition.recipe import CvSpec
+from harness.runs import Folds
+
+
+def load_or_make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec, folder: Path, fingerprint: str) -> Folds:
+    """The folds of this data, k and seed: read from `folder` where they were saved before, else made and saved.
+
+    Saved folds are the truth: a newer scikit-learn may shuffle otherwise, and runs must stay comparable.
+    """
+    path = folder / f"{fingerprint}-k{spec.folds}-seed{spec.seed}.csv"
+    if not path.is_file():
+        make_folds(samples, classes, spec).save(path)
+    folds = Folds.load(path)
+    if not np.array_equal(folds.ids, samples.ids):
+        raise UserError(f"{path}: its ids are not those of the data. Delete the file to have the folds made anew.")
+    return folds
+
+
+def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec) -> Folds:
+    """Split rows into k folds with equal class shares; rows of a group share a fold.
+
+    Raises
+    ------
+    UserError
+        If a class has fewer samples (or groups) than there are folds, so that some fold would lack it.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    assert samples.labels is not None  # training rows always have labels
+    _check_counts(samples, classes, spec.folds)
+    grouped = len(np.unique(samples.groups)) < len(samples)
+    kind = StratifiedGroupKFold if grouped else StratifiedKFold
+    splitter = kind(n_splits=spec.folds, shuffle=True, random_state=spec.seed)
+    splits = splitter.split(np.zeros(len(samples)), samples.labels, samples.groups if grouped else None)
+    fold = np.empty(len(samples), dtype=np.int8)
+    for number, (_, valid) in enumerate(splits):
+        fold[valid] = number
+    _check_every_fold_has_every_class(fold, samples.labels, classes, spec.folds)
+    return Folds(samples.ids, samples.groups, fold)
+
+
+def _check_counts(samples: Samples, classes: tuple[str, ...], k: int) -> None:
+    counts = np.bincount(samples.labels, minlength=len(classes))
+    pairs = np.unique(np.stack([samples.labels, samples.groups]), axis=1)
+    group_counts = np.bincount(pairs[0], minlength=len(classes))
+    for name, count, groups in zip(classes, counts, group_counts, strict=True):
+        if groups < k:
+            what = f"{count} samples" if count == groups else f"{count} samples in {groups} groups"
+            raise UserError(
+                f"class '{name}' has {what}, too few for {k} folds: some fold would have none. Lower it with "
+                f"--set cv.folds={max(groups, 2)}, or merge the class in competition.toml."
+            )
+
+
+def _check_every_fold_has_every_class(fold: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], k: int) -> None:
+    counts = np.bincount(fold.astype(np.int64) * len(classes) + labels, minlength=k * len(classes)).reshape(k, -1)
+    if (counts == 0).any():
+        number, missing = np.argwhere(counts == 0)[0]
+        raise UserError(
+            f"fold {number} has no sample of class '{classes[missing]}' ({counts[:, missing].sum()} samples, {k} folds; "
+            "groups stay together). Lower cv.folds or merge the class."
+        )

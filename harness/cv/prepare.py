@@ -1,0 +1,131 @@
+"""What is settled before the first fold: the recipe is checked against code, the layout timed, the run folder started."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+
+_VERSIONED = ("torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "scikit-learn", "safetensors")
+
+
+@dataclass(frozen=True)
+class PrepareJob:
+    """Check the recipe by building its network, time the layouts, write recipe.json, folds.csv, environment.json.
+
+    It runs where the folds run (a worker process), so that the parent need not import torch.
+    """
+
+    run: Path
+    competition: Path
+    cache: Path
+    timings: Path
+    recipe: Any
+    folds: Any
+    environment: dict[str, Any]
+    device: str
+    threads: int
+
+    def __call__(self, progress: Callable[[int, int, int], None]) -> None:
+        import torch
+
+        from harness.competition import find_competition
+        from harness.cv.fold_job import new_network
+        from harness.data import open_cache
+        from harness.runs import RunFolder
+        from harness.train.batches import device_images
+        from harness.train.precision import choose_layout
+        from harness.train.predict import doubtful_views, views
+
+        torch.set_num_threads(self.threads)
+        torch.manual_seed(0)
+        competition, images = find_competition(self.competition), open_cache(self.cache).train.images
+        views(self.recipe.predict.tta)
+        device = torch.device(self.device)
+        few = device_images(images[: min(len(images), 64)], device)
+        network = new_network(competition, self.recipe, few, torch.arange(len(few), device=device))
+        parameters = sum(p.numel() for p in network.parameters())
+        shape = (min(self.recipe.train.batch_size, len(images)), images.shape[3], *images.shape[1:3])
+        layout = choose_layout(network, shape, self.recipe.train, device, self.timings, self.recipe.model.model_dump_json())
+        found = {
+            "layout": layout,
+            "parameters": parameters,
+            "doubtful_views": doubtful_views(self.recipe.predict.tta, competition),
+            "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name(),
+        }
+        RunFolder(self.run).start(self.recipe, self.folds, {**self.environment, **found})
+
+
+def describe_environment() -> dict[str, Any]:
+    """Versions, git commit, hardware: what a result depends on besides data and recipe."""
+    return {
+        "harness": __version__,
+        "git_commit": _git_commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": usable_cores(),
+        "versions": {name: importlib.metadata.version(name) for name in _VERSIONED},
+    }
+
+
+def usable_cores() -> int:
+    """CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pick_devices(wanted: str) -> list[str]:
+    """Device names to put folds on: every CUDA GPU, else MPS, else the CPU; or just the one that was named.
+
+    A machine without an NVIDIA driver or an Apple chip is told apart without importing torch.
+    """
+    if wanted != "auto":
+        return [wanted]
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return ["mps"]
+    if not Path("/dev/nvidiactl").exists() and platform.system() != "Windows":
+        return ["cpu"]
+    import torch
+
+    return [f"cuda:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]
+
+
+def plan_threads(k: int, workers: int, cores: int) -> list[int]:
+    """CPU threads of each fold: full rounds share the cores between the workers, the last round between its folds.
+
+    >>> plan_threads(5, workers=2, cores=2)
+    [1, 1, 1, 1, 2]
+    """
+    last_round = k % workers
+    shared, last = max(cores // workers, 1), max(cores // last_round, 1) if last_round else 1
+    return [shared] * (k - last_round) + [last] * last_round
+
+
+def _git_commit() -> str | None:
+    """Commit of the harness's checkout, '+' when it has uncommitted changes; None outside a checkout."""
+
+    def git(*args: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *args]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD")[:12] + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,151 @@
+"""report.html of a run: the score and how sure it is, folds, classes, mistakes, learning curves, what produced it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.competition import Competition
+from harness.competition.metrics import confusion
+from harness.data import Dataset
+from harness.report import figures
+from harness.report.page import Page
+from harness.runs import Folds, RunFolder
+
+_GALLERY = 24
+
+
+def write_report(
+    folder: RunFolder,
+    competition: Competition,
+    dataset: Dataset,
+    folds: Folds,
+    oof: np.ndarray,
+    test: np.ndarray,
+    history: list[dict[str, Any]],
+    scores: dict[str, Any],
+) -> None:
+    """Write report.html; every figure in it comes from the arguments."""
+    recipe, environment = folder.recipe(), folder.environment()
+    page = Page(
+        title=f"{competition.title}: {folder.name}",
+        lead=f"{recipe.description or recipe.name}. {dataset.source}, fingerprint {dataset.fingerprint}.",
+        warnings=_warnings(dataset, scores, environment, folds),
+    )
+    _cards(page, scores, environment)
+    _folds_section(page, scores)
+    rows = np.flatnonzero(~np.isnan(oof[:, 0]))
+    matrix = confusion(dataset.train.labels[rows], oof[rows].argmax(axis=1), len(competition.classes))
+    _classes_section(page, matrix, competition, test)
+    _mistakes_section(page, dataset, oof, rows, competition.classes)
+    _training_section(page, history)
+    section = page.section("What produced it")
+    if recipe.answers_to:
+        section.text(f"Answers to: {recipe.answers_to}")
+    section.code(json.dumps(recipe.model_dump(mode="json"), indent=1))
+    section.code(json.dumps({k: v for k, v in environment.items() if k != "competition"}, indent=1))
+    page.write(folder.path / "report.html")
+
+
+def _warnings(dataset: Dataset, scores: dict[str, Any], environment: dict[str, Any], folds: Folds) -> list[str]:
+    found = []
+    if dataset.is_sample:
+        found.append("Embedded sample, not the competition's data: these scores say nothing about its leaderboard.")
+    if not scores["complete"]:
+        found.append(f"Partial: {len(scores['folds'])} of {folds.k} folds are trained; scores cover their rows only.")
+    for view in environment["doubtful_views"]:
+        found.append(f"TTA view '{view}' is none of the competition's symmetries: it may change the label.")
+    return found
+
+
+def _cards(page: Page, scores: dict[str, Any], environment: dict[str, Any]) -> None:
+    for name, value in scores["metrics"].items():
+        page.card(f"OOF {label(name)}", shown(value["pooled"]), f"95 %: {shown(value['low'])} to {shown(value['high'])}")
+    page.card("training", f"{sum(scores['seconds'].values()):,.0f} s", f"of all folds, on {environment['device_name']}")
+    page.card("model", f"{environment['parameters']:,}", "parameters")
+
+
+def _folds_section(page: Page, scores: dict[str, Any]) -> None:
+    main = scores["metrics"][scores["metric"]]
+    section = page.section("Folds")
+    header, rows = fold_table(scores)
+    section.table(header, rows, total=True)
+    section.figure(
+        figures.fold_scores(
+            [f[scores["metric"]] for f in scores["folds"]], main["pooled"], main["low"], main["high"], label(scores["metric"])
+        ),
+        "Each fold is scored by a model that did not see it. The interval is a bootstrap over groups of the pooled rows.",
+    )
+
+
+def _classes_section(page: Page, matrix: np.ndarray, competition: Competition, test: np.ndarray) -> None:
+    truth, predicted, hits = matrix.sum(axis=1), matrix.sum(axis=0), np.diag(matrix)
+    precision, recall = hits / np.maximum(predicted, 1), hits / np.maximum(truth, 1)
+    f1 = 2 * hits / np.maximum(truth + predicted, 1)
+    test_share = np.bincount(test.argmax(axis=1), minlength=len(truth)) / len(test) if len(test) else None
+    rows = [
+        [name, f"{truth[i]:,.0f}", shown(precision[i]), shown(recall[i]), shown(f1[i]), f"{100 * predicted[i] / matrix.sum():.2f} %"]
+        + ([f"{100 * test_share[i]:.2f} %"] if test_share is not None else [])
+        for i, name in enumerate(competition.classes)
+    ]
+    header = ["class", "rows", "precision", "recall", "F1", "predicted share, OOF"]
+    section = page.section("Classes").table(header + (["predicted share, test"] if test_share is not None else []), rows)
+    section.figure(figures.confusion_matrix(matrix, competition.classes), "Confusion matrix of the OOF predictions, in rows.")
+
+
+def _mistakes_section(page: Page, dataset: Dataset, oof: np.ndarray, rows: np.ndarray, classes: tuple[str, ...]) -> None:
+    labels, predicted = dataset.train.labels[rows], oof[rows].argmax(axis=1)
+    wrong = np.flatnonzero(labels != predicted)
+    section = page.section(f"Most confident mistakes ({len(wrong):,} wrong of {len(rows):,})")
+    if not len(wrong):
+        section.text("No row was predicted wrongly.")
+        return
+    confidence = oof[rows[wrong], predicted[wrong]]
+    worst = wrong[np.argsort(-confidence, kind="stable")[:_GALLERY]]
+    captions = [
+        f"{classes[labels[i]]} taken for {classes[predicted[i]]} ({100 * oof[rows[i], predicted[i]]:.0f} %), id {dataset.train.ids[rows[i]]}"
+        for i in worst
+    ]
+    section.text("Look here first for wrong labels and for what the model cannot see.")
+    section.gallery(np.asarray(dataset.train.images[rows[worst]]), captions)
+
+
+def _training_section(page: Page, history: list[dict[str, Any]]) -> None:
+    curves: dict[str, tuple[list[float], list[float]]] = {}
+    for line in history:
+        epochs, losses = curves.setdefault(f"fold {line['fold']}" + (f", seed {line['seed']}" if line["seed"] else ""), ([], []))
+        epochs.append(line["epoch"])
+        losses.append(line["loss"])
+    page.section("Training").figure(figures.learning_curves(curves, "training loss"), "Mean training loss per epoch, under augmentation.")
+
+
+def fold_table(scores: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: each fold, then mean +- std over folds, then the pooled OOF score with its interval."""
+    names = list(scores["metrics"])
+    rows = [[f"fold {f['fold']}", f"{f['n']:,}", *(shown(f[n]) for n in names)] for f in scores["folds"]]
+    spread = [_mean_std(scores["metrics"][n]) for n in names]
+    pooled = [f"{shown(m['pooled'])} [{shown(m['low'])}, {shown(m['high'])}]" for m in scores["metrics"].values()]
+    n = sum(f["n"] for f in scores["folds"])
+    rows += [["mean +- std", "", *spread], ["pooled OOF [95 %]", f"{n:,}", *pooled]]
+    return ["", "rows", *map(label, names)], rows
+
+
+def _mean_std(metric: dict[str, Any]) -> str:
+    return shown(metric["mean"]) + (f" +- {shown(metric['std'])}" if metric["std"] is not None else "")
+
+
+def shown(value: float) -> str:
+    """A score with as many digits as tell two good runs apart."""
+    return f"{value:.5f}"
+
+
+def label(metric: str) -> str:
+    """A metric's name for people."""
+    return metric.replace("_", " ")
+
+
+def report_path(folder: Path) -> Path:
+    return folder / "report.html"

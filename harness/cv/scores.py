@@ -1,0 +1,74 @@
+"""Scores of a run: per fold, their mean and spread, and pooled over all OOF rows with an interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.competition import Competition
+from harness.competition.metrics import METRICS, Metric, custom_metric, interval
+from harness.runs import Folds
+
+
+def competition_metrics(competition: Competition) -> list[Metric]:
+    """The leaderboard's metric first, then the others."""
+    names = dict.fromkeys((competition.metric, *competition.also))
+    return [_metric(competition, name) for name in names]
+
+
+def score_run(
+    competition: Competition, labels: np.ndarray, oof: np.ndarray, folds: Folds, trained: list[int]
+) -> dict[str, Any]:
+    """All metrics of a run.
+
+    Parameters
+    ----------
+    labels : int64 (n,)
+    oof : float32 (n, C); rows of untrained folds are not looked at
+    trained : folds that were trained
+
+    Returns
+    -------
+    {"metric": name, "complete": bool, "folds": [{"fold", "n", <metric>...}], "metrics": {<metric>: {"mean", "std"
+    over folds, "pooled", "low", "high" of the 95 % interval, "greater_is_better"}}}
+    """
+    metrics = competition_metrics(competition)
+    rows = np.flatnonzero(np.isin(folds.fold, trained))
+    per_fold = []
+    for fold in trained:
+        valid = folds.valid_rows(fold)
+        values = {m.name: m(labels[valid], oof[valid]) for m in metrics}
+        per_fold.append({"fold": fold, "n": len(valid), **values})
+    return {
+        "metric": metrics[0].name,
+        "complete": len(trained) == folds.k,
+        "folds": per_fold,
+        "metrics": {m.name: _summary(m, per_fold, labels[rows], oof[rows], folds.groups[rows]) for m in metrics},
+    }
+
+
+def _summary(
+    metric: Metric, per_fold: list[dict[str, Any]], labels: np.ndarray, oof: np.ndarray, groups: np.ndarray
+) -> dict[str, Any]:
+    values = [line[metric.name] for line in per_fold]
+    low, high = interval(metric, labels, oof, groups)
+    return {
+        "mean": float(np.mean(values)),
+        "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "pooled": metric(labels, oof),
+        "low": low,
+        "high": high,
+        "greater_is_better": metric.greater_is_better,
+    }
+
+
+def _metric(competition: Competition, name: str) -> Metric:
+    if name in METRICS:
+        return METRICS[name]
+    score = competition.hook("score")
+    if score is None:
+        from harness.base.errors import UserError
+
+        raise UserError(f"metric = 'custom' needs score(labels, proba) in {competition.folder / 'competition.py'}")
+    return custom_metric(score)

@@ -1,0 +1,67 @@
+"""Progress of a cross-validation: bars with the time left on a terminal, a line per fold elsewhere, nothing for --json."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+class LineWatcher:
+    """For logs and pipes: one line when a fold begins to be counted and one when it is done."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.started: dict[int, float] = {}
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def progress(self, fold: int, done: int, total: int) -> None:
+        started = self.started.setdefault(fold, time.monotonic())
+        if done >= total:
+            self.say(f"fold {fold}: trained and predicted, {time.monotonic() - started:.0f} s")
+
+    def decoding(self, done: int, total: int) -> None:
+        if done == total:
+            self.say(f"decoded {total:,} pictures (kept in the cache)")
+
+
+class BarWatcher(LineWatcher):
+    """For people: a bar per fold with images per second and the time left."""
+
+    def __init__(self, bars: Any) -> None:
+        super().__init__()
+        self.bars = bars
+        self.tasks: dict[object, Any] = {}
+
+    def say(self, text: str) -> None:
+        self.bars.console.print(text, highlight=False, markup=False)
+
+    def progress(self, fold: int, done: int, total: int) -> None:
+        self._show(fold, f"fold {fold}", done, total)
+
+    def decoding(self, done: int, total: int) -> None:
+        self._show("decoding", "decoding pictures", done, total)
+
+    def _show(self, key: object, name: str, done: int, total: int) -> None:
+        if key not in self.tasks:
+            self.tasks[key] = self.bars.add_task(name, total=total)
+        self.bars.update(self.tasks[key], completed=done)
+
+
+@contextmanager
+def watching(quiet: bool = False) -> Iterator[LineWatcher]:
+    """Bars when stderr is a terminal, else lines."""
+    if quiet or not sys.stderr.isatty():
+        yield LineWatcher(quiet)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        yield BarWatcher(bars)

@@ -1,0 +1,109 @@
+"""Images as rows of a CSV (Kaggle's Digit Recognizer): parsed by pyarrow in blocks, straight into uint8."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.competition.competition import DataSpec
+from harness.data.archives import FileTree
+from harness.data.labels import encode
+
+_BLOCK = 1 << 24
+
+
+def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, ...] | None, folder: Path) -> None:
+    """Write images.npy, ids.npy and (where classes are given) labels.npy of one CSV into a folder.
+
+    Memory stays at one block of the CSV whatever the number of rows.
+
+    Raises
+    ------
+    UserError
+        If a row has too few or too many columns, a value is no pixel, a label is no class: says which row, column, value.
+    """
+    pixels, others = _columns(tree, name, spec, labelled=classes is not None)
+    blocks, label_parts, id_parts = [], [], []
+    for block in _blocks(tree, name, pixels, others, classes, spec):
+        blocks.append(np.stack([block.column(c).to_numpy() for c in pixels], axis=1))  # (rows, pixels) uint8
+        if classes is not None:
+            label_parts.append(encode(block.column(spec.label), classes, tree.show(name), sum(map(len, label_parts))))
+        if spec.id:
+            id_parts.extend(block.column(spec.id).to_pylist())
+    if not blocks:
+        raise UserError(f"{tree.show(name)}: has a header but no rows. Download the file again.")
+    n = sum(map(len, blocks))
+    images = np.lib.format.open_memmap(
+        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(n, *spec.size, spec.channels)
+    )
+    start = 0
+    for rows in blocks:
+        images[start : start + len(rows)] = rows.reshape(-1, *spec.size, spec.channels)
+        start += len(rows)
+    images.flush()
+    np.save(folder / "ids.npy", np.array(id_parts if spec.id else np.arange(1, n + 1).astype(str), dtype=np.str_))
+    if classes is not None:
+        np.save(folder / "labels.npy", np.concatenate(label_parts))
+
+
+def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple[list[str], list[str]]:
+    """Pixel columns in order, and the others, by the header."""
+    with tree.open(name) as file:
+        line = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace").readline()
+    header = next(csv.reader([line]), [])
+    others = ([spec.label] if labelled else []) + ([spec.id] if spec.id else [])
+    for column in others:
+        if column not in header:
+            shown = ", ".join(header[:5]) + (", ..." if len(header) > 5 else "")
+            raise UserError(f"{tree.show(name)}: no column '{column}'. Its header begins: {shown or '(empty file)'}")
+    pixels = [column for column in header if column not in others]
+    expected = spec.size[0] * spec.size[1] * spec.channels
+    if len(pixels) != expected:
+        raise UserError(
+            f"{tree.show(name)}: {len(pixels)} pixel columns, but data.size {list(spec.size)} x {spec.channels} channels "
+            f"needs {expected}. Correct competition.toml, or download the file again."
+        )
+    return pixels, others
+
+
+def _blocks(
+    tree: FileTree, name: str, pixels: list[str], others: list[str], classes: tuple[str, ...] | None, spec: DataSpec
+) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    types = {column: pa.uint8() for column in pixels} | {column: pa.string() for column in others}
+    options = pa_csv.ConvertOptions(column_types=types, null_values=[], include_columns=pixels + others)
+    try:
+        with tree.open(name) as file:
+            yield from pa_csv.open_csv(
+                file, read_options=pa_csv.ReadOptions(block_size=_BLOCK), convert_options=options
+            )
+    except pa.ArrowInvalid as error:
+        _blame_row(tree, name, pixels)
+        raise UserError(f"{tree.show(name)}: {error}. Download the file again.") from error
+
+
+def _blame_row(tree: FileTree, name: str, pixels: list[str]) -> None:
+    """Find the first row that pyarrow could not take and raise with its number; pyarrow names no row when threaded."""
+    wanted = set(pixels)
+    with tree.open(name) as file:
+        rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""))
+        header = next(rows)
+        is_pixel = [column in wanted for column in header]
+        for number, row in enumerate(rows, start=1):
+            place = f"{tree.show(name)}: row {number} (line {rows.line_num})"
+            if len(row) != len(header):
+                raise UserError(
+                    f"{place} has {len(row)} values, the header has {len(header)}. The file is truncated or damaged: "
+                    "download it again."
+                )
+            for column, pixel, value in zip(header, is_pixel, row, strict=True):
+                if pixel and not (value.isascii() and value.isdigit() and int(value) <= 255):
+                    raise UserError(f"{place}, column {column}: {value!r} is no pixel (a whole number, 0 to 255).")

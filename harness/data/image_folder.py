@@ -1,0 +1,95 @@
+"""Pictures in folders: train/<class>/*, test/*; decoded once, in parallel, into a uint8 memory map."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from harness.base.errors import UserError, nearest
+from harness.competition.competition import DataSpec
+from harness.data.archives import FileTree
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+
+Tick = Callable[[int, int], None]
+"""(done, of how many)."""
+
+
+def read_image_folder(
+    tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, ...] | None, folder: Path, tick: Tick
+) -> None:
+    """Write images.npy, ids.npy and (where classes are given) labels.npy of one folder of pictures into `folder`.
+
+    Training ids are paths below the folder ('cat/1.png'), test ids are file names without their ending ('1').
+
+    Raises
+    ------
+    UserError
+        If there are no pictures, a class folder is unknown or empty, or a picture cannot be decoded (names it).
+    """
+    files = [f for f in tree.names(name) if f.lower().endswith(_PICTURES)]
+    if not files:
+        raise UserError(f"{tree.show(name)}: no pictures there (looked for {', '.join(_PICTURES)}).")
+    if classes is not None:
+        np.save(folder / "labels.npy", _labels(tree, name, files, classes))
+        ids = [f.removeprefix(f"{name}/") for f in files]
+    else:
+        ids = [PurePosixPath(f).stem for f in files]
+    np.save(folder / "ids.npy", np.array(ids, dtype=np.str_))
+    shape = (len(files), *spec.size, spec.channels)
+    images = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
+    _decode_all(tree, files, images, tick)
+    images.flush()
+
+
+def _labels(tree: FileTree, name: str, files: list[str], classes: tuple[str, ...]) -> np.ndarray:
+    index = {c: i for i, c in enumerate(classes)}
+    folders = [f.removeprefix(f"{name}/").partition("/")[0] for f in files]
+    for found in sorted(set(folders)):
+        if found not in index:
+            raise UserError(
+                f"{tree.show(name)}: folder '{found}' is no class{nearest(found, classes)}. Classes: "
+                f"{', '.join(classes)}. Rename the folder, or correct 'classes' in competition.toml."
+            )
+    empty = [c for c in classes if c not in set(folders)]
+    if empty:
+        raise UserError(f"{tree.show(name)}: no pictures of class '{empty[0]}'; its folder is missing or empty.")
+    return np.array([index[f] for f in folders], dtype=np.int64)
+
+
+def _decode_all(tree: FileTree, files: list[str], images: np.ndarray, tick: Tick) -> None:
+    height, width, channels = images.shape[1:]
+
+    def decode_into(row: int) -> None:
+        with tree.open(files[row]) as file:
+            images[row] = decode(file, height, width, channels, tree.show(files[row]))
+
+    with ThreadPoolExecutor() as pool:
+        for done, _ in enumerate(pool.map(decode_into, range(len(files))), start=1):
+            tick(done, len(files))
+
+
+def decode(file, height: int, width: int, channels: int, where: str) -> np.ndarray:
+    """Decode one picture to uint8 (height, width, channels), upright as its EXIF says, resized where it must be.
+
+    Raises
+    ------
+    UserError
+        If it cannot be decoded or declares more pixels than Pillow's limit against decompression bombs.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file) as picture:
+                upright = ImageOps.exif_transpose(picture).convert("L" if channels == 1 else "RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise UserError(f"{where}: cannot be decoded ({error}). Replace it or take it out of the folder.") from error
+    if upright.size != (width, height):
+        upright = upright.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(upright).reshape(height, width, channels)

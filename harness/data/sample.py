@@ -1,0 +1,32 @@
+"""The embedded sample: small real or drawn data in the competition's true layout, written by its `make_sample`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.base.command import cache_root
+from harness.base.errors import UserError
+from harness.base.files import complete_folder
+from harness.competition import Competition
+
+
+def sample_folder(competition: Competition) -> Path:
+    """Folder with the sample's files, written on first use.
+
+    Raises
+    ------
+    UserError
+        If the competition has no `make_sample`.
+    """
+    make_sample = competition.hook("make_sample")
+    if make_sample is None:
+        raise UserError(
+            f"'{competition.slug}' has no embedded sample: --sample needs make_sample(folder) in "
+            f"{competition.folder / 'competition.py'}. Use its real data instead."
+        )
+    stamp = (competition.folder / "competition.py").stat().st_mtime_ns
+    folder = cache_root() / competition.slug / f"sample-{stamp:x}"
+    if not folder.is_dir():
+        with complete_folder(folder) as building:
+            make_sample(building)
+    return folder

@@ -1,0 +1,179 @@
+"""The reports' small networks, and ours: a dense network on pixels or HOG, and a plain convolutional one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def mlp(
+    height: int,
+    width: int,
+    channels: int,
+    n_classes: int,
+    *,
+    hidden: Sequence[int] = (64,),
+    dropout: float = 0.0,
+    hog_cell: int = 0,
+    hog_orientations: int = 8,
+) -> nn.Module:
+    """Dense network with ReLU on raw pixels, or with `hog_cell` > 0 on HOG features of cells of that many pixels."""
+    layers: list[nn.Module] = []
+    if hog_cell:
+        layers.append(Hog(hog_cell, hog_orientations))
+    layers.append(nn.Flatten())
+    with torch.no_grad():
+        features = nn.Sequential(*layers)(torch.zeros(1, channels, height, width)).shape[1]
+    for size in hidden:
+        layers += [nn.Linear(features, size), nn.ReLU()]
+        layers += [nn.Dropout(dropout)] if dropout else []
+        features = size
+    return nn.Sequential(*layers, nn.Linear(features, n_classes))
+
+
+def cnn(
+    height: int,
+    width: int,
+    channels: int,
+    n_classes: int,
+    *,
+    stages: Sequence[Sequence[int]] = ((32,), (64,)),
+    kernel: int | Sequence[int] = 3,
+    padding: str = "same",
+    pool: str = "max",
+    pool_last: bool = True,
+    batch_norm: bool = False,
+    pool_first: bool = False,
+    dropout: float | Sequence[float] = 0.0,
+    dense: Sequence[int] = (),
+    dense_dropout: float = 0.0,
+    head: str = "flatten",
+) -> nn.Module:
+    """Plain convolutional network: stages of convolutions with a halving after each, then dense layers.
+
+    Parameters
+    ----------
+    stages : filters of each convolution, stage by stage: ((32, 32), (64,)) is two convolutions, halve, one, halve
+    kernel : side of the kernels, one for all or one per convolution
+    padding : "same" or "valid"
+    pool : how a stage halves: "max" (2x2), or "stride": one more convolution, 5x5 with stride 2, that learns how
+    pool_last : whether the last stage halves too
+    batch_norm : batch norm after each convolution
+    pool_first : pool before batch norm and ReLU: a quarter of the work for them. With max pooling and a positive
+        scale it is the same function at prediction
+    dropout : after each stage, one for all or one per stage
+    dense, dense_dropout : sizes of the dense layers before the output, and dropout before each and before the output
+    head : "flatten", or "max" / "average" for global pooling
+    """
+    kernels = iter([kernel] * sum(map(len, stages)) if isinstance(kernel, int) else kernel)
+    dropouts = [dropout] * len(stages) if isinstance(dropout, int | float) else list(dropout)
+    if pool not in ("max", "stride"):
+        raise ValueError(f"pool = {pool!r}; known: max, stride")
+    if len(dropouts) != len(stages):
+        raise ValueError(f"dropout has {len(dropouts)} values for {len(stages)} stages")
+    body: list[nn.Module] = []
+    inputs = channels
+    for number, (filters, rate) in enumerate(zip(stages, dropouts, strict=True)):
+        halves = pool_last or number < len(stages) - 1
+        for position, outputs in enumerate(filters):
+            pools = halves and pool == "max" and position == len(filters) - 1
+            body.append(ConvBlock(inputs, outputs, next(kernels), padding, batch_norm, pools, pool_first))
+            inputs = outputs
+        if halves and pool == "stride":
+            body.append(ConvBlock(inputs, inputs, 5, "half", batch_norm))
+        body += [nn.Dropout(rate)] if rate else []
+    body += _pooled_head(head)
+    with torch.no_grad():
+        features = nn.Sequential(*body).eval()(torch.zeros(1, channels, height, width)).shape[1]
+    return nn.Sequential(*body, *_dense_layers(features, dense, dense_dropout, batch_norm, n_classes))
+
+
+def _pooled_head(head: str) -> list[nn.Module]:
+    heads = {"flatten": [], "max": [nn.AdaptiveMaxPool2d(1)], "average": [nn.AdaptiveAvgPool2d(1)]}
+    if head not in heads:
+        raise ValueError(f"head = {head!r}; known: {', '.join(heads)}")
+    return [*heads[head], nn.Flatten()]
+
+
+def _dense_layers(
+    features: int, sizes: Sequence[int], dropout: float, batch_norm: bool, n_classes: int
+) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for size in sizes:
+        layers += [nn.Dropout(dropout)] if dropout else []
+        layers.append(nn.Linear(features, size, bias=not batch_norm))
+        layers += [nn.BatchNorm1d(size)] if batch_norm else []
+        layers.append(nn.ReLU())
+        features = size
+    layers += [nn.Dropout(dropout)] if dropout else []
+    return [*layers, nn.Linear(features, n_classes)]
+
+
+class ConvBlock(nn.Module):
+    """Convolution, then batch norm, ReLU and 2x2 max pooling as asked for."""
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        padding: str,
+        batch_norm: bool,
+        pools: bool = False,
+        pool_first: bool = False,
+    ) -> None:
+        super().__init__()
+        stride = 2 if padding == "half" else 1
+        pad = {"same": "same", "valid": 0, "half": kernel // 2}.get(padding)
+        if pad is None:
+            raise ValueError(f"padding = {padding!r}; known: same, valid")
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=pad, bias=not batch_norm)
+        self.norm = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
+        self.pool = nn.MaxPool2d(2) if pools else nn.Identity()
+        self.pool_first = pool_first
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        if self.pool_first:
+            return F.relu(self.norm(self.pool(x)))
+        return self.pool(F.relu(self.norm(x)))
+
+
+class Hog(nn.Module):
+    """Histogram of oriented gradients (Dalal, Triggs 2005), batched and on the device; one cell per block (L2-Hys).
+
+    Unsigned gradients by central differences; a pixel votes with its magnitude for the orientation bin it falls in
+    (no interpolation between bins, as scikit-image's `hog`, with which it agrees); one block is one cell.
+    """
+
+    def __init__(self, cell: int, orientations: int = 8) -> None:
+        super().__init__()
+        if cell < 2 or orientations < 2:
+            raise ValueError("hog_cell and hog_orientations must be 2 or more")
+        self.cell, self.orientations = cell, orientations
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) in [0, 1] -> (B, orientations, H // cell, W // cell)."""
+        with torch.autocast(x.device.type, enabled=False):
+            gray = x.float().mean(dim=1)  # (B, H, W)
+            dy, dx = torch.zeros_like(gray), torch.zeros_like(gray)
+            dy[:, 1:-1] = gray[:, 2:] - gray[:, :-2]
+            dx[:, :, 1:-1] = gray[:, :, 2:] - gray[:, :, :-2]
+            angle = torch.remainder(torch.atan2(dy, dx), math.pi)
+            bins = (angle * (self.orientations / math.pi)).long().clamp(max=self.orientations - 1)
+            votes = torch.hypot(dx, dy)
+            planes = F.one_hot(bins, self.orientations).permute(0, 3, 1, 2) * votes.unsqueeze(1)
+            cells = F.avg_pool2d(planes, self.cell)  # (B, orientations, h, w)
+            return _l2_hys(cells)
+
+
+def _l2_hys(cells: Tensor, eps: float = 1e-5) -> Tensor:
+    """Normalise each cell's histogram to length 1, clip at 0.2, normalise again."""
+    cells = cells / torch.sqrt((cells**2).sum(dim=1, keepdim=True) + eps**2)
+    cells = cells.clamp(max=0.2)
+    return cells / torch.sqrt((cells**2).sum(dim=1, keepdim=True) + eps**2)

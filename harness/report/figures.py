@@ -1,0 +1,66 @@
+"""Figures as SVG from plain arrays; drawn without a display and without pyplot's global state."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+
+def confusion_matrix(matrix: np.ndarray, classes: Sequence[str]) -> bytes:
+    """Counts (C, C), rows = true class; colour is the share of the row that is wrong, so that mistakes stand out."""
+    figure, axes = _figure(0.55 * len(classes) + 2.2, 0.5 * len(classes) + 1.6)
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    np.fill_diagonal(shares, 0)
+    axes.imshow(shares, cmap="Oranges", vmin=0, vmax=max(shares.max(), 1e-6))
+    for row, column in np.ndindex(matrix.shape):
+        if matrix[row, column]:
+            weight = "bold" if row == column else "normal"
+            axes.text(column, row, f"{int(matrix[row, column])}", ha="center", va="center", fontsize=8, weight=weight)
+    axes.set_xticks(range(len(classes)), classes, rotation=45 if max(map(len, classes)) > 3 else 0)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set(xlabel="predicted", ylabel="true")
+    return _svg(figure)
+
+
+def learning_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: str) -> bytes:
+    """One line per name: (epochs, values); a logarithmic axis where the values span more than a decade."""
+    figure, axes = _figure(6.5, 3.2)
+    for name, (epochs, values) in curves.items():
+        axes.plot(epochs, values, marker="." if len(epochs) < 15 else None, label=name, linewidth=1.3)
+    everything = [v for _, values in curves.values() for v in values if v > 0]
+    if everything and max(everything) > 10 * min(everything):
+        axes.set_yscale("log")
+    axes.set(xlabel="epoch", ylabel=ylabel)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, ncols=2)
+    return _svg(figure)
+
+
+def fold_scores(values: Sequence[float], pooled: float, low: float, high: float, metric: str) -> bytes:
+    """A point per fold, the pooled OOF score as a line, its interval as a band."""
+    figure, axes = _figure(6.5, 2.2)
+    axes.axvspan(low, high, color="tab:blue", alpha=0.15, label="95 % interval of the pooled OOF")
+    axes.axvline(pooled, color="tab:blue", label="pooled OOF")
+    axes.plot(values, range(len(values)), "o", color="tab:orange", label="a fold")
+    axes.set_yticks(range(len(values)), [f"fold {i}" for i in range(len(values))])
+    axes.invert_yaxis()
+    axes.set(xlabel=metric)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    return _svg(figure)
+
+
+def _figure(width: float, height: float):
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasSVG(figure)
+    return figure, figure.subplots()
+
+
+def _svg(figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()

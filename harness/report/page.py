@@ -1,0 +1,89 @@
+"""A self-contained HTML page: one file, no script, no link to anything outside it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.files import write_text
+
+
+@dataclass
+class Section:
+    """A heading with blocks below it; blocks are added in reading order."""
+
+    title: str
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+
+    def text(self, text: str) -> Section:
+        self.blocks.append({"kind": "text", "text": text})
+        return self
+
+    def code(self, text: str) -> Section:
+        self.blocks.append({"kind": "code", "text": text})
+        return self
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, total: bool = False) -> Section:
+        """`total`: set the last row off from the others."""
+        self.blocks.append({"kind": "table", "header": header, "rows": rows, "total": total})
+        return self
+
+    def figure(self, svg: bytes, caption: str) -> Section:
+        self.blocks.append({"kind": "figure", "source": _data_uri(svg, "image/svg+xml"), "caption": caption})
+        return self
+
+    def gallery(self, images: np.ndarray, captions: Sequence[str]) -> Section:
+        """images : uint8 (n, H, W, C); captions : n strings."""
+        items = [{"source": _png(i), "caption": c} for i, c in zip(images, captions, strict=True)]
+        self.blocks.append({"kind": "gallery", "items_": items})
+        return self
+
+
+@dataclass
+class Page:
+    """A page: title, one sentence, warnings, cards with the key numbers, sections."""
+
+    title: str
+    lead: str
+    warnings: list[str] = field(default_factory=list)
+    cards: list[dict[str, str]] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+
+    def card(self, label: str, value: str, note: str = "") -> None:
+        self.cards.append({"label": label, "value": value, "note": note})
+
+    def section(self, title: str) -> Section:
+        self.sections.append(Section(title))
+        return self.sections[-1]
+
+    def html(self) -> str:
+        """The page's text; whatever is put into it is escaped."""
+        import jinja2
+
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+        )
+        return environment.get_template("page.html").render(
+            title=self.title, lead=self.lead, warnings=self.warnings, cards=self.cards, sections=self.sections
+        )
+
+    def write(self, path: Path) -> None:
+        write_text(path, self.html())
+
+
+def _data_uri(content: bytes, mime: str) -> str:
+    return f"data:{mime};base64,{base64.b64encode(content).decode()}"
+
+
+def _png(image: np.ndarray) -> str:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(buffer, "PNG")
+    return _data_uri(buffer.getvalue(), "image/png")

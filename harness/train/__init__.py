@@ -1,0 +1,1 @@
+"""One model on given rows: augmentation, optimisation, precision, prediction. Knows no folds."""
