@@ -19,7 +19,9 @@ EXIT_INTERRUPTED = 130
 
 DataOption = Annotated[
     Path | None,
-    typer.Option("--data", help="Data root; files lie in DIR/<slug>/. Default: $HARNESS_DATA, else data/.", metavar="DIR"),
+    typer.Option(
+        "--data", help="Data root; files lie in DIR/<slug>/. Default: $HARNESS_DATA, else data/.", metavar="DIR"
+    ),
 ]
 SampleOption = Annotated[
     bool, typer.Option("--sample", help="Use the competition's small embedded sample instead of its real data.")
@@ -29,7 +31,9 @@ OutOption = Annotated[
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Override a recipe's key, e.g. --set train.epochs=3; may be repeated.", metavar="KEY=VALUE"),
+    typer.Option(
+        "--set", help="Override a recipe's key, e.g. --set train.epochs=3; may be repeated.", metavar="KEY=VALUE"
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else there.")]
 

@@ -43,7 +43,13 @@ class Metric:
 
 
 def interval(
-    metric: Metric, labels: np.ndarray, proba: np.ndarray, groups: np.ndarray, *, resamples: int = 1000, level: float = 0.95
+    metric: Metric,
+    labels: np.ndarray,
+    proba: np.ndarray,
+    groups: np.ndarray,
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
 ) -> tuple[float, float]:
     """Bootstrap interval of a metric (Efron 1979, percentile method); whole groups are drawn, not rows.
 
@@ -65,7 +71,9 @@ def _group_weights(groups: np.ndarray, resamples: int, seed: int = 0):
         yield drawn[group_of_row].astype(np.float64)
 
 
-def confusion(labels: np.ndarray, predicted: np.ndarray, n_classes: int, weights: np.ndarray | None = None) -> np.ndarray:
+def confusion(
+    labels: np.ndarray, predicted: np.ndarray, n_classes: int, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Confusion matrix (C, C), rows = true class, columns = predicted, cells = summed weights."""
     cells = labels * n_classes + predicted
     return np.bincount(cells, weights=weights, minlength=n_classes**2).reshape(n_classes, n_classes).astype(np.float64)

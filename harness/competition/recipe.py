@@ -22,7 +22,7 @@ class ModelSpec(Frozen):
 
     name: str
     """A name of `harness.models.registry`, or 'custom' for the competition's own `build_model`."""
-    args: dict[str, Any] = {}
+    args: dict[str, Any] = Field(default={})
     """Keyword arguments of that model, e.g. filters, dropout."""
 
 

@@ -9,7 +9,16 @@ from typing import Annotated
 
 import typer
 
-from harness.base.command import DataOption, JsonOption, OutOption, SampleOption, SetOption, data_root, new_app, user_command
+from harness.base.command import (
+    DataOption,
+    JsonOption,
+    OutOption,
+    SampleOption,
+    SetOption,
+    data_root,
+    new_app,
+    user_command,
+)
 from harness.base.errors import UserError
 
 app = new_app()
@@ -24,9 +33,13 @@ def main(
     data: DataOption = None,
     sample: SampleOption = False,
     folds: Annotated[str | None, typer.Option(help="Train these folds only, e.g. 0,1.", metavar="LIST")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped: train what is missing.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped: train what is missing.")
+    ] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Train a run anew that stands already.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Folds side by side. Default: one per GPU, else per core.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Folds side by side. Default: one per GPU, else per core.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     out: OutOption = Path(),
     as_json: JsonOption = False,
@@ -52,7 +65,11 @@ def main(
         again = " ".join(["python -m harness.cv", *sys.argv[1:], *([] if resume else ["--resume"])])
         raise KeyboardInterrupt(f"stopped. Finished folds are kept; go on with:\n  {again}") from None
     if as_json:
-        print(json.dumps({"run": run.name, "path": str(run.path), "data": run.environment["data"], **run.scores}, indent=2))
+        print(
+            json.dumps(
+                {"run": run.name, "path": str(run.path), "data": run.environment["data"], **run.scores}, indent=2
+            )
+        )
     else:
         _print_result(run, sample)
 

@@ -143,7 +143,9 @@ def _predict(network: Any, images: Any, rows: Any, recipe: Recipe, folder: RunFo
     return proba.astype(np.float64)
 
 
-def _predict_test(network: Any, dataset: Dataset, recipe: Recipe, folder: RunFolder, device: Any, tick: Any) -> np.ndarray:
+def _predict_test(
+    network: Any, dataset: Dataset, recipe: Recipe, folder: RunFolder, device: Any, tick: Any
+) -> np.ndarray:
     import torch
 
     from harness.train.batches import device_images

@@ -12,7 +12,9 @@ from harness.competition.recipe import CvSpec
 from harness.runs import Folds
 
 
-def load_or_make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec, folder: Path, fingerprint: str) -> Folds:
+def load_or_make_folds(
+    samples: Samples, classes: tuple[str, ...], spec: CvSpec, folder: Path, fingerprint: str
+) -> Folds:
     """The folds of this data, k and seed: read from `folder` where they were saved before, else made and saved.
 
     Saved folds are the truth: a newer scikit-learn may shuffle otherwise, and runs must stay comparable.

@@ -56,7 +56,9 @@ class Options:
     device: str = "auto"
 
 
-def cross_validate(competition: Competition, recipe: Recipe, dataset: Dataset, options: Options, watcher: Watcher) -> Run:
+def cross_validate(
+    competition: Competition, recipe: Recipe, dataset: Dataset, options: Options, watcher: Watcher
+) -> Run:
     """Train every fold that is missing, then put OOF, test probabilities, scores and report together.
 
     Returns
@@ -146,7 +148,9 @@ def _missing_folds(folder: RunFolder, wanted: list[int], options: Options, watch
             "Add --resume to train what is missing, or --fresh to begin anew."
         )
     if not missing and folder.finished:
-        watcher.say(f"{folder.path}: all of these folds stand already; nothing is trained (--fresh would train them anew).")
+        watcher.say(
+            f"{folder.path}: all of these folds stand already; nothing is trained (--fresh would train them anew)."
+        )
     return missing
 
 
@@ -187,7 +191,12 @@ def _environment(
 
 
 def _prepare_job(
-    folder: RunFolder, competition: Competition, dataset: Dataset, recipe: Recipe, folds: Folds, environment: dict[str, Any]
+    folder: RunFolder,
+    competition: Competition,
+    dataset: Dataset,
+    recipe: Recipe,
+    folds: Folds,
+    environment: dict[str, Any],
 ) -> PrepareJob:
     return PrepareJob(
         run=folder.path,
@@ -220,7 +229,9 @@ def _say_plan(folder: RunFolder, missing: list[int], workers: int, watcher: Watc
         f"{workers} fold{'s' if workers > 1 else ''} at a time"
     )
     for view in plan["doubtful_views"]:
-        watcher.say(f"warning: predict.tta has '{view}', which is none of this competition's symmetries: it may change the label.")
+        watcher.say(
+            f"warning: predict.tta has '{view}', which is none of this competition's symmetries: it may change the label."
+        )
     if len(missing) < plan["folds"]["k"]:
         watcher.say(f"training folds {_list(missing)}" if missing else "no fold is missing; putting the run together")
 
@@ -236,7 +247,9 @@ def _locked(folder: RunFolder) -> Iterator[None]:
         try:
             lock.acquire()
         except filelock.Timeout as error:
-            raise UserError(f"{folder.path}: another process is training this run now. Wait for it, or stop it.") from error
+            raise UserError(
+                f"{folder.path}: another process is training this run now. Wait for it, or stop it."
+            ) from error
     try:
         yield
     finally:

@@ -53,7 +53,9 @@ class PrepareJob:
         network = new_network(competition, self.recipe, few, torch.arange(len(few), device=device))
         parameters = sum(p.numel() for p in network.parameters())
         shape = (min(self.recipe.train.batch_size, len(images)), images.shape[3], *images.shape[1:3])
-        layout = choose_layout(network, shape, self.recipe.train, device, self.timings, self.recipe.model.model_dump_json())
+        layout = choose_layout(
+            network, shape, self.recipe.train, device, self.timings, self.recipe.model.model_dump_json()
+        )
         found = {
             "layout": layout,
             "parameters": parameters,

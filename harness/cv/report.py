@@ -63,7 +63,9 @@ def _warnings(dataset: Dataset, scores: dict[str, Any], environment: dict[str, A
 
 def _cards(page: Page, scores: dict[str, Any], environment: dict[str, Any]) -> None:
     for name, value in scores["metrics"].items():
-        page.card(f"OOF {label(name)}", shown(value["pooled"]), f"95 %: {shown(value['low'])} to {shown(value['high'])}")
+        page.card(
+            f"OOF {label(name)}", shown(value["pooled"]), f"95 %: {shown(value['low'])} to {shown(value['high'])}"
+        )
     page.card("training", f"{sum(scores['seconds'].values()):,.0f} s", f"of all folds, on {environment['device_name']}")
     page.card("model", f"{environment['parameters']:,}", "parameters")
 
@@ -75,7 +77,11 @@ def _folds_section(page: Page, scores: dict[str, Any]) -> None:
     section.table(header, rows, total=True)
     section.figure(
         figures.fold_scores(
-            [f[scores["metric"]] for f in scores["folds"]], main["pooled"], main["low"], main["high"], label(scores["metric"])
+            [f[scores["metric"]] for f in scores["folds"]],
+            main["pooled"],
+            main["low"],
+            main["high"],
+            label(scores["metric"]),
         ),
         "Each fold is scored by a model that did not see it. The interval is a bootstrap over groups of the pooled rows.",
     )
@@ -87,16 +93,29 @@ def _classes_section(page: Page, matrix: np.ndarray, competition: Competition, t
     f1 = 2 * hits / np.maximum(truth + predicted, 1)
     test_share = np.bincount(test.argmax(axis=1), minlength=len(truth)) / len(test) if len(test) else None
     rows = [
-        [name, f"{truth[i]:,.0f}", shown(precision[i]), shown(recall[i]), shown(f1[i]), f"{100 * predicted[i] / matrix.sum():.2f} %"]
+        [
+            name,
+            f"{truth[i]:,.0f}",
+            shown(precision[i]),
+            shown(recall[i]),
+            shown(f1[i]),
+            f"{100 * predicted[i] / matrix.sum():.2f} %",
+        ]
         + ([f"{100 * test_share[i]:.2f} %"] if test_share is not None else [])
         for i, name in enumerate(competition.classes)
     ]
     header = ["class", "rows", "precision", "recall", "F1", "predicted share, OOF"]
-    section = page.section("Classes").table(header + (["predicted share, test"] if test_share is not None else []), rows)
-    section.figure(figures.confusion_matrix(matrix, competition.classes), "Confusion matrix of the OOF predictions, in rows.")
+    section = page.section("Classes").table(
+        header + (["predicted share, test"] if test_share is not None else []), rows
+    )
+    section.figure(
+        figures.confusion_matrix(matrix, competition.classes), "Confusion matrix of the OOF predictions, in rows."
+    )
 
 
-def _mistakes_section(page: Page, dataset: Dataset, oof: np.ndarray, rows: np.ndarray, classes: tuple[str, ...]) -> None:
+def _mistakes_section(
+    page: Page, dataset: Dataset, oof: np.ndarray, rows: np.ndarray, classes: tuple[str, ...]
+) -> None:
     labels, predicted = dataset.train.labels[rows], oof[rows].argmax(axis=1)
     wrong = np.flatnonzero(labels != predicted)
     section = page.section(f"Most confident mistakes ({len(wrong):,} wrong of {len(rows):,})")
@@ -116,10 +135,14 @@ def _mistakes_section(page: Page, dataset: Dataset, oof: np.ndarray, rows: np.nd
 def _training_section(page: Page, history: list[dict[str, Any]]) -> None:
     curves: dict[str, tuple[list[float], list[float]]] = {}
     for line in history:
-        epochs, losses = curves.setdefault(f"fold {line['fold']}" + (f", seed {line['seed']}" if line["seed"] else ""), ([], []))
+        epochs, losses = curves.setdefault(
+            f"fold {line['fold']}" + (f", seed {line['seed']}" if line["seed"] else ""), ([], [])
+        )
         epochs.append(line["epoch"])
         losses.append(line["loss"])
-    page.section("Training").figure(figures.learning_curves(curves, "training loss"), "Mean training loss per epoch, under augmentation.")
+    page.section("Training").figure(
+        figures.learning_curves(curves, "training loss"), "Mean training loss per epoch, under augmentation."
+    )
 
 
 def fold_table(scores: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

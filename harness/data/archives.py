@@ -38,7 +38,9 @@ class FileTree:
         """Names of all files below a folder, sorted; hidden files and macOS's resource forks are left out."""
         if self.is_zip:
             with open_zip(self.path) as archive:
-                found = [i.filename for i in archive.infolist() if not i.is_dir() and i.filename.startswith(f"{under}/")]
+                found = [
+                    i.filename for i in archive.infolist() if not i.is_dir() and i.filename.startswith(f"{under}/")
+                ]
         else:
             found = [p.relative_to(self.path).as_posix() for p in (self.path / under).rglob("*") if p.is_file()]
         return sorted(name for name in found if not _is_hidden(name))

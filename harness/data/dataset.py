@@ -1,11 +1,11 @@
 """From a competition and a data root to checked samples: found, decoded once into the cache, opened as memory maps.
 
-    <cache>/<slug>/<key>/       key = files' names, sizes, times of change and the [data] section
-        train/images.npy        uint8 (n, H, W, C), a memory map when opened
-        train/ids.npy labels.npy
-        test/images.npy ids.npy (absent where the test is hidden)
-        submission.csv          the platform's sample submission (where there is one)
-        meta.json               source, fingerprint of the content, counts; written last
+<cache>/<slug>/<key>/       key = files' names, sizes, times of change and the [data] section
+    train/images.npy        uint8 (n, H, W, C), a memory map when opened
+    train/ids.npy labels.npy
+    test/images.npy ids.npy (absent where the test is hidden)
+    submission.csv          the platform's sample submission (where there is one)
+    meta.json               source, fingerprint of the content, counts; written last
 """
 
 from __future__ import annotations
@@ -178,7 +178,9 @@ def _decode_split(
 def _decode_custom(competition: Competition, tree: FileTree, split: str, folder: Path) -> bool:
     load = competition.hook("load_samples")
     if load is None:
-        raise UserError(f"{competition.folder / 'competition.toml'}: data.format = 'custom' needs load_samples in competition.py")
+        raise UserError(
+            f"{competition.folder / 'competition.toml'}: data.format = 'custom' needs load_samples in competition.py"
+        )
     samples = load(tree.path, split)
     if samples is None:
         return False
@@ -227,7 +229,9 @@ def check_submission_ids(competition: Competition, test_ids: np.ndarray, path: P
     missing = np.setdiff1d(wanted, test_ids)
     surplus = np.setdiff1d(test_ids, wanted)
     if len(missing) or len(surplus):
-        examples = [f"'{x[0]}' {what}" for x, what in ((missing, "has no test image"), (surplus, "is not asked for")) if len(x)]
+        examples = [
+            f"'{x[0]}' {what}" for x, what in ((missing, "has no test image"), (surplus, "is not asked for")) if len(x)
+        ]
         raise UserError(
             f"{tree.show(competition.submission.sample or '')}: its {len(wanted):,} ids are not those of the "
             f"{len(test_ids):,} test images: {len(missing):,} missing, {len(surplus):,} too many; e.g. id "
@@ -251,7 +255,9 @@ def read_submission_ids(competition: Competition, path: Path, shown: str) -> np.
         raise UserError(f"{shown}: cannot be read as CSV ({error}). Download it again.") from error
     column = competition.submission.id
     if column not in table.columns:
-        raise UserError(f"{shown}: no column '{column}'{nearest(column, table.columns)}; it has {', '.join(table.columns)}.")
+        raise UserError(
+            f"{shown}: no column '{column}'{nearest(column, table.columns)}; it has {', '.join(table.columns)}."
+        )
     ids = table[column].to_numpy(dtype=np.str_)
     unique, count = np.unique(ids, return_counts=True)
     if len(unique) < len(ids):

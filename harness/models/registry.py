@@ -47,7 +47,9 @@ def build_network(spec: ModelSpec, competition: Competition) -> Any:
     check_model(spec, competition)
     height, width = competition.data.size
     try:
-        return _builder(spec, competition)(height, width, competition.data.channels, len(competition.classes), **spec.args)
+        return _builder(spec, competition)(
+            height, width, competition.data.channels, len(competition.classes), **spec.args
+        )
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"[model] '{spec.name}' cannot be built with {spec.args}: {error}") from error
 
@@ -60,7 +62,9 @@ def _builder(spec: ModelSpec, competition: Competition) -> Callable[..., Any]:
         return build
     builders = _builders()
     if spec.name not in builders:
-        raise UserError(f"model.name = '{spec.name}': unknown{nearest(spec.name, builders)}; known: {', '.join(builders)}, custom")
+        raise UserError(
+            f"model.name = '{spec.name}': unknown{nearest(spec.name, builders)}; known: {', '.join(builders)}, custom"
+        )
     return builders[spec.name]
 
 

@@ -67,7 +67,8 @@ def cnn(
     pool_first : pool before batch norm and ReLU: a quarter of the work for them. With max pooling and a positive
         scale it is the same function at prediction
     dropout : after each stage, one for all or one per stage
-    dense, dense_dropout : sizes of the dense layers before the output, and dropout before each and before the output
+    dense, dense_dropout : sizes of the dense layers before the output, and the dropout after each of them (without
+        any, before the output)
     head : "flatten", or "max" / "average" for global pooling
     """
     kernels = iter([kernel] * sum(map(len, stages)) if isinstance(kernel, int) else kernel)
@@ -105,12 +106,13 @@ def _dense_layers(
 ) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for size in sizes:
-        layers += [nn.Dropout(dropout)] if dropout else []
         layers.append(nn.Linear(features, size, bias=not batch_norm))
         layers += [nn.BatchNorm1d(size)] if batch_norm else []
         layers.append(nn.ReLU())
+        layers += [nn.Dropout(dropout)] if dropout else []
         features = size
-    layers += [nn.Dropout(dropout)] if dropout else []
+    if dropout and not sizes:
+        layers.append(nn.Dropout(dropout))
     return [*layers, nn.Linear(features, n_classes)]
 
 

@@ -67,7 +67,10 @@ class Page:
         import jinja2
 
         environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+            loader=jinja2.FileSystemLoader(Path(__file__).parent),
+            autoescape=True,
+            trim_blocks=True,
+            undefined=jinja2.StrictUndefined,
         )
         return environment.get_template("page.html").render(
             title=self.title, lead=self.lead, warnings=self.warnings, cards=self.cards, sections=self.sections

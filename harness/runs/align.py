@@ -23,7 +23,9 @@ def check_alignable(runs: Sequence[Run]) -> None:
         pair = f"runs '{first.name}' and '{other.name}' cannot be blended"
         ours, theirs = first.environment["data"], other.environment["data"]
         if ours["fingerprint"] != theirs["fingerprint"]:
-            raise UserError(f"{pair}: they saw different data ({ours['source']}; {theirs['source']}). Train both on the same.")
+            raise UserError(
+                f"{pair}: they saw different data ({ours['source']}; {theirs['source']}). Train both on the same."
+            )
         if first.classes != other.classes:
             raise UserError(f"{pair}: their classes differ ({first.classes}; {other.classes}).")
         if first.folds.hash != other.folds.hash:

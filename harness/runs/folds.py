@@ -69,6 +69,8 @@ class Folds:
             table = pd.read_csv(path, dtype={"id": str, "group": np.int64, "fold": np.int8}, keep_default_na=False)
             return cls(table["id"].to_numpy(dtype=np.str_), table["group"].to_numpy(), table["fold"].to_numpy())
         except FileNotFoundError as error:
-            raise UserError(f"{path}: not there. The run folder is incomplete; copy it again or repeat the run.") from error
+            raise UserError(
+                f"{path}: not there. The run folder is incomplete; copy it again or repeat the run."
+            ) from error
         except (ValueError, KeyError) as error:
             raise UserError(f"{path}: not a folds file with columns id, group, fold ({error}).") from error

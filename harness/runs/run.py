@@ -179,7 +179,9 @@ def load_run(path: Path) -> Run:
     columns = [proba_column(c) for c in environment["competition"]["classes"]]
     oof = _read_parquet(path / "oof.parquet", ["id", "label", *columns])
     if not np.array_equal(oof["id"].to_numpy(dtype=np.str_), folds.ids):
-        raise UserError(f"{path}: oof.parquet and folds.csv hold different ids. The folder was mixed up: copy it again.")
+        raise UserError(
+            f"{path}: oof.parquet and folds.csv hold different ids. The folder was mixed up: copy it again."
+        )
     test = pd.DataFrame()
     if environment["data"]["n_test"]:
         test = _read_parquet(path / "test.parquet", ["id", *columns])

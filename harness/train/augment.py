@@ -78,9 +78,7 @@ def affine_matrices(
     return rows.view(-1, 2, 3)
 
 
-def elastic_field(
-    n: int, height: int, width: int, pixels: float, cells: int, generator: torch.Generator
-) -> Tensor:
+def elastic_field(n: int, height: int, width: int, pixels: float, cells: int, generator: torch.Generator) -> Tensor:
     """Smooth random displacements (n, H, W, 2) in grid units: normal draws on a coarse lattice, interpolated.
 
     The elastic distortion of Simard, Steinkraus, Platt (2003), with a coarse lattice in place of their Gaussian filter:

@@ -24,7 +24,14 @@ Tick = Callable[[int], None]
 
 
 def fit(
-    network: Network, images: Tensor, labels: Tensor, rows: Tensor, recipe: Recipe, layout: Layout, seed: int, tick: Tick
+    network: Network,
+    images: Tensor,
+    labels: Tensor,
+    rows: Tensor,
+    recipe: Recipe,
+    layout: Layout,
+    seed: int,
+    tick: Tick,
 ) -> list[dict[str, Any]]:
     """Train a network on some rows, in place.
 

@@ -46,7 +46,9 @@ def views(names: tuple[str, ...]) -> list[View]:
         elif name in _VIEWS:
             found.append(_VIEWS[name])
         else:
-            raise UserError(f"predict.tta: unknown view '{name}'{nearest(name, _VIEWS)}; known: {', '.join(_VIEWS)}, shiftN")
+            raise UserError(
+                f"predict.tta: unknown view '{name}'{nearest(name, _VIEWS)}; known: {', '.join(_VIEWS)}, shiftN"
+            )
     if not found:
         raise UserError("predict.tta: is empty; it needs one view or more, e.g. ['identity']")
     return found

@@ -1,0 +1,93 @@
+"""Blends of runs: the same rule applied to OOF and to test probabilities, so that the OOF score speaks for the test."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.competition import Competition
+from harness.cv.scores import score_run
+from harness.runs import Run
+from harness.runs.align import align_rows, check_alignable
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Probabilities of several runs made one; of a single run, that run's.
+
+    Attributes
+    ----------
+    name : the run's name, or 'blend-' and 8 hex digits over the members' names
+    members : names of the runs
+    oof : float32 (n, C)
+    test_ids : str (n_test,), test : float32 (n_test, C)
+    scores : as `score_run` gives them; the mean has nothing to fit, so they are as honest as a single run's
+    """
+
+    name: str
+    members: tuple[str, ...]
+    oof: np.ndarray
+    test_ids: np.ndarray
+    test: np.ndarray
+    scores: dict[str, Any]
+
+
+def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blend:
+    """Unweighted mean over runs.
+
+    Raises
+    ------
+    UserError
+        If the runs cannot be aligned, are partial, or have no test predictions.
+    """
+    check_alignable(runs)
+    for run in runs:
+        if not run.complete:
+            raise UserError(
+                f"run '{run.name}' is partial: {_trained(run)} of {run.folds.k} folds. Finish it with --resume."
+            )
+        if run.test is None:
+            raise UserError(f"run '{run.name}' has no test predictions: the test of '{competition.slug}' is hidden.")
+    first = runs[0]
+    oof = _mean([r.oof[align_rows(r.folds.ids, first.folds.ids, str(r.path))] for r in runs])
+    test = _mean([r.test[align_rows(r.test_ids, first.test_ids, str(r.path))] for r in runs])
+    return Blend(
+        name=first.name if len(runs) == 1 else blend_name([r.name for r in runs]),
+        members=tuple(r.name for r in runs),
+        oof=oof,
+        test_ids=first.test_ids,
+        test=test,
+        scores=score_run(competition, first.labels, oof, first.folds, list(range(first.folds.k))),
+    )
+
+
+def best_first(runs: Sequence[Run]) -> list[Run]:
+    """Runs by their pooled OOF score on the competition's metric, best first."""
+
+    def key(run: Run) -> float:
+        main = run.scores["metrics"][run.scores["metric"]]
+        return -main["pooled"] if main["greater_is_better"] else main["pooled"]
+
+    return sorted(runs, key=key)
+
+
+def blend_name(members: Sequence[str]) -> str:
+    """Name of a blend; the order of its members does not matter. The sample's says so."""
+    digest = hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()[:8]
+    return ("sample-" if all(m.startswith("sample-") for m in members) else "") + f"blend-{digest}"
+
+
+def _mean(parts: Sequence[np.ndarray]) -> np.ndarray:
+    total = np.zeros(parts[0].shape, dtype=np.float64)
+    for part in parts:
+        total += part
+    return (total / len(parts)).astype(np.float32)
+
+
+def _trained(run: Run) -> int:
+    return len(run.scores["folds"])

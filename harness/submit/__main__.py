@@ -1,0 +1,131 @@
+"""python -m harness.submit --comp SLUG: blend runs, write the submission file, check it, say what would be sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.base.command import DataOption, JsonOption, OutOption, SampleOption, data_root, new_app, user_command
+from harness.base.errors import UserError
+
+app = new_app()
+
+
+@app.command()
+@user_command
+def main(
+    comp: Annotated[str, typer.Option(help="Folder or slug of the competition, e.g. digit-recognizer.")],
+    run: Annotated[
+        list[str] | None, typer.Option(help="Run to send; repeat it to blend several. Default: the best by OOF.")
+    ] = None,
+    best: Annotated[int, typer.Option(min=1, help="Without --run: blend this many best runs.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but the upload.")] = False,
+    message: Annotated[str | None, typer.Option(help="Description shown by the platform.")] = None,
+    data: DataOption = None,
+    sample: SampleOption = False,
+    out: OutOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Blend the chosen runs, write submissions/<slug>/<run>.csv aligned by id, check it, and send it."""
+    from harness.competition import find_competition
+    from harness.data import load_dataset
+    from harness.oof.ensemble import mean_of_probabilities
+    from harness.submit.platform import find_platform
+    from harness.submit.preflight import check_submission
+    from harness.submit.submission import wanted_ids, write_submission
+
+    competition = find_competition(comp)
+    dataset = load_dataset(competition, data_root(data), sample=sample)
+    blend = mean_of_probabilities(_chosen_runs(competition.slug, dataset, run, best, out), competition)
+    path = out / "submissions" / competition.slug / f"{blend.name}.csv"
+    ids = wanted_ids(competition, dataset)
+    write_submission(competition, blend, ids, path)
+    problems = check_submission(path, competition, ids)
+    if problems:
+        raise UserError("\n  ".join([f"{path} does not pass its checks; it is not sent:", *problems]))
+    sent = _describe(blend, path, len(ids), message, competition, dataset)
+    if not dry_run:
+        if dataset.is_sample:
+            raise UserError(
+                f"{path}: made from the embedded sample, which no platform wants. Add --dry-run, or leave out --sample."
+            )
+        find_platform(competition).upload(path, sent["message"])
+    print(json.dumps(sent, indent=2)) if as_json else _print(sent)
+
+
+def _chosen_runs(slug: str, dataset: Any, names: list[str] | None, best: int, out: Path) -> list[Any]:
+    """The named runs, or the best by OOF among the finished runs on this data."""
+    from harness.oof.ensemble import best_first
+    from harness.runs import load_run, runs_of
+
+    if names:
+        chosen = [load_run(out / "oof" / slug / Path(name).name) for name in dict.fromkeys(names)]
+        for run in chosen:
+            if run.environment["data"]["fingerprint"] != dataset.fingerprint:
+                raise UserError(
+                    f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is given now "
+                    f"({dataset.source}). Give the same --data or --sample as in training."
+                )
+        return chosen
+    runs = [load_run(path) for path in runs_of(out, slug)]
+    fitting = [r for r in runs if r.environment["data"]["fingerprint"] == dataset.fingerprint and r.complete]
+    if not fitting:
+        raise UserError(
+            f"no finished run of '{slug}' on this data in {out / 'oof' / slug} ({len(runs)} on other data). Train one: "
+            f"python -m harness.cv {slug}{' --sample' if dataset.is_sample else ''}"
+        )
+    return best_first(fitting)[:best]
+
+
+def _describe(blend: Any, path: Path, rows: int, message: str | None, competition: Any, dataset: Any) -> dict[str, Any]:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    main = blend.scores["metrics"][blend.scores["metric"]]
+    said = message or f"{blend.name}: OOF {blend.scores['metric']} {main['pooled']:.5f}"
+    return {
+        "competition": competition.slug,
+        "platform": competition.platform,
+        "members": list(blend.members),
+        "data": dataset.source,
+        "file": str(path),
+        "rows": rows,
+        "sha256": digest,
+        "message": f"{said} [{digest[:12]}]",
+        "metric": blend.scores["metric"],
+        "oof": {k: main[k] for k in ("pooled", "low", "high")},
+        "shares": _shares(blend, competition.classes),
+    }
+
+
+def _shares(blend: Any, classes: tuple[str, ...]) -> dict[str, dict[str, float]]:
+    import numpy as np
+
+    def shares(proba: Any) -> Any:
+        return np.bincount(proba.argmax(axis=1), minlength=len(classes)) / len(proba)
+
+    oof, test = shares(blend.oof), shares(blend.test)
+    return {name: {"oof": float(oof[i]), "test": float(test[i])} for i, name in enumerate(classes)}
+
+
+def _print(sent: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    oof = sent["oof"]
+    table = Table("class", "predicted, OOF", "predicted, test", title="Shares of the predictions", title_justify="left")
+    for name, share in sent["shares"].items():
+        table.add_row(name, f"{100 * share['oof']:.2f} %", f"{100 * share['test']:.2f} %")
+    print(f"members:  {', '.join(sent['members'])}")
+    print(f"data:     {sent['data']}")
+    print(f"OOF:      {sent['metric']} {oof['pooled']:.5f}, 95 % interval {oof['low']:.5f} to {oof['high']:.5f}")
+    Console().print(table)
+    print(f"file:     {sent['file']} ({sent['rows']:,} rows, sha256 {sent['sha256'][:12]}); passes its checks")
+    print(f"message:  {sent['message']}")
+    print(f"dry run: nothing was sent to {sent['platform']}.")
+
+
+if __name__ == "__main__":
+    app()

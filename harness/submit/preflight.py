@@ -1,0 +1,84 @@
+"""Every check of a submission file that needs no network; everything that is wrong is said at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.competition import Competition
+
+_SHOWN = 3
+
+
+def check_submission(path: Path, competition: Competition, ids: np.ndarray) -> list[str]:
+    """Problems of a submission file, in words; an empty list means that it may be sent.
+
+    Parameters
+    ----------
+    ids : str (n,), the ids that the platform asks for, in its order
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        return [f"cannot be read as CSV: {error}"]
+    spec = competition.submission
+    values = list(competition.classes) if spec.value == "probability" else [spec.target]
+    if list(table.columns) != [spec.id, *values]:
+        return [f"header is {','.join(table.columns)}, wanted {','.join([spec.id, *values])}"]
+    problems = _check_ids(table[spec.id].to_numpy(dtype=np.str_), ids)
+    for column in values:
+        empty = np.flatnonzero(table[column].to_numpy() == "")
+        if len(empty):
+            problems.append(f"column {column} is empty in {len(empty):,} rows, first in row {empty[0] + 1}")
+    return problems + (
+        _check_probabilities(table[values]) if spec.value == "probability" else _check_values(table, competition)
+    )
+
+
+def _check_ids(found: np.ndarray, wanted: np.ndarray) -> list[str]:
+    problems = []
+    if len(found) != len(wanted):
+        problems.append(f"has {len(found):,} rows, wanted {len(wanted):,}")
+    unique, count = np.unique(found, return_counts=True)
+    for what, these in (
+        ("twice or more", unique[count > 1]),
+        ("missing", np.setdiff1d(wanted, unique)),
+        ("not asked for", np.setdiff1d(unique, wanted)),
+    ):
+        if len(these):
+            problems.append(
+                f"{len(these):,} ids are {what}: {', '.join(these[:_SHOWN])}{', ...' if len(these) > _SHOWN else ''}"
+            )
+    if not problems and not np.array_equal(found, wanted):
+        first = int(np.argmax(found != wanted))
+        problems.append(
+            f"ids are in another order, first in row {first + 1}: '{found[first]}', wanted '{wanted[first]}'"
+        )
+    return problems
+
+
+def _check_values(table: Any, competition: Competition) -> list[str]:
+    spec = competition.submission
+    allowed = [str(i) for i in range(len(competition.classes))] if spec.value == "index" else list(competition.classes)
+    column = table[spec.target]
+    wrong = np.flatnonzero((~column.isin(allowed) & (column != "")).to_numpy())
+    if not len(wrong):
+        return []
+    return [
+        f"column {spec.target} has no class in {len(wrong):,} rows, first '{column.iloc[wrong[0]]}' in row {wrong[0] + 1}"
+    ]
+
+
+def _check_probabilities(values: Any) -> list[str]:
+    import pandas as pd
+
+    numbers = values.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
+    bad = np.flatnonzero(~((numbers >= 0) & (numbers <= 1)).all(axis=1))
+    if len(bad):
+        return [f"{len(bad):,} rows hold values that are no probabilities, first row {bad[0] + 1}"]
+    off = np.flatnonzero(np.abs(numbers.sum(axis=1) - 1) > 1e-3)
+    return [f"{len(off):,} rows do not sum to one, first row {off[0] + 1}"] if len(off) else []

@@ -1,0 +1,52 @@
+"""The submission file: a blend's test probabilities, aligned by id to what the platform asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.files import complete_file
+from harness.competition import Competition
+from harness.data import Dataset
+from harness.data.dataset import read_submission_ids
+from harness.oof.ensemble import Blend
+from harness.runs.align import align_rows
+
+
+def wanted_ids(competition: Competition, dataset: Dataset) -> np.ndarray:
+    """Ids (n,) str in the order of the sample submission; without one, the test ids in the data's order."""
+    if dataset.submission is not None:
+        return read_submission_ids(
+            competition, dataset.submission, competition.submission.sample or "sample submission"
+        )
+    assert dataset.test is not None  # the blend was refused before if there is no test
+    return dataset.test.ids
+
+
+def write_submission(competition: Competition, blend: Blend, ids: np.ndarray, path: Path) -> None:
+    """Write the CSV of the rows `ids`, in their order.
+
+    Raises
+    ------
+    UserError
+        If the blend lacks an id, or the file cannot be written.
+    """
+    proba = blend.test[align_rows(blend.test_ids, ids, f"test predictions of {blend.name}")]
+    hook = competition.hook("to_submission")
+    table = hook(ids, proba, competition.classes) if hook else submission_table(competition, ids, proba)
+    with complete_file(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def submission_table(competition: Competition, ids: np.ndarray, proba: np.ndarray) -> Any:
+    """Rows (id, prediction) as competition.toml's [submission] describes them; proba float (n, C)."""
+    import pandas as pd
+
+    spec = competition.submission
+    if spec.value == "probability":
+        return pd.DataFrame({spec.id: ids} | {c: proba[:, i] for i, c in enumerate(competition.classes)})
+    index = proba.argmax(axis=1)
+    values = index if spec.value == "index" else np.array(competition.classes)[index]
+    return pd.DataFrame({spec.id: ids, spec.target: values})
