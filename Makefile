@@ -24,7 +24,7 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 
 demo: setup
 	$(PY) -m harness.cv competitions/digit-recognizer --sample --recipe quick --resume
-	$(PY) -m harness.cv competitions/digit-recognizer --sample --recipe simple_cnn --resume
+	$(PY) -m harness.cv competitions/digit-recognizer --sample --recipe improved_cnn --resume
 	$(PY) -m harness.submit --comp digit-recognizer --sample --best 2 --dry-run
 	@echo
 	@echo "That was the whole way on a small embedded sample: two recipes cross-validated, blended, written, checked."

@@ -1,0 +1,69 @@
+"""competition.toml and competition.py: found by folder or slug, checked, hooks known by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import UserError
+from harness.competition import find_competition
+from tests.conftest import FOLDER_TOML
+
+
+@pytest.fixture
+def project(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(shapes)
+    return shapes
+
+
+def hooks(project: Path, text: str) -> None:
+    (project / "competitions" / "shapes" / "competition.py").write_text(text)
+
+
+def test_folder_and_slug_name_the_same_competition(project: Path):
+    by_slug, by_folder = find_competition("shapes"), find_competition("competitions/shapes/")
+    assert by_slug == by_folder
+    assert by_slug.slug == "shapes"
+    assert by_slug.recipes == ["tiny"]
+
+
+def test_an_unknown_competition_lists_the_known(project: Path):
+    with pytest.raises(UserError, match=r"'shape' is no competition.*did you mean 'shapes'.*Known here: shapes"):
+        find_competition("shape")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('metric = "accuracy"', 'metric = "acuracy"', "metric 'acuracy' is unknown .did you mean 'accuracy'"),
+        ('metric = "accuracy"', "", "metric: missing; it has no default"),
+        ('["circle", "square"]', '["circle", "circle"]', "each named once"),
+        ("channels = 1", "channels = 2", r"data\.channels = 2: input should be 1 or 3"),
+        ("size =", "sise =", r"data\.sise: unknown key .did you mean 'data\.size'"),
+    ],
+)
+def test_mistakes_in_competition_toml(project: Path, old: str, new: str, said: str):
+    (project / "competitions" / "shapes" / "competition.toml").write_text(FOLDER_TOML.replace(old, new))
+    with pytest.raises(UserError, match=said) as error:
+        find_competition("shapes")
+    assert "competition.toml" in str(error.value)
+
+
+def test_hooks_are_found_and_helpers_left_alone(project: Path):
+    hooks(project, "from pathlib import Path\ndef _helper(): pass\ndef score(labels, proba): return 0.5\n")
+    competition = find_competition("shapes")
+    assert competition.hook("score")(None, None) == 0.5
+    assert competition.hook("to_submission") is None
+
+
+def test_an_unknown_public_function_lists_the_known_ones(project: Path):
+    hooks(project, "def scores(labels, proba): return 0.5\n")
+    with pytest.raises(UserError, match=r"(?s)'scores' is none that the harness calls .did you mean 'score'.*load_samples"):
+        find_competition("shapes").hook("score")
+
+
+def test_a_competition_py_that_fails_is_a_clear_error(project: Path):
+    hooks(project, "import nothing_like_this\n")
+    with pytest.raises(UserError, match=r"competition\.py: could not be imported: ModuleNotFoundError"):
+        find_competition("shapes").hook("score")

@@ -1,0 +1,112 @@
+"""Shared fixtures: a cache of its own, small competitions made on the spot, the commands as subprocesses."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REPOSITORY = Path(__file__).parent.parent
+
+FOLDER_TOML = """\
+title = "Shapes"
+metric = "accuracy"
+classes = ["circle", "square"]
+
+[data]
+format = "image_folder"
+size = [12, 12]
+channels = 1
+"""
+
+TINY_RECIPE = """\
+[model]
+name = "cnn"
+[model.args]
+stages = [[4]]
+batch_norm = true
+
+[train]
+epochs = 2
+batch_size = 16
+lr = 0.01
+precision = "fp32"
+channels_last = false
+"""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Keep the tests out of the user's cache, and every subprocess too."""
+    previous = os.environ.get("HARNESS_CACHE")
+    os.environ["HARNESS_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ.pop("HARNESS_DATA", None)
+    yield
+    if previous is None:
+        del os.environ["HARNESS_CACHE"]
+    else:
+        os.environ["HARNESS_CACHE"] = previous
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    """A project folder with competitions/shapes and its data: 40 pictures to train on, 6 to predict."""
+    make_shapes(tmp_path)
+    return tmp_path
+
+
+def make_shapes(project: Path, per_class: int = 20, n_test: int = 6) -> None:
+    """Write competitions/shapes (image folder, one recipe 'tiny') and data/shapes below `project`."""
+    competition = project / "competitions" / "shapes"
+    (competition / "recipes").mkdir(parents=True)
+    (competition / "competition.toml").write_text(FOLDER_TOML)
+    (competition / "recipes" / "tiny.toml").write_text(TINY_RECIPE)
+    rng = np.random.default_rng(0)
+    data = project / "data" / "shapes"
+    for name in ("circle", "square"):
+        (data / "train" / name).mkdir(parents=True)
+        for i in range(per_class):
+            Image.fromarray(draw(name, rng)).save(data / "train" / name / f"{i}.png")
+    (data / "test").mkdir()
+    for i in range(n_test):
+        Image.fromarray(draw("circle" if i % 2 else "square", rng)).save(data / "test" / f"{i}.png")
+
+
+def draw(name: str, rng: np.random.Generator) -> np.ndarray:
+    """A bright circle or square of random size on a dark noisy ground, uint8 (12, 12)."""
+    y, x = np.mgrid[:12, :12] - 5.5
+    size = rng.uniform(2.5, 4.5)
+    inside = (x**2 + y**2 < size**2) if name == "circle" else (np.maximum(abs(x), abs(y)) < size) & (abs(x * y) > 0)
+    return (40 * rng.random((12, 12)) + 180 * inside).astype(np.uint8)
+
+
+def write_digits(folder: Path, n_train: int = 60, n_test: int = 10, size: int = 28) -> None:
+    """Write train.csv, test.csv and sample_submission.csv in Digit Recognizer's layout; each class in turn."""
+    rng = np.random.default_rng(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"pixel{i}" for i in range(size * size)]
+    lines = [",".join(["label", *names])]
+    for i in range(n_train):
+        lines.append(",".join([str(i % 10), *map(str, rng.integers(0, 256, len(names)))]))
+    (folder / "train.csv").write_text("\n".join(lines) + "\n")
+    lines = [",".join(names)] + [",".join(map(str, rng.integers(0, 256, len(names)))) for _ in range(n_test)]
+    (folder / "test.csv").write_text("\n".join(lines) + "\n")
+    ids = "".join(f"{i + 1},0\n" for i in range(n_test))
+    (folder / "sample_submission.csv").write_text("ImageId,Label\n" + ids)
+
+
+@pytest.fixture
+def run_command():
+    """Call `python -m MODULE ARGS` as a user does, in a folder; returns the finished process with its text."""
+
+    def run(module: str, *args: str, cwd: Path = REPOSITORY, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", module, *map(str, args)]
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
+        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout)
+
+    return run

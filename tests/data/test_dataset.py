@@ -1,0 +1,72 @@
+"""Where data are looked for, what is said when they are not there, and the sample that is never taken unasked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.base.command import data_root
+from harness.base.errors import UserError
+from harness.competition import find_competition
+from harness.data import load_dataset
+from tests.conftest import REPOSITORY
+
+DIGITS = REPOSITORY / "competitions" / "digit-recognizer"
+
+
+def test_missing_data_name_both_cures(tmp_path: Path):
+    with pytest.raises(UserError) as error:
+        load_dataset(find_competition(DIGITS), tmp_path)
+    said = str(error.value)
+    assert "kaggle competitions download -c digit-recognizer" in said
+    assert "--sample" in said
+    assert str(tmp_path / "digit-recognizer") in said
+
+
+def test_the_sample_is_the_1797_real_digits_and_says_so(tmp_path: Path):
+    dataset = load_dataset(find_competition(DIGITS), tmp_path, sample=True)
+    assert dataset.is_sample and dataset.source.startswith("embedded sample in ")
+    assert len(dataset.train) + len(dataset.test) == 1797
+    assert dataset.train.images.shape[1:] == (28, 28, 1)
+    assert np.bincount(dataset.train.labels).min() >= 138
+    ink = dataset.train.images.reshape(len(dataset.train), -1).mean(axis=1)
+    assert 20 < ink.mean() < 80  # digits on black, not noise, not empty
+    assert not dataset.train.images[:, :4].any()
+
+
+def test_a_competition_without_a_sample_says_so(shapes: Path):
+    with pytest.raises(UserError, match="'shapes' has no embedded sample: --sample needs make_sample"):
+        load_dataset(find_competition(shapes / "competitions" / "shapes"), shapes / "data", sample=True)
+
+
+def test_data_root_is_the_option_then_the_variable_then_data(monkeypatch: pytest.MonkeyPatch):
+    assert data_root(None) == Path("data")
+    monkeypatch.setenv("HARNESS_DATA", "/somewhere")
+    assert data_root(None) == Path("/somewhere")
+    assert data_root(Path("here")) == Path("here")
+
+
+def test_custom_loader_of_competition_py(shapes: Path):
+    folder = shapes / "competitions" / "shapes"
+    toml = (folder / "competition.toml").read_text().replace('"image_folder"', '"custom"')
+    (folder / "competition.toml").write_text(toml)
+    competition = find_competition(folder)
+    with pytest.raises(UserError, match="needs load_samples"):
+        load_dataset(competition, shapes / "data")
+    (folder / "competition.py").write_text(
+        "import numpy as np\nfrom harness.competition import Samples\n"
+        "def load_samples(folder, split):\n"
+        "    if split == 'test': return None\n"
+        "    ids = np.array([f'{i}' for i in range(20)])\n"
+        "    return Samples(ids, np.zeros((20, 12, 12, 1), np.uint8), np.arange(20) % 2, groups=np.arange(20) // 2)\n"
+    )
+    dataset = load_dataset(competition, shapes / "data")
+    assert dataset.test is None
+    assert dataset.train.groups.tolist() == [i // 2 for i in range(20)]
+
+
+def test_images_are_mapped_not_loaded(tmp_path: Path):
+    dataset = load_dataset(find_competition(DIGITS), tmp_path, sample=True)
+    assert isinstance(dataset.train.images, np.memmap)

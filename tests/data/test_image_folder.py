@@ -1,0 +1,87 @@
+"""Folders of pictures: decoded once, upright, grey or RGB, at one size."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.base.errors import UserError
+from harness.competition import find_competition
+from harness.data import load_dataset
+from harness.data.image_folder import decode
+
+
+def load(project: Path):
+    return load_dataset(find_competition(project / "competitions" / "shapes"), project / "data")
+
+
+def test_labels_ids_and_pixels(shapes: Path):
+    dataset = load(shapes)
+    assert dataset.train.images.shape == (40, 12, 12, 1)
+    assert dataset.train.ids[0] == "circle/0.png" and dataset.train.labels[0] == 0
+    assert dataset.train.labels.sum() == 20
+    assert sorted(dataset.test.ids) == list("012345")
+    saved = np.asarray(Image.open(shapes / "data" / "shapes" / "train" / "square" / "3.png"))
+    row = dataset.train.ids.tolist().index("square/3.png")
+    np.testing.assert_array_equal(dataset.train.images[row, :, :, 0], saved)
+
+
+def test_it_is_decoded_once(shapes: Path):
+    calls = []
+    competition = find_competition(shapes / "competitions" / "shapes")
+    load_dataset(competition, shapes / "data", tick=lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (6, 6) and (40, 40) in calls
+    calls.clear()
+    load_dataset(competition, shapes / "data", tick=lambda done, total: calls.append((done, total)))
+    assert calls == []
+
+
+def test_a_new_picture_is_noticed(shapes: Path):
+    before = load(shapes)
+    Image.new("L", (12, 12), 9).save(shapes / "data" / "shapes" / "train" / "circle" / "new.png")
+    after = load(shapes)
+    assert len(after.train) == 41 and after.fingerprint != before.fingerprint
+
+
+def test_other_sizes_modes_and_exif_are_brought_to_one_form():
+    upright = np.zeros((20, 30, 3), dtype=np.uint8)
+    upright[:, :15, 0] = 255  # red on the left
+    turned = Image.fromarray(np.rot90(upright).copy())
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held at 90 degrees
+    file = io.BytesIO()
+    turned.save(file, "PNG", exif=exif)
+    image = decode(file, 10, 15, 3, "x")
+    assert image.shape == (10, 15, 3)
+    assert image[5, 2, 0] > 250 and image[5, 12, 0] < 5
+    palette = io.BytesIO()
+    Image.fromarray(upright).convert("P").save(palette, "PNG")
+    assert decode(palette, 20, 30, 1, "x").shape == (20, 30, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n then nothing"])
+def test_a_broken_picture_is_named(shapes: Path, content: bytes):
+    (shapes / "data" / "shapes" / "train" / "circle" / "7.png").write_bytes(content)
+    with pytest.raises(UserError, match=r"circle/7\.png: cannot be decoded"):
+        load(shapes)
+
+
+def test_a_decompression_bomb_is_refused(shapes: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(UserError, match="cannot be decoded .*exceeds limit"):
+        load(shapes)
+
+
+def test_misspelt_and_empty_class_folders(shapes: Path):
+    train = shapes / "data" / "shapes" / "train"
+    (train / "circle").rename(train / "cirlce")
+    with pytest.raises(UserError, match="folder 'cirlce' is no class .did you mean 'circle'"):
+        load(shapes)
+    (train / "cirlce").rename(shapes / "elsewhere")
+    (train / "circle").mkdir()
+    with pytest.raises(UserError, match="no pictures of class 'circle'"):
+        load(shapes)
