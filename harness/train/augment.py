@@ -64,13 +64,14 @@ def affine_matrices(
 ) -> Tensor:
     """Matrices (B, 2, 3) for `affine_grid`, which map output to input coordinates (each of them in [-1, 1]).
 
-    angle and shear in radians, counter-clockwise as seen on the screen; zoom > 1 enlarges; shift as a fraction of the
-    side, positive = right / down; aspect = width / height, so that a rotation stays a rotation on an oblong image.
+    angle in radians, counter-clockwise as seen on the screen; shear in radians along x, with torchvision's sign;
+    zoom > 1 enlarges; shift as a fraction of the side, positive = right / down; aspect = width / height, so that a
+    rotation stays a rotation on an oblong image.
     The image is zoomed, then sheared, then rotated about its centre, then shifted; the inverse is written out below.
     """
     cos, sin, tan = torch.cos(angle), torch.sin(angle), torch.tan(shear)
     # inverse of R(angle) @ S(shear) @ Z(zoom), in pixels with y pointing down
-    a, b = (cos - tan * sin) / zoom_x, (-sin - tan * cos) / zoom_x
+    a, b = (cos + tan * sin) / zoom_x, (-sin + tan * cos) / zoom_x
     d, e = sin / zoom_y, cos / zoom_y
     b, d = b / aspect, d * aspect  # pixels to [-1, 1] coordinates
     tx, ty = 2 * shift_x, 2 * shift_y

@@ -1,0 +1,81 @@
+"""Jobs side by side: all are done, mistakes keep their words, a killed worker is told, nothing is left running."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import UserError
+from harness.cv.executor import run_jobs
+from harness.cv.prepare import plan_threads
+
+
+@dataclass(frozen=True)
+class Note:
+    """Write a file, or fail in the asked-for way."""
+
+    folder: Path
+    number: int
+    fate: str = "well"
+
+    def __call__(self, progress) -> None:
+        progress(self.number, 1, 2)
+        if self.fate == "mistake":
+            raise UserError(f"job {self.number}: your fault")
+        if self.fate == "fault":
+            raise ZeroDivisionError("ours")
+        if self.fate == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        (self.folder / str(self.number)).write_text(str(os.getpid()))
+        progress(self.number, 2, 2)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_every_job_is_done_and_heard(tmp_path: Path, workers: int):
+    heard = []
+    run_jobs([Note(tmp_path, i) for i in range(4)], workers, lambda *said: heard.append(said))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["0", "1", "2", "3"]
+    assert sorted(heard) == sorted((i, done, 2) for i in range(4) for done in (1, 2))
+    pids = {p.read_text() for p in tmp_path.iterdir()}
+    assert (str(os.getpid()) in pids) == (workers == 1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_mistake_keeps_its_words(tmp_path: Path, workers: int):
+    with pytest.raises(UserError, match="job 1: your fault"):
+        run_jobs([Note(tmp_path, 0), Note(tmp_path, 1, "mistake")], workers, lambda *said: None)
+    assert not multiprocessing.active_children()
+
+
+def test_a_fault_of_ours_keeps_its_traceback(tmp_path: Path):
+    with pytest.raises(RuntimeError, match=r"(?s)a worker failed.*test_executor.*ZeroDivisionError: ours"):
+        run_jobs([Note(tmp_path, 0, "fault")], 2, lambda *said: None)
+
+
+def test_a_killed_worker_is_told_with_the_cure(tmp_path: Path):
+    with pytest.raises(UserError, match=r"ended by signal SIGKILL.*--workers 1.*--resume"):
+        run_jobs([Note(tmp_path, 0, "killed"), Note(tmp_path, 1)], 2, lambda *said: None)
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    ("k", "workers", "cores", "expected"),
+    [
+        (5, 2, 2, [1, 1, 1, 1, 2]),
+        (5, 1, 2, [2] * 5),
+        (5, 5, 16, [3] * 5),
+        (5, 2, 16, [8, 8, 8, 8, 16]),
+        (3, 4, 4, [1, 1, 1]),
+        (10, 4, 4, [1] * 8 + [2] * 2),
+    ],
+)
+def test_threads_never_outnumber_the_cores(k: int, workers: int, cores: int, expected: list[int]):
+    planned = plan_threads(k, workers, cores)
+    assert planned == expected
+    for start in range(0, k, workers):
+        assert sum(planned[start : start + workers]) <= max(cores, workers)

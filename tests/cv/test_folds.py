@@ -1,0 +1,82 @@
+"""Folds: stratified, grouped, seeded, saved once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.base.errors import UserError
+from harness.competition import Samples
+from harness.competition.recipe import CvSpec
+from harness.cv.folds import load_or_make_folds, make_folds
+
+CLASSES = ("a", "b", "c")
+
+
+def samples(labels: np.ndarray, groups: np.ndarray | None = None) -> Samples:
+    n = len(labels)
+    return Samples(np.arange(n).astype(str), np.zeros((n, 1, 1, 1), np.uint8), labels.astype(np.int64), groups=groups)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), k=st.integers(2, 6), n=st.integers(60, 300))
+def test_every_fold_has_its_share_of_every_class(seed: int, k: int, n: int):
+    labels = np.r_[np.repeat([0, 1, 2], 6), np.random.default_rng(seed).integers(3, size=n)]
+    folds = make_folds(samples(labels), CLASSES, CvSpec(folds=k, seed=seed))
+    for c in range(3):
+        counts = np.bincount(folds.fold[labels == c], minlength=k)
+        assert counts.max() - counts.min() <= 1
+    assert folds.k == k
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), k=st.integers(2, 5))
+def test_a_group_never_stands_on_both_sides(seed: int, k: int):
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(60, size=200)
+    labels = np.array([0, 1, 2] * 20)[groups]  # a group has one class
+    folds = make_folds(samples(labels, groups), CLASSES, CvSpec(folds=k, seed=seed))
+    for g in np.unique(groups):
+        assert len(set(folds.fold[groups == g])) == 1
+    for fold in range(k):
+        assert not set(groups[folds.train_rows(fold)]) & set(groups[folds.valid_rows(fold)])
+
+
+def test_the_seed_decides():
+    labels = np.arange(90) % 3
+    first, again, other = (make_folds(samples(labels), CLASSES, CvSpec(seed=s)).hash for s in (1, 1, 2))
+    assert first == again != other
+
+
+@pytest.mark.parametrize(
+    ("labels", "groups", "said"),
+    [
+        ([0] * 9 + [1] * 9 + [2] * 4, None, "class 'c' has 4 samples, too few for 5 folds.*--set cv.folds=4"),
+        ([0] * 9 + [1] * 9, None, "class 'c' has 0 samples"),
+        ([0] * 9 + [1] * 9 + [2] * 9, [*range(18), *[18, 19] * 4, 20], "class 'c' has 9 samples in 3 groups.*cv.folds=3"),
+    ],
+)
+def test_too_few_samples_for_the_folds(labels: list[int], groups: list[int] | None, said: str):
+    with pytest.raises(UserError, match=said):
+        make_folds(samples(np.array(labels), None if groups is None else np.array(groups)), CLASSES, CvSpec())
+
+
+def test_saved_folds_are_the_truth(tmp_path: Path):
+    labels = np.arange(90) % 3
+    made = load_or_make_folds(samples(labels), CLASSES, CvSpec(), tmp_path, "f00d")
+    path = tmp_path / "f00d-k5-seed0.csv"
+    text = path.read_text().splitlines()
+    fold = int(text[1][-1])
+    path.write_text("\n".join([text[0], text[1][:-1] + str((fold + 1) % 5), *text[2:]]) + "\n")
+    again = load_or_make_folds(samples(labels), CLASSES, CvSpec(), tmp_path, "f00d")
+    assert again.fold[0] == (fold + 1) % 5 and again.hash != made.hash
+
+
+def test_saved_folds_of_other_rows_are_refused(tmp_path: Path):
+    load_or_make_folds(samples(np.arange(90) % 3), CLASSES, CvSpec(), tmp_path, "f00d")
+    with pytest.raises(UserError, match="its ids are not those of the data"):
+        load_or_make_folds(samples(np.arange(60) % 3), CLASSES, CvSpec(), tmp_path, "f00d")
