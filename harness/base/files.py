@@ -68,12 +68,12 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
         if error.errno in _FULL:
             raise UserError(
                 f"{path}: the disk is full. Nothing that was finished is lost: free some space, then run the same "
-                "command again with --resume (or write elsewhere with --out DIR)."
+                "command again (harness.cv: with --resume). Or write elsewhere: --out DIR, HARNESS_CACHE for the cache."
             ) from error
         if error.errno in _DENIED:
             raise UserError(
-                f"{path}: may not be written ({error.strerror}). Give a folder that you may write to with --out DIR, or "
-                "change its permissions."
+                f"{path}: may not be written ({error.strerror}). Give a folder that you may write to: --out DIR, "
+                "HARNESS_CACHE for the cache."
             ) from error
         raise
 

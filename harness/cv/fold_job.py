@@ -105,10 +105,11 @@ def new_network(competition: Competition, recipe: Recipe, images: torch.Tensor, 
 
 def save_checkpoint(path: Path, states: dict[str, torch.Tensor]) -> None:
     """Write weights as safetensors, complete or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
+    content = save({name: t.detach().cpu().contiguous() for name, t in states.items()})
     with complete_file(path) as temporary:
-        save_file({name: t.detach().cpu().contiguous() for name, t in states.items()}, temporary)
+        temporary.write_bytes(content)  # save_file hides a full disk in an error of its own
 
 
 def _train_seed(

@@ -9,9 +9,13 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness import __version__
+from harness.base.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
 
 _VERSIONED = ("torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "scikit-learn", "safetensors")
 
@@ -48,7 +52,7 @@ class PrepareJob:
         torch.manual_seed(0)
         competition, images = find_competition(self.competition), open_cache(self.cache).train.images
         views(self.recipe.predict.tta)
-        device = torch.device(self.device)
+        device = usable_device(self.device)
         few = device_images(images[: min(len(images), 64)], device)
         network = new_network(competition, self.recipe, few, torch.arange(len(few), device=device))
         parameters = sum(p.numel() for p in network.parameters())
@@ -63,6 +67,24 @@ class PrepareJob:
             "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name(),
         }
         RunFolder(self.run).start(self.recipe, self.folds, {**self.environment, **found})
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises
+    ------
+    UserError
+        If torch does not know it or this machine does not have it.
+    """
+    import torch
+
+    try:
+        torch.zeros(1, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device '{name}' cannot be used: {reason} Take --device cpu, or leave it out.") from error
 
 
 def describe_environment() -> dict[str, Any]:

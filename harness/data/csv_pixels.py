@@ -13,6 +13,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.competition.competition import DataSpec
 from harness.data.archives import FileTree
+from harness.data.arrays import new_images
 from harness.data.labels import encode
 
 _BLOCK = 1 << 24
@@ -39,9 +40,7 @@ def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, classes: tuple[st
     if not blocks:
         raise UserError(f"{tree.show(name)}: has a header but no rows. Download the file again.")
     n = sum(map(len, blocks))
-    images = np.lib.format.open_memmap(
-        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(n, *spec.size, spec.channels)
-    )
+    images = new_images(folder, n, spec)
     start = 0
     for rows in blocks:
         images[start : start + len(rows)] = rows.reshape(-1, *spec.size, spec.channels)

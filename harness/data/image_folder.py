@@ -12,6 +12,7 @@ import numpy as np
 from harness.base.errors import UserError, nearest
 from harness.competition.competition import DataSpec
 from harness.data.archives import FileTree
+from harness.data.arrays import new_images
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
@@ -40,8 +41,7 @@ def read_image_folder(
     else:
         ids = [PurePosixPath(f).stem for f in files]
     np.save(folder / "ids.npy", np.array(ids, dtype=np.str_))
-    shape = (len(files), *spec.size, spec.channels)
-    images = np.lib.format.open_memmap(folder / "images.npy", mode="w+", dtype=np.uint8, shape=shape)
+    images = new_images(folder, len(files), spec)
     _decode_all(tree, files, images, tick)
     images.flush()
 

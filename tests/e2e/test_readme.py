@@ -1,0 +1,87 @@
+"""What the README says can be done as it says: its commands exist, its sixth competition works word by word."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+COMPETITION_READMES = "\n".join(p.read_text() for p in (REPOSITORY / "competitions").glob("*/README.md"))
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README + COMPETITION_READMES, flags=re.S)
+
+
+def commands() -> list[list[str]]:
+    lines = [line.split("  #")[0].strip() for kind, text in BLOCKS if kind == "bash" for line in text.splitlines()]
+    return [shlex.split(line) for line in lines if line]
+
+
+def test_it_opens_with_the_two_commands():
+    assert [c[:2] for c in commands()[:2]] == [["make", "demo"], ["make", "test"]]
+
+
+@pytest.mark.parametrize("target", sorted({c[1] for c in commands() if c[0] == "make"}))
+def test_make_targets_exist(target: str):
+    assert re.search(rf"^{target}:", (REPOSITORY / "Makefile").read_text(), flags=re.M)
+
+
+@pytest.mark.parametrize("module", sorted({c[2] for c in commands() if c[:2] == ["python", "-m"]}))
+def test_commands_exist_with_the_options_that_are_shown(module: str):
+    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    shown = {word for c in commands() if c[2:3] == [module] for word in c[3:] if word.startswith("--")}
+    assert all(option.split("=")[0] in done.stdout for option in shown), shown
+
+
+@pytest.mark.parametrize("call", [c for c in commands() if c[2:3] == ["harness.cv"] and "leaves" not in c[3]], ids=" ".join)
+def test_recipes_and_overrides_that_are_shown_are_valid(call: list[str]):
+    from harness.competition import find_competition, load_recipe
+
+    competition = find_competition(REPOSITORY / "competitions" / Path(call[3]).name)
+    options = list(zip(call, call[1:], strict=False))
+    recipe = next((value for name, value in options if name == "--recipe"), "quick")
+    load_recipe(competition.folder, recipe, [value for name, value in options if name == "--set"])
+
+
+def test_every_command_of_the_table_is_one_of_harness():
+    from harness.__main__ import COMMANDS
+
+    assert set(COMMANDS) <= {c[2] for c in commands() if c[:2] == ["python", "-m"]} | {"harness"}
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("http") or (REPOSITORY / target).exists(), target
+
+
+def test_the_sixth_competition_word_by_word(tmp_path: Path, run_command):
+    toml = [text for kind, text in BLOCKS if kind == "toml"]
+    assert len(toml) == 2 and len([line for line in toml[0].splitlines() if line]) <= 20
+    for text in toml:
+        path = tmp_path / text.splitlines()[0].removeprefix("# ")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    rng = np.random.default_rng(0)
+    for i in range(40):
+        name = ("beech", "oak")[i % 2]
+        folder = tmp_path / "data" / "leaves" / ("test" if i >= 32 else f"train/{name}")
+        folder.mkdir(parents=True, exist_ok=True)
+        leaf = rng.integers(0, 80, (20, 24, 3), dtype=np.uint8)
+        leaf[..., i % 2] += 120  # beeches are red, oaks green
+        Image.fromarray(leaf).save(folder / f"leaf{i}.png")
+    for call in [c for c in commands() if "leaves" in " ".join(c)]:
+        done = run_command(call[2], *call[3:], cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "submissions" / "leaves").glob("*.csv")
+    sent = pd.read_csv(path)
+    assert list(sent.columns) == ["id", "species"] and sent["id"].tolist() == [f"leaf{i}" for i in range(32, 40)]
+    assert set(sent["species"]) <= {"beech", "oak"}
