@@ -15,7 +15,6 @@ harness    `harness.cv.pipeline.cross_validate` as the command calls it, with al
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.util
 import os
@@ -206,10 +205,10 @@ def random_affine(recipe: Recipe) -> Callable[[Any], Any]:
 
 
 def new_network(task: Task) -> nn.Module:
-    """The recipe's network, as the harness builds it."""
+    """The recipe's network, as the harness builds it, every part in training mode (Lightning leaves modes as they are)."""
     from harness.models import build_network
 
-    return build_network(task.recipe.model, task.competition)
+    return build_network(task.recipe.model, task.competition).train()
 
 
 def new_optimizer(network: nn.Module, task: Task, steps: int) -> tuple[Optimizer, LRScheduler]:
@@ -317,5 +316,4 @@ def lightning() -> FoldTrainer:
 PEERS: dict[str, Callable[[], FoldTrainer]] = {"plain": plain, "fastai": fastai, "lightning": lightning}
 
 if __name__ == "__main__":
-    with contextlib.redirect_stdout(sys.stderr):
-        main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -76,8 +76,8 @@ def main(
         measured = run_rounds(folder, job, rounds)
     report = {
         "machine": describe_machine(cpu, load_before),
-        "data": dataset.source,
-        "settings": {"rows": rows, "folds": 5, "epochs": epochs, "rounds": rounds, "threads": threads},
+        "data": f"{'embedded sample' if dataset.is_sample else 'real digits'}, {rows:,} rows of its {len(dataset.train):,}",
+        "settings": {"rows": rows, "folds": 5, "epochs": epochs, "rounds": rounds, "cores": threads},
         "contenders": {name: summarise(measured, name) for name in TITLES},
     }
     if as_json:
@@ -108,9 +108,13 @@ def check_rows(rows: int) -> None:
 
 
 def open_digits(data: Path | None) -> Dataset:
-    """The real digits where they are; the embedded sample where no data root was named and none is there."""
+    """The real digits where they are; the embedded sample where none are there and no data root was named."""
     competition, root = find_competition(COMPETITION), data_root(data)
-    real = data is not None or (root / competition.slug).is_dir()
+    real = (root / competition.slug).is_dir()
+    if data is not None and not real:
+        raise UserError(
+            f"--data {data}: has no folder {competition.slug}; leave --data out to take the embedded sample"
+        )
     return load_dataset(competition, root, sample=not real)
 
 
@@ -216,8 +220,8 @@ def print_table(report: dict[str, Any]) -> None:
     from rich.table import Table
 
     settings, machine = report["settings"], report["machine"]
-    title = "{rows:,} rows, {folds} folds, {epochs} epochs, {threads} cores each, {rounds} rounds".format(**settings)
-    table = Table(title=f"Training speed: {title}", title_justify="left")
+    title = ", ".join(f"{name} {value:,}" for name, value in settings.items())
+    table = Table(title=f"Training speed ({title})", title_justify="left")
     for header in ("contender", "images/s", "min..max", "ratio to plain", "min..max", "accuracy", "how"):
         table.add_column(header, justify="left" if header in ("contender", "how") else "right")
     for name, line in report["contenders"].items():
