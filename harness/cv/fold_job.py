@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import torch
 
     from harness.competition import Competition, Recipe
-    from harness.data import Dataset
+    from harness.models.network import Network
     from harness.runs import RunFolder
+    from harness.train.precision import Layout
 
 Progress = Callable[[int, int, int], None]
 """(fold, images done, images in all), training and prediction together."""
@@ -58,42 +59,112 @@ class FoldJob:
 
 def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
     """Train every seed of a fold, average their probabilities, save."""
-    import torch
-
-    from harness.competition import find_competition
-    from harness.data import open_cache
-    from harness.runs import FoldResult, Folds
-    from harness.train.batches import device_images
+    from harness.runs import FoldResult
 
     started = time.perf_counter()
-    torch.set_num_threads(job.threads)
-    competition, recipe, dataset = find_competition(job.competition), folder.recipe(), open_cache(job.cache)
-    folds = Folds.load(folder.path / "folds.csv")
-    device = torch.device(job.device)
-    tick = _ticker(job.fold, _images_in_all(recipe, folds, dataset, job.fold), progress)
-    images = device_images(dataset.train.images, device)
-    valid = torch.from_numpy(folds.valid_rows(job.fold)).to(device)
+    fold = FoldTraining.open(job, folder, progress)
+    seeds = fold.recipe.train.seeds
     valid_proba, test_proba, history, states = 0.0, 0.0, [], {}
-    for seed in range(recipe.train.seeds):
-        network, lines = _train_seed(job, folder, competition, dataset, recipe, folds, images, seed, tick)
-        valid_proba += _predict(network, images, valid, recipe, folder, tick)
-        test_proba += _predict_test(network, dataset, recipe, folder, device, tick)
+    for seed in range(seeds):
+        network, lines = fold.train(seed)
+        valid_proba += fold.predict(network, fold.images, fold.valid_rows)
+        test_proba += fold.predict_test(network)
         history += [{"fold": job.fold, "seed": seed, **line} for line in lines]
         states |= {f"seed-{seed}.{name}": tensor for name, tensor in network.state_dict().items()}
     save_checkpoint(folder.checkpoint_path(job.fold), states)
     folder.save_fold(
         FoldResult(
             fold=job.fold,
-            valid_index=folds.valid_rows(job.fold),
-            valid_proba=(valid_proba / recipe.train.seeds).astype(np.float32),
-            test_proba=(test_proba / recipe.train.seeds).astype(np.float32),
+            valid_index=fold.valid_rows.cpu().numpy(),
+            valid_proba=(valid_proba / seeds).astype(np.float32),
+            test_proba=(test_proba / seeds).astype(np.float32),
             history=history,
             seconds=time.perf_counter() - started,
         )
     )
 
 
-def new_network(competition: Competition, recipe: Recipe, images: torch.Tensor, rows: torch.Tensor) -> Any:
+@dataclass(frozen=True)
+class FoldTraining:
+    """What all seeds of a fold share: the pixels on the device, the rows, the recipe, the layout.
+
+    Attributes
+    ----------
+    images, test_images : uint8 tensors (n, H, W, C) on the device; on a CPU maps of the cache. No test: None
+    labels : int64 (n,); train_rows, valid_rows : int64, all on the device
+    tick : told how many images were done
+    """
+
+    fold: int
+    competition: Competition
+    recipe: Recipe
+    layout: Layout
+    images: torch.Tensor
+    test_images: torch.Tensor | None
+    labels: torch.Tensor
+    train_rows: torch.Tensor
+    valid_rows: torch.Tensor
+    tick: Callable[[int], None]
+
+    @classmethod
+    def open(cls, job: FoldJob, folder: RunFolder, progress: Progress) -> FoldTraining:
+        import torch
+
+        from harness.competition import find_competition
+        from harness.data import open_cache
+        from harness.runs import Folds
+        from harness.train.batches import device_images
+        from harness.train.precision import Layout
+
+        torch.set_num_threads(job.threads)
+        recipe, dataset, folds = folder.recipe(), open_cache(job.cache), Folds.load(folder.path / "folds.csv")
+        device, chosen = torch.device(job.device), folder.environment()["layout"]
+        n_predicted = len(folds.valid_rows(job.fold)) + (len(dataset.test) if dataset.test else 0)
+        total = _images_in_all(recipe, len(folds.train_rows(job.fold)), n_predicted)
+        return cls(
+            fold=job.fold,
+            competition=find_competition(job.competition),
+            recipe=recipe,
+            layout=Layout(chosen["precision"], chosen["channels_last"]),
+            images=device_images(dataset.train.images, device),
+            test_images=device_images(dataset.test.images, device) if dataset.test else None,
+            labels=torch.from_numpy(dataset.train.labels).to(device),
+            train_rows=torch.from_numpy(folds.train_rows(job.fold)).to(device),
+            valid_rows=torch.from_numpy(folds.valid_rows(job.fold)).to(device),
+            tick=_ticker(job.fold, total, progress),
+        )
+
+    def train(self, seed: int) -> tuple[Network, list[dict[str, Any]]]:
+        """Train one network; returns it with a dict per epoch."""
+        import torch
+
+        from harness.train.fit import fit
+
+        number = _seed_of(self.recipe.seed, self.fold, seed)
+        torch.manual_seed(number)  # weights and dropout
+        network = new_network(self.competition, self.recipe, self.images, self.train_rows)
+        lines = fit(network, self.images, self.labels, self.train_rows, self.recipe, self.layout, number, self.tick)
+        return network, lines
+
+    def predict(self, network: Network, images: torch.Tensor, rows: torch.Tensor) -> np.ndarray:
+        """Probabilities float64 (len(rows), C)."""
+        from harness.train.predict import predict
+
+        proba = predict(network, images, rows, self.recipe.predict, self.layout).numpy()
+        self.tick(len(rows) * _prediction_cost(self.recipe))
+        return proba.astype(np.float64)
+
+    def predict_test(self, network: Network) -> np.ndarray:
+        """Probabilities float64 (n_test, C); n_test = 0 where the test is hidden."""
+        import torch
+
+        if self.test_images is None:
+            return np.zeros((0, len(self.competition.classes)))
+        rows = torch.arange(len(self.test_images), device=self.test_images.device)
+        return self.predict(network, self.test_images, rows)
+
+
+def new_network(competition: Competition, recipe: Recipe, images: torch.Tensor, rows: torch.Tensor) -> Network:
     """A network with fresh weights (seed torch first) that normalises by the statistics of the given rows."""
     from harness.models import build_network
     from harness.models.network import Network
@@ -112,63 +183,6 @@ def save_checkpoint(path: Path, states: dict[str, torch.Tensor]) -> None:
         temporary.write_bytes(content)  # save_file hides a full disk in an error of its own
 
 
-def _train_seed(
-    job: FoldJob,
-    folder: RunFolder,
-    competition: Competition,
-    dataset: Dataset,
-    recipe: Recipe,
-    folds: Any,
-    images: torch.Tensor,
-    seed: int,
-    tick: Callable[[int], None],
-) -> tuple[Any, list[dict[str, Any]]]:
-    import torch
-
-    from harness.train.fit import fit
-
-    number = _seed_of(recipe.seed, job.fold, seed)
-    torch.manual_seed(number)  # weights and dropout
-    rows = torch.from_numpy(folds.train_rows(job.fold)).to(images.device)
-    labels = torch.from_numpy(dataset.train.labels).to(images.device)
-    network = new_network(competition, recipe, images, rows)
-    lines = fit(network, images, labels, rows, recipe, _layout(folder), number, tick)
-    return network, lines
-
-
-def _predict(network: Any, images: Any, rows: Any, recipe: Recipe, folder: RunFolder, tick: Any) -> np.ndarray:
-    from harness.train.predict import predict
-
-    proba = predict(network, images, rows, recipe.predict, _layout(folder)).numpy()
-    tick(len(rows) * _prediction_cost(recipe))
-    return proba.astype(np.float64)
-
-
-def _predict_test(
-    network: Any, dataset: Dataset, recipe: Recipe, folder: RunFolder, device: Any, tick: Any
-) -> np.ndarray:
-    import torch
-
-    from harness.train.batches import device_images
-
-    if dataset.test is None:
-        return np.zeros((0, network(torch.zeros(1, *_chw(dataset), device=device)).shape[1]))
-    rows = torch.arange(len(dataset.test), device=device)
-    return _predict(network, device_images(dataset.test.images, device), rows, recipe, folder, tick)
-
-
-def _chw(dataset: Dataset) -> tuple[int, int, int]:
-    _, height, width, channels = dataset.train.images.shape
-    return channels, height, width
-
-
-def _layout(folder: RunFolder) -> Any:
-    from harness.train.precision import Layout
-
-    chosen = folder.environment()["layout"]
-    return Layout(chosen["precision"], chosen["channels_last"])
-
-
 def _seed_of(recipe_seed: int, fold: int, seed: int) -> int:
     """Distinct for every (recipe seed, fold, bagging seed): SplitMix-style mixing, 31 bits."""
     mixed = (recipe_seed * 1_000_003 + fold * 10_007 + seed * 101 + 1) * 0x9E3779B97F4A7C15
@@ -182,14 +196,13 @@ def _prediction_cost(recipe: Recipe) -> int:
     return -(-len(views(recipe.predict.tta)) // 3)
 
 
-def _images_in_all(recipe: Recipe, folds: Any, dataset: Dataset, fold: int) -> int:
+def _images_in_all(recipe: Recipe, n_train: int, n_predicted: int) -> int:
+    """What a fold's ticks add up to."""
     from harness.train.fit import steps_per_epoch
 
-    n_train = int((folds.fold != fold).sum())
     batch = min(recipe.train.batch_size, n_train)
-    training = recipe.train.epochs * steps_per_epoch(n_train, recipe.train.batch_size) * batch
-    predicted = len(folds.fold) - n_train + (len(dataset.test) if dataset.test else 0)
-    return recipe.train.seeds * (training + predicted * _prediction_cost(recipe))
+    training = recipe.train.epochs * steps_per_epoch(n_train, batch) * batch
+    return recipe.train.seeds * (training + n_predicted * _prediction_cost(recipe))
 
 
 def _ticker(fold: int, total: int, progress: Progress, every: float = 0.25) -> Callable[[int], None]:

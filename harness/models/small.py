@@ -27,8 +27,7 @@ def mlp(
     if hog_cell:
         layers.append(Hog(hog_cell, hog_orientations))
     layers.append(nn.Flatten())
-    with torch.no_grad():
-        features = nn.Sequential(*layers)(torch.zeros(1, channels, height, width)).shape[1]
+    features = _n_features(layers, channels, height, width)
     for size in hidden:
         layers += [nn.Linear(features, size), nn.ReLU()]
         layers += [nn.Dropout(dropout)] if dropout else []
@@ -89,9 +88,17 @@ def cnn(
             body.append(ConvBlock(inputs, inputs, 5, "half", batch_norm))
         body += [nn.Dropout(rate)] if rate else []
     body += _pooled_head(head)
-    with torch.no_grad():
-        features = nn.Sequential(*body).eval()(torch.zeros(1, channels, height, width)).shape[1]
+    features = _n_features(body, channels, height, width)
     return nn.Sequential(*body, *_dense_layers(features, dense, dense_dropout, batch_norm, n_classes))
+
+
+def _n_features(layers: list[nn.Module], channels: int, height: int, width: int) -> int:
+    """Length of what the layers make of one image; batch norm's statistics and the mode stay as they were."""
+    body = nn.Sequential(*layers).eval()
+    with torch.no_grad():
+        features = body(torch.zeros(1, channels, height, width)).shape[1]
+    body.train()
+    return features
 
 
 def _pooled_head(head: str) -> list[nn.Module]:

@@ -59,7 +59,9 @@ def test_hooks_are_found_and_helpers_left_alone(project: Path):
 
 def test_an_unknown_public_function_lists_the_known_ones(project: Path):
     hooks(project, "def scores(labels, proba): return 0.5\n")
-    with pytest.raises(UserError, match=r"(?s)'scores' is none that the harness calls .did you mean 'score'.*load_samples"):
+    with pytest.raises(
+        UserError, match=r"(?s)'scores' is none that the harness calls .did you mean 'score'.*load_samples"
+    ):
         find_competition("shapes").hook("score")
 
 

@@ -34,7 +34,9 @@ def test_every_recipe_of_digit_recognizer_is_valid_and_says_what_it_answers_to(n
 
 def test_overrides_are_parsed_as_toml_and_bare_words_as_strings(folder: Path):
     recipe = load_recipe(
-        folder, "tiny", ["train.epochs=3", "predict.tta=['identity','hflip']", "train.optimizer=sgd", "model.args.kernel=5"]
+        folder,
+        "tiny",
+        ["train.epochs=3", "predict.tta=['identity','hflip']", "train.optimizer=sgd", "model.args.kernel=5"],
     )
     assert recipe.train.epochs == 3
     assert recipe.predict.tta == ("identity", "hflip")
@@ -66,12 +68,16 @@ def test_mistakes_in_the_file_name_file_key_value_and_cure(folder: Path, text: s
 
 def test_all_mistakes_are_said_at_once(folder: Path):
     write(folder, "[model]\nname = 'cnn'\n[train]\nepoch = 3\nlr = -1\n")
-    with pytest.raises(UserError, match=r"(?s)train\.lr = -1.*train\.epoch: unknown|train\.epoch: unknown.*train\.lr = -1"):
+    with pytest.raises(
+        UserError, match=r"(?s)train\.lr = -1.*train\.epoch: unknown|train\.epoch: unknown.*train\.lr = -1"
+    ):
         load_recipe(folder, "tiny")
 
 
 def test_a_wrong_override_is_blamed_on_the_command_line(folder: Path):
-    with pytest.raises(UserError, match=r"--set train\.epoch=3: train\.epoch: unknown key \(did you mean 'train\.epochs'"):
+    with pytest.raises(
+        UserError, match=r"--set train\.epoch=3: train\.epoch: unknown key \(did you mean 'train\.epochs'"
+    ):
         load_recipe(folder, "tiny", ["train.epoch=3"])
     with pytest.raises(UserError, match="write it as KEY=VALUE"):
         load_recipe(folder, "tiny", ["train.epochs"])

@@ -57,7 +57,11 @@ def test_the_seed_decides():
     [
         ([0] * 9 + [1] * 9 + [2] * 4, None, "class 'c' has 4 samples, too few for 5 folds.*--set cv.folds=4"),
         ([0] * 9 + [1] * 9, None, "class 'c' has 0 samples"),
-        ([0] * 9 + [1] * 9 + [2] * 9, [*range(18), *[18, 19] * 4, 20], "class 'c' has 9 samples in 3 groups.*cv.folds=3"),
+        (
+            [0] * 9 + [1] * 9 + [2] * 9,
+            [*range(18), *[18, 19] * 4, 20],
+            "class 'c' has 9 samples in 3 groups.*cv.folds=3",
+        ),
     ],
 )
 def test_too_few_samples_for_the_folds(labels: list[int], groups: list[int] | None, said: str):

@@ -30,7 +30,9 @@ def test_folds_mean_spread_and_pooled():
     per_fold = [METRICS["accuracy"](labels[folds.fold == f], oof[folds.fold == f]) for f in range(4)]
     accuracy = scores["metrics"]["accuracy"]
     assert [f["accuracy"] for f in scores["folds"]] == per_fold and scores["complete"]
-    assert accuracy["mean"] == pytest.approx(np.mean(per_fold)) and accuracy["std"] == pytest.approx(np.std(per_fold, ddof=1))
+    assert accuracy["mean"] == pytest.approx(np.mean(per_fold)) and accuracy["std"] == pytest.approx(
+        np.std(per_fold, ddof=1)
+    )
     assert accuracy["pooled"] == METRICS["accuracy"](labels, oof)
     assert accuracy["low"] < accuracy["pooled"] < accuracy["high"]
     assert list(scores["metrics"]) == ["accuracy", "macro_f1", "log_loss"] and scores["metric"] == "accuracy"

@@ -55,5 +55,8 @@ def test_damaged_bytes_inside_a_zip_are_noticed(tmp_path: Path):
     content = bytearray(tree.path.read_bytes())
     content[200] ^= 0xFF
     tree.path.write_bytes(content)
-    with pytest.raises(UserError, match=r"x\.zip:train\.csv: the zip is truncated or corrupt"), tree.open("train.csv") as f:
+    with (
+        pytest.raises(UserError, match=r"x\.zip:train\.csv: the zip is truncated or corrupt"),
+        tree.open("train.csv") as f,
+    ):
         f.read()

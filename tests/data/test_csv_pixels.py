@@ -75,13 +75,22 @@ def test_a_changed_pixel_changes_the_fingerprint(root: Path):
     ("change", "said"),
     [
         (lambda x: x.__setitem__(5, x[5].rsplit(",", 2)[0]), r"row 5 \(line 6\) has 783 values, the header has 785"),
-        (lambda x: x.__setitem__(7, "300".join(x[7].rsplit(x[7].split(",")[-1], 1))), r"row 7 .*pixel783: '.*300' is no pixel"),
+        (
+            lambda x: x.__setitem__(7, "300".join(x[7].rsplit(x[7].split(",")[-1], 1))),
+            r"row 7 .*pixel783: '.*300' is no pixel",
+        ),
         (lambda x: x.__setitem__(2, x[2][:2] + "-1," + x[2].split(",", 2)[2]), r"row 2 .*pixel0: '-1' is no pixel"),
         (lambda x: x.__setitem__(2, x[2][:2] + "," + x[2].split(",", 2)[2]), r"row 2 .*pixel0: '' is no pixel"),
         (lambda x: x.__setitem__(9, "12" + x[9][1:]), r"row 9: label '12' is no class.*Classes: 0, 1"),
         (lambda x: x.__setitem__(9, "7.0" + x[9][1:]), r"row 9: label '7\.0' is no class"),
-        (lambda x: x.__setitem__(0, x[0].replace("label", "lable")), r"no column 'label'. Its header begins: lable, pixel0"),
-        (lambda x: x.__setitem__(0, x[0].rsplit(",", 1)[0]), r"783 pixel columns, but data\.size \[28, 28\] x 1 channels needs 784"),
+        (
+            lambda x: x.__setitem__(0, x[0].replace("label", "lable")),
+            r"no column 'label'. Its header begins: lable, pixel0",
+        ),
+        (
+            lambda x: x.__setitem__(0, x[0].rsplit(",", 1)[0]),
+            r"783 pixel columns, but data\.size \[28, 28\] x 1 channels needs 784",
+        ),
         (lambda x: x.__delitem__(slice(1, None)), "has a header but no rows"),
     ],
 )
@@ -105,8 +114,14 @@ def test_a_fault_leaves_no_cache_behind_and_the_cure_works(root: Path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("ImageId,Label\n1,0\n2,0\n", r"its 2 ids are not those of the 10 test images: 0 missing, 8 too many; e\.g\. id '10'"),
-        ("ImageId,Label\n" + "".join(f"{i},0\n" for i in range(2, 12)), r"1 missing, 1 too many; e\.g\. id '11' has no test"),
+        (
+            "ImageId,Label\n1,0\n2,0\n",
+            r"its 2 ids are not those of the 10 test images: 0 missing, 8 too many; e\.g\. id '10'",
+        ),
+        (
+            "ImageId,Label\n" + "".join(f"{i},0\n" for i in range(2, 12)),
+            r"1 missing, 1 too many; e\.g\. id '11' has no test",
+        ),
         ("Id,Label\n1,0\n", r"no column 'ImageId'"),
         ("ImageId,Label\n1,0\n1,0\n", r"id '1' stands 2 times"),
         ("", "cannot be read as CSV"),

@@ -16,7 +16,16 @@ import pytest
 
 from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes, write_digits
 
-FAST = ("--recipe", "simple_cnn", "--set", "train.epochs=1", "--set", "train.precision=fp32", "--set", "train.channels_last=false")
+FAST = (
+    "--recipe",
+    "simple_cnn",
+    "--set",
+    "train.epochs=1",
+    "--set",
+    "train.precision=fp32",
+    "--set",
+    "train.channels_last=false",
+)
 SAMPLE = ("digit-recognizer", "--sample", *FAST)
 
 
@@ -43,7 +52,15 @@ def table(path: Path, name: str = "oof.parquet") -> pd.DataFrame:
 def test_cv_leaves_the_whole_run_folder_and_says_where(digits_out: Path):
     run, said = only_run(digits_out), (digits_out / "said.txt").read_text()
     names = {p.name for p in run.iterdir() if not p.name.startswith(".")}
-    files = {"recipe.json", "folds.csv", "environment.json", "oof.parquet", "test.parquet", "scores.json", "history.jsonl"}
+    files = {
+        "recipe.json",
+        "folds.csv",
+        "environment.json",
+        "oof.parquet",
+        "test.parquet",
+        "scores.json",
+        "history.jsonl",
+    }
     assert names == files | {"report.html", "checkpoints"} | {f"fold-{k}.npz" for k in range(5)}
     assert run.name.startswith("sample-simple_cnn-") and str(run / "report.html") in said
     assert "embedded sample" in said and "python -m harness.submit --comp digit-recognizer --run " + run.name in said
@@ -137,7 +154,9 @@ def test_submit_refuses_runs_of_other_folds(digits_out: Path, run_command, tmp_p
     other = run_command("harness.cv", *SAMPLE, "--set", "cv.folds=2", "--out", tmp_path / "out", "--json")
     assert other.returncode == 0, other.stderr
     runs = [f"--run={p.parent.name}" for p in (tmp_path / "out" / "oof" / "digit-recognizer").glob("*/scores.json")]
-    done = run_command("harness.submit", "--comp", "digit-recognizer", "--sample", "--dry-run", "--out", tmp_path / "out", *runs)
+    done = run_command(
+        "harness.submit", "--comp", "digit-recognizer", "--sample", "--dry-run", "--out", tmp_path / "out", *runs
+    )
     assert len(runs) == 2 and done.returncode == 2
     assert "cannot be blended: their folds differ" in done.stderr
 
@@ -191,7 +210,9 @@ def test_some_folds_first_the_others_later(tmp_path: Path, run_command):
     assert "partial: not all folds are trained" in first.stdout
     oof = table(only_run(tmp_path, "shapes"))
     assert set(oof.loc[oof["proba_circle"].notna(), "fold"]) == {0, 2}
-    refused = run_command("harness.submit", "--comp", "shapes", "--dry-run", "--run", only_run(tmp_path, "shapes").name, cwd=tmp_path)
+    refused = run_command(
+        "harness.submit", "--comp", "shapes", "--dry-run", "--run", only_run(tmp_path, "shapes").name, cwd=tmp_path
+    )
     assert refused.returncode == 2 and "is partial: 2 of 5 folds" in refused.stderr
     rest = run_command("harness.cv", "shapes", "--recipe", "tiny", "--resume", cwd=tmp_path)
     assert rest.returncode == 0, rest.stderr
@@ -203,11 +224,20 @@ def test_some_folds_first_the_others_later(tmp_path: Path, run_command):
     [
         (("shapes", "--recipe", "tinny"), "no such recipe. Recipes of shapes: tiny"),
         (("shaps",), "did you mean 'shapes'"),
-        (("shapes", "--recipe", "tiny", "--set", "cv.folds=1"), "cv.folds = 1: input should be greater than or equal to 2"),
+        (
+            ("shapes", "--recipe", "tiny", "--set", "cv.folds=1"),
+            "cv.folds = 1: input should be greater than or equal to 2",
+        ),
         (("shapes", "--recipe", "tiny", "--set", "train.lr=-1"), "train.lr = -1: input should be greater than 0"),
         (("shapes", "--recipe", "tiny", "--set", "train.epoch=1"), "did you mean 'train.epochs'"),
-        (("shapes", "--recipe", "tiny", "--set", "model.args.stage=[[4]]"), "model.args.stage: unknown key (did you mean 'stages'?)"),
-        (("shapes", "--recipe", "tiny", "--set", "predict.tta=['hflop']"), "unknown view 'hflop' (did you mean 'hflip'?)"),
+        (
+            ("shapes", "--recipe", "tiny", "--set", "model.args.stage=[[4]]"),
+            "model.args.stage: unknown key (did you mean 'stages'?)",
+        ),
+        (
+            ("shapes", "--recipe", "tiny", "--set", "predict.tta=['hflop']"),
+            "unknown view 'hflop' (did you mean 'hflip'?)",
+        ),
         (("shapes", "--recipe", "tiny", "--set", "cv.folds=30"), "class 'circle' has 20 samples, too few for 30 folds"),
         (("shapes", "--recipe", "tiny", "--folds", "5"), "this recipe has folds 0 to 4"),
         (("shapes", "--recipe", "tiny", "--folds", "a"), "give fold numbers with commas between"),
@@ -244,7 +274,9 @@ def test_a_run_in_use_is_not_trained_twice(tmp_path: Path, run_command):
 def test_workers_do_not_change_what_is_learnt_much_and_groups_are_kept(tmp_path: Path, run_command):
     make_shapes(tmp_path)
     for workers in ("1", "2"):
-        done = run_command("harness.cv", "shapes", "--recipe", "tiny", "--workers", workers, "--out", workers, cwd=tmp_path)
+        done = run_command(
+            "harness.cv", "shapes", "--recipe", "tiny", "--workers", workers, "--out", workers, cwd=tmp_path
+        )
         assert done.returncode == 0, done.stderr
     one, two = (table(only_run(tmp_path / w, "shapes")) for w in ("1", "2"))
     np.testing.assert_allclose(one["proba_circle"], two["proba_circle"], atol=1e-3)

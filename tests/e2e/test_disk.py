@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-FAST = ("--recipe", "simple_cnn", "--set", "train.epochs=1", "--set", "train.precision=fp32", "--set", "train.channels_last=false")
+FAST = (
+    "--recipe",
+    "simple_cnn",
+    "--set",
+    "train.epochs=1",
+    "--set",
+    "train.precision=fp32",
+    "--set",
+    "train.channels_last=false",
+)
 
 Mount = Callable[[str], Path]
 
@@ -20,7 +29,9 @@ def disk(tmp_path: Path) -> Iterator[Mount]:
     place.mkdir()
 
     def mount(options: str) -> Path:
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, check=False)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], capture_output=True, check=False
+        )
         if done.returncode:
             pytest.skip("may not mount a file system here")
         return place

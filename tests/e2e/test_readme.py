@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -36,18 +37,22 @@ def test_make_targets_exist(target: str):
 
 @pytest.mark.parametrize("module", sorted({c[2] for c in commands() if c[:2] == ["python", "-m"]}))
 def test_commands_exist_with_the_options_that_are_shown(module: str):
-    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0, done.stderr
     shown = {word for c in commands() if c[2:3] == [module] for word in c[3:] if word.startswith("--")}
     assert all(option.split("=")[0] in done.stdout for option in shown), shown
 
 
-@pytest.mark.parametrize("call", [c for c in commands() if c[2:3] == ["harness.cv"] and "leaves" not in c[3]], ids=" ".join)
+@pytest.mark.parametrize(
+    "call", [c for c in commands() if c[2:3] == ["harness.cv"] and "leaves" not in c[3]], ids=" ".join
+)
 def test_recipes_and_overrides_that_are_shown_are_valid(call: list[str]):
     from harness.competition import find_competition, load_recipe
 
     competition = find_competition(REPOSITORY / "competitions" / Path(call[3]).name)
-    options = list(zip(call, call[1:], strict=False))
+    options = list(itertools.pairwise(call))
     recipe = next((value for name, value in options if name == "--recipe"), "quick")
     load_recipe(competition.folder, recipe, [value for name, value in options if name == "--set"])
 

@@ -27,13 +27,17 @@ def test_hog_agrees_with_scikit_image(cell: int, orientations: int):
     images = np.kron(digits, np.ones((1, 4, 4)))[:, 2:30, 2:30] + 0.01 * np.random.default_rng(0).random((20, 28, 28))
     ours = Hog(cell, orientations)(torch.tensor(images, dtype=torch.float32).unsqueeze(1))  # (B, orientations, h, w)
     for image, features in zip(images, ours, strict=True):
-        theirs = hog(image, orientations, (cell, cell), cells_per_block=(1, 1), block_norm="L2-Hys", feature_vector=False)
+        theirs = hog(
+            image, orientations, (cell, cell), cells_per_block=(1, 1), block_norm="L2-Hys", feature_vector=False
+        )
         np.testing.assert_allclose(features.permute(1, 2, 0).numpy(), theirs[:, :, 0, 0], atol=2e-3)
 
 
 def test_pooling_first_is_the_same_function_where_the_scale_is_positive():
     torch.manual_seed(0)
-    networks = [cnn(28, 28, 1, 10, stages=[[8], [16]], batch_norm=True, pool_first=first).eval() for first in (True, False)]
+    networks = [
+        cnn(28, 28, 1, 10, stages=[[8], [16]], batch_norm=True, pool_first=first).eval() for first in (True, False)
+    ]
     networks[1].load_state_dict(networks[0].state_dict())
     x = torch.rand(4, 1, 28, 28)
     torch.testing.assert_close(networks[0](x), networks[1](x), atol=1e-5, rtol=1e-4)
@@ -52,6 +56,7 @@ def test_pooling_first_is_the_same_function_where_the_scale_is_positive():
 )
 def test_networks_have_the_reports_sizes(spec: ModelSpec, parameters: int):
     network = build_network(spec, DIGITS)
+    assert all(module.training for module in network.modules())
     assert sum(p.numel() for p in network.parameters()) == parameters
     assert network(torch.rand(2, 1, 28, 28)).shape == (2, 10)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,8 +80,15 @@ def test_best_first_follows_the_metrics_direction(run: Run):
     def scored(value: float, greater: bool) -> Run:
         return replace(run, scores={"metric": "m", "metrics": {"m": {"pooled": value, "greater_is_better": greater}}})
 
-    assert [r.scores["metrics"]["m"]["pooled"] for r in best_first([scored(v, True) for v in (0.1, 0.9, 0.5)])] == [0.9, 0.5, 0.1]
-    assert [r.scores["metrics"]["m"]["pooled"] for r in best_first([scored(v, False) for v in (0.1, 0.9)])] == [0.1, 0.9]
+    assert [r.scores["metrics"]["m"]["pooled"] for r in best_first([scored(v, True) for v in (0.1, 0.9, 0.5)])] == [
+        0.9,
+        0.5,
+        0.1,
+    ]
+    assert [r.scores["metrics"]["m"]["pooled"] for r in best_first([scored(v, False) for v in (0.1, 0.9)])] == [
+        0.1,
+        0.9,
+    ]
 
 
 def test_a_blend_of_samples_is_named_so():

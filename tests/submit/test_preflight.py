@@ -38,7 +38,10 @@ def test_a_good_file_has_none(tmp_path: Path):
         ("ImageId,Label\n2,7\n1,0\n3,9\n", ["ids are in another order, first in row 1: '2', wanted '1'"]),
         ("ImageId,Label\n1,\n2,0\n3,9\n", ["column Label is empty in 1 rows, first in row 1"]),
         ("ImageId,Label\n1,7.0\n2,0\n3,10\n", ["column Label has no class in 2 rows, first '7.0' in row 1"]),
-        ("ImageId,Label\n1,\n2,12\n", ["has 2 rows", "missing: 3", "is empty", "no class in 1 rows, first '12' in row 2"]),
+        (
+            "ImageId,Label\n1,\n2,12\n",
+            ["has 2 rows", "missing: 3", "is empty", "no class in 1 rows, first '12' in row 2"],
+        ),
         ("", ["cannot be read as CSV"]),
     ],
 )

@@ -21,7 +21,9 @@ PLAIN = Layout("fp32", False)
 
 def bright_or_dark(n: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
     labels = torch.arange(n) % 2
-    images = (torch.rand(n, 8, 8, 1, generator=torch.Generator().manual_seed(0)) * 100 + 100 * labels.view(-1, 1, 1, 1)).byte()
+    images = (
+        torch.rand(n, 8, 8, 1, generator=torch.Generator().manual_seed(0)) * 100 + 100 * labels.view(-1, 1, 1, 1)
+    ).byte()
     return images, labels
 
 
@@ -97,7 +99,9 @@ def test_averaged_weights_differ_from_the_last_ones_and_still_predict():
 
 
 def test_an_exploding_loss_stops_with_epoch_values_and_cure():
-    with pytest.raises(UserError, match=r"epoch \d: the loss is (nan|inf) \(learning rate 100, batch 16\). Lower it: --set train.lr=3"):
+    with pytest.raises(
+        UserError, match=r"epoch \d: the loss is (nan|inf) \(learning rate 100, batch 16\). Lower it: --set train.lr=3"
+    ):
         trained(lr=100.0, weight_decay=10.0, optimizer="sgd", epochs=60)
 
 

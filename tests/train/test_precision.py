@@ -29,7 +29,9 @@ def test_timed_once_then_read_back(tmp_path: Path):
     first, second = choose(tmp_path), choose(tmp_path)
     assert first["how"] == "timed now" and second["how"] == "timed before on this machine"
     assert first["ms_per_step"] == second["ms_per_step"] and len(first["ms_per_step"]) == 4
-    assert {k: first[k] for k in ("precision", "channels_last")} == {k: second[k] for k in ("precision", "channels_last")}
+    assert {k: first[k] for k in ("precision", "channels_last")} == {
+        k: second[k] for k in ("precision", "channels_last")
+    }
 
 
 def test_a_pinned_precision_leaves_the_memory_format_to_be_timed(tmp_path: Path):

@@ -9,8 +9,8 @@ from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.competition.recipe import PredictSpec
 from harness.models.network import Network
-from harness.train.predict import doubtful_views, predict, views
 from harness.train.precision import Layout
+from harness.train.predict import doubtful_views, predict, views
 from tests.conftest import REPOSITORY
 
 PLAIN = Layout("fp32", False)
@@ -29,7 +29,9 @@ def corner_network() -> Network:
 def test_mean_over_views_in_any_batch_size():
     images = torch.randint(0, 256, (7, 6, 6, 1), dtype=torch.uint8)
     rows, network = torch.tensor([5, 0, 3, 6]), corner_network()
-    alone = {name: predict(network, images, rows, PredictSpec(tta=(name,)), PLAIN) for name in ("identity", "hflip", "rot90")}
+    alone = {
+        name: predict(network, images, rows, PredictSpec(tta=(name,)), PLAIN) for name in ("identity", "hflip", "rot90")
+    }
     both = predict(network, images, rows, PredictSpec(tta=tuple(alone), batch_size=3), PLAIN)
     torch.testing.assert_close(both, sum(alone.values()) / 3)
     torch.testing.assert_close(both.sum(dim=1), torch.ones(4))
@@ -51,7 +53,9 @@ def test_prediction_draws_nothing_and_leaves_dropout_off():
     assert torch.equal(first, again)
 
 
-@pytest.mark.parametrize(("names", "said"), [(("hflop",), "unknown view 'hflop' .did you mean 'hflip'"), ((), "is empty")])
+@pytest.mark.parametrize(
+    ("names", "said"), [(("hflop",), "unknown view 'hflop' .did you mean 'hflip'"), ((), "is empty")]
+)
 def test_unknown_views(names: tuple[str, ...], said: str):
     with pytest.raises(UserError, match=said):
         views(names)
