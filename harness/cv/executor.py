@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import queue
 import signal
@@ -14,10 +15,13 @@ from harness.base.errors import UserError
 Job = Callable[[Callable[[int, int, int], None]], None]
 
 
-def run_jobs(jobs: Sequence[Job], workers: int, progress: Callable[[int, int, int], None]) -> None:
+def run_jobs(
+    jobs: Sequence[Job], workers: int, progress: Callable[[int, int, int], None], lanes: Sequence[str] | None = None
+) -> None:
     """Call every job with `progress`; `workers` at a time, each in a process of its own, or all in this one.
 
-    Jobs start in order. With one worker everything happens in this process. Workers are forked from a server that has
+    Jobs start in order. `lanes` names each job's device: a worker stays with one, so that two jobs never share a GPU
+    while another is idle; without it any worker takes any job. With one worker everything happens in this process. Workers are forked from a server that has
     torch imported but has never computed, so they start at once and share its pages; torch's threads and CUDA would not
     survive a fork of this process.
 
@@ -33,10 +37,8 @@ def run_jobs(jobs: Sequence[Job], workers: int, progress: Callable[[int, int, in
             job(progress)
         return
     context = _context()
-    waiting, events = context.Queue(), context.Queue()
-    for job in [*jobs, *[None] * workers]:
-        waiting.put(job)
-    crew = [context.Process(target=_work, args=(waiting, events), daemon=True) for _ in range(min(workers, len(jobs)))]
+    events, queues = context.Queue(), _queues(context, jobs, lanes or [""] * len(jobs), workers)
+    crew = [context.Process(target=_work, args=(queue, events), daemon=True) for queue in queues]
     try:
         for process in crew:
             process.start()
@@ -46,6 +48,17 @@ def run_jobs(jobs: Sequence[Job], workers: int, progress: Callable[[int, int, in
             process.kill()
         for process in crew:
             process.join()
+
+
+def _queues(context: Any, jobs: Sequence[Job], lanes: Sequence[str], workers: int) -> list[Any]:
+    """For each worker the queue it takes its jobs from; every queue ends with a None for each of its workers."""
+    of_lane = {lane: context.Queue() for lane in dict.fromkeys(lanes)}
+    for job, lane in zip(jobs, lanes, strict=True):
+        of_lane[lane].put(job)
+    crew = list(itertools.islice(itertools.cycle(of_lane.values()), max(min(workers, len(jobs)), len(of_lane))))
+    for waiting in crew:
+        waiting.put(None)
+    return crew
 
 
 def _context() -> Any:

@@ -83,7 +83,8 @@ def cross_validate(
                 job = _prepare_job(folder, competition, dataset, recipe, folds, environment)
                 run_jobs([job], workers, watcher.progress)
             _say_plan(folder, missing, workers, watcher)
-            run_jobs(_fold_jobs(folder, competition, dataset, missing), workers, watcher.progress)
+            jobs = _fold_jobs(folder, competition, dataset, missing)
+            run_jobs(jobs, workers, watcher.progress, lanes=[job.device for job in jobs])
             finish_run(folder, competition, dataset, folds)
     return load_run(folder.path)
 
@@ -164,7 +165,7 @@ def _clear(folder: RunFolder) -> None:
 def _crew(options: Options, n_folds: int) -> tuple[int, list[str]]:
     devices = pick_devices(options.device)
     if options.workers is not None:
-        return options.workers, devices
+        return options.workers, devices[: options.workers]
     limit = usable_cores() if devices == ["cpu"] else len(devices)
     return max(min(limit, n_folds), 1), devices
 

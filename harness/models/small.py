@@ -176,7 +176,8 @@ class Hog(nn.Module):
             angle = torch.remainder(torch.atan2(dy, dx), math.pi)
             bins = (angle * (self.orientations / math.pi)).long().clamp(max=self.orientations - 1)
             votes = torch.hypot(dx, dy)
-            planes = F.one_hot(bins, self.orientations).permute(0, 3, 1, 2) * votes.unsqueeze(1)
+            planes = votes.new_zeros(len(x), self.orientations, *x.shape[2:])
+            planes.scatter_(1, bins.unsqueeze(1), votes.unsqueeze(1))
             cells = F.avg_pool2d(planes, self.cell)  # (B, orientations, h, w)
             return _l2_hys(cells)
 

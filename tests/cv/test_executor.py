@@ -45,6 +45,12 @@ def test_every_job_is_done_and_heard(tmp_path: Path, workers: int):
     assert (str(os.getpid()) in pids) == (workers == 1)
 
 
+def test_a_worker_stays_in_its_lane(tmp_path: Path):
+    run_jobs([Note(tmp_path, i) for i in range(6)], 2, lambda *said: None, lanes=["cuda:0", "cuda:1"] * 3)
+    pids = [(tmp_path / str(i)).read_text() for i in range(6)]
+    assert len(set(pids[::2])) == 1 and len(set(pids[1::2])) == 1 and pids[0] != pids[1]
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_mistake_keeps_its_words(tmp_path: Path, workers: int):
     with pytest.raises(UserError, match="job 1: your fault"):
