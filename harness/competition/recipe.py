@@ -103,7 +103,7 @@ class PredictSpec(Frozen):
 
     tta: Strings = ("identity",)
     """Views whose probabilities are averaged: identity, hflip, vflip, rot90, rot180, rot270, shift1 (four shifts by
-    one pixel; shift2 by two)."""
+    one pixel; shift2 by two), diagonal1 (the four diagonal ones)."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 250
     """Images per forward pass; larger is hardly faster on a CPU and takes more memory."""
 

@@ -39,15 +39,16 @@ def views(names: tuple[str, ...]) -> list[View]:
     """
     found: list[View] = []
     for name in names:
-        shift_by = re.fullmatch(r"shift([1-9]\d?)", name)
-        if shift_by:
-            p = int(shift_by[1])
-            found += [_shifted(0, p), _shifted(0, -p), _shifted(p, 0), _shifted(-p, 0)]
+        move = re.fullmatch(r"(shift|diagonal)([1-9]\d?)", name)
+        if move:
+            p, straight = int(move[2]), move[1] == "shift"
+            steps = [(0, p), (0, -p), (p, 0), (-p, 0)] if straight else [(p, p), (p, -p), (-p, p), (-p, -p)]
+            found += [_shifted(dx, dy) for dx, dy in steps]
         elif name in _VIEWS:
             found.append(_VIEWS[name])
         else:
             raise UserError(
-                f"predict.tta: unknown view '{name}'{nearest(name, _VIEWS)}; known: {', '.join(_VIEWS)}, shiftN"
+                f"predict.tta: unknown view '{name}'{nearest(name, _VIEWS)}; known: {', '.join(_VIEWS)}, shiftN, diagonalN"
             )
     if not found:
         raise UserError("predict.tta: is empty; it needs one view or more, e.g. ['identity']")

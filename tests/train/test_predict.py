@@ -43,6 +43,7 @@ def test_shifts_move_by_pixels_and_repeat_the_border():
     down, up, right, left = (view(x) for view in views(("shift1",)))
     assert torch.equal(down[..., 1:, :], x[..., :-1, :]) and torch.equal(down[..., 0, :], x[..., 0, :])
     assert torch.equal(up[..., :-1, :], x[..., 1:, :])
+    assert torch.equal(views(("diagonal1",))[0](x)[..., 1:, 1:], x[..., :-1, :-1])
     assert torch.equal(right[..., 1:], x[..., :-1]) and torch.equal(left[..., :-1], x[..., 1:])
 
 
