@@ -7,6 +7,8 @@ import errno
 import json
 import os
 import shutil
+import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 from harness.base.errors import UserError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
 
 
 @contextlib.contextmanager
@@ -30,7 +32,7 @@ def complete_file(path: Path) -> Iterator[Path]:
         If the disk is full or the folder may not be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -44,12 +46,13 @@ def complete_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def complete_folder(path: Path) -> Iterator[Path]:
-    """As `complete_file`, for a folder with everything in it; where another process was first, its folder stays."""
+    """Give a temporary folder; rename it to `path` when the block ends well. Where another process was first, its stays."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     with explain_disk_errors(path):
+        _sweep(path)
         try:
-            temporary.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir(parents=True)
             yield temporary
             with contextlib.suppress(OSError):
                 temporary.rename(path)
@@ -59,21 +62,35 @@ def complete_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def _temporary(path: Path) -> Path:
+    """A name beside `path` that no other process has, on this machine or on another that shares the disk."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+
+
+def _sweep(path: Path, older_than: float = 86_400) -> None:
+    """Remove what killed builders of this folder left behind a day ago or earlier."""
+    for left in path.parent.glob(f".{path.name}.*.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > older_than:
+                shutil.rmtree(left)
+
+
 @contextlib.contextmanager
 def explain_disk_errors(path: Path) -> Iterator[None]:
     """Turn a full or read-only disk into a `UserError` that names the place and the cure."""
     try:
         yield
     except OSError as error:
+        place = error.filename or path
         if error.errno in _FULL:
             raise UserError(
-                f"{path}: the disk is full. Nothing that was finished is lost: free some space, then run the same "
+                f"{place}: the disk is full. Nothing that was finished is lost: free some space, then run the same "
                 "command again (harness.cv: with --resume). Or write elsewhere: --out DIR, HARNESS_CACHE for the cache."
             ) from error
         if error.errno in _DENIED:
             raise UserError(
-                f"{path}: may not be written ({error.strerror}). Give a folder that you may write to: --out DIR, "
-                "HARNESS_CACHE for the cache."
+                f"{place}: may not be read or written ({error.strerror}). Change its permissions, or write to another "
+                "folder: --out DIR, HARNESS_CACHE for the cache."
             ) from error
         raise
 

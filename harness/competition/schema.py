@@ -17,7 +17,9 @@ Model = TypeVar("Model", bound=BaseModel)
 class Frozen(BaseModel):
     """Base of every schema: immutable, typed strictly, unknown keys refused, every field documented."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def read_toml(path: Path) -> dict[str, Any]:

@@ -21,9 +21,9 @@ def run_jobs(
     """Call every job with `progress`; `workers` at a time, each in a process of its own, or all in this one.
 
     Jobs start in order. `lanes` names each job's device: a worker stays with one, so that two jobs never share a GPU
-    while another is idle; without it any worker takes any job. With one worker everything happens in this process. Workers are forked from a server that has
-    torch imported but has never computed, so they start at once and share its pages; torch's threads and CUDA would not
-    survive a fork of this process.
+    while another is idle; without it any worker takes any job. With one worker everything happens in this process.
+    Workers are forked from a server that has torch imported but has never computed, so they start at once and share its
+    pages; torch's threads and CUDA would not survive a fork of this process.
 
     Raises
     ------
@@ -44,10 +44,18 @@ def run_jobs(
             process.start()
         _follow(len(jobs), crew, events, progress)
     finally:
-        for process in crew:
-            process.kill()
-        for process in crew:
-            process.join()
+        _dismiss(crew, [events, *queues])
+
+
+def _dismiss(crew: list[Any], queues: list[Any]) -> None:
+    """End all workers now; what still stands in a queue is dropped, so that our own exit does not wait for a reader."""
+    begun = [process for process in crew if process.pid is not None]  # Ctrl-C may come while one is being started
+    for process in begun:
+        process.kill()
+    for process in begun:
+        process.join()
+    for waiting in queues:
+        waiting.cancel_join_thread()
 
 
 def _queues(context: Any, jobs: Sequence[Job], lanes: Sequence[str], workers: int) -> list[Any]:

@@ -12,19 +12,26 @@ from harness.competition.recipe import CvSpec
 from harness.runs import Folds
 
 
-def load_or_make_folds(
-    samples: Samples, classes: tuple[str, ...], spec: CvSpec, folder: Path, fingerprint: str
-) -> Folds:
-    """The folds of this data, k and seed: read from `folder` where they were saved before, else made and saved.
+def folds_path(folder: Path, fingerprint: str, spec: CvSpec) -> Path:
+    """Where the folds of this data, k and seed are saved."""
+    return folder / f"{fingerprint}-k{spec.folds}-seed{spec.seed}.csv"
+
+
+def load_or_make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec, path: Path) -> Folds:
+    """The folds as they were saved before, else made and saved.
 
     Saved folds are the truth: a newer scikit-learn may shuffle otherwise, and runs must stay comparable.
+
+    Raises
+    ------
+    UserError
+        If the saved folds are of other rows or groups.
     """
-    path = folder / f"{fingerprint}-k{spec.folds}-seed{spec.seed}.csv"
     if not path.is_file():
         make_folds(samples, classes, spec).save(path)
     folds = Folds.load(path)
-    if not np.array_equal(folds.ids, samples.ids):
-        raise UserError(f"{path}: its ids are not those of the data. Delete the file to have the folds made anew.")
+    if not (np.array_equal(folds.ids, samples.ids) and np.array_equal(folds.groups, samples.groups)):
+        raise UserError(f"{path}: its ids or groups are not those of the data. Delete it to have the folds made anew.")
     return folds
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +15,13 @@ import numpy as np
 
 from harness.base.command import cache_root
 from harness.base.errors import UserError
-from harness.base.files import explain_disk_errors, write_json
+from harness.base.files import explain_disk_errors, read_json, write_json
 from harness.competition import Competition, Recipe
 from harness.cv.executor import run_jobs
 from harness.cv.fold_job import FoldJob
-from harness.cv.folds import load_or_make_folds
+from harness.cv.folds import folds_path, load_or_make_folds
 from harness.cv.prepare import PrepareJob, describe_environment, pick_devices, plan_threads, usable_cores
-from harness.cv.scores import score_run
+from harness.cv.scores import competition_metrics, score_run
 from harness.data import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
 from harness.runs.run import proba_column
@@ -71,27 +72,37 @@ def cross_validate(
         For whatever the user can put right; folds that were finished stay.
     """
     homes = options.out / "oof" / competition.slug
-    folds = load_or_make_folds(dataset.train, competition.classes, recipe.cv, homes / "folds", dataset.fingerprint)
-    folder = RunFolder(homes / run_name(recipe, dataset, folds))
+    saved_folds = folds_path(homes / "folds", dataset.fingerprint, recipe.cv)
+    folds = load_or_make_folds(dataset.train, competition.classes, recipe.cv, saved_folds)
+    folder = RunFolder(homes / run_name(competition, recipe, dataset, folds))
     wanted = _wanted_folds(options.folds, folds.k)
     with _locked(folder):
-        missing = _missing_folds(folder, wanted, options, watcher)
-        if missing or not folder.finished:
-            workers, devices = _crew(options, len(wanted))
-            if not folder.started:
-                environment = _environment(competition, dataset, folds, devices, workers)
-                job = _prepare_job(folder, competition, dataset, recipe, folds, environment)
-                run_jobs([job], workers, watcher.progress)
-            _say_plan(folder, missing, workers, watcher)
-            jobs = _fold_jobs(folder, competition, dataset, missing)
-            run_jobs(jobs, workers, watcher.progress, lanes=[job.device for job in jobs])
+        missing = _missing_folds(folder, wanted, options)
+        if options.fresh or not folder.started:
+            environment = _environment(competition, dataset, folds, options)
+            job = _prepare_job(folder, competition, dataset, recipe, saved_folds, environment)
+            run_jobs([job], environment["workers"], watcher.progress)
+        if missing:
+            _take_away(folder, missing)
+            _train(folder, competition, dataset, missing, options, watcher)
+        if _up_to_date(folder, competition, folds.k):
+            watcher.say(
+                f"{folder.path}: these folds stand already; nothing is trained (--fresh would train them anew)."
+            )
+        else:
             finish_run(folder, competition, dataset, folds)
     return load_run(folder.path)
 
 
-def run_name(recipe: Recipe, dataset: Dataset, folds: Folds) -> str:
-    """The recipe's name and 8 hex digits of what makes the result: recipe, data, folds. The sample's says so."""
-    digest = hashlib.sha256(f"{recipe.digest()} {dataset.fingerprint} {folds.hash}".encode()).hexdigest()[:8]
+def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: Folds) -> str:
+    """The recipe's name and 8 hex digits of what makes the result: recipe, data, folds, a model of one's own.
+
+    The sample's name says that it is one.
+    """
+    parts = [recipe.digest(), dataset.fingerprint, folds.hash]
+    if recipe.model.name == "custom":
+        parts.append((competition.folder / "competition.py").read_text(encoding="utf-8"))
+    digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
     return f"{'sample-' if dataset.is_sample else ''}{recipe.name}-{digest}"
 
 
@@ -137,10 +148,12 @@ def _wanted_folds(asked: tuple[int, ...] | None, k: int) -> list[int]:
     return wanted
 
 
-def _missing_folds(folder: RunFolder, wanted: list[int], options: Options, watcher: Watcher) -> list[int]:
+def _missing_folds(folder: RunFolder, wanted: list[int], options: Options) -> list[int]:
     """Folds to train, after the user's word on what already stands."""
+    if options.fresh and options.resume:
+        raise UserError("--fresh trains anew what stands, --resume keeps it: give one of them")
     if options.fresh:
-        _clear(folder)
+        return wanted
     done = folder.done(max(wanted) + 1) if folder.started else []
     missing = [fold for fold in wanted if fold not in done]
     if missing and done and not options.resume:
@@ -148,31 +161,56 @@ def _missing_folds(folder: RunFolder, wanted: list[int], options: Options, watch
             f"{folder.path}: this run stands with folds {_list(done)} done and {_list(missing)} missing. "
             "Add --resume to train what is missing, or --fresh to begin anew."
         )
-    if not missing and folder.finished:
-        watcher.say(
-            f"{folder.path}: all of these folds stand already; nothing is trained (--fresh would train them anew)."
-        )
     return missing
 
 
-def _clear(folder: RunFolder) -> None:
-    """Take a run's results away; environment.json first, so that what is left never counts as started."""
-    for pattern in ("environment.json", "scores.json", "fold-*.npz", "checkpoints/*.safetensors"):
-        for path in folder.path.glob(pattern):
-            path.unlink()
+def _take_away(folder: RunFolder, folds: list[int]) -> None:
+    """Remove scores.json, which will not be true any more, and what stands of the folds that are trained now."""
+    (folder.path / "scores.json").unlink(missing_ok=True)
+    for fold in folds:
+        folder.fold_path(fold).unlink(missing_ok=True)
+        folder.checkpoint_path(fold).unlink(missing_ok=True)
 
 
-def _crew(options: Options, n_folds: int) -> tuple[int, list[str]]:
+def _up_to_date(folder: RunFolder, competition: Competition, k: int) -> bool:
+    """Whether scores.json covers just the folds that stand, by the metrics that are asked for now."""
+    if not folder.finished:
+        return False
+    scores = read_json(folder.path / "scores.json")
+    metrics = [m.name for m in competition_metrics(competition)]
+    return [f["fold"] for f in scores["folds"]] == folder.done(k) and list(scores["metrics"]) == metrics
+
+
+def _train(
+    folder: RunFolder,
+    competition: Competition,
+    dataset: Dataset,
+    missing: list[int],
+    options: Options,
+    watcher: Watcher,
+) -> None:
+    """Train folds side by side as the run planned it, so that a resumed run computes the same numbers.
+
+    Fewer workers than planned may be asked for (less memory, same numbers), more not: their threads would outnumber the
+    cores. Folds of the last, incomplete round have more threads each; they wait until the others are done.
+    """
+    plan = folder.environment()
+    workers = min(options.workers or plan["workers"], plan["workers"])
+    devices = plan["devices"] if options.device == "auto" else pick_devices(options.device)
+    _say_plan(plan, missing, workers, watcher)
+    jobs = [
+        FoldJob(folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold])
+        for i, fold in enumerate(missing)
+    ]
+    for _, group in itertools.groupby(jobs, key=lambda job: job.threads):
+        together = list(group)
+        run_jobs(together, workers, watcher.progress, lanes=[job.device for job in together])
+
+
+def _environment(competition: Competition, dataset: Dataset, folds: Folds, options: Options) -> dict[str, Any]:
     devices = pick_devices(options.device)
-    if options.workers is not None:
-        return options.workers, devices[: options.workers]
     limit = usable_cores() if devices == ["cpu"] else len(devices)
-    return max(min(limit, n_folds), 1), devices
-
-
-def _environment(
-    competition: Competition, dataset: Dataset, folds: Folds, devices: list[str], workers: int
-) -> dict[str, Any]:
+    workers = options.workers or min(limit, folds.k)
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "competition": {"slug": competition.slug, "metric": competition.metric, "classes": list(competition.classes)},
@@ -185,7 +223,7 @@ def _environment(
         },
         "folds": {"k": folds.k, "hash": folds.hash},
         "workers": workers,
-        "devices": [devices[fold % len(devices)] for fold in range(folds.k)],
+        "devices": devices[:workers],
         "threads": plan_threads(folds.k, workers, usable_cores()),
         **describe_environment(),
     }
@@ -196,7 +234,7 @@ def _prepare_job(
     competition: Competition,
     dataset: Dataset,
     recipe: Recipe,
-    folds: Folds,
+    saved_folds: Path,
     environment: dict[str, Any],
 ) -> PrepareJob:
     return PrepareJob(
@@ -205,24 +243,14 @@ def _prepare_job(
         cache=dataset.cache,
         timings=cache_root(),
         recipe=recipe,
-        folds=folds,
+        folds=saved_folds,
         environment=environment,
         device=environment["devices"][0],
         threads=environment["threads"][0],
     )
 
 
-def _fold_jobs(folder: RunFolder, competition: Competition, dataset: Dataset, missing: list[int]) -> list[FoldJob]:
-    """Devices and threads are those the run was started with, so that a resumed run computes the same numbers."""
-    plan = folder.environment()
-    return [
-        FoldJob(folder.path, competition.folder, dataset.cache, fold, plan["devices"][fold], plan["threads"][fold])
-        for fold in missing
-    ]
-
-
-def _say_plan(folder: RunFolder, missing: list[int], workers: int, watcher: Watcher) -> None:
-    plan = folder.environment()
+def _say_plan(plan: dict[str, Any], missing: list[int], workers: int, watcher: Watcher) -> None:
     layout = plan["layout"]
     watcher.say(
         f"model: {plan['parameters']:,} parameters; {layout['precision']}"
@@ -234,7 +262,7 @@ def _say_plan(folder: RunFolder, missing: list[int], workers: int, watcher: Watc
             f"warning: predict.tta has '{view}', which is none of this competition's symmetries: it may change the label."
         )
     if len(missing) < plan["folds"]["k"]:
-        watcher.say(f"training folds {_list(missing)}" if missing else "no fold is missing; putting the run together")
+        watcher.say(f"training folds {_list(missing)}")
 
 
 @contextmanager

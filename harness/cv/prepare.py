@@ -32,7 +32,7 @@ class PrepareJob:
     cache: Path
     timings: Path
     recipe: Any
-    folds: Any
+    folds: Path
     environment: dict[str, Any]
     device: str
     threads: int
@@ -42,8 +42,9 @@ class PrepareJob:
 
         from harness.competition import find_competition
         from harness.cv.fold_job import new_network
+        from harness.cv.scores import competition_metrics
         from harness.data import open_cache
-        from harness.runs import RunFolder
+        from harness.runs import Folds, RunFolder
         from harness.train.batches import device_images
         from harness.train.precision import choose_layout
         from harness.train.predict import doubtful_views, views
@@ -52,9 +53,11 @@ class PrepareJob:
         torch.manual_seed(0)
         competition, images = find_competition(self.competition), open_cache(self.cache).train.images
         views(self.recipe.predict.tta)
+        competition_metrics(competition)
         device = usable_device(self.device)
         few = device_images(images[: min(len(images), 64)], device)
         network = new_network(competition, self.recipe, few, torch.arange(len(few), device=device))
+        try_network(network, few[:2], len(competition.classes))
         parameters = sum(p.numel() for p in network.parameters())
         shape = (min(self.recipe.train.batch_size, len(images)), images.shape[3], *images.shape[1:3])
         layout = choose_layout(
@@ -66,7 +69,27 @@ class PrepareJob:
             "doubtful_views": doubtful_views(self.recipe.predict.tta, competition),
             "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name(),
         }
-        RunFolder(self.run).start(self.recipe, self.folds, {**self.environment, **found})
+        RunFolder(self.run).start(self.recipe, Folds.load(self.folds), {**self.environment, **found})
+
+
+def try_network(network: torch.nn.Module, images: torch.Tensor, n_classes: int) -> None:
+    """Predict two images (2, H, W, C), so that a network that cannot is found before anything is trained.
+
+    Raises
+    ------
+    UserError
+        If it fails, or gives something else than logits (2, n_classes).
+    """
+    import torch
+
+    x = images.permute(0, 3, 1, 2).float().div(255)
+    try:
+        with torch.inference_mode():
+            shape = tuple(network.eval()(x).shape)
+    except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
+        raise UserError(f"[model] cannot take images {tuple(x.shape[1:])} (C, H, W): {error}") from error
+    if shape != (len(images), n_classes):
+        raise UserError(f"[model] gives {shape} for {len(images)} images; wanted ({len(images)}, {n_classes}) logits")
 
 
 def usable_device(name: str) -> torch.device:

@@ -7,9 +7,10 @@ it is read, and zipfile itself never hands out more bytes than declared.
 from __future__ import annotations
 
 import contextlib
+import functools
 import zipfile
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -19,38 +20,45 @@ _LARGEST_RATIO = 200
 _ALWAYS_FINE = 256 * 2**20
 
 
-@dataclass(frozen=True)
 class FileTree:
-    """Files by their relative POSIX name, in a folder or in a zip.
+    """Files by their relative POSIX name, in a folder or in a zip; a zip is opened and checked once.
 
     Attributes
     ----------
     path : the folder or the zip
     """
 
-    path: Path
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     @property
     def is_zip(self) -> bool:
         return self.path.is_file()
 
+    @functools.cached_property
+    def archive(self) -> zipfile.ZipFile:
+        """The zip, open; threads may read from it side by side."""
+        return open_zip(self.path)
+
+    @functools.cached_property
+    def members(self) -> set[str]:
+        """Names of all files in the zip and of all folders above them."""
+        files = [i.filename for i in self.archive.infolist() if not i.is_dir()]
+        above = {parent.as_posix() for name in files for parent in PurePosixPath(name).parents}
+        return above.union(files)
+
     def names(self, under: str) -> list[str]:
         """Names of all files below a folder, sorted; hidden files and macOS's resource forks are left out."""
         if self.is_zip:
-            with open_zip(self.path) as archive:
-                found = [
-                    i.filename for i in archive.infolist() if not i.is_dir() and i.filename.startswith(f"{under}/")
-                ]
+            found = [i.filename for i in self.archive.infolist() if not i.is_dir()]
+            found = [name for name in found if name.startswith(f"{under}/")]
         else:
             found = [p.relative_to(self.path).as_posix() for p in (self.path / under).rglob("*") if p.is_file()]
         return sorted(name for name in found if not _is_hidden(name))
 
     def has(self, name: str) -> bool:
         """Whether there is such a file, or such a folder with something in it."""
-        if not self.is_zip:
-            return (self.path / name).exists()
-        with open_zip(self.path) as archive:
-            return any(i.filename == name or i.filename.startswith(f"{name}/") for i in archive.infolist())
+        return name in self.members if self.is_zip else (self.path / name).exists()
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
@@ -59,32 +67,32 @@ class FileTree:
             with (self.path / name).open("rb") as file:
                 yield file
             return
-        with open_zip(self.path) as archive, explain_zip_errors(self.path, name), archive.open(name) as file:
+        with explain_zip_errors(self.path, name), self.archive.open(name) as file:
             yield file
 
     def stamp(self, names: list[str]) -> list[tuple[str, int, int]]:
         """What tells a changed file from an unchanged one without reading it: (name, size, time of change in ns)."""
-        paths = [self.path] if self.is_zip else [self.path / name for name in names]
-        return [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+        paths = {self.path.name: self.path} if self.is_zip else {name: self.path / name for name in names}
+        return [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in paths.items()]
 
     def show(self, name: str) -> str:
         """The file's place in words for a message."""
         return f"{self.path}:{name}" if self.is_zip else str(self.path / name)
 
 
-@contextlib.contextmanager
-def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open a zip after checking it: no absolute or climbing names, no bomb.
+def open_zip(path: Path) -> zipfile.ZipFile:
+    """Open a zip and check it: no absolute or climbing names, no bomb.
 
     Raises
     ------
     UserError
         If the file is no zip, is cut off, or declares what a data set's zip would not.
     """
-    with explain_zip_errors(path), zipfile.ZipFile(path) as archive:
+    with explain_zip_errors(path):
+        archive = zipfile.ZipFile(path)
         _refuse_escapes(path, archive)
         _refuse_bomb(path, archive)
-        yield archive
+        return archive
 
 
 @contextlib.contextmanager
@@ -92,7 +100,11 @@ def explain_zip_errors(path: Path, name: str = "") -> Iterator[None]:
     """Turn zipfile's errors into a `UserError` that names the file and the cure."""
     try:
         yield
-    except (zipfile.BadZipFile, EOFError, zipfile.zlib.error) as error:
+    except NotImplementedError as error:
+        raise UserError(f"{path}: {error}. Unpack it beside the zip.") from error
+    except RuntimeError as error:  # zipfile's word for an encrypted member
+        raise UserError(f"{path}: {error}. Unpack it beside the zip with its password.") from error
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
         place = f"{path}:{name}" if name else str(path)
         raise UserError(f"{place}: the zip is truncated or corrupt ({error}). Download it again.") from error
 

@@ -22,7 +22,7 @@ _BLOCK = 1 << 24
 def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, ...] | None, folder: Path) -> None:
     """Write images.npy, ids.npy and (where classes are given) labels.npy of one CSV into a folder.
 
-    Memory stays at one block of the CSV whatever the number of rows.
+    The CSV is read block by block: at its peak the memory holds the decoded images once, never the CSV.
 
     Raises
     ------
@@ -56,6 +56,13 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
     with tree.open(name) as file:
         line = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace").readline()
     header = next(csv.reader([line]), [])
+    twice = (
+        next((column for column in header if header.count(column) > 1), None)
+        if len(set(header)) < len(header)
+        else None
+    )
+    if twice is not None:
+        raise UserError(f"{tree.show(name)}: two columns are named '{twice}'. Download the file again.")
     others = ([spec.label] if labelled else []) + ([spec.id] if spec.id else [])
     for column in others:
         if column not in header:

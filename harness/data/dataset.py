@@ -26,7 +26,7 @@ from harness.competition import Competition, Samples
 from harness.data.archives import FileTree
 from harness.data.sample import sample_folder
 
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -107,26 +107,29 @@ def find_files(competition: Competition, folder: Path) -> FileTree:
     for tree in (FileTree(folder), FileTree(archive)):
         if tree.path.exists() and tree.has(competition.data.train):
             return tree
+    sample = "  or try the harness on the embedded sample: add --sample\n" if competition.hook("make_sample") else ""
     raise UserError(
         f"no data of '{competition.slug}': neither {folder / competition.data.train} nor {archive} with it is there.\n"
         f"  Download it:           {_download_command(competition, folder)}\n"
-        "  or try the harness on the embedded sample: add --sample\n"
+        f"{sample}"
         "  (the folder is <data root>/<slug>/; the root comes from --data DIR, else $HARNESS_DATA, else data/)"
     )
 
 
 def _download_command(competition: Competition, folder: Path) -> str:
     if competition.platform == "kaggle":
-        return f"kaggle competitions download -c {competition.slug} -p {folder}"
+        return f"kaggle competitions download -c {competition.slug} -p {folder}   (pip install kaggle)"
     return f"from {competition.url or 'the competition page'} into {folder}"
 
 
 def _key(competition: Competition, tree: FileTree) -> str:
     spec = competition.data
     names = [spec.train, *([spec.test] if spec.test else [])]
-    if spec.format != "csv_pixels" and not tree.is_zip:
+    if spec.format == "custom" and not tree.is_zip:
+        names = sorted(p.relative_to(tree.path).as_posix() for p in tree.path.rglob("*") if p.is_file())
+    elif spec.format == "image_folder" and not tree.is_zip:
         names = [name for folder in names for name in tree.names(folder)]
-    if competition.submission.sample and tree.has(competition.submission.sample):
+    if competition.submission.sample and competition.submission.sample not in names:
         names.append(competition.submission.sample)
     content = [
         _CACHE_VERSION,
@@ -141,14 +144,18 @@ def _key(competition: Competition, tree: FileTree) -> str:
 
 
 def _decode(competition: Competition, tree: FileTree, building: Path, tick: Callable[[int, int], None]) -> None:
+    sample = competition.submission.sample
+    if sample:
+        if not tree.has(sample):
+            raise UserError(
+                f"{tree.show(sample)}: not there. Download it, or correct submission.sample in competition.toml."
+            )
+        with tree.open(sample) as file, (building / "submission.csv").open("wb") as copy:
+            shutil.copyfileobj(file, copy)
     for split in ("train", "test"):
         (building / split).mkdir()
         if not _decode_split(competition, tree, split, building / split, tick):
             (building / split).rmdir()
-    sample = competition.submission.sample
-    if sample and tree.has(sample):
-        with tree.open(sample) as file, (building / "submission.csv").open("wb") as copy:
-            shutil.copyfileobj(file, copy)
 
 
 def _decode_split(
@@ -171,7 +178,11 @@ def _decode_split(
     else:
         from harness.data.image_folder import read_image_folder
 
-        read_image_folder(tree, name, spec, classes, folder, tick)
+        submission = folder.parent / "submission.csv"
+        wanted = (
+            read_submission_ids(competition, submission, tree.show(submission.name)) if submission.is_file() else None
+        )
+        read_image_folder(tree, name, spec, classes, folder, tick, wanted)
     return True
 
 
@@ -181,15 +192,40 @@ def _decode_custom(competition: Competition, tree: FileTree, split: str, folder:
         raise UserError(
             f"{competition.folder / 'competition.toml'}: data.format = 'custom' needs load_samples in competition.py"
         )
-    samples = load(tree.path, split)
+    try:
+        samples = load(tree.path, split)
+    except Exception as error:
+        place = f"{competition.folder / 'competition.py'}: load_samples(..., '{split}')"
+        raise UserError(f"{place} failed: {type(error).__name__}: {error}") from error
     if samples is None:
         return False
+    _check_custom(competition, samples, split)
     np.save(folder / "images.npy", samples.images)
     np.save(folder / "ids.npy", samples.ids.astype(np.str_))
     for name in ("labels", "groups", "captions"):
         if getattr(samples, name) is not None:
             np.save(folder / f"{name}.npy", getattr(samples, name))
     return True
+
+
+def _check_custom(competition: Competition, samples: Samples, split: str) -> None:
+    """Refuse what `load_samples` may not give: images of another size, labels that are no class's index."""
+    where = f"{competition.folder / 'competition.py'}: load_samples(..., '{split}')"
+    if not isinstance(samples, Samples):
+        raise UserError(f"{where} gave {type(samples).__name__}; wanted harness.competition.Samples or None")
+    shape = (*competition.data.size, competition.data.channels)
+    if samples.images.shape[1:] != shape:
+        raise UserError(f"{where}: images are {samples.images.shape[1:]}; data.size and channels say {shape}")
+    if split == "test":
+        return
+    labels, n_classes = samples.labels, len(competition.classes)
+    if labels is None or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(
+            f"{where}: labels are {None if labels is None else labels.dtype}; wanted int64 indices of classes"
+        )
+    outside = np.flatnonzero((labels < 0) | (labels >= n_classes))
+    if len(outside):
+        raise UserError(f"{where}: row {outside[0] + 1}: label {labels[outside[0]]} is no class (0 to {n_classes - 1})")
 
 
 def _open_samples(folder: Path) -> Samples:
@@ -269,6 +305,7 @@ def _fingerprint(parts: list[Samples], rows_at_once: int = 4096) -> str:
     digest = hashlib.blake2b(digest_size=8)
     for samples in parts:
         digest.update("\n".join(samples.ids).encode())
+        digest.update(samples.groups.astype("<i8").tobytes())
         if samples.labels is not None:
             digest.update(samples.labels.astype("<i8").tobytes())
         digest.update(str(samples.images.shape).encode())

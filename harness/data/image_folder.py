@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +21,18 @@ Tick = Callable[[int, int], None]
 
 
 def read_image_folder(
-    tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, ...] | None, folder: Path, tick: Tick
+    tree: FileTree,
+    name: str,
+    spec: DataSpec,
+    classes: tuple[str, ...] | None,
+    folder: Path,
+    tick: Tick,
+    wanted: np.ndarray | None = None,
 ) -> None:
     """Write images.npy, ids.npy and (where classes are given) labels.npy of one folder of pictures into `folder`.
 
-    Training ids are paths below the folder ('cat/1.png'), test ids are file names without their ending ('1').
+    Training ids are paths below the folder ('cat/1.png'). Test ids are what the sample submission (`wanted`) calls the
+    files: names without ending ('1'), with it ('1.png'), or paths below the folder; without one, names without ending.
 
     Raises
     ------
@@ -39,11 +46,20 @@ def read_image_folder(
         np.save(folder / "labels.npy", _labels(tree, name, files, classes))
         ids = [f.removeprefix(f"{name}/") for f in files]
     else:
-        ids = [PurePosixPath(f).stem for f in files]
+        ids = _test_ids(name, files, wanted)
     np.save(folder / "ids.npy", np.array(ids, dtype=np.str_))
     images = new_images(folder, len(files), spec)
     _decode_all(tree, files, images, tick)
     images.flush()
+
+
+def _test_ids(name: str, files: list[str], wanted: np.ndarray | None) -> list[str]:
+    stems = [PurePosixPath(f).stem for f in files]
+    if wanted is not None:
+        for ids in (stems, [PurePosixPath(f).name for f in files], [f.removeprefix(f"{name}/") for f in files]):
+            if set(ids) == set(wanted):
+                return ids
+    return stems
 
 
 def _labels(tree: FileTree, name: str, files: list[str], classes: tuple[str, ...]) -> np.ndarray:
@@ -84,18 +100,31 @@ def decode(file, height: int, width: int, channels: int, where: str) -> np.ndarr
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file) as picture:
-                upright = ImageOps.exif_transpose(picture).convert("L" if channels == 1 else "RGB")
-    except (
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    ) as error:
+        with Image.open(file) as picture:
+            _refuse_bomb(picture)
+            upright = ImageOps.exif_transpose(_to_8_bit(picture)).convert("L" if channels == 1 else "RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UserError(f"{where}: cannot be decoded ({error}). Replace it or take it out of the folder.") from error
     if upright.size != (width, height):
         upright = upright.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(upright).reshape(height, width, channels)
+
+
+def _refuse_bomb(picture: Any) -> None:
+    """Pillow only warns up to twice its limit, and warnings are shared by all threads."""
+    from PIL import Image
+
+    pixels, limit = picture.width * picture.height, Image.MAX_IMAGE_PIXELS
+    if limit and pixels > limit:
+        raise ValueError(f"{pixels:,} pixels, more than the limit of {limit:,}")
+
+
+def _to_8_bit(picture: Any) -> Any:
+    """16-bit grey to 8-bit by its high byte (Pillow's own conversion clips at 255); other depths are refused."""
+    from PIL import Image
+
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ValueError(f"mode {picture.mode}: 32 bits per pixel have no agreed white; save it with 8 or 16 bits")
+    return picture

@@ -50,7 +50,7 @@ def build_network(spec: ModelSpec, competition: Competition) -> Any:
         return _builder(spec, competition)(
             height, width, competition.data.channels, len(competition.classes), **spec.args
         )
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise UserError(f"[model] '{spec.name}' cannot be built with {spec.args}: {error}") from error
 
 

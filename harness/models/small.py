@@ -70,8 +70,11 @@ def cnn(
         any, before the output)
     head : "flatten", or "max" / "average" for global pooling
     """
-    kernels = iter([kernel] * sum(map(len, stages)) if isinstance(kernel, int) else kernel)
     dropouts = [dropout] * len(stages) if isinstance(dropout, int | float) else list(dropout)
+    convolutions = sum(map(len, stages))
+    kernels = [kernel] * convolutions if isinstance(kernel, int) else list(kernel)
+    if len(kernels) != convolutions:
+        raise ValueError(f"kernel has {len(kernels)} values for {convolutions} convolutions")
     if pool not in ("max", "stride"):
         raise ValueError(f"pool = {pool!r}; known: max, stride")
     if len(dropouts) != len(stages):
@@ -82,7 +85,7 @@ def cnn(
         halves = pool_last or number < len(stages) - 1
         for position, outputs in enumerate(filters):
             pools = halves and pool == "max" and position == len(filters) - 1
-            body.append(ConvBlock(inputs, outputs, next(kernels), padding, batch_norm, pools, pool_first))
+            body.append(ConvBlock(inputs, outputs, kernels.pop(0), padding, batch_norm, pools, pool_first))
             inputs = outputs
         if halves and pool == "stride":
             body.append(ConvBlock(inputs, inputs, 5, "half", batch_norm))

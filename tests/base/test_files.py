@@ -41,7 +41,8 @@ def test_second_builder_of_a_folder_keeps_the_first_ones(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("code", "said"), [(errno.ENOSPC, "disk is full"), (errno.EROFS, "may not be written"), (errno.EACCES, "--out DIR")]
+    ("code", "said"),
+    [(errno.ENOSPC, "disk is full"), (errno.EROFS, "may not be read or written"), (errno.EACCES, "--out DIR")],
 )
 def test_disk_errors_name_place_and_cure(code: int, said: str):
     with pytest.raises(UserError, match=said), explain_disk_errors(Path("oof/run")):

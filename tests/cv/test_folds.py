@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.base.errors import UserError
 from harness.competition import Samples
 from harness.competition.recipe import CvSpec
-from harness.cv.folds import load_or_make_folds, make_folds
+from harness.cv.folds import folds_path, load_or_make_folds, make_folds
 
 CLASSES = ("a", "b", "c")
 
@@ -70,17 +70,18 @@ def test_too_few_samples_for_the_folds(labels: list[int], groups: list[int] | No
 
 
 def test_saved_folds_are_the_truth(tmp_path: Path):
-    labels = np.arange(90) % 3
-    made = load_or_make_folds(samples(labels), CLASSES, CvSpec(), tmp_path, "f00d")
-    path = tmp_path / "f00d-k5-seed0.csv"
+    labels, path = np.arange(90) % 3, folds_path(tmp_path, "f00d", CvSpec())
+    made = load_or_make_folds(samples(labels), CLASSES, CvSpec(), path)
     text = path.read_text().splitlines()
     fold = int(text[1][-1])
     path.write_text("\n".join([text[0], text[1][:-1] + str((fold + 1) % 5), *text[2:]]) + "\n")
-    again = load_or_make_folds(samples(labels), CLASSES, CvSpec(), tmp_path, "f00d")
+    again = load_or_make_folds(samples(labels), CLASSES, CvSpec(), path)
     assert again.fold[0] == (fold + 1) % 5 and again.hash != made.hash
 
 
-def test_saved_folds_of_other_rows_are_refused(tmp_path: Path):
-    load_or_make_folds(samples(np.arange(90) % 3), CLASSES, CvSpec(), tmp_path, "f00d")
-    with pytest.raises(UserError, match="its ids are not those of the data"):
-        load_or_make_folds(samples(np.arange(60) % 3), CLASSES, CvSpec(), tmp_path, "f00d")
+@pytest.mark.parametrize("changed", [samples(np.arange(60) % 3), samples(np.arange(90) % 3, np.arange(90) // 2)])
+def test_saved_folds_of_other_rows_or_groups_are_refused(tmp_path: Path, changed: Samples):
+    path = tmp_path / "folds.csv"
+    load_or_make_folds(samples(np.arange(90) % 3), CLASSES, CvSpec(), path)
+    with pytest.raises(UserError, match="its ids or groups are not those of the data"):
+        load_or_make_folds(changed, CLASSES, CvSpec(), path)

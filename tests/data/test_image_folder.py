@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_a_broken_picture_is_named(shapes: Path, content: bytes):
 
 def test_a_decompression_bomb_is_refused(shapes: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(UserError, match="cannot be decoded .*exceeds limit"):
+    with pytest.raises(UserError, match="cannot be decoded .144 pixels, more than the limit of 100"):
         load(shapes)
 
 
@@ -85,3 +86,48 @@ def test_misspelt_and_empty_class_folders(shapes: Path):
     (train / "circle").mkdir()
     with pytest.raises(UserError, match="no pictures of class 'circle'"):
         load(shapes)
+
+
+def test_16_bit_grey_keeps_its_shades_and_32_bit_is_refused():
+    shades = np.array([[0, 256, 30_000, 65_535]] * 4, dtype=np.uint16)
+    file = io.BytesIO()
+    Image.fromarray(shades).save(file, "PNG")
+    assert decode(file, 4, 4, 1, "x")[0, :, 0].tolist() == [0, 1, 117, 255]
+    deep = io.BytesIO()
+    Image.fromarray(shades.astype(np.float32)).save(deep, "TIFF")
+    with pytest.raises(UserError, match="x: cannot be decoded .mode F: 32 bits"):
+        decode(deep, 4, 4, 1, "x")
+
+
+def test_a_picture_moved_to_another_class_changes_its_label(shapes: Path):
+    before = load(shapes)
+    train = shapes / "data" / "shapes" / "train"
+    (train / "circle" / "3.png").rename(train / "square" / "moved.png")
+    (train / "square" / "3.png").rename(train / "circle" / "3.png")
+    (train / "square" / "moved.png").rename(train / "square" / "3.png")
+    assert load(shapes).fingerprint != before.fingerprint
+
+
+@pytest.mark.parametrize("form", ["{}", "{}.png"])
+def test_test_ids_are_what_the_sample_submission_calls_the_files(shapes: Path, form: str):
+    toml = shapes / "competitions" / "shapes" / "competition.toml"
+    toml.write_text(toml.read_text() + '\n[submission]\nsample = "sample.csv"\n')
+    lines = [form.format(i) + ",circle" for i in range(6)]
+    (shapes / "data" / "shapes" / "sample.csv").write_text("\n".join(["id,label", *lines]) + "\n")
+    assert sorted(load(shapes).test.ids) == [form.format(i) for i in range(6)]
+
+
+def test_a_named_sample_submission_that_is_not_there_is_told(shapes: Path):
+    toml = shapes / "competitions" / "shapes" / "competition.toml"
+    toml.write_text(toml.read_text() + '\n[submission]\nsample = "sampel.csv"\n')
+    with pytest.raises(UserError, match=r"sampel\.csv: not there.*submission\.sample"):
+        load(shapes)
+
+
+def test_pictures_in_a_zip_are_read_in_place(shapes: Path, tmp_path: Path):
+    plain, packed = load(shapes), tmp_path / "packed" / "shapes"
+    packed.mkdir(parents=True)
+    shutil.make_archive(str(packed / "shapes"), "zip", shapes / "data" / "shapes")
+    zipped = load_dataset(find_competition(shapes / "competitions" / "shapes"), tmp_path / "packed")
+    assert zipped.fingerprint == plain.fingerprint
+    assert [p.name for p in packed.iterdir()] == ["shapes.zip"]
