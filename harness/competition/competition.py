@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import sys
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
@@ -25,12 +26,15 @@ HOOKS = {
 }
 
 
+Side = Annotated[int, Field(ge=1, le=65_536)]
+
+
 class DataSpec(Frozen):
     """[data]: which files hold what."""
 
     format: Literal["csv_pixels", "image_folder", "custom"]
     """csv_pixels: one row per image, columns pixel0...; image_folder: train/<class>/*, test/*; custom: load_samples."""
-    size: Annotated[tuple[int, int], Field(strict=False)]
+    size: Annotated[tuple[Side, Side], Field(strict=False)]
     """Height and width in pixels; an image_folder's pictures are brought to it."""
     channels: Literal[1, 3] = 3
     """1 = grey, 3 = RGB."""
@@ -44,6 +48,16 @@ class DataSpec(Frozen):
     """csv_pixels: the id's column; None = the row's number, counted from 1."""
     archive: str | None = None
     """Zip that the platform delivers, read when the files themselves are not there. Default: <slug>.zip."""
+
+    @field_validator("train", "test")
+    @classmethod
+    def _inside_the_data_folder(cls, name: str | None) -> str | None:
+        if name is None:
+            return None
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise ValueError("must be a file or folder below <data root>/<slug>/")
+        return path.as_posix()  # 'train/' is 'train'
 
 
 class SubmissionSpec(Frozen):
@@ -122,17 +136,20 @@ def find_competition(name: str | Path) -> Competition:
         If there is no such competition (lists those there are), or its competition.toml is wrong.
     """
     folder = Path(name)
-    if not (folder / "competition.toml").is_file():
+    if not (folder / "competition.toml").is_file() and len(folder.parts) == 1:
         folder = Path("competitions") / folder.name
     path = folder / "competition.toml"
     if not path.is_file():
         known = sorted(p.parent.name for p in Path("competitions").glob("*/competition.toml"))
         raise UserError(
-            f"'{name}' is no competition: there is no {Path(name) / 'competition.toml'}"
+            f"'{name}' is no competition: there is no {path}"
             f"{nearest(Path(name).name, known)}. Known here: {', '.join(known) or 'none'} "
             "(a slug is looked up in competitions/ of the current folder)."
         )
     values = read_toml(path)
+    for key in ("slug", "folder"):
+        if key in values:
+            raise UserError(f"{path}: {key}: unknown key; a competition is named after its folder")
     folder = folder.resolve()
     return validate(Competition, {**values, "slug": folder.name, "folder": folder}, str(path))
 
@@ -161,6 +178,7 @@ def _import(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader  # a .py path always has both
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
     except Exception as error:

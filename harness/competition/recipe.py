@@ -149,6 +149,8 @@ def load_recipe(folder: Path, name: str, overrides: list[str] | None = None) -> 
     validate(Recipe, {**values, "name": path.stem}, str(path))  # so that a mistake is blamed on the file it stands in
     for override in overrides or []:
         _set(values, override)
+    if "name" in values:
+        raise UserError("--set name: a recipe is named after its file; copy the file to name it otherwise")
     where = f"{path} with --set " + " --set ".join(overrides) if overrides else str(path)
     return validate(Recipe, {**values, "name": path.stem}, where)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -62,7 +63,8 @@ def main(
             watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
             run = cross_validate(contest, played, dataset, options, watcher)
     except KeyboardInterrupt:
-        again = " ".join(["python -m harness.cv", *sys.argv[1:], *([] if resume else ["--resume"])])
+        kept = [word for word in sys.argv[1:] if word not in ("--fresh", "--resume")]
+        again = shlex.join(["python", "-m", "harness.cv", *kept, "--resume"])
         raise KeyboardInterrupt(f"stopped. Finished folds are kept; go on with:\n  {again}") from None
     if as_json:
         print(

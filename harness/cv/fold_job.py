@@ -114,11 +114,11 @@ class FoldTraining:
         from harness.data import open_cache
         from harness.runs import Folds
         from harness.train.batches import device_images
-        from harness.train.precision import Layout
+        from harness.train.precision import Layout, usable_device
 
         torch.set_num_threads(job.threads)
         recipe, dataset, folds = folder.recipe(), open_cache(job.cache), Folds.load(folder.path / "folds.csv")
-        device, chosen = torch.device(job.device), folder.environment()["layout"]
+        device, chosen = usable_device(job.device), folder.environment()["layout"]
         n_predicted = len(folds.valid_rows(job.fold)) + (len(dataset.test) if dataset.test else 0)
         total = _images_in_all(recipe, len(folds.train_rows(job.fold)), n_predicted)
         return cls(
@@ -150,9 +150,9 @@ class FoldTraining:
         """Probabilities float64 (len(rows), C)."""
         from harness.train.predict import predict
 
-        proba = predict(network, images, rows, self.recipe.predict, self.layout).numpy()
-        self.tick(len(rows) * _prediction_cost(self.recipe))
-        return proba.astype(np.float64)
+        cost = _prediction_cost(self.recipe)
+        proba = predict(network, images, rows, self.recipe.predict, self.layout, lambda n: self.tick(n * cost))
+        return proba.numpy().astype(np.float64)
 
     def predict_test(self, network: Network) -> np.ndarray:
         """Probabilities float64 (n_test, C); n_test = 0 where the test is hidden."""

@@ -46,7 +46,7 @@ class PrepareJob:
         from harness.data import open_cache
         from harness.runs import Folds, RunFolder
         from harness.train.batches import device_images
-        from harness.train.precision import choose_layout
+        from harness.train.precision import choose_layout, cpu_name, usable_device
         from harness.train.predict import doubtful_views, views
 
         torch.set_num_threads(self.threads)
@@ -67,7 +67,7 @@ class PrepareJob:
             "layout": layout,
             "parameters": parameters,
             "doubtful_views": doubtful_views(self.recipe.predict.tta, competition),
-            "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _cpu_name(),
+            "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
         }
         RunFolder(self.run).start(self.recipe, Folds.load(self.folds), {**self.environment, **found})
 
@@ -90,24 +90,6 @@ def try_network(network: torch.nn.Module, images: torch.Tensor, n_classes: int) 
         raise UserError(f"[model] cannot take images {tuple(x.shape[1:])} (C, H, W): {error}") from error
     if shape != (len(images), n_classes):
         raise UserError(f"[model] gives {shape} for {len(images)} images; wanted ({len(images)}, {n_classes}) logits")
-
-
-def usable_device(name: str) -> torch.device:
-    """The device of that name.
-
-    Raises
-    ------
-    UserError
-        If torch does not know it or this machine does not have it.
-    """
-    import torch
-
-    try:
-        torch.zeros(1, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"device '{name}' cannot be used: {reason} Take --device cpu, or leave it out.") from error
 
 
 def describe_environment() -> dict[str, Any]:
@@ -167,12 +149,3 @@ def _git_commit() -> str | None:
         return git("rev-parse", "HEAD")[:12] + ("+" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return None
-
-
-def _cpu_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

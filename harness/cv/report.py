@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -77,7 +76,7 @@ def _folds_section(page: Page, scores: dict[str, Any]) -> None:
     section.table(header, rows, total=True)
     section.figure(
         figures.fold_scores(
-            [f[scores["metric"]] for f in scores["folds"]],
+            {f["fold"]: f[scores["metric"]] for f in scores["folds"]},
             main["pooled"],
             main["low"],
             main["high"],
@@ -168,7 +167,3 @@ def shown(value: float) -> str:
 def label(metric: str) -> str:
     """A metric's name for people."""
     return metric.replace("_", " ")
-
-
-def report_path(folder: Path) -> Path:
-    return folder / "report.html"

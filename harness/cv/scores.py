@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.errors import UserError
 from harness.competition import Competition
-from harness.competition.metrics import METRICS, Metric, custom_metric, interval
+from harness.competition.metrics import METRICS, Metric, custom_metric, intervals
 from harness.runs import Folds
 
 
@@ -40,25 +41,24 @@ def score_run(
         valid = folds.valid_rows(fold)
         values = {m.name: m(labels[valid], oof[valid]) for m in metrics}
         per_fold.append({"fold": fold, "n": len(valid), **values})
+    scorers = [m.prepare(labels[rows], oof[rows]) for m in metrics]
+    found = intervals(scorers, folds.groups[rows])
     return {
         "metric": metrics[0].name,
         "complete": len(trained) == folds.k,
         "folds": per_fold,
-        "metrics": {m.name: _summary(m, per_fold, labels[rows], oof[rows], folds.groups[rows]) for m in metrics},
+        "metrics": {
+            metric.name: {**_over_folds(metric, per_fold), "pooled": scorer(None), "low": low, "high": high}
+            for metric, scorer, (low, high) in zip(metrics, scorers, found, strict=True)
+        },
     }
 
 
-def _summary(
-    metric: Metric, per_fold: list[dict[str, Any]], labels: np.ndarray, oof: np.ndarray, groups: np.ndarray
-) -> dict[str, Any]:
+def _over_folds(metric: Metric, per_fold: list[dict[str, Any]]) -> dict[str, Any]:
     values = [line[metric.name] for line in per_fold]
-    low, high = interval(metric, labels, oof, groups)
     return {
         "mean": float(np.mean(values)),
         "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        "pooled": metric(labels, oof),
-        "low": low,
-        "high": high,
         "greater_is_better": metric.greater_is_better,
     }
 
@@ -68,7 +68,5 @@ def _metric(competition: Competition, name: str) -> Metric:
         return METRICS[name]
     score = competition.hook("score")
     if score is None:
-        from harness.base.errors import UserError
-
         raise UserError(f"metric = 'custom' needs score(labels, proba) in {competition.folder / 'competition.py'}")
     return custom_metric(score)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.files import read_json
 from harness.competition import Competition
 from harness.cv.scores import score_run
-from harness.runs import Run
+from harness.runs import Run, runs_of
 from harness.runs.align import align_rows, check_alignable
 
 
@@ -47,6 +49,8 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     """
     check_alignable(runs)
     for run in runs:
+        if run.classes != list(competition.classes):
+            raise UserError(f"run '{run.name}' has the classes {run.classes}; competition.toml has other ones now")
         if not run.complete:
             raise UserError(
                 f"run '{run.name}' is partial: {_trained(run)} of {run.folds.k} folds. Finish it with --resume."
@@ -66,14 +70,22 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     )
 
 
-def best_first(runs: Sequence[Run]) -> list[Run]:
-    """Runs by their pooled OOF score on the competition's metric, best first."""
+def best_runs(out: Path, competition: Competition, fingerprint: str) -> list[Path]:
+    """Folders of the complete runs on this data, best pooled OOF score first; reads their small files only.
 
-    def key(run: Run) -> float:
-        main = run.scores["metrics"][run.scores["metric"]]
-        return -main["pooled"] if main["greater_is_better"] else main["pooled"]
-
-    return sorted(runs, key=key)
+    A run that is damaged, or was scored by another metric than the competition has now, is left out.
+    """
+    found = []
+    for path in runs_of(out, competition.slug):
+        try:
+            scores, environment = read_json(path / "scores.json"), read_json(path / "environment.json")
+            fits = environment["data"]["fingerprint"] == fingerprint and scores["complete"]
+            main = scores["metrics"][competition.metric]
+        except (UserError, KeyError):
+            continue
+        if fits and scores["metric"] == competition.metric:
+            found.append((-main["pooled"] if main["greater_is_better"] else main["pooled"], path))
+    return [path for _, path in sorted(found)]
 
 
 def blend_name(members: Sequence[str]) -> str:

@@ -38,13 +38,13 @@ def learning_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]
     return _svg(figure)
 
 
-def fold_scores(values: Sequence[float], pooled: float, low: float, high: float, metric: str) -> bytes:
-    """A point per fold, the pooled OOF score as a line, its interval as a band."""
+def fold_scores(values: Mapping[int, float], pooled: float, low: float, high: float, metric: str) -> bytes:
+    """A point per fold number, the pooled OOF score as a line, its interval as a band."""
     figure, axes = _figure(6.5, 2.2)
     axes.axvspan(low, high, color="tab:blue", alpha=0.15, label="95 % interval of the pooled OOF")
     axes.axvline(pooled, color="tab:blue", label="pooled OOF")
-    axes.plot(values, range(len(values)), "o", color="tab:orange", label="a fold")
-    axes.set_yticks(range(len(values)), [f"fold {i}" for i in range(len(values))])
+    axes.plot(list(values.values()), range(len(values)), "o", color="tab:orange", label="a fold")
+    axes.set_yticks(range(len(values)), [f"fold {fold}" for fold in values])
     axes.invert_yaxis()
     axes.set(xlabel=metric)
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))

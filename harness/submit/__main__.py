@@ -40,11 +40,11 @@ def main(
 
     competition = find_competition(comp)
     dataset = load_dataset(competition, data_root(data), sample=sample)
-    blend = mean_of_probabilities(_chosen_runs(competition.slug, dataset, run, best, out), competition)
+    blend = mean_of_probabilities(_chosen_runs(competition, dataset, run, best, out), competition)
     path = out / "submissions" / competition.slug / f"{blend.name}.csv"
     ids = wanted_ids(competition, dataset)
     write_submission(competition, blend, ids, path)
-    problems = check_submission(path, competition, ids)
+    problems = check_submission(path, competition, ids, dataset.submission)
     if problems:
         raise UserError("\n  ".join([f"{path} does not pass its checks; it is not sent:", *problems]))
     sent = _describe(blend, path, len(ids), message, competition, dataset)
@@ -57,13 +57,14 @@ def main(
     print(json.dumps(sent, indent=2)) if as_json else _print(sent)
 
 
-def _chosen_runs(slug: str, dataset: Any, names: list[str] | None, best: int, out: Path) -> list[Any]:
+def _chosen_runs(competition: Any, dataset: Any, names: list[str] | None, best: int, out: Path) -> list[Any]:
     """The named runs, or the best by OOF among the finished runs on this data."""
-    from harness.oof.ensemble import best_first
-    from harness.runs import load_run, runs_of
+    from harness.oof.ensemble import best_runs
+    from harness.runs import load_run
 
+    runs = out / "oof" / competition.slug
     if names:
-        chosen = [load_run(out / "oof" / slug / Path(name).name) for name in dict.fromkeys(names)]
+        chosen = [load_run(runs / _bare(name)) for name in dict.fromkeys(names)]
         for run in chosen:
             if run.environment["data"]["fingerprint"] != dataset.fingerprint:
                 raise UserError(
@@ -71,14 +72,19 @@ def _chosen_runs(slug: str, dataset: Any, names: list[str] | None, best: int, ou
                     f"({dataset.source}). Give the same --data or --sample as in training."
                 )
         return chosen
-    runs = [load_run(path) for path in runs_of(out, slug)]
-    fitting = [r for r in runs if r.environment["data"]["fingerprint"] == dataset.fingerprint and r.complete]
+    fitting = best_runs(out, competition, dataset.fingerprint)
     if not fitting:
         raise UserError(
-            f"no finished run of '{slug}' on this data in {out / 'oof' / slug} ({len(runs)} on other data). Train one: "
-            f"python -m harness.cv {slug}{' --sample' if dataset.is_sample else ''}"
+            f"no finished run of '{competition.slug}' on this data in {runs}. Train one: python -m harness.cv "
+            f"{competition.slug}{' --sample' if dataset.is_sample else ''}"
         )
-    return best_first(fitting)[:best]
+    return [load_run(path) for path in fitting[:best]]
+
+
+def _bare(name: str) -> str:
+    if Path(name).name != name:
+        raise UserError(f"--run {name}: give the run's name only ('{Path(name).name}'); --out says where oof/ lies")
+    return name
 
 
 def _describe(blend: Any, path: Path, rows: int, message: str | None, competition: Any, dataset: Any) -> dict[str, Any]:

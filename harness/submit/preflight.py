@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from harness.competition import Competition
 _SHOWN = 3
 
 
-def check_submission(path: Path, competition: Competition, ids: np.ndarray) -> list[str]:
+def check_submission(path: Path, competition: Competition, ids: np.ndarray, sample: Path | None = None) -> list[str]:
     """Problems of a submission file, in words; an empty list means that it may be sent.
 
     Parameters
     ----------
     ids : str (n,), the ids that the platform asks for, in its order
+    sample : the platform's sample submission, whose header is wanted; None = as [submission] says. Where competition.py
+        writes the rows (`to_submission`), what stands in them is its business: ids and empty cells are checked
     """
     import pandas as pd
 
@@ -25,18 +28,26 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray) -> l
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         return [f"cannot be read as CSV: {error}"]
-    spec = competition.submission
+    spec, own_rows = competition.submission, competition.hook("to_submission") is not None
     values = list(competition.classes) if spec.value == "probability" else [spec.target]
-    if list(table.columns) != [spec.id, *values]:
-        return [f"header is {','.join(table.columns)}, wanted {','.join([spec.id, *values])}"]
+    header = _header(sample) if sample else [spec.id, *values]
+    if list(table.columns) != header:
+        return [f"header is {','.join(table.columns)}, wanted {','.join(header)}"]
     problems = _check_ids(table[spec.id].to_numpy(dtype=np.str_), ids)
-    for column in values:
+    for column in header[1:]:
         empty = np.flatnonzero(table[column].to_numpy() == "")
         if len(empty):
             problems.append(f"column {column} is empty in {len(empty):,} rows, first in row {empty[0] + 1}")
+    if own_rows:
+        return problems
     return problems + (
         _check_probabilities(table[values]) if spec.value == "probability" else _check_values(table, competition)
     )
+
+
+def _header(sample: Path) -> list[str]:
+    with sample.open(encoding="utf-8-sig", newline="") as file:
+        return next(csv.reader(file), [])
 
 
 def _check_ids(found: np.ndarray, wanted: np.ndarray) -> list[str]:

@@ -18,15 +18,15 @@ def take_batch(images: Tensor, rows: Tensor, memory_format: torch.memory_format)
     return batch.to(torch.float32, memory_format=memory_format).div_(255)
 
 
-def channel_statistics(images: Tensor, rows: Tensor, rows_at_once: int = 4096) -> tuple[list[float], list[float]]:
+def channel_statistics(images: Tensor, rows: Tensor, pixels_at_once: int = 2**24) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel of the given rows, pixels in [0, 1]; std is at least 0.001."""
-    total = torch.zeros(images.shape[3], dtype=torch.float64)
+    _, height, width, channels = images.shape
+    total = torch.zeros(channels, dtype=torch.float64)
     squares = torch.zeros_like(total)
-    for part in rows.split(rows_at_once):
+    for part in rows.split(max(pixels_at_once // (height * width * channels), 1)):
         pixels = images.index_select(0, part).flatten(0, 2).float().div_(255)  # (B * H * W, C)
-        total += pixels.sum(dim=0).double().cpu()
-        squares += pixels.square_().sum(dim=0).double().cpu()
-    count = len(rows) * images.shape[1] * images.shape[2]
-    mean = total / count
-    std = (squares / count - mean**2).clamp(min=1e-6).sqrt()
+        total += pixels.sum(dim=0).cpu().double()
+        squares += pixels.square_().sum(dim=0).cpu().double()
+    mean = total / (len(rows) * height * width)
+    std = (squares / (len(rows) * height * width) - mean**2).clamp(min=1e-6).sqrt()
     return mean.tolist(), std.tolist()

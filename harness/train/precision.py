@@ -18,6 +18,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
 from harness.competition.recipe import TrainSpec
 from harness.models.network import Network
@@ -87,7 +88,7 @@ def _candidates(spec: TrainSpec) -> list[Layout]:
 
 
 def _key(shape: tuple[int, ...], spec: TrainSpec, device: torch.device, model: str) -> str:
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() + platform.machine()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
     threads = torch.get_num_threads() if device.type == "cpu" else 0
     content = [model, shape, spec.optimizer, spec.precision, spec.channels_last, device.type, name, threads]
     return hashlib.sha256(json.dumps([*content, torch.__version__]).encode()).hexdigest()[:16]
@@ -111,6 +112,32 @@ def _milliseconds(
         synchronize(device)
         times.append(time.perf_counter() - start)
     return 1000 * sorted(times[1:])[1]
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of that name.
+
+    Raises
+    ------
+    UserError
+        If torch does not know it or this machine does not have it.
+    """
+    try:
+        torch.zeros(1, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device '{name}' cannot be used: {reason} Take --device cpu, or leave it out.") from error
+
+
+def cpu_name() -> str:
+    """The processor's model, as far as the system tells."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def synchronize(device: torch.device) -> None:

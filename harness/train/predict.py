@@ -61,13 +61,21 @@ def doubtful_views(names: tuple[str, ...], competition: Competition) -> list[str
 
 
 @torch.inference_mode()
-def predict(network: Network, images: Tensor, rows: Tensor, spec: PredictSpec, layout: Layout) -> Tensor:
+def predict(
+    network: Network,
+    images: Tensor,
+    rows: Tensor,
+    spec: PredictSpec,
+    layout: Layout,
+    tick: Callable[[int], None] = lambda images: None,
+) -> Tensor:
     """Mean over the views of the softmax probabilities.
 
     Parameters
     ----------
     images : uint8 (n, H, W, C) on the network's device
     rows : int64 (m,)
+    tick : called with the number of images of each batch that is done
 
     Returns
     -------
@@ -79,6 +87,7 @@ def predict(network: Network, images: Tensor, rows: Tensor, spec: PredictSpec, l
     for batch in rows.split(spec.batch_size):
         x = take_batch(images, batch, layout.memory_format)
         parts.append((sum(probabilities(network, look(x), layout) for look in looks) / len(looks)).cpu())
+        tick(len(batch))
     return torch.cat(parts) if parts else torch.zeros(0)
 
 

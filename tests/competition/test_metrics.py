@@ -8,7 +8,13 @@ import sklearn.metrics as sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.competition.metrics import METRICS, custom_metric, interval
+from harness.competition.metrics import METRICS, custom_metric, intervals
+
+
+def interval(metric, labels, proba, groups, **options):
+    (found,) = intervals([metric.prepare(labels, proba)], groups, **options)
+    return found
+
 
 REFERENCE = {
     "accuracy": lambda y, p, w: sk.accuracy_score(y, p.argmax(1), sample_weight=w),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.base.errors import UserError
+from harness.base.files import write_json
 from harness.competition import find_competition
-from harness.oof.ensemble import best_first, blend_name, mean_of_probabilities
+from harness.oof.ensemble import best_runs, blend_name, mean_of_probabilities
 from harness.runs import Run, load_run
 from tests.conftest import FOLDER_TOML
 from tests.runs.test_run import make_run
@@ -76,19 +78,24 @@ def test_partial_runs_and_hidden_tests_are_refused(pets, run: Run):
         mean_of_probabilities([replace(run, test=None)], pets)
 
 
-def test_best_first_follows_the_metrics_direction(run: Run):
-    def scored(value: float, greater: bool) -> Run:
-        return replace(run, scores={"metric": "m", "metrics": {"m": {"pooled": value, "greater_is_better": greater}}})
+def test_best_runs_follow_the_metrics_direction_and_leave_out_what_does_not_fit(pets, tmp_path: Path):
+    def scored(name: str, value: float, metric: str = "accuracy", greater: bool = True, **changes) -> None:
+        folder = make_run(tmp_path / "oof" / "pets" / name, **changes)
+        line = {"pooled": value, "greater_is_better": greater}
+        scores = {"metric": metric, "metrics": {metric: line}, "complete": value > 0.05, "folds": [0, 1, 2]}
+        write_json(folder.path / "scores.json", scores)
 
-    assert [r.scores["metrics"]["m"]["pooled"] for r in best_first([scored(v, True) for v in (0.1, 0.9, 0.5)])] == [
-        0.9,
-        0.5,
-        0.1,
-    ]
-    assert [r.scores["metrics"]["m"]["pooled"] for r in best_first([scored(v, False) for v in (0.1, 0.9)])] == [
-        0.1,
-        0.9,
-    ]
+    scored("low", 0.1)
+    scored("high", 0.9)
+    scored("partial", 0.01)
+    scored("other-data", 0.95, fingerprint="beef")
+    scored("loss", 0.99, metric="log_loss", greater=False)
+    scored("more-loss", 1.2, metric="log_loss", greater=False)
+    scored("damaged", 0.99)
+    (tmp_path / "oof" / "pets" / "damaged" / "environment.json").write_text("{")
+    assert [p.name for p in best_runs(tmp_path, pets, "f00d")] == ["high", "low"]
+    by_loss = pets.model_copy(update={"metric": "log_loss"})
+    assert [p.name for p in best_runs(tmp_path, by_loss, "f00d")] == ["loss", "more-loss"]
 
 
 def test_a_blend_of_samples_is_named_so():

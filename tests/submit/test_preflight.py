@@ -68,3 +68,11 @@ def test_labels_are_classes_or_indices(value: str, expected: list):
     spec = DIGITS.submission.model_copy(update={"value": value})
     table = submission_table(DIGITS.model_copy(update={"submission": spec}), IDS, np.eye(10)[[7, 0, 9]])
     assert table["ImageId"].tolist() == ["1", "2", "3"] and table["Label"].tolist() == expected
+
+
+def test_the_header_wanted_is_the_sample_submissions(tmp_path: Path):
+    sample = tmp_path / "sample.csv"
+    sample.write_text("\ufeffImageId,label\n1,0\n", encoding="utf-8")
+    path = tmp_path / "x.csv"
+    path.write_text("ImageId,Label\n1,7\n2,0\n3,9\n")
+    assert check_submission(path, DIGITS, IDS, sample) == ["header is ImageId,Label, wanted ImageId,label"]

@@ -123,7 +123,7 @@ def test_batches_are_the_pixels_over_255():
 
 def test_channel_statistics_are_numpys():
     images = torch.randint(0, 256, (50, 4, 5, 3), dtype=torch.uint8)
-    mean, std = channel_statistics(images, torch.arange(10, 50), rows_at_once=7)
+    mean, std = channel_statistics(images, torch.arange(10, 50), pixels_at_once=400)
     pixels = images[10:].numpy().reshape(-1, 3) / 255
     torch.testing.assert_close(torch.tensor(mean), torch.tensor(pixels.mean(0)).float(), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(torch.tensor(std), torch.tensor(pixels.std(0)).float(), atol=1e-5, rtol=1e-4)
