@@ -30,7 +30,7 @@ import numpy as np
 
 from harness.base.files import read_json, write_json
 from harness.competition import Competition, Recipe, find_competition, load_recipe
-from harness.data import Dataset, load_dataset
+from harness.data.dataset import Dataset, load_dataset
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

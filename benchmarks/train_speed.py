@@ -31,7 +31,7 @@ from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
 from harness.competition import find_competition, load_recipe
 from harness.cv.prepare import usable_cores
-from harness.data import Dataset, load_dataset
+from harness.data.dataset import Dataset, load_dataset
 
 BASELINE = "plain"
 TITLES = {"plain": "plain PyTorch loop", "fastai": "fastai", "lightning": "Lightning", "harness": "harness"}

@@ -52,7 +52,7 @@ def main(
     from harness.competition import find_competition, load_recipe
     from harness.cv.pipeline import Options, cross_validate
     from harness.cv.watch import watching
-    from harness.data import load_dataset
+    from harness.data.dataset import load_dataset
 
     contest = find_competition(competition)
     played = load_recipe(contest.folder, recipe, settings)

@@ -111,7 +111,7 @@ class FoldTraining:
         import torch
 
         from harness.competition import find_competition
-        from harness.data import open_cache
+        from harness.data.dataset import open_cache
         from harness.runs import Folds
         from harness.train.batches import device_images
         from harness.train.precision import Layout, usable_device

@@ -22,7 +22,7 @@ from harness.cv.fold_job import FoldJob
 from harness.cv.folds import folds_path, load_or_make_folds
 from harness.cv.prepare import PrepareJob, describe_environment, pick_devices, plan_threads, usable_cores
 from harness.cv.scores import competition_metrics, score_run
-from harness.data import Dataset
+from harness.data.dataset import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
 from harness.runs.run import proba_column
 

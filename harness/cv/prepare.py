@@ -43,7 +43,7 @@ class PrepareJob:
         from harness.competition import find_competition
         from harness.cv.fold_job import new_network
         from harness.cv.scores import competition_metrics
-        from harness.data import open_cache
+        from harness.data.dataset import open_cache
         from harness.runs import Folds, RunFolder
         from harness.train.batches import device_images
         from harness.train.precision import choose_layout, cpu_name, usable_device

@@ -23,7 +23,7 @@ def main(
 ) -> None:
     """Read a competition's data, check it whole, and say what is in it."""
     from harness.competition import find_competition
-    from harness.data import load_dataset
+    from harness.data.dataset import load_dataset
 
     contest = find_competition(competition)
     dataset = load_dataset(contest, data_root(data), sample=sample)

@@ -32,7 +32,7 @@ def main(
 ) -> None:
     """Blend the chosen runs, write submissions/<slug>/<run>.csv aligned by id, check it, and send it."""
     from harness.competition import find_competition
-    from harness.data import load_dataset
+    from harness.data.dataset import load_dataset
     from harness.oof.ensemble import mean_of_probabilities
     from harness.submit.platform import find_platform
     from harness.submit.preflight import check_submission

@@ -9,8 +9,7 @@ import numpy as np
 
 from harness.base.files import complete_file
 from harness.competition import Competition
-from harness.data import Dataset
-from harness.data.dataset import read_submission_ids
+from harness.data.dataset import Dataset, read_submission_ids
 from harness.oof.ensemble import Blend
 from harness.runs.align import align_rows
 

@@ -11,7 +11,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.competition import find_competition
-from harness.data import load_dataset
+from harness.data.dataset import load_dataset
 from tests.conftest import REPOSITORY, write_digits
 
 DIGITS = REPOSITORY / "competitions" / "digit-recognizer"

@@ -10,7 +10,7 @@ import pytest
 from harness.base.command import data_root
 from harness.base.errors import UserError
 from harness.competition import find_competition
-from harness.data import load_dataset
+from harness.data.dataset import load_dataset
 from tests.conftest import REPOSITORY
 
 DIGITS = REPOSITORY / "competitions" / "digit-recognizer"
