@@ -5,6 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from harness.base.errors import UserError
 from harness.cv.executor import run_jobs
 from harness.cv.prepare import plan_threads
+from tests.conftest import REPOSITORY
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,29 @@ def test_a_killed_worker_is_told_with_the_cure(tmp_path: Path):
     with pytest.raises(UserError, match=r"ended by signal SIGKILL.*--workers 1.*--resume"):
         run_jobs([Note(tmp_path, 0, "killed"), Note(tmp_path, 1)], 2, lambda *said: None)
     assert not multiprocessing.active_children()
+
+
+@dataclass(frozen=True)
+class Heavy(Note):
+    """A note with a load that no pipe holds."""
+
+    load: bytes = bytes(1 << 20)
+
+
+def test_jobs_that_nobody_read_do_not_keep_us_from_ending(tmp_path: Path):
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom harness.base.errors import UserError\n"
+        "from harness.cv.executor import run_jobs\nfrom tests.cv.test_executor import Heavy, Note\n"
+        "if __name__ == '__main__':\n"
+        "    jobs = [Note(Path(sys.argv[1]), 0, 'mistake'), *[Heavy(Path(sys.argv[1]), i) for i in range(1, 9)]]\n"
+        "    try: run_jobs(jobs, 2, lambda *said: None)\n"
+        "    except UserError: sys.exit(2)\n"
+    )
+    (tmp_path / "script.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -214,9 +214,62 @@ def test_some_folds_first_the_others_later(tmp_path: Path, run_command):
         "harness.submit", "--comp", "shapes", "--dry-run", "--run", only_run(tmp_path, "shapes").name, cwd=tmp_path
     )
     assert refused.returncode == 2 and "is partial: 2 of 5 folds" in refused.stderr
+    partial = (only_run(tmp_path, "shapes") / "scores.json").read_text()
     rest = run_command("harness.cv", "shapes", "--recipe", "tiny", "--resume", cwd=tmp_path)
     assert rest.returncode == 0, rest.stderr
-    assert table(only_run(tmp_path, "shapes"))["proba_circle"].notna().all()
+    run = only_run(tmp_path, "shapes")
+    assert table(run)["proba_circle"].notna().all()
+    (run / "scores.json").write_text(partial)  # as after a kill between the last fold and the scores
+    again = run_command("harness.cv", "shapes", "--recipe", "tiny", "--json", cwd=tmp_path)
+    assert again.returncode == 0 and json.loads(again.stdout)["complete"], again.stderr
+
+
+def test_fresh_trains_anew_only_what_was_asked_for_and_only_when_it_can(tmp_path: Path, run_command):
+    make_shapes(tmp_path)
+    assert run_command("harness.cv", "shapes", "--recipe", "tiny", cwd=tmp_path).returncode == 0
+    run = only_run(tmp_path, "shapes")
+    before = {p.name: p.stat().st_mtime_ns for p in run.glob("fold-*.npz")}
+    cannot = run_command("harness.cv", "shapes", "--recipe", "tiny", "--fresh", "--device", "cuda:7", cwd=tmp_path)
+    assert cannot.returncode == 2 and {p.name: p.stat().st_mtime_ns for p in run.glob("fold-*.npz")} == before
+    both = run_command("harness.cv", "shapes", "--recipe", "tiny", "--fresh", "--resume", cwd=tmp_path)
+    assert both.returncode == 2 and "give one of them" in both.stderr
+    done = run_command("harness.cv", "shapes", "--recipe", "tiny", "--fresh", "--folds", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    after = {p.name: p.stat().st_mtime_ns for p in run.glob("fold-*.npz")}
+    assert {name for name in before if before[name] != after[name]} == {"fold-1.npz"}
+    assert json.loads((run / "scores.json").read_text())["complete"]
+
+
+def test_a_changed_metric_scores_anew_without_training(tmp_path: Path, run_command):
+    make_shapes(tmp_path)
+    assert run_command("harness.cv", "shapes", "--recipe", "tiny", cwd=tmp_path).returncode == 0
+    stamp = (only_run(tmp_path, "shapes") / "fold-0.npz").stat().st_mtime_ns
+    toml = tmp_path / "competitions" / "shapes" / "competition.toml"
+    toml.write_text(toml.read_text().replace('"accuracy"', '"log_loss"'))
+    done = run_command("harness.cv", "shapes", "--recipe", "tiny", "--json", cwd=tmp_path)
+    assert done.returncode == 0 and json.loads(done.stdout)["metric"] == "log_loss", done.stderr
+    assert (only_run(tmp_path, "shapes") / "fold-0.npz").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("return torch.nn.Flatten()", "gives (2, 144) for 2 images; wanted (2, 2) logits"),
+        ("return torch.nn.Linear(7, 2)", "cannot take images (1, 12, 12)"),
+        ("raise ValueError('no')", "cannot be built with {}: no"),
+    ],
+)
+def test_a_custom_model_is_tried_before_anything_is_trained(tmp_path: Path, run_command, body: str, said: str):
+    make_shapes(tmp_path)
+    folder = tmp_path / "competitions" / "shapes"
+    code = f"import torch\ndef build_model(height, width, channels, n_classes):\n    {body}\n"
+    (folder / "competition.py").write_text(code)
+    (folder / "recipes" / "own.toml").write_text(
+        TINY_RECIPE.replace('"cnn"', '"custom"').replace("stages = [[4]]\nbatch_norm = true\n", "")
+    )
+    done = run_command("harness.cv", "shapes", "--recipe", "own", cwd=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert said in done.stderr and "trained" not in done.stderr
 
 
 @pytest.mark.parametrize(
