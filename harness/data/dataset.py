@@ -20,11 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from harness.base.command import cache_root
-from harness.base.errors import UserError, nearest
+from harness.base.errors import UserError
 from harness.base.files import complete_folder, read_json, write_json
 from harness.competition import Competition, Samples
 from harness.data.archives import FileTree
+from harness.data.custom import write_custom
 from harness.data.sample import sample_folder
+from harness.data.submission_ids import check_submission_ids, read_submission_ids
 
 _CACHE_VERSION = 2
 
@@ -166,7 +168,7 @@ def _decode_split(
     name = spec.train if split == "train" else spec.test
     classes = competition.classes if split == "train" else None
     if spec.format == "custom":
-        return _decode_custom(competition, tree, split, folder)
+        return write_custom(competition, tree, split, folder)
     if name is None:
         return False
     if not tree.has(name):
@@ -184,48 +186,6 @@ def _decode_split(
         )
         read_image_folder(tree, name, spec, classes, folder, tick, wanted)
     return True
-
-
-def _decode_custom(competition: Competition, tree: FileTree, split: str, folder: Path) -> bool:
-    load = competition.hook("load_samples")
-    if load is None:
-        raise UserError(
-            f"{competition.folder / 'competition.toml'}: data.format = 'custom' needs load_samples in competition.py"
-        )
-    try:
-        samples = load(tree.path, split)
-    except Exception as error:
-        place = f"{competition.folder / 'competition.py'}: load_samples(..., '{split}')"
-        raise UserError(f"{place} failed: {type(error).__name__}: {error}") from error
-    if samples is None:
-        return False
-    _check_custom(competition, samples, split)
-    np.save(folder / "images.npy", samples.images)
-    np.save(folder / "ids.npy", samples.ids.astype(np.str_))
-    for name in ("labels", "groups", "captions"):
-        if getattr(samples, name) is not None:
-            np.save(folder / f"{name}.npy", getattr(samples, name))
-    return True
-
-
-def _check_custom(competition: Competition, samples: Samples, split: str) -> None:
-    """Refuse what `load_samples` may not give: images of another size, labels that are no class's index."""
-    where = f"{competition.folder / 'competition.py'}: load_samples(..., '{split}')"
-    if not isinstance(samples, Samples):
-        raise UserError(f"{where} gave {type(samples).__name__}; wanted harness.competition.Samples or None")
-    shape = (*competition.data.size, competition.data.channels)
-    if samples.images.shape[1:] != shape:
-        raise UserError(f"{where}: images are {samples.images.shape[1:]}; data.size and channels say {shape}")
-    if split == "test":
-        return
-    labels, n_classes = samples.labels, len(competition.classes)
-    if labels is None or not np.issubdtype(labels.dtype, np.integer):
-        raise UserError(
-            f"{where}: labels are {None if labels is None else labels.dtype}; wanted int64 indices of classes"
-        )
-    outside = np.flatnonzero((labels < 0) | (labels >= n_classes))
-    if len(outside):
-        raise UserError(f"{where}: row {outside[0] + 1}: label {labels[outside[0]]} is no class (0 to {n_classes - 1})")
 
 
 def _open_samples(folder: Path) -> Samples:
@@ -257,48 +217,6 @@ def _write_meta(competition: Competition, tree: FileTree, building: Path, sample
             "fingerprint": _fingerprint([train] + ([test] if test else [])),
         },
     )
-
-
-def check_submission_ids(competition: Competition, test_ids: np.ndarray, path: Path, tree: FileTree) -> None:
-    """Refuse a sample submission whose ids are not the test's."""
-    wanted = read_submission_ids(competition, path, tree.show(competition.submission.sample or path.name))
-    missing = np.setdiff1d(wanted, test_ids)
-    surplus = np.setdiff1d(test_ids, wanted)
-    if len(missing) or len(surplus):
-        examples = [
-            f"'{x[0]}' {what}" for x, what in ((missing, "has no test image"), (surplus, "is not asked for")) if len(x)
-        ]
-        raise UserError(
-            f"{tree.show(competition.submission.sample or '')}: its {len(wanted):,} ids are not those of the "
-            f"{len(test_ids):,} test images: {len(missing):,} missing, {len(surplus):,} too many; e.g. id "
-            f"{' and id '.join(examples)}. Download both files again: one of them is cut off or of another version."
-        )
-
-
-def read_submission_ids(competition: Competition, path: Path, shown: str) -> np.ndarray:
-    """Ids (n,) str of a sample submission, in its order.
-
-    Raises
-    ------
-    UserError
-        If it has no id column or an id twice.
-    """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{shown}: cannot be read as CSV ({error}). Download it again.") from error
-    column = competition.submission.id
-    if column not in table.columns:
-        raise UserError(
-            f"{shown}: no column '{column}'{nearest(column, table.columns)}; it has {', '.join(table.columns)}."
-        )
-    ids = table[column].to_numpy(dtype=np.str_)
-    unique, count = np.unique(ids, return_counts=True)
-    if len(unique) < len(ids):
-        raise UserError(f"{shown}: id '{unique[count > 1][0]}' stands {count.max()} times. Download it again.")
-    return ids
 
 
 def _fingerprint(parts: list[Samples], rows_at_once: int = 4096) -> str:

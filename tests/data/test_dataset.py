@@ -70,3 +70,26 @@ def test_custom_loader_of_competition_py(shapes: Path):
 def test_images_are_mapped_not_loaded(tmp_path: Path):
     dataset = load_dataset(find_competition(DIGITS), tmp_path, sample=True)
     assert isinstance(dataset.train.images, np.memmap)
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        ("ids, images, np.arange(20)", "row 3: label 2 is no class .0 to 1"),
+        ("ids, images, np.zeros(20)", "labels are float64; wanted int64"),
+        ("ids, images[:, :6], np.arange(20) % 2", r"images are .6, 12, 1.; data.size and channels say .12, 12, 1"),
+        ("ids, images[:5], np.arange(20) % 2", "20 ids but 5 images"),
+    ],
+)
+def test_what_load_samples_may_not_give(shapes: Path, samples: str, said: str):
+    folder = shapes / "competitions" / "shapes"
+    toml = (folder / "competition.toml").read_text().replace('"image_folder"', '"custom"')
+    (folder / "competition.toml").write_text(toml)
+    (folder / "competition.py").write_text(
+        "import numpy as np\nfrom harness.competition import Samples\n"
+        "def load_samples(folder, split):\n"
+        "    ids, images = np.arange(20).astype(str), np.zeros((20, 12, 12, 1), np.uint8)\n"
+        f"    return Samples({samples})\n"
+    )
+    with pytest.raises(UserError, match=said):
+        load_dataset(find_competition(folder), shapes / "data")
