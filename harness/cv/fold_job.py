@@ -47,14 +47,23 @@ class FoldJob:
     threads: int
 
     def __call__(self, progress: Progress) -> None:
+        import torch
+
         from harness.runs import RunFolder
 
         folder = RunFolder(self.run)
-        if not folder.fold_path(self.fold).is_file():
-            try:
-                train_fold(self, folder, progress)
-            except UserError as error:
-                raise UserError(f"fold {self.fold}: {error}") from error
+        if folder.fold_path(self.fold).is_file():
+            return
+        try:
+            train_fold(self, folder, progress)
+        except UserError as error:
+            raise UserError(f"fold {self.fold}: {error}") from error
+        except torch.OutOfMemoryError as error:
+            batch = folder.recipe().train.batch_size
+            raise UserError(
+                f"fold {self.fold}: {self.device} has too little memory for batches of {batch}. Lower it: --set "
+                f"train.batch_size={max(batch // 2, 1)}"
+            ) from error
 
 
 def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:

@@ -57,7 +57,7 @@ class PrepareJob:
         device = usable_device(self.device)
         few = device_images(images[: min(len(images), 64)], device)
         network = new_network(competition, self.recipe, few, torch.arange(len(few), device=device))
-        try_network(network, few[:2], len(competition.classes))
+        try_network(network, few[:2], len(competition.classes), self.recipe.train.batch_size)
         parameters = sum(p.numel() for p in network.parameters())
         shape = (min(self.recipe.train.batch_size, len(images)), images.shape[3], *images.shape[1:3])
         layout = choose_layout(
@@ -72,8 +72,10 @@ class PrepareJob:
         RunFolder(self.run).start(self.recipe, Folds.load(self.folds), {**self.environment, **found})
 
 
-def try_network(network: torch.nn.Module, images: torch.Tensor, n_classes: int) -> None:
+def try_network(network: torch.nn.Module, images: torch.Tensor, n_classes: int, batch_size: int) -> None:
     """Predict two images (2, H, W, C), so that a network that cannot is found before anything is trained.
+
+    In training mode it gets as many of them as a batch has: batch norm cannot learn from a single image.
 
     Raises
     ------
@@ -86,6 +88,7 @@ def try_network(network: torch.nn.Module, images: torch.Tensor, n_classes: int) 
     try:
         with torch.inference_mode():
             shape = tuple(network.eval()(x).shape)
+            network.train()(x[:batch_size])
     except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
         raise UserError(f"[model] cannot take images {tuple(x.shape[1:])} (C, H, W): {error}") from error
     if shape != (len(images), n_classes):

@@ -40,6 +40,9 @@ def score_run(
     for fold in trained:
         valid = folds.valid_rows(fold)
         values = {m.name: m(labels[valid], oof[valid]) for m in metrics}
+        for name, value in values.items():
+            if not np.isfinite(value):
+                raise UserError(f"fold {fold}: metric '{name}' is {value}; correct score in competition.py")
         per_fold.append({"fold": fold, "n": len(valid), **values})
     scorers = [m.prepare(labels[rows], oof[rows]) for m in metrics]
     found = intervals(scorers, folds.groups[rows])

@@ -42,6 +42,9 @@ def read_image_folder(
     files = [f for f in tree.names(name) if f.lower().endswith(_PICTURES)]
     if not files:
         raise UserError(f"{tree.show(name)}: no pictures there (looked for {', '.join(_PICTURES)}).")
+    for file in files:
+        if not file.isprintable():
+            raise UserError(f"{tree.show(name)}: the file name {file!r} has unprintable characters. Rename the file.")
     if classes is not None:
         np.save(folder / "labels.npy", _labels(tree, name, files, classes))
         ids = [f.removeprefix(f"{name}/") for f in files]

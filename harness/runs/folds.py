@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Folds:
         """Number of folds."""
         return int(self.fold.max()) + 1
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """12 hex digits over (id, fold); runs with equal hashes may be compared and blended."""
         lines = "\n".join(f"{i},{f}" for i, f in zip(self.ids, self.fold, strict=True))

@@ -71,6 +71,7 @@ def test_a_broken_picture_is_named(shapes: Path, content: bytes):
         load(shapes)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_a_decompression_bomb_is_refused(shapes: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(UserError, match="cannot be decoded .144 pixels, more than the limit of 100"):

@@ -292,6 +292,14 @@ def test_a_custom_model_is_tried_before_anything_is_trained(tmp_path: Path, run_
             "unknown view 'hflop' (did you mean 'hflip'?)",
         ),
         (("shapes", "--recipe", "tiny", "--set", "cv.folds=30"), "class 'circle' has 20 samples, too few for 30 folds"),
+        (
+            ("shapes", "--recipe", "tiny", "--set", "train.batch_size=1", "--set", "model.args.dense=[4]"),
+            "[model] cannot take images (1, 12, 12) (C, H, W): Expected more than 1 value per channel",
+        ),
+        (
+            ("shapes", "--recipe", "tiny", "--set", "train.clip_norm=inf"),
+            "train.clip_norm = inf: input should be a finite number",
+        ),
         (("shapes", "--recipe", "tiny", "--folds", "5"), "this recipe has folds 0 to 4"),
         (("shapes", "--recipe", "tiny", "--folds", "a"), "give fold numbers with commas between"),
         (("shapes", "--recipe", "tiny", "--data", "nowhere"), "no data of 'shapes': neither"),
