@@ -12,6 +12,9 @@ from typing import Any
 
 from harness.base.errors import UserError
 
+# What the workers share instead of importing it each: torch's first optimiser imports torch._dynamo, 150 MB a process.
+_PRELOADED = ["torch", "torch._dynamo", "harness.cv.fold_job", "harness.train.fit", "harness.train.predict"]
+
 Job = Callable[[Callable[[int, int, int], None]], None]
 
 
@@ -73,7 +76,7 @@ def _context() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "harness.cv.fold_job"])
+    context.set_forkserver_preload(_PRELOADED)
     return context
 
 

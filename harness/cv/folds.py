@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,18 +19,34 @@ def folds_path(folder: Path, fingerprint: str, spec: CvSpec) -> Path:
     return folder / f"{fingerprint}-k{spec.folds}-seed{spec.seed}.csv"
 
 
-def load_or_make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec, path: Path) -> Folds:
-    """The folds as they were saved before, else made and saved.
+@dataclass(frozen=True)
+class FoldsJob:
+    """Make the folds of a decoded data set and save them; nothing, where they stand.
 
-    Saved folds are the truth: a newer scikit-learn may shuffle otherwise, and runs must stay comparable.
+    Saved folds are the truth: a newer scikit-learn may shuffle otherwise, and runs must stay comparable. It is a job, so
+    that scikit-learn is imported in a worker and its memory is free again when training begins.
+    """
+
+    cache: Path
+    classes: tuple[str, ...]
+    spec: CvSpec
+    path: Path
+
+    def __call__(self, progress: Callable[[int, int, int], None]) -> None:
+        from harness.data.dataset import open_cache
+
+        if not self.path.is_file():
+            make_folds(open_cache(self.cache).train, self.classes, self.spec).save(self.path)
+
+
+def load_folds(samples: Samples, path: Path) -> Folds:
+    """Saved folds of these samples.
 
     Raises
     ------
     UserError
         If the saved folds are of other rows or groups.
     """
-    if not path.is_file():
-        make_folds(samples, classes, spec).save(path)
     folds = Folds.load(path)
     if not (np.array_equal(folds.ids, samples.ids) and np.array_equal(folds.groups, samples.groups)):
         raise UserError(f"{path}: its ids or groups are not those of the data. Delete it to have the folds made anew.")

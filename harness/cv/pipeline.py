@@ -19,7 +19,7 @@ from harness.base.files import explain_disk_errors, read_json, write_json
 from harness.competition import Competition, Recipe
 from harness.cv.executor import run_jobs
 from harness.cv.fold_job import FoldJob
-from harness.cv.folds import folds_path, load_or_make_folds
+from harness.cv.folds import FoldsJob, folds_path, load_folds
 from harness.cv.prepare import PrepareJob, describe_environment, pick_devices, plan_threads, usable_cores
 from harness.cv.scores import competition_metrics, score_run
 from harness.data.dataset import Dataset
@@ -73,15 +73,18 @@ def cross_validate(
     """
     homes = options.out / "oof" / competition.slug
     saved_folds = folds_path(homes / "folds", dataset.fingerprint, recipe.cv)
-    folds = load_or_make_folds(dataset.train, competition.classes, recipe.cv, saved_folds)
+    if not saved_folds.is_file():
+        job = FoldsJob(dataset.cache, competition.classes, recipe.cv, saved_folds)
+        run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
+    folds = load_folds(dataset.train, saved_folds)
     folder = RunFolder(homes / run_name(competition, recipe, dataset, folds))
     wanted = _wanted_folds(options.folds, folds.k)
     with _locked(folder):
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
             environment = _environment(competition, dataset, folds, options)
-            job = _prepare_job(folder, competition, dataset, recipe, saved_folds, environment)
-            run_jobs([job], environment["workers"], watcher.progress)
+            prepare = _prepare_job(folder, competition, dataset, recipe, saved_folds, environment)
+            run_jobs([prepare], environment["workers"], watcher.progress)
         if missing:
             _take_away(folder, missing)
             _train(folder, competition, dataset, missing, options, watcher)
@@ -207,10 +210,14 @@ def _train(
         run_jobs(together, workers, watcher.progress, lanes=[job.device for job in together])
 
 
-def _environment(competition: Competition, dataset: Dataset, folds: Folds, options: Options) -> dict[str, Any]:
+def planned_workers(options: Options, k: int) -> int:
+    """Processes side by side: as asked for, else one per GPU or CPU core, at most one per fold."""
     devices = pick_devices(options.device)
-    limit = usable_cores() if devices == ["cpu"] else len(devices)
-    workers = options.workers or min(limit, folds.k)
+    return options.workers or min(usable_cores() if devices == ["cpu"] else len(devices), k)
+
+
+def _environment(competition: Competition, dataset: Dataset, folds: Folds, options: Options) -> dict[str, Any]:
+    devices, workers = pick_devices(options.device), planned_workers(options, folds.k)
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "competition": {"slug": competition.slug, "metric": competition.metric, "classes": list(competition.classes)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import functools
 import hashlib
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.files import complete_file
+
+_HEADER = ["id", "group", "fold"]
 
 
 @dataclass(frozen=True)
@@ -49,29 +52,30 @@ class Folds:
 
     def save(self, path: Path) -> None:
         """Write id, group, fold as CSV."""
-        import pandas as pd
-
-        table = pd.DataFrame({"id": self.ids, "group": self.groups, "fold": self.fold})
-        with complete_file(path) as temporary:
-            table.to_csv(temporary, index=False)
+        with complete_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(_HEADER)
+            rows.writerows(zip(self.ids.tolist(), self.groups.tolist(), self.fold.tolist(), strict=True))
 
     @classmethod
     def load(cls, path: Path) -> Folds:
-        """Read folds.csv.
+        """Read folds.csv; without pandas, since every worker does and its import takes more memory than the rows.
 
         Raises
         ------
         UserError
             If it is missing or not of the form id, group, fold.
         """
-        import pandas as pd
-
         try:
-            table = pd.read_csv(path, dtype={"id": str, "group": np.int64, "fold": np.int8}, keep_default_na=False)
-            return cls(table["id"].to_numpy(dtype=np.str_), table["group"].to_numpy(), table["fold"].to_numpy())
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = csv.reader(file)
+                if next(rows, None) != _HEADER:
+                    raise ValueError("another header")
+                ids, groups, fold = zip(*rows, strict=True)
+                return cls(np.array(ids), np.array(groups, dtype=np.int64), np.array(fold, dtype=np.int8))
         except FileNotFoundError as error:
             raise UserError(
                 f"{path}: not there. The run folder is incomplete; copy it again or repeat the run."
             ) from error
-        except (ValueError, KeyError) as error:
+        except ValueError as error:
             raise UserError(f"{path}: not a folds file with columns id, group, fold ({error}).") from error

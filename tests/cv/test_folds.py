@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.base.errors import UserError
-from harness.competition import Samples
+from harness.competition import Samples, find_competition
 from harness.competition.recipe import CvSpec
-from harness.cv.folds import folds_path, load_or_make_folds, make_folds
+from harness.cv.folds import FoldsJob, folds_path, load_folds, make_folds
+from harness.data.dataset import load_dataset
+from harness.runs import Folds
 
 CLASSES = ("a", "b", "c")
 
@@ -69,19 +71,33 @@ def test_too_few_samples_for_the_folds(labels: list[int], groups: list[int] | No
         make_folds(samples(np.array(labels), None if groups is None else np.array(groups)), CLASSES, CvSpec())
 
 
-def test_saved_folds_are_the_truth(tmp_path: Path):
-    labels, path = np.arange(90) % 3, folds_path(tmp_path, "f00d", CvSpec())
-    made = load_or_make_folds(samples(labels), CLASSES, CvSpec(), path)
+def test_saved_folds_are_the_truth(shapes: Path):
+    competition = find_competition(shapes / "competitions" / "shapes")
+    dataset = load_dataset(competition, shapes / "data")
+    path = folds_path(shapes, dataset.fingerprint, CvSpec())
+    job = FoldsJob(dataset.cache, competition.classes, CvSpec(), path)
+    job(lambda *said: None)
+    made = load_folds(dataset.train, path)
     text = path.read_text().splitlines()
     fold = int(text[1][-1])
     path.write_text("\n".join([text[0], text[1][:-1] + str((fold + 1) % 5), *text[2:]]) + "\n")
-    again = load_or_make_folds(samples(labels), CLASSES, CvSpec(), path)
+    job(lambda *said: None)
+    again = load_folds(dataset.train, path)
     assert again.fold[0] == (fold + 1) % 5 and again.hash != made.hash
 
 
 @pytest.mark.parametrize("changed", [samples(np.arange(60) % 3), samples(np.arange(90) % 3, np.arange(90) // 2)])
 def test_saved_folds_of_other_rows_or_groups_are_refused(tmp_path: Path, changed: Samples):
     path = tmp_path / "folds.csv"
-    load_or_make_folds(samples(np.arange(90) % 3), CLASSES, CvSpec(), path)
+    make_folds(samples(np.arange(90) % 3), CLASSES, CvSpec()).save(path)
     with pytest.raises(UserError, match="its ids or groups are not those of the data"):
-        load_or_make_folds(changed, CLASSES, CvSpec(), path)
+        load_folds(changed, path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "id,fold\n1,0\n", "id,group,fold\n", "id,group,fold\n1,0,x\n", "id,group,fold\n1,0\n2,0,1\n"]
+)
+def test_a_file_that_is_no_folds_file_is_refused(tmp_path: Path, text: str):
+    (tmp_path / "folds.csv").write_text(text)
+    with pytest.raises(UserError, match=r"folds\.csv: not a folds file with columns id, group, fold"):
+        Folds.load(tmp_path / "folds.csv")
