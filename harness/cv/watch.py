@@ -31,7 +31,7 @@ class LineWatcher:
 
 
 class BarWatcher(LineWatcher):
-    """For people: a bar per fold with images per second and the time left."""
+    """For people: a bar per fold with the time left."""
 
     def __init__(self, bars: Any) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class BarWatcher(LineWatcher):
     def _show(self, key: object, name: str, done: int, total: int) -> None:
         if key not in self.tasks:
             self.tasks[key] = self.bars.add_task(name, total=total)
-        self.bars.update(self.tasks[key], completed=done)
+        self.bars.update(self.tasks[key], completed=done, total=total)
 
 
 @contextmanager
