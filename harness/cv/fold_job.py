@@ -123,9 +123,11 @@ class FoldTraining:
         from harness.data.dataset import open_cache
         from harness.runs import Folds
         from harness.train.batches import device_images
+        from harness.train.memory import keep_freed_memory
         from harness.train.precision import Layout, usable_device
 
         torch.set_num_threads(job.threads)
+        keep_freed_memory()
         recipe, dataset, folds = folder.recipe(), open_cache(job.cache), Folds.load(folder.path / "folds.csv")
         device, chosen = usable_device(job.device), folder.environment()["layout"]
         n_predicted = len(folds.valid_rows(job.fold)) + (len(dataset.test) if dataset.test else 0)

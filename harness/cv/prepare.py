@@ -46,10 +46,12 @@ class PrepareJob:
         from harness.data.dataset import open_cache
         from harness.runs import Folds, RunFolder
         from harness.train.batches import device_images
+        from harness.train.memory import keep_freed_memory
         from harness.train.precision import choose_layout, cpu_name, usable_device
         from harness.train.predict import doubtful_views, views
 
         torch.set_num_threads(self.threads)
+        keep_freed_memory()
         torch.manual_seed(0)
         competition, images = find_competition(self.competition), open_cache(self.cache).train.images
         views(self.recipe.predict.tta)
