@@ -14,18 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes, write_digits
+from tests.conftest import FAST, REPOSITORY, TINY_RECIPE, make_shapes, write_digits
 
-FAST = (
-    "--recipe",
-    "simple_cnn",
-    "--set",
-    "train.epochs=1",
-    "--set",
-    "train.precision=fp32",
-    "--set",
-    "train.channels_last=false",
-)
 SAMPLE = ("digit-recognizer", "--sample", *FAST)
 
 

@@ -8,16 +8,7 @@ from pathlib import Path
 
 import pytest
 
-FAST = (
-    "--recipe",
-    "simple_cnn",
-    "--set",
-    "train.epochs=1",
-    "--set",
-    "train.precision=fp32",
-    "--set",
-    "train.channels_last=false",
-)
+from tests.conftest import FAST
 
 Mount = Callable[[str], Path]
 
