@@ -8,12 +8,13 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.base.errors import UserError
+from harness.competition.augment_spec import AugmentSpec
 from harness.competition.schema import Frozen, read_toml, validate
+from harness.competition.train_spec import TrainSpec
 
-Probability = Annotated[float, Field(ge=0, le=1)]
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 
 
@@ -24,69 +25,6 @@ class ModelSpec(Frozen):
     """A name of `harness.models.registry`, or 'custom' for the competition's own `build_model`."""
     args: dict[str, Any] = Field(default={})
     """Keyword arguments of that model, e.g. filters, dropout."""
-
-
-class AugmentSpec(Frozen):
-    """[augment]: random changes of a training image, drawn per image. Zero switches a change off."""
-
-    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    """Degrees, uniform in [-rotation, rotation]."""
-    shift: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Fraction of the side, uniform in both directions, along each axis."""
-    shear: Annotated[float, Field(ge=0, lt=90)] = 0.0
-    """Degrees, uniform in [-shear, shear], along x."""
-    zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Factor uniform in [1 - zoom, 1 + zoom], along each axis on its own."""
-    elastic: Annotated[float, Field(ge=0, le=20)] = 0.0
-    """Elastic distortion: standard deviation of the displacement at a lattice point, in pixels."""
-    elastic_cells: Annotated[int, Field(ge=2, le=64)] = 5
-    """Lattice points of the elastic field along each side; fewer is smoother."""
-    horizontal_flip: Probability = 0.0
-    """Probability of a left-right mirror."""
-    vertical_flip: Probability = 0.0
-    """Probability of an up-down mirror."""
-    cutout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Side of one black square per image, as a fraction of the shorter side."""
-
-    @property
-    def warps(self) -> bool:
-        """Whether any change needs the image to be resampled."""
-        return any((self.rotation, self.shift, self.shear, self.zoom, self.elastic))
-
-
-class TrainSpec(Frozen):
-    """[train]: the optimisation of one model."""
-
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 10
-    """Passes over the training rows."""
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 128
-    """Images per step."""
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
-    """sgd has Nesterov momentum 0.9."""
-    lr: Annotated[float, Field(gt=0, le=100)] = 1e-3
-    """Peak learning rate."""
-    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """Applied to matrices and kernels, never to biases and batch-norm parameters."""
-    schedule: Literal["constant", "cosine", "one_cycle", "step"] = "constant"
-    """one_cycle: linear rise over the first `warmup`, then cosine to zero; cosine: the same fall; step: see step_*."""
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.15
-    """Fraction of all steps that a one_cycle rise takes."""
-    step_epochs: Annotated[int, Field(ge=1)] = 5
-    """schedule = "step": epochs between two reductions."""
-    step_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """schedule = "step": what the learning rate is multiplied by."""
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the target that is spread over all classes."""
-    clip_norm: Annotated[float, Field(ge=0)] = 0.0
-    """Largest norm of the gradient; 0 = no clipping."""
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Decay per step of an exponential moving average of the weights, which then predicts; 0 = off."""
-    seeds: Annotated[int, Field(ge=1, le=100)] = 1
-    """Models per fold, which differ in their seed only; their probabilities are averaged (seed bagging)."""
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """auto: the faster of the two by a short timing, kept per model and device."""
-    channels_last: Literal["auto"] | bool = "auto"
-    """Memory layout; auto as above."""
 
 
 class CvSpec(Frozen):
@@ -102,10 +40,27 @@ class PredictSpec(Frozen):
     """[predict]: how one image is scored; the same for OOF and for test."""
 
     tta: Strings = ("identity",)
-    """Views whose probabilities are averaged: identity, hflip, vflip, rot90, rot180, rot270, shift1 (four shifts by
-    one pixel; shift2 by two), diagonal1 (the four diagonal ones)."""
+    """Views that are scored and combined; see `harness.train.views`: identity, hflip, vflip, rot90, rot180, rot270, shiftN (four
+    shifts by N pixels), diagonalN (the four diagonal ones), five_crop, scaleP (zoomed to P percent), brightnessP."""
+    combine: Literal["probability", "logit", "rank", "max"] = "probability"
+    """What is averaged over the views: probabilities, logits, or each class's rank among a view's rows; max: the surest."""
+    weights: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False)] = ()
+    """Weight of each entry of tta (shared by its views), scaled to sum to one. Default: every view the same."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 250
     """Images per forward pass; larger is hardly faster on a CPU and takes more memory."""
+
+    @model_validator(mode="after")
+    def _a_weight_for_each(self) -> PredictSpec:
+        if self.weights and len(self.weights) != len(self.tta):
+            raise ValueError(f"weights has {len(self.weights)} values for {len(self.tta)} entries of tta")
+        return self
+
+
+class FeatureSpec(Frozen):
+    """[features]: the backbone stays as it is and is run once; heads of all folds learn on what it gave."""
+
+    views: Annotated[int, Field(ge=1, le=1000)] = 4
+    """Views of each training image that are kept: the image itself, and views - 1 augmented ones."""
 
 
 class Recipe(Frozen):
@@ -124,6 +79,8 @@ class Recipe(Frozen):
     train: TrainSpec = TrainSpec()
     cv: CvSpec = CvSpec()
     predict: PredictSpec = PredictSpec()
+    features: FeatureSpec | None = None
+    """Table: train heads on features of a frozen backbone, computed once."""
 
     def digest(self) -> str:
         """First 8 hex digits of a hash of everything that changes the result (not of name and comments)."""

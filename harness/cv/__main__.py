@@ -100,6 +100,8 @@ def _print_result(run, sample: bool) -> None:
     Console(width=None if sys.stdout.isatty() else 120).print(table)
     slug = run.environment["competition"]["slug"]
     flags = " --sample" if sample else ""
+    if run.environment["optimistic"]:
+        print(f"warning: {run.environment['optimistic']}")
     print(f"run:    {run.path}")
     print(f"report: {run.path / 'report.html'}")
     if not run.complete:

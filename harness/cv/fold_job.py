@@ -15,11 +15,13 @@ from harness.base.files import complete_file
 
 if TYPE_CHECKING:
     import torch
+    import torch.nn as nn
 
-    from harness.competition import Competition, Recipe
-    from harness.models.network import Network
+    from harness.competition import Recipe
+    from harness.cv.fold_data import FoldData
     from harness.runs import RunFolder
-    from harness.train.precision import Layout
+    from harness.train.fit import Rows
+    from harness.train.inputs import Inputs
 
 Progress = Callable[[int, int, int], None]
 """(fold, images done, images in all), training and prediction together."""
@@ -47,8 +49,6 @@ class FoldJob:
     threads: int
 
     def __call__(self, progress: Progress) -> None:
-        import torch
-
         from harness.runs import RunFolder
 
         folder = RunFolder(self.run)
@@ -58,7 +58,11 @@ class FoldJob:
             train_fold(self, folder, progress)
         except UserError as error:
             raise UserError(f"fold {self.fold}: {error}") from error
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            from harness.train.precision import is_out_of_memory
+
+            if not is_out_of_memory(error):
+                raise
             batch = folder.recipe().train.batch_size
             raise UserError(
                 f"fold {self.fold}: {self.device} has too little memory for batches of {batch}. Lower it: --set "
@@ -76,7 +80,7 @@ def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
     valid_proba, test_proba, history, states = 0.0, 0.0, [], {}
     for seed in range(seeds):
         network, lines = fold.train(seed)
-        valid_proba += fold.predict(network, fold.images, fold.valid_rows)
+        valid_proba += fold.predict(network, fold.data.predicting, fold.valid_rows)
         test_proba += fold.predict_test(network)
         history += [{"fold": job.fold, "seed": seed, **line} for line in lines]
         states |= {f"seed-{seed}.{name}": tensor for name, tensor in network.state_dict().items()}
@@ -95,23 +99,21 @@ def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
 
 @dataclass(frozen=True)
 class FoldTraining:
-    """What all seeds of a fold share: the pixels on the device, the rows, the recipe, the layout.
+    """What all seeds of a fold share: where the inputs come from, the rows, the recipe.
 
     Attributes
     ----------
-    images, test_images : uint8 tensors (n, H, W, C) on the device; on a CPU maps of the cache. No test: None
-    labels : int64 (n,); train_rows, valid_rows : int64, all on the device
+    data : pixels on the device, or stored features
+    labels : int64 (n,) on the device
+    rows : what is trained on and what is watched; valid_rows : int64, what is scored
     tick : told how many images were done
     """
 
     fold: int
-    competition: Competition
     recipe: Recipe
-    layout: Layout
-    images: torch.Tensor
-    test_images: torch.Tensor | None
+    data: FoldData
     labels: torch.Tensor
-    train_rows: torch.Tensor
+    rows: Rows
     valid_rows: torch.Tensor
     tick: Callable[[int], None]
 
@@ -120,32 +122,37 @@ class FoldTraining:
         import torch
 
         from harness.competition import find_competition
+        from harness.cv.fold_data import open_fold_data
+        from harness.cv.folds import split_watched
         from harness.data.dataset import open_cache
         from harness.runs import Folds
-        from harness.train.batches import device_images
+        from harness.train.fit import Rows
         from harness.train.memory import keep_freed_memory
-        from harness.train.precision import Layout, usable_device
+        from harness.train.precision import usable_device
 
         torch.set_num_threads(job.threads)
         keep_freed_memory()
         recipe, dataset, folds = folder.recipe(), open_cache(job.cache), Folds.load(folder.path / "folds.csv")
-        device, chosen = usable_device(job.device), folder.environment()["layout"]
-        n_predicted = len(folds.valid_rows(job.fold)) + (len(dataset.test) if dataset.test else 0)
-        total = _images_in_all(recipe, len(folds.train_rows(job.fold)), n_predicted)
+        device, competition = usable_device(job.device), find_competition(job.competition)
+        train, watched = split_watched(dataset.train, folds, job.fold, recipe)
+        valid = folds.valid_rows(job.fold)
+        data = open_fold_data(competition, recipe, dataset, folder.environment(), device, job.threads)
+        n_predicted = len(valid) + (len(dataset.test) if dataset.test else 0)
+
+        def index(rows: np.ndarray) -> torch.Tensor:
+            return torch.from_numpy(rows).to(data.index_device)
+
         return cls(
             fold=job.fold,
-            competition=find_competition(job.competition),
             recipe=recipe,
-            layout=Layout(chosen["precision"], chosen["channels_last"]),
-            images=device_images(dataset.train.images, device),
-            test_images=device_images(dataset.test.images, device) if dataset.test else None,
+            data=data,
             labels=torch.from_numpy(dataset.train.labels).to(device),
-            train_rows=torch.from_numpy(folds.train_rows(job.fold)).to(device),
-            valid_rows=torch.from_numpy(folds.valid_rows(job.fold)).to(device),
-            tick=_ticker(job.fold, total, progress),
+            rows=Rows(index(train), None if watched is None else index(watched)),
+            valid_rows=index(valid),
+            tick=_ticker(job.fold, _images_in_all(recipe, len(train), n_predicted), progress),
         )
 
-    def train(self, seed: int) -> tuple[Network, list[dict[str, Any]]]:
+    def train(self, seed: int) -> tuple[nn.Module, list[dict[str, Any]]]:
         """Train one network; returns it with a dict per epoch."""
         import torch
 
@@ -153,36 +160,27 @@ class FoldTraining:
 
         number = _seed_of(self.recipe.seed, self.fold, seed)
         torch.manual_seed(number)  # weights and dropout
-        network = new_network(self.competition, self.recipe, self.images, self.train_rows)
-        lines = fit(network, self.images, self.labels, self.train_rows, self.recipe, self.layout, number, self.tick)
+        network = self.data.new_network(self.rows.train)
+        inputs = self.data.training(number)
+        lines = fit(network, inputs, self.labels, self.rows, self.recipe, self.data.layout, number, self.tick)
         return network, lines
 
-    def predict(self, network: Network, images: torch.Tensor, rows: torch.Tensor) -> np.ndarray:
+    def predict(self, network: nn.Module, inputs: Inputs, rows: torch.Tensor) -> np.ndarray:
         """Probabilities float64 (len(rows), C)."""
         from harness.train.predict import predict
 
-        cost = _prediction_cost(self.recipe)
-        proba = predict(network, images, rows, self.recipe.predict, self.layout, lambda n: self.tick(n * cost))
+        cost, layout = _prediction_cost(self.recipe), self.data.predict_layout
+        proba = predict(network, inputs, rows, self.recipe.predict, layout, lambda n: self.tick(n * cost))
         return proba.numpy().astype(np.float64)
 
-    def predict_test(self, network: Network) -> np.ndarray:
+    def predict_test(self, network: nn.Module) -> np.ndarray:
         """Probabilities float64 (n_test, C); n_test = 0 where the test is hidden."""
         import torch
 
-        if self.test_images is None:
-            return np.zeros((0, len(self.competition.classes)))
-        rows = torch.arange(len(self.test_images), device=self.test_images.device)
-        return self.predict(network, self.test_images, rows)
-
-
-def new_network(competition: Competition, recipe: Recipe, images: torch.Tensor, rows: torch.Tensor) -> Network:
-    """A network with fresh weights (seed torch first) that normalises by the statistics of the given rows."""
-    from harness.models import build_network
-    from harness.models.network import Network
-    from harness.train.batches import channel_statistics
-
-    mean, std = channel_statistics(images, rows)
-    return Network(build_network(recipe.model, competition), mean, std).to(images.device)
+        inputs = self.data.test
+        if inputs is None:
+            return np.zeros((0, network.n_classes))
+        return self.predict(network, inputs, torch.arange(inputs.n, device=inputs.index_device))
 
 
 def save_checkpoint(path: Path, states: dict[str, torch.Tensor]) -> None:
@@ -202,17 +200,17 @@ def _seed_of(recipe_seed: int, fold: int, seed: int) -> int:
 
 def _prediction_cost(recipe: Recipe) -> int:
     """A forward pass of all views in units of a training step's image (a third of one each, rounded up)."""
-    from harness.train.predict import views
+    from harness.train.views import weighted_views
 
-    return -(-len(views(recipe.predict.tta)) // 3)
+    return -(-len(weighted_views(recipe.predict)) // 3)
 
 
 def _images_in_all(recipe: Recipe, n_train: int, n_predicted: int) -> int:
     """What a fold's ticks add up to."""
-    from harness.train.fit import steps_per_epoch
+    from harness.train.fit import batches_per_epoch
 
     batch = min(recipe.train.batch_size, n_train)
-    training = recipe.train.epochs * steps_per_epoch(n_train, batch) * batch
+    training = recipe.train.epochs * batches_per_epoch(n_train, batch) * batch
     return recipe.train.seeds * (training + n_predicted * _prediction_cost(recipe))
 
 

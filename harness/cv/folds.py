@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.competition import Samples
+from harness.competition import Recipe, Samples
 from harness.competition.recipe import CvSpec
 from harness.runs import Folds
 
@@ -61,19 +63,23 @@ def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec) -> Fold
     UserError
         If a class has fewer samples (or groups) than there are folds, so that some fold would lack it.
     """
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-
     assert samples.labels is not None  # training rows always have labels
     _check_counts(samples, classes, spec.folds)
-    grouped = len(np.unique(samples.groups)) < len(samples)
-    kind = StratifiedGroupKFold if grouped else StratifiedKFold
-    splitter = kind(n_splits=spec.folds, shuffle=True, random_state=spec.seed)
-    splits = splitter.split(np.zeros(len(samples)), samples.labels, samples.groups if grouped else None)
+    splitter = _splitter(samples.groups, spec.folds, spec.seed)
+    splits = splitter.split(np.zeros(len(samples)), samples.labels, samples.groups)
     fold = np.empty(len(samples), dtype=np.int8)
     for number, (_, valid) in enumerate(splits):
         fold[valid] = number
     _check_every_fold_has_every_class(fold, samples.labels, classes, spec.folds)
     return Folds(samples.ids, samples.groups, fold)
+
+
+def _splitter(groups: np.ndarray, parts: int, seed: int) -> Any:
+    """scikit-learn's splitter that keeps groups together, or the faster one where every row is its own group."""
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    kind = StratifiedGroupKFold if len(np.unique(groups)) < len(groups) else StratifiedKFold
+    return kind(n_splits=parts, shuffle=True, random_state=seed)
 
 
 def _check_counts(samples: Samples, classes: tuple[str, ...], k: int) -> None:
@@ -97,3 +103,29 @@ def _check_every_fold_has_every_class(fold: np.ndarray, labels: np.ndarray, clas
             f"fold {number} has no sample of class '{classes[missing]}' ({counts[:, missing].sum()} samples, {k} folds; "
             "groups stay together). Lower cv.folds or merge the class."
         )
+
+
+def split_watched(samples: Samples, folds: Folds, fold: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray | None]:
+    """Rows to train on and rows that early stopping watches, int64 each; None where nothing is watched.
+
+    stop_on = "inner" holds a stratified share of the training rows out, whole groups of them; "validation" watches the
+    rows that are scored, as the reports did.
+    """
+    train, spec = folds.train_rows(fold), recipe.train
+    if not spec.patience:
+        return train, None
+    if spec.stop_on == "validation":
+        return train, folds.valid_rows(fold)
+    assert samples.labels is not None
+    labels, groups = samples.labels[train], samples.groups[train]
+    parts = max(round(1 / spec.inner_fraction), 2)
+    if len(np.unique(groups)) < parts:
+        raise UserError(
+            f"train.patience: fold {fold} has {len(np.unique(groups))} groups to train on, too few to hold "
+            f"{spec.inner_fraction:.0%} of them out. Raise train.inner_fraction, or take train.patience out."
+        )
+    splitter = _splitter(groups, parts, recipe.cv.seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a class with fewer rows than parts: it is trained on
+        kept, watched = next(splitter.split(np.zeros(len(train)), labels, groups))
+    return train[kept], train[watched]

@@ -18,6 +18,7 @@ from harness.base.errors import UserError
 from harness.base.files import explain_disk_errors, read_json, write_json
 from harness.competition import Competition, Recipe
 from harness.cv.executor import run_jobs
+from harness.cv.features_job import FeaturesJob
 from harness.cv.fold_job import FoldJob
 from harness.cv.folds import FoldsJob, folds_path, load_folds
 from harness.cv.prepare import PrepareJob, describe_environment, pick_devices, plan_threads, usable_cores
@@ -82,7 +83,7 @@ def cross_validate(
     with _locked(folder):
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
-            environment = _environment(competition, dataset, folds, options)
+            environment = _environment(competition, recipe, dataset, folds, options)
             prepare = _prepare_job(folder, competition, dataset, recipe, saved_folds, environment)
             run_jobs([prepare], environment["workers"], watcher.progress)
         if missing:
@@ -105,8 +106,19 @@ def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: 
     parts = [recipe.digest(), dataset.fingerprint, folds.hash]
     if recipe.model.name == "custom":
         parts.append((competition.folder / "competition.py").read_text(encoding="utf-8"))
+    if recipe.model.name == "timm":
+        parts.append(_weights(recipe))
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
     return f"{'sample-' if dataset.is_sample else ''}{recipe.name}-{digest}"
+
+
+def _weights(recipe: Recipe) -> str:
+    """What tells one file of weights from another of the same name; models are imported only where there is one."""
+    if recipe.model.args.get("weights", "scratch") in ("scratch", "pretrained"):
+        return ""
+    from harness.models.backbone import weights_digest
+
+    return weights_digest(recipe.model.args)
 
 
 def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, folds: Folds) -> None:
@@ -201,6 +213,9 @@ def _train(
     workers = min(options.workers or plan["workers"], plan["workers"])
     devices = plan["devices"] if options.device == "auto" else pick_devices(options.device)
     _say_plan(plan, missing, workers, watcher)
+    if "features" in plan:
+        features = FeaturesJob(folder.path, competition.folder, dataset.cache, devices[0], usable_cores())
+        run_jobs([features], min(workers, 2), watcher.progress)
     jobs = [
         FoldJob(folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold])
         for i, fold in enumerate(missing)
@@ -216,7 +231,9 @@ def planned_workers(options: Options, k: int) -> int:
     return options.workers or min(usable_cores() if devices == ["cpu"] else len(devices), k)
 
 
-def _environment(competition: Competition, dataset: Dataset, folds: Folds, options: Options) -> dict[str, Any]:
+def _environment(
+    competition: Competition, recipe: Recipe, dataset: Dataset, folds: Folds, options: Options
+) -> dict[str, Any]:
     devices, workers = pick_devices(options.device), planned_workers(options, folds.k)
     return {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -229,11 +246,22 @@ def _environment(competition: Competition, dataset: Dataset, folds: Folds, optio
             "n_test": len(dataset.test) if dataset.test else 0,
         },
         "folds": {"k": folds.k, "hash": folds.hash},
+        "optimistic": _optimistic(recipe),
         "workers": workers,
         "devices": devices[:workers],
         "threads": plan_threads(folds.k, workers, usable_cores()),
         **describe_environment(),
     }
+
+
+def _optimistic(recipe: Recipe) -> str:
+    """Why this run's OOF score is too good to be true; "" where it is honest."""
+    if recipe.train.patience and recipe.train.stop_on == "validation":
+        return (
+            "train.stop_on = 'validation': the best epoch was picked on the rows that the score is taken from, so the OOF "
+            "score is optimistic. stop_on = 'inner' is honest."
+        )
+    return ""
 
 
 def _prepare_job(
@@ -258,18 +286,37 @@ def _prepare_job(
 
 
 def _say_plan(plan: dict[str, Any], missing: list[int], workers: int, watcher: Watcher) -> None:
-    layout = plan["layout"]
     watcher.say(
-        f"model: {plan['parameters']:,} parameters; {layout['precision']}"
-        f"{' + channels_last' if layout['channels_last'] else ''} ({layout['how']}) on {plan['device_name']}; "
+        f"model: {_parameters(plan)}; {_layout(plan['layout'])} on {plan['device_name']}; "
         f"{workers} fold{'s' if workers > 1 else ''} at a time"
     )
+    if "features" in plan:
+        watcher.say(f"features of the frozen backbone: once for all folds, kept in {plan['features']}")
+    if "albumentations_ms_per_image" in plan:
+        cost = plan["albumentations_ms_per_image"]
+        watcher.say(
+            f"albumentations: {cost:.2f} ms an image, one by one on the CPU (the batched changes of [augment] take about 0.01)"
+        )
     for view in plan["doubtful_views"]:
         watcher.say(
             f"warning: predict.tta has '{view}', which is none of this competition's symmetries: it may change the label."
         )
+    if plan["optimistic"]:
+        watcher.say(f"warning: {plan['optimistic']}")
     if len(missing) < plan["folds"]["k"]:
         watcher.say(f"training folds {_list(missing)}")
+
+
+def _parameters(plan: dict[str, Any]) -> str:
+    trained = plan["trained_parameters"]
+    return f"{plan['parameters']:,} parameters" + (f", {trained:,} trained" if trained < plan["parameters"] else "")
+
+
+def _layout(layout: dict[str, Any]) -> str:
+    form = " + channels_last" if layout["channels_last"] else ""
+    other = layout["predict_precision"]
+    predicts = f", prediction in {other}" if other != layout["precision"] else ""
+    return f"{layout['precision']}{form}{predicts} ({layout['how']})"
 
 
 @contextmanager

@@ -17,6 +17,10 @@ from harness.base.errors import UserError
 if TYPE_CHECKING:
     import torch
 
+    from harness.competition import Competition, Recipe
+    from harness.data.dataset import Dataset
+    from harness.models.network import Network
+
 _VERSIONED = ("torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "scikit-learn", "safetensors")
 
 
@@ -31,7 +35,7 @@ class PrepareJob:
     competition: Path
     cache: Path
     timings: Path
-    recipe: Any
+    recipe: Recipe
     folds: Path
     environment: dict[str, Any]
     device: str
@@ -41,37 +45,108 @@ class PrepareJob:
         import torch
 
         from harness.competition import find_competition
-        from harness.cv.fold_job import new_network
         from harness.cv.scores import competition_metrics
         from harness.data.dataset import open_cache
         from harness.runs import Folds, RunFolder
-        from harness.train.batches import device_images
         from harness.train.memory import keep_freed_memory
-        from harness.train.precision import choose_layout, cpu_name, usable_device
-        from harness.train.predict import doubtful_views, views
+        from harness.train.precision import cpu_name, usable_device
+        from harness.train.views import doubtful_views
 
         torch.set_num_threads(self.threads)
         keep_freed_memory()
         torch.manual_seed(0)
-        competition, images = find_competition(self.competition), open_cache(self.cache).train.images
-        views(self.recipe.predict.tta)
+        competition, dataset = find_competition(self.competition), open_cache(self.cache)
+        check_recipe(self.recipe, competition)
         competition_metrics(competition)
         device = usable_device(self.device)
-        few = device_images(images[: min(len(images), 64)], device)
-        network = new_network(competition, self.recipe, few, torch.arange(len(few), device=device))
-        try_network(network, few[:2], len(competition.classes), self.recipe.train.batch_size)
-        parameters = sum(p.numel() for p in network.parameters())
-        shape = (min(self.recipe.train.batch_size, len(images)), images.shape[3], *images.shape[1:3])
-        layout = choose_layout(
-            network, shape, self.recipe.train, device, self.timings, self.recipe.model.model_dump_json()
-        )
         found = {
-            "layout": layout,
-            "parameters": parameters,
+            **self._model(competition, dataset, device),
+            **_augmentation(self.recipe, dataset, self.threads),
             "doubtful_views": doubtful_views(self.recipe.predict.tta, competition),
             "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
         }
         RunFolder(self.run).start(self.recipe, Folds.load(self.folds), {**self.environment, **found})
+
+    def _model(self, competition: Competition, dataset: Dataset, device: torch.device) -> dict[str, Any]:
+        """Build the network and try it; returns its layout, its size, and where its features will lie."""
+        import torch
+
+        from harness.cv.fold_data import feature_network, feature_store, new_network
+        from harness.train.batches import ResidentImages
+        from harness.train.freeze import frozen_names
+        from harness.train.precision import choose_layout, is_out_of_memory
+
+        recipe, images = self.recipe, dataset.train.images
+        few = ResidentImages(images[: min(len(images), 64)], device)
+        if recipe.features:
+            network = feature_network(competition, recipe, device)
+        else:
+            network = new_network(competition, recipe, few, torch.arange(few.shape[0], device=device))
+        try_network(network, few.pixels[:2], len(competition.classes), recipe.train.batch_size)
+        frozen = frozen_names(network, recipe.train)
+        sizes = {name: p.numel() for name, p in network.named_parameters()}
+        batch = recipe.predict.batch_size if recipe.features else recipe.train.batch_size
+        shape = (min(batch, len(images)), images.shape[3], *images.shape[1:3])
+        name = recipe.model.model_dump_json()
+        try:
+            layout = choose_layout(network, shape, recipe.train, device, self.timings, name, not recipe.features)
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise UserError(too_large_a_batch(network, shape, recipe, device)) from error
+        found: dict[str, Any] = {
+            "layout": layout,
+            "parameters": sum(sizes.values()),
+            "trained_parameters": sum(n for name, n in sizes.items() if name not in frozen),
+        }
+        if recipe.features:
+            store = feature_store(self.timings, recipe, dataset, layout["predict_precision"])
+            found["features"] = str(store.folder)
+            found["trained_parameters"] = sum(p.numel() for p in network.body.head.parameters())
+        return found
+
+
+def check_recipe(recipe: Recipe, competition: Competition) -> None:
+    """Check what the schema cannot: views, augmentation against the images, what [features] allows.
+
+    Raises
+    ------
+    UserError
+        Names the key.
+    """
+    from harness.train.augment import check_augment
+    from harness.train.features import check_features
+    from harness.train.views import weighted_views
+
+    weighted_views(recipe.predict)
+    check_augment(recipe.augment, *competition.data.size, competition.data.channels)
+    if recipe.features:
+        check_features(recipe)
+
+
+def too_large_a_batch(network: Network, shape: tuple[int, int, int, int], recipe: Recipe, device: torch.device) -> str:
+    """What to say of a batch that does not fit in memory: the largest half, quarter, ... of it that does."""
+    from harness.train.precision import fitting_batch
+
+    key = "predict.batch_size" if recipe.features else "train.batch_size"
+    fits = fitting_batch(network, shape, recipe.train, device, not recipe.features)
+    if not fits:
+        return f"{device} has too little memory for this model: a single image of {shape[1:]} (C, H, W) does not fit"
+    keeps = "" if recipe.features else f" (train.accumulate={shape[0] // fits} keeps the step as it was)"
+    return f"{device} has too little memory for batches of {shape[0]}. {fits} fit: --set {key}={fits}{keeps}"
+
+
+def _augmentation(recipe: Recipe, dataset: Dataset, threads: int) -> dict[str, Any]:
+    """Try what works image by image, and what an image costs: that is said in the log."""
+    if not recipe.augment.albumentations:
+        return {}
+    import numpy as np
+
+    from harness.train.augment.per_image import PerImage, milliseconds_per_image
+
+    few = np.asarray(dataset.train.images[:64])
+    cost = milliseconds_per_image(PerImage(recipe.augment.albumentations, 0, threads), few)
+    return {"albumentations_ms_per_image": round(cost, 3)}
 
 
 def try_network(network: torch.nn.Module, images: torch.Tensor, n_classes: int, batch_size: int) -> None:

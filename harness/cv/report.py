@@ -55,6 +55,8 @@ def _warnings(dataset: Dataset, scores: dict[str, Any], environment: dict[str, A
         found.append("Embedded sample, not the competition's data: these scores say nothing about its leaderboard.")
     if not scores["complete"]:
         found.append(f"Partial: {len(scores['folds'])} of {folds.k} folds are trained; scores cover their rows only.")
+    if environment["optimistic"]:
+        found.append(environment["optimistic"])
     for view in environment["doubtful_views"]:
         found.append(f"TTA view '{view}' is none of the competition's symmetries: it may change the label.")
     return found

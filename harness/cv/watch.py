@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from harness.cv.features_job import FEATURES
+
 
 class LineWatcher:
     """For logs and pipes: one line when a fold begins to be counted and one when it is done."""
@@ -23,7 +25,8 @@ class LineWatcher:
     def progress(self, fold: int, done: int, total: int) -> None:
         started = self.started.setdefault(fold, time.monotonic())
         if done >= total:
-            self.say(f"fold {fold}: trained and predicted, {time.monotonic() - started:.0f} s")
+            what = "features: computed" if fold == FEATURES else f"fold {fold}: trained and predicted"
+            self.say(f"{what}, {time.monotonic() - started:.0f} s")
 
     def decoding(self, done: int, total: int) -> None:
         if done == total:
@@ -42,7 +45,7 @@ class BarWatcher(LineWatcher):
         self.bars.console.print(text, highlight=False, markup=False)
 
     def progress(self, fold: int, done: int, total: int) -> None:
-        self._show(fold, f"fold {fold}", done, total)
+        self._show(fold, "features" if fold == FEATURES else f"fold {fold}", done, total)
 
     def decoding(self, done: int, total: int) -> None:
         self._show("decoding", "decoding pictures", done, total)

@@ -1,16 +1,29 @@
-"""python -m harness.data COMPETITION: where its data lies, whether it is whole, what is in it."""
+"""python -m harness.data COMPETITION: where its data lies, whether it is whole, what is in it.
+
+python -m harness.data preview COMPETITION --recipe R: a picture of what the model sees.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from harness.base.command import DataOption, JsonOption, SampleOption, data_root, new_app, user_command
+from harness.base.command import (
+    DataOption,
+    JsonOption,
+    OutOption,
+    SampleOption,
+    SetOption,
+    data_root,
+    new_app,
+    user_command,
+)
 
-app = new_app()
+app, preview_app = new_app(), new_app()
 
 
 @app.command()
@@ -21,7 +34,10 @@ def main(
     sample: SampleOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a competition's data, check it whole, and say what is in it."""
+    """Read a competition's data, check it whole, and say what is in it.
+
+    To see what a recipe's augmentation makes of it: python -m harness.data preview COMPETITION --recipe R
+    """
     from harness.competition import find_competition
     from harness.data.dataset import load_dataset
 
@@ -64,5 +80,35 @@ def _print(title: str, found: dict[str, Any]) -> None:
         print(f"  {name:<24}{count:>10,}  {100 * count / found['train']:5.2f} %")
 
 
+@preview_app.command()
+@user_command
+def preview(
+    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/digit-recognizer.")],
+    recipe: Annotated[str, typer.Option(help="Name of a file in recipes/, without .toml.")] = "quick",
+    settings: SetOption = None,
+    data: DataOption = None,
+    sample: SampleOption = False,
+    rows: Annotated[int, typer.Option(min=1, max=100, help="Images, the classes in turn.")] = 10,
+    columns: Annotated[int, typer.Option(min=1, max=50, help="Augmentations of each.")] = 8,
+    out: OutOption = Path(),
+) -> None:
+    """Write a picture of training images beside augmented ones, as the recipe's model sees them."""
+    from harness.competition import find_competition, load_recipe
+    from harness.data.dataset import load_dataset
+    from harness.train import preview as pictures  # upwards: only this door looks at what training does
+
+    contest = find_competition(competition)
+    played = load_recipe(contest.folder, recipe, settings)
+    dataset = load_dataset(contest, data_root(data), sample=sample)
+    path = out / "oof" / contest.slug / f"preview-{'sample-' if sample else ''}{played.name}-{played.digest()}.png"
+    pictures.preview(contest, played, dataset, path, rows, columns)
+    print(f"data:    {dataset.source}")
+    print(f"preview: {path}")
+
+
 if __name__ == "__main__":
-    app()
+    if sys.argv[1:2] == ["preview"]:
+        del sys.argv[1]
+        preview_app(prog_name="python -m harness.data preview")
+    else:
+        app(prog_name="python -m harness.data")

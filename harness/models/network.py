@@ -15,15 +15,15 @@ class Network(nn.Module):
     Parameters
     ----------
     body : module (B, C, H, W) -> (B, n_classes)
-    mean, std : per channel, length C, of the training rows only
+    mean, std : per channel, length C, of the training rows only, or what pretrained weights expect
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, body: nn.Module, mean: Sequence[float], std: Sequence[float], n_classes: int) -> None:
         super().__init__()
-        self.body = body
+        self.body, self.n_classes = body, n_classes
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
 

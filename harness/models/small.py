@@ -92,7 +92,7 @@ def cnn(
         body += [nn.Dropout(rate)] if rate else []
     body += _pooled_head(head)
     features = _n_features(body, channels, height, width)
-    return nn.Sequential(*body, *_dense_layers(features, dense, dense_dropout, batch_norm, n_classes))
+    return nn.Sequential(*body, *dense_layers(features, dense, dense_dropout, batch_norm, n_classes))
 
 
 def _n_features(layers: list[nn.Module], channels: int, height: int, width: int) -> int:
@@ -111,7 +111,7 @@ def _pooled_head(head: str) -> list[nn.Module]:
     return [*heads[head], nn.Flatten()]
 
 
-def _dense_layers(
+def dense_layers(
     features: int, sizes: Sequence[int], dropout: float, batch_norm: bool, n_classes: int
 ) -> list[nn.Module]:
     layers: list[nn.Module] = []

@@ -1,97 +1,267 @@
-"""The training loop: uint8 pixels on the device, batched augmentation, autocast, fused optimiser, averaged weights."""
+"""The training loop: batches by row, autocast, fused optimiser, averaged weights, early stopping."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 from torch import Tensor
 
 from harness.base.errors import UserError
 from harness.competition import Recipe
-from harness.models.network import Network
-from harness.train.augment import augment
-from harness.train.batches import take_batch
-from harness.train.optim import build_optimizer, lr_factor, set_lr
+from harness.train.augment import Draws, mix
+from harness.train.average import Ema, Swa, float_state
+from harness.train.freeze import frozen_names, set_mode
+from harness.train.inputs import Inputs
+from harness.train.loss import Loss, build_loss, class_weights
+from harness.train.optim import Plateau, build_optimizer, lr_factor, set_lr
 from harness.train.precision import Layout
 
 Tick = Callable[[int], None]
 """Called with the number of images done since the last call."""
 
+_LOOK_EVERY = 200  # steps between two looks at the loss: a look waits for the device
+_EXPLODED = 1e4
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows one model learns from.
+
+    Attributes
+    ----------
+    train : int64 (n_train,) on the inputs' index device
+    watched : int64 (n_watched,), rows that early stopping and plateau look at; never trained on. None: nothing is held out
+    """
+
+    train: Tensor
+    watched: Tensor | None = None
+
 
 def fit(
-    network: Network,
-    images: Tensor,
+    network: nn.Module,
+    inputs: Inputs,
     labels: Tensor,
-    rows: Tensor,
+    rows: Rows,
     recipe: Recipe,
     layout: Layout,
     seed: int,
-    tick: Tick,
+    tick: Tick = lambda images: None,
 ) -> list[dict[str, Any]]:
     """Train a network on some rows, in place.
 
     Parameters
     ----------
-    network : on the device of `images`
-    images : uint8 (n, H, W, C), all rows of the competition; never copied
-    labels : int64 (n,)
-    rows : int64 (n_train,), the rows to train on
-    seed : of the order of the rows and of the augmentation
+    network : on the device of `inputs`, with an attribute n_classes; gives logits (B, n_classes)
+    inputs : batches of all rows of the competition, by row
+    labels : int64 (n,) on the device
+    seed : of the order of the rows and of mixing
 
     Returns
     -------
-    One dict per epoch: epoch, loss (mean over the epoch), lr (last), seconds
+    One dict per epoch: epoch, loss (mean over the epoch), lr (last), seconds; watched_loss where rows are watched
 
     Raises
     ------
     UserError
-        If the loss is no longer a number (names epoch, learning rate, batch size and the cure).
+        If the loss is no longer a number or explodes (names epoch, batch, learning rate and the cure).
     """
-    spec, device = recipe.train, images.device
-    network.to(memory_format=layout.memory_format).train()
-    optimizer = build_optimizer(network, spec)
-    average = WeightAverage(network, spec.ema) if spec.ema else None
-    order = torch.Generator().manual_seed(seed)
-    draws = torch.Generator(device=device).manual_seed(seed + 1)
-    history, step, per_epoch = [], 0, steps_per_epoch(len(rows), spec.batch_size)
-    for epoch in range(1, spec.epochs + 1):
-        started, loss_sum, lr = time.perf_counter(), torch.zeros((), device=device), spec.lr
-        for batch in epoch_batches(rows, spec.batch_size, order):
-            lr = spec.lr * lr_factor(step, spec.epochs * per_epoch, per_epoch, spec)
-            set_lr(optimizer, lr)
-            x = augment(take_batch(images, batch, layout.memory_format), recipe.augment, draws)
-            loss_sum += train_step(network, optimizer, x, labels[batch], recipe, layout)
-            step += 1
-            if average:
-                average.update(network, step)
-            tick(len(batch))
-        history.append(_epoch_line(epoch, loss_sum / per_epoch, lr, started, recipe))
-    if average:
-        average.copy_to(network)
+    training = Training(network, inputs, labels, rows, recipe, layout, seed)
+    history: list[dict[str, Any]] = []
+    for epoch in range(1, recipe.train.epochs + 1):
+        history.append(training.epoch(epoch, tick))
+        if training.should_stop:
+            tick((recipe.train.epochs - epoch) * training.images_per_epoch)
+            break
+    training.finish()
     return history
 
 
-def train_step(
-    network: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, recipe: Recipe, layout: Layout
-) -> Tensor:
-    """One step of the optimiser on x (B, C, H, W), y (B,); returns the loss, not yet waited for."""
-    with layout.autocast(x.device):
-        logits = network(x)
-    loss = F.cross_entropy(logits.float(), y, label_smoothing=recipe.train.label_smoothing)
-    loss.backward()
-    if recipe.train.clip_norm:
-        nn.utils.clip_grad_norm_(network.parameters(), recipe.train.clip_norm)
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return loss.detach()
+class Training:
+    """The state of one model's training: optimiser, schedule, averages, the best epoch so far."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        inputs: Inputs,
+        labels: Tensor,
+        rows: Rows,
+        recipe: Recipe,
+        layout: Layout,
+        seed: int,
+    ) -> None:
+        self.network, self.inputs, self.labels, self.rows = network, inputs, labels, rows
+        self.mixing, self.spec, self.layout = recipe.augment, recipe.train, layout
+        network.to(memory_format=layout.memory_format)
+        self.n_classes = network.n_classes
+        self.frozen = frozen_names(network, self.spec)
+        set_mode(network, self.frozen)
+        self.optimizer = build_optimizer(network, self.spec)
+        trained_labels = labels[rows.train.to(labels.device)]
+        self.loss: Loss = build_loss(self.spec, class_weights(trained_labels, self.n_classes, self.spec))
+        self.forward = torch.compile(network) if self.spec.compile else network
+        self.order = torch.Generator().manual_seed(seed)
+        self.draws = Draws(inputs.device, seed + 1)
+        self.plateau = Plateau(self.spec.plateau_patience, self.spec.plateau_factor)
+        self.best = BestEpoch(self.spec.patience) if self.spec.patience else None
+        self.ema = Ema(network, self.spec.ema) if self.spec.ema else None
+        self.swa = Swa(network) if self.spec.swa else None
+        self.step, self.batch_size = 0, min(self.spec.batch_size, len(rows.train))
+        self.per_epoch = batches_per_epoch(len(rows.train), self.batch_size)
+
+    @property
+    def images_per_epoch(self) -> int:
+        return self.per_epoch * self.batch_size
+
+    @property
+    def should_stop(self) -> bool:
+        return self.best is not None and self.best.waited >= self.best.patience
+
+    def epoch(self, epoch: int, tick: Tick) -> dict[str, Any]:
+        """Train one epoch (counted from 1); returns its line of the history."""
+        started = time.perf_counter()
+        self._thaw(epoch)
+        losses = torch.zeros(self.per_epoch, device=self.inputs.device)
+        batches = epoch_batches(self.rows.train, self.batch_size, self.order)
+        lr = self.spec.lr
+        for number, x in enumerate(self.inputs.training(batches, epoch)):
+            lr = self._set_lr()
+            losses[number] = self._batch(x, batches[number], number)
+            tick(len(x))
+            if (number + 1) % _LOOK_EVERY == 0:
+                self._check(losses[: number + 1], epoch, lr)
+        line = {"epoch": epoch, "loss": self._check(losses, epoch, lr), "lr": lr}
+        if self.swa and epoch > (1 - self.spec.swa) * self.spec.epochs:
+            self.swa.after_epoch(self.network)
+        if self.rows.watched is not None:
+            line["watched_loss"] = self._look_at_watched()
+        self.plateau.after_epoch(line.get("watched_loss", line["loss"]))
+        return {**line, "seconds": time.perf_counter() - started}
+
+    def finish(self) -> None:
+        """Leave the network with the weights that predict: the best epoch's, or an average."""
+        if self.best is not None:
+            self.best.copy_to(self.network)
+        elif self.swa and self.swa.seen:
+            self.swa.copy_to(self.network)
+            self._renew_statistics()
+        elif self.ema:
+            self.ema.copy_to(self.network)
+
+    def _batch(self, x: Tensor, rows: Tensor, number: int) -> Tensor:
+        """Forward and backward on one batch, and the optimiser's step where it is due; the loss, not waited for."""
+        targets = self.labels[rows.to(self.labels.device, non_blocking=True)]
+        x, targets = mix(x, targets, self.n_classes, self.mixing, self.draws)
+        with self.layout.autocast(x.device):
+            logits = self.forward(x)
+        loss = self.loss(logits, targets)
+        share = min(self.spec.accumulate, self.per_epoch - number // self.spec.accumulate * self.spec.accumulate)
+        (loss / share if share > 1 else loss).backward()
+        if (number + 1) % self.spec.accumulate == 0 or number + 1 == self.per_epoch:
+            self._optimizer_step()
+        self.step += 1
+        return loss.detach()
+
+    def _optimizer_step(self) -> None:
+        if self.spec.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.spec.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.ema:
+            self.ema.after_step(self.network, self.step + 1)
+
+    def _set_lr(self) -> float:
+        total = self.spec.epochs * self.per_epoch
+        lr = self.spec.lr * self.plateau.factor * lr_factor(self.step, total, self.per_epoch, self.spec)
+        set_lr(self.optimizer, lr)
+        return lr
+
+    def _thaw(self, epoch: int) -> None:
+        if self.frozen and epoch == self.spec.unfreeze_epoch:
+            self.frozen = set()
+        set_mode(self.network, self.frozen)
+
+    def _look_at_watched(self) -> float:
+        """Mean cross-entropy of the watched rows by the weights that would predict now; keeps them if they are best."""
+        with self.ema.lent_to(self.network) if self.ema else contextlib.nullcontext():
+            loss = mean_loss(self.network, self.inputs, self.labels, self.rows.watched, self.layout, self.batch_size)
+            if self.best is not None:
+                self.best.look(self.network, loss)
+        return loss
+
+    @torch.no_grad()
+    def _renew_statistics(self) -> None:
+        """Batch-norm statistics of averaged weights: the mean over one pass of training batches."""
+        norms = [m for m in self.network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        if not norms:
+            return
+        momenta = [norm.momentum for norm in norms]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over the batches
+        self.network.train()
+        for x in self.inputs.plain(epoch_batches(self.rows.train, self.batch_size, self.order)):
+            with self.layout.autocast(x.device):
+                self.network(x)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+
+    def _check(self, losses: Tensor, epoch: int, lr: float) -> float:
+        """Mean of the losses so far in this epoch; waits for the device."""
+        values = losses.cpu()
+        bad = (~(values < _EXPLODED)).nonzero()
+        if len(bad):
+            number = int(bad[0])
+            what = f"is {float(values[number]):.3g}" if values[number].isfinite() else f"is {float(values[number])}"
+            raise UserError(
+                f"epoch {epoch}, batch {number + 1} of {self.per_epoch}: the loss {what} (learning rate {lr:.3g}, "
+                f"{self.batch_size} images). Lower it: --set train.lr={self.spec.lr / 3:.1g}, or limit the gradient: "
+                "--set train.clip_norm=1.0"
+            )
+        return float(values.mean())
 
 
-def steps_per_epoch(n_rows: int, batch_size: int) -> int:
+class BestEpoch:
+    """The weights of the epoch with the least loss, and how many epochs ago that was."""
+
+    def __init__(self, patience: int) -> None:
+        self.patience, self.waited, self.loss = patience, 0, float("inf")
+        self.weights: list[Tensor] | None = None
+
+    def look(self, network: nn.Module, loss: float) -> None:
+        self.waited += 1
+        if self.weights is None or loss < self.loss:
+            self.loss, self.waited = loss, 0
+            self.weights = [t.detach().clone() for t in float_state(network)]
+
+    @torch.no_grad()
+    def copy_to(self, network: nn.Module) -> None:
+        if self.weights is not None:
+            torch._foreach_copy_(float_state(network), self.weights)
+
+
+@torch.inference_mode()
+def mean_loss(
+    network: nn.Module, inputs: Inputs, labels: Tensor, rows: Tensor, layout: Layout, batch_size: int
+) -> float:
+    """Mean cross-entropy over rows, without augmentation; leaves the network in prediction mode."""
+    network.eval()
+    total = torch.zeros((), dtype=torch.float64)
+    parts = list(rows.split(max(batch_size, 250)))
+    for part, x in zip(parts, inputs.plain(parts), strict=True):
+        with layout.autocast(x.device):
+            logits = network(x)
+        y = labels[part.to(labels.device)]
+        total += nn.functional.cross_entropy(logits.float(), y, reduction="sum").cpu()
+    return float(total / len(rows))
+
+
+def batches_per_epoch(n_rows: int, batch_size: int) -> int:
     """Full batches in n rows; the rest is left out of this epoch (other rows in each), or is the only batch."""
     return max(n_rows // batch_size, 1)
 
@@ -99,38 +269,4 @@ def steps_per_epoch(n_rows: int, batch_size: int) -> int:
 def epoch_batches(rows: Tensor, batch_size: int, order: torch.Generator) -> list[Tensor]:
     """Rows in a new random order, in full batches on the device of `rows`."""
     shuffled = rows[torch.randperm(len(rows), generator=order).to(rows.device)]
-    return list(shuffled.split(batch_size))[: steps_per_epoch(len(rows), batch_size)]
-
-
-class WeightAverage:
-    """Exponential moving average of weights and batch-norm statistics (Polyak, Juditsky 1992).
-
-    The decay grows from 0.1 towards its final value over the first steps, so that the random start is soon forgotten.
-    """
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.average = [t.detach().clone() for t in _float_state(network)]
-
-    @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
-        decay = min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(self.average, [t.detach() for t in _float_state(network)], 1 - decay)
-
-    @torch.no_grad()
-    def copy_to(self, network: nn.Module) -> None:
-        torch._foreach_copy_(_float_state(network), self.average)
-
-
-def _float_state(network: nn.Module) -> list[Tensor]:
-    return [t for t in network.state_dict(keep_vars=True).values() if t.is_floating_point()]
-
-
-def _epoch_line(epoch: int, loss: Tensor, lr: float, started: float, recipe: Recipe) -> dict[str, Any]:
-    value = float(loss)  # the first and only wait for the device in an epoch
-    if not torch.isfinite(loss):
-        raise UserError(
-            f"epoch {epoch}: the loss is {value} (learning rate {lr:.3g}, batch {recipe.train.batch_size}). Lower it: "
-            f"--set train.lr={recipe.train.lr / 3:.1g}, or limit the gradient: --set train.clip_norm=1.0"
-        )
-    return {"epoch": epoch, "loss": value, "lr": lr, "seconds": time.perf_counter() - started}
+    return list(shuffled.split(batch_size))[: batches_per_epoch(len(rows), batch_size)]

@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules of a recipe."""
+"""Optimisers, parameter groups and learning-rate schedules of a recipe."""
 
 from __future__ import annotations
 
@@ -8,34 +8,76 @@ from typing import Any
 import torch
 import torch.nn as nn
 
-from harness.competition.recipe import TrainSpec
+from harness.competition.train_spec import TrainSpec
+from harness.train.freeze import blocks
 
 
 def build_optimizer(network: nn.Module, spec: TrainSpec) -> torch.optim.Optimizer:
-    """The recipe's optimiser, fused; weight decay is for matrices and kernels only, not for biases and norms."""
-    weights = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
-    others = [p for p in network.parameters() if p.requires_grad and p.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": spec.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
+    """The recipe's optimiser over all parameters, fused where torch has it; frozen ones have no gradient and stay."""
+    groups = parameter_groups(network, spec)
     if spec.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=spec.lr, momentum=0.9, nesterov=True, fused=True)
+        momentum = {"momentum": spec.momentum, "nesterov": spec.momentum > 0}
+        return torch.optim.SGD(groups, lr=spec.lr, **momentum, fused=True)
+    if spec.optimizer == "rmsprop":
+        return torch.optim.RMSprop(groups, lr=spec.lr, momentum=spec.momentum)
+    if spec.optimizer in ("lion", "muon"):
+        return _of_timm(groups, spec)
     kinds: dict[str, Any] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     return kinds[spec.optimizer](groups, lr=spec.lr, fused=True)
 
 
+def _of_timm(groups: list[dict[str, Any]], spec: TrainSpec) -> torch.optim.Optimizer:
+    from timm.optim import Lion, Muon
+
+    if spec.optimizer == "lion":
+        return Lion(groups, lr=spec.lr)
+    return Muon(groups, lr=spec.lr, momentum=spec.momentum, nesterov=True)
+
+
+def parameter_groups(network: nn.Module, spec: TrainSpec) -> list[dict[str, Any]]:
+    """Groups of equal weight decay and learning rate; "lr_scale" is what the schedule's rate is multiplied by.
+
+    Weight decay is for matrices and kernels; biases and norms have one dimension and get none, unless decay_all.
+    """
+    depth: dict[str, int] = {}
+    if spec.layer_decay < 1:
+        depth = {name: number for number, names in enumerate(reversed(blocks(network))) for name in names}
+    groups: dict[tuple[float, float], dict[str, Any]] = {}
+    for name, parameter in network.named_parameters():
+        decay = spec.weight_decay if parameter.ndim > 1 or spec.decay_all else 0.0
+        scale = spec.layer_decay ** depth.get(name, 0)
+        group = groups.setdefault((decay, scale), {"params": [], "weight_decay": decay, "lr_scale": scale})
+        group["params"].append(parameter)
+    return list(groups.values())
+
+
 def lr_factor(step: int, total: int, steps_per_epoch: int, spec: TrainSpec) -> float:
-    """What the peak learning rate is multiplied by at a step (0-based) of `total`."""
-    if spec.schedule == "constant":
+    """What the peak learning rate is multiplied by at a step (0-based) of `total`; plateau comes on top of it."""
+    rise = spec.rise * total
+    if step < rise:
+        return (step + 1) / (rise + 1)
+    if spec.schedule in ("constant", "plateau"):
         return 1.0
     if spec.schedule == "step":
         return spec.step_factor ** (step // steps_per_epoch // spec.step_epochs)
-    rise = spec.warmup * total if spec.schedule == "one_cycle" else 0.0
-    if step < rise:
-        return (step + 1) / (rise + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / (total - rise)))
 
 
+class Plateau:
+    """What the learning rate is multiplied by after epochs without a better loss."""
+
+    def __init__(self, patience: int, factor: float) -> None:
+        self.patience, self.decay = patience, factor
+        self.factor, self.best, self.waited = 1.0, math.inf, 0
+
+    def after_epoch(self, loss: float) -> None:
+        self.waited = 0 if loss < self.best else self.waited + 1
+        self.best = min(self.best, loss)
+        if self.waited > self.patience:
+            self.factor, self.waited = self.factor * self.decay, 0
+
+
 def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give every parameter group this learning rate."""
+    """Give every parameter group this learning rate, times its own scale."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group["lr_scale"]

@@ -11,6 +11,7 @@ import hashlib
 import json
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,12 @@ import torch.nn.functional as F
 
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
-from harness.competition.recipe import TrainSpec
+from harness.competition.train_spec import TrainSpec
 from harness.models.network import Network
+from harness.train.freeze import frozen_names, set_mode
 from harness.train.optim import build_optimizer
+
+_VERSION = 2  # of what is timed and kept
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class Layout:
     precision: str
     channels_last: bool
 
+    @classmethod
+    def of(cls, chosen: dict[str, Any], predicting: bool = False) -> Layout:
+        """What `choose_layout` chose, for training or for prediction."""
+        return cls(chosen["predict_precision" if predicting else "precision"], chosen["channels_last"])
+
     @property
     def memory_format(self) -> torch.memory_format:
         return torch.channels_last if self.channels_last else torch.contiguous_format
@@ -50,9 +59,17 @@ class Layout:
 
 
 def choose_layout(
-    network: Network, shape: tuple[int, int, int, int], spec: TrainSpec, device: torch.device, cache: Path, model: str
+    network: Network,
+    shape: tuple[int, int, int, int],
+    spec: TrainSpec,
+    device: torch.device,
+    cache: Path,
+    model: str,
+    trains: bool = True,
 ) -> dict[str, Any]:
     """Pick the layout a recipe pins, or time the candidates; a layout must be 5 % faster than a simpler one to win.
+
+    Prediction may win with another precision than training (depthwise networks do), in the same memory format.
 
     Parameters
     ----------
@@ -60,25 +77,78 @@ def choose_layout(
     shape : (B, C, H, W) of a training batch
     cache : folder where timings are kept
     model : what names the model in the cache: JSON of its spec
+    trains : False for a network that only predicts (a frozen backbone): just that is timed
 
     Returns
     -------
-    dict with "precision", "channels_last", and "how": the reason in words, "ms_per_step": the timings
+    dict with "precision", "channels_last", "predict_precision", "how": the reason in words, and where it was timed
+    "ms_per_step", "ms_per_prediction"
     """
-    candidates = _candidates(spec)
-    if len(candidates) == 1:
-        return {**asdict(candidates[0]), "how": "pinned by the recipe"}
-    path = cache / "layouts" / f"{_key(shape, spec, device, model)}.json"
+    if spec.precision != "auto" and spec.channels_last != "auto":
+        pinned = {"precision": spec.precision, "channels_last": spec.channels_last, "predict_precision": spec.precision}
+        return {**pinned, "how": "pinned by the recipe"}
+    path = cache / "layouts" / f"{_key(shape, spec, device, model, trains)}.json"
     if path.is_file():
         return {**read_json(path), "how": "timed before on this machine"}
-    timings = {str(layout): (layout, _milliseconds(network, shape, spec, layout, device)) for layout in candidates}
-    chosen, best = next(iter(timings.values()))
-    for layout, cost in timings.values():
-        if cost < 0.95 * best:
-            chosen, best = layout, cost
-    found = {**asdict(chosen), "ms_per_step": {name: round(cost, 3) for name, (_, cost) in timings.items()}}
+    found = _time_layouts(network, shape, spec, device, trains)
     write_json(path, found)
     return {**found, "how": "timed now"}
+
+
+def fitting_batch(
+    network: Network, shape: tuple[int, int, int, int], spec: TrainSpec, device: torch.device, trains: bool
+) -> int:
+    """The largest of half, a quarter, ... of a batch that the device has memory for; 0 where not even one image fits."""
+    layout, batch = _candidates(spec)[-1], shape[0]
+    while batch := batch // 2:
+        try:
+            if trains:
+                _step_milliseconds(network, (batch, *shape[1:]), spec, layout, device)
+            else:
+                _prediction_milliseconds(network, (batch, *shape[1:]), layout, device)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            continue
+        return batch
+    return 0
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether torch failed for lack of memory; its CPU allocator raises a plain RuntimeError."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(word in str(error) for word in words)
+
+
+def _time_layouts(
+    network: Network, shape: tuple[int, int, int, int], spec: TrainSpec, device: torch.device, trains: bool
+) -> dict[str, Any]:
+    candidates, found = _candidates(spec), {}
+    if trains:
+        steps = {layout: _step_milliseconds(network, shape, spec, layout, device) for layout in candidates}
+        chosen = _fastest(steps)
+        found = {**asdict(chosen), "ms_per_step": _rounded(steps)}
+        candidates = [layout for layout in candidates if layout.channels_last == chosen.channels_last]
+    predictions = {layout: _prediction_milliseconds(network, shape, layout, device) for layout in candidates}
+    best = _fastest(predictions)
+    return {
+        **(found or asdict(best)),
+        "predict_precision": best.precision,
+        "ms_per_prediction": _rounded(predictions),
+    }
+
+
+def _rounded(timings: dict[Layout, float]) -> dict[str, float]:
+    return {str(layout): round(cost, 3) for layout, cost in timings.items()}
+
+
+def _fastest(timings: dict[Layout, float]) -> Layout:
+    """Simpler ones come first, and must be beaten by 5 %."""
+    chosen, best = next(iter(timings.items()))
+    for layout, cost in timings.items():
+        if cost < 0.95 * best:
+            chosen, best = layout, cost
+    return chosen
 
 
 def _candidates(spec: TrainSpec) -> list[Layout]:
@@ -87,31 +157,57 @@ def _candidates(spec: TrainSpec) -> list[Layout]:
     return [Layout(p, f) for p in precisions for f in formats]
 
 
-def _key(shape: tuple[int, ...], spec: TrainSpec, device: torch.device, model: str) -> str:
+def _key(shape: tuple[int, ...], spec: TrainSpec, device: torch.device, model: str, trains: bool) -> str:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name()
     threads = torch.get_num_threads() if device.type == "cpu" else 0
-    content = [model, shape, spec.optimizer, spec.precision, spec.channels_last, device.type, name, threads]
-    return hashlib.sha256(json.dumps([*content, torch.__version__]).encode()).hexdigest()[:16]
+    asked = [spec.optimizer, spec.precision, spec.channels_last, spec.freeze_layers, spec.freeze_blocks]
+    content = [_VERSION, model, shape, trains, asked, device.type, name, threads, torch.__version__]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def _milliseconds(
+def _step_milliseconds(
     network: Network, shape: tuple[int, int, int, int], spec: TrainSpec, layout: Layout, device: torch.device
 ) -> float:
     """Median time of one training step on noise, after one step to warm up."""
-    network = network.to(memory_format=layout.memory_format).train()
+    network = network.to(memory_format=layout.memory_format)
+    set_mode(network, frozen_names(network, spec))
     optimizer = build_optimizer(network, spec)
     x = torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format)
-    times = []
-    for _ in range(4):
-        start = time.perf_counter()
+    y = torch.zeros(len(x), dtype=torch.long, device=device)
+
+    def step() -> None:
         with layout.autocast(device):
             logits = network(x)
-        F.cross_entropy(logits.float(), torch.zeros(len(x), dtype=torch.long, device=device)).backward()
+        F.cross_entropy(logits.float(), y).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
+
+    return _median_milliseconds(step, device)
+
+
+@torch.inference_mode()
+def _prediction_milliseconds(
+    network: Network, shape: tuple[int, int, int, int], layout: Layout, device: torch.device
+) -> float:
+    network = network.to(memory_format=layout.memory_format).eval()
+    x = torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format)
+
+    def step() -> None:
+        with layout.autocast(device):
+            network(x)
+
+    return _median_milliseconds(step, device)
+
+
+def _median_milliseconds(work: Callable[[], None], device: torch.device, repeats: int = 3) -> float:
+    """Median over the repeats, after one to warm up."""
+    times = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        work()
         synchronize(device)
         times.append(time.perf_counter() - start)
-    return 1000 * sorted(times[1:])[1]
+    return 1000 * sorted(times[1:])[repeats // 2]
 
 
 def usable_device(name: str) -> torch.device:

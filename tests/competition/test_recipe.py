@@ -54,7 +54,7 @@ def test_overrides_are_parsed_as_toml_and_bare_words_as_strings(folder: Path):
         ("[train]\nepochs = 2.5\n", r"train\.epochs = 2\.5"),
         ("[train]\nlr = -0.1\n", r"train\.lr = -0\.1: input should be greater than 0"),
         ("[cv]\nfolds = 1\n", r"cv\.folds = 1: input should be greater than or equal to 2"),
-        ("[train]\noptimizer = 'adamm'\n", r"train\.optimizer = 'adamm': input should be 'adam', 'adamw' or 'sgd'"),
+        ("[train]\noptimizer = 'adamm'\n", r"train\.optimizer = 'adamm': input should be 'adam', 'adamw', 'sgd'"),
         ("[train\n", r"not valid TOML.*line 1"),
         ("name = 'x'\n", r"name: unknown key; a recipe is named after its file"),
     ],

@@ -89,7 +89,7 @@ def test_arguments_are_checked_without_building():
 
 
 def test_network_normalises_and_its_statistics_travel_with_the_weights():
-    network = Network(torch.nn.Identity(), [0.5, 0.1], [0.5, 0.2])
+    network = Network(torch.nn.Identity(), [0.5, 0.1], [0.5, 0.2], 2)
     x = torch.rand(3, 2, 4, 4)
     expected = (x - torch.tensor([0.5, 0.1]).view(1, 2, 1, 1)) / torch.tensor([0.5, 0.2]).view(1, 2, 1, 1)
     torch.testing.assert_close(network(x), expected)

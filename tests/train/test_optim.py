@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 
-from harness.competition.recipe import TrainSpec
-from harness.train.optim import build_optimizer, lr_factor
+from harness.competition.train_spec import TrainSpec
+from harness.models.backbone import timm_model
+from harness.models.network import Network
+from harness.train.optim import Plateau, build_optimizer, lr_factor, parameter_groups, set_lr
 
 
 def factors(**spec) -> list[float]:
@@ -33,19 +37,61 @@ def test_step_halves_every_n_epochs():
     assert values[::10] == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25, 0.125]
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
-def test_weight_decay_is_for_matrices_only_and_a_step_descends(name: str):
+def test_warm_up_goes_before_any_schedule_that_asks_for_it():
+    values = factors(schedule="cosine", warmup=0.1)
+    assert values[:10] == pytest.approx([(i + 1) / 11 for i in range(10)]) and values[-1] < 0.01
+    assert TrainSpec(schedule="one_cycle").rise == 0.15 and TrainSpec(schedule="one_cycle", warmup=0.0).rise == 0
+
+
+def test_plateau_reduces_after_patience_and_not_while_the_loss_falls():
+    plateau = Plateau(patience=1, factor=0.5)
+    seen = []
+    for loss in (1.0, 0.9, 0.95, 0.95, 0.95, 0.95, 0.8):
+        plateau.after_epoch(loss)
+        seen.append(plateau.factor)
+    assert seen == [1, 1, 1, 0.5, 0.5, 0.25, 0.25]
+
+
+def small_network() -> torch.nn.Module:
     torch.manual_seed(0)
-    network = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1))
+    return torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1))
+
+
+@pytest.mark.parametrize("name", get_args(TrainSpec.model_fields["optimizer"].annotation))
+def test_every_optimizer_descends(name: str):
+    network = small_network()
     optimizer = build_optimizer(network, TrainSpec(optimizer=name, lr=0.01, weight_decay=0.1))
-    assert [g["weight_decay"] for g in optimizer.param_groups] == [0.1, 0.0]
-    assert all(p.ndim > 1 for p in optimizer.param_groups[0]["params"])
     x, y = torch.randn(32, 4), torch.randn(32, 1)
     losses = []
-    for _ in range(20):
+    for _ in range(40):
         loss = (network(x) - y).square().mean()
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
     assert losses[-1] < losses[0]
+
+
+def test_weight_decay_is_for_matrices_unless_asked_for_all():
+    groups = build_optimizer(small_network(), TrainSpec(weight_decay=0.1)).param_groups
+    assert [(g["weight_decay"], {p.ndim for p in g["params"]}) for g in groups] == [(0.1, {2}), (0.0, {1})]
+    groups = build_optimizer(small_network(), TrainSpec(weight_decay=0.1, decay_all=True)).param_groups
+    assert [g["weight_decay"] for g in groups] == [0.1]
+
+
+def test_layer_decay_scales_each_block_and_the_schedule_keeps_it():
+    optimizer = build_optimizer(small_network(), TrainSpec(layer_decay=0.5))
+    scales = {tuple(p.shape): g["lr_scale"] for g in optimizer.param_groups for p in g["params"]}
+    assert scales[(4, 4)] == 0.25 and scales[(1, 4)] == 1.0
+    set_lr(optimizer, 0.2)
+    assert {round(g["lr"], 6) for g in optimizer.param_groups} == {0.05, 0.1, 0.2}
+
+
+def test_layer_decay_follows_timms_blocks():
+    network = Network(timm_model(32, 32, 3, 4, backbone="resnet18"), [0.0] * 3, [1.0] * 3, 4)
+    groups = parameter_groups(network, TrainSpec(layer_decay=0.9))
+    scale = {id(p): g["lr_scale"] for g in groups for p in g["params"]}
+    names = {n: scale[id(p)] for n, p in network.named_parameters()}
+    assert names["body.head.0.weight"] == 1.0
+    assert names["body.backbone.layer4.1.conv2.weight"] == pytest.approx(0.9)
+    assert names["body.backbone.conv1.weight"] == pytest.approx(0.9**9)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
-from harness.competition.recipe import TrainSpec
+from harness.competition.train_spec import TrainSpec
 from harness.models.network import Network
 from harness.models.small import cnn
-from harness.train.precision import choose_layout
+from harness.train import precision
+from harness.train.precision import choose_layout, fitting_batch, is_out_of_memory
 
 CPU = torch.device("cpu")
 
 
 def choose(cache: Path, **spec):
-    network = Network(cnn(8, 8, 1, 2, stages=[[4]]), [0.5], [0.3])
+    network = Network(cnn(8, 8, 1, 2, stages=[[4]]), [0.5], [0.3], 2)
     return choose_layout(network, (4, 1, 8, 8), TrainSpec(**spec), CPU, cache, "tiny")
 
 
@@ -36,3 +38,21 @@ def test_timed_once_then_read_back(tmp_path: Path):
 
 def test_a_pinned_precision_leaves_the_memory_format_to_be_timed(tmp_path: Path):
     assert set(choose(tmp_path, precision="fp32")["ms_per_step"]) == {"fp32", "fp32 + channels_last"}
+
+
+def test_a_frozen_backbone_is_timed_on_prediction_only(tmp_path: Path):
+    network = Network(cnn(8, 8, 1, 2, stages=[[4]]), [0.5], [0.3], 2)
+    chosen = choose_layout(network, (4, 1, 8, 8), TrainSpec(), CPU, tmp_path, "tiny", trains=False)
+    assert "ms_per_step" not in chosen and len(chosen["ms_per_prediction"]) == 4
+    assert chosen["precision"] == chosen["predict_precision"]
+
+
+def test_a_batch_that_fits_is_found_by_halving(monkeypatch: pytest.MonkeyPatch):
+    def limited(network, shape, *rest):
+        if shape[0] > 20:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 123 bytes")
+        return 1.0
+
+    monkeypatch.setattr(precision, "_step_milliseconds", limited)
+    assert fitting_batch(None, (128, 1, 8, 8), TrainSpec(), CPU, True) == 16
+    assert is_out_of_memory(RuntimeError("CUDA out of memory. Tried")) and not is_out_of_memory(RuntimeError("shape"))

@@ -1,0 +1,141 @@
+"""What a fold's networks are fed and made of: pixels and whole networks, or stored features and heads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from harness.competition import Competition, Recipe
+from harness.data.dataset import Dataset
+from harness.models import build_network
+from harness.models.backbone import weights_digest
+from harness.models.depthwise import remedy_depthwise
+from harness.models.network import Network
+from harness.train.batches import Images, channel_statistics, open_images
+from harness.train.features import FeatureStore, Head
+from harness.train.inputs import FeatureInputs, Inputs, PixelInputs, open_features
+from harness.train.precision import Layout
+from harness.train.views import weighted_views
+
+
+class FoldData(Protocol):
+    """Where a fold's inputs come from.
+
+    Attributes
+    ----------
+    layout, predict_layout : precision and memory format of training and of prediction
+    predicting, test : inputs in the views of a prediction: of the labelled rows, of the test rows (None: hidden)
+    """
+
+    layout: Layout
+    predict_layout: Layout
+    index_device: torch.device
+    predicting: Inputs
+    test: Inputs | None
+
+    def new_network(self, rows: Tensor) -> nn.Module:
+        """Fresh weights from torch's global generator; statistics, where needed, of these rows only."""
+        ...
+
+    def training(self, seed: int) -> Inputs:
+        """Inputs to train on, drawing by this seed."""
+        ...
+
+
+def open_fold_data(
+    competition: Competition,
+    recipe: Recipe,
+    dataset: Dataset,
+    environment: dict[str, Any],
+    device: torch.device,
+    threads: int,
+) -> FoldData:
+    """Pixels, or with [features] the features that were computed before the folds."""
+    if recipe.features:
+        store = FeatureStore(Path(environment["features"]))
+        return StoredFeatures(competition, recipe, dataset, store, device)
+    layout = environment["layout"]
+    return Pixels(competition, recipe, dataset, Layout.of(layout), Layout.of(layout, predicting=True), device, threads)
+
+
+class Pixels:
+    """Whole networks on pixels."""
+
+    def __init__(
+        self,
+        competition: Competition,
+        recipe: Recipe,
+        dataset: Dataset,
+        layout: Layout,
+        predict_layout: Layout,
+        device: torch.device,
+        threads: int,
+    ) -> None:
+        self.competition, self.recipe, self.threads = competition, recipe, threads
+        self.layout, self.predict_layout = layout, predict_layout
+        self.images = open_images(dataset.train.images, device)
+        self.index_device = self.images.index_device
+        self.predicting: Inputs = PixelInputs(self.images, recipe, predict_layout)
+        test = dataset.test
+        self.test = PixelInputs(open_images(test.images, device), recipe, predict_layout) if test else None
+
+    def new_network(self, rows: Tensor) -> nn.Module:
+        return new_network(self.competition, self.recipe, self.images, rows)
+
+    def training(self, seed: int) -> Inputs:
+        return PixelInputs(self.images, self.recipe, self.layout, seed + 1, self.threads)
+
+
+class StoredFeatures:
+    """Heads on the features of a frozen backbone; in fp32, they are small."""
+
+    layout = predict_layout = Layout("fp32", channels_last=False)
+    index_device = torch.device("cpu")
+
+    def __init__(
+        self, competition: Competition, recipe: Recipe, dataset: Dataset, store: FeatureStore, device: torch.device
+    ) -> None:
+        self.competition, self.recipe, self.device = competition, recipe, device
+        self.stored, self.looks = open_features(store.train), open_features(store.predict)
+        self.weights = [look.weight for look in weighted_views(recipe.predict)]
+        self.predicting: Inputs = FeatureInputs(None, self.looks, self.weights, device)
+        test = open_features(store.test) if dataset.test else None
+        self.test = FeatureInputs(None, test, self.weights, device) if test is not None else None
+
+    def new_network(self, rows: Tensor) -> nn.Module:
+        from harness.models.backbone import new_head
+
+        n_features, n_classes = self.looks.shape[2], len(self.competition.classes)
+        return Head(new_head(n_features, n_classes, self.recipe.model.args), n_classes).to(self.device)
+
+    def training(self, seed: int) -> Inputs:
+        return FeatureInputs(self.stored, self.looks, self.weights, self.device, seed)
+
+
+def new_network(competition: Competition, recipe: Recipe, images: Images, rows: Tensor) -> Network:
+    """A network with fresh weights (seed torch first), on the images' device.
+
+    It normalises as pretrained weights expect, else by the statistics of the given rows.
+    """
+    body = build_network(recipe.model, competition)
+    remedy_depthwise(body)
+    mean, std = getattr(body, "normalisation", None) or channel_statistics(images, rows)
+    return Network(body, mean, std, len(competition.classes)).to(images.device)
+
+
+def feature_network(competition: Competition, recipe: Recipe, device: torch.device) -> Network:
+    """The backbone that features are taken from, the same for all folds: it may know of no fold's statistics."""
+    torch.manual_seed(recipe.seed)
+    body = build_network(recipe.model, competition)
+    channels = competition.data.channels
+    mean, std = getattr(body, "normalisation", None) or ([0.5] * channels, [0.25] * channels)
+    return Network(body, mean, std, len(competition.classes)).to(device)
+
+
+def feature_store(cache: Path, recipe: Recipe, dataset: Dataset, precision: str) -> FeatureStore:
+    """Where the features of these data by this recipe lie."""
+    return FeatureStore.of(cache, recipe, dataset.fingerprint, weights_digest(recipe.model.args), precision)

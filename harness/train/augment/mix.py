@@ -1,0 +1,70 @@
+"""Two images and their labels made one: mixup and cutmix."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from harness.competition.recipe import AugmentSpec
+from harness.train.augment.draws import Draws, per_image
+from harness.train.augment.occlusion import inside_boxes
+
+
+def mix(x: Tensor, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws) -> tuple[Tensor, Tensor]:
+    """Mix every image with a partner of the same batch, by mixup or by cutmix.
+
+    Each image is mixed with probability `mix_probability`; where a recipe has both, each takes one half of them.
+
+    Parameters
+    ----------
+    x : float (B, C, H, W); y : int64 (B,)
+
+    Returns
+    -------
+    images, and targets: y itself where the recipe mixes nothing, else float (B, n_classes), rows sum to one
+    """
+    if not spec.mixup and not spec.cutmix:
+        return x, y
+    n = len(x)
+    partner = draws.to_device(draws.host.permutation(n))
+    mixed = draws.host.random(n) < spec.mix_probability
+    by_cutmix = mixed & (draws.host.random(n) < 0.5) if spec.mixup and spec.cutmix else mixed & bool(spec.cutmix)
+    keep = np.ones(n, dtype=np.float32)
+    other, targets = x[partner], F.one_hot(y, n_classes).float()
+    if by_cutmix.any():
+        share = np.where(by_cutmix, draws.host.beta(spec.cutmix, spec.cutmix, n), 1.0)
+        x, kept = cutmix(x, other, draws.to_device(share), draws.uniform(0, 1, n), draws.uniform(0, 1, n))
+    else:
+        kept = draws.to_device(keep)
+    if spec.mixup:
+        share = np.where(mixed & ~by_cutmix, draws.host.beta(spec.mixup, spec.mixup, n), 1.0)
+        weight = draws.to_device(share)
+        x, kept = mixup(x, other, weight), kept * weight
+    kept = kept.view(-1, 1)
+    return x, kept * targets + (1 - kept) * targets[partner]
+
+
+def mixup(x: Tensor, other: Tensor, weight: Tensor) -> Tensor:
+    """weight (B,) * x + (1 - weight) * other (Zhang and others 2017)."""
+    return torch.lerp(other, x, per_image(weight))
+
+
+def cutmix(x: Tensor, other: Tensor, share: Tensor, centre_y: Tensor, centre_x: Tensor) -> tuple[Tensor, Tensor]:
+    """Lay a box of `other` over x (Yun and others 2019).
+
+    Parameters
+    ----------
+    share : (B,), of the image that x should keep; the box's sides are sqrt(1 - share) of the image's
+    centre_y, centre_x : (B,), of the box, as fractions of the sides; what lies outside the image is cut off
+
+    Returns
+    -------
+    images, and the share (B,) that x kept, counted in pixels
+    """
+    height, width = x.shape[2:]
+    side = torch.sqrt(1 - share)
+    tall, wide = side * height, side * width
+    box = inside_boxes(x, centre_y * height - tall / 2, centre_x * width - wide / 2, tall, wide)
+    return torch.where(box, other, x), 1 - box.float().mean(dim=(1, 2, 3))

@@ -1,0 +1,54 @@
+"""Mixup and cutmix: images and targets are mixed by the same shares."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from harness.competition.augment_spec import AugmentSpec
+from harness.train.augment import Draws, mix
+from harness.train.augment.mix import cutmix, mixup
+
+
+def batch(n: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+    """Image i is filled with its class, so that its mean pixel tells what it was mixed of."""
+    y = torch.arange(n) % 2
+    return y.float().view(-1, 1, 1, 1).expand(n, 3, 16, 20).contiguous(), y
+
+
+def test_nothing_asked_for_gives_the_labels_back():
+    x, y = batch()
+    mixed, targets = mix(x, y, 2, AugmentSpec(), Draws("cpu", 0))
+    assert mixed is x and targets is y
+
+
+@pytest.mark.parametrize(
+    "spec", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0, "mix_probability": 0.8}]
+)
+def test_targets_tell_what_the_pixels_are_made_of(spec: dict):
+    x, y = batch()
+    mixed, targets = mix(x, y, 2, AugmentSpec(**spec), Draws("cpu", 0))
+    torch.testing.assert_close(targets.sum(dim=1), torch.ones(64))
+    torch.testing.assert_close(mixed.mean(dim=(1, 2, 3)), targets[:, 1], atol=1e-5, rtol=0)
+    assert ((targets > 0.01) & (targets < 0.99)).any(dim=1).sum() > 8
+    again = mix(x, y, 2, AugmentSpec(**spec), Draws("cpu", 0))
+    assert torch.equal(mixed, again[0]) and torch.equal(targets, again[1])
+
+
+def test_mix_probability_is_the_share_of_changed_images():
+    x, y = batch(4000)
+    _, targets = mix(x, y, 2, AugmentSpec(mixup=1.0, mix_probability=0.3), Draws("cpu", 0))
+    changed = ((targets > 0) & (targets < 1)).any(dim=1).float().mean()
+    assert 0.12 < changed < 0.18  # half of the partners are of the same class
+
+
+def test_mixup_is_the_weighted_mean():
+    x, y = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    torch.testing.assert_close(mixup(x, y, torch.tensor([0.25, 1.0]))[0], 0.25 * x[0] + 0.75 * y[0])
+
+
+def test_cutmix_cuts_a_box_of_the_given_share_at_the_given_place():
+    x, other = torch.zeros(2, 1, 16, 16), torch.ones(2, 1, 16, 16)
+    mixed, kept = cutmix(x, other, torch.tensor([0.75, 0.75]), torch.tensor([0.5, 0.0]), torch.tensor([0.5, 0.0]))
+    assert kept.tolist() == [0.75, 1 - 16 / 256]  # the second box is cut off at the corner
+    assert mixed[0, 0, 4:12, 4:12].all() and mixed[0].sum() == 64 and mixed[1, 0, :4, :4].all()

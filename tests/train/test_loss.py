@@ -1,0 +1,59 @@
+"""Losses agree with torch and torchvision; class weights are scaled so that a mean row weighs one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision.ops
+
+from harness.competition.train_spec import TrainSpec
+from harness.train.loss import build_loss, class_weights, soft_loss
+
+LOGITS = torch.randn(32, 5, generator=torch.Generator().manual_seed(0))
+LABELS = torch.arange(32) % 5
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_plain_cross_entropy_is_torchs(smoothing: float):
+    expected = F.cross_entropy(LOGITS, LABELS, label_smoothing=smoothing)
+    torch.testing.assert_close(build_loss(TrainSpec(label_smoothing=smoothing), None)(LOGITS, LABELS), expected)
+    torch.testing.assert_close(soft_loss(LOGITS, LABELS, None, smoothing, 0.0), expected)
+
+
+def test_hard_and_one_hot_targets_give_the_same_weighted_loss():
+    weights = torch.tensor([0.5, 1.0, 2.0, 1.0, 0.5])
+    loss = build_loss(TrainSpec(label_smoothing=0.1), weights)
+    torch.testing.assert_close(loss(LOGITS, LABELS), loss(LOGITS, F.one_hot(LABELS, 5).float()))
+    expected = F.cross_entropy(LOGITS, LABELS, weight=weights, label_smoothing=0.1, reduction="none").mean()
+    torch.testing.assert_close(loss(LOGITS, LABELS), expected)
+
+
+def test_focal_loss_of_two_classes_is_torchvisions():
+    x = LOGITS[:, :1]
+    y = (LABELS % 2).float().view(-1, 1)
+    theirs = torchvision.ops.sigmoid_focal_loss(x, y, alpha=-1, gamma=2.0, reduction="mean")
+    ours = build_loss(TrainSpec(loss="focal"), None)(torch.cat([torch.zeros_like(x), x], dim=1), y.long().view(-1))
+    torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", ["balanced", "effective"])
+def test_rare_classes_weigh_more_and_the_mean_row_weighs_one(kind: str):
+    labels = torch.tensor([0] * 900 + [1] * 90 + [2] * 10)
+    weights = class_weights(labels, 3, TrainSpec(class_weights=kind))
+    assert weights[0] < weights[1] < weights[2]
+    assert weights[labels].mean().item() == pytest.approx(1.0)
+    if kind == "balanced":
+        torch.testing.assert_close(weights * torch.tensor([900.0, 90.0, 10.0]), torch.full((3,), 1000 / 3))
+
+
+def test_effective_number_is_cuis_formula():
+    weights = class_weights(
+        torch.tensor([0] * 5 + [1] * 50), 2, TrainSpec(class_weights="effective", effective_beta=0.9)
+    )
+    expected = [(1 - 0.9) / (1 - 0.9**n) for n in (5, 50)]
+    assert (weights[0] / weights[1]).item() == pytest.approx(expected[0] / expected[1])
+
+
+def test_no_weights():
+    assert class_weights(LABELS, 5, TrainSpec()) is None
