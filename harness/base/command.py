@@ -26,6 +26,14 @@ DataOption = Annotated[
 SampleOption = Annotated[
     bool, typer.Option("--sample", help="Use the competition's small embedded sample instead of its real data.")
 ]
+SkipBrokenOption = Annotated[
+    bool,
+    typer.Option("--skip-broken", help="Leave pictures out that cannot be decoded; they are listed in broken.csv."),
+]
+StreamOption = Annotated[
+    bool,
+    typer.Option("--stream", help="Keep no decoded copy on disk: decode pictures whenever they are needed (slow)."),
+]
 OutOption = Annotated[
     Path, typer.Option("--out", help="Folder that oof/ and submissions/ are written under.", metavar="DIR")
 ]

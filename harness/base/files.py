@@ -62,6 +62,42 @@ def complete_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def resumable_folder(path: Path) -> Iterator[Path | None]:
+    """Give the folder .<name>.part beside `path`, with what a killed builder left in it; rename it when the block ends well.
+
+    One process builds at a time, others wait; one that finds `path` finished meanwhile gets None. What was built is kept
+    when the block fails, but for a full disk, which it would keep full.
+    """
+    import filelock
+
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    with explain_disk_errors(path):
+        part.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_parts(path.parent)
+        with filelock.FileLock(path.with_name(f".{path.name}.lock")):
+            if path.is_dir():
+                yield None
+                return
+            try:
+                part.mkdir(exist_ok=True)
+                yield part
+                part.rename(path)
+            except OSError as error:
+                if error.errno in _FULL:
+                    shutil.rmtree(part, ignore_errors=True)
+                raise
+
+
+def _sweep_parts(folder: Path, older_than: float = 7 * 86_400) -> None:
+    """Remove unfinished folders that nobody has gone on with for a week."""
+    for left in folder.glob(".*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > older_than:
+                shutil.rmtree(left)
+
+
 def _temporary(path: Path) -> Path:
     """A name beside `path` that no other process has, on this machine or on another that shares the disk."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")

@@ -29,6 +29,8 @@ class TrainSpec(Frozen):
     """Applied to matrices and kernels, not to biases and norms (see decay_all)."""
     decay_all: bool = False
     """Whether weight_decay is for biases and norms too."""
+    bias_lr: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """Learning rate of biases and norms as a factor of the others' (64 in the CIFAR-10 speed runs)."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Learning rate of each layer (timm's grouping) as a factor of that of the layer after it; 1 = the same for all."""
     clip_norm: Annotated[float, Field(ge=0)] = 0.0

@@ -16,6 +16,8 @@ from harness.base.command import (
     OutOption,
     SampleOption,
     SetOption,
+    SkipBrokenOption,
+    StreamOption,
     data_root,
     new_app,
     user_command,
@@ -33,6 +35,8 @@ def main(
     settings: SetOption = None,
     data: DataOption = None,
     sample: SampleOption = False,
+    skip_broken: SkipBrokenOption = False,
+    stream: StreamOption = False,
     folds: Annotated[str | None, typer.Option(help="Train these folds only, e.g. 0,1.", metavar="LIST")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped: train what is missing.")
@@ -59,7 +63,14 @@ def main(
     options = Options(out, _fold_list(folds), resume, fresh, workers, device)
     try:
         with watching(quiet=as_json) as watcher:
-            dataset = load_dataset(contest, data_root(data), sample=sample, tick=watcher.decoding)
+            dataset = load_dataset(
+                contest,
+                data_root(data),
+                sample=sample,
+                skip_broken=skip_broken,
+                stream=stream,
+                tick=watcher.decoding,
+            )
             watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
             run = cross_validate(contest, played, dataset, options, watcher)
     except KeyboardInterrupt:

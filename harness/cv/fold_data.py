@@ -15,11 +15,14 @@ from harness.models import build_network
 from harness.models.backbone import weights_digest
 from harness.models.depthwise import remedy_depthwise
 from harness.models.network import Network
-from harness.train.batches import Images, channel_statistics, open_images
+from harness.train.batches import Images, channel_statistics, open_images, to_float
 from harness.train.features import FeatureStore, Head
 from harness.train.inputs import FeatureInputs, Inputs, PixelInputs, open_features
 from harness.train.precision import Layout
 from harness.train.views import weighted_views
+
+
+_FIRST_LOOK = 5000  # training images that a network may set itself up by
 
 
 class FoldData(Protocol):
@@ -119,12 +122,17 @@ class StoredFeatures:
 def new_network(competition: Competition, recipe: Recipe, images: Images, rows: Tensor) -> Network:
     """A network with fresh weights (seed torch first), on the images' device.
 
-    It normalises as pretrained weights expect, else by the statistics of the given rows.
+    It normalises as pretrained weights expect, else by the statistics of the given rows, and sets itself up by some of
+    them where it wants to (`initialise`).
     """
     body = build_network(recipe.model, competition)
     remedy_depthwise(body)
     mean, std = getattr(body, "normalisation", None) or channel_statistics(images, rows)
-    return Network(body, mean, std, len(competition.classes)).to(images.device)
+    network = Network(body, mean, std, len(competition.classes)).to(images.device)
+    if hasattr(body, "initialise"):
+        some = to_float(images.take(rows[:_FIRST_LOOK]), torch.contiguous_format)
+        body.initialise((some - network.mean) / network.std)
+    return network
 
 
 def feature_network(competition: Competition, recipe: Recipe, device: torch.device) -> Network:

@@ -18,6 +18,8 @@ from harness.base.command import (
     OutOption,
     SampleOption,
     SetOption,
+    SkipBrokenOption,
+    StreamOption,
     data_root,
     new_app,
     user_command,
@@ -32,6 +34,8 @@ def main(
     competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/digit-recognizer.")],
     data: DataOption = None,
     sample: SampleOption = False,
+    skip_broken: SkipBrokenOption = False,
+    stream: StreamOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Read a competition's data, check it whole, and say what is in it.
@@ -42,7 +46,7 @@ def main(
     from harness.data.dataset import load_dataset
 
     contest = find_competition(competition)
-    dataset = load_dataset(contest, data_root(data), sample=sample)
+    dataset = load_dataset(contest, data_root(data), sample=sample, skip_broken=skip_broken, stream=stream)
     found = _describe(contest, dataset)
     print(json.dumps(found, indent=2)) if as_json else _print(contest.title, found)
 

@@ -5,26 +5,33 @@
     train/ids.npy labels.npy
     test/images.npy ids.npy (absent where the test is hidden)
     submission.csv          the platform's sample submission (where there is one)
+    broken.csv              pictures that could not be decoded (--skip-broken)
     meta.json               source, fingerprint of the content, counts; written last
+
+While it is made it is called .<key>.part; a killed decoding of pictures goes on from there. With --stream there is no
+images.npy: pictures.json names the files, which are decoded whenever they are asked for.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from harness.base.command import cache_root
 from harness.base.errors import UserError
-from harness.base.files import complete_folder, read_json, write_json
+from harness.base.files import read_json, resumable_folder, write_json
 from harness.competition import Competition, Samples
 from harness.data.archives import FileTree
 from harness.data.custom import write_custom
+from harness.data.image_folder import Broken, Listing, list_pictures, read_image_folder
 from harness.data.sample import sample_folder
 from harness.data.submission_ids import check_submission_ids, read_submission_ids
 
@@ -55,7 +62,13 @@ class Dataset:
 
 
 def load_dataset(
-    competition: Competition, root: Path, *, sample: bool = False, tick: Callable[[int, int], None] | None = None
+    competition: Competition,
+    root: Path,
+    *,
+    sample: bool = False,
+    skip_broken: bool = False,
+    stream: bool = False,
+    tick: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Find, decode (once) and check a competition's data.
 
@@ -63,6 +76,8 @@ def load_dataset(
     ----------
     root : data root; the files lie in <root>/<slug>/, plain or as the platform's zip
     sample : take the embedded sample instead; never done unasked
+    skip_broken : leave pictures out that cannot be decoded, and say so, instead of refusing the data
+    stream : keep no decoded copy: decode pictures whenever they are asked for
     tick : called with (done, total) while pictures are decoded
 
     Raises
@@ -72,11 +87,14 @@ def load_dataset(
     """
     folder = sample_folder(competition) if sample else root / competition.slug
     tree = find_files(competition, folder)
-    cache = cache_root() / competition.slug / _key(competition, tree)
+    if stream and competition.data.format != "image_folder":
+        raise UserError(f"--stream: is for folders of pictures; data.format of '{competition.slug}' is another")
+    cache = cache_root() / competition.slug / (_key(competition, tree) + ("-stream" if stream else ""))
     if not (cache / "meta.json").is_file():
-        with complete_folder(cache) as building:
-            _decode(competition, tree, building, tick or (lambda done, total: None))
-            _write_meta(competition, tree, building, sample)
+        building = Building(competition, tree, sample, skip_broken, stream, tick or (lambda done, total: None))
+        with resumable_folder(cache) as part:
+            if part is not None:
+                building.write(part)
     return open_cache(cache)
 
 
@@ -124,7 +142,8 @@ def _download_command(competition: Competition, folder: Path) -> str:
     return f"from {competition.url or 'the competition page'} into {folder}"
 
 
-def _key(competition: Competition, tree: FileTree) -> str:
+def _stamped(competition: Competition, tree: FileTree) -> list[str]:
+    """Names of the files that the data are read from."""
     spec = competition.data
     names = [spec.train, *([spec.test] if spec.test else [])]
     if spec.format == "custom" and not tree.is_zip:
@@ -133,11 +152,15 @@ def _key(competition: Competition, tree: FileTree) -> str:
         names = [name for folder in names for name in tree.names(folder)]
     if competition.submission.sample and competition.submission.sample not in names:
         names.append(competition.submission.sample)
+    return [name for name in names if tree.has(name)]
+
+
+def _key(competition: Competition, tree: FileTree) -> str:
     content = [
         _CACHE_VERSION,
         str(tree.path.resolve()),
-        tree.stamp([name for name in names if tree.has(name)]),
-        spec.model_dump(mode="json"),
+        tree.stamp(_stamped(competition, tree)),
+        competition.data.model_dump(mode="json"),
         competition.submission.model_dump(mode="json"),
         competition.classes,
         [p.stat().st_mtime_ns for p in [competition.folder / "competition.py"] if p.is_file()],
@@ -145,47 +168,100 @@ def _key(competition: Competition, tree: FileTree) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
 
-def _decode(competition: Competition, tree: FileTree, building: Path, tick: Callable[[int, int], None]) -> None:
-    sample = competition.submission.sample
-    if sample:
-        if not tree.has(sample):
+@dataclass(frozen=True)
+class Building:
+    """The making of a cache folder."""
+
+    competition: Competition
+    tree: FileTree
+    sample: bool
+    skip_broken: bool
+    stream: bool
+    tick: Callable[[int, int], None]
+
+    def write(self, folder: Path) -> None:
+        """Write both splits, the sample submission and meta.json into `folder`."""
+        self._copy_submission(folder)
+        broken: list[Broken] = []
+        for split in ("train", "test"):
+            (folder / split).mkdir(exist_ok=True)
+            found = self._write_split(split, folder / split)
+            if found is None:
+                (folder / split).rmdir()
+            else:
+                broken += found
+        if broken:
+            lines = [["file", "reason"], *([b.file, b.reason] for b in broken)]
+            with (folder / "broken.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(lines)
+        self._write_meta(folder, len(broken))
+
+    def _copy_submission(self, folder: Path) -> None:
+        name, tree = self.competition.submission.sample, self.tree
+        if not name:
+            return
+        if not tree.has(name):
             raise UserError(
-                f"{tree.show(sample)}: not there. Download it, or correct submission.sample in competition.toml."
+                f"{tree.show(name)}: not there. Download it, or correct submission.sample in competition.toml."
             )
-        with tree.open(sample) as file, (building / "submission.csv").open("wb") as copy:
+        with tree.open(name) as file, (folder / "submission.csv").open("wb") as copy:
             shutil.copyfileobj(file, copy)
-    for split in ("train", "test"):
-        (building / split).mkdir()
-        if not _decode_split(competition, tree, split, building / split, tick):
-            (building / split).rmdir()
 
+    def _write_split(self, split: str, folder: Path) -> list[Broken] | None:
+        """Write one split's arrays; None where the competition has no such split."""
+        competition, tree, spec = self.competition, self.tree, self.competition.data
+        name = spec.train if split == "train" else spec.test
+        if spec.format == "custom":
+            return [] if write_custom(competition, tree, split, folder) else None
+        if name is None:
+            return None
+        if not tree.has(name):
+            raise UserError(
+                f"{tree.show(name)}: not there. Download the data again, or set data.test in competition.toml."
+            )
+        classes = competition.classes if split == "train" else None
+        if spec.format == "csv_pixels":
+            from harness.data.csv_pixels import read_csv_pixels
 
-def _decode_split(
-    competition: Competition, tree: FileTree, split: str, folder: Path, tick: Callable[[int, int], None]
-) -> bool:
-    """Write one split's arrays; False where the competition has no such split."""
-    spec = competition.data
-    name = spec.train if split == "train" else spec.test
-    classes = competition.classes if split == "train" else None
-    if spec.format == "custom":
-        return write_custom(competition, tree, split, folder)
-    if name is None:
-        return False
-    if not tree.has(name):
-        raise UserError(f"{tree.show(name)}: not there. Download the data again, or set data.test in competition.toml.")
-    if spec.format == "csv_pixels":
-        from harness.data.csv_pixels import read_csv_pixels
-
-        read_csv_pixels(tree, name, spec, classes, folder)
-    else:
-        from harness.data.image_folder import read_image_folder
-
+            read_csv_pixels(tree, name, spec, classes, folder)
+            return []
         submission = folder.parent / "submission.csv"
         wanted = (
             read_submission_ids(competition, submission, tree.show(submission.name)) if submission.is_file() else None
         )
-        read_image_folder(tree, name, spec, classes, folder, tick, wanted)
-    return True
+        listing = list_pictures(tree, name, classes, wanted)
+        if self.stream:
+            _write_streamed(listing, tree, (*spec.size, spec.channels), folder)
+            return []
+        return read_image_folder(tree, listing, spec, folder, self.tick, self.skip_broken)
+
+    def _write_meta(self, folder: Path, n_broken: int) -> None:
+        train = _open_samples(folder / "train")
+        test = _open_samples(folder / "test") if (folder / "test").is_dir() else None
+        if test is not None and (folder / "submission.csv").is_file():
+            check_submission_ids(self.competition, test.ids, folder / "submission.csv", self.tree)
+        kind = "embedded sample" if self.sample else "real data"
+        counts = f"{len(train):,} training and {len(test) if test else 0:,} test images"
+        broken = f"; {n_broken} could not be decoded, see broken.csv in the cache" if n_broken else ""
+        streamed = "; decoded on the way" if self.stream else ""
+        parts = [train] + ([test] if test else [])
+        stamp = self.tree.stamp(_stamped(self.competition, self.tree)) if self.stream else None
+        write_json(
+            folder / "meta.json",
+            {
+                "source": f"{kind} in {self.tree.path} ({counts}{broken}{streamed})",
+                "is_sample": self.sample,
+                "n_broken": n_broken,
+                "fingerprint": _fingerprint(parts, stamp),
+            },
+        )
+
+
+def _write_streamed(listing: Listing, tree: FileTree, shape: tuple[int, int, int], folder: Path) -> None:
+    np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_))
+    if listing.labels is not None:
+        np.save(folder / "labels.npy", listing.labels)
+    write_json(folder / "pictures.json", {"path": str(tree.path.resolve()), "shape": shape, "files": listing.files})
 
 
 def _open_samples(folder: Path) -> Samples:
@@ -195,31 +271,26 @@ def _open_samples(folder: Path) -> Samples:
 
     return Samples(
         ids=np.load(folder / "ids.npy", allow_pickle=False),
-        images=np.load(folder / "images.npy", mmap_mode="c", allow_pickle=False),
+        images=_open_images(folder),
         labels=optional("labels"),
         captions=optional("captions"),
         groups=optional("groups"),
     )
 
 
-def _write_meta(competition: Competition, tree: FileTree, building: Path, sample: bool) -> None:
-    train = _open_samples(building / "train")
-    test = _open_samples(building / "test") if (building / "test").is_dir() else None
-    if test is not None and (building / "submission.csv").is_file():
-        check_submission_ids(competition, test.ids, building / "submission.csv", tree)
-    kind = "embedded sample" if sample else "real data"
-    n_test = len(test) if test else 0
-    write_json(
-        building / "meta.json",
-        {
-            "source": f"{kind} in {tree.path} ({len(train):,} training and {n_test:,} test images)",
-            "is_sample": sample,
-            "fingerprint": _fingerprint([train] + ([test] if test else [])),
-        },
-    )
+def _open_images(folder: Path) -> Any:
+    """The decoded images as a memory map, or with --stream what decodes them on the way."""
+    pictures = folder / "pictures.json"
+    if not pictures.is_file():
+        return np.load(folder / "images.npy", mmap_mode="c", allow_pickle=False)
+    from harness.data.stream import StreamedImages
+
+    listed = read_json(pictures)
+    return StreamedImages(Path(listed["path"]), listed["files"], tuple(listed["shape"]))
 
 
-def _fingerprint(parts: list[Samples], rows_at_once: int = 4096) -> str:
+def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 4096) -> str:
+    """Of ids, groups, labels and pixels; with a `stamp` of the files (streamed pictures) of that in place of pixels."""
     digest = hashlib.blake2b(digest_size=8)
     for samples in parts:
         digest.update("\n".join(samples.ids).encode())
@@ -227,6 +298,9 @@ def _fingerprint(parts: list[Samples], rows_at_once: int = 4096) -> str:
         if samples.labels is not None:
             digest.update(samples.labels.astype("<i8").tobytes())
         digest.update(str(samples.images.shape).encode())
+        if stamp is not None:
+            digest.update(json.dumps(stamp).encode())
+            continue
         for start in range(0, len(samples), rows_at_once):
             digest.update(np.ascontiguousarray(samples.images[start : start + rows_at_once]))
     return digest.hexdigest()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,24 +14,37 @@ import numpy as np
 from harness.base.errors import UserError, nearest
 from harness.competition.competition import DataSpec
 from harness.data.archives import FileTree
-from harness.data.arrays import new_images
+from harness.data.arrays import new_array, new_images
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 Tick = Callable[[int, int], None]
 """(done, of how many)."""
 
+_AT_ONCE = 1024  # pictures between two notes of how far decoding has come
 
-def read_image_folder(
-    tree: FileTree,
-    name: str,
-    spec: DataSpec,
-    classes: tuple[str, ...] | None,
-    folder: Path,
-    tick: Tick,
-    wanted: np.ndarray | None = None,
-) -> None:
-    """Write images.npy, ids.npy and (where classes are given) labels.npy of one folder of pictures into `folder`.
+
+@dataclass(frozen=True)
+class Listing:
+    """The pictures of one folder: file names in the tree, ids, and (training) labels int64 (n,)."""
+
+    files: list[str]
+    ids: list[str]
+    labels: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A picture that could not be decoded."""
+
+    file: str
+    reason: str
+
+
+def list_pictures(
+    tree: FileTree, name: str, classes: tuple[str, ...] | None, wanted: np.ndarray | None = None
+) -> Listing:
+    """Find the pictures of a folder, without opening one.
 
     Training ids are paths below the folder ('cat/1.png'). Test ids are what the sample submission (`wanted`) calls the
     files: names without ending ('1'), with it ('1.png'), or paths below the folder; without one, names without ending.
@@ -37,7 +52,7 @@ def read_image_folder(
     Raises
     ------
     UserError
-        If there are no pictures, a class folder is unknown or empty, or a picture cannot be decoded (names it).
+        If there are no pictures, or a class folder is unknown or empty.
     """
     files = [f for f in tree.names(name) if f.lower().endswith(_PICTURES)]
     if not files:
@@ -45,15 +60,34 @@ def read_image_folder(
     for file in files:
         if not file.isprintable():
             raise UserError(f"{tree.show(name)}: the file name {file!r} has unprintable characters. Rename the file.")
-    if classes is not None:
-        np.save(folder / "labels.npy", _labels(tree, name, files, classes))
-        ids = [f.removeprefix(f"{name}/") for f in files]
-    else:
-        ids = _test_ids(name, files, wanted)
-    np.save(folder / "ids.npy", np.array(ids, dtype=np.str_))
-    images = new_images(folder, len(files), spec)
-    _decode_all(tree, files, images, tick)
-    images.flush()
+    if classes is None:
+        return Listing(files, _test_ids(name, files, wanted), None)
+    return Listing(files, [f.removeprefix(f"{name}/") for f in files], _labels(tree, name, files, classes))
+
+
+def read_image_folder(
+    tree: FileTree, listing: Listing, spec: DataSpec, folder: Path, tick: Tick, skip_broken: bool = False
+) -> list[Broken]:
+    """Write images.npy, ids.npy and (where there are labels) labels.npy into `folder`; goes on where it was stopped.
+
+    With `skip_broken` a picture that cannot be decoded is left out of the training rows, and stays black among the test
+    rows, which must all be predicted; both are returned.
+
+    Raises
+    ------
+    UserError
+        If a picture cannot be decoded (names it).
+    """
+    broken = _decode_all(tree, listing.files, spec, folder, tick, skip_broken)
+    keep = np.ones(len(listing.files), dtype=bool)
+    if broken and listing.labels is not None:
+        keep[list(broken)] = False
+        _keep_rows(folder, keep, spec)
+        _check_classes_left(tree, listing.labels, keep)
+    np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_)[keep])
+    if listing.labels is not None:
+        np.save(folder / "labels.npy", listing.labels[keep])
+    return list(broken.values())
 
 
 def _test_ids(name: str, files: list[str], wanted: np.ndarray | None) -> list[str]:
@@ -80,16 +114,77 @@ def _labels(tree: FileTree, name: str, files: list[str], classes: tuple[str, ...
     return np.array([index[f] for f in folders], dtype=np.int64)
 
 
-def _decode_all(tree: FileTree, files: list[str], images: np.ndarray, tick: Tick) -> None:
-    height, width, channels = images.shape[1:]
+def _decode_all(
+    tree: FileTree, files: list[str], spec: DataSpec, folder: Path, tick: Tick, skip_broken: bool
+) -> dict[int, Broken]:
+    """Fill images.npy, in threads; decoded.npy tells which rows are done. Returns the broken ones by row."""
+    images, done = _open_or_begin(folder, len(files), spec)
+    broken: dict[int, Broken] = {}
 
     def decode_into(row: int) -> None:
-        with tree.open(files[row]) as file:
-            images[row] = decode(file, height, width, channels, tree.show(files[row]))
+        try:
+            images[row] = decode_file(tree, files[row], images.shape[1:])
+        except UserError as error:
+            if not skip_broken:
+                raise
+            images[row] = 0
+            broken[row] = Broken(tree.show(files[row]), str(error))
 
+    todo = np.flatnonzero(done == 0)
+    finished = len(files) - len(todo)
     with ThreadPoolExecutor() as pool:
-        for done, _ in enumerate(pool.map(decode_into, range(len(files))), start=1):
-            tick(done, len(files))
+        for start in range(0, len(todo), _AT_ONCE):
+            part = todo[start : start + _AT_ONCE]
+            for _ in pool.map(decode_into, part.tolist()):
+                finished += 1
+                tick(finished, len(files))
+            images.flush()
+            done[[row for row in part if row not in broken]] = 1  # broken ones are tried again after a stop
+            done.flush()
+    images.flush()
+    (folder / _DONE).unlink()
+    return dict(sorted(broken.items()))
+
+
+_DONE = "decoded.npy"
+
+
+def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.memmap]:
+    """images.npy and decoded.npy of a stopped decoding, or new ones."""
+    path, marks = folder / "images.npy", folder / _DONE
+    if path.is_file() and marks.is_file():
+        with contextlib.suppress(ValueError, OSError):  # cut off while they were made
+            images = np.load(path, mmap_mode="r+", allow_pickle=False)
+            done = np.load(marks, mmap_mode="r+", allow_pickle=False)
+            if images.shape == (n, *spec.size, spec.channels) and done.shape == (n,):
+                return images, done
+    images = new_images(folder, n, spec)
+    done = new_array(marks, (n,), np.uint8)
+    done[:] = 0
+    return images, done
+
+
+def _keep_rows(folder: Path, keep: np.ndarray, spec: DataSpec) -> None:
+    """Write images.npy anew without the rows that are not kept."""
+    everything = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    rows = np.flatnonzero(keep)
+    kept = new_array(folder / "kept.npy", (len(rows), *spec.size, spec.channels), np.uint8)
+    for start in range(0, len(rows), _AT_ONCE):
+        kept[start : start + _AT_ONCE] = everything[rows[start : start + _AT_ONCE]]
+    kept.flush()
+    (folder / "kept.npy").replace(folder / "images.npy")
+
+
+def _check_classes_left(tree: FileTree, labels: np.ndarray, keep: np.ndarray) -> None:
+    lost = set(np.unique(labels)) - set(np.unique(labels[keep]))
+    if lost:
+        raise UserError(f"{tree.path}: of a class no picture can be decoded. Download the data again.")
+
+
+def decode_file(tree: FileTree, file: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Decode one picture of the tree to uint8 of that shape (H, W, C)."""
+    with tree.open(file) as opened:
+        return decode(opened, *shape, tree.show(file))
 
 
 def decode(file, height: int, width: int, channels: int, where: str) -> np.ndarray:
@@ -107,7 +202,7 @@ def decode(file, height: int, width: int, channels: int, where: str) -> np.ndarr
             _refuse_bomb(picture)
             upright = ImageOps.exif_transpose(_to_8_bit(picture)).convert("L" if channels == 1 else "RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{where}: cannot be decoded ({error}). Replace it or take it out of the folder.") from error
+        raise UserError(f"{where}: cannot be decoded ({error}). Replace it, take it out of the folder, or add --skip-broken.") from error
     if upright.size != (width, height):
         upright = upright.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(upright).reshape(height, width, channels)

@@ -69,6 +69,6 @@ def _builder(spec: ModelSpec, competition: Competition) -> Callable[..., Any]:
 
 
 def _builders() -> dict[str, Callable[..., Any]]:
-    from harness.models import backbone, small
+    from harness.models import backbone, small, speedrun
 
-    return {"mlp": small.mlp, "cnn": small.cnn, "timm": backbone.timm_model}
+    return {"mlp": small.mlp, "cnn": small.cnn, "speedrun": speedrun.speedrun, "timm": backbone.timm_model}

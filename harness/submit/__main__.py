@@ -9,7 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.base.command import DataOption, JsonOption, OutOption, SampleOption, data_root, new_app, user_command
+from harness.base.command import (
+    DataOption,
+    JsonOption,
+    OutOption,
+    SampleOption,
+    StreamOption,
+    data_root,
+    new_app,
+    user_command,
+)
 from harness.base.errors import UserError
 
 app = new_app()
@@ -27,6 +36,7 @@ def main(
     message: Annotated[str | None, typer.Option(help="Description shown by the platform.")] = None,
     data: DataOption = None,
     sample: SampleOption = False,
+    stream: StreamOption = False,
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -39,7 +49,7 @@ def main(
     from harness.submit.submission import wanted_ids, write_submission
 
     competition = find_competition(comp)
-    dataset = load_dataset(competition, data_root(data), sample=sample)
+    dataset = load_dataset(competition, data_root(data), sample=sample, stream=stream)
     blend = mean_of_probabilities(_chosen_runs(competition, dataset, run, best, out), competition)
     path = out / "submissions" / competition.slug / f"{blend.name}.csv"
     ids = wanted_ids(competition, dataset)

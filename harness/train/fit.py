@@ -16,7 +16,7 @@ from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.train.augment import Draws, mix
 from harness.train.average import Ema, Swa, float_state
-from harness.train.freeze import frozen_names, set_mode
+from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.inputs import Inputs
 from harness.train.loss import Loss, build_loss, class_weights
 from harness.train.optim import Plateau, build_optimizer, lr_factor, set_lr
@@ -99,7 +99,8 @@ class Training:
         self.mixing, self.spec, self.layout = recipe.augment, recipe.train, layout
         network.to(memory_format=layout.memory_format)
         self.n_classes = network.n_classes
-        self.frozen = frozen_names(network, self.spec)
+        self.fixed = fixed_names(network)
+        self.frozen = frozen_names(network, self.spec) | self.fixed
         set_mode(network, self.frozen)
         self.optimizer = build_optimizer(network, self.spec)
         trained_labels = labels[rows.train.to(labels.device)]
@@ -182,8 +183,8 @@ class Training:
         return lr
 
     def _thaw(self, epoch: int) -> None:
-        if self.frozen and epoch == self.spec.unfreeze_epoch:
-            self.frozen = set()
+        if epoch == self.spec.unfreeze_epoch:
+            self.frozen = self.fixed
         set_mode(self.network, self.frozen)
 
     def _look_at_watched(self) -> float:

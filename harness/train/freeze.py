@@ -57,6 +57,11 @@ def frozen_names(network: nn.Module, spec: TrainSpec) -> set[str]:
     return {name for name, _ in network.named_parameters()} - trained
 
 
+def fixed_names(network: nn.Module) -> set[str]:
+    """Parameters that the network's own author never trains (whitening kernels, scales that stay 1)."""
+    return {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
+
+
 def set_mode(network: nn.Module, frozen: set[str]) -> None:
     """Training mode, but for layers whose parameters are all frozen: their batch norms keep their statistics."""
     network.train()

@@ -45,7 +45,7 @@ def parameter_groups(network: nn.Module, spec: TrainSpec) -> list[dict[str, Any]
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, parameter in network.named_parameters():
         decay = spec.weight_decay if parameter.ndim > 1 or spec.decay_all else 0.0
-        scale = spec.layer_decay ** depth.get(name, 0)
+        scale = spec.layer_decay ** depth.get(name, 0) * (spec.bias_lr if parameter.ndim <= 1 else 1.0)
         group = groups.setdefault((decay, scale), {"params": [], "weight_decay": decay, "lr_scale": scale})
         group["params"].append(parameter)
     return list(groups.values())

@@ -23,7 +23,7 @@ from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
 from harness.competition.train_spec import TrainSpec
 from harness.models.network import Network
-from harness.train.freeze import frozen_names, set_mode
+from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.optim import build_optimizer
 
 _VERSION = 2  # of what is timed and kept
@@ -170,7 +170,7 @@ def _step_milliseconds(
 ) -> float:
     """Median time of one training step on noise, after one step to warm up."""
     network = network.to(memory_format=layout.memory_format)
-    set_mode(network, frozen_names(network, spec))
+    set_mode(network, frozen_names(network, spec) | fixed_names(network))
     optimizer = build_optimizer(network, spec)
     x = torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format)
     y = torch.zeros(len(x), dtype=torch.long, device=device)

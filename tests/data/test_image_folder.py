@@ -13,6 +13,7 @@ from PIL import Image
 from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.data.dataset import load_dataset
+from harness.data import image_folder
 from harness.data.image_folder import decode
 
 
@@ -132,3 +133,59 @@ def test_pictures_in_a_zip_are_read_in_place(shapes: Path, tmp_path: Path):
     zipped = load_dataset(find_competition(shapes / "competitions" / "shapes"), tmp_path / "packed")
     assert zipped.fingerprint == plain.fingerprint
     assert [p.name for p in packed.iterdir()] == ["shapes.zip"]
+
+
+def damage(project: Path, *names: str) -> None:
+    for name in names:
+        (project / "data" / "shapes" / name).write_bytes(b"\x89PNG\r\n\x1a\n broken")
+
+
+def test_broken_pictures_are_left_out_when_asked_for_and_recorded(shapes: Path):
+    damage(shapes, "train/circle/3.png", "test/2.png")
+    with pytest.raises(UserError, match=r"circle/3.png: cannot be decoded .*add --skip-broken"):
+        load(shapes)
+    competition = find_competition(shapes / "competitions" / "shapes")
+    dataset = load_dataset(competition, shapes / "data", skip_broken=True)
+    assert len(dataset.train) == 39 and "circle/3.png" not in dataset.train.ids
+    assert len(dataset.test) == 6  # all must be predicted: the broken one stays, black
+    assert not dataset.test.images[dataset.test.ids.tolist().index("2")].any()
+    recorded = (dataset.cache / "broken.csv").read_text()
+    assert "train/circle/3.png" in recorded.replace("\\", "/") and "test/2.png" in recorded.replace("\\", "/")
+    assert "2 could not be decoded" in dataset.source
+    saved = np.asarray(Image.open(shapes / "data" / "shapes" / "train" / "square" / "3.png"))
+    row = dataset.train.ids.tolist().index("square/3.png")
+    np.testing.assert_array_equal(dataset.train.images[row, :, :, 0], saved)
+    assert load(shapes).fingerprint == dataset.fingerprint  # what was agreed to once holds for later commands
+
+
+def test_a_stopped_decoding_goes_on_where_it_was(shapes: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(image_folder, "_AT_ONCE", 10)
+    competition, decoded, real = find_competition(shapes / "competitions" / "shapes"), [], image_folder.decode_file
+
+    def counting(tree, file, shape):
+        decoded.append(file)
+        if len(decoded) == 25:
+            raise KeyboardInterrupt
+        return real(tree, file, shape)
+
+    monkeypatch.setattr(image_folder, "decode_file", counting)
+    with pytest.raises(KeyboardInterrupt):
+        load_dataset(competition, shapes / "data")
+    first = len(decoded)
+    dataset = load_dataset(competition, shapes / "data")
+    assert first + len(decoded) - first <= 25 + 46 - 20 + 10  # two whole parts of ten were kept
+    assert len(decoded) - first <= 46 - 20
+    monkeypatch.setattr(image_folder, "decode_file", real)
+    shutil.rmtree(dataset.cache)
+    np.testing.assert_array_equal(load_dataset(competition, shapes / "data").train.images, dataset.train.images)
+
+
+def test_streamed_pictures_are_the_decoded_ones(shapes: Path):
+    competition = find_competition(shapes / "competitions" / "shapes")
+    whole, streamed = load(shapes), load_dataset(competition, shapes / "data", stream=True)
+    assert streamed.train.images.shape == whole.train.images.shape and "decoded on the way" in streamed.source
+    for rows in (slice(3, 9), np.array([7, 0, 7]), slice(0, 0)):
+        np.testing.assert_array_equal(streamed.train.images[rows], whole.train.images[rows])
+    np.testing.assert_array_equal(streamed.train.images[5], whole.train.images[5])
+    assert streamed.train.ids.tolist() == whole.train.ids.tolist() and not list(streamed.cache.rglob("images.npy"))
+    assert load_dataset(competition, shapes / "data", stream=True).fingerprint == streamed.fingerprint
