@@ -41,9 +41,13 @@ if TYPE_CHECKING:
     from harness.runs import Folds, Run
 
 ROOT = Path(__file__).resolve().parents[1]
-COMPETITION = ROOT / "competitions" / "digit-recognizer"
-RECIPE = "quick"
-EQUAL_WORK = ("predict.tta=['identity']", "train.ema=0.0", "train.label_smoothing=0.0")
+EQUAL_WORK = (
+    "predict.tta=['identity']",
+    "train.ema=0.0",
+    "train.label_smoothing=0.0",
+    "train.optimizer=adamw",
+    "train.schedule=one_cycle",
+)
 """Overrides of the recipe: what the peers do not do, the harness does not either."""
 
 
@@ -53,17 +57,23 @@ class Job:
 
     Attributes
     ----------
+    competition : its folder
+    recipe : name of the recipe whose network, augmentation and batch size all take
     data : data root that holds the rows to train on
     epochs : passes over the training rows
     threads : CPU cores it may use
     num_workers : of the peers' DataLoaders
+    device : "cpu", or "cuda" (plain loop and harness only)
     folds : folds to train; None = all
     """
 
+    competition: str
+    recipe: str
     data: str
     epochs: int
     threads: int
     num_workers: int = 0
+    device: str = "cpu"
     folds: tuple[int, ...] | None = None
 
 
@@ -108,8 +118,8 @@ def load_task(job: Job) -> Task:
     """Read data and recipe, and make the folds that the harness will make too."""
     from harness.cv.folds import make_folds
 
-    competition = find_competition(COMPETITION)
-    recipe = load_recipe(COMPETITION, RECIPE, [f"train.epochs={job.epochs}", *EQUAL_WORK])
+    competition = find_competition(Path(job.competition))
+    recipe = load_recipe(competition.folder, job.recipe, [f"train.epochs={job.epochs}", *EQUAL_WORK])
     dataset = load_dataset(competition, Path(job.data))
     return Task(job, competition, recipe, dataset, make_folds(dataset.train, competition.classes, recipe.cv))
 
@@ -124,8 +134,7 @@ def time_harness(task: Task) -> dict[str, Any]:
     from harness.cv.watch import LineWatcher
 
     with tempfile.TemporaryDirectory() as out:
-        workers = min(task.job.threads, task.folds.k)  # what it takes by itself; named since a warm-up has fewer folds
-        options = Options(Path(out), task.job.folds, workers=workers, device="cpu")
+        options = Options(Path(out), task.job.folds, device=task.job.device)
         started = time.perf_counter()
         run = cross_validate(task.competition, task.recipe, task.dataset, options, LineWatcher(quiet=True))
         seconds = time.perf_counter() - started
@@ -158,7 +167,7 @@ def time_peer(task: Task, train_fold: FoldTrainer) -> dict[str, Any]:
     return {"seconds": seconds, "accuracy": hits / rows, "how": f"fp32, num_workers={task.job.num_workers}"}
 
 
-class Digits:
+class Pictures:
     """The Dataset that a competitor writes: row -> (transformed picture, label)."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, transform: Callable[[Any], Tensor]) -> None:
@@ -179,11 +188,13 @@ def loaders(task: Task, fold: int) -> tuple[DataLoader, DataLoader]:
     from torchvision import transforms
 
     train, valid = task.folds.train_rows(fold), task.folds.valid_rows(fold)
-    images, labels = np.asarray(task.dataset.train.images)[..., 0], task.dataset.train.labels
-    pixels = images[train] / np.float32(255)
-    finish = [transforms.ToTensor(), transforms.Normalize([float(pixels.mean())], [float(pixels.std())])]
-    augmented = Digits(images[train], labels[train], transforms.Compose([random_affine(task.recipe), *finish]))
-    plain = Digits(images[valid], labels[valid], transforms.Compose(finish))
+    images, labels = np.asarray(task.dataset.train.images), task.dataset.train.labels
+    images = images[..., 0] if images.shape[3] == 1 else images  # PIL's grey pictures have two dimensions
+    pixels = images[train].reshape(-1, task.dataset.train.images.shape[3]) / np.float32(255)
+    finish = [transforms.ToTensor(), transforms.Normalize(pixels.mean(axis=0).tolist(), pixels.std(axis=0).tolist())]
+    changes = [random_affine(task.recipe), transforms.RandomHorizontalFlip(task.recipe.augment.horizontal_flip)]
+    augmented = Pictures(images[train], labels[train], transforms.Compose([*changes, *finish]))
+    plain = Pictures(images[valid], labels[valid], transforms.Compose(finish))
     workers = task.job.num_workers
     kwargs = {"num_workers": workers, "persistent_workers": workers > 0}
     return (
@@ -219,7 +230,7 @@ def new_optimizer(network: nn.Module, task: Task, steps: int) -> tuple[Optimizer
 
     spec = task.recipe.train
     optimizer = torch.optim.AdamW(network.parameters(), lr=spec.lr, weight_decay=spec.weight_decay)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, spec.lr, total_steps=steps, pct_start=spec.warmup)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, spec.lr, total_steps=steps, pct_start=spec.rise)
     return optimizer, cycle
 
 
@@ -231,19 +242,20 @@ def plain() -> FoldTrainer:
 
     def train_fold(task: Task, fold: int) -> Tensor:
         train, valid = loaders(task, fold)
-        network = new_network(task)
+        device = task.job.device
+        network = new_network(task).to(device)
         optimizer, cycle = new_optimizer(network, task, task.job.epochs * len(train))
         network.train()
         for _ in range(task.job.epochs):
             for x, y in train:
                 optimizer.zero_grad()
-                loss = F.cross_entropy(network(x), y)
+                loss = F.cross_entropy(network(x.to(device)), y.to(device))
                 loss.backward()
                 optimizer.step()
                 cycle.step()
         network.eval()
         with torch.no_grad():
-            return torch.cat([network(x) for x, _ in valid])
+            return torch.cat([network(x.to(device)).cpu() for x, _ in valid])
 
     return train_fold
 
@@ -273,7 +285,7 @@ def fastai() -> FoldTrainer:
         )
         with learner.no_bar(), learner.no_logging():
             learner.fit_one_cycle(
-                task.job.epochs, task.recipe.train.lr, pct_start=task.recipe.train.warmup, cbs=NoValidation()
+                task.job.epochs, task.recipe.train.lr, pct_start=task.recipe.train.rise, cbs=NoValidation()
             )
             return learner.get_preds(dl=valid)[0]
 

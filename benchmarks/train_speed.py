@@ -1,15 +1,16 @@
 """python -m benchmarks.train_speed: training images per second over a whole 5-fold CV, the harness against its peers.
 
-The small CNN of recipe quick on 28x28 digits; `benchmarks.peers` says what each contender does and what all share. Each
-is timed in a fresh process of its own, held to the same cores, around all five folds: training and validation
-prediction, without imports and without decoding of the data. Contenders take turns (A B C D, A B C D, ...), so that a
-machine that slows down slows them all; a ratio is taken within a round, and the table shows medians over the rounds.
-Images per second = images that took part in a step, all folds and epochs together / seconds.
+Three networks: `report`, what the digit-recognizer team trained (recipe improved_cnn: two convolutions, batch norm,
+dropout, dense 128); `quick`, ours (five convolutions); `color`, what the CIFAR-10 team trained (32-64-64, batch norm,
+dense 64) on 32x32 colour images. `benchmarks.peers` says what each contender does and what all share. Each is timed in a
+fresh process of its own, held to the same cores, around all five folds: training and validation prediction, without
+imports and without decoding of the data. Contenders take turns (A B C D, A B C D, ...), so that a machine that slows down
+slows them all; a ratio is taken within a round, and the table shows medians over the rounds. Images per second = images
+that took part in a step, all folds and epochs together / seconds.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -25,7 +26,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks.peers import COMPETITION, RECIPE, ROOT, Job
+from benchmarks.common import describe_machine, load_before, print_machine, spread
+from benchmarks.common import say as _say
+from benchmarks.peers import ROOT, Job
 from harness.base.command import DataOption, JsonOption, data_root, new_app, user_command
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
@@ -37,8 +40,39 @@ BASELINE = "plain"
 TITLES = {"plain": "plain PyTorch loop", "fastai": "fastai", "lightning": "Lightning", "harness": "harness"}
 MODULES = {"fastai": ("fastai",), "lightning": ("lightning", "pytorch_lightning")}
 INSTALL = {"fastai": "fastai", "lightning": "pytorch-lightning"}
-VERSIONED = ("torch", "torchvision", "fastai", "lightning", "pytorch-lightning")
 TEST_ROWS = 100
+NETWORKS = {"report": "improved_cnn", "quick": "quick", "color": "cnn_bn"}
+"""Recipes; `color` is one of a competition that is written for the benchmark."""
+DIGITS = ROOT / "competitions" / "digit-recognizer"
+
+COLOR_TOML = """\
+title = "Colours"
+metric = "accuracy"
+classes = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]
+
+[data]
+format = "image_folder"
+size = [32, 32]
+"""
+COLOR_RECIPE = """\
+[model]
+name = "cnn"
+[model.args]
+stages = [[32], [64], [64]]
+batch_norm = true
+dense = [64]
+
+[augment]
+rotation = 15.0
+shift = 0.1
+shear = 0.2
+zoom = 0.2
+horizontal_flip = 0.5
+
+[train]
+batch_size = 128
+lr = 0.001
+"""
 
 app = new_app()
 
@@ -54,36 +88,71 @@ class Rounds:
 @app.command()
 @user_command
 def main(
+    network: Annotated[
+        list[str] | None, typer.Option(help="report, quick or color; may be repeated. Default: all.")
+    ] = None,
     data: DataOption = None,
-    rows: Annotated[int, typer.Option(help="Labelled rows, training and validation together.")] = 6000,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training rows of a fold.")] = 2,
+    rows: Annotated[int, typer.Option(help="Labelled rows, training and validation together.")] = 12_000,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training rows of a fold.")] = 3,
     rounds: Annotated[int, typer.Option(min=1, help="How often each contender is timed.")] = 3,
     threads: Annotated[int, typer.Option(min=1, help="CPU cores that each contender gets.")] = 2,
     as_json: JsonOption = False,
 ) -> None:
-    """Time a 5-fold cross-validation of a small CNN: the harness, a plain PyTorch loop, fastai, Lightning.
+    """Time a 5-fold cross-validation of small CNNs: the harness, a plain PyTorch loop, fastai, Lightning.
 
     Takes the real digits where <data root>/digit-recognizer/ is there, else the embedded sample. Let nothing else run.
     """
+    names = network or list(NETWORKS)
+    for name in names:
+        if name not in NETWORKS:
+            raise UserError(f"--network {name}: unknown; known: {', '.join(NETWORKS)}")
     check_cores(threads)
     check_rows(rows)
-    load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    dataset = open_digits(data)
-    with tempfile.TemporaryDirectory(prefix="train-speed-") as name:
-        folder = Path(name)
-        write_data_root(dataset, rows, folder / "data" / COMPETITION.name)
-        cpu, job = warm_up(folder, Job(str(folder / "data"), epochs, threads))
-        measured = run_rounds(folder, job, rounds)
-    report = {
-        "machine": describe_machine(cpu, load_before),
-        "data": f"{'embedded sample' if dataset.is_sample else 'real digits'}, {rows:,} rows of its {len(dataset.train):,}",
-        "settings": {"rows": rows, "folds": 5, "epochs": epochs, "rounds": rounds, "cores": threads},
-        "contenders": {name: summarise(measured, name) for name in TITLES},
-    }
+    before, report = load_before(), {}
+    with tempfile.TemporaryDirectory(prefix="train-speed-") as folder:
+        for name in names:
+            competition, source = prepare(name, Path(folder), data, rows)
+            job = Job(str(competition), NETWORKS[name], str(Path(folder) / "data"), epochs, threads)
+            cpu, job = warm_up(Path(folder), job)
+            measured = run_rounds(Path(folder), job, rounds)
+            report[name] = {"data": source, "contenders": {who: summarise(measured, who) for who in TITLES}}
+    settings = {"rows": rows, "folds": 5, "epochs": epochs, "rounds": rounds, "cores": threads}
+    machine = describe_machine(cpu, before)
     if as_json:
-        print(json.dumps(report, indent=2))
-    else:
-        print_table(report)
+        print(json.dumps({"machine": machine, "settings": settings, "networks": report}, indent=2))
+        return
+    for name, found in report.items():
+        print_table(f"{name}: {found['data']}", settings, found["contenders"])
+    print_machine(machine)
+
+
+def prepare(network: str, folder: Path, data: Path | None, rows: int) -> tuple[Path, str]:
+    """Write the data root of a network's competition; returns the competition's folder and where the pixels are from."""
+    if network == "color":
+        write_colors(folder / "competitions" / "colors", folder / "data" / "colors", rows)
+        return folder / "competitions" / "colors", f"{rows:,} synthetic images, 32x32 in colour"
+    dataset = open_digits(data)
+    if not (folder / "data" / DIGITS.name).is_dir():
+        write_data_root(dataset, rows, folder / "data" / DIGITS.name)
+    kind = "embedded sample" if dataset.is_sample else "real digits"
+    return DIGITS, f"{kind}, {rows:,} rows of its {len(dataset.train):,}"
+
+
+def write_colors(competition: Path, data: Path, rows: int) -> None:
+    """A competition of 32x32 pictures: each class a fixed pattern, shifted and under noise, so that all can learn it."""
+    from PIL import Image
+
+    (competition / "recipes").mkdir(parents=True)
+    (competition / "competition.toml").write_text(COLOR_TOML)
+    (competition / "recipes" / "cnn_bn.toml").write_text(COLOR_RECIPE)
+    rng = np.random.default_rng(0)
+    patterns = rng.integers(60, 196, (10, 8, 8, 3)).repeat(4, axis=1).repeat(4, axis=2)
+    for row in range(rows + TEST_ROWS):
+        folder = data / "train" / str(row % 10) if row < rows else data / "test"
+        folder.mkdir(parents=True, exist_ok=True)
+        pattern = np.roll(patterns[row % 10], rng.integers(-6, 7, 2), axis=(0, 1))
+        pixels = (pattern + rng.normal(0, 60, pattern.shape)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{row}.png", compress_level=1)
 
 
 def check_cores(threads: int) -> None:
@@ -100,7 +169,7 @@ def check_cores(threads: int) -> None:
 
 def check_rows(rows: int) -> None:
     """Refuse fewer rows than make a batch in every fold."""
-    recipe = load_recipe(COMPETITION, RECIPE)
+    recipe = load_recipe(DIGITS, NETWORKS["quick"])
     k, batch = recipe.cv.folds, recipe.train.batch_size
     least = 2 * batch * k // (k - 1)
     if rows < least:
@@ -109,7 +178,7 @@ def check_rows(rows: int) -> None:
 
 def open_digits(data: Path | None) -> Dataset:
     """The real digits where they are; the embedded sample where none are there and no data root was named."""
-    competition, root = find_competition(COMPETITION), data_root(data)
+    competition, root = find_competition(DIGITS), data_root(data)
     real = (root / competition.slug).is_dir()
     if data is not None and not real:
         raise UserError(
@@ -171,7 +240,7 @@ def run_rounds(folder: Path, job: Job, rounds: int) -> Rounds:
 
 
 def run_contender(folder: Path, job: Job, name: str) -> dict[str, Any]:
-    """Carry a job out in a fresh process, on the CPU; timings and decoded rows are kept in `folder` only.
+    """Carry a job out in a fresh process; timings and decoded rows are kept in `folder` only.
 
     Raises
     ------
@@ -180,7 +249,9 @@ def run_contender(folder: Path, job: Job, name: str) -> dict[str, Any]:
     """
     (folder / "result.json").unlink(missing_ok=True)
     write_json(folder / "job.json", asdict(job))
-    environment = {**os.environ, "HARNESS_CACHE": str(folder / "cache"), "CUDA_VISIBLE_DEVICES": ""}
+    environment = {**os.environ, "HARNESS_CACHE": str(folder / "cache")}
+    if job.device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     command = [sys.executable, "-m", "benchmarks.peers", str(folder), name]
     ended = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     if ended.returncode != 0:
@@ -197,41 +268,26 @@ def summarise(measured: Rounds, name: str) -> dict[str, Any]:
     speeds = [_speed(result) for result in results]
     ratios = [speed / _speed(base) for speed, base in zip(speeds, baseline, strict=True)]
     return {
-        "images_per_second": _range(speeds),
-        "ratio": _range(ratios),
+        "images_per_second": spread(speeds),
+        "ratio": spread(ratios),
         "seconds": [round(result["seconds"], 2) for result in results],
         "accuracy": round(median(result["accuracy"] for result in results), 4),
         "how": results[-1]["how"],
     }
 
 
-def describe_machine(cpu: str, load_before: float | None) -> dict[str, Any]:
-    """CPU, cores, versions, and how busy the machine was before."""
-    found = {d.name.lower(): d.version for d in importlib.metadata.distributions() if d.name.lower() in VERSIONED}
-    versions = {name: found[name] for name in VERSIONED if name in found}
-    return {"cpu": cpu, "cores": usable_cores(), "python": platform.python_version(), "load_before": load_before} | {
-        "versions": versions
-    }
-
-
-def print_table(report: dict[str, Any]) -> None:
-    """The table for people, with the machine below it."""
+def print_table(title: str, settings: dict[str, int], contenders: dict[str, Any]) -> None:
+    """The table for people."""
     from rich.console import Console
     from rich.table import Table
 
-    settings, machine = report["settings"], report["machine"]
-    title = ", ".join(f"{name} {value:,}" for name, value in settings.items())
-    table = Table(title=f"Training speed ({title})", title_justify="left")
+    said = ", ".join(f"{name} {value:,}" for name, value in settings.items() if name != "rows")
+    table = Table(title=f"{title} ({said})", title_justify="left")
     for header in ("contender", "images/s", "min..max", "ratio to plain", "min..max", "accuracy", "how"):
         table.add_column(header, justify="left" if header in ("contender", "how") else "right")
-    for name, line in report["contenders"].items():
+    for name, line in contenders.items():
         table.add_row(TITLES[name], *_cells(line), style="bold" if name == "harness" else None)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    print(f"machine: {machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, {versions}")
-    print(f"data:    {report['data']}")
-    if machine["load_before"] is not None and machine["load_before"] > 0.3:
-        print(f"warning: load average {machine['load_before']:.1f} before the start: other jobs took part in this.")
 
 
 def _cells(line: dict[str, Any]) -> list[str]:
@@ -248,20 +304,12 @@ def _cells(line: dict[str, Any]) -> list[str]:
     ]
 
 
-def _range(values: list[float]) -> dict[str, float]:
-    return {name: round(pick(values), 3) for name, pick in (("median", median), ("min", min), ("max", max))}
-
-
 def _speed(result: dict[str, Any]) -> float:
     return result["images"] / result["seconds"]
 
 
 def _installed(name: str) -> bool:
     return any(importlib.util.find_spec(module) for module in MODULES[name])
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

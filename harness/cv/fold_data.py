@@ -21,7 +21,6 @@ from harness.train.inputs import FeatureInputs, Inputs, PixelInputs, open_featur
 from harness.train.precision import Layout
 from harness.train.views import weighted_views
 
-
 _FIRST_LOOK = 5000  # training images that a network may set itself up by
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -65,8 +64,7 @@ def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec) -> Fold
     """
     assert samples.labels is not None  # training rows always have labels
     _check_counts(samples, classes, spec.folds)
-    splitter = _splitter(samples.groups, spec.folds, spec.seed)
-    splits = splitter.split(np.zeros(len(samples)), samples.labels, samples.groups)
+    splits = _splits(samples.labels, samples.groups, spec.folds, spec.seed)
     fold = np.empty(len(samples), dtype=np.int8)
     for number, (_, valid) in enumerate(splits):
         fold[valid] = number
@@ -74,12 +72,14 @@ def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec) -> Fold
     return Folds(samples.ids, samples.groups, fold)
 
 
-def _splitter(groups: np.ndarray, parts: int, seed: int) -> Any:
-    """scikit-learn's splitter that keeps groups together, or the faster one where every row is its own group."""
+def _splits(labels: np.ndarray, groups: np.ndarray, parts: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Stratified splits that keep groups together, by the faster splitter where every row is its own group."""
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-    kind = StratifiedGroupKFold if len(np.unique(groups)) < len(groups) else StratifiedKFold
-    return kind(n_splits=parts, shuffle=True, random_state=seed)
+    grouped = len(np.unique(groups)) < len(groups)
+    kind = StratifiedGroupKFold if grouped else StratifiedKFold
+    splitter = kind(n_splits=parts, shuffle=True, random_state=seed)
+    return splitter.split(np.zeros(len(labels)), labels, groups if grouped else None)
 
 
 def _check_counts(samples: Samples, classes: tuple[str, ...], k: int) -> None:
@@ -124,8 +124,7 @@ def split_watched(samples: Samples, folds: Folds, fold: int, recipe: Recipe) -> 
             f"train.patience: fold {fold} has {len(np.unique(groups))} groups to train on, too few to hold "
             f"{spec.inner_fraction:.0%} of them out. Raise train.inner_fraction, or take train.patience out."
         )
-    splitter = _splitter(groups, parts, recipe.cv.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class with fewer rows than parts: it is trained on
-        kept, watched = next(splitter.split(np.zeros(len(train)), labels, groups))
+        kept, watched = next(_splits(labels, groups, parts, recipe.cv.seed))
     return train[kept], train[watched]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from harness.cv.executor import run_jobs
 from harness.cv.features_job import FeaturesJob
 from harness.cv.fold_job import FoldJob
 from harness.cv.folds import FoldsJob, folds_path, load_folds
-from harness.cv.prepare import PrepareJob, describe_environment, pick_devices, plan_threads, usable_cores
+from harness.cv.prepare import PrepareJob, describe_environment, pick_devices, plan_rounds, plan_threads, usable_cores
 from harness.cv.scores import competition_metrics, score_run
 from harness.data.dataset import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
@@ -207,7 +206,7 @@ def _train(
     """Train folds side by side as the run planned it, so that a resumed run computes the same numbers.
 
     Fewer workers than planned may be asked for (less memory, same numbers), more not: their threads would outnumber the
-    cores. Folds of the last, incomplete round have more threads each; they wait until the others are done.
+    cores. How the folds are put into rounds: see `plan_rounds`.
     """
     plan = folder.environment()
     workers = min(options.workers or plan["workers"], plan["workers"])
@@ -220,9 +219,10 @@ def _train(
         FoldJob(folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold])
         for i, fold in enumerate(missing)
     ]
-    for _, group in itertools.groupby(jobs, key=lambda job: job.threads):
-        together = list(group)
-        run_jobs(together, workers, watcher.progress, lanes=[job.device for job in together])
+    crowd = options.workers is None and devices == ["cpu"] * len(devices)
+    for size, processes in plan_rounds([job.threads for job in jobs], workers, crowd):
+        together, jobs = jobs[:size], jobs[size:]
+        run_jobs(together, processes, watcher.progress, lanes=[job.device for job in together])
 
 
 def planned_workers(options: Options, k: int) -> int:

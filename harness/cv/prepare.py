@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import itertools
 import os
 import platform
 import subprocess
@@ -208,14 +209,37 @@ def pick_devices(wanted: str) -> list[str]:
 
 
 def plan_threads(k: int, workers: int, cores: int) -> list[int]:
-    """CPU threads of each fold: full rounds share the cores between the workers, the last round between its folds.
+    """CPU threads of each fold: the workers share the cores; in an incomplete last round its folds do.
 
-    >>> plan_threads(5, workers=2, cores=2)
-    [1, 1, 1, 1, 2]
+    Where a fold has one thread, all have: what is left at the end then shares the cores by taking turns (`plan_rounds`).
+
+    >>> plan_threads(5, workers=2, cores=8)
+    [4, 4, 4, 4, 8]
     """
-    last_round = k % workers
-    shared, last = max(cores // workers, 1), max(cores // last_round, 1) if last_round else 1
-    return [shared] * (k - last_round) + [last] * last_round
+    last_round, shared = k % workers, max(cores // workers, 1)
+    if shared == 1 or not last_round:
+        return [shared] * k
+    return [shared] * (k - last_round) + [max(cores // last_round, 1)] * last_round
+
+
+def plan_rounds(threads: list[int], workers: int, may_crowd: bool) -> list[tuple[int, int]]:
+    """Rounds of folds as (how many, processes), in order; folds of unlike threads never run together.
+
+    An incomplete last round would leave cores idle. Folds of one thread each wait for nobody, so with `may_crowd` the
+    last full round takes them in and the system shares the cores out: five folds take 2.5 times one fold's time on two
+    cores, not 3.
+
+    >>> plan_rounds([1, 1, 1, 1, 1], workers=2, may_crowd=True)
+    [(2, 2), (3, 3)]
+    >>> plan_rounds([4, 4, 4, 4, 8], workers=2, may_crowd=True)
+    [(4, 2), (1, 2)]
+    """
+    groups = [len(list(group)) for _, group in itertools.groupby(threads)]
+    n, rest = len(threads), len(threads) % workers
+    if not (may_crowd and set(threads) == {1} and rest and n > workers):
+        return [(size, workers) for size in groups]
+    before = n - workers - rest
+    return [(before, workers)] * bool(before) + [(workers + rest, workers + rest)]
 
 
 def _git_commit() -> str | None:

@@ -202,7 +202,9 @@ def decode(file, height: int, width: int, channels: int, where: str) -> np.ndarr
             _refuse_bomb(picture)
             upright = ImageOps.exif_transpose(_to_8_bit(picture)).convert("L" if channels == 1 else "RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{where}: cannot be decoded ({error}). Replace it, take it out of the folder, or add --skip-broken.") from error
+        raise UserError(
+            f"{where}: cannot be decoded ({error}). Replace it, take it out of the folder, or add --skip-broken."
+        ) from error
     if upright.size != (width, height):
         upright = upright.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(upright).reshape(height, width, channels)

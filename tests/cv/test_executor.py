@@ -14,7 +14,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.cv.executor import run_jobs
-from harness.cv.prepare import plan_threads
+from harness.cv.prepare import plan_rounds, plan_threads
 from tests.conftest import REPOSITORY
 
 
@@ -98,12 +98,12 @@ def test_jobs_that_nobody_read_do_not_keep_us_from_ending(tmp_path: Path):
 @pytest.mark.parametrize(
     ("k", "workers", "cores", "expected"),
     [
-        (5, 2, 2, [1, 1, 1, 1, 2]),
+        (5, 2, 2, [1] * 5),
         (5, 1, 2, [2] * 5),
         (5, 5, 16, [3] * 5),
         (5, 2, 16, [8, 8, 8, 8, 16]),
         (3, 4, 4, [1, 1, 1]),
-        (10, 4, 4, [1] * 8 + [2] * 2),
+        (10, 4, 4, [1] * 10),
     ],
 )
 def test_threads_never_outnumber_the_cores(k: int, workers: int, cores: int, expected: list[int]):
@@ -111,3 +111,19 @@ def test_threads_never_outnumber_the_cores(k: int, workers: int, cores: int, exp
     assert planned == expected
     for start in range(0, k, workers):
         assert sum(planned[start : start + workers]) <= max(cores, workers)
+
+
+@pytest.mark.parametrize(
+    ("threads", "workers", "may_crowd", "expected"),
+    [
+        ([1] * 5, 2, True, [(2, 2), (3, 3)]),
+        ([1] * 5, 2, False, [(5, 2)]),
+        ([1] * 5, 4, True, [(5, 5)]),
+        ([1] * 4, 2, True, [(4, 2)]),
+        ([1] * 2, 3, True, [(2, 3)]),
+        ([4, 4, 4, 4, 8], 2, True, [(4, 2), (1, 2)]),
+    ],
+)
+def test_rounds_leave_no_core_idle(threads: list[int], workers: int, may_crowd: bool, expected: list[tuple[int, int]]):
+    assert plan_rounds(threads, workers, may_crowd) == expected
+    assert sum(size for size, _ in expected) == len(threads)

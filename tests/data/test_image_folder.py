@@ -12,8 +12,8 @@ from PIL import Image
 
 from harness.base.errors import UserError
 from harness.competition import find_competition
-from harness.data.dataset import load_dataset
 from harness.data import image_folder
+from harness.data.dataset import load_dataset
 from harness.data.image_folder import decode
 
 

@@ -87,7 +87,7 @@ def test_oof_rows_are_predicted_by_the_checkpoint_that_did_not_see_them(digits_o
     images = load_dataset(competition, Path("unused"), sample=True).train.images
     for fold in (0, 4):
         states = load_file(run.path / "checkpoints" / f"fold-{fold}.safetensors")
-        network = Network(build_network(run.recipe.model, competition), [0.0], [1.0])
+        network = Network(build_network(run.recipe.model, competition), [0.0], [1.0], 10)
         network.load_state_dict({k.removeprefix("seed-0."): v for k, v in states.items()})
         rows = run.folds.valid_rows(fold)
         with torch.inference_mode():

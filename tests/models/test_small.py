@@ -69,7 +69,10 @@ def test_timm_backbone_by_name():
 @pytest.mark.parametrize(
     ("spec", "said"),
     [
-        (ModelSpec(name="cn"), "model.name = 'cn': unknown .did you mean 'cnn'.*known: mlp, cnn, timm, custom"),
+        (
+            ModelSpec(name="cn"),
+            "model.name = 'cn': unknown .did you mean 'cnn'.*known: mlp, cnn, speedrun, timm, custom",
+        ),
         (ModelSpec(name="cnn", args={"stage": [[8]]}), "model.args.stage: unknown key .did you mean 'stages'"),
         (ModelSpec(name="cnn", args={"pool": "mean"}), "pool = 'mean'; known: max, stride"),
         (ModelSpec(name="cnn", args={"dropout": [0.1]}), "dropout has 1 values for 2 stages"),

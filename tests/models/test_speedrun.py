@@ -44,7 +44,9 @@ def test_fixed_parts_stay_and_the_rest_learns():
     recipe = Recipe(
         name="x",
         model=ModelSpec(name="speedrun"),
-        train=TrainSpec(epochs=1, batch_size=16, optimizer="sgd", lr=0.1, bias_lr=64.0, freeze_layers=1, unfreeze_epoch=1),
+        train=TrainSpec(
+            epochs=1, batch_size=16, optimizer="sgd", lr=0.1, bias_lr=64.0, freeze_layers=1, unfreeze_epoch=1
+        ),
     )
     inputs = PixelInputs(ResidentImages(pixels, torch.device("cpu")), recipe, Layout("fp32", False))
     fit(network, inputs, torch.arange(32) % 4, Rows(torch.arange(32)), recipe, Layout("fp32", False), 0)

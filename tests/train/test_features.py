@@ -67,7 +67,7 @@ def test_a_stopped_computation_goes_on(network: Network, tmp_path: Path, monkeyp
     whole, broken = FeatureStore(tmp_path / "whole"), FeatureStore(tmp_path / "broken")
     computed(network, whole)
 
-    def stop(n: int, seen: list[int] = []) -> None:  # noqa: B006 - counts its calls
+    def stop(n: int, seen: list[int] = []) -> None:  # noqa: B006 - it counts its calls
         seen.append(n)
         if len(seen) == 2:
             raise KeyboardInterrupt
