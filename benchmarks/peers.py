@@ -1,6 +1,6 @@
 """The contenders of `benchmarks.train_speed`: the harness, a plain PyTorch loop, fastai, Lightning; one per process.
 
-Everyone gets the same cores, rows, folds, network, batch size, epochs, AdamW settings and one-cycle learning rate, the
+Everyone gets the same cores, rows, folds, network (the peers' of torch's own layers), batch size, epochs, AdamW settings and one-cycle learning rate, the
 same strength of augmentation (bilinear, drawn per image), leaves the last part of a batch out, and predicts the
 validation rows once, after training. What differs is what a competitor would get with that tool:
 
@@ -218,10 +218,24 @@ def random_affine(recipe: Recipe) -> Callable[[Any], Any]:
 
 
 def new_network(task: Task) -> nn.Module:
-    """The recipe's network, as the harness builds it, every part in training mode (Lightning leaves modes as they are)."""
-    from harness.models import build_network
+    """The recipe's network of torch's own layers, every part in training mode (Lightning leaves modes as they are).
 
-    return build_network(task.recipe.model, task.competition).train()
+    The same parameters and the same function: what the harness's layers do faster (dropout, ReLU after pooling), a
+    competitor's would not.
+    """
+    from torch import nn
+
+    from harness.models import build_network
+    from harness.models.dropout import Dropout
+    from harness.models.small import ConvBlock
+
+    layers: list[nn.Module] = []
+    for layer in build_network(task.recipe.model, task.competition):
+        if isinstance(layer, ConvBlock) and not layer.pool_first:
+            layers += [layer.conv, layer.norm, nn.ReLU(), layer.pool]
+        else:
+            layers.append(nn.Dropout(layer.p) if isinstance(layer, Dropout) else layer)
+    return nn.Sequential(*layers).train()
 
 
 def new_optimizer(network: nn.Module, task: Task, steps: int) -> tuple[Optimizer, LRScheduler]:

@@ -134,16 +134,28 @@ def _mistakes_section(
 
 
 def _training_section(page: Page, history: list[dict[str, Any]]) -> None:
+    section = page.section("Training")
+    section.figure(
+        figures.learning_curves(_curves(history, "loss"), "training loss"),
+        "Mean training loss per epoch, under augmentation.",
+    )
+    if any("watched_loss" in line for line in history):
+        section.figure(
+            figures.learning_curves(_curves(history, "watched_loss"), "watched loss"),
+            "Mean cross-entropy of the rows that early stopping watches, without augmentation.",
+        )
+
+
+def _curves(history: list[dict[str, Any]], key: str) -> dict[str, tuple[list[float], list[float]]]:
+    """Epochs and values of each fold and seed."""
     curves: dict[str, tuple[list[float], list[float]]] = {}
     for line in history:
         epochs, losses = curves.setdefault(
             f"fold {line['fold']}" + (f", seed {line['seed']}" if line["seed"] else ""), ([], [])
         )
         epochs.append(line["epoch"])
-        losses.append(line["loss"])
-    page.section("Training").figure(
-        figures.learning_curves(curves, "training loss"), "Mean training loss per epoch, under augmentation."
-    )
+        losses.append(line[key])
+    return curves
 
 
 def fold_table(scores: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

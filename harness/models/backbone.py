@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
-from collections.abc import Sequence
+import os
+import socket
+import urllib.parse
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +132,8 @@ def _pretrained(backbone: str, kwargs: dict[str, Any]) -> nn.Module:
         names = ", ".join(timm.list_pretrained(f"{backbone.split('.')[0]}*")[:5]) or "none of this family"
         raise UserError(f"model.args.weights: timm has no pretrained weights for '{backbone}'; it has: {names}")
     try:
-        model = timm.create_model(backbone, pretrained=True, **kwargs)
+        with _quick_to_give_up():
+            model = timm.create_model(backbone, pretrained=True, **kwargs)
     except Exception as error:  # whatever the hub's client raises: no network, no such file, a broken download
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(
@@ -139,6 +144,31 @@ def _pretrained(backbone: str, kwargs: dict[str, Any]) -> nn.Module:
             "Training from scratch instead must be asked for: --set model.args.weights=scratch"
         ) from error
     return _with_normalisation(model, config.to_dict(), kwargs["in_chans"])
+
+
+@contextlib.contextmanager
+def _quick_to_give_up() -> Iterator[None]:
+    """Let the hub's client look into its cache only where the hub cannot be reached: it would retry for a minute and a half."""
+    from huggingface_hub import constants
+
+    was = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = was or not _hub_answers()
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = was
+
+
+def _hub_answers(timeout: float = 5.0) -> bool:
+    """Whether a connection to the hub can be opened; behind a proxy that is left to the client to find out."""
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True
+    hub = urllib.parse.urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    try:
+        socket.create_connection((hub.hostname, hub.port or (80 if hub.scheme == "http" else 443)), timeout).close()
+    except OSError:
+        return False
+    return True
 
 
 def _from_file(backbone: str, path: Path, kwargs: dict[str, Any]) -> nn.Module:

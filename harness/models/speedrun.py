@@ -52,9 +52,9 @@ class Speedrun(nn.Module):
         """Set the whitening from images (n, C, H, W), normalised: eigenvectors of their patches, and their negatives."""
         c = x.shape[1]
         patches = x.unfold(2, _PATCH, 1).unfold(3, _PATCH, 1)  # (n, C, h, w, 2, 2)
-        patches = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, c * _PATCH**2).double()
-        covariance = patches.T @ patches / len(patches)
-        values, vectors = torch.linalg.eigh(covariance.cpu())
+        patches = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, c * _PATCH**2)
+        covariance = (patches.T @ patches / len(patches)).cpu().double()
+        values, vectors = torch.linalg.eigh(covariance)
         kernels = (vectors / torch.sqrt(values + self.eps)).T.flip(0).reshape(-1, c, _PATCH, _PATCH)
         self.whiten.weight.copy_(torch.cat([kernels, -kernels]))
         self.whiten.bias.zero_()

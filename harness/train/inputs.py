@@ -62,7 +62,8 @@ class PixelInputs:
     def training(self, batches: list[Tensor], epoch: int) -> Iterator[Tensor]:
         read = read_batches(self.images, batches, self._host_change(epoch))
         for rows, pixels in zip(batches, read, strict=True):
-            yield augment(self._float(pixels), self.recipe.augment, self.draws, rows, epoch, self.seed)
+            x, on_device = self._float(pixels), rows.to(self.device, non_blocking=True)
+            yield augment(x, self.recipe.augment, self.draws, on_device, epoch, self.seed)
 
     def plain(self, batches: list[Tensor]) -> Iterator[Tensor]:
         return map(self._float, read_batches(self.images, batches))
