@@ -100,7 +100,6 @@ class Head(nn.Module):
         return self.head(features)
 
 
-@torch.inference_mode()
 def compute_features(
     network: nn.Module,
     train: Images,
@@ -181,6 +180,7 @@ def _compute_chunk(
         np.save(file, np.stack([np.concatenate(view) for view in done]))
 
 
+@torch.inference_mode()
 def _features(network: Any, x: Tensor, layout: Layout) -> np.ndarray:
     with layout.autocast(x.device):
         normal = (x - network.mean) / network.std

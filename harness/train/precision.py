@@ -185,13 +185,13 @@ def _step_milliseconds(
     return _median_milliseconds(step, device)
 
 
-@torch.inference_mode()
 def _prediction_milliseconds(
     network: Network, shape: tuple[int, int, int, int], layout: Layout, device: torch.device
 ) -> float:
-    network = network.to(memory_format=layout.memory_format).eval()
+    network = network.to(memory_format=layout.memory_format).eval()  # outside: inference tensors cannot be trained
     x = torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format)
 
+    @torch.inference_mode()
     def step() -> None:
         with layout.autocast(device):
             network(x)

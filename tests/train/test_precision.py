@@ -36,6 +36,13 @@ def test_timed_once_then_read_back(tmp_path: Path):
     }
 
 
+def test_a_timed_network_can_be_trained(tmp_path: Path):
+    network = Network(cnn(8, 8, 1, 2, stages=[[4]]), [0.5], [0.3], 2)
+    choose_layout(network, (4, 1, 8, 8), TrainSpec(), CPU, tmp_path, "tiny")
+    network.train()(torch.rand(4, 1, 8, 8)).sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
+
+
 def test_a_pinned_precision_leaves_the_memory_format_to_be_timed(tmp_path: Path):
     assert set(choose(tmp_path, precision="fp32")["ms_per_step"]) == {"fp32", "fp32 + channels_last"}
 
