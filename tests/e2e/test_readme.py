@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from harness.models.backbone import timm_model
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -35,13 +38,18 @@ def test_make_targets_exist(target: str):
     assert re.search(rf"^{target}:", (REPOSITORY / "Makefile").read_text(), flags=re.M)
 
 
-@pytest.mark.parametrize("module", sorted({c[2] for c in commands() if c[:2] == ["python", "-m"]}))
-def test_commands_exist_with_the_options_that_are_shown(module: str):
+def module_of(call: list[str]) -> tuple[str, ...]:
+    """The module of a `python -m` call, with its sub-command where it has one."""
+    return tuple(call[2:4]) if call[3:4] == ["preview"] else tuple(call[2:3])
+
+
+@pytest.mark.parametrize("module", sorted({module_of(c) for c in commands() if c[:2] == ["python", "-m"]}))
+def test_commands_exist_with_the_options_that_are_shown(module: tuple[str, ...]):
     done = subprocess.run(
-        [sys.executable, "-m", module, "--help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", *module, "--help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    shown = {word for c in commands() if c[2:3] == [module] for word in c[3:] if word.startswith("--")}
+    shown = {word for c in commands() if module_of(c) == module for word in c[3:] if word.startswith("--")}
     assert all(option.split("=")[0] in done.stdout for option in shown), shown
 
 
@@ -63,13 +71,25 @@ def test_every_command_of_the_table_is_one_of_harness():
     assert set(COMMANDS) <= {c[2] for c in commands() if c[:2] == ["python", "-m"]} | {"harness"}
 
 
+def test_the_recipe_of_transfer_learning_is_one():
+    from harness.competition import Recipe
+    from harness.competition.schema import validate
+    from harness.train.features import check_features
+
+    (text,) = [text for kind, text in BLOCKS if kind == "toml" and "[features]" in text]
+    recipe = validate(Recipe, {**tomllib.loads(text), "name": "x"}, "README.md")
+    check_features(recipe)
+    known = inspect.signature(timm_model).parameters
+    assert set(recipe.model.args) <= set(known) and recipe.features.views == 4
+
+
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (REPOSITORY / target).exists(), target
 
 
 def test_the_sixth_competition_word_by_word(tmp_path: Path, run_command):
-    toml = [text for kind, text in BLOCKS if kind == "toml"]
+    toml = [text for kind, text in BLOCKS if kind == "toml" and text.startswith("# competitions/leaves/")]
     assert len(toml) == 2 and len([line for line in toml[0].splitlines() if line]) <= 20
     for text in toml:
         path = tmp_path / text.splitlines()[0].removeprefix("# ")
