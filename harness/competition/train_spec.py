@@ -104,6 +104,8 @@ class TrainSpec(Frozen):
             raise ValueError("freeze_layers and freeze_blocks are two ways of the same: give one of them")
         if self.ema and self.swa:
             raise ValueError("ema and swa both replace the weights that predict: give one of them")
+        if self.patience and self.swa:
+            raise ValueError("patience keeps the best epoch's weights, swa the mean of the last ones: give one of them")
         if self.unfreeze_epoch and self.freeze_layers is None and self.freeze_blocks is None:
             raise ValueError("unfreeze_epoch needs freeze_layers or freeze_blocks")
         return self
