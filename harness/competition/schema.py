@@ -74,6 +74,10 @@ def _explain(schema: type[BaseModel], problem: Any) -> str:
         return f"{key}: missing; it has no default"
     said = problem["msg"].removeprefix("Value error, ")
     said = said[0].lower() + said[1:]
+    if problem["type"] == "value_error" and isinstance(
+        problem["input"], dict
+    ):  # two keys of a table that do not go together: what is said names them
+        return f"[{key}] {said}" if key else said
     return f"{key} = {problem['input']!r}: {said}" if key else said
 
 

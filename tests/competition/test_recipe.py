@@ -55,7 +55,7 @@ def test_overrides_are_parsed_as_toml_and_bare_words_as_strings(folder: Path):
         ("[train]\nlr = -0.1\n", r"train\.lr = -0\.1: input should be greater than 0"),
         ("[cv]\nfolds = 1\n", r"cv\.folds = 1: input should be greater than or equal to 2"),
         ("[train]\noptimizer = 'adamm'\n", r"train\.optimizer = 'adamm': input should be 'adam', 'adamw', 'sgd'"),
-        ("[train]\npatience = 2\nswa = 0.5\n", r"patience keeps the best epoch's weights, swa"),
+        ("[train]\npatience = 2\nswa = 0.5\n", r"tiny.toml: \[train\] patience keeps the best epoch's weights, swa"),
         ("[train]\nema = 0.9\nswa = 0.5\n", r"ema and swa both replace"),
         ("[train]\nfreeze_layers = 1\nfreeze_blocks = 1\n", r"freeze_layers and freeze_blocks are two ways"),
         ("[train]\nunfreeze_epoch = 2\n", r"unfreeze_epoch needs freeze_layers or freeze_blocks"),
