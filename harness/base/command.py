@@ -26,6 +26,10 @@ DataOption = Annotated[
 SampleOption = Annotated[
     bool, typer.Option("--sample", help="Use the competition's small embedded sample instead of its real data.")
 ]
+DataSetOption = Annotated[
+    str,
+    typer.Option("--data-set", help="One of the competition's [sets.NAME]; default: its own [data].", metavar="NAME"),
+]
 SkipBrokenOption = Annotated[
     bool,
     typer.Option("--skip-broken", help="Leave pictures out that cannot be decoded; they are listed in broken.csv."),

@@ -1,7 +1,7 @@
 """The contract between a competition's folder and the harness: what it fixes, how it is played, how it is scored."""
 
 from harness.competition.competition import Competition, find_competition
-from harness.competition.recipe import Recipe, load_recipe
+from harness.competition.recipe import DataChoice, Recipe, load_recipe
 from harness.competition.samples import Samples
 
-__all__ = ["Competition", "Recipe", "Samples", "find_competition", "load_recipe"]
+__all__ = ["Competition", "DataChoice", "Recipe", "Samples", "find_competition", "load_recipe"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -13,8 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UserError, nearest
-from harness.competition.metrics import METRICS
-from harness.competition.recipe import Strings, recipe_names
+from harness.competition.metrics import METRICS, TWO_CLASS_METRICS
+from harness.competition.recipe import DataChoice, Side, Strings, recipe_names
 from harness.competition.schema import Frozen, read_toml, validate
 
 HOOKS = {
@@ -26,38 +27,69 @@ HOOKS = {
 }
 
 
-Side = Annotated[int, Field(ge=1, le=65_536)]
-
-
 class DataSpec(Frozen):
     """[data]: which files hold what."""
 
-    format: Literal["csv_pixels", "image_folder", "custom"]
-    """csv_pixels: one row per image, columns pixel0...; image_folder: train/<class>/*, test/*; custom: load_samples."""
+    format: Literal["csv_pixels", "image_folder", "image_csv", "npz", "custom"]
+    """csv_pixels: one row per image, columns pixel0...; image_folder: train/<class>/*, test/*; image_csv: train/*, test/*
+    and a CSV of labels; npz: arrays of numpy; custom: load_samples."""
     size: Annotated[tuple[Side, Side], Field(strict=False)]
     """Height and width in pixels; an image_folder's pictures are brought to it."""
     channels: Literal[1, 3] = 3
     """1 = grey, 3 = RGB."""
     train: str = "train"
-    """File or folder of the training images, relative to <data root>/<slug>/."""
+    """File or folder of the training images, relative to <data root>/<slug>/. A folder may lie packed beside the other
+    files, as train.7z or train.zip for 'train'."""
+    merge: Strings = ()
+    """image_folder: further folders like `train` whose images are training images too."""
     test: str | None = "test"
     """File or folder of the test images, or None where the test is hidden."""
+    optional: Strings = ()
+    """Files and folders of this table and of [submission] that may be missing: the competition then has none."""
+    labels: str = "trainLabels.csv"
+    """image_csv: file of the labels."""
     label: str = "label"
-    """csv_pixels: the label's column."""
+    """csv_pixels, image_csv: the label's column. npz: array of the labels, indices of classes, in `train`."""
     id: str | None = None
-    """csv_pixels: the id's column; None = the row's number, counted from 1."""
+    """csv_pixels, image_csv: the id's column. Default: the row's number, counted from 1; image_csv: 'id'."""
+    images: str = "images"
+    """npz: array of the training images, uint8 (n, H, W) or (n, H, W, C), in `train`; ids are its row numbers from 0."""
+    test_images: str = "images"
+    """npz: array of the test images in `test`."""
+    group: str | None = None
+    """Regular expression on a training image's id: images whose groups (...) it finds alike, say the same patient, share
+    a fold. Where it finds nothing an image stands alone."""
     archive: str | None = None
     """Zip that the platform delivers, read when the files themselves are not there. Default: <slug>.zip."""
 
-    @field_validator("train", "test")
+    @field_validator("train", "test", "labels")
     @classmethod
     def _inside_the_data_folder(cls, name: str | None) -> str | None:
-        if name is None:
-            return None
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or not path.parts:
-            raise ValueError("must be a file or folder below <data root>/<slug>/")
-        return path.as_posix()  # 'train/' is 'train'
+        return None if name is None else _inside(name)
+
+    @field_validator("merge", "optional")
+    @classmethod
+    def _all_inside_the_data_folder(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_inside, names))
+
+    @field_validator("group")
+    @classmethod
+    def _a_pattern_with_groups(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            try:
+                compiled = re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"is no regular expression: {error}") from None
+            if not compiled.groups:
+                raise ValueError("needs a group in parentheses: what it matches names the samples' group")
+        return pattern
+
+
+def _inside(name: str) -> str:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError("must be a file or folder below <data root>/<slug>/")
+    return path.as_posix()  # 'train/' is 'train'
 
 
 class SubmissionSpec(Frozen):
@@ -71,6 +103,13 @@ class SubmissionSpec(Frozen):
     """class: the class's name; index: its number; probability: a column per class."""
     sample: str | None = None
     """The platform's sample submission; ids and columns are checked against it. None = all test ids, in order."""
+
+
+class DataSet(Frozen):
+    """[sets.NAME]: the same competition on other files; a recipe takes it by `data.set`."""
+
+    data: DataSpec
+    submission: SubmissionSpec = SubmissionSpec()
 
 
 class Competition(Frozen):
@@ -96,6 +135,10 @@ class Competition(Frozen):
     """Changes that leave the label as it is; a TTA view that is not among them draws a warning."""
     data: DataSpec
     submission: SubmissionSpec = SubmissionSpec()
+    sets: dict[str, DataSet] = Field(default={})
+    """Tables [sets.NAME.data], [sets.NAME.submission]: other files of the same competition."""
+    set: str = ""
+    """Which of them `data` and `submission` are; "" = the competition's own. Put in by `using`."""
 
     @field_validator("classes")
     @classmethod
@@ -109,7 +152,27 @@ class Competition(Frozen):
         for name in (self.metric, *self.also):
             if name not in METRICS and name != "custom":
                 raise ValueError(f"metric '{name}' is unknown{nearest(name, METRICS)}; known: {', '.join(METRICS)}")
+            if name in TWO_CLASS_METRICS and len(self.classes) != 2:
+                raise ValueError(f"metric '{name}' is for two classes (the second is the positive one)")
         return self
+
+    def using(self, choice: DataChoice) -> Competition:
+        """The competition on the data set that a recipe chose.
+
+        Raises
+        ------
+        UserError
+            If there is no such set (lists those there are).
+        """
+        if choice.set in ("", self.set):
+            return self
+        if choice.set not in self.sets:
+            raise UserError(
+                f"data.set = '{choice.set}': '{self.slug}' has no such data set{nearest(choice.set, self.sets)}; "
+                f"known: {', '.join(self.sets) or 'none'}"
+            )
+        chosen = self.sets[choice.set]
+        return self.model_copy(update={"data": chosen.data, "submission": chosen.submission, "set": choice.set})
 
     @property
     def recipes(self) -> list[str]:
@@ -147,7 +210,7 @@ def find_competition(name: str | Path) -> Competition:
             "(a slug is looked up in competitions/ of the current folder)."
         )
     values = read_toml(path)
-    for key in ("slug", "folder"):
+    for key in ("slug", "folder", "set"):
         if key in values:
             raise UserError(f"{path}: {key}: unknown key; a competition is named after its folder")
     folder = folder.resolve()

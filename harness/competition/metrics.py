@@ -110,6 +110,18 @@ def _weighted_f1(matrix: np.ndarray) -> float:
     return float(_f1s(matrix) @ matrix.sum(axis=1) / matrix.sum())
 
 
+def _f1(matrix: np.ndarray) -> float:
+    return float(_f1s(matrix)[1])
+
+
+def _sensitivity(matrix: np.ndarray) -> float:
+    return float(_recalls(matrix)[1])
+
+
+def _specificity(matrix: np.ndarray) -> float:
+    return float(_recalls(matrix)[0])
+
+
 def _log_loss(labels: np.ndarray, proba: np.ndarray) -> Scorer:
     of_truth = proba[np.arange(len(labels)), labels].astype(np.float64)
     losses = -np.log(np.clip(of_truth, _EPS, 1.0))
@@ -148,11 +160,17 @@ METRICS: dict[str, Metric] = {
         Metric("weighted_f1", _of_confusion(_weighted_f1)),
         Metric("precision", _of_confusion(lambda m: _precisions(m)[_present(m)].mean())),
         Metric("recall", _of_confusion(lambda m: _recalls(m)[_present(m)].mean())),
+        Metric("f1", _of_confusion(_f1)),
+        Metric("sensitivity", _of_confusion(_sensitivity)),
+        Metric("specificity", _of_confusion(_specificity)),
         Metric("log_loss", _log_loss, greater_is_better=False),
         Metric("roc_auc", _roc_auc),
     )
 }
 """Every metric by its name in competition.toml; precision and recall are macro averages."""
+
+TWO_CLASS_METRICS = ("f1", "sensitivity", "specificity")
+"""Of the second of two classes, which is the positive one; specificity is the first one's recall."""
 
 
 def custom_metric(score: Callable[[np.ndarray, np.ndarray], float]) -> Metric:

@@ -16,6 +16,7 @@ from harness.competition.schema import Frozen, read_toml, validate
 from harness.competition.train_spec import TrainSpec
 
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
+Side = Annotated[int, Field(ge=1, le=65_536)]
 
 
 class ModelSpec(Frozen):
@@ -25,6 +26,28 @@ class ModelSpec(Frozen):
     """A name of `harness.models.registry`, or 'custom' for the competition's own `build_model`."""
     args: dict[str, Any] = Field(default={})
     """Keyword arguments of that model, e.g. filters, dropout."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pretrained_is_short_for_weights(cls, values: Any) -> Any:
+        """`pretrained = false` is args.weights = "scratch", `pretrained = true` is args.weights = "pretrained"."""
+        if not isinstance(values, dict) or "pretrained" not in values:
+            return values
+        if not isinstance(values["pretrained"], bool):
+            raise ValueError("pretrained must be true or false; a file stands in args.weights")
+        rest = {key: value for key, value in values.items() if key != "pretrained"}
+        weights = "pretrained" if values["pretrained"] else "scratch"
+        return {**rest, "args": {**rest.get("args", {}), "weights": weights}}
+
+
+class DataChoice(Frozen):
+    """[data]: which of the competition's data, and at which size."""
+
+    set: str = ""
+    """One of the competition's [sets.NAME]; "" = its own [data]."""
+    size: Annotated[tuple[Side, Side], Field(strict=False)] | None = None
+    """Height and width that images are brought to before anything else; default: the competition's. Rows, folds and
+    fingerprint stay, so runs of several sizes can be compared and blended."""
 
 
 class CvSpec(Frozen):
@@ -74,6 +97,7 @@ class Recipe(Frozen):
     """The published figure that this recipe reproduces or beats, with its source."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of weights, order and augmentation; fold and seed-bagging index are mixed in."""
+    data: DataChoice = DataChoice()
     model: ModelSpec
     augment: AugmentSpec = AugmentSpec()
     train: TrainSpec = TrainSpec()

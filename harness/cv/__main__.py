@@ -45,6 +45,9 @@ def main(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Folds side by side. Default: one per GPU, else per core.")
     ] = None,
+    clean: Annotated[
+        bool, typer.Option("--clean/--no-clean", help="Go by the verdicts of harness.clean, where there are any.")
+    ] = True,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     out: OutOption = Path(),
     as_json: JsonOption = False,
@@ -53,14 +56,19 @@ def main(
 
     Writes oof/<slug>/<run>/. A run that was killed goes on with --resume and ends with the same numbers.
     """
+    from harness.base.watch import watching
+    from harness.clean.verdicts import clean_folder
     from harness.competition import find_competition, load_recipe
     from harness.cv.pipeline import Options, cross_validate
-    from harness.cv.watch import watching
     from harness.data.dataset import load_dataset
+    from harness.data.resized import resize
 
     contest = find_competition(competition)
     played = load_recipe(contest.folder, recipe, settings)
-    options = Options(out, _fold_list(folds), resume, fresh, workers, device)
+    contest = contest.using(played.data)
+    verdicts = clean_folder(out, contest, sample) / "clean.csv"
+    verdicts = verdicts if clean and verdicts.is_file() else None
+    options = Options(out, _fold_list(folds), resume, fresh, workers, device, verdicts)
     try:
         with watching(quiet=as_json) as watcher:
             dataset = load_dataset(
@@ -71,6 +79,7 @@ def main(
                 stream=stream,
                 tick=watcher.decoding,
             )
+            resize(dataset, played.data, watcher.decoding)
             watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
             run = cross_validate(contest, played, dataset, options, watcher)
     except KeyboardInterrupt:
@@ -100,7 +109,7 @@ def _print_result(run, sample: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from harness.cv.report import fold_table
+    from harness.cv.report import fold_table, label, shown
 
     header, rows = fold_table(run.scores)
     table = Table(title=f"{run.name}" + ("  (embedded sample)" if sample else ""), title_justify="left")
@@ -115,6 +124,10 @@ def _print_result(run, sample: bool) -> None:
         print(f"warning: {run.environment['optimistic']}")
     print(f"run:    {run.path}")
     print(f"report: {run.path / 'report.html'}")
+    excluded = run.scores.get("excluded", {"n": 0})
+    if excluded["n"]:
+        said = ", ".join(f"{label(k)} {shown(v)}" for k, v in excluded.items() if k != "n" and v is not None)
+        print(f"excluded by verdicts: {excluded['n']:,} rows, never trained on and not in these scores; there: {said}")
     if not run.complete:
         print("partial: not all folds are trained; go on without --folds and with --resume")
     print(f"next:   python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")

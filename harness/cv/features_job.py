@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.watch import FEATURES
+
 
 @dataclass(frozen=True)
 class FeaturesJob:
@@ -26,7 +28,7 @@ class FeaturesJob:
 
         from harness.competition import find_competition
         from harness.cv.fold_data import feature_network
-        from harness.data.dataset import open_cache
+        from harness.data.resized import open_resized
         from harness.runs import RunFolder
         from harness.train.batches import open_images
         from harness.train.features import FeatureStore, compute_features, features_ticks
@@ -34,11 +36,12 @@ class FeaturesJob:
 
         torch.set_num_threads(self.threads)
         folder = RunFolder(self.run)
-        recipe, environment, dataset = folder.recipe(), folder.environment(), open_cache(self.cache)
+        recipe, environment = folder.recipe(), folder.environment()
+        competition, dataset = open_resized(find_competition(self.competition), self.cache, recipe.data)
         store, device = FeatureStore(Path(environment["features"])), usable_device(self.device)
         if store.complete:
             return
-        network = feature_network(find_competition(self.competition), recipe, device)
+        network = feature_network(competition, recipe, device)
         images = open_images(dataset.train.images, device)
         test = open_images(dataset.test.images, device) if dataset.test else None
         total, done, last = features_ticks(recipe, images.shape[0], test.shape[0] if test else 0), 0, 0.0
@@ -53,7 +56,3 @@ class FeaturesJob:
         compute_features(
             network, images, test, recipe, Layout.of(environment["layout"], True), store, self.threads, tick
         )
-
-
-FEATURES = -1
-"""Stands for the features where progress wants a fold's number."""

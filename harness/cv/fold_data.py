@@ -12,9 +12,9 @@ from torch import Tensor
 from harness.competition import Competition, Recipe
 from harness.data.dataset import Dataset
 from harness.models import build_network
-from harness.models.backbone import weights_digest
 from harness.models.depthwise import remedy_depthwise
 from harness.models.network import Network
+from harness.models.weights import weights_digest
 from harness.train.batches import Images, channel_statistics, open_images, to_float
 from harness.train.features import FeatureStore, Head
 from harness.train.inputs import FeatureInputs, Inputs, PixelInputs, open_features

@@ -121,10 +121,11 @@ class FoldTraining:
     def open(cls, job: FoldJob, folder: RunFolder, progress: Progress) -> FoldTraining:
         import torch
 
+        from harness.clean.verdicts import apply_verdicts
         from harness.competition import find_competition
         from harness.cv.fold_data import open_fold_data
         from harness.cv.folds import split_watched
-        from harness.data.dataset import open_cache
+        from harness.data.resized import open_resized
         from harness.runs import Folds
         from harness.train.fit import Rows
         from harness.train.memory import keep_freed_memory
@@ -132,9 +133,12 @@ class FoldTraining:
 
         torch.set_num_threads(job.threads)
         keep_freed_memory()
-        recipe, dataset, folds = folder.recipe(), open_cache(job.cache), Folds.load(folder.path / "folds.csv")
-        device, competition = usable_device(job.device), find_competition(job.competition)
-        train, watched = split_watched(dataset.train, folds, job.fold, recipe)
+        recipe, folds, device = folder.recipe(), Folds.load(folder.path / "folds.csv"), usable_device(job.device)
+        competition, dataset = open_resized(find_competition(job.competition), job.cache, recipe.data)
+        samples = dataset.train
+        if folder.verdicts_path.is_file():
+            samples = apply_verdicts(folder.verdicts_path, samples, competition.classes).samples
+        train, watched = split_watched(samples, folds, job.fold, recipe)
         valid = folds.valid_rows(job.fold)
         data = open_fold_data(competition, recipe, dataset, folder.environment(), device, job.threads)
         n_predicted = len(valid) + (len(dataset.test) if dataset.test else 0)
@@ -146,7 +150,7 @@ class FoldTraining:
             fold=job.fold,
             recipe=recipe,
             data=data,
-            labels=torch.from_numpy(dataset.train.labels).to(device),
+            labels=torch.from_numpy(samples.labels).to(device),
             rows=Rows(index(train), None if watched is None else index(watched)),
             valid_rows=index(valid),
             tick=_ticker(job.fold, _images_in_all(recipe, len(train), n_predicted), progress),

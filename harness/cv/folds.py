@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.clean.verdicts import apply_verdicts
 from harness.competition import Recipe, Samples
 from harness.competition.recipe import CvSpec
 from harness.runs import Folds
 
 
-def folds_path(folder: Path, fingerprint: str, spec: CvSpec) -> Path:
-    """Where the folds of this data, k and seed are saved."""
-    return folder / f"{fingerprint}-k{spec.folds}-seed{spec.seed}.csv"
+def folds_path(folder: Path, fingerprint: str, spec: CvSpec, cleaning: str = "") -> Path:
+    """Where the folds of this data, k and seed are saved; `cleaning` tells verdicts that count from none."""
+    return folder / f"{fingerprint}{f'-clean-{cleaning}' if cleaning else ''}-k{spec.folds}-seed{spec.seed}.csv"
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,18 @@ class FoldsJob:
     classes: tuple[str, ...]
     spec: CvSpec
     path: Path
+    verdicts: Path | None = None
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
         from harness.data.dataset import open_cache
 
-        if not self.path.is_file():
-            make_folds(open_cache(self.cache).train, self.classes, self.spec).save(self.path)
+        if self.path.is_file():
+            return
+        samples, kept = open_cache(self.cache).train, None
+        if self.verdicts:
+            cleaning = apply_verdicts(self.verdicts, samples, self.classes)
+            samples, kept = cleaning.samples, cleaning.kept
+        make_folds(samples, self.classes, self.spec, kept).save(self.path)
 
 
 def load_folds(samples: Samples, path: Path) -> Folds:
@@ -54,8 +61,10 @@ def load_folds(samples: Samples, path: Path) -> Folds:
     return folds
 
 
-def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec) -> Folds:
+def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec, kept: np.ndarray | None = None) -> Folds:
     """Split rows into k folds with equal class shares; rows of a group share a fold.
+
+    Rows that are not kept (bool (n,)) are dealt out afterwards: to the fold of their group, or in turn.
 
     Raises
     ------
@@ -63,13 +72,29 @@ def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec) -> Fold
         If a class has fewer samples (or groups) than there are folds, so that some fold would lack it.
     """
     assert samples.labels is not None  # training rows always have labels
-    _check_counts(samples, classes, spec.folds)
-    splits = _splits(samples.labels, samples.groups, spec.folds, spec.seed)
-    fold = np.empty(len(samples), dtype=np.int8)
-    for number, (_, valid) in enumerate(splits):
-        fold[valid] = number
-    _check_every_fold_has_every_class(fold, samples.labels, classes, spec.folds)
-    return Folds(samples.ids, samples.groups, fold)
+    kept = np.ones(len(samples), dtype=bool) if kept is None else kept
+    rows = np.flatnonzero(kept)
+    labels, groups = samples.labels[rows], samples.groups[rows]
+    _check_counts(labels, groups, classes, spec.folds)
+    fold = np.full(len(samples), -1, dtype=np.int8)
+    for number, (_, valid) in enumerate(_splits(labels, groups, spec.folds, spec.seed)):
+        fold[rows[valid]] = number
+    _check_every_fold_has_every_class(fold[rows], labels, classes, spec.folds)
+    _deal_out(fold, samples.groups, spec.folds)
+    return Folds(samples.ids, samples.groups, fold, kept)
+
+
+def _deal_out(fold: np.ndarray, groups: np.ndarray, k: int) -> None:
+    """Give the rows that have no fold yet (-1) that of their group, else one in turn."""
+    missing = np.flatnonzero(fold < 0)
+    if not len(missing):
+        return
+    _, group = np.unique(groups, return_inverse=True)
+    of_group = np.full(int(group.max()) + 1, -1, dtype=np.int8)
+    of_group[group[fold >= 0]] = fold[fold >= 0]
+    without = np.unique(group[missing][of_group[group[missing]] < 0])
+    of_group[without] = np.arange(len(without)) % k
+    fold[missing] = of_group[group[missing]]
 
 
 def _splits(labels: np.ndarray, groups: np.ndarray, parts: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -82,16 +107,16 @@ def _splits(labels: np.ndarray, groups: np.ndarray, parts: int, seed: int) -> It
     return splitter.split(np.zeros(len(labels)), labels, groups if grouped else None)
 
 
-def _check_counts(samples: Samples, classes: tuple[str, ...], k: int) -> None:
-    counts = np.bincount(samples.labels, minlength=len(classes))
-    pairs = np.unique(np.stack([samples.labels, samples.groups]), axis=1)
+def _check_counts(labels: np.ndarray, groups: np.ndarray, classes: tuple[str, ...], k: int) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
+    pairs = np.unique(np.stack([labels, groups]), axis=1)
     group_counts = np.bincount(pairs[0], minlength=len(classes))
-    for name, count, groups in zip(classes, counts, group_counts, strict=True):
-        if groups < k:
-            what = f"{count} samples" if count == groups else f"{count} samples in {groups} groups"
+    for name, count, n_groups in zip(classes, counts, group_counts, strict=True):
+        if n_groups < k:
+            what = f"{count} samples" if count == n_groups else f"{count} samples in {n_groups} groups"
             raise UserError(
                 f"class '{name}' has {what}, too few for {k} folds: some fold would have none. Lower it with "
-                f"--set cv.folds={max(groups, 2)}, or merge the class in competition.toml."
+                f"--set cv.folds={max(n_groups, 2)}, or merge the class in competition.toml."
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import numpy as np
 from harness.base.command import cache_root
 from harness.base.errors import UserError
 from harness.base.files import explain_disk_errors, read_json, write_json
+from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
 from harness.cv.executor import run_jobs
 from harness.cv.features_job import FeaturesJob
@@ -47,6 +49,7 @@ class Options:
     fresh : train a started or finished run anew
     workers : processes side by side; None = one per GPU, or per CPU core up to the number of folds
     device : "auto", "cpu", "cuda", "cuda:N", "mps"
+    verdicts : clean.csv to go by, or None
     """
 
     out: Path
@@ -55,6 +58,7 @@ class Options:
     fresh: bool = False
     workers: int | None = None
     device: str = "auto"
+    verdicts: Path | None = None
 
 
 def cross_validate(
@@ -72,18 +76,21 @@ def cross_validate(
         For whatever the user can put right; folds that were finished stay.
     """
     homes = options.out / "oof" / competition.slug
-    saved_folds = folds_path(homes / "folds", dataset.fingerprint, recipe.cv)
+    cleaning = _clean(competition, dataset, options.verdicts, watcher)
+    verdicts, cleaned = (options.verdicts, cleaning.digest) if cleaning else (None, "")
+    dataset = dataclasses.replace(dataset, train=cleaning.samples) if cleaning else dataset
+    saved_folds = folds_path(homes / "folds", dataset.fingerprint, recipe.cv, cleaned)
     if not saved_folds.is_file():
-        job = FoldsJob(dataset.cache, competition.classes, recipe.cv, saved_folds)
+        job = FoldsJob(dataset.cache, competition.classes, recipe.cv, saved_folds, verdicts)
         run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
     folds = load_folds(dataset.train, saved_folds)
-    folder = RunFolder(homes / run_name(competition, recipe, dataset, folds))
+    folder = RunFolder(homes / run_name(competition, recipe, dataset, folds, cleaned))
     wanted = _wanted_folds(options.folds, folds.k)
     with _locked(folder):
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
-            environment = _environment(competition, recipe, dataset, folds, options)
-            prepare = _prepare_job(folder, competition, dataset, recipe, saved_folds, environment)
+            environment = _environment(competition, recipe, dataset, folds, options, cleaning)
+            prepare = _prepare_job(folder, competition, dataset, recipe, saved_folds, environment, verdicts)
             run_jobs([prepare], environment["workers"], watcher.progress)
         if missing:
             _take_away(folder, missing)
@@ -97,12 +104,27 @@ def cross_validate(
     return load_run(folder.path)
 
 
-def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: Folds) -> str:
+def _clean(competition: Competition, dataset: Dataset, path: Path | None, watcher: Watcher) -> Cleaning | None:
+    """What the verdicts make of the training rows; None where there are none or they change nothing."""
+    if path is None:
+        return None
+    cleaning = apply_verdicts(path, dataset.train, competition.classes)
+    if not cleaning.digest:
+        return None
+    counts = cleaning.counts
+    watcher.say(
+        f"verdicts of {path}: {counts['exclude']:,} rows excluded, {counts['group']:,} grouped, {counts['relabel']:,} "
+        "relabelled (--no-clean goes without)"
+    )
+    return cleaning
+
+
+def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: Folds, cleaned: str = "") -> str:
     """The recipe's name and 8 hex digits of what makes the result: recipe, data, folds, a model of one's own.
 
     The sample's name says that it is one.
     """
-    parts = [recipe.digest(), dataset.fingerprint, folds.hash]
+    parts = [recipe.digest(), dataset.fingerprint, folds.hash] + ([cleaned] if cleaned else [])
     if recipe.model.name == "custom":
         parts.append((competition.folder / "competition.py").read_text(encoding="utf-8"))
     if recipe.model.name == "timm":
@@ -113,9 +135,9 @@ def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: 
 
 def _weights(recipe: Recipe) -> str:
     """What tells one file of weights from another of the same name; models are imported only where there is one."""
-    if recipe.model.args.get("weights", "scratch") in ("scratch", "pretrained"):
+    if recipe.model.args.get("weights", "scratch") in ("scratch", "pretrained", "package"):
         return ""
-    from harness.models.backbone import weights_digest
+    from harness.models.weights import weights_digest
 
     return weights_digest(recipe.model.args)
 
@@ -232,7 +254,12 @@ def planned_workers(options: Options, k: int) -> int:
 
 
 def _environment(
-    competition: Competition, recipe: Recipe, dataset: Dataset, folds: Folds, options: Options
+    competition: Competition,
+    recipe: Recipe,
+    dataset: Dataset,
+    folds: Folds,
+    options: Options,
+    cleaning: Cleaning | None,
 ) -> dict[str, Any]:
     devices, workers = pick_devices(options.device), planned_workers(options, folds.k)
     return {
@@ -244,6 +271,8 @@ def _environment(
             "fingerprint": dataset.fingerprint,
             "n_train": len(dataset.train),
             "n_test": len(dataset.test) if dataset.test else 0,
+            "clean": cleaning.digest if cleaning else "",
+            "verdicts": cleaning.counts if cleaning else {},
         },
         "folds": {"k": folds.k, "hash": folds.hash},
         "optimistic": _optimistic(recipe),
@@ -271,6 +300,7 @@ def _prepare_job(
     recipe: Recipe,
     saved_folds: Path,
     environment: dict[str, Any],
+    verdicts: Path | None,
 ) -> PrepareJob:
     return PrepareJob(
         run=folder.path,
@@ -282,6 +312,7 @@ def _prepare_job(
         environment=environment,
         device=environment["devices"][0],
         threads=environment["threads"][0],
+        verdicts=verdicts,
     )
 
 

@@ -41,13 +41,14 @@ class PrepareJob:
     environment: dict[str, Any]
     device: str
     threads: int
+    verdicts: Path | None
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
         import torch
 
         from harness.competition import find_competition
         from harness.cv.scores import competition_metrics
-        from harness.data.dataset import open_cache
+        from harness.data.resized import open_resized
         from harness.runs import Folds, RunFolder
         from harness.train.memory import keep_freed_memory
         from harness.train.precision import cpu_name, usable_device
@@ -56,7 +57,7 @@ class PrepareJob:
         torch.set_num_threads(self.threads)
         keep_freed_memory()
         torch.manual_seed(0)
-        competition, dataset = find_competition(self.competition), open_cache(self.cache)
+        competition, dataset = open_resized(find_competition(self.competition), self.cache, self.recipe.data)
         check_recipe(self.recipe, competition)
         competition_metrics(competition)
         device = usable_device(self.device)
@@ -66,7 +67,8 @@ class PrepareJob:
             "doubtful_views": doubtful_views(self.recipe.predict.tta, competition),
             "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
         }
-        RunFolder(self.run).start(self.recipe, Folds.load(self.folds), {**self.environment, **found})
+        verdicts = self.verdicts.read_text(encoding="utf-8") if self.verdicts else None
+        RunFolder(self.run).start(self.recipe, Folds.load(self.folds), {**self.environment, **found}, verdicts)
 
     def _model(self, competition: Competition, dataset: Dataset, device: torch.device) -> dict[str, Any]:
         """Build the network and try it; returns its layout, its size, and where its features will lie."""

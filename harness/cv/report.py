@@ -36,7 +36,7 @@ def write_report(
     )
     _cards(page, scores, environment)
     _folds_section(page, scores)
-    rows = np.flatnonzero(~np.isnan(oof[:, 0]))
+    rows = np.flatnonzero(~np.isnan(oof[:, 0]) & folds.kept)
     matrix = confusion(dataset.train.labels[rows], oof[rows].argmax(axis=1), len(competition.classes))
     _classes_section(page, matrix, competition, test)
     _mistakes_section(page, dataset, oof, rows, competition.classes)
@@ -55,6 +55,13 @@ def _warnings(dataset: Dataset, scores: dict[str, Any], environment: dict[str, A
         found.append("Embedded sample, not the competition's data: these scores say nothing about its leaderboard.")
     if not scores["complete"]:
         found.append(f"Partial: {len(scores['folds'])} of {folds.k} folds are trained; scores cover their rows only.")
+    excluded = scores["excluded"]
+    if excluded["n"]:
+        main = excluded[scores["metric"]]
+        found.append(
+            f"{excluded['n']:,} rows are excluded by the verdicts of harness.clean: never trained on, in none of these scores"
+            + (f" ({label(scores['metric'])} there: {shown(main)})." if main is not None else ".")
+        )
     if environment["optimistic"]:
         found.append(environment["optimistic"])
     for view in environment["doubtful_views"]:

@@ -32,13 +32,14 @@ def score_run(
     Returns
     -------
     {"metric": name, "complete": bool, "folds": [{"fold", "n", <metric>...}], "metrics": {<metric>: {"mean", "std"
-    over folds, "pooled", "low", "high" of the 95 % interval, "greater_is_better"}}}
+    over folds, "pooled", "low", "high" of the 95 % interval, "greater_is_better"}}, "excluded": {"n", <metric>: its value
+    on the rows that verdicts exclude}}
     """
     metrics = competition_metrics(competition)
-    rows = np.flatnonzero(np.isin(folds.fold, trained))
+    rows = folds.scored_rows(trained)
     per_fold = []
     for fold in trained:
-        valid = folds.valid_rows(fold)
+        valid = folds.scored_rows([fold])
         values = {m.name: m(labels[valid], oof[valid]) for m in metrics}
         for name, value in values.items():
             if not np.isfinite(value):
@@ -54,7 +55,19 @@ def score_run(
             metric.name: {**_over_folds(metric, per_fold), "pooled": scorer(None), "low": low, "high": high}
             for metric, scorer, (low, high) in zip(metrics, scorers, found, strict=True)
         },
+        "excluded": _score_excluded(metrics, labels, oof, folds, trained),
     }
+
+
+def _score_excluded(
+    metrics: list[Metric], labels: np.ndarray, oof: np.ndarray, folds: Folds, trained: list[int]
+) -> dict[str, Any]:
+    """Scores of the rows that no model was trained on and no score is taken from; None where one is not defined."""
+    rows = np.flatnonzero(np.isin(folds.fold, trained) & ~folds.kept)
+    if not len(rows):
+        return {"n": 0}
+    values = {m.name: m(labels[rows], oof[rows]) for m in metrics}
+    return {"n": len(rows), **{name: value if np.isfinite(value) else None for name, value in values.items()}}
 
 
 def _over_folds(metric: Metric, per_fold: list[dict[str, Any]]) -> dict[str, Any]:

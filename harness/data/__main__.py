@@ -14,6 +14,7 @@ import typer
 
 from harness.base.command import (
     DataOption,
+    DataSetOption,
     JsonOption,
     OutOption,
     SampleOption,
@@ -33,6 +34,7 @@ app, preview_app = new_app(), new_app()
 def main(
     competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/digit-recognizer.")],
     data: DataOption = None,
+    data_set: DataSetOption = "",
     sample: SampleOption = False,
     skip_broken: SkipBrokenOption = False,
     stream: StreamOption = False,
@@ -42,11 +44,15 @@ def main(
 
     To see what a recipe's augmentation makes of it: python -m harness.data preview COMPETITION --recipe R
     """
-    from harness.competition import find_competition
+    from harness.base.watch import watching
+    from harness.competition import DataChoice, find_competition
     from harness.data.dataset import load_dataset
 
-    contest = find_competition(competition)
-    dataset = load_dataset(contest, data_root(data), sample=sample, skip_broken=skip_broken, stream=stream)
+    contest = find_competition(competition).using(DataChoice(set=data_set))
+    with watching(quiet=as_json) as watcher:
+        dataset = load_dataset(
+            contest, data_root(data), sample=sample, skip_broken=skip_broken, stream=stream, tick=watcher.decoding
+        )
     found = _describe(contest, dataset)
     print(json.dumps(found, indent=2)) if as_json else _print(contest.title, found)
 
@@ -99,11 +105,14 @@ def preview(
     """Write a picture of training images beside augmented ones, as the recipe's model sees them."""
     from harness.competition import find_competition, load_recipe
     from harness.data.dataset import load_dataset
+    from harness.data.resized import open_resized, resize
     from harness.train import preview as pictures  # upwards: only this door looks at what training does
 
     contest = find_competition(competition)
     played = load_recipe(contest.folder, recipe, settings)
-    dataset = load_dataset(contest, data_root(data), sample=sample)
+    dataset = load_dataset(contest.using(played.data), data_root(data), sample=sample)
+    resize(dataset, played.data)
+    contest, dataset = open_resized(contest, dataset.cache, played.data)
     path = out / "oof" / contest.slug / f"preview-{'sample-' if sample else ''}{played.name}-{played.digest()}.png"
     pictures.preview(contest, played, dataset, path, rows, columns)
     print(f"data:    {dataset.source}")

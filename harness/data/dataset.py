@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,11 +32,22 @@ from harness.base.files import read_json, resumable_folder, write_json
 from harness.competition import Competition, Samples
 from harness.data.archives import FileTree
 from harness.data.custom import write_custom
-from harness.data.image_folder import Broken, Listing, list_pictures, read_image_folder
+from harness.data.image_folder import (
+    Broken,
+    Listing,
+    list_by_csv,
+    list_by_folder,
+    list_test,
+    read_image_folder,
+)
 from harness.data.sample import sample_folder
 from harness.data.submission_ids import check_submission_ids, read_submission_ids
 
-_CACHE_VERSION = 2
+_CACHE_VERSION = 3
+_PICTURE_FORMATS = ("image_folder", "image_csv")
+
+Tick = Callable[[int, int], None]
+"""(done, of how many)."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +98,8 @@ def load_dataset(
         If the data are missing (names the cures) or wrong (says which file and row).
     """
     folder = sample_folder(competition) if sample else root / competition.slug
-    tree = find_files(competition, folder)
-    if stream and competition.data.format != "image_folder":
+    tree = find_files(competition, folder, tick or (lambda done, total: None))
+    if stream and competition.data.format not in _PICTURE_FORMATS:
         raise UserError(f"--stream: is for folders of pictures; data.format of '{competition.slug}' is another")
     cache = cache_root() / competition.slug / (_key(competition, tree) + ("-stream" if stream else ""))
     if not (cache / "meta.json").is_file():
@@ -113,7 +125,7 @@ def open_cache(cache: Path) -> Dataset:
     )
 
 
-def find_files(competition: Competition, folder: Path) -> FileTree:
+def find_files(competition: Competition, folder: Path, tick: Tick = lambda done, total: None) -> FileTree:
     """The folder itself when it holds the training data, else the platform's zip in it.
 
     Raises
@@ -124,14 +136,18 @@ def find_files(competition: Competition, folder: Path) -> FileTree:
     archive = folder / (competition.data.archive or f"{competition.slug}.zip")
     if competition.data.format == "custom" and folder.is_dir() and any(folder.iterdir()):
         return FileTree(folder)
-    for tree in (FileTree(folder), FileTree(archive)):
+    for tree in (FileTree(folder, tick), FileTree(archive, tick)):
         if tree.path.exists() and tree.has(competition.data.train):
             return tree
+    others = [name for name, other in competition.sets.items() if FileTree(folder).has(other.data.train)]
+    there = "".join(
+        f"  There are files of another data set: --set data.set={name} (--data-set {name})\n" for name in others
+    )
     sample = "  or try the harness on the embedded sample: add --sample\n" if competition.hook("make_sample") else ""
     raise UserError(
         f"no data of '{competition.slug}': neither {folder / competition.data.train} nor {archive} with it is there.\n"
         f"  Download it:           {_download_command(competition, folder)}\n"
-        f"{sample}"
+        f"{there}{sample}"
         "  (the folder is <data root>/<slug>/; the root comes from --data DIR, else $HARNESS_DATA, else data/)"
     )
 
@@ -148,8 +164,11 @@ def _stamped(competition: Competition, tree: FileTree) -> list[str]:
     names = [spec.train, *([spec.test] if spec.test else [])]
     if spec.format == "custom" and not tree.is_zip:
         names = sorted(p.relative_to(tree.path).as_posix() for p in tree.path.rglob("*") if p.is_file())
-    elif spec.format == "image_folder" and not tree.is_zip:
-        names = [name for folder in names for name in tree.names(folder)]
+    elif spec.format in _PICTURE_FORMATS and not tree.is_zip:
+        folders = [*names, *spec.merge]
+        names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f))]
+    if spec.format == "image_csv":
+        names.append(spec.labels)
     if competition.submission.sample and competition.submission.sample not in names:
         names.append(competition.submission.sample)
     return [name for name in names if tree.has(name)]
@@ -198,7 +217,7 @@ class Building:
 
     def _copy_submission(self, folder: Path) -> None:
         name, tree = self.competition.submission.sample, self.tree
-        if not name:
+        if not name or self._left_out(name):
             return
         if not tree.has(name):
             raise UserError(
@@ -213,7 +232,7 @@ class Building:
         name = spec.train if split == "train" else spec.test
         if spec.format == "custom":
             return [] if write_custom(competition, tree, split, folder) else None
-        if name is None:
+        if name is None or self._left_out(name):
             return None
         if not tree.has(name):
             raise UserError(
@@ -225,17 +244,46 @@ class Building:
 
             read_csv_pixels(tree, name, spec, classes, folder)
             return []
-        submission = folder.parent / "submission.csv"
-        wanted = (
-            read_submission_ids(competition, submission, tree.show(submission.name)) if submission.is_file() else None
-        )
-        listing = list_pictures(tree, name, classes, wanted)
+        if spec.format == "npz":
+            from harness.data.npz import read_npz
+
+            read_npz(tree, name, spec, split, classes, folder)
+            return []
+        listing = self._listing(name, classes, folder.parent / "submission.csv")
         if self.stream:
             _write_streamed(listing, tree, (*spec.size, spec.channels), folder)
             return []
         return read_image_folder(tree, listing, spec, folder, self.tick, self.skip_broken)
 
+    def _left_out(self, name: str) -> bool:
+        """Whether a file that may be missing is missing."""
+        return name in self.competition.data.optional and not self.tree.has(name)
+
+    def _listing(self, name: str, classes: tuple[str, ...] | None, submission: Path) -> Listing:
+        """The pictures of a split (without classes: the test's)."""
+        tree, spec = self.tree, self.competition.data
+        if classes is None:
+            wanted = None
+            if submission.is_file():
+                shown = tree.show(self.competition.submission.sample or "")
+                wanted = read_submission_ids(self.competition, submission, shown)
+            return list_test(tree, name, wanted)
+        if spec.format == "image_csv":
+            return list_by_csv(tree, name, spec, classes)
+        return list_by_folder(tree, [name, *(m for m in spec.merge if tree.has(m) or m not in spec.optional)], classes)
+
+    def _write_groups(self, folder: Path) -> None:
+        """groups.npy by data.group: rows whose ids it finds alike have the same number."""
+        if not self.competition.data.group:
+            return
+        pattern = re.compile(self.competition.data.group)
+        ids = np.load(folder / "ids.npy", allow_pickle=False)
+        found = [pattern.search(i) for i in ids.tolist()]
+        names = ["|".join(map(str, m.groups())) if m else f"\n{i}" for m, i in zip(found, ids.tolist(), strict=True)]
+        np.save(folder / "groups.npy", np.unique(names, return_inverse=True)[1].astype(np.int64))
+
     def _write_meta(self, folder: Path, n_broken: int) -> None:
+        self._write_groups(folder / "train")
         train = _open_samples(folder / "train")
         test = _open_samples(folder / "test") if (folder / "test").is_dir() else None
         if test is not None and (folder / "submission.csv").is_file():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +15,7 @@ from harness.base.errors import UserError, nearest
 from harness.competition.competition import DataSpec
 from harness.data.archives import FileTree
 from harness.data.arrays import new_array, new_images
+from harness.data.labels import read_label_csv
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
@@ -41,28 +42,70 @@ class Broken:
     reason: str
 
 
-def list_pictures(
-    tree: FileTree, name: str, classes: tuple[str, ...] | None, wanted: np.ndarray | None = None
-) -> Listing:
-    """Find the pictures of a folder, without opening one.
+def list_test(tree: FileTree, name: str, wanted: np.ndarray | None = None) -> Listing:
+    """Find a folder's test pictures, without opening one.
 
-    Training ids are paths below the folder ('cat/1.png'). Test ids are what the sample submission (`wanted`) calls the
-    files: names without ending ('1'), with it ('1.png'), or paths below the folder; without one, names without ending.
+    Their ids are what the sample submission (`wanted`) calls the files: names without ending ('1'), with it ('1.png'), or
+    paths below the folder; without one, names without ending.
+
+    Raises
+    ------
+    UserError
+        If there are no pictures, or a file name is unprintable.
+    """
+    files = _pictures(tree, name)
+    return Listing(files, _test_ids(name, files, wanted), None)
+
+
+def list_by_folder(tree: FileTree, names: Sequence[str], classes: tuple[str, ...]) -> Listing:
+    """Find the training pictures below folders named after their classes.
+
+    An id is the path below the folder ('cat/1.png'); with several folders, with that folder's name ('val/cat/1.png').
 
     Raises
     ------
     UserError
         If there are no pictures, or a class folder is unknown or empty.
     """
+    files, ids, labels = [], [], []
+    for name in names:
+        found = _pictures(tree, name)
+        files += found
+        below = PurePosixPath(name).parent.as_posix() if len(names) > 1 else name
+        ids += [f.removeprefix(f"{below}/") for f in found]
+        labels.append(_labels(tree, name, found, classes))
+    return Listing(files, ids, np.concatenate(labels))
+
+
+def list_by_csv(tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, ...]) -> Listing:
+    """Find the training pictures that a CSV names, in its order; their ids are the CSV's.
+
+    Raises
+    ------
+    UserError
+        If the CSV lacks a column, names an id twice, a label that is no class, or a picture that is not there.
+    """
+    ids, labels = read_label_csv(tree, spec.labels, spec.id or "id", spec.label, classes)
+    files = _pictures(tree, name)
+    ways = ([PurePosixPath(f).stem for f in files], [PurePosixPath(f).name for f in files])
+    by_name = next((dict(zip(way, files, strict=True)) for way in ways if ids[0] in way), {})
+    missing = [i for i in ids if i not in by_name]
+    if missing:
+        raise UserError(
+            f"{tree.show(spec.labels)}: {len(missing):,} of its {len(ids):,} ids have no picture in {tree.show(name)}, e.g. "
+            f"'{missing[0]}'. Download both again: one of them is cut off or of another version."
+        )
+    return Listing([by_name[i] for i in ids], ids, labels)
+
+
+def _pictures(tree: FileTree, name: str) -> list[str]:
     files = [f for f in tree.names(name) if f.lower().endswith(_PICTURES)]
     if not files:
         raise UserError(f"{tree.show(name)}: no pictures there (looked for {', '.join(_PICTURES)}).")
     for file in files:
         if not file.isprintable():
             raise UserError(f"{tree.show(name)}: the file name {file!r} has unprintable characters. Rename the file.")
-    if classes is None:
-        return Listing(files, _test_ids(name, files, wanted), None)
-    return Listing(files, [f.removeprefix(f"{name}/") for f in files], _labels(tree, name, files, classes))
+    return files
 
 
 def read_image_folder(
@@ -118,12 +161,13 @@ def _decode_all(
     tree: FileTree, files: list[str], spec: DataSpec, folder: Path, tick: Tick, skip_broken: bool
 ) -> dict[int, Broken]:
     """Fill images.npy, in threads; decoded.npy tells which rows are done. Returns the broken ones by row."""
-    images, done = _open_or_begin(folder, len(files), spec)
+    images, sizes, done = _open_or_begin(folder, len(files), spec)
     broken: dict[int, Broken] = {}
 
     def decode_into(row: int) -> None:
         try:
-            images[row] = decode_file(tree, files[row], images.shape[1:])
+            with tree.open(files[row]) as file:
+                images[row], sizes[row] = decode_sized(file, *images.shape[1:], tree.show(files[row]))
         except UserError as error:
             if not skip_broken:
                 raise
@@ -139,6 +183,7 @@ def _decode_all(
                 finished += 1
                 tick(finished, len(files))
             images.flush()
+            sizes.flush()
             done[[row for row in part if row not in broken]] = 1  # broken ones are tried again after a stop
             done.flush()
     images.flush()
@@ -146,22 +191,23 @@ def _decode_all(
     return dict(sorted(broken.items()))
 
 
-_DONE = "decoded.npy"
+_DONE, _SIZES = "decoded.npy", "sizes.npy"  # which rows are decoded; heights and widths that the pictures had
 
 
-def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.memmap]:
-    """images.npy and decoded.npy of a stopped decoding, or new ones."""
-    path, marks = folder / "images.npy", folder / _DONE
+def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.memmap, np.memmap]:
+    """images.npy, sizes.npy and decoded.npy of a stopped decoding, or new ones."""
+    path, extents, marks = folder / "images.npy", folder / _SIZES, folder / _DONE
     if path.is_file() and marks.is_file():
         with contextlib.suppress(ValueError, OSError):  # cut off while they were made
             images = np.load(path, mmap_mode="r+", allow_pickle=False)
+            sizes = np.load(extents, mmap_mode="r+", allow_pickle=False)
             done = np.load(marks, mmap_mode="r+", allow_pickle=False)
-            if images.shape == (n, *spec.size, spec.channels) and done.shape == (n,):
-                return images, done
+            if images.shape == (n, *spec.size, spec.channels) and done.shape == (n,) and sizes.shape == (n, 2):
+                return images, sizes, done
     images = new_images(folder, n, spec)
-    done = new_array(marks, (n,), np.uint8)
+    sizes, done = new_array(extents, (n, 2), np.uint32), new_array(marks, (n,), np.uint8)
     done[:] = 0
-    return images, done
+    return images, sizes, done
 
 
 def _keep_rows(folder: Path, keep: np.ndarray, spec: DataSpec) -> None:
@@ -173,6 +219,7 @@ def _keep_rows(folder: Path, keep: np.ndarray, spec: DataSpec) -> None:
         kept[start : start + _AT_ONCE] = everything[rows[start : start + _AT_ONCE]]
     kept.flush()
     (folder / "kept.npy").replace(folder / "images.npy")
+    np.save(folder / _SIZES, np.load(folder / _SIZES, allow_pickle=False)[rows])
 
 
 def _check_classes_left(tree: FileTree, labels: np.ndarray, keep: np.ndarray) -> None:
@@ -195,6 +242,11 @@ def decode(file, height: int, width: int, channels: int, where: str) -> np.ndarr
     UserError
         If it cannot be decoded or declares more pixels than Pillow's limit against decompression bombs.
     """
+    return decode_sized(file, height, width, channels, where)[0]
+
+
+def decode_sized(file, height: int, width: int, channels: int, where: str) -> tuple[np.ndarray, tuple[int, int]]:
+    """As `decode`, with the height and width that the picture had, upright."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -205,9 +257,10 @@ def decode(file, height: int, width: int, channels: int, where: str) -> np.ndarr
         raise UserError(
             f"{where}: cannot be decoded ({error}). Replace it, take it out of the folder, or add --skip-broken."
         ) from error
+    had = upright.height, upright.width
     if upright.size != (width, height):
         upright = upright.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(upright).reshape(height, width, channels)
+    return np.asarray(upright).reshape(height, width, channels), had
 
 
 def _refuse_bomb(picture: Any) -> None:

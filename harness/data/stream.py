@@ -30,6 +30,10 @@ class StreamedImages:
         self.shape = (len(files), *shape)
         self._pool: ThreadPoolExecutor | None = None
 
+    def at_size(self, size: tuple[int, int]) -> StreamedImages:
+        """The same pictures, decoded to another height and width."""
+        return StreamedImages(self.tree.path, self.files, (*size, self.shape[3]))
+
     def __len__(self) -> int:
         return len(self.files)
 

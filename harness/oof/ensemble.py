@@ -70,8 +70,10 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     )
 
 
-def best_runs(out: Path, competition: Competition, fingerprint: str) -> list[Path]:
+def best_runs(out: Path, competition: Competition, fingerprint: str, cleaned: str = "") -> list[Path]:
     """Folders of the complete runs on this data, best pooled OOF score first; reads their small files only.
+
+    Runs by other verdicts (`cleaned`: digest of those that count now) are left out: they are scored on other rows.
 
     A run that is damaged, or was scored by another metric than the competition has now, is left out.
     """
@@ -79,7 +81,8 @@ def best_runs(out: Path, competition: Competition, fingerprint: str) -> list[Pat
     for path in runs_of(out, competition.slug):
         try:
             scores, environment = read_json(path / "scores.json"), read_json(path / "environment.json")
-            fits = environment["data"]["fingerprint"] == fingerprint and scores["complete"]
+            data = environment["data"]
+            fits = data["fingerprint"] == fingerprint and data.get("clean", "") == cleaned and scores["complete"]
             main = scores["metrics"][competition.metric]
         except (UserError, KeyError):
             continue

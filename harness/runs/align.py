@@ -26,6 +26,11 @@ def check_alignable(runs: Sequence[Run]) -> None:
             raise UserError(
                 f"{pair}: they saw different data ({ours['source']}; {theirs['source']}). Train both on the same."
             )
+        if ours.get("clean", "") != theirs.get("clean", ""):
+            raise UserError(
+                f"{pair}: they go by different verdicts of harness.clean, so that a row that one was scored on may be left "
+                "out, regrouped or relabelled in the other. Train both by the same clean.csv."
+            )
         if first.classes != other.classes:
             raise UserError(f"{pair}: their classes differ ({first.classes}; {other.classes}).")
         if first.folds.hash != other.folds.hash:

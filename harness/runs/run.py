@@ -73,10 +73,17 @@ class RunFolder:
     def environment(self) -> dict[str, Any]:
         return read_json(self.path / "environment.json")
 
-    def start(self, recipe: Recipe, folds: Folds, environment: dict[str, Any]) -> None:
+    @property
+    def verdicts_path(self) -> Path:
+        """The verdicts on training rows that the run goes by; absent where there are none."""
+        return self.path / "clean.csv"
+
+    def start(self, recipe: Recipe, folds: Folds, environment: dict[str, Any], verdicts: str | None = None) -> None:
         """Write what is known before training; environment.json comes last and marks the run as started."""
         write_json(self.path / "recipe.json", recipe.model_dump(mode="json"))
         folds.save(self.path / "folds.csv")
+        if verdicts is not None:
+            write_text(self.verdicts_path, verdicts)
         write_json(self.path / "environment.json", environment)
 
     def save_fold(self, result: FoldResult) -> None:

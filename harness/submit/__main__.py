@@ -11,6 +11,7 @@ import typer
 
 from harness.base.command import (
     DataOption,
+    DataSetOption,
     JsonOption,
     OutOption,
     SampleOption,
@@ -35,22 +36,27 @@ def main(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but the upload.")] = False,
     message: Annotated[str | None, typer.Option(help="Description shown by the platform.")] = None,
     data: DataOption = None,
+    data_set: DataSetOption = "",
     sample: SampleOption = False,
     stream: StreamOption = False,
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
     """Blend the chosen runs, write submissions/<slug>/<run>.csv aligned by id, check it, and send it."""
-    from harness.competition import find_competition
+    from harness.competition import DataChoice, find_competition
     from harness.data.dataset import load_dataset
     from harness.oof.ensemble import mean_of_probabilities
+    from harness.runs import load_run
     from harness.submit.platform import find_platform
     from harness.submit.preflight import check_submission
     from harness.submit.submission import wanted_ids, write_submission
 
     competition = find_competition(comp)
+    named = [load_run(out / "oof" / competition.slug / _bare(name)) for name in dict.fromkeys(run or [])]
+    choice = DataChoice(set=data_set or (named[0].recipe.data.set if named else ""))
+    competition = competition.using(choice)
     dataset = load_dataset(competition, data_root(data), sample=sample, stream=stream)
-    blend = mean_of_probabilities(_chosen_runs(competition, dataset, run, best, out), competition)
+    blend = mean_of_probabilities(_chosen_runs(competition, dataset, named, best, out), competition)
     path = out / "submissions" / competition.slug / f"{blend.name}.csv"
     ids = wanted_ids(competition, dataset)
     write_submission(competition, blend, ids, path)
@@ -67,25 +73,27 @@ def main(
     print(json.dumps(sent, indent=2)) if as_json else _print(sent)
 
 
-def _chosen_runs(competition: Any, dataset: Any, names: list[str] | None, best: int, out: Path) -> list[Any]:
+def _chosen_runs(competition: Any, dataset: Any, named: list[Any], best: int, out: Path) -> list[Any]:
     """The named runs, or the best by OOF among the finished runs on this data."""
+    from harness.clean.verdicts import apply_verdicts, clean_folder
     from harness.oof.ensemble import best_runs
     from harness.runs import load_run
 
     runs = out / "oof" / competition.slug
-    if names:
-        chosen = [load_run(runs / _bare(name)) for name in dict.fromkeys(names)]
-        for run in chosen:
+    if named:
+        for run in named:
             if run.environment["data"]["fingerprint"] != dataset.fingerprint:
                 raise UserError(
                     f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is given now "
                     f"({dataset.source}). Give the same --data or --sample as in training."
                 )
-        return chosen
-    fitting = best_runs(out, competition, dataset.fingerprint)
+        return named
+    verdicts = clean_folder(out, competition, dataset.is_sample) / "clean.csv"
+    cleaned = apply_verdicts(verdicts, dataset.train, competition.classes).digest if verdicts.is_file() else ""
+    fitting = best_runs(out, competition, dataset.fingerprint, cleaned)
     if not fitting:
         raise UserError(
-            f"no finished run of '{competition.slug}' on this data in {runs}. Train one: python -m harness.cv "
+            f"no finished run of '{competition.slug}' on this data{f' by the verdicts of {verdicts}' if cleaned else ''} in {runs}. Train one: python -m harness.cv "
             f"{competition.slug}{' --sample' if dataset.is_sample else ''}"
         )
     return [load_run(path) for path in fitting[:best]]

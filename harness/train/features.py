@@ -67,7 +67,16 @@ class FeatureStore:
         assert recipe.features is not None
         spec = recipe.model_dump(mode="json")
         args = {k: v for k, v in recipe.model.args.items() if k not in ("head", "head_batch_norm", "dropout")}
-        content = [_VERSION, fingerprint, args, weights, spec["augment"], spec["features"], spec["predict"]["tta"]]
+        content = [
+            _VERSION,
+            fingerprint,
+            args,
+            weights,
+            spec["augment"],
+            spec["features"],
+            spec["predict"]["tta"],
+            spec["data"],
+        ]
         content += [precision, recipe.seed, timm.__version__]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         return cls(cache / "features" / digest)

@@ -79,8 +79,9 @@ def test_saved_folds_are_the_truth(shapes: Path):
     job(lambda *said: None)
     made = load_folds(dataset.train, path)
     text = path.read_text().splitlines()
-    fold = int(text[1][-1])
-    path.write_text("\n".join([text[0], text[1][:-1] + str((fold + 1) % 5), *text[2:]]) + "\n")
+    name, group, fold, kept = text[1].split(",")
+    fold = int(fold)
+    path.write_text("\n".join([text[0], f"{name},{group},{(fold + 1) % 5},{kept}", *text[2:]]) + "\n")
     job(lambda *said: None)
     again = load_folds(dataset.train, path)
     assert again.fold[0] == (fold + 1) % 5 and again.hash != made.hash
@@ -95,7 +96,15 @@ def test_saved_folds_of_other_rows_or_groups_are_refused(tmp_path: Path, changed
 
 
 @pytest.mark.parametrize(
-    "text", ["", "id,fold\n1,0\n", "id,group,fold\n", "id,group,fold\n1,0,x\n", "id,group,fold\n1,0\n2,0,1\n"]
+    "text",
+    [
+        "",
+        "id,group,fold\n1,0,0\n",
+        "id,group,fold,kept\n",
+        "id,group,fold,kept\n1,0,x,1\n",
+        "id,group,fold,kept\n1,0,1\n",
+        "id,group,fold,kept\n1,0,0,no\n",
+    ],
 )
 def test_a_file_that_is_no_folds_file_is_refused(tmp_path: Path, text: str):
     (tmp_path / "folds.csv").write_text(text)

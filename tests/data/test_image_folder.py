@@ -160,22 +160,22 @@ def test_broken_pictures_are_left_out_when_asked_for_and_recorded(shapes: Path):
 
 def test_a_stopped_decoding_goes_on_where_it_was(shapes: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(image_folder, "_AT_ONCE", 10)
-    competition, decoded, real = find_competition(shapes / "competitions" / "shapes"), [], image_folder.decode_file
+    competition, decoded, real = find_competition(shapes / "competitions" / "shapes"), [], image_folder.decode_sized
 
-    def counting(tree, file, shape):
-        decoded.append(file)
+    def counting(file, height, width, channels, where):
+        decoded.append(where)
         if len(decoded) == 25:
             raise KeyboardInterrupt
-        return real(tree, file, shape)
+        return real(file, height, width, channels, where)
 
-    monkeypatch.setattr(image_folder, "decode_file", counting)
+    monkeypatch.setattr(image_folder, "decode_sized", counting)
     with pytest.raises(KeyboardInterrupt):
         load_dataset(competition, shapes / "data")
     first = len(decoded)
     dataset = load_dataset(competition, shapes / "data")
     assert first + len(decoded) - first <= 25 + 46 - 20 + 10  # two whole parts of ten were kept
     assert len(decoded) - first <= 46 - 20
-    monkeypatch.setattr(image_folder, "decode_file", real)
+    monkeypatch.setattr(image_folder, "decode_sized", real)
     shutil.rmtree(dataset.cache)
     np.testing.assert_array_equal(load_dataset(competition, shapes / "data").train.images, dataset.train.images)
 

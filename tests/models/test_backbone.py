@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 from harness.base.errors import UserError
-from harness.models.backbone import new_head, timm_model, weights_digest
+from harness.models.backbone import new_head, timm_model
+from harness.models.weights import weights_digest
 
 
 def built(**args) -> torch.nn.Module:

@@ -1,4 +1,4 @@
-"""Progress of a cross-validation: bars with the time left on a terminal, a line per fold elsewhere, nothing for --json."""
+"""Progress of long work: bars with the time left on a terminal, a line per fold elsewhere, nothing for --json."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harness.cv.features_job import FEATURES
+FEATURES = -1
+"""Stands for the features of a frozen backbone where progress wants a fold's number."""
 
 
 class LineWatcher:
@@ -32,6 +33,10 @@ class LineWatcher:
         if done == total:
             self.say(f"decoded {total:,} pictures (kept in the cache)")
 
+    def looking(self, done: int, total: int) -> None:
+        if done == total:
+            self.say(f"looked at {total:,} pictures")
+
 
 class BarWatcher(LineWatcher):
     """For people: a bar per fold with the time left."""
@@ -49,6 +54,9 @@ class BarWatcher(LineWatcher):
 
     def decoding(self, done: int, total: int) -> None:
         self._show("decoding", "decoding pictures", done, total)
+
+    def looking(self, done: int, total: int) -> None:
+        self._show("looking", "looking at pictures", done, total)
 
     def _show(self, key: object, name: str, done: int, total: int) -> None:
         if key not in self.tasks:

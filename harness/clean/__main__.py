@@ -1,0 +1,88 @@
+"""python -m harness.clean COMPETITION: find what the training set should not hold, and say what to do about it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.base.command import (
+    DataOption,
+    DataSetOption,
+    JsonOption,
+    OutOption,
+    SampleOption,
+    SkipBrokenOption,
+    data_root,
+    new_app,
+    user_command,
+)
+
+app = new_app()
+
+
+@app.command()
+@user_command
+def main(
+    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/bloodcells.")],
+    run: Annotated[
+        str | None, typer.Option(help="A finished run whose OOF probabilities show label errors.", metavar="NAME")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a clean.csv that was changed by hand since it was written.")
+    ] = False,
+    data: DataOption = None,
+    data_set: DataSetOption = "",
+    sample: SampleOption = False,
+    skip_broken: SkipBrokenOption = False,
+    out: OutOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Find duplicates, label conflicts, foreign, blank and mislabelled pictures in the training set.
+
+    Writes oof/<slug>/clean/clean.csv, which harness.cv uses from then on, and a page to look at it and change it.
+    """
+    from harness.base.watch import watching
+    from harness.clean.pipeline import clean
+    from harness.competition import DataChoice, find_competition
+    from harness.data.dataset import load_dataset
+
+    contest = find_competition(competition).using(DataChoice(set=data_set))
+    with watching(quiet=as_json) as watcher:
+        dataset = load_dataset(contest, data_root(data), sample=sample, skip_broken=skip_broken, tick=watcher.decoding)
+        watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
+        result = clean(contest, dataset, out, run, overwrite, watcher.looking)
+    if as_json:
+        print(json.dumps(result.summary(), indent=2))
+    else:
+        _print(result, contest.slug, sample)
+
+
+def _print(result: Any, slug: str, sample: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from harness.clean.page import count_table
+    from harness.clean.verdicts import ACTIONS
+
+    lines = count_table(result.verdicts)
+    if lines:
+        table = Table("verdict", title="Rows that are not plainly clean", title_justify="left")
+        for name in (*ACTIONS, "rows"):
+            table.add_column(name, justify="right")
+        for line in lines:
+            table.add_row(*line)
+        Console().print(table)
+    n = result.n_rows
+    print(f"{n - len(result.verdicts):,} of {n:,} training rows are plainly clean.")
+    print(f"verdicts: {result.csv_path}")
+    print(f"page:     {result.page_path}")
+    print(
+        f"next:     look at the page; then python -m harness.cv {slug}{' --sample' if sample else ''} uses the verdicts"
+    )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,126 @@
+"""From a data set to clean.csv and its page."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.files import read_json, write_json
+from harness.clean.find import find
+from harness.clean.page import write_page
+from harness.clean.verdicts import Verdict, clean_folder, write_verdicts
+from harness.competition import Competition
+from harness.data.dataset import Dataset
+from harness.runs import load_run
+
+
+@dataclass(frozen=True)
+class CleanResult:
+    """What `clean` wrote.
+
+    Attributes
+    ----------
+    verdicts : rows that are not plainly clean
+    n_rows : training rows in all
+    csv_path, page_path : where they lie
+    """
+
+    verdicts: list[Verdict]
+    n_rows: int
+    csv_path: Path
+    page_path: Path
+
+    def summary(self) -> dict[str, Any]:
+        """For --json."""
+        counts = Counter(f"{v.verdict}: {v.action}" for v in self.verdicts)
+        return {
+            "rows": self.n_rows,
+            "clean": self.n_rows - len(self.verdicts),
+            "verdicts": dict(sorted(counts.items())),
+            "file": str(self.csv_path),
+            "page": str(self.page_path),
+        }
+
+
+def clean(
+    competition: Competition,
+    dataset: Dataset,
+    out: Path,
+    run: str | None = None,
+    overwrite: bool = False,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> CleanResult:
+    """Judge the training rows, write clean.csv and clean.html.
+
+    Parameters
+    ----------
+    run : name of a finished run on these data, whose OOF probabilities show label errors
+    overwrite : whether a clean.csv that a person has changed may be replaced
+
+    Raises
+    ------
+    UserError
+        If the run does not fit, or a changed clean.csv stands.
+    """
+    folder = clean_folder(out, competition, dataset.is_sample)
+    path = folder / "clean.csv"
+    _refuse_to_lose_changes(path, overwrite)
+    oof = _oof_of(run, out, competition, dataset) if run else None
+    findings = find(dataset.train, competition.classes, dataset.test, original_sizes(dataset), oof, tick)
+    verdicts = findings.verdicts + _broken(dataset)
+    write_verdicts(path, verdicts)
+    source = {"fingerprint": dataset.fingerprint, "run": run, "as_written": _digest(path)}
+    write_json(folder / "clean.json", source)
+    warnings = ["Embedded sample, not the competition's data."] if dataset.is_sample else []
+    page = folder / "clean.html"
+    lead = f"{dataset.source}, fingerprint {dataset.fingerprint}" + (f"; label errors by run {run}" if run else "")
+    write_page(page, f"{competition.title}: clean", lead, warnings, verdicts, dataset.train, competition.classes, path)
+    return CleanResult(verdicts, len(dataset.train), path, page)
+
+
+def original_sizes(dataset: Dataset) -> np.ndarray | None:
+    """int (n, 2): heights and widths of the training pictures before they were decoded, where that is known."""
+    path = dataset.cache / "train" / "sizes.npy"
+    return np.load(path, allow_pickle=False) if path.is_file() else None
+
+
+def _refuse_to_lose_changes(path: Path, overwrite: bool) -> None:
+    about = path.with_name("clean.json")
+    if overwrite or not path.is_file():
+        return
+    if not about.is_file() or read_json(about).get("as_written") != _digest(path):
+        raise UserError(
+            f"{path}: was changed by hand since it was written; it is kept. Add --overwrite to judge anew, or save your copy "
+            "elsewhere first."
+        )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _oof_of(name: str, out: Path, competition: Competition, dataset: Dataset) -> np.ndarray:
+    run = load_run(out / "oof" / competition.slug / Path(name).name)
+    if run.environment["data"]["fingerprint"] != dataset.fingerprint or run.classes != list(competition.classes):
+        raise UserError(
+            f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is looked at now "
+            f"({dataset.source})."
+        )
+    return run.oof
+
+
+def _broken(dataset: Dataset) -> list[Verdict]:
+    """Pictures that --skip-broken left out: no rows any more, but they belong in the list."""
+    path = dataset.cache / "broken.csv"
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return [Verdict(line["file"], "broken", "exclude", "", line["reason"]) for line in csv.DictReader(file)]

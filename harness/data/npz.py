@@ -1,0 +1,134 @@
+"""Images and labels in numpy's .npz: read piece by piece into the cache, no pickle, nothing believed unchecked."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from harness.base.errors import UserError, nearest
+from harness.competition.competition import DataSpec
+from harness.data.archives import FileTree, open_zip
+from harness.data.arrays import new_images
+
+_AT_ONCE = 16 * 2**20  # bytes between two writes
+
+
+def read_npz(
+    tree: FileTree, name: str, spec: DataSpec, split: str, classes: tuple[str, ...] | None, folder: Path
+) -> None:
+    """Write images.npy, ids.npy and (where there are classes) labels.npy of one split into `folder`.
+
+    Ids are row numbers from 0.
+
+    Raises
+    ------
+    UserError
+        If an array is missing, pickled, of another type or shape, or longer or shorter than it says.
+    """
+    with _open(tree, name) as archive:
+        key = spec.images if split == "train" else spec.test_images
+        n = _copy_images(archive, key, spec, folder, tree.show(name))
+        if classes is not None:
+            labels = _labels(archive, spec.label, classes, tree.show(name))
+            if len(labels) != n:
+                raise UserError(f"{tree.show(name)}: {n:,} images but {len(labels):,} labels. Download it again.")
+            np.save(folder / "labels.npy", labels)
+    np.save(folder / "ids.npy", np.arange(n).astype(np.str_))
+
+
+@contextlib.contextmanager
+def _open(tree: FileTree, name: str) -> Iterator[zipfile.ZipFile]:
+    """The .npz, which is a zip, checked as every zip of ours."""
+    try:
+        if tree.is_zip or tree.is_packed(name):
+            with tree.open(name) as file, zipfile.ZipFile(file) as archive:  # a zip in a zip
+                yield archive
+        else:
+            with open_zip(tree.path / name) as archive:
+                yield archive
+    except (zipfile.BadZipFile, EOFError, zlib.error, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise UserError(f"{tree.show(name)}: the .npz is truncated or corrupt ({error}). Download it again.") from error
+
+
+@contextlib.contextmanager
+def _array(archive: zipfile.ZipFile, key: str, shown: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], np.dtype]]:
+    """An array's bytes, its shape and its type, which its header and the zip's index agree on."""
+    names = [name.removesuffix(".npy") for name in archive.namelist()]
+    if key not in names:
+        raise UserError(f"{shown}: no array '{key}'{nearest(key, names)}; it holds {', '.join(names) or 'nothing'}.")
+    info = archive.getinfo(f"{key}.npy")
+    with archive.open(info) as file:
+        shape, fortran, dtype = _header(file, f"{shown}:{key}")
+        size = math.prod(shape) * dtype.itemsize
+        if info.file_size != file.tell() + size:
+            raise UserError(
+                f"{shown}:{key}: its header says {dtype} {shape}, {size:,} bytes, but {info.file_size - file.tell():,} "
+                "are there. The file is damaged or made to mislead: download it again."
+            )
+        if fortran and len(shape) > 1:
+            raise UserError(f"{shown}:{key}: is stored column by column; save it with numpy.ascontiguousarray.")
+        yield file, shape, dtype
+
+
+def _header(file: IO[bytes], shown: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    readers: dict[tuple[int, int], Any] = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }
+    try:
+        version = np.lib.format.read_magic(file)
+        shape, fortran, dtype = readers[version](file)
+    except (ValueError, KeyError, tokenize.TokenError, SyntaxError) as error:
+        raise UserError(f"{shown}: no array that numpy could have written ({error}). Download it again.") from error
+    if dtype.hasobject:
+        raise UserError(
+            f"{shown}: holds pickled Python objects, which can run code when they are read. Not read; save it as "
+            "numbers (uint8 images, integer labels)."
+        )
+    return shape, fortran, dtype
+
+
+def _copy_images(archive: zipfile.ZipFile, key: str, spec: DataSpec, folder: Path, shown: str) -> int:
+    """Copy the images to images.npy; returns how many there are."""
+    with _array(archive, key, shown) as (file, shape, dtype):
+        wanted = (*spec.size, spec.channels)
+        fits = shape[1:] == wanted or (spec.channels == 1 and shape[1:] == spec.size)
+        if dtype != np.uint8 or not fits or not shape[0]:
+            raise UserError(
+                f"{shown}:{key}: is {dtype} {shape}, wanted uint8 (n, {', '.join(map(str, wanted))}). Correct data.size "
+                "and data.channels in competition.toml, or save the images with these."
+            )
+        images = new_images(folder, shape[0], spec)
+        flat = images.reshape(-1)
+        for start in range(0, len(flat), _AT_ONCE):
+            piece = file.read(min(_AT_ONCE, len(flat) - start))
+            flat[start : start + len(piece)] = np.frombuffer(piece, np.uint8)
+        images.flush()
+    return shape[0]
+
+
+def _labels(archive: zipfile.ZipFile, key: str, classes: tuple[str, ...], shown: str) -> np.ndarray:
+    """Indices int64 (n,) of classes, from integers (n,) or (n, 1)."""
+    with _array(archive, key, shown) as (file, shape, dtype):
+        if dtype.kind not in "iu" or len(shape) not in (1, 2) or shape[1:] not in ((), (1,)):
+            raise UserError(
+                f"{shown}:{key}: is {dtype} {shape}, wanted integers (n,) or (n, 1), the indices of the classes (0 to "
+                f"{len(classes) - 1})."
+            )
+        labels = np.frombuffer(file.read(), dtype).astype(np.int64)
+    outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+    if len(outside):
+        raise UserError(
+            f"{shown}:{key}: row {outside[0]} (from 0): label {labels[outside[0]]} is no class (0 to {len(classes) - 1})."
+        )
+    return labels
