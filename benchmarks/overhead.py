@@ -51,10 +51,10 @@ class Fold:
     """Fold 0 of a prepared run, trained either way."""
 
     def __init__(self, folder: Path, rows: int, epochs: int, threads: int) -> None:
+        from harness.base.watch import LineWatcher
         from harness.competition import find_competition, load_recipe
         from harness.cv.fold_job import FoldJob
         from harness.cv.pipeline import Options, cross_validate
-        from harness.cv.watch import LineWatcher
         from harness.data.dataset import load_dataset
 
         competition_folder, _ = prepare("color", folder, None, rows)
@@ -80,7 +80,7 @@ class Fold:
         import torch
         import torch.nn.functional as F
 
-        from harness.cv.fold_data import Pixels
+        from harness.cv.fold_data import Opening, Pixels
         from harness.train.augment import Draws, augment
         from harness.train.batches import to_float
         from harness.train.fit import epoch_batches
@@ -91,7 +91,7 @@ class Fold:
         recipe, cpu = self.run.recipe, torch.device("cpu")
         layout = Layout.of(self.run.environment["layout"])
         predicting = Layout.of(self.run.environment["layout"], predicting=True)
-        data: Any = Pixels(self.competition, recipe, self.dataset, layout, predicting, cpu, 1)
+        data: Any = Pixels(Opening(self.competition, recipe, self.dataset, self.run.environment, cpu, 1))
         rows = torch.from_numpy(self.run.folds.train_rows(0))
         network = data.new_network(rows).to(memory_format=layout.memory_format)
         optimizer, labels = build_optimizer(network, recipe.train), torch.from_numpy(self.dataset.train.labels)

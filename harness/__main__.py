@@ -8,7 +8,9 @@ from harness import __version__
 
 COMMANDS = {
     "harness.data": "where a competition's data lies, what is in it, and the embedded sample",
+    "harness.clean": "find duplicates, label conflicts, foreign and mislabelled pictures; harness.cv goes by the verdicts",
     "harness.cv": "train a recipe on k folds: OOF and test probabilities, scores with intervals, a report",
+    "harness.oof": "finished runs side by side: scores with intervals, in a table and a picture",
     "harness.submit": "blend runs into a submission file, check it, say what would be sent",
 }
 

@@ -17,21 +17,30 @@ class LineWatcher:
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.started: dict[int, float] = {}
+        self.started: dict[tuple[str, int], float] = {}
+        self.stage = "trained and predicted"
 
     def say(self, text: str) -> None:
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
     def progress(self, fold: int, done: int, total: int) -> None:
-        started = self.started.setdefault(fold, time.monotonic())
+        started = self.started.setdefault((self.stage, fold), time.monotonic())
         if done >= total:
-            what = "features: computed" if fold == FEATURES else f"fold {fold}: trained and predicted"
+            what = "features: computed" if fold == FEATURES else f"fold {fold}: {self.stage}"
             self.say(f"{what}, {time.monotonic() - started:.0f} s")
+
+    def begin(self, stage: str) -> None:
+        """What is done to the folds from now on, as it is said when one is done."""
+        self.stage = stage
 
     def decoding(self, done: int, total: int) -> None:
         if done == total:
             self.say(f"decoded {total:,} pictures (kept in the cache)")
+
+    def unpacking(self, done: int, total: int) -> None:
+        if done == total:
+            self.say(f"unpacked {total:,} files (kept in the cache)")
 
     def looking(self, done: int, total: int) -> None:
         if done == total:
@@ -50,10 +59,14 @@ class BarWatcher(LineWatcher):
         self.bars.console.print(text, highlight=False, markup=False)
 
     def progress(self, fold: int, done: int, total: int) -> None:
-        self._show(fold, "features" if fold == FEATURES else f"fold {fold}", done, total)
+        named = {FEATURES: "features"}.get(fold, f"fold {fold}, noise" if "noise" in self.stage else f"fold {fold}")
+        self._show((self.stage, fold), named, done, total)
 
     def decoding(self, done: int, total: int) -> None:
         self._show("decoding", "decoding pictures", done, total)
+
+    def unpacking(self, done: int, total: int) -> None:
+        self._show("unpacking", "unpacking", done, total)
 
     def looking(self, done: int, total: int) -> None:
         self._show("looking", "looking at pictures", done, total)

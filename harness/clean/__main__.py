@@ -51,7 +51,14 @@ def main(
 
     contest = find_competition(competition).using(DataChoice(set=data_set))
     with watching(quiet=as_json) as watcher:
-        dataset = load_dataset(contest, data_root(data), sample=sample, skip_broken=skip_broken, tick=watcher.decoding)
+        dataset = load_dataset(
+            contest,
+            data_root(data),
+            sample=sample,
+            skip_broken=skip_broken,
+            tick=watcher.decoding,
+            unpack_tick=watcher.unpacking,
+        )
         watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
         result = clean(contest, dataset, out, run, overwrite, watcher.looking)
     if as_json:

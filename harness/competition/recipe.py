@@ -69,6 +69,9 @@ class PredictSpec(Frozen):
     """What is averaged over the views: probabilities, logits, or each class's rank among a view's rows; max: the surest."""
     weights: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(strict=False)] = ()
     """Weight of each entry of tta (shared by its views), scaled to sum to one. Default: every view the same."""
+    across_folds: Literal["mean", "vote"] = "mean"
+    """How the folds' models make a test prediction together: mean of their probabilities, or majority vote (each model's
+    class has one vote; ties go to the class with the higher mean probability)."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 250
     """Images per forward pass; larger is hardly faster on a CPU and takes more memory."""
 

@@ -48,6 +48,12 @@ def main(
     clean: Annotated[
         bool, typer.Option("--clean/--no-clean", help="Go by the verdicts of harness.clean, where there are any.")
     ] = True,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Then hold the run against the noise suite: corruptions in five severities.")
+    ] = False,
+    noise_rows: Annotated[
+        int, typer.Option(min=0, help="Rows that the noise suite takes, the same for every run; 0 = all.")
+    ] = 2000,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     out: OutOption = Path(),
     as_json: JsonOption = False,
@@ -59,7 +65,7 @@ def main(
     from harness.base.watch import watching
     from harness.clean.verdicts import clean_folder
     from harness.competition import find_competition, load_recipe
-    from harness.cv.pipeline import Options, cross_validate
+    from harness.cv.pipeline import Options, cross_validate, noise_suite
     from harness.data.dataset import load_dataset
     from harness.data.resized import resize
 
@@ -78,10 +84,12 @@ def main(
                 skip_broken=skip_broken,
                 stream=stream,
                 tick=watcher.decoding,
+                unpack_tick=watcher.unpacking,
             )
             resize(dataset, played.data, watcher.decoding)
             watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
             run = cross_validate(contest, played, dataset, options, watcher)
+            noisy = noise_suite(contest, run, dataset, options, noise_rows, watcher) if noise else None
     except KeyboardInterrupt:
         kept = [word for word in sys.argv[1:] if word not in ("--fresh", "--resume")]
         again = shlex.join(["python", "-m", "harness.cv", *kept, "--resume"])
@@ -89,11 +97,16 @@ def main(
     if as_json:
         print(
             json.dumps(
-                {"run": run.name, "path": str(run.path), "data": run.environment["data"], **run.scores}, indent=2
+                {"run": run.name, "path": str(run.path), "data": run.environment["data"], **run.scores}
+                | ({"noise": noisy} if noisy else {}),
+                indent=2,
             )
         )
     else:
-        _print_result(run, sample)
+        _print_result(run, sample, noisy)
+
+
+_METRICS_ABREAST = 3  # more do not fit a terminal
 
 
 def _fold_list(text: str | None) -> tuple[int, ...] | None:
@@ -105,25 +118,51 @@ def _fold_list(text: str | None) -> tuple[int, ...] | None:
         raise UserError(f"--folds {text}: give fold numbers with commas between, e.g. --folds 0,1") from None
 
 
-def _print_result(run, sample: bool) -> None:
+def _print_noise(run, noisy) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from harness.cv.report import fold_table, label, shown
+    from harness.cv.noise_report import noise_table, summary_lines
 
-    header, rows = fold_table(run.scores)
-    table = Table(title=f"{run.name}" + ("  (embedded sample)" if sample else ""), title_justify="left")
+    header, rows = noise_table(noisy)
+    table = Table(title="under noise", title_justify="left")
     for name in header:
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for number, row in enumerate(rows):
-        table.add_row(*row, style="bold" if number == len(rows) - 1 else None, end_section=number == len(rows) - 3)
+    for row in rows:
+        table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 120).print(table)
+    for line in summary_lines(noisy):
+        print(line)
+    print(f"noise:  {run.path / 'noise.html'}")
+
+
+def _print_result(run, sample: bool, noisy) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from harness.cv.report import fold_table, label, shown, threshold_line
+
+    header, rows = fold_table(run.scores)
+    for first in range(2, len(header), _METRICS_ABREAST):
+        columns = [0, 1, *range(first, min(first + _METRICS_ABREAST, len(header)))]
+        title = f"{run.name}" + ("  (embedded sample)" if sample else "") if first == 2 else None
+        table = Table(title=title, title_justify="left")
+        for column in columns:
+            table.add_column(header[column], justify="right" if column else "left", no_wrap=True)
+        for number, row in enumerate(rows):
+            style = "bold" if number == len(rows) - 1 else None
+            table.add_row(*(row[c] for c in columns), style=style, end_section=number == len(rows) - 3)
+        Console(width=None if sys.stdout.isatty() else 120).print(table)
     slug = run.environment["competition"]["slug"]
     flags = " --sample" if sample else ""
     if run.environment["optimistic"]:
         print(f"warning: {run.environment['optimistic']}")
+    if noisy:
+        _print_noise(run, noisy)
     print(f"run:    {run.path}")
     print(f"report: {run.path / 'report.html'}")
+    if run.scores.get("threshold"):
+        print(threshold_line(run.scores, run.classes))
     excluded = run.scores.get("excluded", {"n": 0})
     if excluded["n"]:
         said = ", ".join(f"{label(k)} {shown(v)}" for k, v in excluded.items() if k != "n" and v is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,42 +49,43 @@ class FoldData(Protocol):
         ...
 
 
-def open_fold_data(
-    competition: Competition,
-    recipe: Recipe,
-    dataset: Dataset,
-    environment: dict[str, Any],
-    device: torch.device,
-    threads: int,
-) -> FoldData:
+@dataclass(frozen=True)
+class Opening:
+    """What a fold's inputs are opened with.
+
+    Attributes
+    ----------
+    environment : the run's environment.json
+    device, threads : to compute with
+    """
+
+    competition: Competition
+    recipe: Recipe
+    dataset: Dataset
+    environment: dict[str, Any]
+    device: torch.device
+    threads: int
+
+
+def open_fold_data(opening: Opening) -> FoldData:
     """Pixels, or with [features] the features that were computed before the folds."""
-    if recipe.features:
-        store = FeatureStore(Path(environment["features"]))
-        return StoredFeatures(competition, recipe, dataset, store, device)
-    layout = environment["layout"]
-    return Pixels(competition, recipe, dataset, Layout.of(layout), Layout.of(layout, predicting=True), device, threads)
+    if opening.recipe.features:
+        return StoredFeatures(opening)
+    return Pixels(opening)
 
 
 class Pixels:
     """Whole networks on pixels."""
 
-    def __init__(
-        self,
-        competition: Competition,
-        recipe: Recipe,
-        dataset: Dataset,
-        layout: Layout,
-        predict_layout: Layout,
-        device: torch.device,
-        threads: int,
-    ) -> None:
-        self.competition, self.recipe, self.threads = competition, recipe, threads
-        self.layout, self.predict_layout = layout, predict_layout
-        self.images = open_images(dataset.train.images, device)
+    def __init__(self, opening: Opening) -> None:
+        recipe, device, test = opening.recipe, opening.device, opening.dataset.test
+        layout = opening.environment["layout"]
+        self.competition, self.recipe, self.threads = opening.competition, recipe, opening.threads
+        self.layout, self.predict_layout = Layout.of(layout), Layout.of(layout, predicting=True)
+        self.images = open_images(opening.dataset.train.images, device)
         self.index_device = self.images.index_device
-        self.predicting: Inputs = PixelInputs(self.images, recipe, predict_layout)
-        test = dataset.test
-        self.test = PixelInputs(open_images(test.images, device), recipe, predict_layout) if test else None
+        self.predicting: Inputs = PixelInputs(self.images, recipe, self.predict_layout)
+        self.test = PixelInputs(open_images(test.images, device), recipe, self.predict_layout) if test else None
 
     def new_network(self, rows: Tensor) -> nn.Module:
         return new_network(self.competition, self.recipe, self.images, rows)
@@ -98,10 +100,10 @@ class StoredFeatures:
     layout = predict_layout = Layout("fp32", channels_last=False)
     index_device = torch.device("cpu")
 
-    def __init__(
-        self, competition: Competition, recipe: Recipe, dataset: Dataset, store: FeatureStore, device: torch.device
-    ) -> None:
-        self.competition, self.recipe, self.device = competition, recipe, device
+    def __init__(self, opening: Opening) -> None:
+        recipe, dataset, device = opening.recipe, opening.dataset, opening.device
+        store = FeatureStore(Path(opening.environment["features"]))
+        self.competition, self.recipe, self.device = opening.competition, recipe, device
         self.stored, self.looks = open_features(store.train), open_features(store.predict)
         self.weights = [look.weight for look in weighted_views(recipe.predict)]
         self.predicting: Inputs = FeatureInputs(None, self.looks, self.weights, device)
@@ -116,6 +118,37 @@ class StoredFeatures:
 
     def training(self, seed: int) -> Inputs:
         return FeatureInputs(self.stored, self.looks, self.weights, self.device, seed)
+
+
+class WholeNetworks:
+    """Networks that take pixels, with a fold's saved weights: for pictures that were not there when it was trained.
+
+    Attributes
+    ----------
+    images : the labelled rows
+    layout : precision and memory format of predictions
+    """
+
+    def __init__(self, opening: Opening, train_rows: Tensor) -> None:
+        self.opening, self.train_rows = opening, train_rows
+        self.images = open_images(opening.dataset.train.images, opening.device)
+        self.layout = Layout.of(opening.environment["layout"], predicting=True)
+
+    def load(self, state: dict[str, Tensor]) -> nn.Module:
+        """The network that these weights belong to; of a frozen backbone they are the head's."""
+        opening = self.opening
+        if opening.recipe.features:
+            network = feature_network(opening.competition, opening.recipe, opening.device)
+            network.body.head.load_state_dict({k.removeprefix("head."): v for k, v in state.items()})
+        else:
+            torch.manual_seed(0)
+            network = new_network(opening.competition, opening.recipe, self.images, self.train_rows)
+            network.load_state_dict(state)
+        return network.to(memory_format=self.layout.memory_format).eval()
+
+    def inputs(self, images: Images) -> Inputs:
+        """These images in the views of the recipe's predictions."""
+        return PixelInputs(images, self.opening.recipe, self.layout)
 
 
 def new_network(competition: Competition, recipe: Recipe, images: Images, rows: Tensor) -> Network:

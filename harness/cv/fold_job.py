@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch.nn as nn
 
     from harness.competition import Recipe
-    from harness.cv.fold_data import FoldData
+    from harness.cv.fold_data import FoldData, Opening, WholeNetworks
     from harness.runs import RunFolder
     from harness.train.fit import Rows
     from harness.train.inputs import Inputs
@@ -105,8 +105,11 @@ class FoldTraining:
     ----------
     data : pixels on the device, or stored features
     labels : int64 (n,) on the device
-    rows : what is trained on and what is watched; valid_rows : int64, what is scored
+    rows : what is trained on and what is watched; valid_rows : int64, what is predicted
     tick : told how many images were done
+    kept : bool (n,), rows that scores are taken from
+    checkpoint : where the fold's weights lie, or will lie
+    opening : what `data` was opened with
     """
 
     fold: int
@@ -116,6 +119,9 @@ class FoldTraining:
     rows: Rows
     valid_rows: torch.Tensor
     tick: Callable[[int], None]
+    kept: np.ndarray
+    checkpoint: Path
+    opening: Opening
 
     @classmethod
     def open(cls, job: FoldJob, folder: RunFolder, progress: Progress) -> FoldTraining:
@@ -123,7 +129,7 @@ class FoldTraining:
 
         from harness.clean.verdicts import apply_verdicts
         from harness.competition import find_competition
-        from harness.cv.fold_data import open_fold_data
+        from harness.cv.fold_data import Opening, open_fold_data
         from harness.cv.folds import split_watched
         from harness.data.resized import open_resized
         from harness.runs import Folds
@@ -140,7 +146,8 @@ class FoldTraining:
             samples = apply_verdicts(folder.verdicts_path, samples, competition.classes).samples
         train, watched = split_watched(samples, folds, job.fold, recipe)
         valid = folds.valid_rows(job.fold)
-        data = open_fold_data(competition, recipe, dataset, folder.environment(), device, job.threads)
+        opening = Opening(competition, recipe, dataset, folder.environment(), device, job.threads)
+        data = open_fold_data(opening)
         n_predicted = len(valid) + (len(dataset.test) if dataset.test else 0)
 
         def index(rows: np.ndarray) -> torch.Tensor:
@@ -154,7 +161,34 @@ class FoldTraining:
             rows=Rows(index(train), None if watched is None else index(watched)),
             valid_rows=index(valid),
             tick=_ticker(job.fold, _images_in_all(recipe, len(train), n_predicted), progress),
+            kept=folds.kept,
+            checkpoint=folder.checkpoint_path(job.fold),
+            opening=opening,
         )
+
+    def whole_networks(self) -> WholeNetworks:
+        """Where networks that take pixels come from, whatever this fold was trained on."""
+        from harness.cv.fold_data import WholeNetworks
+
+        return WholeNetworks(self.opening, self.rows.train)
+
+    def saved_states(self) -> list[dict[str, torch.Tensor]]:
+        """Weights of each seed, from the checkpoint.
+
+        Raises
+        ------
+        UserError
+            If it is missing.
+        """
+        from safetensors.torch import load_file
+
+        if not self.checkpoint.is_file():
+            raise UserError(f"{self.checkpoint}: not there; train the fold anew (--fresh) to have its weights.")
+        states: dict[str, dict[str, torch.Tensor]] = {}
+        for name, tensor in load_file(self.checkpoint).items():
+            seed, _, parameter = name.partition(".")
+            states.setdefault(seed, {})[parameter] = tensor
+        return [states[seed] for seed in sorted(states)]
 
     def train(self, seed: int) -> tuple[nn.Module, list[dict[str, Any]]]:
         """Train one network; returns it with a dict per epoch."""

@@ -22,6 +22,7 @@ from harness.cv.executor import run_jobs
 from harness.cv.features_job import FeaturesJob
 from harness.cv.fold_job import FoldJob
 from harness.cv.folds import FoldsJob, folds_path, load_folds
+from harness.cv.noise import NoiseJob, finish_noise, noise_path
 from harness.cv.prepare import PrepareJob, describe_environment, pick_devices, plan_rounds, plan_threads, usable_cores
 from harness.cv.scores import competition_metrics, score_run
 from harness.data.dataset import Dataset
@@ -33,6 +34,8 @@ class Watcher(Protocol):
     """Who is told how the work goes on."""
 
     def say(self, text: str) -> None: ...
+
+    def begin(self, stage: str) -> None: ...
 
     def progress(self, fold: int, done: int, total: int) -> None: ...
 
@@ -119,6 +122,35 @@ def _clean(competition: Competition, dataset: Dataset, path: Path | None, watche
     return cleaning
 
 
+def noise_suite(
+    competition: Competition, run: Run, dataset: Dataset, options: Options, rows: int, watcher: Watcher
+) -> dict[str, Any]:
+    """Hold a finished run against the noise suite: noise.json and noise.html in its folder; what stands is kept.
+
+    rows : how many of the data's rows; 0 = all
+
+    Returns
+    -------
+    What noise.json holds (see `score_noise`)
+    """
+    folder, plan = RunFolder(run.path), run.environment
+    folds = [f["fold"] for f in run.scores["folds"]]
+    workers = min(options.workers or plan["workers"], plan["workers"], len(folds))
+    devices = plan["devices"] if options.device == "auto" else pick_devices(options.device)
+    jobs = [
+        NoiseJob(
+            folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold], rows
+        )
+        for i, fold in enumerate(folds)
+    ]
+    missing = [job for job in jobs if not noise_path(run.path, job.fold, rows).is_file()]
+    if missing:
+        watcher.say("noise suite: every corruption in five severities, by the models that stand")
+        watcher.begin("predicted under noise")
+        run_jobs(missing, min(workers, len(missing)), watcher.progress, lanes=[job.device for job in missing])
+    return finish_noise(competition, run, rows)
+
+
 def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: Folds, cleaned: str = "") -> str:
     """The recipe's name and 8 hex digits of what makes the result: recipe, data, folds, a model of one's own.
 
@@ -148,7 +180,7 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
 
     results = [folder.load_fold(fold) for fold in folder.done(folds.k)]
     oof = pool_oof(results, len(dataset.train), len(competition.classes))
-    test = np.mean([r.test_proba for r in results], axis=0, dtype=np.float64).astype(np.float32)
+    test = combine_folds([r.test_proba for r in results], folder.recipe().predict.across_folds)
     columns = [proba_column(c) for c in competition.classes]
     history = [line for result in results for line in result.history]
     folder.save_tables(
@@ -168,6 +200,20 @@ def pool_oof(results: list[FoldResult], n: int, n_classes: int) -> np.ndarray:
     for result in results:
         oof[result.valid_index] = result.valid_proba
     return oof
+
+
+def combine_folds(proba: list[np.ndarray], how: str) -> np.ndarray:
+    """Test probabilities float32 (n_test, C) of the folds' models together.
+
+    how : "mean" of probabilities, or "vote": shares of the models' votes. Ties go to the higher mean probability, by a
+        share so small that it never outweighs a vote
+    """
+    mean = np.mean(proba, axis=0, dtype=np.float64)
+    if how == "mean" or not len(mean):
+        return mean.astype(np.float32)
+    votes = np.mean([np.eye(p.shape[1])[p.argmax(axis=1)] for p in proba], axis=0)
+    tie_break = 0.1 / len(proba)
+    return ((1 - tie_break) * votes + tie_break * mean).astype(np.float32)
 
 
 def _table(columns: dict[str, np.ndarray], names: list[str], proba: np.ndarray) -> Any:
@@ -203,7 +249,11 @@ def _missing_folds(folder: RunFolder, wanted: list[int], options: Options) -> li
 def _take_away(folder: RunFolder, folds: list[int]) -> None:
     """Remove scores.json, which will not be true any more, and what stands of the folds that are trained now."""
     (folder.path / "scores.json").unlink(missing_ok=True)
+    for name in ("noise.json", "noise.html"):
+        (folder.path / name).unlink(missing_ok=True)
     for fold in folds:
+        for path in (folder.path / "noise").glob(f"fold-{fold}-*.npz"):
+            path.unlink()
         folder.fold_path(fold).unlink(missing_ok=True)
         folder.checkpoint_path(fold).unlink(missing_ok=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def write_report(
         warnings=_warnings(dataset, scores, environment, folds),
     )
     _cards(page, scores, environment)
-    _folds_section(page, scores)
+    _folds_section(page, scores, competition.classes)
     rows = np.flatnonzero(~np.isnan(oof[:, 0]) & folds.kept)
     matrix = confusion(dataset.train.labels[rows], oof[rows].argmax(axis=1), len(competition.classes))
     _classes_section(page, matrix, competition, test)
@@ -78,11 +79,13 @@ def _cards(page: Page, scores: dict[str, Any], environment: dict[str, Any]) -> N
     page.card("model", f"{environment['parameters']:,}", "parameters")
 
 
-def _folds_section(page: Page, scores: dict[str, Any]) -> None:
+def _folds_section(page: Page, scores: dict[str, Any], classes: Sequence[str]) -> None:
     main = scores["metrics"][scores["metric"]]
     section = page.section("Folds")
     header, rows = fold_table(scores)
     section.table(header, rows, total=True)
+    if scores["threshold"]:
+        section.text(threshold_line(scores, classes))
     section.figure(
         figures.fold_scores(
             {f["fold"]: f[scores["metric"]] for f in scores["folds"]},
@@ -174,6 +177,18 @@ def fold_table(scores: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     n = sum(f["n"] for f in scores["folds"])
     rows += [["mean +- std", "", *spread], ["pooled OOF [95 %]", f"{n:,}", *pooled]]
     return ["", "rows", *map(label, names)], rows
+
+
+def threshold_line(scores: dict[str, Any], classes: Sequence[str]) -> str:
+    """What a decision threshold found on OOF gives, scored on folds that it was not found on."""
+    found = scores["threshold"]
+    values = ", ".join(
+        f"{label(k)} {shown(v['pooled'])} [{shown(v['low'])}, {shown(v['high'])}]" for k, v in found["scores"].items()
+    )
+    return (
+        f"threshold: say {classes[1]} from {found['value']:.3f} on (found on OOF for {label(found['metric'])}); cross-fitted "
+        f"by fold: {values}"
+    )
 
 
 def _mean_std(metric: dict[str, Any]) -> str:

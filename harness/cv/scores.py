@@ -9,6 +9,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.competition.metrics import METRICS, Metric, custom_metric, intervals
+from harness.competition.threshold import cross_fitted
 from harness.runs import Folds
 
 
@@ -32,8 +33,8 @@ def score_run(
     Returns
     -------
     {"metric": name, "complete": bool, "folds": [{"fold", "n", <metric>...}], "metrics": {<metric>: {"mean", "std"
-    over folds, "pooled", "low", "high" of the 95 % interval, "greater_is_better"}}, "excluded": {"n", <metric>: its value
-    on the rows that verdicts exclude}}
+    over folds, "pooled", "low", "high" of the 95 % interval, "greater_is_better"}}, "threshold": see
+    `cross_fitted`, "excluded": {"n", <metric>: its value on the rows that verdicts exclude}}
     """
     metrics = competition_metrics(competition)
     rows = folds.scored_rows(trained)
@@ -55,6 +56,7 @@ def score_run(
             metric.name: {**_over_folds(metric, per_fold), "pooled": scorer(None), "low": low, "high": high}
             for metric, scorer, (low, high) in zip(metrics, scorers, found, strict=True)
         },
+        "threshold": cross_fitted(metrics, labels[rows], oof[rows], folds.fold[rows], folds.groups[rows]),
         "excluded": _score_excluded(metrics, labels, oof, folds, trained),
     }
 

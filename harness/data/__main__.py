@@ -51,7 +51,13 @@ def main(
     contest = find_competition(competition).using(DataChoice(set=data_set))
     with watching(quiet=as_json) as watcher:
         dataset = load_dataset(
-            contest, data_root(data), sample=sample, skip_broken=skip_broken, stream=stream, tick=watcher.decoding
+            contest,
+            data_root(data),
+            sample=sample,
+            skip_broken=skip_broken,
+            stream=stream,
+            tick=watcher.decoding,
+            unpack_tick=watcher.unpacking,
         )
     found = _describe(contest, dataset)
     print(json.dumps(found, indent=2)) if as_json else _print(contest.title, found)

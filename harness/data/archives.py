@@ -27,7 +27,7 @@ class FileTree:
     """Files by their relative POSIX name, in a folder or in a zip; a zip is opened and checked once.
 
     A folder that is not there but lies packed beside its place ('train.7z' or 'train.zip' for 'train/1.png') is read as
-    if it were; it is brought into the cache when its first file is asked for (see `packed`).
+    if it were; a zip in place, all others are brought into the cache when the first file is asked for (see `packed`).
 
     Attributes
     ----------
@@ -96,6 +96,8 @@ class FileTree:
         """The tree of a packed folder, and what its names lack of ours: '' where they begin with the folder's own name."""
         folder, kind = packed.rsplit(".", 1)
         with self._lock:
+            if packed not in self._packed and kind == "zip" and not self.is_zip:
+                self._packed[packed] = FileTree(self.path / packed)  # read in place
             if packed not in self._packed:
                 stamp = [*self.stamp([packed]), packed, str(self.path.resolve())]
                 zipped = unpacked_zip(stamp, lambda: self.open(packed), f".{kind}", self.show(packed), self.tick)

@@ -26,6 +26,8 @@ def write_custom(competition: Competition, tree: FileTree, split: str, folder: P
         )
     try:
         samples = load(tree.path, split)
+    except UserError:
+        raise
     except Exception as error:
         place = f"{competition.folder / 'competition.py'}: load_samples(..., '{split}')"
         raise UserError(f"{place} failed: {type(error).__name__}: {error}") from error

@@ -80,7 +80,8 @@ def load_dataset(
     sample: bool = False,
     skip_broken: bool = False,
     stream: bool = False,
-    tick: Callable[[int, int], None] | None = None,
+    tick: Tick = lambda done, total: None,
+    unpack_tick: Tick = lambda done, total: None,
 ) -> Dataset:
     """Find, decode (once) and check a competition's data.
 
@@ -90,7 +91,7 @@ def load_dataset(
     sample : take the embedded sample instead; never done unasked
     skip_broken : leave pictures out that cannot be decoded, and say so, instead of refusing the data
     stream : keep no decoded copy: decode pictures whenever they are asked for
-    tick : called with (done, total) while pictures are decoded
+    tick, unpack_tick : called with (done, total) while pictures are decoded, and before that while a 7z is unpacked
 
     Raises
     ------
@@ -98,12 +99,12 @@ def load_dataset(
         If the data are missing (names the cures) or wrong (says which file and row).
     """
     folder = sample_folder(competition) if sample else root / competition.slug
-    tree = find_files(competition, folder, tick or (lambda done, total: None))
+    tree = find_files(competition, folder, unpack_tick)
     if stream and competition.data.format not in _PICTURE_FORMATS:
         raise UserError(f"--stream: is for folders of pictures; data.format of '{competition.slug}' is another")
     cache = cache_root() / competition.slug / (_key(competition, tree) + ("-stream" if stream else ""))
     if not (cache / "meta.json").is_file():
-        building = Building(competition, tree, sample, skip_broken, stream, tick or (lambda done, total: None))
+        building = Building(competition, tree, sample, skip_broken, stream, tick)
         with resumable_folder(cache) as part:
             if part is not None:
                 building.write(part)

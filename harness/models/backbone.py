@@ -26,7 +26,7 @@ def timm_model(
     image_size: int = 0,
     head: Sequence[int] = (),
     head_batch_norm: bool = True,
-    dropout: float = 0.0,
+    dropout: float | Sequence[float] = 0.0,
     drop_path: float = 0.0,
 ) -> nn.Module:
     """A timm network and, on its pooled features, dense layers.
@@ -39,7 +39,7 @@ def timm_model(
     weights_sha256 : checksum that such a file must have; "" = not checked
     image_size : side that images are brought to before the backbone; 0 = as they are
     head : sizes of dense layers between features and output, each with batch norm (head_batch_norm), ReLU, dropout
-    dropout : after each dense layer; without any, before the output
+    dropout : after each dense layer, one for all or one per layer; without any, before the output
     drop_path : stochastic depth, for backbones that have it
 
     Raises

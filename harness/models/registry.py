@@ -69,6 +69,12 @@ def _builder(spec: ModelSpec, competition: Competition) -> Callable[..., Any]:
 
 
 def _builders() -> dict[str, Callable[..., Any]]:
-    from harness.models import backbone, small, speedrun
+    from harness.models import backbone, resnet, small, speedrun
 
-    return {"mlp": small.mlp, "cnn": small.cnn, "speedrun": speedrun.speedrun, "timm": backbone.timm_model}
+    return {
+        "mlp": small.mlp,
+        "cnn": small.cnn,
+        "resnet": resnet.resnet,
+        "speedrun": speedrun.speedrun,
+        "timm": backbone.timm_model,
+    }

@@ -114,17 +114,21 @@ def _pooled_head(head: str) -> list[nn.Module]:
 
 
 def dense_layers(
-    features: int, sizes: Sequence[int], dropout: float, batch_norm: bool, n_classes: int
+    features: int, sizes: Sequence[int], dropout: float | Sequence[float], batch_norm: bool, n_classes: int
 ) -> list[nn.Module]:
+    """Dense layers with ReLU and the output; dropout: one for all or one per layer, without layers before the output."""
+    dropouts = [dropout] * max(len(sizes), 1) if isinstance(dropout, int | float) else list(dropout)
+    if len(dropouts) != max(len(sizes), 1):
+        raise ValueError(f"dropout has {len(dropouts)} values for {len(sizes)} dense layers")
     layers: list[nn.Module] = []
-    for size in sizes:
+    for size, rate in zip(sizes, dropouts, strict=False):
         layers.append(nn.Linear(features, size, bias=not batch_norm))
         layers += [nn.BatchNorm1d(size)] if batch_norm else []
         layers.append(nn.ReLU())
-        layers += [Dropout(dropout)] if dropout else []
+        layers += [Dropout(rate)] if rate else []
         features = size
-    if dropout and not sizes:
-        layers.append(Dropout(dropout))
+    if dropouts[0] and not sizes:
+        layers.append(Dropout(dropouts[0]))
     return [*layers, nn.Linear(features, n_classes)]
 
 

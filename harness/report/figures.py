@@ -51,6 +51,43 @@ def fold_scores(values: Mapping[int, float], pooled: float, low: float, high: fl
     return _svg(figure)
 
 
+def score_bars(scores: Mapping[str, Mapping[str, float]], metric: str) -> bytes:
+    """A line per name: the pooled score with its interval, and the mean over folds; scores have pooled, low, high, mean."""
+    figure, axes = _figure(7.5, 0.34 * len(scores) + 1.1)
+    for row, score in enumerate(scores.values()):
+        low, high = score["pooled"] - score["low"], score["high"] - score["pooled"]
+        axes.errorbar(score["pooled"], row, xerr=[[max(low, 0)], [max(high, 0)]], fmt="s", color="tab:blue", capsize=3)
+        axes.plot(score["mean"], row, ".", color="tab:orange")
+    axes.set_yticks(range(len(scores)), list(scores))
+    axes.invert_yaxis()
+    axes.set(xlabel=metric)
+    axes.grid(alpha=0.3, axis="x")
+    return _svg(figure)
+
+
+def heatmap(values: Mapping[str, Sequence[float]], greater_is_better: bool, reference: float) -> bytes:
+    """A row per name, a column per severity; colour is the distance from the reference in the bad direction."""
+    names, table = list(values), np.array(list(values.values()))
+    figure, axes = _figure(6.5, 0.32 * len(names) + 0.9)
+    loss = (reference - table) * (1 if greater_is_better else -1)
+    axes.imshow(loss, cmap="Oranges", vmin=0, vmax=max(float(loss.max()), 1e-6), aspect="auto")
+    for row, column in np.ndindex(table.shape):
+        dark = loss[row, column] > 0.6 * loss.max()
+        axes.text(
+            column,
+            row,
+            f"{table[row, column]:.3f}",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if dark else "black",
+        )
+    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axes.set_xticks(range(table.shape[1]), range(1, table.shape[1] + 1))
+    axes.set(xlabel="severity")
+    return _svg(figure)
+
+
 def _figure(width: float, height: float):
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

@@ -34,6 +34,12 @@ def main(
     ] = None,
     best: Annotated[int, typer.Option(min=1, help="Without --run: blend this many best runs.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but the upload.")] = False,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            help="Two classes: say the second from this probability on; 'oof' = as found on OOF.", metavar="T"
+        ),
+    ] = None,
     message: Annotated[str | None, typer.Option(help="Description shown by the platform.")] = None,
     data: DataOption = None,
     data_set: DataSetOption = "",
@@ -59,11 +65,12 @@ def main(
     blend = mean_of_probabilities(_chosen_runs(competition, dataset, named, best, out), competition)
     path = out / "submissions" / competition.slug / f"{blend.name}.csv"
     ids = wanted_ids(competition, dataset)
-    write_submission(competition, blend, ids, path)
+    decision = _threshold(threshold, blend, competition)
+    write_submission(competition, blend, ids, path, decision)
     problems = check_submission(path, competition, ids, dataset.submission)
     if problems:
         raise UserError("\n  ".join([f"{path} does not pass its checks; it is not sent:", *problems]))
-    sent = _describe(blend, path, len(ids), message, competition, dataset)
+    sent = _describe(blend, path, len(ids), message, competition, dataset, decision)
     if not dry_run:
         if dataset.is_sample:
             raise UserError(
@@ -99,13 +106,41 @@ def _chosen_runs(competition: Any, dataset: Any, named: list[Any], best: int, ou
     return [load_run(path) for path in fitting[:best]]
 
 
+def _threshold(asked: str | None, blend: Any, competition: Any) -> float | None:
+    """The decision threshold that was asked for; None where the larger probability decides."""
+    if asked is None:
+        return None
+    if len(competition.classes) != 2:
+        raise UserError(f"--threshold {asked}: is for two classes; '{competition.slug}' has {len(competition.classes)}")
+    if asked == "oof":
+        found = blend.scores["threshold"]
+        if found is None:
+            raise UserError(f"--threshold oof: metric '{competition.metric}' needs none, or too few folds were trained")
+        return found["value"]
+    try:
+        value = float(asked)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1:
+        raise UserError(f"--threshold {asked}: give a probability between 0 and 1, or 'oof'")
+    return value
+
+
 def _bare(name: str) -> str:
     if Path(name).name != name:
         raise UserError(f"--run {name}: give the run's name only ('{Path(name).name}'); --out says where oof/ lies")
     return name
 
 
-def _describe(blend: Any, path: Path, rows: int, message: str | None, competition: Any, dataset: Any) -> dict[str, Any]:
+def _describe(
+    blend: Any,
+    path: Path,
+    rows: int,
+    message: str | None,
+    competition: Any,
+    dataset: Any,
+    threshold: float | None,
+) -> dict[str, Any]:
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     main = blend.scores["metrics"][blend.scores["metric"]]
     said = message or f"{blend.name}: OOF {blend.scores['metric']} {main['pooled']:.5f}"
@@ -120,14 +155,18 @@ def _describe(blend: Any, path: Path, rows: int, message: str | None, competitio
         "message": f"{said} [{digest[:12]}]",
         "metric": blend.scores["metric"],
         "oof": {k: main[k] for k in ("pooled", "low", "high")},
-        "shares": _shares(blend, competition.classes),
+        "threshold": threshold,
+        "shares": _shares(blend, competition.classes, threshold),
     }
 
 
-def _shares(blend: Any, classes: tuple[str, ...]) -> dict[str, dict[str, float]]:
+def _shares(blend: Any, classes: tuple[str, ...], threshold: float | None) -> dict[str, dict[str, float]]:
     import numpy as np
 
+    from harness.competition.threshold import moved
+
     def shares(proba: Any) -> Any:
+        proba = proba if threshold is None else moved(proba, threshold)
         return np.bincount(proba.argmax(axis=1), minlength=len(classes)) / len(proba)
 
     oof, test = shares(blend.oof), shares(blend.test)
@@ -145,6 +184,8 @@ def _print(sent: dict[str, Any]) -> None:
     print(f"members:  {', '.join(sent['members'])}")
     print(f"data:     {sent['data']}")
     print(f"OOF:      {sent['metric']} {oof['pooled']:.5f}, 95 % interval {oof['low']:.5f} to {oof['high']:.5f}")
+    if sent["threshold"] is not None:
+        print(f"threshold: the second class is said from {sent['threshold']:.3f} on")
     Console().print(table)
     print(f"file:     {sent['file']} ({sent['rows']:,} rows, sha256 {sent['sha256'][:12]}); passes its checks")
     print(f"message:  {sent['message']}")

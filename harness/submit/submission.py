@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.base.files import complete_file
 from harness.competition import Competition
+from harness.competition.threshold import moved
 from harness.data.dataset import Dataset, read_submission_ids
 from harness.oof.ensemble import Blend
 from harness.runs.align import align_rows
@@ -24,8 +25,10 @@ def wanted_ids(competition: Competition, dataset: Dataset) -> np.ndarray:
     return dataset.test.ids
 
 
-def write_submission(competition: Competition, blend: Blend, ids: np.ndarray, path: Path) -> None:
-    """Write the CSV of the rows `ids`, in their order.
+def write_submission(
+    competition: Competition, blend: Blend, ids: np.ndarray, path: Path, threshold: float | None = None
+) -> None:
+    """Write the CSV of the rows `ids`, in their order; with a threshold the second class is said from it on.
 
     Raises
     ------
@@ -33,6 +36,7 @@ def write_submission(competition: Competition, blend: Blend, ids: np.ndarray, pa
         If the blend lacks an id, or the file cannot be written.
     """
     proba = blend.test[align_rows(blend.test_ids, ids, f"test predictions of {blend.name}")]
+    proba = proba if threshold is None else moved(proba, threshold)
     hook = competition.hook("to_submission")
     table = hook(ids, proba, competition.classes) if hook else submission_table(competition, ids, proba)
     with complete_file(path) as temporary:

@@ -1,0 +1,201 @@
+"""The noise suite: local noisy test sets. Each fold's model predicts its own validation rows under every corruption.
+
+noise.json holds the score by corruption and severity; noise.html shows it. A model that only fits the pictures of its own
+camera falls here, long before a leaderboard shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.base.files import complete_file, read_json, write_json
+from harness.competition import Competition
+from harness.competition.metrics import intervals
+from harness.cv.scores import competition_metrics
+from harness.runs import Run
+
+if TYPE_CHECKING:
+    import torch
+    import torch.nn as nn
+
+    from harness.cv.fold_job import FoldTraining
+
+SEED, ROWS = 0, 2000
+"""The suite's own seed, and how many rows it takes of larger data: the same ones for every run on the data."""
+
+
+@dataclass(frozen=True)
+class NoiseJob:
+    """Predict a fold's validation rows under every corruption, by the weights that stand; nothing, where that stands.
+
+    Attributes as of `FoldJob`; rows : how many rows of the data set the suite takes.
+    """
+
+    run: Path
+    competition: Path
+    cache: Path
+    fold: int
+    device: str
+    threads: int
+    rows: int
+
+    def __call__(self, progress: Callable[[int, int, int], None]) -> None:
+        from harness.cv.fold_job import FoldTraining
+        from harness.runs import RunFolder
+
+        path = noise_path(self.run, self.fold, self.rows)
+        if path.is_file():
+            return
+        training = FoldTraining.open(self, RunFolder(self.run), progress)  # type: ignore[arg-type]
+        _predict_corrupted(self, training, path, progress)
+
+
+def noise_path(run: Path, fold: int, rows: int) -> Path:
+    """Where a fold's predictions under corruption lie."""
+    return run / "noise" / f"fold-{fold}-rows-{rows}.npz"
+
+
+def suite_rows(kept: np.ndarray, rows: int) -> np.ndarray:
+    """The rows (int64, sorted) that the suite takes of those that are scored; kept : bool (n,)."""
+    scored = np.flatnonzero(kept)
+    order = np.random.default_rng(SEED).permutation(len(kept))
+    chosen = order[np.isin(order, scored)] if len(scored) < len(kept) else order
+    return np.sort(chosen[:rows] if rows else chosen)
+
+
+def suite_corruptions(channels: int) -> list[str]:
+    """Names of the corruptions that change pictures of so many channels."""
+    from harness.train.corruptions import COLOURED, CORRUPTIONS
+
+    return [name for name in CORRUPTIONS if channels == 3 or name not in COLOURED]
+
+
+def _predict_corrupted(
+    job: NoiseJob, training: FoldTraining, path: Path, progress: Callable[[int, int, int], None]
+) -> None:
+    """Write probabilities float16 (corruptions, severities, rows, C) of this fold's rows of the suite."""
+    import torch
+
+    from harness.train.corruptions import SEVERITIES
+
+    data = training.whole_networks()
+    names = suite_corruptions(data.images.shape[3])
+    valid = np.intersect1d(suite_rows(training.kept, job.rows), training.valid_rows.cpu().numpy())
+    index = torch.from_numpy(valid).to(data.images.index_device)
+    networks = [data.load(state) for state in training.saved_states()]
+    proba = np.zeros((len(names), len(SEVERITIES), len(valid), networks[0].n_classes), dtype=np.float16)
+    total = len(names) * len(SEVERITIES)
+    for number, name in enumerate(names):
+        for level in SEVERITIES:
+            inputs = data.inputs(_Corrupted(data.images, name, level))
+            parts = [_predict(network, inputs, index, training, data) for network in networks]
+            proba[number, level - 1] = np.mean(parts, axis=0)
+            progress(job.fold, number * len(SEVERITIES) + level, total)
+    with complete_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, proba=proba, rows=valid, names=np.array(names))
+
+
+def _predict(network: nn.Module, inputs: Any, rows: torch.Tensor, training: FoldTraining, data: Any) -> np.ndarray:
+    from harness.train.predict import predict
+
+    return predict(network, inputs, rows, training.recipe.predict, data.layout).numpy()
+
+
+class _Corrupted:
+    """`Images` whose rows come out corrupted."""
+
+    def __init__(self, images: Any, name: str, severity: int) -> None:
+        self.images, self.name, self.severity = images, name, severity
+        self.shape, self.device, self.index_device = images.shape, images.device, images.index_device
+        self.waits = images.waits
+
+    def take(self, rows: torch.Tensor) -> torch.Tensor:
+        from harness.train.corruptions import corrupt
+
+        return corrupt(self.images.take(rows), rows.cpu().numpy(), self.name, self.severity, SEED)
+
+
+def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]:
+    """Put the folds' predictions together.
+
+    Returns
+    -------
+    {"metric", "rows", "clean": {"score", "low", "high"}, "corruptions": {name: [score of severity 1, ..., 5]}, "mean",
+    "worst": {"corruption", "severity", "score"}, "camera": mean over the camera mixes, "classes": {name: {"clean":
+    recall, "noisy": mean recall, "worst": corruption with the lowest}}, "doubtful": corruptions that may change a label}
+    """
+    metric = competition_metrics(competition)[0]
+    trained = [f["fold"] for f in run.scores["folds"]]
+    parts = [_load(noise_path(run.path, fold, rows)) for fold in trained]
+    names = parts[0]["names"].tolist()
+    order = np.concatenate([part["rows"] for part in parts])
+    proba = np.concatenate([part["proba"] for part in parts], axis=2).astype(np.float32)
+    labels = run.labels[order]
+    scorer = metric.prepare(labels, run.oof[order])
+    low, high = intervals([scorer], run.folds.groups[order])[0]
+    scores = {name: [metric(labels, proba[i, s]) for s in range(proba.shape[1])] for i, name in enumerate(names)}
+    worst = min if metric.greater_is_better else max
+    name, severity = worst(((n, s) for n in scores for s in range(5)), key=lambda at: scores[at[0]][at[1]])
+    return {
+        "metric": metric.name,
+        "greater_is_better": metric.greater_is_better,
+        "rows": len(order),
+        "clean": {"score": scorer(None), "low": low, "high": high},
+        "corruptions": scores,
+        "mean": float(np.mean(list(scores.values()))),
+        "camera": float(np.mean([scores[n] for n in ("camera", "handheld") if n in scores])),
+        "worst": {"corruption": name, "severity": severity + 1, "score": scores[name][severity]},
+        "classes": _falling_classes(competition.classes, names, labels, run.oof[order], proba),
+        "doubtful": _doubtful(competition, names),
+    }
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _falling_classes(
+    classes: Sequence[str], names: list[str], labels: np.ndarray, clean: np.ndarray, noisy: np.ndarray
+) -> dict[str, Any]:
+    """Recall of each class without corruption, under all of them on average, and under the one that hurts it most."""
+    hits = noisy.argmax(axis=3) == labels  # (corruptions, severities, rows)
+    found = {}
+    for number, name in enumerate(classes):
+        of_class = labels == number
+        if not of_class.any():
+            continue
+        by_corruption = hits[:, :, of_class].mean(axis=(1, 2))
+        found[name] = {
+            "clean": float((clean[of_class].argmax(axis=1) == number).mean()),
+            "noisy": float(by_corruption.mean()),
+            "worst": names[int(by_corruption.argmin())],
+            "worst_recall": float(by_corruption.min()),
+        }
+    return found
+
+
+def _doubtful(competition: Competition, names: list[str]) -> list[str]:
+    """Corruptions that turn or mirror pictures further than the competition says is harmless."""
+    found = [] if {"hflip", "vflip"} <= set(competition.symmetries) else ["flips"]
+    return [name for name in found if name in names]
+
+
+def finish_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]:
+    """Write noise.json and noise.html of a run whose folds' predictions stand; returns what noise.json holds."""
+    from harness.cv.noise_report import write_noise_page
+
+    scores = score_noise(competition, run, rows)
+    write_noise_page(run.path / "noise.html", competition, run, scores)
+    write_json(run.path / "noise.json", scores)
+    return scores
+
+
+def load_noise(run: Path) -> dict[str, Any] | None:
+    """noise.json of a run, or None where the suite was not run."""
+    return read_json(run / "noise.json") if (run / "noise.json").is_file() else None
