@@ -7,6 +7,7 @@ only, so that every run, fold, batch and machine sees the same pictures (up to r
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -77,7 +78,8 @@ def white_noise(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
 
 
 def blur(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
-    return _blurred(x, draws.uniform(0.9, 1.1) * _of(severity, 0.004, 0.008, 0.013, 0.02, 0.03) * min(x.shape[2:]))
+    by_side, at_least = _of(severity, 0.004, 0.008, 0.013, 0.02, 0.03), _of(severity, 0.4, 0.5, 0.6, 0.75, 0.95)
+    return _blurred(x, draws.uniform(0.9, 1.1) * max(by_side * min(x.shape[2:]), at_least))
 
 
 def brightness(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
@@ -97,14 +99,20 @@ def saturation(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
 
 
 def jpeg(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
-    """Compressed and read again, by torchvision's libjpeg, in threads."""
-    from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
+    """Compressed and read again, by Pillow, in threads."""
+    from PIL import Image
 
-    quality, mode = int(_of(severity, 70, 45, 30, 18, 10)), ImageReadMode.GRAY if x.shape[1] == 1 else ImageReadMode.RGB
-    pixels = x.clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
+    quality = int(_of(severity, 70, 45, 30, 18, 10))
+    pixels = x.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    def compress(image: np.ndarray) -> np.ndarray:
+        buffer = io.BytesIO()
+        Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(buffer, "JPEG", quality=quality)
+        return np.asarray(Image.open(buffer)).reshape(image.shape)
+
     with ThreadPoolExecutor() as pool:
-        read = list(pool.map(lambda image: decode_jpeg(encode_jpeg(image.contiguous(), quality), mode), pixels))
-    return torch.stack(read).to(x.device).float().div(255)
+        read = np.stack(list(pool.map(compress, pixels)))
+    return torch.from_numpy(read).to(x.device).permute(0, 3, 1, 2).float().div(255)
 
 
 def shift(x: Tensor, severity: int, draws: RowDraws) -> Tensor:

@@ -25,7 +25,7 @@ def _cell(rng: np.random.Generator, colour: tuple[int, int, int]) -> np.ndarray:
         (x - radius, y - radius, x + radius, y + radius),
         fill=tuple(int(v) for v in np.array(colour) + rng.normal(0, 8, 3)),
     )
-    for _ in range(14):
+    for _ in range(9):
         a, d, r = rng.uniform(0, 6.3), rng.uniform(0, 0.8) * radius, rng.uniform(3, 8)
         cx, cy = x + d * np.cos(a), y + d * np.sin(a)
         pen.ellipse((cx - r, cy - r, cx + r, cy + r), fill=(60, 40, 90))

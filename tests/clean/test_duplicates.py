@@ -12,7 +12,7 @@ from tests.clean.cells import as_jpeg, brighter, cells
 
 
 def cropped(image: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(image[1:, 1:]).resize((48, 48), Image.Resampling.BILINEAR))
+    return np.asarray(Image.fromarray(image[:, 1:]).resize((48, 48), Image.Resampling.BILINEAR))
 
 
 def pairs(images: np.ndarray, test: np.ndarray | None = None) -> set[tuple[int, int]]:
