@@ -112,13 +112,22 @@ def write_digits(folder: Path, n_train: int = 60, n_test: int = 10, size: int = 
     (folder / "sample_submission.csv").write_text("ImageId,Label\n" + ids)
 
 
+def run_module(
+    module: str, *args: str, cwd: Path = REPOSITORY, timeout: float = 240
+) -> subprocess.CompletedProcess[str]:
+    """Call `python -m MODULE ARGS` as a user does, in a folder; returns the finished process with its text."""
+    command = [sys.executable, "-m", module, *map(str, args)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout)
+
+
 @pytest.fixture
 def run_command():
-    """Call `python -m MODULE ARGS` as a user does, in a folder; returns the finished process with its text."""
+    """`run_module`, for a test."""
+    return run_module
 
-    def run(module: str, *args: str, cwd: Path = REPOSITORY, timeout: float = 240) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", module, *map(str, args)]
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
-        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout)
 
-    return run
+@pytest.fixture(scope="module")
+def run_command_module():
+    """`run_module`, for a fixture of a whole module."""
+    return run_module

@@ -95,6 +95,10 @@ class AugmentSpec(Frozen):
     """Gaussian blur: standard deviation in pixels, uniform in [0, blur]."""
     noise: Probability = 0.0
     """White noise: standard deviation uniform in [0, noise]; 1 = the whole range."""
+    jpeg: Probability = 0.0
+    """JPEG: quality uniform in [100 * (1 - jpeg), 100]."""
+    untouched: Probability = 0.0
+    """Share of the images whose values stay as they are: none of the changes from brightness to jpeg is made to them."""
     cutout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Side of one black square per image, as a fraction of the shorter side."""
     erasing: Probability = 0.0

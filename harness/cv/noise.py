@@ -81,9 +81,12 @@ def _predict_corrupted(
     """Write probabilities float16 (corruptions, severities, rows, C) of this fold's rows of the suite."""
     import torch
 
+    from harness.data.dataset import open_cache
+    from harness.train.batches import open_images
     from harness.train.corruptions import SEVERITIES
 
     data = training.whole_networks()
+    pictures = open_images(open_cache(job.cache).train.images, data.images.device)
     names = suite_corruptions(data.images.shape[3])
     valid = np.intersect1d(suite_rows(training.kept, job.rows), training.valid_rows.cpu().numpy())
     index = torch.from_numpy(valid).to(data.images.index_device)
@@ -92,7 +95,7 @@ def _predict_corrupted(
     total = len(names) * len(SEVERITIES)
     for number, name in enumerate(names):
         for level in SEVERITIES:
-            inputs = data.inputs(_Corrupted(data.images, name, level))
+            inputs = data.inputs(_Corrupted(pictures, name, level, tuple(data.images.shape[1:3])))
             parts = [_predict(network, inputs, index, training, data) for network in networks]
             proba[number, level - 1] = np.mean(parts, axis=0)
             progress(job.fold, number * len(SEVERITIES) + level, total)
@@ -107,17 +110,23 @@ def _predict(network: nn.Module, inputs: Any, rows: torch.Tensor, training: Fold
 
 
 class _Corrupted:
-    """`Images` whose rows come out corrupted."""
+    """`Images` whose rows come out corrupted: at the data's own size, as a camera would, then at the recipe's."""
 
-    def __init__(self, images: Any, name: str, severity: int) -> None:
-        self.images, self.name, self.severity = images, name, severity
-        self.shape, self.device, self.index_device = images.shape, images.device, images.index_device
-        self.waits = images.waits
+    def __init__(self, images: Any, name: str, severity: int, size: tuple[int, int]) -> None:
+        self.images, self.name, self.severity, self.size = images, name, severity, size
+        self.shape = (images.shape[0], *size, images.shape[3])
+        self.device, self.index_device, self.waits = images.device, images.index_device, images.waits
 
     def take(self, rows: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        from harness.data.resized import resize_pixels
         from harness.train.corruptions import corrupt
 
-        return corrupt(self.images.take(rows), rows.cpu().numpy(), self.name, self.severity, SEED)
+        pixels = corrupt(self.images.take(rows), rows.cpu().numpy(), self.name, self.severity, SEED)
+        if tuple(pixels.shape[1:3]) == self.size:
+            return pixels
+        return torch.from_numpy(resize_pixels(pixels.cpu().numpy(), self.size)).to(self.device)
 
 
 def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]:

@@ -41,6 +41,14 @@ def open_resized(competition: Competition, cache: Path, choice: DataChoice) -> t
     return competition.model_copy(update={"data": data}), dataclasses.replace(dataset, train=train, test=test)
 
 
+def resize_pixels(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """uint8 (B, H, W, C) at another height and width, as `resize` makes them."""
+    out = np.empty((len(images), *size, images.shape[3]), dtype=np.uint8)
+    for row, picture in enumerate(images):
+        out[row] = _resized_picture(picture, size)
+    return out
+
+
 def _splits(dataset: Dataset) -> list[tuple[str, Samples]]:
     return [("train", dataset.train)] + ([("test", dataset.test)] if dataset.test else [])
 
@@ -66,14 +74,10 @@ def _resized(dataset: Dataset, split: str, choice: DataChoice) -> Samples | None
 
 def _write(images: np.ndarray, path: Path, size: tuple[int, int], tick: Tick) -> None:
     """Resize uint8 (n, H, W, C) into a new .npy, in threads, by Pillow's antialiased bilinear filter."""
-    from PIL import Image
-
     resized = new_array(path, (len(images), *size, images.shape[3]), np.uint8)
 
     def resize_row(row: int) -> None:
-        picture = images[row]
-        small = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
-        resized[row] = np.asarray(small.resize(size[::-1], Image.Resampling.BILINEAR)).reshape(resized.shape[1:])
+        resized[row] = _resized_picture(images[row], size)
 
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(images), _AT_ONCE):
@@ -81,3 +85,11 @@ def _write(images: np.ndarray, path: Path, size: tuple[int, int], tick: Tick) ->
             for row, _ in zip(rows, pool.map(resize_row, rows), strict=True):
                 tick(row + 1, len(images))
     resized.flush()
+
+
+def _resized_picture(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    from PIL import Image
+
+    image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
+    small = np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR))
+    return small.reshape(*size, picture.shape[-1])

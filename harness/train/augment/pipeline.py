@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor
 
 from harness.base.errors import UserError
 from harness.competition.augment_spec import AugmentSpec
 from harness.train.augment import color, geometry, occlusion, policies
-from harness.train.augment.draws import Draws
+from harness.train.augment.compression import jpeg
+from harness.train.augment.draws import Draws, per_image
 
 _COLORED = ("saturation", "hue", "grayscale")
 
@@ -63,8 +65,13 @@ def augment(
         x = policies.trivial_augment(x, spec.fill, draws)
     if spec.augmix:
         x = policies.augmix(x, spec.augmix, spec.fill, draws)
+    moved = x
     x = _recolor(x, spec, draws)
     x = _blur_and_noise(x, spec, draws)
+    if spec.jpeg:
+        x = jpeg(x, draws.uniform(100 * (1 - spec.jpeg), 100, len(x)))
+    if spec.untouched:
+        x = torch.where(per_image(draws.chance(spec.untouched, len(x))), moved, x)
     if spec.cutout:
         x = occlusion.cutout(x, spec.cutout, draws)
     if spec.erasing:
