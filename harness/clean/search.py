@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-_PAIRS_AT_ONCE = 4_000_000
+_PAIRS_AT_ONCE = 1_000_000
 
 
 def near_pairs(left: np.ndarray, right: np.ndarray, distance: int) -> tuple[np.ndarray, np.ndarray]:
@@ -22,9 +22,8 @@ def near_pairs(left: np.ndarray, right: np.ndarray, distance: int) -> tuple[np.n
     """
     found = [np.zeros((2, 0), dtype=np.int64)]
     for low, width in _chunks(distance + 1):
-        mask, shift = np.uint64((1 << width) - 1), np.uint64(low)
-        for i, j in _same_bucket((left >> shift) & mask, (right >> shift) & mask):
-            close = np.bitwise_count(left[i] ^ right[j]) <= distance
+        for i, j in _same_bucket(_chunk(left, low, width), _chunk(right, low, width)):
+            close = np.flatnonzero(np.bitwise_count(left[i] ^ right[j]) <= distance)
             found.append(np.stack([i[close], j[close]]))
     pairs = np.unique(np.concatenate(found, axis=1), axis=1)
     return pairs[0], pairs[1]
@@ -36,11 +35,18 @@ def _chunks(n: int) -> list[tuple[int, int]]:
     return [(int(a), int(b - a)) for a, b in itertools.pairwise(edges)]
 
 
+def _chunk(hashes: np.ndarray, low: int, width: int) -> np.ndarray:
+    """`width` bits from bit `low` on, in the smallest type that holds them: short keys sort fast."""
+    part = (hashes >> np.uint64(low)) & np.uint64((1 << width) - 1 if width < 64 else 2**64 - 1)
+    return part.astype(np.uint16) if width <= 16 else part
+
+
 def _same_bucket(left: np.ndarray, right: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """All index pairs with left[i] == right[j], some millions at a time."""
-    order = np.argsort(right, kind="stable")
-    ordered = right[order]
-    first, last = np.searchsorted(ordered, left, "left"), np.searchsorted(ordered, left, "right")
+    by_left, by_right = np.argsort(left, kind="stable"), np.argsort(right, kind="stable")
+    ordered = right[by_right]
+    wanted = left[by_left]  # in order, so that the searches go through memory from front to end
+    first, last = np.searchsorted(ordered, wanted, "left"), np.searchsorted(ordered, wanted, "right")
     count = last - first
     done = np.cumsum(count)
     start = 0
@@ -48,7 +54,6 @@ def _same_bucket(left: np.ndarray, right: np.ndarray) -> Iterator[tuple[np.ndarr
         base = done[start - 1] if start else 0
         stop = max(int(np.searchsorted(done, base + _PAIRS_AT_ONCE, "right")), start + 1)
         n = count[start:stop]
-        i = np.repeat(np.arange(start, stop), n)
-        within = np.arange(len(i)) - np.repeat(np.cumsum(n) - n, n)
-        yield i, order[np.repeat(first[start:stop], n) + within]
+        within = np.arange(int(n.sum())) - np.repeat(np.cumsum(n) - n - first[start:stop], n)
+        yield np.repeat(by_left[start:stop], n), by_right[within]
         start = stop
