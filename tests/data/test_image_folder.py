@@ -63,6 +63,15 @@ def test_other_sizes_modes_and_exif_are_brought_to_one_form():
     palette = io.BytesIO()
     Image.fromarray(upright).convert("P").save(palette, "PNG")
     assert decode(palette, 20, 30, 1, "x").shape == (20, 30, 1)
+    inks = io.BytesIO()
+    Image.fromarray(upright).convert("CMYK").save(inks, "JPEG", quality=95)
+    seen = decode(inks, 20, 30, 3, "x").astype(int)
+    assert np.abs(seen - upright).mean() < 12  # four inks and JPEG cost a little, channels are not mixed up
+    glass = Image.fromarray(upright).convert("RGBA")
+    glass.putalpha(128)
+    see_through = io.BytesIO()
+    glass.save(see_through, "PNG")
+    np.testing.assert_array_equal(decode(see_through, 20, 30, 3, "x"), upright)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n then nothing"])
