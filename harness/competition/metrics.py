@@ -27,11 +27,13 @@ class Metric:
     name : as in competition.toml
     prepare : (labels (n,), proba (n, C)) -> Scorer
     greater_is_better : direction
+    of_matrix : its value from a confusion matrix (C, C), where it is one of the predicted classes only; else None
     """
 
     name: str
     prepare: Callable[[np.ndarray, np.ndarray], Scorer]
     greater_is_better: bool = True
+    of_matrix: Callable[[np.ndarray], float] | None = None
 
     def __call__(self, labels: np.ndarray, proba: np.ndarray) -> float:
         """Value over all rows; labels int (n,), proba float (n, C)."""
@@ -46,12 +48,12 @@ def intervals(
     Whole groups are drawn, not rows: near-duplicates are one piece of evidence, not several; drawing rows would make
     the interval too narrow. groups : int (n,).
     """
-    values = [[scorer(weights) for scorer in scorers] for weights in _group_weights(groups, resamples)]
+    values = [[scorer(weights) for scorer in scorers] for weights in group_weights(groups, resamples)]
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
 
 
-def _group_weights(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
+def group_weights(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
     """For each resample, how often each row was drawn, float (n,)."""
     _, group_of_row = np.unique(groups, return_inverse=True)
     n_groups = int(group_of_row.max()) + 1
@@ -151,18 +153,22 @@ def _binary_auc(positive: np.ndarray, score: np.ndarray) -> Scorer:
     return auc
 
 
+def _of_classes(name: str, value: Callable[[np.ndarray], float]) -> Metric:
+    return Metric(name, _of_confusion(value), of_matrix=lambda matrix: float(value(matrix)))
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", _of_confusion(_accuracy)),
-        Metric("balanced_accuracy", _of_confusion(_balanced_accuracy)),
-        Metric("macro_f1", _of_confusion(lambda m: _f1s(m)[_present(m)].mean())),
-        Metric("weighted_f1", _of_confusion(_weighted_f1)),
-        Metric("precision", _of_confusion(lambda m: _precisions(m)[_present(m)].mean())),
-        Metric("recall", _of_confusion(lambda m: _recalls(m)[_present(m)].mean())),
-        Metric("f1", _of_confusion(_f1)),
-        Metric("sensitivity", _of_confusion(_sensitivity)),
-        Metric("specificity", _of_confusion(_specificity)),
+        _of_classes("accuracy", _accuracy),
+        _of_classes("balanced_accuracy", _balanced_accuracy),
+        _of_classes("macro_f1", lambda m: _f1s(m)[_present(m)].mean()),
+        _of_classes("weighted_f1", _weighted_f1),
+        _of_classes("precision", lambda m: _precisions(m)[_present(m)].mean()),
+        _of_classes("recall", lambda m: _recalls(m)[_present(m)].mean()),
+        _of_classes("f1", _f1),
+        _of_classes("sensitivity", _sensitivity),
+        _of_classes("specificity", _specificity),
         Metric("log_loss", _log_loss, greater_is_better=False),
         Metric("roc_auc", _roc_auc),
     )

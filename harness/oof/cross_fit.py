@@ -1,0 +1,97 @@
+"""What an ensemble is worth: fitted on the other folds, scored on this one; the in-sample score stands beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.competition.metrics import Metric, group_weights
+from harness.oof.methods import METHODS, Method
+from harness.oof.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """An ensemble by one method.
+
+    Attributes
+    ----------
+    method : how
+    oof : float64 (n, C), each row by what was fitted on the other folds
+    fitted : what was fitted on all kept rows; it makes the test predictions
+    score, in_sample : of the cross-fitted rows, and of what was fitted and scored on all rows
+    low, high : 95 % interval of the score
+    gain, gain_low, gain_high : over the plain mean, with its 95 % interval (paired bootstrap over groups)
+    """
+
+    method: Method
+    oof: np.ndarray
+    fitted: Any
+    score: float
+    in_sample: float
+    low: float
+    high: float
+    gain: float
+    gain_low: float
+    gain_high: float
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether the gain over the plain mean may be chance: its interval holds zero."""
+        return self.method.name != "mean" and self.gain_low <= 0 <= self.gain_high
+
+
+def cross_fit(predictions: Predictions, metric: Metric, names: list[str] | None = None) -> list[CrossFitted]:
+    """Every method (or the named ones), the plain mean first."""
+    chosen = ["mean", *(n for n in names or METHODS if n != "mean")]
+    kept = np.flatnonzero(predictions.folds.kept)
+    plain = METHODS["mean"].apply(predictions.oof, None)
+    return [_one(METHODS[name], predictions, metric, kept, plain) for name in chosen]
+
+
+def _one(method: Method, predictions: Predictions, metric: Metric, kept: np.ndarray, plain: np.ndarray) -> CrossFitted:
+    labels = predictions.labels
+    fitted = method.fit(predictions.oof[:, kept], labels[kept], metric)
+    if method.learns:
+        oof = _by_fold(method, predictions, metric)
+        in_sample = metric(labels[kept], method.apply(predictions.oof[:, kept], fitted))
+    else:
+        oof = method.apply(predictions.oof, fitted)
+        in_sample = metric(labels[kept], oof[kept])
+    groups = predictions.folds.groups[kept]
+    score, low, high, gain, gain_low, gain_high = paired(metric, labels[kept], oof[kept], plain[kept], groups)
+    return CrossFitted(method, oof, fitted, score, in_sample, low, high, gain, gain_low, gain_high)
+
+
+def _by_fold(method: Method, predictions: Predictions, metric: Metric) -> np.ndarray:
+    """float64 (n, C): each fold's rows, excluded ones too, by what the kept rows of the other folds taught."""
+    folds = predictions.folds
+    out = np.empty(predictions.oof.shape[1:])
+    for fold in range(folds.k):
+        train, valid = folds.train_rows(fold), folds.valid_rows(fold)
+        fitted = method.fit(predictions.oof[:, train], predictions.labels[train], metric)
+        out[valid] = method.apply(predictions.oof[:, valid], fitted)
+    return out
+
+
+def paired(
+    metric: Metric,
+    labels: np.ndarray,
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    groups: np.ndarray,
+    resamples: int = 1000,
+) -> tuple[float, float, float, float, float, float]:
+    """Score of ours with its 95 % interval, and the difference to theirs with its own, from the same resamples.
+
+    The difference is positive where ours is better, whatever the metric's direction.
+    """
+    sign = 1 if metric.greater_is_better else -1
+    first, second = metric.prepare(labels, ours), metric.prepare(labels, theirs)
+    drawn = np.array([(first(w), second(w)) for w in group_weights(groups, resamples)])
+    low, high = np.nanquantile(drawn[:, 0], [0.025, 0.975])
+    score, other = first(None), second(None)
+    gain_low, gain_high = np.nanquantile(sign * (drawn[:, 0] - drawn[:, 1]), [0.025, 0.975])
+    return score, float(low), float(high), sign * (score - other), float(gain_low), float(gain_high)

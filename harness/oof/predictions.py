@@ -1,0 +1,76 @@
+"""Several runs' predictions of the same rows, aligned once: what every ensemble works on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.competition import Competition
+from harness.runs import Folds, Run
+from harness.runs.align import align_rows, check_alignable
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """OOF and test probabilities of M runs.
+
+    Attributes
+    ----------
+    members : names of the runs
+    labels : int64 (n,)
+    folds : of the rows; excluded ones are predicted, never fitted on, and not scored
+    oof : float32 (M, n, C)
+    test_ids : str (t,) or None; test : float32 (M, t, C) or None, where the test is hidden
+    """
+
+    members: tuple[str, ...]
+    labels: np.ndarray
+    folds: Folds
+    oof: np.ndarray
+    test_ids: np.ndarray | None
+    test: np.ndarray | None
+
+
+def align(runs: Sequence[Run], competition: Competition) -> Predictions:
+    """Put runs side by side, aligned by id.
+
+    Raises
+    ------
+    UserError
+        If they cannot be compared, a fold is missing, or predictions are no probabilities (names the run).
+    """
+    check_alignable(runs)
+    for run in runs:
+        if run.classes != list(competition.classes):
+            raise UserError(f"run '{run.name}' has the classes {run.classes}; competition.toml has other ones now")
+        if not run.complete:
+            done = len(run.scores["folds"])
+            raise UserError(f"run '{run.name}' is partial: {done} of {run.folds.k} folds. Finish it with --resume.")
+        _check_probabilities(run.oof, run.folds.ids, f"run '{run.name}', OOF")
+        if run.test is not None:
+            _check_probabilities(run.test, run.test_ids, f"run '{run.name}', test")
+    first, hidden = runs[0], [run.name for run in runs if run.test is None]
+    if hidden and len(hidden) < len(runs):
+        raise UserError(f"run '{hidden[0]}' has no test predictions and others have: train all on the same data")
+    n, n_classes = first.oof.shape
+    oof = np.empty((len(runs), n, n_classes), dtype=np.float32)
+    for place, run in enumerate(runs):
+        oof[place] = run.oof[align_rows(run.folds.ids, first.folds.ids, str(run.path))]
+    test = None
+    if not hidden:
+        test = np.stack([run.test[align_rows(run.test_ids, first.test_ids, str(run.path))] for run in runs])
+    return Predictions(tuple(run.name for run in runs), first.labels, first.folds, oof, first.test_ids, test)
+
+
+def _check_probabilities(proba: np.ndarray, ids: np.ndarray, where: str) -> None:
+    with np.errstate(invalid="ignore"):
+        good = np.isfinite(proba).all(axis=1) & (proba >= 0).all(axis=1) & (np.abs(proba.sum(axis=1) - 1) < 1e-2)
+    bad = np.flatnonzero(~good)
+    if len(bad):
+        raise UserError(
+            f"{where}: {len(bad):,} rows are no probabilities (NaN, negative, or they do not sum to one), first id "
+            f"'{ids[bad[0]]}': {np.round(proba[bad[0]], 4).tolist()}. Repeat the run."
+        )
