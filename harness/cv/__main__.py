@@ -53,7 +53,7 @@ def main(
     ] = False,
     noise_rows: Annotated[
         int, typer.Option(min=0, help="Rows that the noise suite takes, the same for every run; 0 = all.")
-    ] = 2000,
+    ] = 1000,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     out: OutOption = Path(),
     as_json: JsonOption = False,
