@@ -26,7 +26,7 @@ class Blend:
     ----------
     name : the run's name, or 'blend-' and 8 hex digits over the members' names
     members : names of the runs
-    oof : float32 (n, C)
+    oof : float32 (n, C); kept : bool (n,), rows that scores are taken from
     test_ids : str (n_test,), test : float32 (n_test, C)
     scores : as `score_run` gives them; the mean has nothing to fit, so they are as honest as a single run's
     """
@@ -34,6 +34,7 @@ class Blend:
     name: str
     members: tuple[str, ...]
     oof: np.ndarray
+    kept: np.ndarray
     test_ids: np.ndarray
     test: np.ndarray
     scores: dict[str, Any]
@@ -64,6 +65,7 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
         name=first.name if len(runs) == 1 else blend_name([r.name for r in runs]),
         members=tuple(r.name for r in runs),
         oof=oof,
+        kept=first.folds.kept,
         test_ids=first.test_ids,
         test=test,
         scores=score_run(competition, first.labels, oof, first.folds, list(range(first.folds.k))),

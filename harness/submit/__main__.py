@@ -169,7 +169,7 @@ def _shares(blend: Any, classes: tuple[str, ...], threshold: float | None) -> di
         proba = proba if threshold is None else moved(proba, threshold)
         return np.bincount(proba.argmax(axis=1), minlength=len(classes)) / len(proba)
 
-    oof, test = shares(blend.oof), shares(blend.test)
+    oof, test = shares(blend.oof[blend.kept]), shares(blend.test)
     return {name: {"oof": float(oof[i]), "test": float(test[i])} for i, name in enumerate(classes)}
 
 

@@ -135,6 +135,9 @@ def test_without_the_verdicts_it_is_another_run_that_is_not_blended_with_it(clea
     # without --run only runs by the verdicts that count now are candidates
     blend = run_command("harness.submit", "--comp", "cells", "--data", "data", "--dry-run", "--json", cwd=project)
     assert json.loads(blend.stdout)["members"] == [the_run(cleaned).name]
+    run = the_run(cleaned)
+    said = run.oof[run.folds.kept].argmax(axis=1)  # excluded rows have no share in what is said of the OOF
+    assert json.loads(blend.stdout)["shares"]["red"]["oof"] == pytest.approx((said == 1).mean())
 
 
 def test_a_relabelled_row_has_its_new_label_in_the_run(cleaned: Path, run_command, tmp_path: Path):
