@@ -10,7 +10,7 @@ COMMANDS = {
     "harness.data": "where a competition's data lies, what is in it, and the embedded sample",
     "harness.clean": "find duplicates, label conflicts, foreign and mislabelled pictures; harness.cv goes by the verdicts",
     "harness.cv": "train a recipe on k folds: OOF and test probabilities, scores with intervals, a report",
-    "harness.oof": "finished runs side by side: scores with intervals, in a table and a picture",
+    "harness.oof": "compare finished runs (scores with intervals, one picture), combine them into ensembles",
     "harness.submit": "blend runs into a submission file, check it, say what would be sent",
 }
 
