@@ -27,6 +27,7 @@ from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.optim import build_optimizer
 
 _VERSION = 2  # of what is timed and kept
+_PIXELS_PREDICTED = 2**21  # pixels in a batch whose prediction is timed on a CPU
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,8 @@ def _time_layouts(
         chosen = _fastest(steps)
         found = {**asdict(chosen), "ms_per_step": _rounded(steps)}
         candidates = [layout for layout in candidates if layout.channels_last == chosen.channels_last]
+    if device.type == "cpu":  # memory is not what is tried here, and 250 large pictures would take minutes
+        shape = (min(shape[0], max(_PIXELS_PREDICTED // (shape[2] * shape[3]), 8)), *shape[1:])
     predictions = {layout: _prediction_milliseconds(network, shape, layout, device) for layout in candidates}
     best = _fastest(predictions)
     return {

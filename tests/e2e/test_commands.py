@@ -333,7 +333,9 @@ def test_workers_do_not_change_what_is_learnt_much_and_groups_are_kept(tmp_path:
     np.testing.assert_allclose(one["proba_circle"], two["proba_circle"], atol=1e-3)
 
 
-@pytest.mark.parametrize("module", ["harness", "harness.cv", "harness.data", "harness.submit"])
+@pytest.mark.parametrize(
+    "module", ["harness", "harness.clean", "harness.cv", "harness.data", "harness.oof", "harness.submit"]
+)
 def test_help_answers_without_loading_torch(module: str):
     code = (
         f"import runpy, sys; sys.argv = ['x', '--help']\n"
