@@ -18,7 +18,7 @@ from harness.clean.find import find
 from harness.clean.page import write_page
 from harness.clean.verdicts import Verdict, clean_folder, write_verdicts
 from harness.competition import Competition
-from harness.data.dataset import Dataset
+from harness.data.cache import Dataset
 from harness.runs import load_run
 
 

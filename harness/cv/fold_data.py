@@ -11,7 +11,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from harness.competition import Competition, Recipe
-from harness.data.dataset import Dataset
+from harness.data.cache import Dataset
 from harness.models import build_network
 from harness.models.depthwise import remedy_depthwise
 from harness.models.network import Network

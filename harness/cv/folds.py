@@ -36,7 +36,7 @@ class FoldsJob:
     verdicts: Path | None = None
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
-        from harness.data.dataset import open_cache
+        from harness.data.cache import open_cache
 
         if self.path.is_file():
             return

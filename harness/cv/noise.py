@@ -81,7 +81,7 @@ def _predict_corrupted(
     """Write probabilities float16 (corruptions, severities, rows, C) of this fold's rows of the suite."""
     import torch
 
-    from harness.data.dataset import open_cache
+    from harness.data.cache import open_cache
     from harness.train.batches import open_images
     from harness.train.corruptions import SEVERITIES
 

@@ -25,7 +25,7 @@ from harness.cv.folds import FoldsJob, folds_path, load_folds
 from harness.cv.noise import NoiseJob, finish_noise, noise_path
 from harness.cv.prepare import PrepareJob, describe_environment, pick_devices, plan_rounds, plan_threads, usable_cores
 from harness.cv.scores import competition_metrics, score_run
-from harness.data.dataset import Dataset
+from harness.data.cache import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
 from harness.runs.run import proba_column
 

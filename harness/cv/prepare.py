@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from harness.competition import Competition, Recipe
-    from harness.data.dataset import Dataset
+    from harness.data.cache import Dataset
     from harness.models.network import Network
 
 _VERSIONED = ("torch", "torchvision", "timm", "numpy", "pandas", "pyarrow", "scikit-learn", "safetensors")

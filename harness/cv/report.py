@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.competition import Competition
 from harness.competition.metrics import confusion
-from harness.data.dataset import Dataset
+from harness.data.cache import Dataset
 from harness.report import figures
 from harness.report.page import Page
 from harness.runs import Folds, RunFolder

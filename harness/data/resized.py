@@ -13,7 +13,7 @@ from harness.base.files import complete_file
 from harness.competition import Competition, Samples
 from harness.competition.recipe import DataChoice
 from harness.data.arrays import new_array
-from harness.data.dataset import Dataset, open_cache
+from harness.data.cache import Dataset, open_cache
 from harness.data.stream import StreamedImages
 
 _AT_ONCE = 1024

@@ -10,7 +10,8 @@ import numpy as np
 from harness.base.files import complete_file
 from harness.competition import Competition
 from harness.competition.threshold import moved
-from harness.data.dataset import Dataset, read_submission_ids
+from harness.data.cache import Dataset
+from harness.data.submission_ids import read_submission_ids
 from harness.oof.ensemble import Blend
 from harness.runs.align import align_rows
 

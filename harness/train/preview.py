@@ -9,7 +9,7 @@ import torch
 
 from harness.base.files import complete_file
 from harness.competition import Competition, Recipe
-from harness.data.dataset import Dataset
+from harness.data.cache import Dataset
 from harness.train.augment import Draws, check_augment, mix
 from harness.train.batches import open_images
 from harness.train.inputs import PixelInputs

@@ -1,0 +1,194 @@
+"""The making of a decoded data set: from a competition's files to the arrays of a cache folder (`cache` draws it)."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.files import write_json
+from harness.competition import Competition, Samples
+from harness.data.archives import FileTree
+from harness.data.cache import open_samples
+from harness.data.custom import write_custom
+from harness.data.image_folder import (
+    Broken,
+    Listing,
+    list_by_csv,
+    list_by_folder,
+    list_test,
+    read_image_folder,
+)
+from harness.data.submission_ids import check_submission_ids, read_submission_ids
+
+PICTURE_FORMATS = ("image_folder", "image_csv")
+
+Tick = Callable[[int, int], None]
+"""(done, of how many)."""
+
+
+@dataclass(frozen=True)
+class Building:
+    """The making of a cache folder."""
+
+    competition: Competition
+    tree: FileTree
+    sample: bool
+    skip_broken: bool
+    stream: bool
+    tick: Callable[[int, int], None]
+
+    def write(self, folder: Path) -> None:
+        """Write both splits, the sample submission and meta.json into `folder`."""
+        self._copy_submission(folder)
+        broken: list[Broken] = []
+        for split in ("train", "test"):
+            (folder / split).mkdir(exist_ok=True)
+            found = self._write_split(split, folder / split)
+            if found is None:
+                (folder / split).rmdir()
+            else:
+                broken += found
+        if broken:
+            lines = [["file", "reason"], *([b.file, b.reason] for b in broken)]
+            with (folder / "broken.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(lines)
+        self._write_meta(folder, len(broken))
+
+    def _copy_submission(self, folder: Path) -> None:
+        name, tree = self.competition.submission.sample, self.tree
+        if not name or self._left_out(name):
+            return
+        if not tree.has(name):
+            raise UserError(
+                f"{tree.show(name)}: not there. Download it, or correct submission.sample in competition.toml."
+            )
+        with tree.open(name) as file, (folder / "submission.csv").open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+
+    def _write_split(self, split: str, folder: Path) -> list[Broken] | None:
+        """Write one split's arrays; None where the competition has no such split."""
+        competition, tree, spec = self.competition, self.tree, self.competition.data
+        name = spec.train if split == "train" else spec.test
+        if spec.format == "custom":
+            return [] if write_custom(competition, tree, split, folder) else None
+        if name is None or self._left_out(name):
+            return None
+        if not tree.has(name):
+            raise UserError(
+                f"{tree.show(name)}: not there. Download the data again, or set data.test in competition.toml."
+            )
+        classes = competition.classes if split == "train" else None
+        if spec.format == "csv_pixels":
+            from harness.data.csv_pixels import read_csv_pixels
+
+            read_csv_pixels(tree, name, spec, classes, folder)
+            return []
+        if spec.format == "npz":
+            from harness.data.npz import read_npz
+
+            read_npz(tree, name, spec, split, classes, folder)
+            return []
+        listing = self._listing(name, classes, folder.parent / "submission.csv")
+        if self.stream:
+            _write_streamed(listing, tree, (*spec.size, spec.channels), folder)
+            return []
+        return read_image_folder(tree, listing, spec, folder, self.tick, self.skip_broken)
+
+    def _left_out(self, name: str) -> bool:
+        """Whether a file that may be missing is missing."""
+        return name in self.competition.data.optional and not self.tree.has(name)
+
+    def _listing(self, name: str, classes: tuple[str, ...] | None, submission: Path) -> Listing:
+        """The pictures of a split (without classes: the test's)."""
+        tree, spec = self.tree, self.competition.data
+        if classes is None:
+            wanted = None
+            if submission.is_file():
+                shown = tree.show(self.competition.submission.sample or "")
+                wanted = read_submission_ids(self.competition, submission, shown)
+            return list_test(tree, name, wanted)
+        if spec.format == "image_csv":
+            return list_by_csv(tree, name, spec, classes)
+        return list_by_folder(tree, [name, *(m for m in spec.merge if tree.has(m) or m not in spec.optional)], classes)
+
+    def _write_groups(self, folder: Path) -> None:
+        """groups.npy by data.group: rows whose ids it finds alike have the same number."""
+        if not self.competition.data.group:
+            return
+        pattern = re.compile(self.competition.data.group)
+        ids = np.load(folder / "ids.npy", allow_pickle=False)
+        found = [pattern.search(i) for i in ids.tolist()]
+        names = ["|".join(map(str, m.groups())) if m else f"\n{i}" for m, i in zip(found, ids.tolist(), strict=True)]
+        np.save(folder / "groups.npy", np.unique(names, return_inverse=True)[1].astype(np.int64))
+
+    def _write_meta(self, folder: Path, n_broken: int) -> None:
+        self._write_groups(folder / "train")
+        train = open_samples(folder / "train")
+        test = open_samples(folder / "test") if (folder / "test").is_dir() else None
+        if test is not None and (folder / "submission.csv").is_file():
+            check_submission_ids(self.competition, test.ids, folder / "submission.csv", self.tree)
+        kind = "embedded sample" if self.sample else "real data"
+        counts = f"{len(train):,} training and {len(test) if test else 0:,} test images"
+        broken = f"; {n_broken} could not be decoded, see broken.csv in the cache" if n_broken else ""
+        streamed = "; decoded on the way" if self.stream else ""
+        parts = [train] + ([test] if test else [])
+        stamp = self.tree.stamp(stamped(self.competition, self.tree)) if self.stream else None
+        write_json(
+            folder / "meta.json",
+            {
+                "source": f"{kind} in {self.tree.path} ({counts}{broken}{streamed})",
+                "is_sample": self.sample,
+                "n_broken": n_broken,
+                "fingerprint": _fingerprint(parts, stamp),
+            },
+        )
+
+
+def stamped(competition: Competition, tree: FileTree) -> list[str]:
+    """Names of the files that the data are read from."""
+    spec = competition.data
+    names = [spec.train, *([spec.test] if spec.test else [])]
+    if spec.format == "custom" and not tree.is_zip:
+        names = sorted(p.relative_to(tree.path).as_posix() for p in tree.path.rglob("*") if p.is_file())
+    elif spec.format in PICTURE_FORMATS and not tree.is_zip:
+        folders = [*names, *spec.merge]
+        names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f))]
+    if spec.format == "image_csv":
+        names.append(spec.labels)
+    if competition.submission.sample and competition.submission.sample not in names:
+        names.append(competition.submission.sample)
+    return [name for name in names if tree.has(name)]
+
+
+def _write_streamed(listing: Listing, tree: FileTree, shape: tuple[int, int, int], folder: Path) -> None:
+    np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_))
+    if listing.labels is not None:
+        np.save(folder / "labels.npy", listing.labels)
+    write_json(folder / "pictures.json", {"path": str(tree.path.resolve()), "shape": shape, "files": listing.files})
+
+
+def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 4096) -> str:
+    """Of ids, groups, labels and pixels; with a `stamp` of the files (streamed pictures) of that in place of pixels."""
+    digest = hashlib.blake2b(digest_size=8)
+    for samples in parts:
+        digest.update("\n".join(samples.ids).encode())
+        digest.update(samples.groups.astype("<i8").tobytes())
+        if samples.labels is not None:
+            digest.update(samples.labels.astype("<i8").tobytes())
+        digest.update(str(samples.images.shape).encode())
+        if stamp is not None:
+            digest.update(json.dumps(stamp).encode())
+            continue
+        for start in range(0, len(samples), rows_at_once):
+            digest.update(np.ascontiguousarray(samples.images[start : start + rows_at_once]))
+    return digest.hexdigest()

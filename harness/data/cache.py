@@ -1,0 +1,87 @@
+"""A decoded data set in the cache, opened as memory maps.
+
+<cache>/<slug>/<key>/       key = files' names, sizes, times of change and the [data] section
+    train/images.npy        uint8 (n, H, W, C), a memory map when opened
+    train/ids.npy labels.npy
+    test/images.npy ids.npy (absent where the test is hidden)
+    submission.csv          the platform's sample submission (where there is one)
+    broken.csv              pictures that could not be decoded (--skip-broken)
+    meta.json               source, fingerprint of the content, counts; written last
+
+While it is made it is called .<key>.part; a killed decoding of pictures goes on from there. With --stream there is no
+images.npy: pictures.json names the files, which are decoded whenever they are asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.files import read_json
+from harness.competition import Samples
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A competition's rows, ready to train on.
+
+    Attributes
+    ----------
+    train, test : Samples; test is None where the platform hides it
+    submission : path of the sample submission, or None
+    source : in words, where it came from; says so when it is the embedded sample
+    is_sample : whether it is the embedded sample
+    fingerprint : 16 hex digits over ids, labels and pixels; equal data have equal fingerprints wherever they lie
+    cache : folder that the arrays are mapped from
+    """
+
+    train: Samples
+    test: Samples | None
+    submission: Path | None
+    source: str
+    is_sample: bool
+    fingerprint: str
+    cache: Path
+
+
+def open_cache(cache: Path) -> Dataset:
+    """Open a decoded data set as memory maps; nothing is read but the ids and labels."""
+    meta = read_json(cache / "meta.json")
+    submission = cache / "submission.csv"
+    return Dataset(
+        train=open_samples(cache / "train"),
+        test=open_samples(cache / "test") if (cache / "test").is_dir() else None,
+        submission=submission if submission.is_file() else None,
+        source=meta["source"],
+        is_sample=meta["is_sample"],
+        fingerprint=meta["fingerprint"],
+        cache=cache,
+    )
+
+
+def open_samples(folder: Path) -> Samples:
+    def optional(name: str) -> np.ndarray | None:
+        path = folder / f"{name}.npy"
+        return np.load(path, allow_pickle=False) if path.is_file() else None
+
+    return Samples(
+        ids=np.load(folder / "ids.npy", allow_pickle=False),
+        images=_open_images(folder),
+        labels=optional("labels"),
+        captions=optional("captions"),
+        groups=optional("groups"),
+    )
+
+
+def _open_images(folder: Path) -> Any:
+    """The decoded images as a memory map, or with --stream what decodes them on the way."""
+    pictures = folder / "pictures.json"
+    if not pictures.is_file():
+        return np.load(folder / "images.npy", mmap_mode="c", allow_pickle=False)
+    from harness.data.stream import StreamedImages
+
+    listed = read_json(pictures)
+    return StreamedImages(Path(listed["path"]), listed["files"], tuple(listed["shape"]))
