@@ -54,7 +54,8 @@ class Fold:
         from harness.base.watch import LineWatcher
         from harness.competition import find_competition, load_recipe
         from harness.cv.fold_job import FoldJob
-        from harness.cv.pipeline import Options, cross_validate
+        from harness.cv.pipeline import cross_validate
+        from harness.cv.plan import Options
         from harness.data.dataset import load_dataset
 
         competition_folder, _ = prepare("color", folder, None, rows)

@@ -131,7 +131,8 @@ def time_harness(task: Task) -> dict[str, Any]:
     """Time one whole `cross_validate` into a temporary folder; starting and ending its workers is part of it."""
     import harness.cv.report  # noqa: F401 - the peers import before the clock starts, so may the harness
     from harness.base.watch import LineWatcher
-    from harness.cv.pipeline import Options, cross_validate
+    from harness.cv.pipeline import cross_validate
+    from harness.cv.plan import Options
 
     with tempfile.TemporaryDirectory() as out:
         options = Options(Path(out), task.job.folds, device=task.job.device)

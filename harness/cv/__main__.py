@@ -65,7 +65,9 @@ def main(
     from harness.base.watch import watching
     from harness.clean.verdicts import clean_folder
     from harness.competition import find_competition, load_recipe
-    from harness.cv.pipeline import Options, cross_validate, noise_suite
+    from harness.cv.noise import noise_suite
+    from harness.cv.pipeline import cross_validate
+    from harness.cv.plan import Options
     from harness.data.dataset import load_dataset
     from harness.data.resized import resize
 

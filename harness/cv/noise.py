@@ -16,8 +16,12 @@ import numpy as np
 from harness.base.files import complete_file, read_json, write_json
 from harness.competition import Competition
 from harness.competition.metrics import intervals
+from harness.cv.executor import run_jobs
+from harness.cv.plan import Options, Watcher
+from harness.cv.prepare import pick_devices
 from harness.cv.scores import competition_metrics
-from harness.runs import Run
+from harness.data.cache import Dataset
+from harness.runs import Run, RunFolder
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +50,6 @@ class NoiseJob:
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
         from harness.cv.fold_job import FoldTraining
-        from harness.runs import RunFolder
 
         path = noise_path(self.run, self.fold, self.rows)
         if path.is_file():
@@ -73,6 +76,35 @@ def suite_corruptions(channels: int) -> list[str]:
     from harness.train.corruptions import COLOURED, CORRUPTIONS
 
     return [name for name in CORRUPTIONS if channels == 3 or name not in COLOURED]
+
+
+def noise_suite(
+    competition: Competition, run: Run, dataset: Dataset, options: Options, rows: int, watcher: Watcher
+) -> dict[str, Any]:
+    """Hold a finished run against the noise suite: noise.json and noise.html in its folder; what stands is kept.
+
+    rows : how many of the data's rows; 0 = all
+
+    Returns
+    -------
+    What noise.json holds (see `score_noise`)
+    """
+    folder, plan = RunFolder(run.path), run.environment
+    folds = [f["fold"] for f in run.scores["folds"]]
+    workers = min(options.workers or plan["workers"], plan["workers"], len(folds))
+    devices = plan["devices"] if options.device == "auto" else pick_devices(options.device)
+    jobs = [
+        NoiseJob(
+            folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold], rows
+        )
+        for i, fold in enumerate(folds)
+    ]
+    missing = [job for job in jobs if not noise_path(run.path, job.fold, rows).is_file()]
+    if missing:
+        watcher.say("noise suite: every corruption in five severities, by the models that stand")
+        watcher.begin("predicted under noise")
+        run_jobs(missing, min(workers, len(missing)), watcher.progress, lanes=[job.device for job in missing])
+    return finish_noise(competition, run, rows)
 
 
 def _predict_corrupted(

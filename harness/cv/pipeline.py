@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -22,46 +20,12 @@ from harness.cv.executor import run_jobs
 from harness.cv.features_job import FeaturesJob
 from harness.cv.fold_job import FoldJob
 from harness.cv.folds import FoldsJob, folds_path, load_folds
-from harness.cv.noise import NoiseJob, finish_noise, noise_path
-from harness.cv.prepare import PrepareJob, describe_environment, pick_devices, plan_rounds, plan_threads, usable_cores
+from harness.cv.plan import Options, Watcher, describe_run, listed, planned_workers, say_plan
+from harness.cv.prepare import PrepareJob, pick_devices, plan_rounds, usable_cores
 from harness.cv.scores import competition_metrics, score_run
 from harness.data.cache import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
 from harness.runs.run import proba_column
-
-
-class Watcher(Protocol):
-    """Who is told how the work goes on."""
-
-    def say(self, text: str) -> None: ...
-
-    def begin(self, stage: str) -> None: ...
-
-    def progress(self, fold: int, done: int, total: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a cross-validation is carried out; none of it belongs to the recipe.
-
-    Attributes
-    ----------
-    out : folder that oof/ is written under
-    folds : fold numbers to train, or None for all
-    resume : go on with a started run
-    fresh : train a started or finished run anew
-    workers : processes side by side; None = one per GPU, or per CPU core up to the number of folds
-    device : "auto", "cpu", "cuda", "cuda:N", "mps"
-    verdicts : clean.csv to go by, or None
-    """
-
-    out: Path
-    folds: tuple[int, ...] | None = None
-    resume: bool = False
-    fresh: bool = False
-    workers: int | None = None
-    device: str = "auto"
-    verdicts: Path | None = None
 
 
 def cross_validate(
@@ -92,7 +56,7 @@ def cross_validate(
     with _locked(folder):
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
-            environment = _environment(competition, recipe, dataset, folds, options, cleaning)
+            environment = describe_run(competition, recipe, dataset, folds, options, cleaning)
             prepare = _prepare_job(folder, competition, dataset, recipe, saved_folds, environment, verdicts)
             run_jobs([prepare], environment["workers"], watcher.progress)
         if missing:
@@ -120,35 +84,6 @@ def _clean(competition: Competition, dataset: Dataset, path: Path | None, watche
         "relabelled (--no-clean goes without)"
     )
     return cleaning
-
-
-def noise_suite(
-    competition: Competition, run: Run, dataset: Dataset, options: Options, rows: int, watcher: Watcher
-) -> dict[str, Any]:
-    """Hold a finished run against the noise suite: noise.json and noise.html in its folder; what stands is kept.
-
-    rows : how many of the data's rows; 0 = all
-
-    Returns
-    -------
-    What noise.json holds (see `score_noise`)
-    """
-    folder, plan = RunFolder(run.path), run.environment
-    folds = [f["fold"] for f in run.scores["folds"]]
-    workers = min(options.workers or plan["workers"], plan["workers"], len(folds))
-    devices = plan["devices"] if options.device == "auto" else pick_devices(options.device)
-    jobs = [
-        NoiseJob(
-            folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold], rows
-        )
-        for i, fold in enumerate(folds)
-    ]
-    missing = [job for job in jobs if not noise_path(run.path, job.fold, rows).is_file()]
-    if missing:
-        watcher.say("noise suite: every corruption in five severities, by the models that stand")
-        watcher.begin("predicted under noise")
-        run_jobs(missing, min(workers, len(missing)), watcher.progress, lanes=[job.device for job in missing])
-    return finish_noise(competition, run, rows)
 
 
 def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: Folds, cleaned: str = "") -> str:
@@ -240,7 +175,7 @@ def _missing_folds(folder: RunFolder, wanted: list[int], options: Options) -> li
     missing = [fold for fold in wanted if fold not in done]
     if missing and done and not options.resume:
         raise UserError(
-            f"{folder.path}: this run stands with folds {_list(done)} done and {_list(missing)} missing. "
+            f"{folder.path}: this run stands with folds {listed(done)} done and {listed(missing)} missing. "
             "Add --resume to train what is missing, or --fresh to begin anew."
         )
     return missing
@@ -283,7 +218,7 @@ def _train(
     plan = folder.environment()
     workers = min(options.workers or plan["workers"], plan["workers"])
     devices = plan["devices"] if options.device == "auto" else pick_devices(options.device)
-    _say_plan(plan, missing, workers, watcher)
+    say_plan(plan, missing, workers, watcher)
     if "features" in plan:
         features = FeaturesJob(folder.path, competition.folder, dataset.cache, devices[0], usable_cores())
         run_jobs([features], min(workers, 2), watcher.progress)
@@ -295,52 +230,6 @@ def _train(
     for size, processes in plan_rounds([job.threads for job in jobs], workers, crowd):
         together, jobs = jobs[:size], jobs[size:]
         run_jobs(together, processes, watcher.progress, lanes=[job.device for job in together])
-
-
-def planned_workers(options: Options, k: int) -> int:
-    """Processes side by side: as asked for, else one per GPU or CPU core, at most one per fold."""
-    devices = pick_devices(options.device)
-    return options.workers or min(usable_cores() if devices == ["cpu"] else len(devices), k)
-
-
-def _environment(
-    competition: Competition,
-    recipe: Recipe,
-    dataset: Dataset,
-    folds: Folds,
-    options: Options,
-    cleaning: Cleaning | None,
-) -> dict[str, Any]:
-    devices, workers = pick_devices(options.device), planned_workers(options, folds.k)
-    return {
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "competition": {"slug": competition.slug, "metric": competition.metric, "classes": list(competition.classes)},
-        "data": {
-            "source": dataset.source,
-            "is_sample": dataset.is_sample,
-            "fingerprint": dataset.fingerprint,
-            "n_train": len(dataset.train),
-            "n_test": len(dataset.test) if dataset.test else 0,
-            "clean": cleaning.digest if cleaning else "",
-            "verdicts": cleaning.counts if cleaning else {},
-        },
-        "folds": {"k": folds.k, "hash": folds.hash},
-        "optimistic": _optimistic(recipe),
-        "workers": workers,
-        "devices": devices[:workers],
-        "threads": plan_threads(folds.k, workers, usable_cores()),
-        **describe_environment(),
-    }
-
-
-def _optimistic(recipe: Recipe) -> str:
-    """Why this run's OOF score is too good to be true; "" where it is honest."""
-    if recipe.train.patience and recipe.train.stop_on == "validation":
-        return (
-            "train.stop_on = 'validation': the best epoch was picked on the rows that the score is taken from, so the OOF "
-            "score is optimistic. stop_on = 'inner' is honest."
-        )
-    return ""
 
 
 def _prepare_job(
@@ -366,40 +255,6 @@ def _prepare_job(
     )
 
 
-def _say_plan(plan: dict[str, Any], missing: list[int], workers: int, watcher: Watcher) -> None:
-    watcher.say(
-        f"model: {_parameters(plan)}; {_layout(plan['layout'])} on {plan['device_name']}; "
-        f"{workers} fold{'s' if workers > 1 else ''} at a time"
-    )
-    if "features" in plan:
-        watcher.say(f"features of the frozen backbone: once for all folds, kept in {plan['features']}")
-    if "albumentations_ms_per_image" in plan:
-        cost = plan["albumentations_ms_per_image"]
-        watcher.say(
-            f"albumentations: {cost:.2f} ms an image, one by one on the CPU (the batched changes of [augment] take about 0.01)"
-        )
-    for view in plan["doubtful_views"]:
-        watcher.say(
-            f"warning: predict.tta has '{view}', which is none of this competition's symmetries: it may change the label."
-        )
-    if plan["optimistic"]:
-        watcher.say(f"warning: {plan['optimistic']}")
-    if len(missing) < plan["folds"]["k"]:
-        watcher.say(f"training folds {_list(missing)}")
-
-
-def _parameters(plan: dict[str, Any]) -> str:
-    trained = plan["trained_parameters"]
-    return f"{plan['parameters']:,} parameters" + (f", {trained:,} trained" if trained < plan["parameters"] else "")
-
-
-def _layout(layout: dict[str, Any]) -> str:
-    form = " + channels_last" if layout["channels_last"] else ""
-    other = layout["predict_precision"]
-    predicts = f", prediction in {other}" if other != layout["precision"] else ""
-    return f"{layout['precision']}{form}{predicts} ({layout['how']})"
-
-
 @contextmanager
 def _locked(folder: RunFolder) -> Iterator[None]:
     """Keep two processes from training the same run; the lock goes with the process, however it ends."""
@@ -418,7 +273,3 @@ def _locked(folder: RunFolder) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _list(folds: list[int]) -> str:
-    return ", ".join(map(str, folds))
