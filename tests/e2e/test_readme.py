@@ -40,7 +40,7 @@ def test_make_targets_exist(target: str):
 
 def module_of(call: list[str]) -> tuple[str, ...]:
     """The module of a `python -m` call, with its sub-command where it has one."""
-    return tuple(call[2:4]) if call[3:4] == ["preview"] else tuple(call[2:3])
+    return tuple(call[2:4]) if call[3:4] in (["preview"], ["compare"], ["ensemble"]) else tuple(call[2:3])
 
 
 @pytest.mark.parametrize("module", sorted({module_of(c) for c in commands() if c[:2] == ["python", "-m"]}))
