@@ -22,7 +22,6 @@ STRANGE = 3.0
 
 _MANY_LABELS, _MANY_COPIES = 3, 5  # a family with so many labels over so many copies shows no class at all
 _TINY = 1 / 16  # original pixels as a share of the decoded ones
-_LARGEST_SHOWN = 200
 
 
 @dataclass(frozen=True)

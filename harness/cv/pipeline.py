@@ -26,6 +26,7 @@ from harness.cv.scores import competition_metrics, score_run
 from harness.data.cache import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
 from harness.runs.run import proba_column
+from harness.runs.vote import vote
 
 
 def cross_validate(
@@ -140,15 +141,10 @@ def pool_oof(results: list[FoldResult], n: int, n_classes: int) -> np.ndarray:
 def combine_folds(proba: list[np.ndarray], how: str) -> np.ndarray:
     """Test probabilities float32 (n_test, C) of the folds' models together.
 
-    how : "mean" of probabilities, or "vote": shares of the models' votes. Ties go to the higher mean probability, by a
-        share so small that it never outweighs a vote
+    how : "mean" of probabilities, or "vote": shares of the models' votes
     """
-    mean = np.mean(proba, axis=0, dtype=np.float64)
-    if how == "mean" or not len(mean):
-        return mean.astype(np.float32)
-    votes = np.mean([np.eye(p.shape[1])[p.argmax(axis=1)] for p in proba], axis=0)
-    tie_break = 0.1 / len(proba)
-    return ((1 - tie_break) * votes + tie_break * mean).astype(np.float32)
+    combined = vote(proba) if how == "vote" else np.mean(proba, axis=0, dtype=np.float64)
+    return combined.astype(np.float32)
 
 
 def _table(columns: dict[str, np.ndarray], names: list[str], proba: np.ndarray) -> Any:

@@ -17,10 +17,7 @@ from typing import IO
 
 from harness.base.errors import UserError
 from harness.data.packed import KINDS as PACKED_KINDS
-from harness.data.packed import unpacked_zip
-
-_LARGEST_RATIO = 200
-_ALWAYS_FINE = 256 * 2**20
+from harness.data.packed import refuse_bomb, unpacked_zip
 
 
 class FileTree:
@@ -144,7 +141,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     with explain_zip_errors(path):
         archive = zipfile.ZipFile(path)
         _refuse_escapes(path, archive)
-        _refuse_bomb(path, archive)
+        refuse_bomb(sum(info.file_size for info in archive.infolist()), path.stat().st_size, str(path))
         return archive
 
 
@@ -167,15 +164,6 @@ def _refuse_escapes(path: Path, archive: zipfile.ZipFile) -> None:
         name = PurePosixPath(info.filename.replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts or (name.parts and name.parts[0].endswith(":")):
             raise UserError(f"{path}: holds the name '{info.filename}', which leads out of its folder. Not read.")
-
-
-def _refuse_bomb(path: Path, archive: zipfile.ZipFile) -> None:
-    declared = sum(info.file_size for info in archive.infolist())
-    if declared > max(_ALWAYS_FINE, _LARGEST_RATIO * path.stat().st_size):
-        raise UserError(
-            f"{path}: {path.stat().st_size:,} bytes would unpack to {declared:,}, more than {_LARGEST_RATIO} times as "
-            "much. No data set does that: not read. If you trust it, unpack it yourself beside the zip."
-        )
 
 
 def _is_hidden(name: str) -> bool:

@@ -75,7 +75,7 @@ def repack(source: Path, target: Path, shown: str, tick: Tick) -> None:
     try:
         with py7zr.SevenZipFile(source) as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
             entries = [entry for entry in packed.list() if not entry.is_directory]
-            limit = _checked_size(sum(entry.uncompressed for entry in entries), source.stat().st_size, shown)
+            limit = refuse_bomb(sum(entry.uncompressed for entry in entries), source.stat().st_size, shown)
             packed.extractall(factory=_zip_writer(file, limit, len(entries), tick))
             there = len(file.namelist())
     except (ArchiveError, lzma.LZMAError, EOFError, zipfile.BadZipFile, ValueError) as error:
@@ -87,7 +87,14 @@ def repack(source: Path, target: Path, shown: str, tick: Tick) -> None:
         raise UserError(f"{shown}: the 7z declares {len(entries):,} files and holds {there:,}. Download it again.")
 
 
-def _checked_size(declared: int, packed: int, shown: str) -> int:
+def refuse_bomb(declared: int, packed: int, shown: str) -> int:
+    """The bytes that an archive of so many declares, where that is believable of a data set.
+
+    Raises
+    ------
+    UserError
+        If it is more than 200 times as much.
+    """
     if declared > max(_ALWAYS_FINE, _LARGEST_RATIO * packed):
         raise UserError(
             f"{shown}: {packed:,} bytes would unpack to {declared:,}, more than {_LARGEST_RATIO} times as much. No data "

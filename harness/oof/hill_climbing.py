@@ -79,6 +79,8 @@ def hill_climb(
 class _Scores(Protocol):
     """The state of a growing sum, and what adding each model would make of it."""
 
+    n_models: int
+
     def reset(self) -> None: ...
 
     def with_each(self, models: np.ndarray) -> np.ndarray:
@@ -104,13 +106,9 @@ def _climb(
         tick(done)
     kept = int(np.argmax(path)) + 1  # the first of equal ones: the smallest ensemble
     weights = np.bincount(chosen[:kept], minlength=int(models.max()) + 1).astype(float)
-    full = np.zeros(_n_models(scores))
+    full = np.zeros(scores.n_models)
     full[: len(weights)] = weights
     return full / kept, path if metric.greater_is_better else [-value for value in path]
-
-
-def _n_models(scores: _Scores) -> int:
-    return scores.n_models  # type: ignore[attr-defined]
 
 
 def _scores_of(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> _Scores:

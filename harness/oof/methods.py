@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.competition.metrics import Metric
 from harness.oof.hill_climbing import hill_climb
+from harness.runs.vote import vote
 
 _EPS = 1e-6
 
@@ -48,14 +49,8 @@ def mean(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
     return proba.mean(axis=0, dtype=np.float64)
 
 
-def vote(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
-    """Shares of votes; ties go to the class with the higher mean probability."""
-    n_models = len(proba)
-    votes = np.zeros(proba.shape[1:])
-    for model in proba:
-        votes[np.arange(len(model)), model.argmax(axis=1)] += 1 / n_models
-    tie_break = 0.1 / n_models  # never outweighs a vote
-    return (1 - tie_break) * votes + tie_break * mean(proba)
+def _vote(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
+    return vote(proba)
 
 
 def geometric_mean(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
@@ -191,7 +186,7 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         Method("mean", "mean of probabilities", _nothing, mean, learns=False),
-        Method("vote", "majority vote, ties by mean probability", _nothing, vote, learns=False),
+        Method("vote", "majority vote, ties by mean probability", _nothing, _vote, learns=False),
         Method("geometric_mean", "geometric mean of probabilities", _nothing, geometric_mean, learns=False),
         Method("logit_mean", "mean of log odds", _nothing, logit_mean, learns=False),
         Method("rank_mean", "mean of ranks", _nothing, rank_mean, learns=False),
