@@ -14,8 +14,8 @@ from harness.base.errors import UserError
 from harness.base.files import read_json
 from harness.competition import Competition
 from harness.cv.scores import score_run
+from harness.oof.predictions import align
 from harness.runs import Run, runs_of
-from harness.runs.align import align_rows, check_alignable
 
 
 @dataclass(frozen=True)
@@ -48,27 +48,19 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     UserError
         If the runs cannot be aligned, are partial, or have no test predictions.
     """
-    check_alignable(runs)
-    for run in runs:
-        if run.classes != list(competition.classes):
-            raise UserError(f"run '{run.name}' has the classes {run.classes}; competition.toml has other ones now")
-        if not run.complete:
-            raise UserError(
-                f"run '{run.name}' is partial: {_trained(run)} of {run.folds.k} folds. Finish it with --resume."
-            )
-        if run.test is None:
-            raise UserError(f"run '{run.name}' has no test predictions: the test of '{competition.slug}' is hidden.")
-    first = runs[0]
-    oof = _mean([r.oof[align_rows(r.folds.ids, first.folds.ids, str(r.path))] for r in runs])
-    test = _mean([r.test[align_rows(r.test_ids, first.test_ids, str(r.path))] for r in runs])
+    hidden = [run.name for run in runs if run.test is None]
+    if hidden:
+        raise UserError(f"run '{hidden[0]}' has no test predictions: the test of '{competition.slug}' is hidden.")
+    together = align(runs, competition)
+    oof, folds = together.oof.mean(axis=0, dtype=np.float64).astype(np.float32), together.folds
     return Blend(
-        name=first.name if len(runs) == 1 else blend_name([r.name for r in runs]),
-        members=tuple(r.name for r in runs),
+        name=runs[0].name if len(runs) == 1 else blend_name(together.members),
+        members=together.members,
         oof=oof,
-        kept=first.folds.kept,
-        test_ids=first.test_ids,
-        test=test,
-        scores=score_run(competition, first.labels, oof, first.folds, list(range(first.folds.k))),
+        kept=folds.kept,
+        test_ids=together.test_ids,
+        test=together.test.mean(axis=0, dtype=np.float64).astype(np.float32),
+        scores=score_run(competition, together.labels, oof, folds, list(range(folds.k))),
     )
 
 
@@ -97,14 +89,3 @@ def blend_name(members: Sequence[str]) -> str:
     """Name of a blend; the order of its members does not matter. The sample's says so."""
     digest = hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()[:8]
     return ("sample-" if all(m.startswith("sample-") for m in members) else "") + f"blend-{digest}"
-
-
-def _mean(parts: Sequence[np.ndarray]) -> np.ndarray:
-    total = np.zeros(parts[0].shape, dtype=np.float64)
-    for part in parts:
-        total += part
-    return (total / len(parts)).astype(np.float32)
-
-
-def _trained(run: Run) -> int:
-    return len(run.scores["folds"])
