@@ -17,6 +17,7 @@ from harness.base.files import complete_file, read_json, write_json
 from harness.competition import Competition
 from harness.competition.metrics import intervals
 from harness.cv.executor import run_jobs
+from harness.cv.fold_job import FoldJob
 from harness.cv.plan import Options, Watcher
 from harness.cv.prepare import pick_devices
 from harness.cv.scores import competition_metrics
@@ -37,25 +38,26 @@ SEED = 0
 class NoiseJob:
     """Predict a fold's validation rows under every corruption, by the weights that stand; nothing, where that stands.
 
-    Attributes as of `FoldJob`; rows : how many rows of the data set the suite takes.
+    Attributes
+    ----------
+    of : the fold, as it was trained
+    rows : how many rows of the data set the suite takes; 0 = all
     """
 
-    run: Path
-    competition: Path
-    cache: Path
-    fold: int
-    device: str
-    threads: int
+    of: FoldJob
     rows: int
+
+    @property
+    def path(self) -> Path:
+        """Where its predictions lie."""
+        return noise_path(self.of.run, self.of.fold, self.rows)
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
         from harness.cv.fold_job import FoldTraining
 
-        path = noise_path(self.run, self.fold, self.rows)
-        if path.is_file():
-            return
-        training = FoldTraining.open(self, RunFolder(self.run), progress)  # type: ignore[arg-type]
-        _predict_corrupted(self, training, path, progress)
+        if not self.path.is_file():
+            training = FoldTraining.open(self.of, RunFolder(self.of.run), progress)
+            _predict_corrupted(self, training, progress)
 
 
 def noise_path(run: Path, fold: int, rows: int) -> Path:
@@ -95,21 +97,22 @@ def noise_suite(
     devices = plan["devices"] if options.device == "auto" else pick_devices(options.device)
     jobs = [
         NoiseJob(
-            folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold], rows
+            FoldJob(
+                folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold]
+            ),
+            rows,
         )
         for i, fold in enumerate(folds)
     ]
-    missing = [job for job in jobs if not noise_path(run.path, job.fold, rows).is_file()]
+    missing = [job for job in jobs if not job.path.is_file()]
     if missing:
         watcher.say("noise suite: every corruption in five severities, by the models that stand")
         watcher.begin("predicted under noise")
-        run_jobs(missing, min(workers, len(missing)), watcher.progress, lanes=[job.device for job in missing])
+        run_jobs(missing, min(workers, len(missing)), watcher.progress, lanes=[job.of.device for job in missing])
     return finish_noise(competition, run, rows)
 
 
-def _predict_corrupted(
-    job: NoiseJob, training: FoldTraining, path: Path, progress: Callable[[int, int, int], None]
-) -> None:
+def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable[[int, int, int], None]) -> None:
     """Write probabilities float16 (corruptions, severities, rows, C) of this fold's rows of the suite."""
     import torch
 
@@ -118,7 +121,7 @@ def _predict_corrupted(
     from harness.train.corruptions import SEVERITIES
 
     data = training.whole_networks()
-    pictures = open_images(open_cache(job.cache).train.images, data.images.device)
+    pictures = open_images(open_cache(job.of.cache).train.images, data.images.device)
     names = suite_corruptions(data.images.shape[3])
     valid = np.intersect1d(suite_rows(training.kept, job.rows), training.valid_rows.cpu().numpy())
     index = torch.from_numpy(valid).to(data.images.index_device)
@@ -130,8 +133,8 @@ def _predict_corrupted(
             inputs = data.inputs(_Corrupted(pictures, name, level, tuple(data.images.shape[1:3])))
             parts = [_predict(network, inputs, index, training, data) for network in networks]
             proba[number, level - 1] = np.mean(parts, axis=0)
-            progress(job.fold, number * len(SEVERITIES) + level, total)
-    with complete_file(path) as temporary, temporary.open("wb") as file:
+            progress(job.of.fold, number * len(SEVERITIES) + level, total)
+    with complete_file(job.path) as temporary, temporary.open("wb") as file:
         np.savez(file, proba=proba, rows=valid, names=np.array(names))
 
 
@@ -223,8 +226,8 @@ def _falling_classes(
 
 def _doubtful(competition: Competition, names: list[str]) -> list[str]:
     """Corruptions that turn or mirror pictures further than the competition says is harmless."""
-    found = [] if {"hflip", "vflip"} <= set(competition.symmetries) else ["flips"]
-    return [name for name in found if name in names]
+    harmless = {"hflip", "vflip"} <= set(competition.symmetries)
+    return [name for name in names if name == "flips" and not harmless]
 
 
 def finish_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]:
