@@ -86,7 +86,7 @@ def autocontrast(x: Tensor) -> Tensor:
 def equalize(x: Tensor) -> Tensor:
     """Flatten the histogram of every channel of every image, as Pillow and torchvision do on bytes."""
     b, c, height, width = x.shape
-    levels = (x * 255).round_().long().view(b * c, -1)  # (BC, HW)
+    levels = (x * 255).round_().long().reshape(b * c, -1)  # (BC, HW)
     histogram = torch.zeros(b * c, 256, dtype=torch.long, device=x.device)
     histogram.scatter_add_(1, levels, torch.ones_like(levels))
     last = levels.amax(dim=1, keepdim=True)
@@ -94,7 +94,7 @@ def equalize(x: Tensor) -> Tensor:
     table = (histogram.cumsum(dim=1) + step // 2) // step.clamp(min=1)
     table = F.pad(table[:, :-1], (1, 0)).clamp_(0, 255)
     equal = table.gather(1, levels)
-    return torch.where(step == 0, levels, equal).view(b, c, height, width).to(x.dtype).div_(255)
+    return torch.where(step == 0, levels, equal).reshape(b, c, height, width).to(x.dtype).div_(255)
 
 
 def sharpness(x: Tensor, factor: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ def gaussian_blur(x: Tensor, sigma: Tensor, radius: int) -> Tensor:
     planes = F.pad(x.reshape(1, b * c, height, width), (radius,) * 4, mode="reflect")
     planes = F.conv2d(planes, kernel.view(b * c, 1, 1, -1), groups=b * c)
     planes = F.conv2d(planes, kernel.view(b * c, 1, -1, 1), groups=b * c)
-    return planes.view(b, c, height, width).clamp_(0, 1)  # rounding can step over 1
+    return planes.reshape(b, c, height, width).clamp_(0, 1)  # rounding can step over 1
 
 
 def _to_hsv(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -60,7 +60,7 @@ def _lossy(planes: Tensor, table: Tensor) -> Tensor:
     """Round the DCT of each 8x8 block of planes (B, C, H, W) to multiples of table (B, 8, 8)."""
     b, c, height, width = planes.shape
     d = _dct_matrix(planes.device)
-    blocks = planes.view(b, c, height // 8, 8, width // 8, 8).transpose(3, 4)  # (B, C, h, w, 8, 8)
+    blocks = planes.reshape(b, c, height // 8, 8, width // 8, 8).transpose(3, 4)  # (B, C, h, w, 8, 8)
     table = table.view(b, 1, 1, 1, 8, 8)
     rounded = (d @ blocks @ d.T / table).round_() * table
     return (d.T @ rounded @ d).transpose(3, 4).reshape(b, c, height, width)

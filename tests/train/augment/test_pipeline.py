@@ -99,3 +99,15 @@ def test_random_erasing_takes_the_share_it_was_asked_for():
     assert 0.46 < (share > 0).float().mean() < 0.54
     hit = share[share > 0]
     assert hit.min() > 0.08 and hit.max() < 0.23
+
+
+def test_the_memory_format_changes_no_pixel():
+    spec = AugmentSpec(
+        rotation=20.0, shift=0.1, zoom=0.1, blur=1.0, noise=0.05, jpeg=0.5, hue=0.1, saturation=0.3, cutout=0.3
+    )
+    x = smooth_images(8, 32, 32, 3)
+    found = [
+        augment(images, spec, Draws(torch.device("cpu"), 3))
+        for images in (x, x.contiguous(memory_format=torch.channels_last))
+    ]
+    torch.testing.assert_close(*found, atol=1e-5, rtol=0)

@@ -124,3 +124,15 @@ def test_augmix_of_no_strength_is_nearly_the_image():
     mixed = [augmix(x, AugMixSpec(severity=s, depth=1), "edge", Draws("cpu", 3)) for s in (0.05, 1.0)]
     near, far = ((m - x).abs().mean() for m in mixed)
     assert near < far
+
+
+@pytest.mark.parametrize("name", list(OPERATIONS))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_operations_do_not_care_about_the_memory_format(name: str, channels: int):
+    x = smooth_images(6, 16, 16, channels)
+    choice, level = np.full(6, list(OPERATIONS).index(name)), torch.linspace(-1, 1, 6)
+    found = [
+        operate(images, choice, level, RANDAUGMENT, "black", Draws(torch.device("cpu"), 0))
+        for images in (x, x.contiguous(memory_format=torch.channels_last))
+    ]
+    torch.testing.assert_close(*found, atol=1e-5, rtol=0)
