@@ -105,6 +105,23 @@ class SubmissionSpec(Frozen):
     """The platform's sample submission; ids and columns are checked against it. None = all test ids, in order."""
 
 
+class LeaderboardSpec(Frozen):
+    """[leaderboard]: on how many rows the platform scores; a forecast's luck depends on it."""
+
+    public_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the test that the public score is of. Where the platform does not say: 1."""
+    private_share: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share that the private score is of; None = there is none, or the platform does not say."""
+    counted: Annotated[int, Field(ge=1)] | None = None
+    """Rows that are scored at all, where they are fewer than the test has, or the test is hidden; None = all."""
+
+    def rows(self, n_test: int) -> tuple[int, int | None]:
+        """Rows of the public and of the private score; n_test = 0: a hidden test. 0 = not known, None = no such score."""
+        n = min(n_test or self.counted or 0, self.counted or n_test)
+        private = None if self.private_share is None else round(n * self.private_share)
+        return round(n * self.public_share), private
+
+
 class DataSet(Frozen):
     """[sets.NAME]: the same competition on other files; a recipe takes it by `data.set`."""
 
@@ -135,6 +152,7 @@ class Competition(Frozen):
     """Changes that leave the label as it is; a TTA view that is not among them draws a warning."""
     data: DataSpec
     submission: SubmissionSpec = SubmissionSpec()
+    leaderboard: LeaderboardSpec = LeaderboardSpec()
     sets: dict[str, DataSet] = Field(default={})
     """Tables [sets.NAME.data], [sets.NAME.submission]: other files of the same competition."""
     set: str = ""

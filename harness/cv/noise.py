@@ -6,6 +6,7 @@ camera falls here, long before a leaderboard shows it.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.base.files import complete_file, read_json, write_json
+from harness.base.files import read_json, write_json
 from harness.competition import Competition
 from harness.competition.metrics import intervals
 from harness.cv.executor import run_jobs
@@ -21,6 +22,7 @@ from harness.cv.fold_job import FoldJob
 from harness.cv.plan import Options, Watcher
 from harness.cv.prepare import pick_devices
 from harness.cv.scores import competition_metrics
+from harness.cv.suite import Suite, noise_path
 from harness.data.cache import Dataset
 from harness.runs import Run, RunFolder
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     import torch.nn as nn
 
     from harness.cv.fold_job import FoldTraining
+
+_PEERS_ROWS = 2  # every second row is shown to a second fold's model
 
 SEED = 0
 """The suite's own seed: every run on the data sees the same rows, corrupted in the same way."""
@@ -42,10 +46,12 @@ class NoiseJob:
     ----------
     of : the fold, as it was trained
     rows : how many rows of the data set the suite takes; 0 = all
+    folds : of the recipe
     """
 
     of: FoldJob
     rows: int
+    folds: int
 
     @property
     def path(self) -> Path:
@@ -58,11 +64,6 @@ class NoiseJob:
         if not self.path.is_file():
             training = FoldTraining.open(self.of, RunFolder(self.of.run), progress)
             _predict_corrupted(self, training, progress)
-
-
-def noise_path(run: Path, fold: int, rows: int) -> Path:
-    """Where a fold's predictions under corruption lie."""
-    return run / "noise" / f"fold-{fold}-rows-{rows}.npz"
 
 
 def suite_rows(kept: np.ndarray, rows: int) -> np.ndarray:
@@ -101,6 +102,7 @@ def noise_suite(
                 folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold]
             ),
             rows,
+            run.folds.k,
         )
         for i, fold in enumerate(folds)
     ]
@@ -113,42 +115,71 @@ def noise_suite(
 
 
 def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable[[int, int, int], None]) -> None:
-    """Write probabilities float16 (corruptions, severities, rows, C) of this fold's rows of the suite."""
+    """Write what the fold's model says of its rows of the suite, and what the pictures look like."""
     import torch
 
     from harness.data.cache import open_cache
     from harness.train.batches import open_images
     from harness.train.corruptions import SEVERITIES
+    from harness.train.image_statistics import STATISTICS, describe_images
 
     data = training.whole_networks()
-    pictures = open_images(open_cache(job.of.cache).train.images, data.images.device)
+    originals = open_cache(job.of.cache).train.images
+    pictures = open_images(originals, data.images.device)
     names = suite_corruptions(data.images.shape[3])
     valid = np.intersect1d(suite_rows(training.kept, job.rows), training.valid_rows.cpu().numpy())
     index = torch.from_numpy(valid).to(data.images.index_device)
     networks = [data.load(state) for state in training.saved_states()]
-    proba = np.zeros((len(names), len(SEVERITIES), len(valid), networks[0].n_classes), dtype=np.float16)
+    peers = [data.load(state) for state in _peer(job, training).saved_states()]
+    asked = np.arange(0, len(valid), _PEERS_ROWS)
+    asked_index = index[::_PEERS_ROWS]
+    cells = (len(names), len(SEVERITIES), len(valid))
+    proba = np.zeros((*cells, networks[0].n_classes), dtype=np.float16)
+    statistics = np.zeros((*cells, len(STATISTICS)), dtype=np.float32)
+    peer = np.zeros((*cells[:2], len(asked), networks[0].n_classes), dtype=np.float16)
     total = len(names) * len(SEVERITIES)
     for number, name in enumerate(names):
         for level in SEVERITIES:
-            inputs = data.inputs(_Corrupted(pictures, name, level, tuple(data.images.shape[1:3])))
-            parts = [_predict(network, inputs, index, training, data) for network in networks]
-            proba[number, level - 1] = np.mean(parts, axis=0)
+            corrupted = _Corrupted(pictures, name, level, tuple(data.images.shape[1:3]), valid)
+            inputs = data.inputs(corrupted)
+            proba[number, level - 1] = _mean_of(networks, inputs, index, training, data)
+            peer[number, level - 1] = _mean_of(peers, inputs, asked_index, training, data)
+            statistics[number, level - 1] = corrupted.statistics
             progress(job.of.fold, number * len(SEVERITIES) + level, total)
-    with complete_file(job.path) as temporary, temporary.open("wb") as file:
-        np.savez(file, proba=proba, rows=valid, names=np.array(names))
+    clean_peer = _mean_of(peers, data.inputs(data.images), asked_index, training, data).astype(np.float16)
+    looks = describe_images(originals, valid)
+    Suite(tuple(names), valid, proba, statistics, looks, asked, peer, clean_peer).save(job.path)
 
 
-def _predict(network: nn.Module, inputs: Any, rows: torch.Tensor, training: FoldTraining, data: Any) -> np.ndarray:
+def _peer(job: NoiseJob, training: FoldTraining) -> FoldTraining:
+    """The next trained fold's model, to see how far it agrees; the fold's own where no other is trained."""
+    folder = RunFolder(job.of.run)
+    others = [f for f in folder.done(1 + max(training.fold, job.folds - 1)) if folder.checkpoint_path(f).is_file()]
+    after = [f for f in others if f > training.fold] or others or [training.fold]
+    return dataclasses.replace(training, checkpoint=folder.checkpoint_path(after[0]))
+
+
+def _mean_of(
+    networks: list[nn.Module], inputs: Any, rows: torch.Tensor, training: FoldTraining, data: Any
+) -> np.ndarray:
+    """Probabilities (len(rows), C), mean over the networks of the seeds."""
     from harness.train.predict import predict
 
-    return predict(network, inputs, rows, training.recipe.predict, data.layout).numpy()
+    parts = [predict(network, inputs, rows, training.recipe.predict, data.layout).numpy() for network in networks]
+    return np.mean(parts, axis=0)
 
 
 class _Corrupted:
-    """`Images` whose rows come out corrupted: at the data's own size, as a camera would, then at the recipe's."""
+    """`Images` whose rows come out corrupted: at the data's own size, as a camera would, then at the recipe's.
 
-    def __init__(self, images: Any, name: str, severity: int, size: tuple[int, int]) -> None:
-        self.images, self.name, self.severity, self.size = images, name, severity, size
+    statistics : float32 (len(rows), S) of the corrupted pictures of `rows` (sorted), filled in as they are taken
+    """
+
+    def __init__(self, images: Any, name: str, severity: int, size: tuple[int, int], rows: np.ndarray) -> None:
+        from harness.train.image_statistics import STATISTICS
+
+        self.images, self.name, self.severity, self.size, self.rows = images, name, severity, size, rows
+        self.statistics = np.full((len(rows), len(STATISTICS)), np.nan, dtype=np.float32)
         self.shape = (images.shape[0], *size, images.shape[3])
         self.device, self.index_device, self.waits = images.device, images.index_device, images.waits
 
@@ -157,8 +188,11 @@ class _Corrupted:
 
         from harness.data.resized import resize_pixels
         from harness.train.corruptions import corrupt
+        from harness.train.image_statistics import image_statistics
 
-        pixels = corrupt(self.images.take(rows), rows.cpu().numpy(), self.name, self.severity, SEED)
+        numbers = rows.cpu().numpy()
+        pixels = corrupt(self.images.take(rows), numbers, self.name, self.severity, SEED)
+        self.statistics[np.searchsorted(self.rows, numbers)] = image_statistics(pixels).cpu().numpy()
         if tuple(pixels.shape[1:3]) == self.size:
             return pixels
         return torch.from_numpy(resize_pixels(pixels.cpu().numpy(), self.size)).to(self.device)
@@ -175,10 +209,8 @@ def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]
     """
     metric = competition_metrics(competition)[0]
     trained = [f["fold"] for f in run.scores["folds"]]
-    parts = [_load(noise_path(run.path, fold, rows)) for fold in trained]
-    names = parts[0]["names"].tolist()
-    order = np.concatenate([part["rows"] for part in parts])
-    proba = np.concatenate([part["proba"] for part in parts], axis=2).astype(np.float32)
+    suite = Suite.load([noise_path(run.path, fold, rows) for fold in trained])
+    names, order, proba = list(suite.names), suite.rows, suite.proba.astype(np.float32)
     labels = run.labels[order]
     scorer = metric.prepare(labels, run.oof[order])
     low, high = intervals([scorer], run.folds.groups[order])[0]
@@ -195,13 +227,8 @@ def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]
         "camera": float(np.mean([scores[n] for n in ("camera", "handheld") if n in scores])),
         "worst": {"corruption": name, "severity": severity + 1, "score": scores[name][severity]},
         "classes": _falling_classes(competition.classes, names, labels, run.oof[order], proba),
-        "doubtful": _doubtful(competition, names),
+        "doubtful": doubtful_corruptions(competition, names),
     }
-
-
-def _load(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
 
 
 def _falling_classes(
@@ -224,7 +251,7 @@ def _falling_classes(
     return found
 
 
-def _doubtful(competition: Competition, names: list[str]) -> list[str]:
+def doubtful_corruptions(competition: Competition, names: Sequence[str]) -> list[str]:
     """Corruptions that turn or mirror pictures further than the competition says is harmless."""
     harmless = {"hflip", "vflip"} <= set(competition.symmetries)
     return [name for name in names if name == "flips" and not harmless]

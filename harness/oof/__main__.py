@@ -1,15 +1,25 @@
-"""python -m harness.oof compare|ensemble COMPETITION: finished runs side by side, and combined."""
+"""python -m harness.oof compare|errors|ensemble|forecast|calibrate COMPETITION: what finished runs tell."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.base.command import JsonOption, OutOption, new_app, user_command
+from harness.base.command import (
+    DataOption,
+    JsonOption,
+    OutOption,
+    StreamOption,
+    data_root,
+    new_app,
+    user_command,
+)
+from harness.base.errors import UserError
 
 app = new_app(no_args_is_help=True)
 
@@ -29,33 +39,83 @@ def compare(
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Scores of all finished runs: mean and standard deviation over folds, pooled with a 95 % interval, and a picture.
+    """Scores of all finished runs with intervals; any two on the same rows by a paired test; classes, curves.
 
     Writes oof/<slug>/compare.html.
     """
     from harness.competition import find_competition
     from harness.cv.scores import competition_metrics
-    from harness.oof.compare import comparison, comparison_table, write_comparison
+    from harness.oof.compare import comparison, comparison_table, pair_table, paired_runs, write_comparison
 
     contest = find_competition(competition)
     lines = comparison(contest, out, run or [])
     metrics = [m.name for m in competition_metrics(contest)]
     path = out / "oof" / contest.slug / "compare.html"
-    write_comparison(path, contest, lines, metrics)
+    paired = paired_runs(contest, out, lines, named=bool(run))
+    write_comparison(path, contest, lines, metrics, paired)
     if as_json:
-        print(json.dumps({"runs": lines, "page": str(path)}, indent=2))
+        pairs = (
+            [{**vars(p), "first": paired.names[p.first], "second": paired.names[p.second]} for p in paired.pairs]
+            if paired
+            else []
+        )
+        print(json.dumps({"runs": lines, "pairs": pairs, "page": str(path)}, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    header, rows = comparison_table(lines, metrics)
-    table = Table(title=f"{contest.title}: mean +- std over folds", title_justify="left")
-    for number, name in enumerate(header):
-        table.add_column(name, justify="right" if number > 1 else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 240).print(table)
+    _print_table(f"{contest.title}: mean +- std over folds", *comparison_table(lines, metrics), left=2)
+    if paired:
+        _print_table("two by two, on the same rows", *pair_table(paired), left=2)
     print(f"page: {path}")
+
+
+@app.command()
+@user_command
+def errors(
+    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/bloodcells.")],
+    run: Annotated[str | None, typer.Option(help="Run or ensemble. Default: the best by OOF.")] = None,
+    data: DataOption = None,
+    stream: StreamOption = False,
+    out: OutOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Where a run is wrong: classes, calibration, most confident mistakes, labels in doubt, hardest groups.
+
+    Writes errors.html and errors.csv (every wrong or doubted row) into the run's folder.
+    """
+    from harness.competition import find_competition
+    from harness.oof.errors import find_errors, write_errors_csv
+    from harness.oof.errors_report import class_table, confusions, reliability_line, write_errors_page
+    from harness.oof.forecast_runs import named_or_best, run_data
+    from harness.runs import load_run
+
+    contest = find_competition(competition)
+    chosen = load_run(named_or_best(contest, out, [run] if run else [])[0])
+    found = find_errors(chosen)
+    dataset, why = None, ""
+    try:
+        dataset = run_data(contest, chosen, data_root(data), stream)
+    except UserError as error:
+        why = str(error).split("\n")[0]
+    page, table = chosen.path / "errors.html", chosen.path / "errors.csv"
+    write_errors_page(page, contest, chosen, found, dataset, why)
+    write_errors_csv(table, chosen, found)
+    pairs = confusions(found, chosen.classes)
+    if as_json:
+        said = {
+            "run": chosen.name,
+            "wrong": len(found.mistakes),
+            "rows": len(found.rows),
+            "suspected": len(found.suspected),
+        }
+        said |= {"ece": found.reliability.ece, "brier": found.reliability.brier, "confusions": pairs}
+        print(json.dumps({**said, "page": str(page), "table": str(table)}, indent=2))
+        return
+    _print_table(f"{chosen.name}: {len(found.mistakes):,} wrong of {len(found.rows):,}", *class_table(found), left=1)
+    print("commonest: " + ", ".join(f"{a} taken for {b} {n:,}" for a, b, n in pairs[:5]))
+    print(reliability_line(found))
+    print(f"labels in doubt: {len(found.suspected):,} rows (harness.clean judges the training set by more than this)")
+    if why:
+        print(f"without pictures: {why}")
+    print(f"table: {table}\npage:  {page}")
 
 
 @app.command()
@@ -83,21 +143,61 @@ def ensemble(
     if as_json:
         print(json.dumps(result.summary(), indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{contest.title}: {len(result.members)} runs, {result.metric}", title_justify="left")
-    for number, name in enumerate(result.header):
-        table.add_column(name, justify="right" if number else "left", no_wrap=True)
-    for row in result.rows:
-        table.add_row(*row, style="bold" if row[0] == result.chosen else None)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    title = f"{contest.title}: {len(result.members)} runs, {result.metric}"
+    _print_table(title, result.header, result.rows, left=1, bold=result.chosen)
     print(f"members:  {', '.join(result.members)}")
     for line in result.remarks:
         print(line)
     print(f"ensemble: {result.path}")
     flags = " --sample" if result.is_sample else ""
     print(f"next:     python -m harness.submit --comp {contest.slug} --run {result.path.name} --dry-run{flags}")
+
+
+@app.command()
+@user_command
+def forecast(
+    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/bloodcells.")],
+    run: Annotated[
+        list[str] | None, typer.Option(help="Forecast this run or ensemble; repeated: their mean. Default: the best.")
+    ] = None,
+    data: DataOption = None,
+    stream: StreamOption = False,
+    out: OutOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """The public and private score to expect, with a 90 % interval and its parts, before a submission is spent.
+
+    Writes forecast.html. It needs the run's noise suite (harness.cv --noise), or says what it cannot tell without.
+    """
+    from harness.competition import find_competition
+    from harness.ledger import open_ledger
+    from harness.oof.forecast_report import forecast_lines
+    from harness.oof.forecast_runs import forecast_saved
+    from harness.oof.history import past_of
+
+    contest = find_competition(competition)
+    past = past_of(open_ledger(out).entries())
+    made, page = forecast_saved(contest, out, run or [], data_root(data), past, stream)
+    if as_json:
+        print(json.dumps({**made.found.summary(), "page": str(page)}, indent=2))
+        return
+    print(f"run:      {made.found.run} ({made.found.kind})")
+    for line in forecast_lines(made.found):
+        print(line)
+    print(f"page:     {page}")
+
+
+def _print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], left: int, bold: str = "") -> None:
+    """A table whose first columns are names; the row that begins with `bold` stands out."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for number, name in enumerate(header):
+        table.add_column(name, justify="left" if number < left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row, style="bold" if bold and row[0] == bold else None)
+    Console(width=None if sys.stdout.isatty() else 240).print(table)
 
 
 if __name__ == "__main__":

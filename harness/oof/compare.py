@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.files import read_json
 from harness.competition import Competition
+from harness.cv.scores import competition_metrics
+from harness.oof.pairs import Pair, compare_pairs, error_correlation, recalls
+from harness.oof.predictions import align
 from harness.report import figures
 from harness.report.page import Page
-from harness.runs import runs_of
+from harness.runs import load_run, runs_of
+
+MOST = 12
+"""So many runs are held against each other unless they are named."""
 
 
 def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -99,8 +109,89 @@ def _mean_std(metric: dict[str, Any]) -> str:
     return f"{metric['mean']:.4f}{spread}"
 
 
-def write_comparison(path: Path, competition: Competition, lines: list[dict[str, Any]], metrics: Sequence[str]) -> None:
-    """Write the page: the picture, the table, and what each recipe answers to."""
+@dataclass(frozen=True)
+class Paired:
+    """Runs on the same rows, held against each other.
+
+    Attributes
+    ----------
+    names : of the runs, best first
+    pairs : every two of them
+    recalls : float (M, C)
+    curves : {run: (epochs, mean training loss over the folds)}
+    """
+
+    names: tuple[str, ...]
+    pairs: list[Pair]
+    recalls: np.ndarray
+    curves: dict[str, tuple[list[float], list[float]]]
+
+
+def paired_runs(competition: Competition, out: Path, lines: list[dict[str, Any]], named: bool) -> Paired | None:
+    """Compare the runs of the rows that most of them share, twelve at most; None where no two do.
+
+    named : the user asked for just these runs, so that one that does not fit is refused
+
+    Raises
+    ------
+    UserError
+        If a named run has other rows, folds or classes (says which and why), or a run is damaged.
+    """
+    chosen = lines if named else _largest_group(lines)[:MOST]
+    if len(chosen) < 2:
+        return None
+    runs = [load_run(out / "oof" / competition.slug / line["run"]) for line in chosen]
+    predictions = align(runs, competition)
+    metric = competition_metrics(competition)[0]
+    return Paired(
+        names=predictions.members,
+        pairs=compare_pairs(predictions, metric),
+        recalls=recalls(predictions, len(competition.classes)),
+        curves={run.name: curve for run in runs if (curve := _curve(run.path / "history.jsonl"))},
+    )
+
+
+def _largest_group(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Complete runs of the same data, verdicts and folds: the most of them, of equally many the best."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        if line["complete"]:
+            groups.setdefault(str(line["of"]), []).append(line)
+    return max(groups.values(), key=len, default=[])
+
+
+def _curve(path: Path) -> tuple[list[float], list[float]] | None:
+    """Training loss by epoch, mean over folds and seeds; None where nothing was trained (an ensemble)."""
+    by_epoch: dict[int, list[float]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        told = json.loads(line)
+        by_epoch.setdefault(told["epoch"], []).append(told["loss"])
+    epochs = sorted(by_epoch)
+    return (list(map(float, epochs)), [float(np.mean(by_epoch[e])) for e in epochs]) if epochs else None
+
+
+def pair_table(paired: Paired) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: the best against each other run, then the others."""
+    rows = [
+        [
+            paired.names[p.first],
+            paired.names[p.second],
+            f"{p.difference:+.5f} [{p.low:+.5f}, {p.high:+.5f}]",
+            "may be chance" if p.is_noise else "real",
+            f"{p.only_first:,} : {p.only_second:,}",
+            f"{p.p_value:.2g}",
+            f"{p.correlation:.2f}",
+        ]
+        for p in paired.pairs
+    ]
+    header = ["run", "against", "difference [95 %]", "", "only one is right", "McNemar p", "errors correlate"]
+    return header, rows
+
+
+def write_comparison(
+    path: Path, competition: Competition, lines: list[dict[str, Any]], metrics: Sequence[str], paired: Paired | None
+) -> None:
+    """Write the page: the picture, the tables, and what each recipe answers to."""
     warnings = []
     if any(line["sample"] for line in lines):
         warnings.append("Runs on the embedded sample say nothing about the competition's leaderboard.")
@@ -116,7 +207,23 @@ def write_comparison(path: Path, competition: Competition, lines: list[dict[str,
         "Pooled OOF score with its 95 % interval; points are the mean over folds.",
     )
     page.section("Scores").table(*comparison_table(lines, metrics))
+    if paired:
+        _pairs(page, competition, paired)
     answers = {line["recipe"]: line["answers_to"] for line in lines if line["answers_to"]}
     if answers:
         page.section("What they answer to").table(["recipe", "published"], [[a, b] for a, b in answers.items()])
     page.write(path)
+
+
+def _pairs(page: Page, competition: Competition, paired: Paired) -> None:
+    section = page.section("Two by two, on the same rows")
+    section.table(*pair_table(paired))
+    correlation = error_correlation(paired.pairs, len(paired.names))
+    section.figure(figures.matrix(correlation, paired.names), "Correlation of errors: low ones gain most by blending.")
+    shown = [[name, *(f"{value:.4f}" for value in row)] for name, row in zip(paired.names, paired.recalls, strict=True)]
+    page.section("Recall by class").table(["run", *competition.classes], shown)
+    if paired.curves:
+        picture = figures.learning_curves(paired.curves, "training loss")
+        page.section("Learning curves").figure(
+            picture, "Mean training loss over the folds, each under its own augmentation."
+        )

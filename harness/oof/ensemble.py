@@ -64,10 +64,8 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     )
 
 
-def best_runs(out: Path, competition: Competition, fingerprint: str, cleaned: str = "") -> list[Path]:
-    """Folders of the complete runs on this data, best pooled OOF score first; reads their small files only.
-
-    Runs by other verdicts (`cleaned`: digest of those that count now) are left out: they are scored on other rows.
+def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[str, Any]]]:
+    """Folders of the complete runs with their environment, best pooled OOF score first; reads their small files only.
 
     A run that is damaged, or was scored by another metric than the competition has now, is left out.
     """
@@ -75,14 +73,23 @@ def best_runs(out: Path, competition: Competition, fingerprint: str, cleaned: st
     for path in runs_of(out, competition.slug):
         try:
             scores, environment = read_json(path / "scores.json"), read_json(path / "environment.json")
-            data = environment["data"]
-            fits = data["fingerprint"] == fingerprint and data.get("clean", "") == cleaned and scores["complete"]
             main = scores["metrics"][competition.metric]
         except (UserError, KeyError):
             continue
-        if fits and scores["metric"] == competition.metric:
-            found.append((-main["pooled"] if main["greater_is_better"] else main["pooled"], path))
-    return [path for _, path in sorted(found)]
+        if scores["complete"] and scores["metric"] == competition.metric:
+            found.append((-main["pooled"] if main["greater_is_better"] else main["pooled"], path, environment))
+    found.sort(key=lambda line: (line[0], line[1]))
+    return [(path, environment) for _, path, environment in found]
+
+
+def rows_of(environment: dict[str, Any]) -> tuple[str, str]:
+    """Data and verdicts that a run's rows are by; its scores are of the same rows as those of runs with equal ones."""
+    return environment["data"]["fingerprint"], environment["data"].get("clean", "")
+
+
+def best_runs(out: Path, competition: Competition, fingerprint: str, cleaned: str = "") -> list[Path]:
+    """Folders of the complete runs on this data by these verdicts (digest; "" = none), best first."""
+    return [path for path, about in ranked_runs(out, competition) if rows_of(about) == (fingerprint, cleaned)]
 
 
 def blend_name(members: Sequence[str]) -> str:

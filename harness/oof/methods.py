@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.competition.metrics import Metric
 from harness.oof.hill_climbing import hill_climb
+from harness.oof.temperature import calibrated, fitted_temperature, softmax
 from harness.runs.vote import vote
 
 _EPS = 1e-6
@@ -58,7 +59,7 @@ def geometric_mean(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
     total = np.zeros(proba.shape[1:])
     for model in proba:
         total += np.log(np.clip(model, _EPS, 1.0), dtype=np.float64)
-    return _softmax(total / len(proba))
+    return softmax(total / len(proba))
 
 
 def logit_mean(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
@@ -134,19 +135,12 @@ def _logs(proba: np.ndarray) -> np.ndarray:
 
 
 def fit_temperature(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> float:
-    """Temperature that minimises the log loss of the mean (Guo and others 2017); it changes no predicted class."""
-    from scipy.optimize import minimize_scalar
-
-    logs, rows = np.log(np.clip(mean(proba), _EPS, 1.0)), np.arange(len(labels))
-
-    def loss(log_t: float) -> float:
-        return -np.log(np.clip(_softmax(logs / np.exp(log_t))[rows, labels], _EPS, 1.0)).mean()
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-2.5, 2.5), method="bounded").x))
+    """Temperature of the mean; it changes no predicted class."""
+    return fitted_temperature(mean(proba), labels)
 
 
 def _apply_temperature(proba: np.ndarray, temperature: float) -> np.ndarray:
-    return _softmax(np.log(np.clip(mean(proba), _EPS, 1.0)) / temperature)
+    return calibrated(mean(proba), temperature)
 
 
 def fit_priors(proba: np.ndarray, labels: np.ndarray, metric: Metric, sweeps: int = 3) -> np.ndarray:
@@ -175,11 +169,6 @@ _FACTORS = (0.5, 0.7, 0.85, 0.93, 1.08, 1.18, 1.43, 2.0)
 def _scaled(blend: np.ndarray, factors: np.ndarray) -> np.ndarray:
     scaled = blend * factors
     return scaled / scaled.sum(axis=1, keepdims=True)
-
-
-def _softmax(x: np.ndarray) -> np.ndarray:
-    e = np.exp(x - x.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
 
 
 METHODS: dict[str, Method] = {

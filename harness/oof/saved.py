@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError, nearest
-from harness.base.files import read_json, write_json
+from harness.base.files import write_json
 from harness.competition import Competition, Recipe
 from harness.cv.scores import competition_metrics, score_run
+from harness.cv.suite import Suite, suite_paths
 from harness.oof.cross_fit import CrossFitted, cross_fit
+from harness.oof.ensemble import ranked_runs, rows_of
 from harness.oof.methods import METHODS
 from harness.oof.predictions import Predictions, align
-from harness.runs import Run, RunFolder, load_run, runs_of
+from harness.oof.subject import combine_suites
+from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
 from harness.runs.run import proba_column
 
 
@@ -127,7 +130,7 @@ def _members(competition: Competition, out: Path, names: Sequence[str], best: in
     if names:
         runs = [load_run(folder / Path(name).name) for name in dict.fromkeys(names)]
     else:
-        runs = [load_run(path) for path in _fitting(runs_of(out, competition.slug), competition.metric)[:best]]
+        runs = [load_run(path) for path in _fitting(competition, out)[:best]]
     if len(runs) < 2:
         there = ", ".join(run.name for run in runs) or "none"
         raise UserError(
@@ -137,18 +140,14 @@ def _members(competition: Competition, out: Path, names: Sequence[str], best: in
     return runs
 
 
-def _fitting(paths: Sequence[Path], metric: str) -> list[Path]:
-    """Complete runs that are no ensembles and saw the rows of the best of them, best first; reads small files only."""
-    found = []
-    for path in paths:
-        scores, environment = read_json(path / "scores.json"), read_json(path / "environment.json")
-        if not scores["complete"] or metric not in scores["metrics"] or "ensemble" in environment:
-            continue
-        main, data = scores["metrics"][metric], environment["data"]
-        of = (data["fingerprint"], data.get("clean", ""), environment["folds"]["hash"])
-        found.append((-main["pooled"] if main["greater_is_better"] else main["pooled"], path, of))
-    found.sort(key=lambda line: (line[0], line[1]))
-    return [path for _, path, of in found if of == found[0][2]]
+def _fitting(competition: Competition, out: Path) -> list[Path]:
+    """Complete runs that are no ensembles and saw the rows and folds of the best of them, best first."""
+    found = [
+        (path, (*rows_of(about), about["folds"]["hash"]))
+        for path, about in ranked_runs(out, competition)
+        if "ensemble" not in about
+    ]
+    return [path for path, of in found if of == found[0][1]]
 
 
 def save_ensemble(
@@ -183,10 +182,39 @@ def save_ensemble(
     if predictions.test is not None:
         test = table({"id": predictions.test_ids}, chosen.method.apply(predictions.test, chosen.fitted))
     folder.save_tables(table({"id": folds.ids, "label": predictions.labels, "fold": folds.fold}, oof), test, [])
+    _save_folds(folder, runs, folds, chosen)
+    _save_noise(folder, runs, chosen)
     scores = score_run(competition, predictions.labels, oof, folds, list(range(folds.k)))
     scores |= {"in_sample": chosen.in_sample, "gain": [chosen.gain, chosen.gain_low, chosen.gain_high], "seconds": {}}
     write_json(folder.path / "scores.json", scores)
     return folder.path
+
+
+def _save_folds(folder: RunFolder, runs: Sequence[Run], folds: Folds, chosen: CrossFitted) -> None:
+    """What each fold's models together say, as a run has it; forecasts compare folds with each other."""
+    for fold in range(folds.k):
+        parts = [RunFolder(run.path).load_fold(fold) for run in runs]
+        test = np.stack([part.test_proba for part in parts])
+        combined = chosen.method.apply(test, chosen.fitted) if test.shape[1] else test[0]
+        valid = folds.valid_rows(fold)
+        seconds = sum(part.seconds for part in parts)
+        folder.save_fold(
+            FoldResult(fold, valid, chosen.oof[valid].astype(np.float32), combined.astype(np.float32), [], seconds)
+        )
+
+
+def _save_noise(folder: RunFolder, runs: Sequence[Run], chosen: CrossFitted) -> None:
+    """The noise suite of the ensemble, where every member took it on the same rows: each fold by what the others taught."""
+    paths = [suite_paths(run.path, range(run.folds.k)) for run in runs]
+    if any(p is None for p in paths):
+        return
+    for fold, of_fold in enumerate(zip(*paths, strict=True)):
+        parts = [Suite.load([path]) for path in of_fold]
+        if any(part.names != parts[0].names or not np.array_equal(part.rows, parts[0].rows) for part in parts):
+            return
+        fitted = chosen.fitted_without[fold]
+        together = combine_suites(parts, lambda stack, f=fitted: chosen.method.apply(stack, f))
+        together.save(folder.path / "noise" / of_fold[0].name)
 
 
 def _environment(runs: Sequence[Run], about: dict[str, Any]) -> dict[str, Any]:

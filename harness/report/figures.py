@@ -88,6 +88,31 @@ def heatmap(values: Mapping[str, Sequence[float]], greater_is_better: bool, refe
     return _svg(figure)
 
 
+def reliability(confidence: np.ndarray, accuracy: np.ndarray, rows: np.ndarray) -> bytes:
+    """Accuracy over mean confidence of bins, against the diagonal; the size of a point is its number of rows."""
+    figure, axes = _figure(4.6, 4.0)
+    axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1, label="as sure as right")
+    size = 15 + 150 * rows / rows.max()
+    axes.plot(confidence, accuracy, color="tab:blue", linewidth=1)
+    axes.scatter(confidence, accuracy, s=size, color="tab:blue", alpha=0.7, label="rows of a bin")
+    axes.set(xlabel="largest probability", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, loc="upper left")
+    return _svg(figure)
+
+
+def matrix(values: np.ndarray, names: Sequence[str], middle: float = 0.0) -> bytes:
+    """A square table (n, n) with its numbers; colour is the distance from the middle."""
+    figure, axes = _figure(0.62 * len(names) + 2.6, 0.42 * len(names) + 1.6)
+    away = np.nan_to_num(np.abs(values - middle))
+    axes.imshow(away, cmap="Blues", vmin=0, vmax=max(float(away.max()), 1e-6) * 1.4)
+    for row, column in np.ndindex(values.shape):
+        axes.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", fontsize=8)
+    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    return _svg(figure)
+
+
 def _figure(width: float, height: float):
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

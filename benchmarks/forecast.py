@@ -1,0 +1,270 @@
+"""How good forecasts are: simulated leaderboards from real data, with labels that the forecast does not see.
+
+python -m benchmarks.forecast [--data DIR] [--work DIR] [--only digit-recognizer] [--mixes 30]
+
+A fifth of each training set (whole groups) is held out as the test; a quick recipe is trained on the rest, with the noise
+suite, by the harness's own command. The test is then scored as it is (eight random halves) and under random mixes of two
+or three corruptions with random severities. For a mix the calibration is fitted anew WITHOUT every corruption that the mix
+is made of. The forecast sees pictures and predictions; the truth is taken from the labels afterwards. Beside it stands what
+plain OOF, and each estimator alone, would have said. Runs stay in --work, so that a second call only forecasts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import say
+from harness.base.command import data_root
+from harness.competition import Competition, Samples, find_competition
+from harness.competition.metrics import METRICS
+from harness.data.dataset import load_dataset
+from harness.oof.calibration import Cells, known_rows, suite_cells
+from harness.oof.estimators import ESTIMATORS
+from harness.oof.forecast import Forecast, forecast
+from harness.oof.looks import Looks
+from harness.oof.shift import MOST_ROWS
+from harness.oof.subject import Subject, subject_of
+from harness.runs import Run, load_run
+from harness.train.image_statistics import describe_images
+
+
+@dataclass(frozen=True)
+class Play:
+    """A competition of the benchmark: recipe, rows at most, overrides."""
+
+    slug: str
+    recipe: str
+    rows: int
+    settings: tuple[str, ...] = ()
+    data_set: str = ""
+
+
+PLAYS = (
+    Play("digit-recognizer", "quick", 10_000),
+    Play("cifar-10", "quick", 10_000),
+    Play("bloodcells", "quick", 10_000),
+    Play("pneumonia", "best28", 10_000, ('data.set=""',), "mnist28"),
+)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--data", type=Path, default=None)
+    arguments.add_argument("--work", type=Path, default=Path("benchmarks/.forecast"))
+    arguments.add_argument("--only", action="append")
+    arguments.add_argument("--mixes", type=int, default=30)
+    given = arguments.parse_args()
+    lines = []
+    for play in PLAYS:
+        if not given.only or play.slug in given.only:
+            lines += simulate(play, data_root(given.data), given.work.resolve(), given.mixes)
+    (given.work / "lines.json").write_text(json.dumps(lines, indent=1))
+    show(lines)
+
+
+def simulate(play: Play, root: Path, work: Path, mixes: int) -> list[dict[str, Any]]:
+    """Forecast and truth of every simulated leaderboard of a competition."""
+    competition, held_out, labels = hold_out(play, root, work / play.slug)
+    run = trained(play, competition, work / play.slug)
+    subject = subject_of(run)
+    assert subject.suite is not None
+    metric = METRICS[competition.metric]
+    cells = suite_cells(known_rows(subject, metric, subject.suite), subject.suite)
+    dataset = load_dataset(competition, competition.folder.parent / "data")
+    rng = np.random.default_rng(1)
+    train_rows = np.sort(rng.permutation(subject.scored)[:MOST_ROWS])
+    train = describe_images(dataset.train.images, train_rows)
+    lines = []
+    plain = predictions(run, competition, held_out, work / play.slug / "plain.npy")
+    for number in range(8):
+        rows = np.sort(rng.permutation(len(labels))[: len(labels) // 2])
+        looks = Looks(train, train_rows, describe_images(held_out, rows), rows)
+        lines.append(judge(competition, subject, cells, looks, plain[:, rows], labels[rows], f"half {number}", ()))
+    names = [n for n in subject.suite.names if n != "flips" or "vflip" in competition.symmetries]
+    for number in range(mixes):
+        chosen = tuple(rng.choice(names, rng.integers(2, 4), replace=False))
+        levels = rng.integers(1, 6, len(chosen))
+        images = mixed(held_out, chosen, levels, number)
+        proba = predictions(run, competition, images, work / play.slug / f"mix-{number}.npy")
+        some = np.arange(len(images))
+        looks = Looks(train, train_rows, describe_images(images, some), some)
+        title = " + ".join(f"{n} {level}" for n, level in zip(chosen, levels, strict=True))
+        lines.append(judge(competition, subject, cells.without(set(chosen)), looks, proba, labels, title, chosen))
+    return lines
+
+
+def hold_out(play: Play, root: Path, folder: Path) -> tuple[Competition, np.ndarray, np.ndarray]:
+    """Write the other four fifths as a competition of its own; returns it, and the held out images and labels."""
+    from harness.clean.find import find
+    from harness.competition.recipe import CvSpec, DataChoice
+    from harness.cv.folds import make_folds
+
+    original = find_competition(play.slug).using(DataChoice(set=play.data_set))
+    dataset = load_dataset(original, root)
+    samples, kept = dataset.train, np.arange(min(len(dataset.train), play.rows))
+    if play.slug == "bloodcells":  # its spoiled rows would make the truth untrue
+        wrong = {v.id for v in find(samples, original.classes, dataset.test).verdicts}
+        kept = np.array([row for row in kept if samples.ids[row] not in wrong])
+    few = Samples(samples.ids[kept], samples.images[kept], samples.labels[kept], groups=samples.groups[kept])
+    folds = make_folds(few, original.classes, CvSpec(folds=5, seed=321))
+    train, test = kept[folds.fold != 0], kept[folds.fold == 0]
+    slug = f"{play.slug}-simulated"
+    target = folder / slug
+    if not (folder / "data" / slug / "data.npz").is_file():
+        (folder / "data" / slug).mkdir(parents=True, exist_ok=True)
+        (target / "recipes").mkdir(parents=True, exist_ok=True)
+        names = json.dumps(list(original.classes))
+        symmetries = json.dumps(list(original.symmetries))
+        height, width, channels = samples.images.shape[1:]
+        (target / "competition.toml").write_text(
+            f'title = "{original.title}, simulated"\nmetric = "{original.metric}"\nclasses = {names}\n'
+            f'symmetries = {symmetries}\n[data]\nformat = "npz"\nsize = [{height}, {width}]\nchannels = {channels}\n'
+            'train = "data.npz"\nlabel = "labels"\ntest = "data.npz"\ntest_images = "test_images"\n'
+            '[submission]\nvalue = "index"\n'
+        )
+        recipe = find_competition(play.slug).folder / "recipes" / f"{play.recipe}.toml"
+        (target / "recipes" / f"{play.recipe}.toml").write_text(recipe.read_text().replace('set = "mnist28"', ""))
+        np.savez(
+            folder / "data" / slug / "data.npz",
+            images=samples.images[train],
+            labels=samples.labels[train],
+            test_images=samples.images[test],
+        )
+    return find_competition(target), np.ascontiguousarray(samples.images[test]), samples.labels[test]
+
+
+def trained(play: Play, competition: Competition, folder: Path) -> Run:
+    """The run by the harness's own command; nothing is done where it stands."""
+    command = [sys.executable, "-m", "harness.cv", str(competition.folder), "--recipe", play.recipe, "--noise"]
+    command += ["--data", str(folder / "data"), "--out", str(folder), "--resume", "--json"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
+    return load_run(Path(json.loads(done.stdout)["path"]))
+
+
+def predictions(run: Run, competition: Competition, images: np.ndarray, path: Path) -> np.ndarray:
+    """float32 (k, t, C): what each fold model says of pictures uint8 (t, H, W, C); kept in a file."""
+    if not path.is_file():
+        say(f"{competition.slug}: predicts {path.stem}")
+        with path.open("wb") as file:
+            np.save(file, np.stack([_predict_fold(run, competition, images, fold) for fold in range(run.folds.k)]))
+    return np.load(path, allow_pickle=False)
+
+
+def _predict_fold(run: Run, competition: Competition, images: np.ndarray, fold: int) -> np.ndarray:
+    import torch
+
+    from harness.cv.fold_job import FoldJob, FoldTraining
+    from harness.data.resized import resize_pixels
+    from harness.runs import RunFolder
+    from harness.train.batches import ResidentImages
+    from harness.train.predict import predict
+
+    dataset = load_dataset(competition, competition.folder.parent / "data")
+    job = FoldJob(run.path, competition.folder, dataset.cache, fold, "cpu", os.cpu_count() or 1)
+    training = FoldTraining.open(job, RunFolder(run.path), lambda *args: None)
+    whole = training.whole_networks()
+    size = tuple(whole.images.shape[1:3])
+    pixels = images if images.shape[1:3] == size else resize_pixels(images, size)
+    inputs = whole.inputs(ResidentImages(pixels, torch.device("cpu")))
+    rows = torch.arange(len(pixels))
+    networks = [whole.load(state) for state in training.saved_states()]
+    proba = [predict(network, inputs, rows, run.recipe.predict, whole.layout).numpy() for network in networks]
+    return np.mean(proba, axis=0).astype(np.float32)
+
+
+def mixed(images: np.ndarray, names: tuple[str, ...], levels: np.ndarray, seed: int) -> np.ndarray:
+    """uint8 (t, H, W, C) with the corruptions one after the other."""
+    import torch
+
+    from harness.train.corruptions import corrupt
+
+    out = []
+    for start in range(0, len(images), 250):
+        pixels = torch.from_numpy(images[start : start + 250])
+        for name, level in zip(names, levels, strict=True):
+            pixels = corrupt(pixels, np.arange(start, start + len(pixels)), name, int(level), 1000 + seed)
+        out.append(pixels.numpy())
+    return np.concatenate(out)
+
+
+def judge(
+    competition: Competition,
+    subject: Subject,
+    cells: Cells,
+    looks: Looks,
+    proba: np.ndarray,
+    labels: np.ndarray,
+    title: str,
+    chosen: tuple[str, ...],
+) -> dict[str, Any]:
+    """One simulated leaderboard: the forecast, and then the truth."""
+    metric = METRICS[competition.metric]
+    found: Forecast
+    found, _ = forecast(competition, replace(subject, test_folds=list(proba)), looks=looks, cells=cells)
+    truth = metric(labels, proba.mean(axis=0))
+    single = float(np.mean([metric(labels, p) for p in proba]))
+    return {
+        "competition": competition.slug.removesuffix("-simulated"),
+        "test": title,
+        "shifted": bool(chosen),
+        "rows": len(labels),
+        "truth": truth,
+        "single": single,
+        "oof": found.oof["score"],
+        "forecast": found.public.score,
+        "low": found.public.low,
+        "high": found.public.high,
+        "gain": found.gain,
+        "rule": found.rule,
+        "auc": found.shift["auc"] if found.shift else None,
+        "estimators": found.estimators,
+    }
+
+
+def show(lines: list[dict[str, Any]]) -> None:
+    """The table: coverage, median absolute errors in points, by competition and kind."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="90 % forecasts; errors in points of the metric", title_justify="left")
+    heads = ("competition", "tests", "n", "covered", "width", "forecast", "plain OOF", *ESTIMATORS)
+    for head in heads:
+        table.add_column(head, justify="left" if head in ("competition", "tests") else "right")
+    names = dict.fromkeys(line["competition"] for line in lines)
+    for shifted in (False, True):
+        kind = [line for line in lines if line["shifted"] == shifted]
+        for name in [*names, "all"]:
+            some = [line for line in kind if name in ("all", line["competition"])]
+            if some:
+                table.add_row(name, "mixes" if shifted else "as they are", str(len(some)), *_row(some))
+    Console(width=None if sys.stdout.isatty() else 170).print(table)
+    covered = np.mean([line["low"] <= line["truth"] <= line["high"] for line in lines])
+    print(f"all {len(lines)} simulated leaderboards: {100 * covered:.1f} % inside the 90 % interval")
+
+
+def _row(some: list[dict[str, Any]]) -> list[str]:
+    truth = np.array([line["truth"] for line in some])
+    oof = np.array([line["oof"] for line in some])
+
+    def error(said: np.ndarray) -> str:
+        return f"{100 * np.median(np.abs(said - truth)):.2f}"
+
+    covered = np.mean([line["low"] <= line["truth"] <= line["high"] for line in some])
+    width = np.median([line["high"] - line["low"] for line in some])
+    alone = [error(oof - np.array([line["estimators"][name] for line in some])) for name in ESTIMATORS]
+    forecast_error = error(np.array([line["forecast"] for line in some]))
+    return [f"{100 * covered:.0f} %", f"{100 * width:.1f}", forecast_error, error(oof), *alone]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What the noise suite leaves in a run folder: noise/fold-K-rows-N.npz, written by a fold and read by all who look."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.files import complete_file
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Predictions under corruption, labels known; each row by the model that did not see it.
+
+    Attributes
+    ----------
+    names : of the corruptions
+    rows : int64 (m,), which of the training rows
+    proba : float16 (corruptions, severities, m, C)
+    statistics : float32 (corruptions, severities, m, S); clean_statistics : (m, S)
+    peer_rows : int64 (p,), places in `rows` of those that a second fold's model predicted too
+    peer : float16 (corruptions, severities, p, C), what it says; clean_peer : (p, C). It was trained on these rows as
+        they are, so that its hits count for nothing; how far it agrees tells how torn the models are
+    """
+
+    names: tuple[str, ...]
+    rows: np.ndarray
+    proba: np.ndarray
+    statistics: np.ndarray
+    clean_statistics: np.ndarray
+    peer_rows: np.ndarray
+    peer: np.ndarray
+    clean_peer: np.ndarray
+
+    @classmethod
+    def load(cls, paths: Sequence[Path]) -> Suite:
+        """Put the folds' files together.
+
+        Raises
+        ------
+        UserError
+            If one is damaged or was written before the suite described its pictures.
+        """
+        parts = []
+        for path in paths:
+            try:
+                with np.load(path, allow_pickle=False) as file:
+                    parts.append({name: file[name] for name in file.files})
+                parts[-1]["clean_peer"]
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                raise UserError(
+                    f"{path}: damaged, or of an older version ({error}). Delete it and repeat harness.cv with --noise."
+                ) from error
+        starts = np.cumsum([0, *(len(p["rows"]) for p in parts)])
+        return cls(
+            names=tuple(parts[0]["names"].tolist()),
+            rows=np.concatenate([p["rows"] for p in parts]),
+            proba=np.concatenate([p["proba"] for p in parts], axis=2),
+            statistics=np.concatenate([p["statistics"] for p in parts], axis=2),
+            clean_statistics=np.concatenate([p["clean_statistics"] for p in parts]),
+            peer_rows=np.concatenate([p["peer_rows"] + start for p, start in zip(parts, starts[:-1], strict=True)]),
+            peer=np.concatenate([p["peer"] for p in parts], axis=2),
+            clean_peer=np.concatenate([p["clean_peer"] for p in parts]),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write one fold's file."""
+        with complete_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{**vars(self), "names": np.array(self.names)})
+
+
+def noise_path(run: Path, fold: int, rows: int) -> Path:
+    """Where a fold's predictions under corruption lie."""
+    return run / "noise" / f"fold-{fold}-rows-{rows}.npz"
+
+
+def suite_paths(run: Path, folds: Iterable[int]) -> list[Path] | None:
+    """The folds' predictions under corruption by the largest suite that all of them took; None where there is none."""
+    by_rows: dict[int, list[Path]] = {}
+    numbers = list(folds)
+    for fold in numbers:
+        for path in sorted((run / "noise").glob(f"fold-{fold}-rows-*.npz")):
+            by_rows.setdefault(int(path.stem.rpartition("-")[2]), []).append(path)
+    whole = [rows for rows, paths in by_rows.items() if len(paths) == len(numbers)]
+    if not whole:
+        return None
+    return by_rows[0 if 0 in whole else max(whole)]

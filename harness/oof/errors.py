@@ -1,0 +1,212 @@
+"""Where a run is wrong: by class, by confidence, by group, and which labels it doubts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.files import complete_file
+from harness.competition.metrics import confusion, group_weights
+from harness.oof.temperature import calibrated, fitted_temperature
+from harness.runs import Run
+
+_BINS = 15
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Precision, recall or F1 of a class with its 95 % interval (bootstrap over groups)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far the probabilities can be believed.
+
+    Attributes
+    ----------
+    confidence, accuracy : float (b,), of the rows of each bin of the largest probability; rows : int (b,)
+    ece : expected calibration error, mean |confidence - accuracy| weighted by rows (Naeini and others 2015), 15 bins
+    brier : mean squared distance of probabilities and truth over all classes, in [0, 2]
+    temperature : that would fit them to the labels; above 1 they are too sure
+    ece_after : with it, cross-fitted by fold
+    """
+
+    confidence: np.ndarray
+    accuracy: np.ndarray
+    rows: np.ndarray
+    ece: float
+    brier: float
+    temperature: float
+    ece_after: float
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Everything that `find_errors` says; rows are numbers of the run's rows (int64 arrays), the first the worst.
+
+    Attributes
+    ----------
+    rows : rows that were judged; labels, predicted : int64 (n,) of all rows; proba : float (n, C)
+    matrix : (C, C), rows = truth
+    classes : {class: {"precision" | "recall" | "f1": ClassScore}}, and "rows"
+    mistakes : wrong, by the probability of what was said; unsure : right, by the distance to the second class
+    suspected : rows whose given label the model doubts most (confident learning, Northcutt and others 2021)
+    groups : (number of the group, rows, wrong rows), groups of two rows and more with mistakes
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    predicted: np.ndarray
+    proba: np.ndarray
+    matrix: np.ndarray
+    classes: dict[str, dict[str, Any]]
+    reliability: Reliability
+    mistakes: np.ndarray
+    unsure: np.ndarray
+    suspected: np.ndarray
+    groups: list[tuple[int, int, int]]
+
+
+def find_errors(run: Run) -> Errors:
+    """Judge the rows that the run's score is of.
+
+    Raises
+    ------
+    UserError
+        If no row was predicted.
+    """
+    rows = np.flatnonzero(run.folds.kept & ~np.isnan(run.oof[:, 0]))
+    if not len(rows):
+        raise UserError(f"run '{run.name}': no row was predicted. Repeat the run.")
+    labels, proba = run.labels, run.oof
+    predicted = np.nan_to_num(proba).argmax(axis=1)
+    wrong, right = rows[labels[rows] != predicted[rows]], rows[labels[rows] == predicted[rows]]
+    two = np.partition(proba[right], -2, axis=1)[:, -2:]
+    n_classes = len(run.classes)
+    return Errors(
+        rows=rows,
+        labels=labels,
+        predicted=predicted,
+        proba=proba,
+        matrix=confusion(labels[rows], predicted[rows], n_classes),
+        classes=_by_class(run, rows, predicted),
+        reliability=_reliability(labels[rows], proba[rows], run.folds.fold[rows]),
+        mistakes=wrong[np.argsort(-proba[wrong, predicted[wrong]], kind="stable")],
+        unsure=right[np.argsort(two[:, 1] - two[:, 0], kind="stable")],
+        suspected=rows[_suspected(labels[rows], proba[rows])],
+        groups=_hardest_groups(run.folds.groups[rows], labels[rows] != predicted[rows]),
+    )
+
+
+def _by_class(run: Run, rows: np.ndarray, predicted: np.ndarray) -> dict[str, dict[str, Any]]:
+    labels, n_classes = run.labels[rows], len(run.classes)
+    matrices = [
+        confusion(labels, predicted[rows], n_classes, weights)
+        for weights in (None, *group_weights(run.folds.groups[rows], _RESAMPLES))
+    ]
+    hits = np.array([np.diag(m) for m in matrices])
+    truth, said = np.array([m.sum(axis=1) for m in matrices]), np.array([m.sum(axis=0) for m in matrices])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = {"precision": hits / said, "recall": hits / truth, "f1": 2 * hits / (said + truth)}
+    found: dict[str, dict[str, Any]] = {}
+    for number, name in enumerate(run.classes):
+        found[name] = {"rows": int(truth[0, number])}
+        for metric, value in values.items():
+            drawn = value[1:, number]
+            drawn = drawn[np.isfinite(drawn)]
+            low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
+            found[name][metric] = ClassScore(float(value[0, number]), float(low), float(high))
+    return found
+
+
+def _reliability(labels: np.ndarray, proba: np.ndarray, fold: np.ndarray) -> Reliability:
+    after = np.empty(proba.shape)
+    for number in np.unique(fold):
+        others = fold != number
+        fitted_on = others if others.any() else ~others
+        after[fold == number] = calibrated(
+            proba[fold == number], fitted_temperature(proba[fitted_on], labels[fitted_on])
+        )
+    confidence, accuracy, rows = _bins(labels, proba)
+    truth = np.eye(proba.shape[1])[labels]
+    return Reliability(
+        confidence=confidence,
+        accuracy=accuracy,
+        rows=rows,
+        ece=_ece(confidence, accuracy, rows),
+        brier=float(((proba - truth) ** 2).sum(axis=1).mean()),
+        temperature=fitted_temperature(proba, labels),
+        ece_after=_ece(*_bins(labels, after)),
+    )
+
+
+def _bins(labels: np.ndarray, proba: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean confidence, accuracy and rows of each bin that has rows."""
+    sure, hit = proba.max(axis=1), proba.argmax(axis=1) == labels
+    place = np.minimum((sure * _BINS).astype(int), _BINS - 1)
+    rows = np.bincount(place, minlength=_BINS)
+    filled = rows > 0
+    confidence = np.bincount(place, sure, _BINS)[filled] / rows[filled]
+    return confidence, np.bincount(place, hit, _BINS)[filled] / rows[filled], rows[filled]
+
+
+def _ece(confidence: np.ndarray, accuracy: np.ndarray, rows: np.ndarray) -> float:
+    return float((np.abs(confidence - accuracy) * rows).sum() / rows.sum())
+
+
+def _suspected(labels: np.ndarray, proba: np.ndarray) -> np.ndarray:
+    """Places of the rows whose label is doubted, the most doubtful first."""
+    from cleanlab.filter import find_label_issues
+
+    if len(np.unique(labels)) < proba.shape[1]:  # cleanlab needs every class
+        return np.zeros(0, dtype=int)
+    probabilities = proba.astype(np.float64) / proba.sum(axis=1, keepdims=True, dtype=np.float64)
+    return find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+
+
+def _hardest_groups(groups: np.ndarray, wrong: np.ndarray) -> list[tuple[int, int, int]]:
+    numbers, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    mistakes = np.bincount(place, wrong)
+    some = np.flatnonzero((sizes > 1) & (mistakes > 0))
+    order = some[np.lexsort((-mistakes[some] / sizes[some], -mistakes[some]))]
+    return [(int(numbers[i]), int(sizes[i]), int(mistakes[i])) for i in order]
+
+
+def errors_table(run: Run, found: Errors) -> Any:
+    """All wrong or suspected rows as a pandas table: id, label, predicted, their probabilities, group, fold, why."""
+    import pandas as pd
+
+    suspected = np.zeros(len(found.labels), dtype=bool)
+    suspected[found.suspected] = True
+    wrong = np.zeros(len(found.labels), dtype=bool)
+    wrong[found.mistakes] = True
+    rows = np.concatenate([found.mistakes, found.suspected[~wrong[found.suspected]]])
+    names = np.array(run.classes)
+    return pd.DataFrame(
+        {
+            "id": run.folds.ids[rows],
+            "label": names[found.labels[rows]],
+            "predicted": names[found.predicted[rows]],
+            "proba_predicted": found.proba[rows, found.predicted[rows]],
+            "proba_label": found.proba[rows, found.labels[rows]],
+            "group": run.folds.groups[rows],
+            "fold": run.folds.fold[rows],
+            "wrong": wrong[rows],
+            "label_suspected": suspected[rows],
+        }
+    )
+
+
+def write_errors_csv(path: Path, run: Run, found: Errors) -> None:
+    """Write `errors_table`."""
+    with complete_file(path) as temporary:
+        errors_table(run, found).to_csv(temporary, index=False)

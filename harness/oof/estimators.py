@@ -1,0 +1,212 @@
+"""How much a score falls on pictures without labels: estimators that compare a model's output here and there.
+
+Each looks at the labelled rows (`Known`) and at unlabelled ones (`Unknown`) and says how much lower the score is there:
+in the metric where it can, else in accuracy. None of them is right by itself; `harness.oof.calibration` says which to
+trust on the data at hand, and how far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from harness.competition.metrics import Metric, confusion
+from harness.oof.temperature import calibrated, fitted_temperature
+
+_EPS = 1e-6
+_ROWS_TILED = 20_000
+
+
+@dataclass(frozen=True)
+class Known:
+    """Labelled rows and what a model that did not see them says.
+
+    Attributes
+    ----------
+    metric : of the leaderboard
+    labels : int64 (n,); proba : float (n, C)
+    described : int64 (m,), the rows whose pictures were compared with the unknown ones
+    """
+
+    metric: Metric
+    labels: np.ndarray
+    proba: np.ndarray
+    described: np.ndarray
+
+    @cached_property
+    def temperature(self) -> float:
+        """What makes the probabilities fit the labels (Guo and others 2017)."""
+        return fitted_temperature(self.proba, self.labels)
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, else -1."""
+        return 1 if self.metric.greater_is_better else -1
+
+    @cached_property
+    def accuracy(self) -> float:
+        return float((self.proba.argmax(axis=1) == self.labels).mean())
+
+    @cached_property
+    def score(self) -> float:
+        return self.metric(self.labels, self.proba)
+
+    @cached_property
+    def expected(self) -> float:
+        """The score that the calibrated probabilities promise here."""
+        return expected_score(self.metric, self.proba, calibrated(self.proba, self.temperature))
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Rows without labels, as the same kind of model sees them.
+
+    Attributes
+    ----------
+    proba : float (t, C)
+    disagreement : share of rows in which two fold models say different classes; None where there is only one
+    weights : float (m,) of the known rows whose pictures were compared: how typical each is of the unknown ones, see
+        `harness.oof.shift`; None where there are no pictures
+    """
+
+    proba: np.ndarray
+    disagreement: float | None
+    weights: np.ndarray | None
+
+
+def expected_score(metric: Metric, said: np.ndarray, belief: np.ndarray) -> float:
+    """The metric of predictions `said` (n, C) if each row's label were drawn from `belief` (n, C).
+
+    For accuracy it is the mean confidence. A metric of the predicted classes is taken from the expected confusion matrix;
+    any other sees every row once per class, weighted by the belief in that class.
+    """
+    n, n_classes = said.shape
+    if metric.of_matrix:
+        predicted = said.argmax(axis=1)
+        matrix = np.stack([np.bincount(predicted, belief[:, c], n_classes) for c in range(n_classes)])
+        return float(metric.of_matrix(matrix))
+    rows = np.arange(n) if n <= _ROWS_TILED else np.sort(np.random.default_rng(0).permutation(n)[:_ROWS_TILED])
+    if metric.name == "custom":  # takes whole rows only: labels are drawn
+        drawn = _drawn_labels(belief[rows])
+        return float(np.mean([metric(labels, said[rows]) for labels in drawn]))
+    labels = np.tile(np.arange(n_classes), len(rows))
+    return metric.prepare(labels, np.repeat(said[rows], n_classes, axis=0))(belief[rows].ravel())
+
+
+def _drawn_labels(belief: np.ndarray, times: int = 10) -> np.ndarray:
+    """int64 (times, n) labels drawn from belief (n, C)."""
+    levels = np.random.default_rng(0).random((times, len(belief), 1))
+    return (levels > np.cumsum(belief, axis=1)[None, :, :-1]).sum(axis=2)
+
+
+def confidence_drop(known: Known, unknown: Unknown) -> float:
+    """Difference of confidences (Guillory and others 2021), for any metric, of calibrated probabilities."""
+    belief = calibrated(unknown.proba, known.temperature)
+    return known.sign * (known.expected - expected_score(known.metric, unknown.proba, belief))
+
+
+def threshold_drop(known: Known, unknown: Unknown) -> float:
+    """Average thresholded confidence (Garg and others 2022) by the largest probability; in accuracy."""
+    return _thresholded(known, known.proba.max(axis=1), unknown.proba.max(axis=1))
+
+
+def entropy_drop(known: Known, unknown: Unknown) -> float:
+    """Average thresholded confidence by the negative entropy; in accuracy."""
+    return _thresholded(known, _negative_entropy(known.proba), _negative_entropy(unknown.proba))
+
+
+def _thresholded(known: Known, here: np.ndarray, there: np.ndarray) -> float:
+    """The threshold leaves as many known rows below it as are wrong."""
+    threshold = np.quantile(here, 1 - known.accuracy)
+    return float((here > threshold).mean() - (there > threshold).mean())
+
+
+def _negative_entropy(proba: np.ndarray) -> np.ndarray:
+    clipped = np.clip(proba, _EPS, 1.0).astype(np.float64)
+    return (clipped * np.log(clipped)).sum(axis=1)
+
+
+def prior_drop(known: Known, unknown: Unknown) -> float:
+    """The score with the classes' shares as they must be there for the predictions' shares (Lipton and others 2018)."""
+    weights = class_weights(known, unknown.proba)[known.labels]
+    return known.sign * (known.score - _weighted_score(known, slice(None), weights))
+
+
+def class_weights(known: Known, proba: np.ndarray) -> np.ndarray:
+    """float (C,): share of each class among the unknown rows over its share here; black box shift estimation.
+
+    Solves C w = q, C the joint distribution of predicted and true class, q the predicted shares, for w >= 0.
+    """
+    from scipy.optimize import nnls
+
+    n_classes = known.proba.shape[1]
+    joint = confusion(known.labels, known.proba.argmax(axis=1), n_classes).T / len(known.labels)
+    shares = np.bincount(proba.argmax(axis=1), minlength=n_classes) / len(proba)
+    weights, _ = nnls(joint, shares)
+    return weights if weights.sum() > 0 else np.ones(n_classes)
+
+
+def importance_drop(known: Known, unknown: Unknown) -> float:
+    """The score of known rows weighted by how typical they are of the unknown ones (Shimodaira 2000); NaN without pictures."""
+    if unknown.weights is None:
+        return float("nan")
+    rows = known.described
+    plain = known.metric(known.labels[rows], known.proba[rows])
+    return known.sign * (plain - _weighted_score(known, rows, unknown.weights))
+
+
+def _weighted_score(known: Known, rows: np.ndarray | slice, weights: np.ndarray) -> float:
+    if not weights.any():
+        return known.score
+    scaled = weights * (len(weights) / weights.sum())
+    if known.metric.name == "custom":
+        scaled = np.round(scaled * 20)  # it takes whole rows only
+    return known.metric.prepare(known.labels[rows], known.proba[rows])(scaled)
+
+
+def disagreement_drop(known: Known, unknown: Unknown) -> float:
+    """Two models of one recipe disagree about as often as one errs (Jiang and others 2022); in accuracy, NaN for one model."""
+    return float("nan") if unknown.disagreement is None else unknown.disagreement - (1 - known.accuracy)
+
+
+Estimator = Callable[[Known, Unknown], float]
+"""How much worse the score is on the unknown rows: positive where it is worse, whatever the metric's direction."""
+
+ESTIMATORS: dict[str, Estimator] = {
+    "confidence": confidence_drop,
+    "threshold": threshold_drop,
+    "entropy": entropy_drop,
+    "prior": prior_drop,
+    "importance": importance_drop,
+    "disagreement": disagreement_drop,
+}
+"""Every estimator by name."""
+
+
+def drops(known: Known, unknown: Unknown) -> np.ndarray:
+    """float (len(ESTIMATORS),): what each says."""
+    return np.array([estimate(known, unknown) for estimate in ESTIMATORS.values()])
+
+
+def disagreement(models: Sequence[np.ndarray]) -> float | None:
+    """Share of rows in which two models say different classes, mean over pairs of proba (t, C); None for one model."""
+    said = [proba.argmax(axis=1) for proba in models]
+    pairs = [(i, j) for i in range(len(said)) for j in range(i)]
+    return float(np.mean([(said[i] != said[j]).mean() for i, j in pairs])) if pairs else None
+
+
+def gain_of_averaging(metric: Metric, folds: list[np.ndarray], temperature: float) -> float:
+    """How much better the mean of the fold models scores than one of them, judged by the mean's own probabilities.
+
+    If the mean of the calibrated probabilities is right about the labels, its score and each model's score follow.
+    Positive where it is better, whatever the metric's direction.
+    """
+    if len(folds) < 2:
+        return 0.0
+    belief = np.mean([calibrated(proba, temperature) for proba in folds], axis=0)
+    together = expected_score(metric, np.mean(folds, axis=0), belief)
+    alone = np.mean([expected_score(metric, proba, belief) for proba in folds])
+    return float(together - alone) * (1 if metric.greater_is_better else -1)

@@ -1,0 +1,125 @@
+"""Forecasts of finished runs and of their blends: what `harness.oof` and `harness.submit` call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.errors import UserError
+from harness.competition import Competition
+from harness.data.cache import Dataset
+from harness.data.dataset import load_dataset
+from harness.oof.ensemble import blend_name, mean_of_probabilities, ranked_runs
+from harness.oof.forecast import Forecast, forecast
+from harness.oof.forecast_report import write_forecast
+from harness.oof.history import Past
+from harness.oof.looks import Looks, look_at
+from harness.oof.methods import mean
+from harness.oof.shift import Shift
+from harness.oof.subject import Subject, blended, subject_of
+from harness.runs import Run, load_run
+
+
+@dataclass(frozen=True)
+class Forecasting:
+    """A forecast with what its page shows."""
+
+    found: Forecast
+    shift: Shift | None
+    looks: Looks | None
+
+    def write(self, path: Path, competition: Competition, dataset: Dataset) -> Path:
+        """Write the page; returns its path."""
+        write_forecast(path, competition, self.found, self.shift, self.looks, dataset)
+        return path
+
+
+def forecast_runs(
+    competition: Competition, runs: Sequence[Run], dataset: Dataset, past: Sequence[Past] = ()
+) -> Forecasting:
+    """Forecast a run, or the mean of several, on the dataset's test.
+
+    Raises
+    ------
+    UserError
+        If a run was trained on other data, or the runs do not belong together.
+    """
+    for run in runs:
+        check_same_data(run, dataset)
+    subject = _subject(competition, runs)
+    looks = look_at(dataset, subject.scored) if subject.test_folds else None
+    found, shift = forecast(competition, subject, looks=looks, past=past)
+    return Forecasting(found, shift, looks)
+
+
+def _subject(competition: Competition, runs: Sequence[Run]) -> Subject:
+    if len(runs) == 1:
+        return subject_of(runs[0])
+    blend = mean_of_probabilities(runs, competition)
+    return blended(blend_name(blend.members), [subject_of(run) for run in runs], mean, blend.oof, blend.scores)
+
+
+def forecast_saved(
+    competition: Competition,
+    out: Path,
+    names: Sequence[str],
+    root: Path,
+    past: Sequence[Past] = (),
+    stream: bool = False,
+) -> tuple[Forecasting, Path]:
+    """Forecast runs by name (default: the best one) on the data they were trained on, and write forecast.html.
+
+    Raises
+    ------
+    UserError
+        If there is no such run, or its data are not there.
+    """
+    runs = [load_run(path) for path in named_or_best(competition, out, names)]
+    chosen = competition.using(runs[0].recipe.data)
+    dataset = run_data(competition, runs[0], root, stream)
+    forecasting = forecast_runs(chosen, runs, dataset, past)
+    folder = runs[0].path if len(runs) == 1 else out / "oof" / competition.slug
+    name = "forecast.html" if len(runs) == 1 else f"forecast-{forecasting.found.run}.html"
+    return forecasting, forecasting.write(folder / name, chosen, dataset)
+
+
+def run_data(competition: Competition, run: Run, root: Path, stream: bool = False) -> Dataset:
+    """The data that a run was trained on.
+
+    Raises
+    ------
+    UserError
+        If they are not there, or other ones are.
+    """
+    sample = run.environment["data"]["is_sample"]
+    dataset = load_dataset(competition.using(run.recipe.data), root, sample=sample, stream=stream)
+    check_same_data(run, dataset)
+    return dataset
+
+
+def check_same_data(run: Run, dataset: Dataset) -> None:
+    """Refuse a run of other data than is given (UserError)."""
+    if run.environment["data"]["fingerprint"] != dataset.fingerprint:
+        raise UserError(
+            f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is given now "
+            f"({dataset.source}). Give the same --data or --sample as in training."
+        )
+
+
+def named_or_best(competition: Competition, out: Path, names: Sequence[str]) -> list[Path]:
+    """Folders of the named runs, or of the best one.
+
+    Raises
+    ------
+    UserError
+        If there is no run.
+    """
+    if names:
+        return [out / "oof" / competition.slug / Path(name).name for name in dict.fromkeys(names)]
+    found = ranked_runs(out, competition)
+    if not found:
+        raise UserError(
+            f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one with harness.cv."
+        )
+    return [found[0][0]]

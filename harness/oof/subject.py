@@ -1,0 +1,102 @@
+"""What a forecast is made of: labelled predictions, each fold model's test predictions, and the noise suite's."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.cv.suite import Suite, suite_paths
+from harness.runs import Folds, Run, RunFolder
+
+Combine = Callable[[np.ndarray], np.ndarray]
+"""proba (M, n, C) of the members -> (n, C)."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run or a blend whose leaderboard score is asked for.
+
+    Attributes
+    ----------
+    name : of the run or blend
+    labels : int64 (n,); folds : of the rows; oof : float (n, C); NaN where a fold was not trained
+    scores : as scores.json
+    test_folds : float (t, C) of each fold model; empty where the test is hidden
+    suite : None where the noise suite was not run
+    """
+
+    name: str
+    labels: np.ndarray
+    folds: Folds
+    oof: np.ndarray
+    scores: dict[str, Any]
+    test_ids: np.ndarray | None
+    test_folds: list[np.ndarray]
+    suite: Suite | None
+
+    @property
+    def scored(self) -> np.ndarray:
+        """Rows (int64) that the OOF score is of."""
+        return np.flatnonzero(self.folds.kept & ~np.isnan(self.oof[:, 0]))
+
+
+def subject_of(run: Run) -> Subject:
+    """Read what a forecast of a run needs.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged.
+    """
+    folder, trained = RunFolder(run.path), [f["fold"] for f in run.scores["folds"]]
+    paths = suite_paths(run.path, trained)
+    return Subject(
+        name=run.name,
+        labels=run.labels,
+        folds=run.folds,
+        oof=run.oof,
+        scores=run.scores,
+        test_ids=run.test_ids,
+        test_folds=[] if run.test is None else [folder.load_fold(fold).test_proba for fold in trained],
+        suite=Suite.load(paths) if paths else None,
+    )
+
+
+def blended(
+    name: str, members: Sequence[Subject], combine: Combine, oof: np.ndarray, scores: dict[str, Any]
+) -> Subject:
+    """Members' test and suite predictions combined; rows must be aligned (`harness.oof.predictions.align`).
+
+    The suite is the members' where all took it on the same rows, else None.
+    """
+    first = members[0]
+    test_folds = [combine(np.stack(parts)) for parts in zip(*(m.test_folds for m in members), strict=True)]
+    suites = [member.suite for member in members]
+    suite = suites[0]
+    if any(s is None or s.names != suite.names or not np.array_equal(s.rows, suite.rows) for s in suites):
+        suite = None
+    if suite is not None:
+        suite = combine_suites(suites, combine)
+    return Subject(name, first.labels, first.folds, oof, scores, first.test_ids, test_folds, suite)
+
+
+def combine_suites(suites: Sequence[Suite], combine: Combine) -> Suite:
+    """One suite of members' suites on the same rows and corruptions."""
+    first = suites[0]
+
+    def cells(probas: Sequence[np.ndarray]) -> np.ndarray:
+        out = np.empty_like(probas[0])
+        for cell in np.ndindex(out.shape[:2]):
+            out[cell] = combine(np.stack([proba[cell].astype(np.float32) for proba in probas]))
+        return out
+
+    return dataclasses.replace(
+        first,
+        proba=cells([s.proba for s in suites]),
+        peer=cells([s.peer for s in suites]),
+        clean_peer=combine(np.stack([s.clean_peer.astype(np.float32) for s in suites])).astype(np.float16),
+    )
