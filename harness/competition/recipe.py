@@ -89,6 +89,21 @@ class FeatureSpec(Frozen):
     """Views of each training image that are kept: the image itself, and views - 1 augmented ones."""
 
 
+class PseudoSpec(Frozen):
+    """[pseudo]: confident test rows join the training rows, labelled by a finished run on the same folds, fold by fold."""
+
+    run: str
+    """Name of that run, beside this one in oof/<slug>/."""
+    threshold: Annotated[float, Field(gt=0.0, le=1.0)] = 0.95
+    """A test row joins where the run's model of the same fold is at least so sure."""
+
+    @model_validator(mode="after")
+    def _a_name_only(self) -> PseudoSpec:
+        if not self.run or Path(self.run).name != self.run:
+            raise ValueError(f"run must be a run's name, not '{self.run}'")
+        return self
+
+
 class Recipe(Frozen):
     """How we play: model, augmentation, optimisation, folds, prediction. `load_recipe` reads it."""
 
@@ -108,10 +123,14 @@ class Recipe(Frozen):
     predict: PredictSpec = PredictSpec()
     features: FeatureSpec | None = None
     """Table: train heads on features of a frozen backbone, computed once."""
+    pseudo: PseudoSpec | None = None
+    """Table: learn from confident test rows too, without a leak."""
 
     def digest(self) -> str:
         """First 8 hex digits of a hash of everything that changes the result (not of name and comments)."""
         content = self.model_dump(mode="json", exclude={"name", "description", "answers_to"})
+        if self.pseudo is None:
+            del content["pseudo"]  # runs from before there was [pseudo] keep their names
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 

@@ -48,6 +48,10 @@ def main(
     clean: Annotated[
         bool, typer.Option("--clean/--no-clean", help="Go by the verdicts of harness.clean, where there are any.")
     ] = True,
+    pseudo_labels: Annotated[
+        str | None,
+        typer.Option(help="Learn from the test rows that this finished run is sure of, too.", metavar="RUN"),
+    ] = None,
     noise: Annotated[
         bool, typer.Option("--noise", help="Then hold the run against the noise suite: corruptions in five severities.")
     ] = False,
@@ -72,7 +76,8 @@ def main(
     from harness.data.resized import resize
 
     contest = find_competition(competition)
-    played = load_recipe(contest.folder, recipe, settings)
+    pseudo = [f'pseudo.run = "{pseudo_labels}"'] if pseudo_labels else []
+    played = load_recipe(contest.folder, recipe, [*(settings or []), *pseudo])
     contest = contest.using(played.data)
     verdicts = clean_folder(out, contest, sample) / "clean.csv"
     verdicts = verdicts if clean and verdicts.is_file() else None
@@ -169,9 +174,19 @@ def _print_result(run, sample: bool, noisy) -> None:
     if excluded["n"]:
         said = ", ".join(f"{label(k)} {shown(v)}" for k, v in excluded.items() if k != "n" and v is not None)
         print(f"excluded by verdicts: {excluded['n']:,} rows, never trained on and not in these scores; there: {said}")
+    if run.scores.get("pseudo"):
+        from harness.cv.pseudo import pseudo_line
+
+        print(pseudo_line(run.environment["pseudo"], run.scores["pseudo"]))
     if not run.complete:
         print("partial: not all folds are trained; go on without --folds and with --resume")
-    print(f"next:   python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
+    suite = (
+        ""
+        if (run.path / "noise.json").is_file()
+        else " (run this again with --noise first: it is what forecasts learn from)"
+    )
+    print(f"next:   python -m harness.oof forecast {slug} --run {run.name}{suite}")
+    print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
 
 
 if __name__ == "__main__":

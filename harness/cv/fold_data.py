@@ -16,7 +16,7 @@ from harness.models import build_network
 from harness.models.depthwise import remedy_depthwise
 from harness.models.network import Network
 from harness.models.weights import weights_digest
-from harness.train.batches import Images, channel_statistics, open_images, to_float
+from harness.train.batches import Images, JoinedImages, channel_statistics, open_images, to_float
 from harness.train.features import FeatureStore, Head
 from harness.train.inputs import FeatureInputs, Inputs, PixelInputs, open_features
 from harness.train.precision import Layout
@@ -86,6 +86,10 @@ class Pixels:
         self.index_device = self.images.index_device
         self.predicting: Inputs = PixelInputs(self.images, recipe, self.predict_layout)
         self.test = PixelInputs(open_images(test.images, device), recipe, self.predict_layout) if test else None
+        if recipe.pseudo and self.test:
+            self.images = JoinedImages(
+                self.images, self.test.images
+            )  # training only: test rows follow the labelled ones
 
     def new_network(self, rows: Tensor) -> nn.Module:
         return new_network(self.competition, self.recipe, self.images, rows)

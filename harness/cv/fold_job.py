@@ -104,7 +104,7 @@ class FoldTraining:
     Attributes
     ----------
     data : pixels on the device, or stored features
-    labels : int64 (n,) on the device
+    labels : int64 (n,) on the device; with [pseudo] those of the test rows follow
     rows : what is trained on and what is watched; valid_rows : int64, what is predicted
     tick : told how many images were done
     kept : bool (n,), rows that scores are taken from
@@ -131,6 +131,7 @@ class FoldTraining:
         from harness.competition import find_competition
         from harness.cv.fold_data import Opening, open_fold_data
         from harness.cv.folds import split_watched
+        from harness.cv.pseudo import pseudo_rows, source_of
         from harness.data.resized import open_resized
         from harness.runs import Folds
         from harness.train.fit import Rows
@@ -145,6 +146,10 @@ class FoldTraining:
         if folder.verdicts_path.is_file():
             samples = apply_verdicts(folder.verdicts_path, samples, competition.classes).samples
         train, watched = split_watched(samples, folds, job.fold, recipe)
+        labels = samples.labels
+        if recipe.pseudo:
+            more, classes = pseudo_rows(source_of(folder.path, recipe), job.fold, recipe.pseudo.threshold)
+            train, labels = np.concatenate([train, len(labels) + more]), np.concatenate([labels, classes])
         valid = folds.valid_rows(job.fold)
         opening = Opening(competition, recipe, dataset, folder.environment(), device, job.threads)
         data = open_fold_data(opening)
@@ -157,7 +162,7 @@ class FoldTraining:
             fold=job.fold,
             recipe=recipe,
             data=data,
-            labels=torch.from_numpy(samples.labels).to(device),
+            labels=torch.from_numpy(labels).to(device),
             rows=Rows(index(train), None if watched is None else index(watched)),
             valid_rows=index(valid),
             tick=_ticker(job.fold, _images_in_all(recipe, len(train), n_predicted), progress),
@@ -170,7 +175,8 @@ class FoldTraining:
         """Where networks that take pixels come from, whatever this fold was trained on."""
         from harness.cv.fold_data import WholeNetworks
 
-        return WholeNetworks(self.opening, self.rows.train)
+        labelled = self.rows.train[self.rows.train < len(self.kept)]
+        return WholeNetworks(self.opening, labelled)
 
     def saved_states(self) -> list[dict[str, torch.Tensor]]:
         """Weights of each seed, from the checkpoint.

@@ -6,7 +6,6 @@ camera falls here, long before a leaderboard shows it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
     from harness.cv.fold_job import FoldTraining
 
-_PEERS_ROWS = 2  # every second row is shown to a second fold's model
-
 SEED = 0
 """The suite's own seed: every run on the data sees the same rows, corrupted in the same way."""
 
@@ -46,12 +43,10 @@ class NoiseJob:
     ----------
     of : the fold, as it was trained
     rows : how many rows of the data set the suite takes; 0 = all
-    folds : of the recipe
     """
 
     of: FoldJob
     rows: int
-    folds: int
 
     @property
     def path(self) -> Path:
@@ -102,7 +97,6 @@ def noise_suite(
                 folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold]
             ),
             rows,
-            run.folds.k,
         )
         for i, fold in enumerate(folds)
     ]
@@ -130,33 +124,18 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     valid = np.intersect1d(suite_rows(training.kept, job.rows), training.valid_rows.cpu().numpy())
     index = torch.from_numpy(valid).to(data.images.index_device)
     networks = [data.load(state) for state in training.saved_states()]
-    peers = [data.load(state) for state in _peer(job, training).saved_states()]
-    asked = np.arange(0, len(valid), _PEERS_ROWS)
-    asked_index = index[::_PEERS_ROWS]
     cells = (len(names), len(SEVERITIES), len(valid))
     proba = np.zeros((*cells, networks[0].n_classes), dtype=np.float16)
     statistics = np.zeros((*cells, len(STATISTICS)), dtype=np.float32)
-    peer = np.zeros((*cells[:2], len(asked), networks[0].n_classes), dtype=np.float16)
     total = len(names) * len(SEVERITIES)
     for number, name in enumerate(names):
         for level in SEVERITIES:
             corrupted = _Corrupted(pictures, name, level, tuple(data.images.shape[1:3]), valid)
             inputs = data.inputs(corrupted)
             proba[number, level - 1] = _mean_of(networks, inputs, index, training, data)
-            peer[number, level - 1] = _mean_of(peers, inputs, asked_index, training, data)
             statistics[number, level - 1] = corrupted.statistics
             progress(job.of.fold, number * len(SEVERITIES) + level, total)
-    clean_peer = _mean_of(peers, data.inputs(data.images), asked_index, training, data).astype(np.float16)
-    looks = describe_images(originals, valid)
-    Suite(tuple(names), valid, proba, statistics, looks, asked, peer, clean_peer).save(job.path)
-
-
-def _peer(job: NoiseJob, training: FoldTraining) -> FoldTraining:
-    """The next trained fold's model, to see how far it agrees; the fold's own where no other is trained."""
-    folder = RunFolder(job.of.run)
-    others = [f for f in folder.done(1 + max(training.fold, job.folds - 1)) if folder.checkpoint_path(f).is_file()]
-    after = [f for f in others if f > training.fold] or others or [training.fold]
-    return dataclasses.replace(training, checkpoint=folder.checkpoint_path(after[0]))
+    Suite(tuple(names), valid, proba, statistics, describe_images(originals, valid)).save(job.path)
 
 
 def _mean_of(

@@ -22,6 +22,7 @@ from harness.cv.fold_job import FoldJob
 from harness.cv.folds import FoldsJob, folds_path, load_folds
 from harness.cv.plan import Options, Watcher, describe_run, listed, planned_workers, say_plan
 from harness.cv.prepare import PrepareJob, pick_devices, plan_rounds, usable_cores
+from harness.cv.pseudo import check_pseudo, pseudo_gain
 from harness.cv.scores import competition_metrics, score_run
 from harness.data.cache import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
@@ -58,6 +59,7 @@ def cross_validate(
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
             environment = describe_run(competition, recipe, dataset, folds, options, cleaning)
+            environment["pseudo"] = check_pseudo(recipe, folder.path, dataset, folds, cleaned)
             prepare = _prepare_job(folder, competition, dataset, recipe, saved_folds, environment, verdicts)
             run_jobs([prepare], environment["workers"], watcher.progress)
         if missing:
@@ -125,6 +127,8 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
         history,
     )
     scores = score_run(competition, dataset.train.labels, oof, folds, [r.fold for r in results])
+    rows = folds.scored_rows([r.fold for r in results])
+    scores["pseudo"] = pseudo_gain(competition, folder.recipe(), folder.path, dataset.train.labels, oof, rows)
     scores["seconds"] = {str(r.fold): round(r.seconds, 2) for r in results}
     write_report(folder, competition, dataset, folds, oof, test, history, scores)
     write_json(folder.path / "scores.json", scores)

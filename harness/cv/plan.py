@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from harness.clean.verdicts import Cleaning
 from harness.competition import Competition, Recipe
 from harness.cv.prepare import describe_environment, pick_devices, plan_threads, usable_cores
+from harness.cv.pseudo import pseudo_line
 from harness.data.cache import Dataset
 from harness.runs import Folds
 
@@ -112,6 +113,8 @@ def say_plan(plan: dict[str, Any], missing: list[int], workers: int, watcher: Wa
         watcher.say(
             f"warning: predict.tta has '{view}', which is none of this competition's symmetries: it may change the label."
         )
+    if plan.get("pseudo"):
+        watcher.say(pseudo_line(plan["pseudo"], None))
     if plan["optimistic"]:
         watcher.say(f"warning: {plan['optimistic']}")
     if len(missing) < plan["folds"]["k"]:

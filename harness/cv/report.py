@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.competition import Competition
 from harness.competition.metrics import confusion
+from harness.cv.pseudo import pseudo_line
 from harness.data.cache import Dataset
 from harness.report import figures
 from harness.report.page import Page
@@ -38,6 +39,8 @@ def write_report(
     _cards(page, scores, environment)
     _folds_section(page, scores, competition.classes)
     rows = np.flatnonzero(~np.isnan(oof[:, 0]) & folds.kept)
+    if environment.get("pseudo"):
+        _pseudo_section(page, environment["pseudo"], scores["pseudo"])
     matrix = confusion(dataset.train.labels[rows], oof[rows].argmax(axis=1), len(competition.classes))
     _classes_section(page, matrix, competition, test)
     _mistakes_section(page, dataset, oof, rows, competition.classes)
@@ -48,6 +51,15 @@ def write_report(
     section.code(json.dumps(recipe.model_dump(mode="json"), indent=1))
     section.code(json.dumps({k: v for k, v in environment.items() if k != "competition"}, indent=1))
     page.write(folder.path / "report.html")
+
+
+def _pseudo_section(page: Page, pseudo: dict[str, Any], gain: dict[str, Any]) -> None:
+    section = page.section("Pseudo-labels")
+    section.text(pseudo_line(pseudo, gain) + ".")
+    section.table(["fold", "test rows learnt from"], [[str(k), f"{n:,}"] for k, n in enumerate(pseudo["rows"])])
+    section.text(
+        "Each fold's are labelled by the source's model of that fold, which has not seen the rows scored here."
+    )
 
 
 def _warnings(dataset: Dataset, scores: dict[str, Any], environment: dict[str, Any], folds: Folds) -> list[str]:

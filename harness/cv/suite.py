@@ -23,9 +23,6 @@ class Suite:
     rows : int64 (m,), which of the training rows
     proba : float16 (corruptions, severities, m, C)
     statistics : float32 (corruptions, severities, m, S); clean_statistics : (m, S)
-    peer_rows : int64 (p,), places in `rows` of those that a second fold's model predicted too
-    peer : float16 (corruptions, severities, p, C), what it says; clean_peer : (p, C). It was trained on these rows as
-        they are, so that its hits count for nothing; how far it agrees tells how torn the models are
     """
 
     names: tuple[str, ...]
@@ -33,9 +30,6 @@ class Suite:
     proba: np.ndarray
     statistics: np.ndarray
     clean_statistics: np.ndarray
-    peer_rows: np.ndarray
-    peer: np.ndarray
-    clean_peer: np.ndarray
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> Suite:
@@ -51,21 +45,17 @@ class Suite:
             try:
                 with np.load(path, allow_pickle=False) as file:
                     parts.append({name: file[name] for name in file.files})
-                parts[-1]["clean_peer"]
+                parts[-1]["clean_statistics"]
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
                 raise UserError(
                     f"{path}: damaged, or of an older version ({error}). Delete it and repeat harness.cv with --noise."
                 ) from error
-        starts = np.cumsum([0, *(len(p["rows"]) for p in parts)])
         return cls(
             names=tuple(parts[0]["names"].tolist()),
             rows=np.concatenate([p["rows"] for p in parts]),
             proba=np.concatenate([p["proba"] for p in parts], axis=2),
             statistics=np.concatenate([p["statistics"] for p in parts], axis=2),
             clean_statistics=np.concatenate([p["clean_statistics"] for p in parts]),
-            peer_rows=np.concatenate([p["peer_rows"] + start for p, start in zip(parts, starts[:-1], strict=True)]),
-            peer=np.concatenate([p["peer"] for p in parts], axis=2),
-            clean_peer=np.concatenate([p["clean_peer"] for p in parts]),
         )
 
     def save(self, path: Path) -> None:

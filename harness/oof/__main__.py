@@ -128,6 +128,7 @@ def ensemble(
         str | None,
         typer.Option(help="Save this way; default: the best whose gain over the mean is no noise, else the mean."),
     ] = None,
+    data: DataOption = None,
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -136,17 +137,30 @@ def ensemble(
     Writes oof/<slug>/<ensemble>/, which harness.submit takes like any run.
     """
     from harness.competition import find_competition
+    from harness.ledger import open_ledger
+    from harness.oof.forecast_report import forecast_lines
+    from harness.oof.forecast_runs import forecast_saved
+    from harness.oof.history import past_of
     from harness.oof.saved import build_ensemble
 
     contest = find_competition(competition)
     result = build_ensemble(contest, out, run or [], best, method)
+    made, why = None, ""
+    try:
+        past = past_of(open_ledger(out).entries())
+        made, _ = forecast_saved(contest, out, [result.path.name], data_root(data), past)
+    except UserError as error:
+        why = str(error).split("\n")[0]
     if as_json:
-        print(json.dumps(result.summary(), indent=2))
+        told = {"forecast": made.found.summary() if made else None}
+        print(json.dumps({**result.summary(), **told}, indent=2))
         return
     title = f"{contest.title}: {len(result.members)} runs, {result.metric}"
     _print_table(title, result.header, result.rows, left=1, bold=result.chosen)
     print(f"members:  {', '.join(result.members)}")
     for line in result.remarks:
+        print(line)
+    for line in forecast_lines(made.found) if made else [f"no forecast: {why}"]:
         print(line)
     print(f"ensemble: {result.path}")
     flags = " --sample" if result.is_sample else ""
@@ -185,6 +199,42 @@ def forecast(
     for line in forecast_lines(made.found):
         print(line)
     print(f"page:     {page}")
+
+
+@app.command()
+@user_command
+def calibrate(
+    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/bloodcells.")],
+    run: Annotated[
+        list[str] | None, typer.Option(help="Try this run's forecasts; repeat it. Default: the best.")
+    ] = None,
+    out: OutOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """How forecasts have fared: against the ledger's scores, and on corruptions that they had not seen."""
+    from harness.competition import find_competition
+    from harness.ledger import open_ledger
+    from harness.oof.fared import fared_table, on_corruptions, on_leaderboards, past_table
+    from harness.oof.forecast_runs import named_or_best
+    from harness.oof.history import past_of
+    from harness.runs import load_run
+
+    contest = find_competition(competition)
+    past = list(past_of(open_ledger(out).entries(contest.slug)))
+    runs = [load_run(path) for path in named_or_best(contest, out, run or [])]
+    tried = {r.name: on_corruptions(contest.using(r.recipe.data), r) for r in runs}
+    found = [f for f in (on_leaderboards(past), *tried.values()) if f]
+    if as_json:
+        print(json.dumps({"past": [vars(p) for p in past], "fared": [vars(f) for f in found]}, indent=2))
+        return
+    if past:
+        _print_table("submissions with a score", *past_table(past), left=1)
+    else:
+        print("no submission of this competition has a score in the ledger yet")
+    if found:
+        _print_table("how forecasts have fared", *fared_table(found), left=1)
+    for name in (name for name, fared in tried.items() if fared is None):
+        print(f"{name}: the noise suite was not run; run harness.cv again with --noise")
 
 
 def _print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], left: int, bold: str = "") -> None:

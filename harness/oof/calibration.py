@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.competition.metrics import Metric
 from harness.cv.suite import Suite
-from harness.oof.estimators import ESTIMATORS, Known, Unknown, disagreement, drops
+from harness.oof.estimators import ESTIMATORS, Known, Unknown, drops
 from harness.oof.shift import domain_weights
 from harness.oof.subject import Subject
 
@@ -113,8 +113,7 @@ def suite_cells(known: Known, suite: Suite, tick: Callable[[int, int], None] = l
     """Try every estimator on every corruption x severity, and on test sets with other shares of the classes."""
     labels, clean = known.labels[known.described], known.proba[known.described]
     score = known.metric(labels, clean)
-    asked = suite.peer_rows
-    at_home = drops(known, Unknown(clean, disagreement([clean[asked], suite.clean_peer]), np.ones(len(clean))))
+    at_home = drops(known, Unknown(clean, np.ones(len(clean))))
     names, severities, said, truth = [], [], [], []
     total = suite.proba.shape[0] * suite.proba.shape[1]
     for i, j in np.ndindex(suite.proba.shape[:2]):
@@ -122,8 +121,7 @@ def suite_cells(known: Known, suite: Suite, tick: Callable[[int, int], None] = l
         weights = domain_weights(suite.clean_statistics, suite.statistics[i, j])
         names.append(suite.names[i])
         severities.append(j + 1)
-        apart = disagreement([proba[asked], suite.peer[i, j]])
-        said.append(drops(known, Unknown(proba, apart, weights)) - at_home)
+        said.append(drops(known, Unknown(proba, weights)) - at_home)
         truth.append(known.sign * (score - known.metric(labels, proba)))
         tick(len(said), total)
     for number in range(_RESHARED):
@@ -131,11 +129,7 @@ def suite_cells(known: Known, suite: Suite, tick: Callable[[int, int], None] = l
         weights = domain_weights(suite.clean_statistics, suite.clean_statistics[rows])
         names.append("class shares")
         severities.append(number + 1)
-        place = np.full(len(labels), -1)
-        place[asked] = np.arange(len(asked))
-        drawn = rows[place[rows] >= 0]
-        apart = disagreement([clean[drawn], suite.clean_peer[place[drawn]]])
-        said.append(drops(known, Unknown(clean[rows], apart, weights)) - at_home)
+        said.append(drops(known, Unknown(clean[rows], weights)) - at_home)
         truth.append(known.sign * (score - known.metric(labels[rows], clean[rows])))
     return Cells(np.array(names), np.array(severities), np.array(said), np.array(truth), _scale(score, len(labels)))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.competition.metrics import Metric, group_weights
+from harness.competition.metrics import Metric, paired
 from harness.oof.methods import METHODS, Method
 from harness.oof.predictions import Predictions
 
@@ -83,24 +83,3 @@ def _by_fold(method: Method, predictions: Predictions, fitted_without: list[Any]
         valid = predictions.folds.valid_rows(fold)
         out[valid] = method.apply(predictions.oof[:, valid], fitted)
     return out
-
-
-def paired(
-    metric: Metric,
-    labels: np.ndarray,
-    ours: np.ndarray,
-    theirs: np.ndarray,
-    groups: np.ndarray,
-    resamples: int = 1000,
-) -> tuple[float, float, float, float, float, float]:
-    """Score of ours with its 95 % interval, and the difference to theirs with its own, from the same resamples.
-
-    The difference is positive where ours is better, whatever the metric's direction.
-    """
-    sign = 1 if metric.greater_is_better else -1
-    first, second = metric.prepare(labels, ours), metric.prepare(labels, theirs)
-    drawn = np.array([(first(w), second(w)) for w in group_weights(groups, resamples)])
-    low, high = np.nanquantile(drawn[:, 0], [0.025, 0.975])
-    score, other = first(None), second(None)
-    gain_low, gain_high = np.nanquantile(sign * (drawn[:, 0] - drawn[:, 1]), [0.025, 0.975])
-    return score, float(low), float(high), sign * (score - other), float(gain_low), float(gain_high)

@@ -17,7 +17,7 @@ from harness.competition.metrics import Metric, confusion
 from harness.oof.temperature import calibrated, fitted_temperature
 
 _EPS = 1e-6
-_ROWS_TILED = 20_000
+_ROWS_TILED, _ROWS_AVERAGED = 20_000, 4_000
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,11 @@ class Unknown:
     Attributes
     ----------
     proba : float (t, C)
-    disagreement : share of rows in which two fold models say different classes; None where there is only one
     weights : float (m,) of the known rows whose pictures were compared: how typical each is of the unknown ones, see
         `harness.oof.shift`; None where there are no pictures
     """
 
     proba: np.ndarray
-    disagreement: float | None
     weights: np.ndarray | None
 
 
@@ -167,11 +165,6 @@ def _weighted_score(known: Known, rows: np.ndarray | slice, weights: np.ndarray)
     return known.metric.prepare(known.labels[rows], known.proba[rows])(scaled)
 
 
-def disagreement_drop(known: Known, unknown: Unknown) -> float:
-    """Two models of one recipe disagree about as often as one errs (Jiang and others 2022); in accuracy, NaN for one model."""
-    return float("nan") if unknown.disagreement is None else unknown.disagreement - (1 - known.accuracy)
-
-
 Estimator = Callable[[Known, Unknown], float]
 """How much worse the score is on the unknown rows: positive where it is worse, whatever the metric's direction."""
 
@@ -181,7 +174,6 @@ ESTIMATORS: dict[str, Estimator] = {
     "entropy": entropy_drop,
     "prior": prior_drop,
     "importance": importance_drop,
-    "disagreement": disagreement_drop,
 }
 """Every estimator by name."""
 
@@ -192,21 +184,40 @@ def drops(known: Known, unknown: Unknown) -> np.ndarray:
 
 
 def disagreement(models: Sequence[np.ndarray]) -> float | None:
-    """Share of rows in which two models say different classes, mean over pairs of proba (t, C); None for one model."""
+    """Share of rows in which two models say different classes, mean over pairs of proba (t, C); None for one model.
+
+    For models of one recipe that were trained on different rows it is near their error (Jiang and others 2022), and below
+    it where they share mistakes. It cannot be calibrated on the noise suite: of the fold models all but one were trained
+    on a row of the suite, remember its label, and so disagree just where that one errs.
+    """
     said = [proba.argmax(axis=1) for proba in models]
     pairs = [(i, j) for i in range(len(said)) for j in range(i)]
     return float(np.mean([(said[i] != said[j]).mean() for i, j in pairs])) if pairs else None
 
 
-def gain_of_averaging(metric: Metric, folds: list[np.ndarray], temperature: float) -> float:
-    """How much better the mean of the fold models scores than one of them, judged by the mean's own probabilities.
+def gain_of_averaging(metric: Metric, models: Sequence[np.ndarray], single: float) -> float:
+    """How much better the mean of the fold models scores than one of them, where one of them scores `single`.
 
-    If the mean of the calibrated probabilities is right about the labels, its score and each model's score follow.
-    Positive where it is better, whatever the metric's direction.
+    The labels are believed to follow the models' mean, made softer or harder until the models score `single` by it on
+    average; then the mean's own score follows. Positive where it is better, whatever the metric's direction.
+
+    models : proba (t, C) of each
     """
-    if len(folds) < 2:
+    if len(models) < 2:
         return 0.0
-    belief = np.mean([calibrated(proba, temperature) for proba in folds], axis=0)
-    together = expected_score(metric, np.mean(folds, axis=0), belief)
-    alone = np.mean([expected_score(metric, proba, belief) for proba in folds])
-    return float(together - alone) * (1 if metric.greater_is_better else -1)
+    rows = np.arange(len(models[0]))
+    if len(rows) > _ROWS_AVERAGED:
+        rows = np.sort(np.random.default_rng(0).permutation(rows)[:_ROWS_AVERAGED])
+    some = [proba[rows] for proba in models]
+    together, sign = np.mean(some, axis=0), 1 if metric.greater_is_better else -1
+
+    def alone(belief: np.ndarray) -> float:
+        return float(np.mean([expected_score(metric, proba, belief) for proba in some]))
+
+    low, high = -3.0, 3.0  # logarithms of temperatures; a softer belief makes every score worse
+    for _ in range(18):
+        middle = (low + high) / 2
+        better = sign * (alone(calibrated(together, np.exp(middle))) - single) > 0
+        low, high = (middle, high) if better else (low, middle)
+    belief = calibrated(together, np.exp((low + high) / 2))
+    return sign * (expected_score(metric, together, belief) - alone(belief))

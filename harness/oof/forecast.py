@@ -125,9 +125,11 @@ def forecast(
             cells = suite_cells(known_rows(subject, metric, subject.suite), subject.suite)
         cells = cells.without(set(doubtful_corruptions(competition, subject.suite.names)))
         calibration = calibrate(cells, None if said is None else np.isfinite(said))
-    gain = gain_of_averaging(metric, subject.test_folds, known.temperature)
     rng = np.random.default_rng(0)
-    falls, scenarios = _falls(said, calibration, cells, known, rng)
+    apart = disagreement(subject.test_folds)
+    at_least = apart - (1 - known.accuracy) if apart is not None and metric.of_matrix else 0.0
+    falls, scenarios = _falls(said, at_least, calibration, cells, known, rng)
+    gain = gain_of_averaging(metric, subject.test_folds, known.score - known.sign * float(np.median(falls)))
     n_test = len(subject.test_folds[0]) if seen else test_rows
     draws = _error_of_oof(subject, metric, rng) - known.sign * falls + known.sign * gain * rng.normal(1, 0.5, _DRAWS)
     history = History.of(past, competition.slug)
@@ -150,7 +152,7 @@ def forecast(
             rule=calibration.rule if calibration else None,
             rule_error=calibration.error if calibration else None,
             shift=None if shift is None else _described(shift),
-            disagreement=disagreement(subject.test_folds),
+            disagreement=apart,
             shares=_shares(competition, known, subject.test_folds),
             scenarios=scenarios,
             history=history.summary() if history else None,
@@ -172,18 +174,25 @@ def _known(subject: Subject, metric: Metric, looks: Looks | None) -> Known:
 def _said(known: Known, folds: list[np.ndarray], shift: Shift | None) -> np.ndarray:
     """float (E,): what each estimator says of the fall, mean over the fold models; NaN where it lacks what it needs."""
     weights = shift.weights if shift else None
-    apart = disagreement(folds)
-    return np.mean([drops(known, Unknown(proba, apart, weights)) for proba in folds], axis=0)
+    return np.mean([drops(known, Unknown(proba, weights)) for proba in folds], axis=0)
 
 
 def _falls(
-    said: np.ndarray | None, calibration: Calibration | None, cells: Cells | None, known: Known, rng: Any
+    said: np.ndarray | None,
+    at_least: float,
+    calibration: Calibration | None,
+    cells: Cells | None,
+    known: Known,
+    rng: Any,
 ) -> tuple[np.ndarray, dict[str, dict[str, float]]]:
-    """Draws (_DRAWS,) of the fall, and the scenario table of a hidden test."""
+    """Draws (_DRAWS,) of the fall, and the scenario table of a hidden test.
+
+    at_least : the fold models err at least about as often as they disagree
+    """
     if calibration is None or cells is None:
         return np.zeros(_DRAWS), {}
     if said is not None:
-        fall = calibration.fall(said)
+        fall = max(calibration.fall(said), at_least)
         return calibration.draws(fall, _DRAWS, rng), {}
     drawn, table = [], {}
     for name, (weight, corruptions, severities) in MIXTURE.items():

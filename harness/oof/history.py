@@ -24,14 +24,17 @@ class Past:
     ----------
     competition : slug
     cv : its OOF score; public : the leaderboard's
-    low, high : of the forecast that was made of it, or None
+    forecast, low, high : the forecast that was made of it, or None
+    run : its name
     """
 
     competition: str
     cv: float
     public: float
+    forecast: float | None = None
     low: float | None = None
     high: float | None = None
+    run: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,14 @@ def past_of(entries: Iterable[Entry]) -> list[Past]:
             continue
         public = (entry.intent.forecast or {}).get("public") or {}
         found.append(
-            Past(entry.intent.competition, entry.intent.cv, entry.public, public.get("low"), public.get("high"))
+            Past(
+                competition=entry.intent.competition,
+                cv=entry.intent.cv,
+                public=entry.public,
+                forecast=public.get("score"),
+                low=public.get("low"),
+                high=public.get("high"),
+                run=entry.intent.run,
+            )
         )
     return found

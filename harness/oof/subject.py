@@ -86,17 +86,7 @@ def blended(
 
 def combine_suites(suites: Sequence[Suite], combine: Combine) -> Suite:
     """One suite of members' suites on the same rows and corruptions."""
-    first = suites[0]
-
-    def cells(probas: Sequence[np.ndarray]) -> np.ndarray:
-        out = np.empty_like(probas[0])
-        for cell in np.ndindex(out.shape[:2]):
-            out[cell] = combine(np.stack([proba[cell].astype(np.float32) for proba in probas]))
-        return out
-
-    return dataclasses.replace(
-        first,
-        proba=cells([s.proba for s in suites]),
-        peer=cells([s.peer for s in suites]),
-        clean_peer=combine(np.stack([s.clean_peer.astype(np.float32) for s in suites])).astype(np.float16),
-    )
+    proba = np.empty_like(suites[0].proba)
+    for cell in np.ndindex(proba.shape[:2]):
+        proba[cell] = combine(np.stack([suite.proba[cell].astype(np.float32) for suite in suites]))
+    return dataclasses.replace(suites[0], proba=proba)

@@ -51,7 +51,11 @@ def main(
     """Blend the chosen runs, write submissions/<slug>/<run>.csv aligned by id, check it, and send it."""
     from harness.competition import DataChoice, find_competition
     from harness.data.dataset import load_dataset
+    from harness.ledger import open_ledger
     from harness.oof.ensemble import mean_of_probabilities
+    from harness.oof.forecast_report import forecast_lines
+    from harness.oof.forecast_runs import forecast_runs
+    from harness.oof.history import past_of
     from harness.runs import load_run
     from harness.submit.platform import find_platform
     from harness.submit.preflight import check_submission
@@ -62,7 +66,8 @@ def main(
     choice = DataChoice(set=data_set or (named[0].recipe.data.set if named else ""))
     competition = competition.using(choice)
     dataset = load_dataset(competition, data_root(data), sample=sample, stream=stream)
-    blend = mean_of_probabilities(_chosen_runs(competition, dataset, named, best, out), competition)
+    runs = _chosen_runs(competition, dataset, named, best, out)
+    blend = mean_of_probabilities(runs, competition)
     path = out / "submissions" / competition.slug / f"{blend.name}.csv"
     ids = wanted_ids(competition, dataset)
     decision = _threshold(threshold, blend, competition)
@@ -70,30 +75,29 @@ def main(
     problems = check_submission(path, competition, ids, dataset.submission)
     if problems:
         raise UserError("\n  ".join([f"{path} does not pass its checks; it is not sent:", *problems]))
+    made = forecast_runs(competition, runs, dataset, past_of(open_ledger(out).entries()))
     sent = _describe(blend, path, len(ids), message, competition, dataset, decision)
+    sent["forecast"] = made.found.summary()
     if not dry_run:
         if dataset.is_sample:
             raise UserError(
                 f"{path}: made from the embedded sample, which no platform wants. Add --dry-run, or leave out --sample."
             )
         find_platform(competition).upload(path, sent["message"])
-    print(json.dumps(sent, indent=2)) if as_json else _print(sent)
+    print(json.dumps(sent, indent=2)) if as_json else _print(sent, forecast_lines(made.found))
 
 
 def _chosen_runs(competition: Any, dataset: Any, named: list[Any], best: int, out: Path) -> list[Any]:
     """The named runs, or the best by OOF among the finished runs on this data."""
     from harness.clean.verdicts import apply_verdicts, clean_folder
     from harness.oof.ensemble import best_runs
+    from harness.oof.forecast_runs import check_same_data
     from harness.runs import load_run
 
     runs = out / "oof" / competition.slug
     if named:
         for run in named:
-            if run.environment["data"]["fingerprint"] != dataset.fingerprint:
-                raise UserError(
-                    f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is given now "
-                    f"({dataset.source}). Give the same --data or --sample as in training."
-                )
+            check_same_data(run, dataset)
         return named
     verdicts = clean_folder(out, competition, dataset.is_sample) / "clean.csv"
     cleaned = apply_verdicts(verdicts, dataset.train, competition.classes).digest if verdicts.is_file() else ""
@@ -173,7 +177,7 @@ def _shares(blend: Any, classes: tuple[str, ...], threshold: float | None) -> di
     return {name: {"oof": float(oof[i]), "test": float(test[i])} for i, name in enumerate(classes)}
 
 
-def _print(sent: dict[str, Any]) -> None:
+def _print(sent: dict[str, Any], forecast: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -184,6 +188,8 @@ def _print(sent: dict[str, Any]) -> None:
     print(f"members:  {', '.join(sent['members'])}")
     print(f"data:     {sent['data']}")
     print(f"OOF:      {sent['metric']} {oof['pooled']:.5f}, 95 % interval {oof['low']:.5f} to {oof['high']:.5f}")
+    for line in forecast:
+        print(line)
     if sent["threshold"] is not None:
         print(f"threshold: the second class is said from {sent['threshold']:.3f} on")
     Console().print(table)

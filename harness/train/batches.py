@@ -92,6 +92,24 @@ class DecodedImages:
         return torch.from_numpy(self.pictures[rows.numpy()]).to(self.device)
 
 
+class JoinedImages:
+    """Two sets of pictures of one size as one: rows of the second follow those of the first."""
+
+    def __init__(self, first: Images, second: Images) -> None:
+        self.first, self.second, self.n = first, second, first.shape[0]
+        self.shape = (self.n + second.shape[0], *first.shape[1:])
+        self.device, self.index_device, self.waits = first.device, first.index_device, first.waits or second.waits
+
+    def take(self, rows: Tensor) -> Tensor:
+        batch = torch.empty((len(rows), *self.shape[1:]), dtype=torch.uint8, device=self.device)
+        inside = rows < self.n
+        for images, chosen, start in ((self.first, inside, 0), (self.second, ~inside, self.n)):
+            places = chosen.nonzero().squeeze(1)
+            if len(places):
+                batch[places.to(self.device)] = images.take(rows[places] - start)
+        return batch
+
+
 def open_images(images: Any, device: torch.device) -> Images:
     """The way to these pixels that suits their size and the device.
 

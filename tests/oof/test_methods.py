@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.competition.metrics import METRICS
-from harness.oof.cross_fit import cross_fit, paired
+from harness.competition.metrics import METRICS, paired
+from harness.oof.cross_fit import cross_fit
 from harness.oof.methods import METHODS, convex_weights, fit_temperature
 from harness.oof.predictions import Predictions
 from harness.runs import Folds
