@@ -122,6 +122,17 @@ class LeaderboardSpec(Frozen):
         return round(n * self.public_share), private
 
 
+class CodabenchSpec(Frozen):
+    """[codabench]: where on Codabench it is played."""
+
+    phase: Annotated[int, Field(ge=1)]
+    """Number of the phase; it stands in the page's own calls to /api/phases/<phase>/."""
+    site: str = "https://www.codabench.org"
+    """Address of the instance."""
+    column: str | None = None
+    """Key of the leaderboard's column that is the score; None = the first."""
+
+
 class DataSet(Frozen):
     """[sets.NAME]: the same competition on other files; a recipe takes it by `data.set`."""
 
@@ -153,6 +164,7 @@ class Competition(Frozen):
     data: DataSpec
     submission: SubmissionSpec = SubmissionSpec()
     leaderboard: LeaderboardSpec = LeaderboardSpec()
+    codabench: CodabenchSpec | None = None
     sets: dict[str, DataSet] = Field(default={})
     """Tables [sets.NAME.data], [sets.NAME.submission]: other files of the same competition."""
     set: str = ""

@@ -179,7 +179,7 @@ def describe_environment() -> dict[str, Any]:
     """Versions, git commit, hardware: what a result depends on besides data and recipe."""
     return {
         "harness": __version__,
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": usable_cores(),
@@ -244,7 +244,7 @@ def plan_rounds(threads: list[int], workers: int, may_crowd: bool) -> list[tuple
     return [(before, workers)] * bool(before) + [(workers + rest, workers + rest)]
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """Commit of the harness's checkout, '+' when it has uncommitted changes; None outside a checkout."""
 
     def git(*args: str) -> str:

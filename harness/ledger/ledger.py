@@ -64,8 +64,10 @@ class Ledger:
         with self._begin() as connection:
             return self._add(connection, intent, state, detail)
 
-    def add_once(self, intent: Intent, forced: bool = False) -> int:
+    def add_once(self, intent: Intent, forced: bool = False, state: State = State.INTENT, detail: str = "") -> int:
         """Write an intent, unless one that says the same may have been spent; nobody else can write between look and write.
+
+        What waits in the queue counts as the same for what is about to be queued, not for what is about to be sent.
 
         Raises
         ------
@@ -75,13 +77,13 @@ class Ledger:
         with self._begin() as connection:
             for entry in [] if forced else self._entries(connection, intent.competition):
                 same = entry.intent.sha256 == intent.sha256 or entry.intent.labels == intent.labels
-                if same and entry.state not in (State.REFUSED, State.QUEUED):
+                if same and entry.state not in (State.REFUSED, *([] if state == State.QUEUED else [State.QUEUED])):
                     raise UserError(
                         f"'{intent.run}' says the same as entry {entry.id} ('{entry.intent.run}', {entry.state}, "
                         f"{entry.created}{_scored(entry)}). Sending it again would tell nothing: --resume follows that "
                         "one up, --force spends a submission all the same."
                     )
-            return self._add(connection, intent, State.INTENT, "")
+            return self._add(connection, intent, state, detail)
 
     def record(
         self,

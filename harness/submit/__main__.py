@@ -1,11 +1,11 @@
-"""python -m harness.submit --comp SLUG: blend runs, write the submission file, check it, say what would be sent."""
+"""python -m harness.submit --comp SLUG: blend runs, check the file, send it once, follow it to its score."""
 
 from __future__ import annotations
 
-import hashlib
 import json
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,17 +22,24 @@ from harness.base.command import (
 )
 from harness.base.errors import UserError
 
+if TYPE_CHECKING:
+    from harness.submit.prepare import Prepared
+
 app = new_app()
 
 
 @app.command()
 @user_command
 def main(
-    comp: Annotated[str, typer.Option(help="Folder or slug of the competition, e.g. digit-recognizer.")],
+    comp: Annotated[str | None, typer.Option(help="Folder or slug of the competition, e.g. digit-recognizer.")] = None,
     run: Annotated[
-        list[str] | None, typer.Option(help="Run to send; repeat it to blend several. Default: the best by OOF.")
+        list[str] | None,
+        typer.Option(
+            "--run", "--ensemble", help="Run or ensemble to send; repeat it to blend several. Default: the best by OOF."
+        ),
     ] = None,
     best: Annotated[int, typer.Option(min=1, help="Without --run: blend this many best runs.")] = 1,
+    file: Annotated[Path | None, typer.Option(help="Send this ready file instead of runs.", metavar="CSV")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but the upload.")] = False,
     threshold: Annotated[
         str | None,
@@ -41,6 +48,13 @@ def main(
         ),
     ] = None,
     message: Annotated[str | None, typer.Option(help="Description shown by the platform.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the score; then --resume asks again.")] = 120,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Follow up everything that was begun and has no end.")
+    ] = False,
+    queued: Annotated[bool, typer.Option("--queued", help="Send what was kept for later.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Send although the same was sent before.")] = False,
+    reserve: Annotated[int, typer.Option(min=0, help="Submissions of today to leave unspent.")] = 0,
     data: DataOption = None,
     data_set: DataSetOption = "",
     sample: SampleOption = False,
@@ -48,86 +62,73 @@ def main(
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Blend the chosen runs, write submissions/<slug>/<run>.csv aligned by id, check it, and send it."""
+    """Blend the chosen runs, write submissions/<slug>/<run>.csv aligned by id, check it, forecast it, send it.
+
+    Nothing is sent twice, and the ledger (submissions/ledger.sqlite) keeps every step: after a kill, --resume goes on.
+    Exit codes: 0 scored, 2 nothing was sent, 3 no score yet, 4 perhaps sent, 5 not scorable, 6 kept for later.
+    """
+    from harness.ledger import open_ledger
+    from harness.oof.history import past_of
+    from harness.submit.flow import follow_up, send_new
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    if resume or queued:
+        shown = follow_up(open_ledger(out), out, comp, resume, queued, reserve, wait, say)
+        _show([], shown.entries, shown.lines, {"entries": shown.summaries}, as_json)
+        return
+    if comp is None:
+        raise UserError("--comp: name the competition to send to, e.g. --comp digit-recognizer")
+    ledger = open_ledger(out)
+    prepared, competition = _prepare(
+        comp, run or [], best, file, threshold, message, data, data_set, sample, stream, out, past_of(ledger.entries())
+    )
+    if dry_run:
+        last = [f"dry run: nothing was sent to {competition.platform}."]
+        _show(_lines(prepared), [], last, prepared.summary(), as_json)
+        return
+    if sample:
+        raise UserError(
+            f"{prepared.intent.file}: made from the embedded sample, which no platform wants. Add --dry-run, or leave out "
+            "--sample."
+        )
+    if not as_json:
+        print("\n".join(_lines(prepared)))
+    shown = send_new(ledger, out, competition, prepared, force, reserve, wait, say)
+    _show([], shown.entries, shown.lines, prepared.summary() | {"sent": shown.summaries[0]}, as_json)
+
+
+def _prepare(
+    comp: str,
+    names: list[str],
+    best: int,
+    file: Path | None,
+    threshold: str | None,
+    message: str | None,
+    data: Path | None,
+    data_set: str,
+    sample: bool,
+    stream: bool,
+    out: Path,
+    past: list[Any],
+) -> tuple[Prepared, Any]:
     from harness.competition import DataChoice, find_competition
     from harness.data.dataset import load_dataset
-    from harness.ledger import open_ledger
-    from harness.oof.ensemble import mean_of_probabilities
-    from harness.oof.forecast_report import forecast_lines
-    from harness.oof.forecast_runs import forecast_runs
-    from harness.oof.history import past_of
     from harness.runs import load_run
-    from harness.submit.platform import find_platform
-    from harness.submit.preflight import check_submission
-    from harness.submit.submission import wanted_ids, write_submission
+    from harness.submit.prepare import chosen_runs, prepare_blend, prepare_file
 
     competition = find_competition(comp)
-    named = [load_run(out / "oof" / competition.slug / _bare(name)) for name in dict.fromkeys(run or [])]
+    named = [load_run(out / "oof" / competition.slug / _bare(name)) for name in dict.fromkeys(names)]
+    if file and named:
+        raise UserError("--file and --run: give one of them")
     choice = DataChoice(set=data_set or (named[0].recipe.data.set if named else ""))
     competition = competition.using(choice)
     dataset = load_dataset(competition, data_root(data), sample=sample, stream=stream)
-    runs = _chosen_runs(competition, dataset, named, best, out)
-    blend = mean_of_probabilities(runs, competition)
-    path = out / "submissions" / competition.slug / f"{blend.name}.csv"
-    ids = wanted_ids(competition, dataset)
-    decision = _threshold(threshold, blend, competition)
-    write_submission(competition, blend, ids, path, decision)
-    problems = check_submission(path, competition, ids, dataset.submission)
-    if problems:
-        raise UserError("\n  ".join([f"{path} does not pass its checks; it is not sent:", *problems]))
-    made = forecast_runs(competition, runs, dataset, past_of(open_ledger(out).entries()))
-    sent = _describe(blend, path, len(ids), message, competition, dataset, decision)
-    sent["forecast"] = made.found.summary()
-    if not dry_run:
-        if dataset.is_sample:
-            raise UserError(
-                f"{path}: made from the embedded sample, which no platform wants. Add --dry-run, or leave out --sample."
-            )
-        find_platform(competition).upload(path, sent["message"])
-    print(json.dumps(sent, indent=2)) if as_json else _print(sent, forecast_lines(made.found))
-
-
-def _chosen_runs(competition: Any, dataset: Any, named: list[Any], best: int, out: Path) -> list[Any]:
-    """The named runs, or the best by OOF among the finished runs on this data."""
-    from harness.clean.verdicts import apply_verdicts, clean_folder
-    from harness.oof.ensemble import best_runs
-    from harness.oof.forecast_runs import check_same_data
-    from harness.runs import load_run
-
-    runs = out / "oof" / competition.slug
-    if named:
-        for run in named:
-            check_same_data(run, dataset)
-        return named
-    verdicts = clean_folder(out, competition, dataset.is_sample) / "clean.csv"
-    cleaned = apply_verdicts(verdicts, dataset.train, competition.classes).digest if verdicts.is_file() else ""
-    fitting = best_runs(out, competition, dataset.fingerprint, cleaned)
-    if not fitting:
-        raise UserError(
-            f"no finished run of '{competition.slug}' on this data{f' by the verdicts of {verdicts}' if cleaned else ''} in {runs}. Train one: python -m harness.cv "
-            f"{competition.slug}{' --sample' if dataset.is_sample else ''}"
-        )
-    return [load_run(path) for path in fitting[:best]]
-
-
-def _threshold(asked: str | None, blend: Any, competition: Any) -> float | None:
-    """The decision threshold that was asked for; None where the larger probability decides."""
-    if asked is None:
-        return None
-    if len(competition.classes) != 2:
-        raise UserError(f"--threshold {asked}: is for two classes; '{competition.slug}' has {len(competition.classes)}")
-    if asked == "oof":
-        found = blend.scores["threshold"]
-        if found is None:
-            raise UserError(f"--threshold oof: metric '{competition.metric}' needs none, or too few folds were trained")
-        return found["value"]
-    try:
-        value = float(asked)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value < 1:
-        raise UserError(f"--threshold {asked}: give a probability between 0 and 1, or 'oof'")
-    return value
+    if file:
+        return prepare_file(competition, dataset, file, out, message), competition
+    runs = chosen_runs(competition, dataset, named, best, out)
+    return prepare_blend(competition, dataset, runs, out, threshold, message, past), competition
 
 
 def _bare(name: str) -> str:
@@ -136,66 +137,52 @@ def _bare(name: str) -> str:
     return name
 
 
-def _describe(
-    blend: Any,
-    path: Path,
-    rows: int,
-    message: str | None,
-    competition: Any,
-    dataset: Any,
-    threshold: float | None,
-) -> dict[str, Any]:
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    main = blend.scores["metrics"][blend.scores["metric"]]
-    said = message or f"{blend.name}: OOF {blend.scores['metric']} {main['pooled']:.5f}"
-    return {
-        "competition": competition.slug,
-        "platform": competition.platform,
-        "members": list(blend.members),
-        "data": dataset.source,
-        "file": str(path),
-        "rows": rows,
-        "sha256": digest,
-        "message": f"{said} [{digest[:12]}]",
-        "metric": blend.scores["metric"],
-        "oof": {k: main[k] for k in ("pooled", "low", "high")},
-        "threshold": threshold,
-        "shares": _shares(blend, competition.classes, threshold),
-    }
+def _lines(prepared: Prepared) -> list[str]:
+    """What is about to be sent."""
+    from harness.oof.forecast_report import forecast_lines
+
+    intent, lines = prepared.intent, []
+    if intent.members:
+        lines.append(f"members:  {', '.join(intent.members)}")
+    lines.append(f"data:     {prepared.data}")
+    if prepared.oof:
+        oof = prepared.oof
+        lines.append(
+            f"OOF:      {intent.metric} {oof['pooled']:.5f}, 95 % interval {oof['low']:.5f} to {oof['high']:.5f}"
+        )
+    lines += forecast_lines(prepared.forecast) if prepared.forecast else []
+    if prepared.threshold is not None:
+        lines.append(
+            f"threshold: the second class is said from {prepared.threshold:.3f} on (the forecast is without it)"
+        )
+    if prepared.shares:
+        lines += _share_table(prepared.shares)
+    lines += [f"warning:  {warning}" for warning in prepared.warnings]
+    lines.append(f"file:     {intent.file} ({intent.rows:,} rows, sha256 {intent.sha256[:12]}); passes its checks")
+    lines.append(f"message:  {intent.message}")
+    return lines
 
 
-def _shares(blend: Any, classes: tuple[str, ...], threshold: float | None) -> dict[str, dict[str, float]]:
-    import numpy as np
-
-    from harness.competition.threshold import moved
-
-    def shares(proba: Any) -> Any:
-        proba = proba if threshold is None else moved(proba, threshold)
-        return np.bincount(proba.argmax(axis=1), minlength=len(classes)) / len(proba)
-
-    oof, test = shares(blend.oof[blend.kept]), shares(blend.test)
-    return {name: {"oof": float(oof[i]), "test": float(test[i])} for i, name in enumerate(classes)}
-
-
-def _print(sent: dict[str, Any], forecast: list[str]) -> None:
+def _share_table(shares: dict[str, dict[str, float]]) -> list[str]:
     from rich.console import Console
     from rich.table import Table
 
-    oof = sent["oof"]
     table = Table("class", "predicted, OOF", "predicted, test", title="Shares of the predictions", title_justify="left")
-    for name, share in sent["shares"].items():
+    for name, share in shares.items():
         table.add_row(name, f"{100 * share['oof']:.2f} %", f"{100 * share['test']:.2f} %")
-    print(f"members:  {', '.join(sent['members'])}")
-    print(f"data:     {sent['data']}")
-    print(f"OOF:      {sent['metric']} {oof['pooled']:.5f}, 95 % interval {oof['low']:.5f} to {oof['high']:.5f}")
-    for line in forecast:
-        print(line)
-    if sent["threshold"] is not None:
-        print(f"threshold: the second class is said from {sent['threshold']:.3f} on")
-    Console().print(table)
-    print(f"file:     {sent['file']} ({sent['rows']:,} rows, sha256 {sent['sha256'][:12]}); passes its checks")
-    print(f"message:  {sent['message']}")
-    print(f"dry run: nothing was sent to {sent['platform']}.")
+    console = Console()
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get().rstrip("\n").split("\n")
+
+
+def _show(first: list[str], entries: list[Any], last: list[str], summary: dict[str, Any], as_json: bool) -> None:
+    """Print, and end with the exit code of the worst entry."""
+    from harness.submit.outcome import exit_code
+
+    print(json.dumps(summary, indent=2) if as_json else "\n".join([*first, *last]))
+    if exit_code(entries):
+        raise typer.Exit(exit_code(entries))
 
 
 if __name__ == "__main__":

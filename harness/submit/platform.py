@@ -1,31 +1,114 @@
-"""The door to the platforms: what a platform must be able to do. None is built yet; a dry run needs none."""
+"""What a platform must be able to do; a third one is one file that does it.
+
+A platform answers, or raises one of three: Refused (nothing was spent, and trying again is in vain), Unreachable (nothing
+was spent, later may be better), Unclear (it may have been spent). `harness.submit.sending` makes the rest of it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from harness.base.errors import UserError
 from harness.competition import Competition
+from harness.ledger import State
+
+
+class Refused(Exception):
+    """The platform does not take it, for a reason; nothing was spent."""
+
+
+class Unreachable(Exception):
+    """No answer, or none that makes sense, before anything was spent."""
+
+
+class TryLater(Unreachable):
+    """Too many calls (429): nothing was done, not even by the final one."""
+
+
+class Unclear(Exception):
+    """The final call ended without a clear answer: the submission may be there or not."""
+
+
+class NoCredentials(Exception):
+    """There is nothing to prove who is asking; says where to put it."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where we stand before sending.
+
+    Attributes
+    ----------
+    left_today : submissions that may still be made today (UTC), None = not told
+    problems : why none would be taken (deadline, rules, not joined, closed), in words
+    about : what else to show, e.g. rank
+    """
+
+    left_today: int | None = None
+    problems: list[str] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A submission as the platform lists it; detail: the reason of an error."""
+
+    ref: str
+    state: State
+    public: float | None = None
+    private: float | None = None
+    detail: str = ""
 
 
 class Platform(Protocol):
-    """A place that takes submissions."""
+    """A place that takes submissions. Every method may raise Refused, Unreachable or NoCredentials."""
 
-    def upload(self, path: Path, message: str) -> str:
-        """Send a file; returns the platform's reference of the submission."""
+    name: str
+
+    def standing(self) -> Standing:
+        """Quota, deadline, rules."""
+        ...
+
+    def upload(self, path: Path, tag: str) -> str:
+        """Put the file there without submitting it; returns what `submit` needs. Doing it again costs nothing."""
+        ...
+
+    def submit(self, uploaded: str, message: str) -> str:
+        """The final call; returns the platform's reference. Raises Unclear where it may have been made."""
+        ...
+
+    def find(self, tag: str) -> Listed | None:
+        """The submission whose message or file name holds the tag, or None if none is listed."""
+        ...
+
+    def look(self, ref: str) -> Listed:
+        """How a submission stands."""
+        ...
+
+    def leaderboard(self) -> list[dict[str, Any]]:
+        """[{"team", "score"}], best first, as far as the platform shows it."""
         ...
 
 
 def find_platform(competition: Competition) -> Platform:
-    """The platform of a competition.
+    """The platform of a competition; nothing is imported or called before it is asked something.
 
     Raises
     ------
     UserError
-        Always, for now: says how to send the file by hand.
+        If the competition is on none, or lacks what the platform needs.
     """
+    if competition.platform == "kaggle":
+        from harness.submit.kaggle import Kaggle
+
+        return Kaggle(competition.slug)
+    if competition.platform == "codabench":
+        from harness.submit.codabench import Codabench
+
+        return Codabench(competition)
     raise UserError(
-        f"sending to '{competition.platform}' is not built yet. Make and check the file with --dry-run, then upload it at "
-        f"{competition.url or 'the competition page'}."
+        f"'{competition.slug}' is on no platform (platform = 'none' in competition.toml): there is nowhere to send it. "
+        "--dry-run writes and checks the file."
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness.base.errors import UserError
 from harness.competition import Competition
 
 _SHOWN = 3
@@ -43,6 +45,45 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
     return problems + (
         _check_probabilities(table[values]) if spec.value == "probability" else _check_values(table, competition)
     )
+
+
+def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> Any:
+    """A ready submission file as a pandas table of strings, its rows in the platform's order where just their order differs.
+
+    A byte-order mark and CRLF line ends are taken as they come.
+
+    Raises
+    ------
+    UserError
+        If it is not there, far too large, or no CSV with commas.
+    """
+    import pandas as pd
+
+    if not path.is_file():
+        raise UserError(f"--file {path}: not there")
+    most = 10_000 + len(ids) * (200 + 30 * len(competition.classes))
+    if path.stat().st_size > most:
+        raise UserError(
+            f"--file {path}: has {path.stat().st_size:,} bytes; a submission of {len(ids):,} rows has {most:,} at most"
+        )
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UserError(f"--file {path}: cannot be read as CSV: {error}") from error
+    name = competition.submission.id
+    if len(table.columns) == 1 and any(mark in table.columns[0] for mark in ";\t|"):
+        raise UserError(
+            f"--file {path}: its columns are not separated by commas; its first line is '{table.columns[0]}'"
+        )
+    if name in table and table[name].is_unique and set(table[name]) == set(ids.tolist()):
+        table = table.set_index(name, drop=False).loc[ids.tolist()]
+    return table
+
+
+def labels_hash(path: Path) -> str:
+    """Hash of what a CSV says, whatever the order of its rows and its line ends."""
+    text = path.read_text(encoding="utf-8-sig")
+    return hashlib.sha256("\n".join(sorted(text.splitlines())).encode()).hexdigest()
 
 
 def _header(sample: Path) -> list[str]:

@@ -1,0 +1,94 @@
+"""A child process that answers one JSON line per JSON line, and can be killed: for clients that know no deadline."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from typing import Any
+
+_START_SECONDS = 120  # imports on a busy machine
+
+
+class NoAnswer(Exception):
+    """The child died, said something else, or took too long; it was killed."""
+
+
+class Child:
+    """`python -m MODULE`, started when it is first asked, and anew after it was killed.
+
+    The module writes a line when it is ready, and then one for each that it reads.
+    """
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self._process: subprocess.Popen[str] | None = None
+        self._answers: queue.Queue[str | None] = queue.Queue()
+
+    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+        """The answer to a request.
+
+        Raises
+        ------
+        NoAnswer
+            If there is none in time.
+        """
+        process = self._process if self._process and self._process.poll() is None else self._start()
+        assert process.stdin
+        try:
+            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.flush()
+            line = self._answers.get(timeout=seconds)
+        except queue.Empty:
+            self.kill()
+            raise NoAnswer(f"no answer within {seconds:.0f} s") from None
+        except OSError as error:
+            self.kill()
+            raise NoAnswer(f"the client's process is gone ({error})") from error
+        try:
+            if line is None:
+                raise ValueError("it ended")
+            return json.loads(line)
+        except ValueError as error:
+            self.kill()
+            raise NoAnswer(f"the client's process gave no answer ({error})") from error
+
+    def kill(self) -> None:
+        """End it, whatever it is doing."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _start(self) -> subprocess.Popen[str]:
+        environment = {k: v for k, v in os.environ.items() if k != "VERBOSE"}  # kaggle would print the Authorization
+        self._answers = answers = queue.Queue()
+        self._process = process = subprocess.Popen(
+            [sys.executable, "-m", self.module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # what clients print there may hold secrets
+            text=True,
+            env=environment,
+        )
+
+        def read() -> None:
+            assert process.stdout
+            for line in process.stdout:
+                answers.put(line)
+            answers.put(None)
+
+        threading.Thread(target=read, daemon=True).start()
+        try:
+            if answers.get(timeout=_START_SECONDS) is None:
+                raise NoAnswer("the client's process ended before it was ready")
+        except queue.Empty:
+            self.kill()
+            raise NoAnswer(f"the client's process was not ready within {_START_SECONDS} s") from None
+        return process
+
+    def __del__(self) -> None:
+        self.kill()

@@ -1,0 +1,192 @@
+"""From a checked file to its score: ask the platform how we stand, write the intent, send, follow up, look at the board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.base.errors import UserError
+from harness.base.files import explain_disk_errors
+from harness.base.secrets import redact
+from harness.competition import Competition, find_competition
+from harness.cv.scores import competition_metrics
+from harness.ledger import Entry, Ledger, State
+from harness.ledger.entry import OPEN, SPENT
+from harness.submit.outcome import entry_lines, entry_summary
+from harness.submit.platform import NoCredentials, Platform, Refused, Unreachable, find_platform
+from harness.submit.prepare import Prepared
+from harness.submit.sending import Say, poll, send
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Entries as they stand, in lines for people and for --json."""
+
+    entries: list[Entry]
+    lines: list[str]
+    summaries: list[dict[str, Any]]
+
+
+def send_new(
+    ledger: Ledger,
+    out: Path,
+    competition: Competition,
+    prepared: Prepared,
+    force: bool,
+    reserve: int,
+    wait: float,
+    say: Say,
+) -> Shown:
+    """Send a checked file; without credentials, network or quota it is kept in the ledger.
+
+    Raises
+    ------
+    UserError
+        If the platform would not take it, the same was sent before, or nothing could be sent.
+    """
+    platform = find_platform(competition)
+    with _alone(out):
+        try:
+            why = _why_not_now(ledger, platform, competition, reserve)
+        except (NoCredentials, Unreachable) as error:
+            why = str(error.args[0])
+        if why:
+            number = ledger.add_once(prepared.intent, force, State.QUEUED, redact(why))
+            return _shown(ledger, [number], None, competition)
+        number = ledger.add_once(prepared.intent, force)
+        return _carry_on(ledger, platform, competition, [number], wait, say)
+
+
+def follow_up(
+    ledger: Ledger, out: Path, comp: str | None, resume: bool, queued: bool, reserve: int, wait: float, say: Say
+) -> Shown:
+    """Go on with what was begun (`resume`), send what was kept (`queued`).
+
+    Raises
+    ------
+    UserError
+        If there is nothing to do, or a platform refuses.
+    """
+    slug = find_competition(comp).slug if comp else None
+    states = (OPEN if resume else ()) + ((State.QUEUED,) if queued else ())
+    waiting = [entry for entry in ledger.entries(slug) if entry.state in states]
+    if not waiting:
+        raise UserError(f"{ledger.where}: nothing {'was kept for later' if queued else 'is unfinished'} there")
+    entries, lines, summaries = [], [], []
+    with _alone(out):
+        for entry in waiting:
+            competition = find_competition(entry.intent.competition)
+            shown = _again(ledger, find_platform(competition), competition, entry, reserve, wait, say)
+            entries, lines, summaries = entries + shown.entries, lines + shown.lines, summaries + shown.summaries
+    return Shown(entries, lines, summaries)
+
+
+def _again(
+    ledger: Ledger, platform: Platform, competition: Competition, entry: Entry, reserve: int, wait: float, say: Say
+) -> Shown:
+    try:
+        if entry.state == State.QUEUED:
+            why = _why_not_now(ledger, platform, competition, reserve)
+            if why:
+                say(f"entry {entry.id}: still not: {why}")
+                return _shown(ledger, [entry.id], None, competition)
+            if _was_sent_since(ledger, entry):
+                ledger.record(entry.id, State.REFUSED, detail="the same was sent meanwhile")
+                return _shown(ledger, [entry.id], None, competition)
+            ledger.record(entry.id, State.INTENT, detail="sent from the queue")
+        return _carry_on(ledger, platform, competition, [entry.id], wait, say)
+    except (NoCredentials, Unreachable) as error:
+        say(f"entry {entry.id}: {error.args[0]}")
+        return _shown(ledger, [entry.id], None, competition)
+    except UserError as error:  # one that is refused keeps no other from being sent
+        say(f"entry {entry.id}: {error}")
+        return _shown(ledger, [entry.id], None, competition)
+
+
+def _was_sent_since(ledger: Ledger, waiting: Entry) -> bool:
+    others = [e for e in ledger.entries(waiting.intent.competition) if e.id > waiting.id]
+    return any(
+        e.intent.labels == waiting.intent.labels and e.state not in (State.REFUSED, State.QUEUED) for e in others
+    )
+
+
+def _carry_on(
+    ledger: Ledger, platform: Platform, competition: Competition, numbers: Sequence[int], wait: float, say: Say
+) -> Shown:
+    for number in numbers:
+        send(ledger, platform, number, say)
+        poll(ledger, platform, number, wait, say)
+    board = None
+    if any(ledger.entry(number).public is not None for number in numbers):
+        board = _look_at_board(ledger, platform, competition, say)
+    return _shown(ledger, numbers, board, competition)
+
+
+def _why_not_now(ledger: Ledger, platform: Platform, competition: Competition, reserve: int) -> str:
+    """Why it has to wait for another day; "" where it may go. What no waiting mends is an error.
+
+    Raises
+    ------
+    UserError
+        With everything that is wrong at once.
+    """
+    try:
+        standing = platform.standing()
+    except Refused as error:
+        raise UserError(f"{error}\n  Nothing was sent.") from error
+    if standing.problems:
+        raise UserError("\n  ".join([f"{platform.name} would not take it; nothing was sent:", *standing.problems]))
+    if standing.left_today is not None and standing.left_today <= reserve:
+        kept = f" and --reserve keeps {reserve}" if reserve else ""
+        mine = sum(e.state in SPENT and e.created[:10] == _today() for e in ledger.entries(competition.slug))
+        return f"{standing.left_today} submissions are left today (UTC){kept}; the ledger knows of {mine} of today"
+    return ""
+
+
+def _look_at_board(
+    ledger: Ledger, platform: Platform, competition: Competition, say: Say
+) -> list[dict[str, Any]] | None:
+    try:
+        rows = platform.leaderboard()
+    except (Unreachable, Refused, NoCredentials) as error:
+        say(f"the leaderboard cannot be seen: {error.args[0]}")
+        return None
+    ledger.add_snapshot(competition.slug, platform.name, rows)
+    return rows
+
+
+def _shown(
+    ledger: Ledger, numbers: Sequence[int], board: list[dict[str, Any]] | None, competition: Competition
+) -> Shown:
+    greater = competition_metrics(competition)[0].greater_is_better
+    entries = [ledger.entry(number) for number in numbers]
+    lines = [line for entry in entries for line in entry_lines(entry, board, greater)]
+    return Shown(entries, lines, [entry_summary(entry, board, greater) for entry in entries])
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep two processes from following up the same entry; the lock goes with the process."""
+    import filelock
+
+    folder = out / "submissions"
+    with explain_disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise UserError(f"{folder}: another process is sending now. Wait for it; nothing was sent.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _today() -> str:
+    import time
+
+    return time.strftime("%Y-%m-%d", time.gmtime())

@@ -1,0 +1,178 @@
+"""python -m harness.submit.kaggle_child: calls of the kaggle client, a JSON line on stdin each, answered on stdout.
+
+It runs as a process of its own so that it can be killed, and so that what the client prints never mixes with the answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    stdout = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit, Exception):
+        _client()  # slow to import; whatever is wrong with it is said with the first answer
+    print("ready", file=stdout, flush=True)
+    for line in sys.stdin:
+        with contextlib.redirect_stdout(sys.stderr):  # importing kaggle may print, and its calls do
+            answer = _answered(json.loads(line))
+        print(json.dumps(answer), file=stdout, flush=True)
+
+
+def _answered(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        api = _client()
+        if isinstance(api, str):
+            return {"error": {"kind": "credentials", "status": None, "text": api}}
+        return CALLS[request["op"]](api, request)
+    except SystemExit as error:  # the client exits where it finds no credentials
+        return {"error": {"kind": "credentials", "status": None, "text": f"the kaggle client gave up ({error})"}}
+    except Exception as error:  # whatever the client raises is for the parent to judge
+        return {"error": _described(error)}
+
+
+def _client() -> Any:
+    try:
+        import kaggle
+    except ImportError as error:
+        return f"the kaggle client is not installed ({error}): pip install 'competition-harness[kaggle]'"
+    if not getattr(kaggle.api, "_authenticated", True):
+        return "Kaggle does not know these credentials: make a new token at https://www.kaggle.com/settings"
+    return kaggle.api
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    """Kind, HTTP status, what the body says, Retry-After."""
+    response = getattr(error, "response", None)
+    if response is None:  # not `if response`: an answer of 4xx is false
+        return {"kind": type(error).__name__, "status": None, "text": str(error)}
+    return {
+        "kind": type(error).__name__,
+        "status": response.status_code,
+        "text": _body(response) or str(error),
+        "retry_after": _seconds(response.headers.get("Retry-After")),
+    }
+
+
+def _body(response: Any) -> str:
+    try:
+        told = response.json()
+        inner = told.get("error", told) if isinstance(told, dict) else told
+        return str(inner.get("message", inner) if isinstance(inner, dict) else inner)
+    except ValueError:
+        return str(response.text)[:500]
+
+
+def _seconds(value: str | None) -> float | None:
+    try:
+        return float(value) if value else None
+    except ValueError:
+        return None
+
+
+def _standing(api: Any, request: dict[str, Any]) -> dict[str, Any]:
+    from kagglesdk.competitions.types.competition_api_service import ApiGetCompetitionRequest
+
+    limits = api.competition_get_submission_limits(request["competition"])
+    with api.build_kaggle_client() as client:
+        asked = ApiGetCompetitionRequest()
+        asked.competition_name = request["competition"]
+        about = client.competitions.competition_api_client.get_competition(asked)
+    deadline = about.deadline
+    if deadline is not None and deadline.tzinfo is None:
+        deadline = deadline.replace(tzinfo=datetime.UTC)
+    return {
+        "left": limits.num_allowed_now if limits.num_allowed_now or limits.num_today else None,
+        "entered": about.user_has_entered,
+        "disabled": about.submissions_disabled,
+        "code_only": about.is_kernels_submissions_only,
+        "rank": about.user_rank or None,
+        "deadline": deadline.isoformat() if deadline else None,
+        "ended": bool(deadline and deadline < datetime.datetime.now(datetime.UTC)),
+    }
+
+
+def _upload(api: Any, request: dict[str, Any]) -> dict[str, Any]:
+    from kaggle.api.kaggle_api_extended import ResumableUploadResult
+    from kagglesdk.competitions.types.competition_api_service import ApiStartSubmissionUploadRequest
+
+    path = Path(request["path"])
+    with api.build_kaggle_client() as client:
+        asked = ApiStartSubmissionUploadRequest()
+        asked.competition_name = request["competition"]
+        asked.file_name = path.name
+        asked.content_length = path.stat().st_size
+        asked.last_modified_epoch_seconds = int(path.stat().st_mtime)
+        told = client.competitions.competition_api_client.start_submission_upload(asked)
+        if not told.token or not told.create_url:
+            raise ValueError("the answer to the start of the upload holds no token")
+        if api.upload_complete(str(path), told.create_url, True) != ResumableUploadResult.COMPLETE:
+            raise ConnectionError("the file could not be uploaded")
+    return {"token": told.token}
+
+
+def _submit(api: Any, request: dict[str, Any]) -> dict[str, Any]:
+    from kagglesdk.competitions.types.competition_api_service import ApiCreateSubmissionRequest
+
+    with api.build_kaggle_client() as client:
+        asked = ApiCreateSubmissionRequest()
+        asked.competition_name = request["competition"]
+        asked.blob_file_tokens = request["token"]
+        asked.submission_description = request["message"]
+        told = client.competitions.competition_api_client.create_submission(asked)
+    return {"ref": told.ref, "message": told.message}
+
+
+def _submit_code(api: Any, request: dict[str, Any]) -> dict[str, Any]:
+    told = api.competition_submit_code(
+        request["file"], request["message"], request["competition"], request["kernel"], request["version"], quiet=True
+    )
+    return {"ref": told.ref, "message": told.message}
+
+
+def _submissions(api: Any, request: dict[str, Any]) -> dict[str, Any]:
+    found = api.competition_submissions(request["competition"], page_size=100) or []
+    rows = [
+        {
+            "ref": s.ref,
+            "description": s.description or "",
+            "status": getattr(s.status, "name", str(s.status)),
+            "error": s.error_description or "",
+            "public": _number(s.public_score),
+            "private": _number(s.private_score),
+        }
+        for s in found
+        if s is not None
+    ]
+    return {"rows": rows}
+
+
+def _leaderboard(api: Any, request: dict[str, Any]) -> dict[str, Any]:
+    found = api.competition_leaderboard_view(request["competition"], page_size=200) or []
+    rows = [{"team": str(r.team_name), "score": _number(r.score)} for r in found if r is not None]
+    return {"rows": [row for row in rows if row["score"] is not None]}
+
+
+def _number(text: Any) -> float | None:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return None
+
+
+CALLS = {
+    "standing": _standing,
+    "upload": _upload,
+    "submit": _submit,
+    "submit_code": _submit_code,
+    "submissions": _submissions,
+    "leaderboard": _leaderboard,
+}
+
+if __name__ == "__main__":
+    main()

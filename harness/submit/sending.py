@@ -1,0 +1,137 @@
+"""The sequence of a submission: every step is in the ledger before the next one begins, so that a kill loses nothing.
+
+    intent      written before anything goes out; the same file or the same labels are not sent twice
+    uploaded    the file is there; nothing is spent yet
+    unknown     written before the final call, since after it nobody knows until the platform has answered
+    pending     the platform gave a reference, or lists the tag
+    complete    with a score; or error, with the platform's reason; or refused, with nothing spent
+
+After an unclear end the platform's list is asked for the tag. Only --resume, and only after a grace period in which the
+submission did not turn up, makes the final call again.
+"""
+
+from __future__ import annotations
+
+import calendar
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.base.errors import UserError
+from harness.base.secrets import redact
+from harness.ledger import Entry, Ledger, State
+from harness.submit.platform import Listed, Platform, Refused, Unclear, Unreachable
+
+Say = Callable[[str], None]
+
+
+def send(ledger: Ledger, platform: Platform, number: int, say: Say) -> Entry:
+    """Send an entry whose intent stands, or go on where it was left; returns it as it stands then.
+
+    Raises
+    ------
+    UserError
+        If the platform refuses, or cannot be reached before anything was spent (what to do next is said).
+    """
+    entry = ledger.entry(number)
+    if entry.ref:
+        return entry
+    if entry.state == State.UNKNOWN:
+        found = _search(ledger, platform, entry, say)
+        if found or not _grace_is_over(entry):
+            return ledger.entry(number)
+        say(f"entry {number}: not listed {_grace():.0f} s after the final call: it was not taken, so it is sent again")
+    _upload_and_submit(ledger, platform, entry, say)
+    return ledger.entry(number)
+
+
+def _upload_and_submit(ledger: Ledger, platform: Platform, entry: Entry, say: Say) -> None:
+    path = Path(entry.intent.file)
+    _check_unchanged(entry, path)
+    try:
+        say(f"uploads {path.name} to {platform.name}")
+        uploaded = platform.upload(path, entry.intent.tag)
+        ledger.record(entry.id, State.UPLOADED)
+        ledger.record(entry.id, State.UNKNOWN, detail="the final call begins")
+        ref = platform.submit(uploaded, entry.intent.message)
+    except Refused as error:
+        ledger.record(entry.id, State.REFUSED, detail=redact(str(error)))
+        raise UserError(f"{error}\n  Nothing was spent; entry {entry.id} of the ledger says so.") from error
+    except Unreachable as error:
+        ledger.record(entry.id, State.INTENT, detail=redact(str(error.args[0])))
+        raise UserError(
+            f"{error.args[0]}\n  Nothing was spent. Entry {entry.id} waits in the ledger: python -m harness.submit --resume"
+        ) from error
+    except Unclear as error:
+        ledger.record(entry.id, State.UNKNOWN, detail=redact(str(error)))
+        say(f"the final call ended without a clear answer ({error}); looks for it in the platform's list")
+        _search(ledger, platform, entry, say)
+        return
+    ledger.record(entry.id, State.PENDING, ref=ref)
+
+
+def _search(ledger: Ledger, platform: Platform, entry: Entry, say: Say) -> bool:
+    """Ask the list for the tag, for as long as the grace period lasts; records what is found."""
+    tries = 4
+    for number in range(tries):
+        try:
+            found = platform.find(entry.intent.tag)
+        except (Unreachable, Refused) as error:
+            say(f"the list cannot be had: {error.args[0]}")
+            return False
+        if found:
+            say(f"found as {found.ref}")
+            record_listed(ledger, entry.id, found)
+            return True
+        if number < tries - 1:
+            time.sleep(_grace() / tries)
+    return False
+
+
+def record_listed(ledger: Ledger, number: int, found: Listed) -> None:
+    """Write how a submission stands, where that is news."""
+    entry = ledger.entry(number)
+    known = (entry.state, entry.ref, entry.public, entry.private)
+    if known != (found.state, found.ref, found.public, found.private):
+        ledger.record(
+            number, found.state, ref=found.ref, public=found.public, private=found.private, detail=found.detail
+        )
+
+
+def poll(ledger: Ledger, platform: Platform, number: int, seconds: float, say: Say) -> Entry:
+    """Ask until there is a score or an error, or the time is up; what is known stands in the ledger."""
+    ends, pause = time.monotonic() + seconds, float(os.environ.get("HARNESS_RETRY_SECONDS", "2"))
+    while True:
+        entry = ledger.entry(number)
+        if entry.state != State.PENDING or not entry.ref:
+            return entry
+        try:
+            record_listed(ledger, number, platform.look(entry.ref))
+        except (Unreachable, Refused) as error:
+            say(f"cannot ask how {entry.ref} stands: {error.args[0]}")
+        if ledger.entry(number).state != State.PENDING or time.monotonic() + pause > ends:
+            return ledger.entry(number)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 30.0)
+
+
+def _check_unchanged(entry: Entry, path: Path) -> None:
+    import hashlib
+
+    if not path.is_file():
+        raise UserError(f"entry {entry.id}: {path} is not there any more; make the file again, or send another run")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != entry.intent.sha256:
+        raise UserError(
+            f"entry {entry.id}: {path} has changed since the entry was written; send it as a new submission instead"
+        )
+
+
+def _grace() -> float:
+    """Seconds in which a submission may turn up late in the platform's list."""
+    return float(os.environ.get("HARNESS_GRACE_SECONDS", "120"))
+
+
+def _grace_is_over(entry: Entry) -> bool:
+    since = calendar.timegm(time.strptime(entry.changed, "%Y-%m-%dT%H:%M:%SZ"))
+    return time.time() - since > _grace()

@@ -1,0 +1,192 @@
+"""The fault matrix: whatever a platform does at any step, nothing is spent twice, nothing is lost, --resume ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.base.errors import UserError
+from harness.competition.competition import CodabenchSpec, Competition, find_competition
+from harness.ledger import Entry, Ledger, State, open_ledger
+from harness.submit.codabench import Codabench
+from harness.submit.kaggle import Kaggle
+from harness.submit.platform import Platform, Refused, Unclear, Unreachable
+from harness.submit.sending import poll, send
+from tests.conftest import FOLDER_TOML
+from tests.ledger.test_ledger import INTENT
+from tests.submit import servers
+from tests.submit.servers import FAULTS
+
+STEPS = {
+    "kaggle": ("StartSubmissionUpload", "put", "CreateSubmission", "ListSubmissions"),
+    "codabench": ("login", "start", "put", "completed", "can", "submit", "look"),
+}
+FINAL = ("CreateSubmission", "submit")
+SECRETS = ("that-nobody-may-see",)
+
+
+@pytest.fixture(scope="module")
+def kaggle() -> Iterator[tuple[servers.Server, Platform]]:
+    pytest.importorskip("kaggle")
+    yield from _pair(servers.Kaggle(), lambda: Kaggle("shapes"))
+
+
+@pytest.fixture(scope="module")
+def codabench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[servers.Server, Platform]]:
+    yield from _pair(servers.Codabench(), lambda: Codabench(contest(tmp_path_factory.mktemp("contest"))))
+
+
+def contest(folder: Path) -> Competition:
+    (folder / "shapes").mkdir()
+    (folder / "shapes" / "competition.toml").write_text(FOLDER_TOML.replace("metric", 'platform = "codabench"\nmetric'))
+    return find_competition(folder / "shapes").model_copy(update={"codabench": CodabenchSpec(phase=9)})
+
+
+def _pair(server, make) -> Iterator[tuple[servers.Server, Platform]]:
+    quick = {"HARNESS_RETRY_SECONDS": "0.01", "HARNESS_GRACE_SECONDS": "0.1", "HARNESS_CALL_SECONDS": "1.5"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (quick | server.environment()).items():
+            patch.setenv(name, value)
+        yield server, make()
+    server.close()
+    assert server.stray == []
+
+
+@pytest.fixture(params=["kaggle", "codabench"])
+def both(request) -> tuple[str, servers.Server, Platform]:
+    server, platform = request.getfixturevalue(request.param)
+    server.clear()
+    return request.param, server, platform
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> tuple[Ledger, int]:
+    ledger, path = open_ledger(tmp_path), tmp_path / "one.csv"
+    path.write_text("id,label\n1,circle\n")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return ledger, ledger.add_once(replace(INTENT, file=str(path), sha256=digest))
+
+
+def attempt(ledger: Ledger, platform: Platform, number: int) -> Entry:
+    """What one call of the command does."""
+    with contextlib.suppress(UserError, Unreachable):
+        send(ledger, platform, number, lambda text: None)
+        poll(ledger, platform, number, 0.3, lambda text: None)
+    return ledger.entry(number)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("place", range(7))
+def test_nothing_is_spent_twice_and_nothing_is_lost(both, entry, fault: str, place: int):
+    name, server, platform = both
+    if place >= len(STEPS[name]):
+        pytest.skip("this platform has fewer steps")
+    step = STEPS[name][place]
+    if name == "codabench":
+        platform._token = None  # so that it logs in again
+    ledger, number = entry
+    server.faults = {step: [FAULTS[fault]]}
+    found = attempt(ledger, platform, number)
+    assert len(server.submissions) <= 1
+    if found.state in (State.REFUSED, State.INTENT, State.UPLOADED):
+        assert not server.submissions  # "nothing was spent" is true
+    for _ in range(3):  # --resume, as often as it takes
+        if found.state == State.REFUSED:
+            break
+        found = attempt(ledger, platform, number)
+        assert len(server.submissions) <= 1
+    if found.state == State.REFUSED:
+        assert fault in ("400", "401", "403", "404") and not server.submissions
+    else:
+        assert (found.state, found.public) == (State.COMPLETE, 0.91) and len(server.submissions) == 1
+    told = "".join(f"{event}" for event in ledger.events(number))
+    assert not any(secret in told for secret in SECRETS)
+
+
+def test_a_lost_answer_is_found_by_its_tag_at_once(both, entry):
+    name, server, platform = both
+    ledger, number = entry
+    server.faults = {"CreateSubmission" if name == "kaggle" else "submit": [FAULTS["lost"]]}
+    found = attempt(ledger, platform, number)
+    assert found.state == State.COMPLETE and len(server.submissions) == 1
+
+
+def test_where_the_list_cannot_be_had_it_stays_unknown_and_is_not_sent_again(both, entry):
+    name, server, platform = both
+    ledger, number = entry
+    final, listing = ("CreateSubmission", "ListSubmissions") if name == "kaggle" else ("submit", "list")
+    server.faults = {final: [FAULTS["lost"]], listing: [FAULTS["500"]] * 9}
+    found = attempt(ledger, platform, number)
+    assert found.state == State.UNKNOWN and server.calls.count(final) == 1
+    server.faults = {}
+    found = attempt(ledger, platform, number)
+    assert found.state == State.COMPLETE and server.calls.count(final) == 1
+
+
+def test_pending_for_ever_is_left_pending(both, entry):
+    _, server, platform = both
+    ledger, number = entry
+    server.pending_looks = 10_000
+    assert attempt(ledger, platform, number).state == State.PENDING
+    server.pending_looks = 0
+    assert attempt(ledger, platform, number).state == State.COMPLETE and len(server.submissions) == 1
+
+
+def test_the_reason_of_a_failure_is_kept(both, entry):
+    _, server, platform = both
+    ledger, number = entry
+    server.fails = "label 'triangle' is not known"
+    found = attempt(ledger, platform, number)
+    assert found.state == State.ERROR and "triangle" in found.detail
+
+
+@pytest.mark.parametrize("state", [State.INTENT, State.UPLOADED, State.UNKNOWN])
+def test_a_kill_at_any_step_is_gone_on_from(both, entry, state: State):
+    """A kill leaves the last state that was written; the final call was either not made, or made with nobody to hear."""
+    _, server, platform = both
+    ledger, number = entry
+    for before in (State.UPLOADED, State.UNKNOWN)[: [State.INTENT, State.UPLOADED, State.UNKNOWN].index(state)]:
+        ledger.record(number, before)
+    if state == State.UNKNOWN:  # the platform has it
+        made = platform.submit(platform.upload(Path(ledger.entry(number).intent.file), INTENT.tag), INTENT.message)
+        assert made
+    found = attempt(ledger, platform, number)
+    assert found.state == State.COMPLETE and len(server.submissions) == 1
+
+
+def test_a_changed_file_is_not_sent_under_the_old_name(both, entry, tmp_path: Path):
+    _, server, platform = both
+    ledger, number = entry
+    Path(ledger.entry(number).intent.file).write_text("id,label\n1,square\n")
+    with pytest.raises(UserError, match="has changed since"):
+        send(ledger, platform, number, lambda text: None)
+    assert not server.submissions
+
+
+def test_standing_and_leaderboard(both):
+    _, server, platform = both
+    server.left = 2
+    standing = platform.standing()
+    assert standing.left_today == 2 and standing.problems == []
+    board = platform.leaderboard()
+    assert board[0]["score"] == 0.99 and len(board) == 10
+
+
+def test_a_platform_answers_or_raises_one_of_three(both):
+    name, server, platform = both
+    step = "GetSubmissionLimits" if name == "kaggle" else "can"
+    server.faults = {step: [FAULTS["500"]] * 9}
+    with pytest.raises(Unreachable, match="500"):
+        platform.standing()
+    server.faults = {step: [FAULTS["403"]]}
+    with pytest.raises(Refused, match="accept the rules"):
+        platform.standing()
+    server.faults = {("CreateSubmission" if name == "kaggle" else "submit"): [FAULTS["500"]]}
+    server.uploads["x"] = b"x"
+    with pytest.raises(Unclear):
+        platform.submit("x", "message")
