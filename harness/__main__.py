@@ -10,8 +10,9 @@ COMMANDS = {
     "harness.data": "where a competition's data lies, what is in it, and the embedded sample",
     "harness.clean": "find duplicates, label conflicts, foreign and mislabelled pictures; harness.cv goes by the verdicts",
     "harness.cv": "train a recipe on k folds: OOF and test probabilities, scores with intervals, a report",
-    "harness.oof": "compare finished runs (scores with intervals, one picture), combine them into ensembles",
-    "harness.submit": "blend runs into a submission file, check it, say what would be sent",
+    "harness.oof": "compare finished runs, look at their errors, combine them, forecast the leaderboard",
+    "harness.submit": "blend runs into a submission file, check it, send it once, follow it to its score",
+    "harness.leaderboard": "what was sent: CV, forecast, public and private score; what to send next",
 }
 
 

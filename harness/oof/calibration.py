@@ -81,17 +81,23 @@ class Calibration:
         """float (n,): what the fall may be, where the rule says `fall`.
 
         The errors count most where a fall of that size was foretold: rules are nearly right about small falls and late to
-        see deep ones. What is drawn from is Student's t about their weighted mean; its freedom is the number of
+        see deep ones. What is drawn from is Student's t about their weighted median; its freedom is the number of
         corruptions that speak, since severities of one corruption err together.
         """
         size = np.log((self.scale + abs(fall)) / (self.scale + np.abs(self.foretold)))
         weights = np.exp(-0.5 * (size / _BANDWIDTH) ** 2) + 1e-3
         by_corruption = np.array([weights[self.names == name].sum() for name in np.unique(self.names)])
         count = max(by_corruption.sum() ** 2 / (by_corruption**2).sum(), 2.0)
-        middle = np.average(self.residuals, weights=weights)
+        middle = _weighted_median(self.residuals, weights)
         spread = np.sqrt(np.average((self.residuals - middle) ** 2, weights=weights) * count / (count - 1))
         off = middle + spread * np.sqrt(1 + 1 / count) * rng.standard_t(count - 1, n)
         return fall + off * (self.scale + abs(fall))
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    place = np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)
+    return float(values[order[place]])
 
 
 Fit = Callable[[np.ndarray, np.ndarray, float], np.ndarray]

@@ -177,7 +177,7 @@ def pair_table(paired: Paired) -> tuple[list[str], list[list[str]]]:
             paired.names[p.first],
             paired.names[p.second],
             f"{p.difference:+.5f} [{p.low:+.5f}, {p.high:+.5f}]",
-            "may be chance" if p.is_noise else "real",
+            "may be chance" if p.is_noise else "beyond chance",
             f"{p.only_first:,} : {p.only_second:,}",
             f"{p.p_value:.2g}",
             f"{p.correlation:.2f}",

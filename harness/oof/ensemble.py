@@ -14,6 +14,7 @@ from harness.base.errors import UserError
 from harness.base.files import read_json
 from harness.competition import Competition
 from harness.cv.scores import score_run
+from harness.data.cache import Dataset
 from harness.oof.predictions import align
 from harness.runs import Run, runs_of
 
@@ -90,6 +91,15 @@ def rows_of(environment: dict[str, Any]) -> tuple[str, str]:
 def best_runs(out: Path, competition: Competition, fingerprint: str, cleaned: str = "") -> list[Path]:
     """Folders of the complete runs on this data by these verdicts (digest; "" = none), best first."""
     return [path for path, about in ranked_runs(out, competition) if rows_of(about) == (fingerprint, cleaned)]
+
+
+def check_same_data(run: Run, dataset: Dataset) -> None:
+    """Refuse a run of other data than is given (UserError)."""
+    if run.environment["data"]["fingerprint"] != dataset.fingerprint:
+        raise UserError(
+            f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is given now "
+            f"({dataset.source}). Give the same --data or --sample as in training."
+        )
 
 
 def blend_name(members: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.data.dataset import load_dataset
-from harness.oof.ensemble import blend_name, mean_of_probabilities, ranked_runs
+from harness.oof.ensemble import blend_name, check_same_data, mean_of_probabilities, ranked_runs
 from harness.oof.forecast import Forecast, forecast
 from harness.oof.forecast_report import write_forecast
 from harness.oof.history import Past
@@ -96,15 +96,6 @@ def run_data(competition: Competition, run: Run, root: Path, stream: bool = Fals
     dataset = load_dataset(competition.using(run.recipe.data), root, sample=sample, stream=stream)
     check_same_data(run, dataset)
     return dataset
-
-
-def check_same_data(run: Run, dataset: Dataset) -> None:
-    """Refuse a run of other data than is given (UserError)."""
-    if run.environment["data"]["fingerprint"] != dataset.fingerprint:
-        raise UserError(
-            f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is given now "
-            f"({dataset.source}). Give the same --data or --sample as in training."
-        )
 
 
 def named_or_best(competition: Competition, out: Path, names: Sequence[str]) -> list[Path]:

@@ -88,6 +88,37 @@ def heatmap(values: Mapping[str, Sequence[float]], greater_is_better: bool, refe
     return _svg(figure)
 
 
+def cv_against_public(pairs: Sequence[tuple[float, float]]) -> bytes:
+    """A point per (CV, public score), the line of equal scores, and with three points or more the line through them."""
+    figure, axes = _figure(4.8, 4.2)
+    points = np.array(pairs, dtype=float)
+    pad = max(0.05 * float(np.ptp(points)), 1e-4)
+    ends = np.array([points.min() - pad, points.max() + pad])
+    axes.plot(ends, ends, "--", color="grey", linewidth=1, label="equal")
+    if len(points) > 2 and np.ptp(points[:, 0]) > 0:
+        slope, start = np.polyfit(points[:, 0], points[:, 1], 1)
+        axes.plot(
+            ends, slope * ends + start, color="tab:orange", linewidth=1, label=f"through the points, slope {slope:.2f}"
+        )
+    axes.plot(points[:, 0], points[:, 1], "o", color="tab:blue")
+    axes.set(xlabel="CV", ylabel="public score")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return _svg(figure)
+
+
+def progress(dates: Sequence[str], public: Sequence[float], cv: Sequence[float | None]) -> bytes:
+    """Public score and CV of submissions in order; the best public score so far as a line is left to the eye."""
+    figure, axes = _figure(7.5, 2.8)
+    places = range(len(dates))
+    axes.plot(places, public, "o-", label="public", color="tab:blue")
+    axes.plot(places, [np.nan if c is None else c for c in cv], "s--", label="CV", color="tab:orange", linewidth=1)
+    axes.set_xticks(list(places), [d.replace("T", "\n") for d in dates], fontsize=7)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return _svg(figure)
+
+
 def reliability(confidence: np.ndarray, accuracy: np.ndarray, rows: np.ndarray) -> bytes:
     """Accuracy over mean confidence of bins, against the diagonal; the size of a point is its number of rows."""
     figure, axes = _figure(4.6, 4.0)

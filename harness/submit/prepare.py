@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,13 +19,14 @@ from harness.competition.threshold import moved
 from harness.cv.prepare import git_commit
 from harness.data.cache import Dataset
 from harness.ledger import Intent
-from harness.oof.ensemble import Blend, best_runs, mean_of_probabilities
-from harness.oof.forecast import Forecast
-from harness.oof.forecast_runs import check_same_data, forecast_runs
-from harness.oof.history import Past
+from harness.oof.ensemble import Blend, best_runs, check_same_data, mean_of_probabilities
 from harness.runs import Run, load_run
 from harness.submit.preflight import check_submission, labels_hash, read_ready_file
 from harness.submit.submission import wanted_ids, write_submission
+
+if TYPE_CHECKING:
+    from harness.oof.forecast import Forecast
+    from harness.oof.history import Past
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,8 @@ def prepare_blend(
     UserError
         If the runs do not fit, or the file does not pass its checks (all that is wrong at once).
     """
+    from harness.oof.forecast_runs import forecast_runs  # it imports torch, which a ready file can do without
+
     blend = mean_of_probabilities(runs, competition)
     path, ids = out / "submissions" / competition.slug / f"{blend.name}.csv", wanted_ids(competition, dataset)
     decision = _threshold(threshold, blend, competition)

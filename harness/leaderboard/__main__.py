@@ -1,0 +1,104 @@
+"""python -m harness.leaderboard: CV against public and private score, and what to send next."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.base.command import JsonOption, OutOption, new_app, user_command
+
+app = new_app()
+
+
+@app.command()
+@user_command
+def main(
+    comp: Annotated[str | None, typer.Option(help="Folder or slug; default: every competition in the ledger.")] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Say what to send next and which two to choose, with reasons.")
+    ] = False,
+    left: Annotated[int | None, typer.Option(min=0, help="With --plan: submissions left today.")] = None,
+    export: Annotated[Path | None, typer.Option(help="Write the table as CSV.", metavar="FILE")] = None,
+    out: OutOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """The ledger's submissions: CV, forecast, public and private score, gap, rank; and submissions/leaderboard.html."""
+    from harness.base.errors import UserError
+    from harness.competition import find_competition
+    from harness.leaderboard.page import plan_table, write_page
+    from harness.leaderboard.plans import plan_for
+    from harness.leaderboard.table import HEADER, lines_of, table_rows
+    from harness.ledger import open_ledger
+
+    ledger = open_ledger(out)
+    wanted = find_competition(comp) if comp else None
+    slugs = [wanted.slug] if wanted else sorted({entry.intent.competition for entry in ledger.entries()})
+    lines = lines_of(ledger, wanted.slug if wanted else None, _directions(slugs))
+    if not lines and not (plan and wanted):
+        raise UserError(f"{ledger.where}: no submission there yet. Send one: python -m harness.submit --comp COMP")
+    contests = [find_competition(slug) for slug in slugs] if plan else []
+    plans = {
+        c.slug: p for c in contests if (p := plan_for(c, out, [x for x in lines if x["competition"] == c.slug], left))
+    }
+    path = out / "submissions" / "leaderboard.html"
+    write_page(path, f"Leaderboard: {wanted.title}" if wanted else "Leaderboard", lines, plans)
+    if export:
+        _export(export, lines)
+    if as_json:
+        told = {slug: {k: [vars(a) for a in v] for k, v in vars(p).items()} for slug, p in plans.items()}
+        print(json.dumps({"submissions": lines, "plans": told, "page": str(path)}, indent=2))
+        return
+    _print(list(HEADER), table_rows(lines))
+    for slug, found in plans.items():
+        print(f"\nwhat to do next, {slug}:")
+        _print(*plan_table(found))
+    print(f"page: {path}")
+    if export:
+        print(f"table: {export}")
+
+
+def _directions(slugs: list[str]) -> dict[str, bool]:
+    """Whether more is better; a competition whose folder is gone counts as such."""
+    from harness.base.errors import UserError
+    from harness.competition import find_competition
+    from harness.cv.scores import competition_metrics
+
+    found = {}
+    for slug in slugs:
+        try:
+            found[slug] = competition_metrics(find_competition(slug))[0].greater_is_better
+        except UserError:
+            found[slug] = True
+    return found
+
+
+def _export(path: Path, lines: list[dict[str, Any]]) -> None:
+    from harness.base.files import complete_file
+
+    with complete_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        names = [key for key in (lines[0] if lines else {}) if key not in ("forecast", "members")]
+        table = csv.writer(file)
+        table.writerow([*names, "forecast", "forecast_low", "forecast_high", "members"])
+        for line in lines:
+            told = line["forecast"] or {}
+            numbers = [told.get("score"), told.get("low"), told.get("high"), " ".join(line["members"])]
+            table.writerow([*(line[name] for name in names), *numbers])
+
+
+def _print(header: list[str], rows: list[list[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*header)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 240).print(table)
+
+
+if __name__ == "__main__":
+    app()
