@@ -198,3 +198,17 @@ def test_streamed_pictures_are_the_decoded_ones(shapes: Path):
     np.testing.assert_array_equal(streamed.train.images[5], whole.train.images[5])
     assert streamed.train.ids.tolist() == whole.train.ids.tolist() and not list(streamed.cache.rglob("images.npy"))
     assert load_dataset(competition, shapes / "data", stream=True).fingerprint == streamed.fingerprint
+
+
+def test_a_test_folder_with_class_folders_is_a_test_without_labels(shapes: Path):
+    """Kaggle's chest_xray/test has NORMAL/ and PNEUMONIA/ in it: its pictures are predicted, its folders tell nothing."""
+    test = shapes / "data" / "shapes" / "test"
+    names = sorted(p.name for p in test.iterdir())
+    for place, name in enumerate(names):
+        (test / ("circle" if place % 2 else "square")).mkdir(exist_ok=True)
+        (test / name).rename(test / ("circle" if place % 2 else "square") / name)
+    dataset = load(shapes)
+    assert len(dataset.test) == 6 and dataset.test.labels is None
+    assert set(dataset.test.ids) == {
+        f"{'circle' if place % 2 else 'square'}/{Path(name).stem}" for place, name in enumerate(names)
+    }
