@@ -139,7 +139,9 @@ def _test_ids(name: str, files: list[str], wanted: np.ndarray | None) -> list[st
         for ids in (stems, [PurePosixPath(f).name for f in files], [f.removeprefix(f"{name}/") for f in files]):
             if set(ids) == set(wanted):
                 return ids
-    return stems
+    if len(set(stems)) == len(stems):
+        return stems
+    return [PurePosixPath(f.removeprefix(f"{name}/")).with_suffix("").as_posix() for f in files]
 
 
 def _labels(tree: FileTree, name: str, files: list[str], classes: tuple[str, ...]) -> np.ndarray:
