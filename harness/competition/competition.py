@@ -131,6 +131,8 @@ class CodabenchSpec(Frozen):
     """Address of the instance."""
     column: str | None = None
     """Key of the leaderboard's column that is the score; None = the first."""
+    results_file: str = "submission.csv"
+    """What a results submission's CSV is called inside its zip."""
 
 
 class DataSet(Frozen):

@@ -40,6 +40,11 @@ def main(
     ] = None,
     best: Annotated[int, typer.Option(min=1, help="Without --run: blend this many best runs.")] = 1,
     file: Annotated[Path | None, typer.Option(help="Send this ready file instead of runs.", metavar="CSV")] = None,
+    bundle: Annotated[
+        bool, typer.Option("--bundle", help="Send code: a zip with model.py and the weights of one run's folds.")
+    ] = False,
+    half: Annotated[bool, typer.Option("--half", help="With --bundle: weights as float16, half the size.")] = False,
+    limit: Annotated[float, typer.Option(min=1, help="With --bundle: the platform's time limit in seconds.")] = 600,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but the upload.")] = False,
     threshold: Annotated[
         str | None,
@@ -70,6 +75,7 @@ def main(
     from harness.ledger import open_ledger
     from harness.oof.history import past_of
     from harness.submit.flow import follow_up, send_new
+    from harness.submit.prepare import prepare_blend, prepare_bundle, prepare_file
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -81,12 +87,17 @@ def main(
     if comp is None:
         raise UserError("--comp: name the competition to send to, e.g. --comp digit-recognizer")
     ledger = open_ledger(out)
-    prepared, competition = _prepare(
-        comp, run or [], best, file, threshold, message, data, data_set, sample, stream, out, past_of(ledger.entries())
-    )
+    competition, dataset, runs = _open(comp, run or [], best, file, data, data_set, sample, stream, out)
+    past, tried = past_of(ledger.entries()), []
+    if file:
+        prepared = prepare_file(competition, dataset, file, out, message)
+    elif bundle:
+        prepared, tried = prepare_bundle(competition, dataset, runs, out, half, limit, message, past)
+    else:
+        prepared = prepare_blend(competition, dataset, runs, out, threshold, message, past)
     if dry_run:
         last = [f"dry run: nothing was sent to {competition.platform}."]
-        _show(_lines(prepared), [], last, prepared.summary(), as_json)
+        _show([*_lines(prepared), *tried], [], last, prepared.summary() | {"trial": tried}, as_json)
         return
     if sample:
         raise UserError(
@@ -94,29 +105,27 @@ def main(
             "--sample."
         )
     if not as_json:
-        print("\n".join(_lines(prepared)))
+        print("\n".join([*_lines(prepared), *tried]))
     shown = send_new(ledger, out, competition, prepared, force, reserve, wait, say)
     _show([], shown.entries, shown.lines, prepared.summary() | {"sent": shown.summaries[0]}, as_json)
 
 
-def _prepare(
+def _open(
     comp: str,
     names: list[str],
     best: int,
     file: Path | None,
-    threshold: str | None,
-    message: str | None,
     data: Path | None,
     data_set: str,
     sample: bool,
     stream: bool,
     out: Path,
-    past: list[Any],
-) -> tuple[Prepared, Any]:
+) -> tuple[Any, Any, Any]:
+    """Competition, data and the runs to send; no runs for a ready file."""
     from harness.competition import DataChoice, find_competition
     from harness.data.dataset import load_dataset
     from harness.runs import load_run
-    from harness.submit.prepare import chosen_runs, prepare_blend, prepare_file
+    from harness.submit.prepare import chosen_runs
 
     competition = find_competition(comp)
     named = [load_run(out / "oof" / competition.slug / _bare(name)) for name in dict.fromkeys(names)]
@@ -125,10 +134,8 @@ def _prepare(
     choice = DataChoice(set=data_set or (named[0].recipe.data.set if named else ""))
     competition = competition.using(choice)
     dataset = load_dataset(competition, data_root(data), sample=sample, stream=stream)
-    if file:
-        return prepare_file(competition, dataset, file, out, message), competition
-    runs = chosen_runs(competition, dataset, named, best, out)
-    return prepare_blend(competition, dataset, runs, out, threshold, message, past), competition
+    runs = [] if file else chosen_runs(competition, dataset, named, best, out)
+    return competition, dataset, runs
 
 
 def _bare(name: str) -> str:
@@ -158,7 +165,8 @@ def _lines(prepared: Prepared) -> list[str]:
     if prepared.shares:
         lines += _share_table(prepared.shares)
     lines += [f"warning:  {warning}" for warning in prepared.warnings]
-    lines.append(f"file:     {intent.file} ({intent.rows:,} rows, sha256 {intent.sha256[:12]}); passes its checks")
+    rows = f"{intent.rows:,} rows, " if intent.rows else ""
+    lines.append(f"file:     {intent.file} ({rows}sha256 {intent.sha256[:12]}); passes its checks")
     lines.append(f"message:  {intent.message}")
     return lines
 

@@ -6,8 +6,10 @@ and the final call never repeated; a missing trailing slash turns a POST into a 
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ class Codabench:
                 f"{competition.folder / 'competition.toml'}: needs [codabench] with phase = NUMBER to send anything there"
             )
         self.phase, self.column = competition.codabench.phase, competition.codabench.column
+        self.results_file = competition.codabench.results_file
         self.site = os.environ.get("CODABENCH_URL", competition.codabench.site).rstrip("/")
         self.seconds = float(os.environ.get("HARNESS_CALL_SECONDS", "60"))
         self._token: str | None = None
@@ -54,10 +57,11 @@ class Codabench:
         return Standing(left, problems, {"phase": phase.get("name", self.phase)})
 
     def upload(self, path: Path, tag: str) -> str:
-        name = f"{path.stem}-{tag.strip('[]')}{path.suffix}"
-        asked = {"type": "submission", "request_sassy_file_name": name, "file_size": path.stat().st_size}
+        content = path.read_bytes() if path.suffix == ".zip" else _zipped(self.results_file, path)
+        name = f"{path.stem}-{tag.strip('[]')}.zip"
+        asked = {"type": "submission", "request_sassy_file_name": name, "file_size": len(content)}
         told = patiently(lambda: self._post("/api/datasets/", asked))
-        patiently(lambda: self._put_file(told["sassy_url"], path))
+        patiently(lambda: self._put_file(told["sassy_url"], content))
         patiently(lambda: self._call("PUT", f"/api/datasets/completed/{told['key']}/"))
         return told["key"]
 
@@ -141,14 +145,13 @@ class Codabench:
             raise Unreachable(f"codabench: {method} {path}: {self._redact(str(error))}") from error
         return self._read(answer, f"{method} {path}")
 
-    def _put_file(self, url: str, path: Path) -> None:
+    def _put_file(self, url: str, content: bytes) -> None:
         """To the storage's signed address: no Authorization there."""
         import requests
 
-        limit = self.seconds + path.stat().st_size / 2**17
+        limit = self.seconds + len(content) / 2**17
         try:
-            with path.open("rb") as file:
-                answer = requests.put(url, data=file, headers={"Content-Type": "application/zip"}, timeout=limit)
+            answer = requests.put(url, data=content, headers={"Content-Type": "application/zip"}, timeout=limit)
         except requests.RequestException as error:
             raise Unreachable(f"codabench: upload: {self._redact(type(error).__name__)}") from error
         if answer.status_code >= 300:
@@ -172,6 +175,14 @@ class Codabench:
     def _redact(self, text: str) -> str:
         secrets = [value for value in (*_credentials_if_any().values(), self._token) if value]
         return redact(text, secrets)
+
+
+def _zipped(name: str, path: Path) -> bytes:
+    """A results submission: one file at the top of a zip."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, name)
+    return buffer.getvalue()
 
 
 def _credentials() -> dict[str, str]:

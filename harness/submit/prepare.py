@@ -122,6 +122,64 @@ def prepare_file(competition: Competition, dataset: Dataset, file: Path, out: Pa
     return Prepared(intent, dataset.source, None, None, None, {}, [])
 
 
+def prepare_bundle(
+    competition: Competition,
+    dataset: Dataset,
+    runs: Sequence[Run],
+    out: Path,
+    half: bool,
+    seconds: float,
+    message: str | None,
+    past: Sequence[Past],
+) -> tuple[Prepared, list[str]]:
+    """Build submissions/<slug>/<run>.zip of a run, try it as the platform would, and hold its labels against our own.
+
+    Returns what would be sent, and lines on how the trial went.
+
+    Raises
+    ------
+    UserError
+        If there is not just one run, the trial fails, or the labels differ where classes are not level.
+    """
+    from harness.oof.forecast_runs import forecast_runs
+    from harness.submit.bundle.build import NEEDS, build_bundle, predict_opened
+    from harness.submit.bundle.trial import try_bundle
+
+    if len(runs) != 1:
+        raise UserError(f"--bundle: holds the folds of one run, not of {len(runs)}")
+    run, path = runs[0], out / "submissions" / competition.slug / f"{runs[0].name}.zip"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    opened = build_bundle(competition, run, dataset, path, half)
+    samples = dataset.test or dataset.train
+    pixels = np.stack([samples.images[row] for row in range(min(len(samples), _TRIED))])
+    trial = try_bundle(path, pixels, len(competition.classes), seconds, None)
+    ours = predict_opened(opened, pixels, run.recipe.predict.across_folds == "vote")
+    differs = np.flatnonzero(trial.labels != ours.argmax(axis=1))
+    two = np.partition(ours, -2, axis=1)
+    firm = differs[two[differs, -1] - two[differs, -2] > (0.02 if half else 1e-3)]
+    if len(firm):
+        raise UserError(
+            f"{path}: says {trial.labels[firm[0]]} for picture '{samples.ids[firm[0]]}', the harness says "
+            f"{ours[firm[0]].argmax()} ({len(firm)} of {len(pixels)} differ); it is not sent"
+        )
+    main = run.scores["metrics"][run.scores["metric"]]
+    forecast = forecast_runs(competition, runs, dataset, past).found
+    said = message or f"{run.name}: OOF {run.scores['metric']} {main['pooled']:.5f}"
+    intent = _intent(competition, path, np.zeros(0), run.name, (run.name,), said, main, forecast)
+    warnings = [f"it prints to stdout: '{trial.printed}'"] if trial.printed else []
+    lines = [
+        f"trial:    {len(pixels)} pictures, labels as the harness says ({trial.isolated}); {trial.load:.1f} s to load, "
+        f"{1000 * trial.seconds_per_image:.1f} ms a picture, {trial.peak_gib:.2f} GiB: {trial.images_within(seconds):,} "
+        f"pictures in {seconds:.0f} s on a machine like this",
+        f"bundle:   {path.stat().st_size / 2**20:.1f} MiB, needs {', '.join(NEEDS)}",
+    ]
+    oof = {k: main[k] for k in ("pooled", "low", "high")}
+    return Prepared(intent, dataset.source, oof, forecast, None, {}, warnings), lines
+
+
+_TRIED = 128  # pictures of the trial
+
+
 def chosen_runs(
     competition: Competition, dataset: Dataset, named: Sequence[Run], best: int, out: Path
 ) -> Sequence[Run]:
@@ -173,7 +231,7 @@ def _intent(
         members=tuple(members),
         file=str(path.resolve()),
         sha256=digest,
-        labels=labels_hash(path),
+        labels=digest if path.suffix == ".zip" else labels_hash(path),
         rows=len(ids),
         message=f"{said} {tag}",
         tag=tag,

@@ -230,6 +230,7 @@ class Codabench(Server):
         return 201, {"key": key, "sassy_url": f"{self.url}/storage/{key}?X-Amz-Signature=signature-that-nobody-may-see"}
 
     def _put(self, path: str, body: bytes) -> tuple[int, Any]:
+        self.uploads["body"] = body
         return 200, None
 
     def _submit(self, told: dict[str, Any]) -> tuple[int, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -166,6 +168,16 @@ def test_a_changed_file_is_not_sent_under_the_old_name(both, entry, tmp_path: Pa
     with pytest.raises(UserError, match="has changed since"):
         send(ledger, platform, number, lambda text: None)
     assert not server.submissions
+
+
+def test_codabench_gets_a_flat_zip_of_the_results(codabench, entry):
+    server, platform = codabench
+    server.clear()
+    ledger, number = entry
+    attempt(ledger, platform, number)
+    with zipfile.ZipFile(io.BytesIO(server.uploads["body"])) as archive:
+        assert archive.namelist() == ["submission.csv"]
+        assert archive.read("submission.csv") == Path(ledger.entry(number).intent.file).read_bytes()
 
 
 def test_standing_and_leaderboard(both):

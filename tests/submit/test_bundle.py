@@ -1,0 +1,98 @@
+"""Bundles: the same labels without the harness, and a trial that finds what the platform would not forgive."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.base.errors import UserError
+from harness.submit.bundle.trial import try_bundle
+from tests.conftest import make_shapes
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (10, 12, 12, 1), dtype=np.uint8)
+GOOD = "import numpy as np\nclass Model:\n    def predict(self, X):\n        return (X.mean(axis=(1, 2, 3)) > 127).astype(int)\n"
+
+
+def bundle(folder: Path, text: str = GOOD, name: str = "model.py") -> Path:
+    path = folder / "bundle.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, text)
+    return path
+
+
+def test_a_good_one_passes_and_is_timed(tmp_path: Path):
+    trial = try_bundle(bundle(tmp_path), PIXELS, 2, 60, None)
+    assert trial.labels.tolist() == (PIXELS.mean(axis=(1, 2, 3)) > 127).astype(int).tolist()
+    assert trial.isolated in ("network namespace", "python") and trial.printed == ""
+    assert 0 < trial.peak_gib < 4 and trial.images_within(60) > 100
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("X.mean(axis=(1, 2, 3)) > 127", "np.eye(2)[(X.mean(axis=(1, 2, 3)) > 127).astype(int)]"), "not one-hot"),
+        (("astype(int)", "astype(float)"), "wanted whole numbers"),
+        (("> 127).astype(int)", "> 127).astype(int) + 5"), "there are 2 classes"),
+        (("return", "import harness; return"), "harness"),
+        (("return", "import urllib.request as u; u.urlopen('http://127.0.0.1:9', timeout=2); return"), "fails where"),
+        (("return", "import time; time.sleep(60); return"), "took longer than"),
+        (("class Model", "class Other"), "cannot import name 'Model'"),
+    ],
+    ids=["one-hot", "float", "label", "harness", "network", "slow", "class"],
+)
+def test_what_the_platform_would_not_forgive_is_found(tmp_path: Path, change: tuple[str, str], said: str):
+    with pytest.raises(UserError, match=said):
+        try_bundle(bundle(tmp_path, GOOD.replace(*change)), PIXELS, 2, 6, None)
+
+
+def test_what_it_prints_is_told(tmp_path: Path):
+    text = GOOD.replace("return", "print('hello')\n        return")
+    assert try_bundle(bundle(tmp_path, text), PIXELS, 2, 60, None).printed == "hello"
+
+
+def test_too_much_memory(tmp_path: Path):
+    with pytest.raises(UserError, match="GiB of memory"):
+        try_bundle(bundle(tmp_path), PIXELS, 2, 60, 0.001)
+
+
+@pytest.mark.parametrize("name", ["inner/model.py", "../model.py", "other.py"])
+def test_a_zip_that_is_not_flat_is_refused(tmp_path: Path, name: str):
+    with pytest.raises(UserError, match=r"not flat|no model\.py"):
+        try_bundle(bundle(tmp_path, GOOD, name), PIXELS, 2, 60, None)
+    assert not (tmp_path.parent / "model.py").exists()
+
+
+def test_no_zip(tmp_path: Path):
+    (tmp_path / "bundle.zip").write_text("nothing of the kind")
+    with pytest.raises(UserError, match="is no zip"):
+        try_bundle(tmp_path / "bundle.zip", PIXELS, 2, 60, None)
+
+
+def test_a_run_becomes_a_bundle_that_says_the_same(tmp_path: Path, run_command):
+    make_shapes(tmp_path)
+    settings = (
+        "--set",
+        "cv.folds=2",
+        "--set",
+        'predict.tta=["identity","hflip","shift1"]',
+        "--set",
+        "data.size=[10,10]",
+    )
+    done = run_command(
+        "harness.cv", "shapes", "--data", "data", "--recipe", "tiny", "--workers", "1", *settings, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    for half in ((), ("--half",)):
+        args = ("--comp", "shapes", "--data", "data", "--bundle", "--dry-run", "--json", *half)
+        told = run_command("harness.submit", *args, cwd=tmp_path)
+        assert told.returncode == 0, told.stderr
+        said = json.loads(told.stdout)
+        assert "labels as the harness says" in said["trial"][0] and said["file"].endswith(".zip")
+        with zipfile.ZipFile(said["file"]) as archive:
+            names = archive.namelist()
+            assert sorted(names) == ["bundle.json", "fold-0.npz", "fold-1.npz", "graph.pt2", "model.py"]
+            assert "import harness" not in archive.read("model.py").decode()
