@@ -9,7 +9,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from harness.base.files import read_json
 from harness.base.secrets import check_private, redact
 from harness.ledger import State
 from harness.submit.child import Child, NoAnswer
@@ -43,7 +42,7 @@ class Kaggle:
                 f"the rules are not accepted: open https://www.kaggle.com/c/{self.slug}/rules, join, and try again"
             )
         if told.get("code_only"):
-            problems.append("it takes notebooks, not files: --kernel OWNER/NOTEBOOK --kernel-version N")
+            problems.append("it takes notebooks, not files: submit one from its own page")
         if told.get("ended"):
             problems.append(f"the deadline was {told['deadline']}")
         return Standing(told.get("left"), problems, {k: told[k] for k in ("rank", "deadline") if told.get(k)})
@@ -53,10 +52,6 @@ class Kaggle:
 
     def submit(self, uploaded: str, message: str) -> str:
         return self._final("submit", token=uploaded, message=message)
-
-    def submit_code(self, kernel: str, version: int, file: str, message: str) -> str:
-        """The final call of a code competition: a version of a notebook and the name of the file that it writes."""
-        return self._final("submit_code", kernel=kernel, version=version, file=file, message=message)
 
     def find(self, tag: str) -> Listed | None:
         return next((self._listed(line) for line in self._submissions() if tag in line["description"]), None)
@@ -150,11 +145,3 @@ def check_kaggle_credentials() -> None:
             "no Kaggle credentials: make a token at https://www.kaggle.com/settings and put it into "
             f"{home / 'access_token'} (chmod 600) or the variable KAGGLE_API_TOKEN"
         )
-
-
-def kaggle_username() -> str | None:
-    """Who we are on Kaggle, where that is told without a call."""
-    if os.environ.get("KAGGLE_USERNAME"):
-        return os.environ["KAGGLE_USERNAME"]
-    path = Path(os.environ.get("KAGGLE_CONFIG_DIR") or Path.home() / ".kaggle") / "kaggle.json"
-    return read_json(path).get("username") if path.is_file() else None

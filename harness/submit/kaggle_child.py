@@ -128,13 +128,6 @@ def _submit(api: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {"ref": told.ref, "message": told.message}
 
 
-def _submit_code(api: Any, request: dict[str, Any]) -> dict[str, Any]:
-    told = api.competition_submit_code(
-        request["file"], request["message"], request["competition"], request["kernel"], request["version"], quiet=True
-    )
-    return {"ref": told.ref, "message": told.message}
-
-
 def _submissions(api: Any, request: dict[str, Any]) -> dict[str, Any]:
     found = api.competition_submissions(request["competition"], page_size=100) or []
     rows = [
@@ -169,7 +162,6 @@ CALLS = {
     "standing": _standing,
     "upload": _upload,
     "submit": _submit,
-    "submit_code": _submit_code,
     "submissions": _submissions,
     "leaderboard": _leaderboard,
 }
