@@ -56,22 +56,32 @@ class Plan:
     final: list[Advice]
 
 
-def make_plan(candidates: Sequence[Candidate], greater_is_better: bool, left: int | None = None) -> Plan:
+def make_plan(
+    candidates: Sequence[Candidate],
+    greater_is_better: bool,
+    left: int | None = None,
+    scored: Sequence[tuple[float | None, float]] = (),
+) -> Plan:
     """Plan for one competition.
 
+    scored : (CV or None, public) of everything that was sent and scored, blends and ready files too; default: the candidates'
     left : submissions left today; None = not known: all that are worth it are listed
     """
     sent = [c for c in candidates if c.public is not None]
-    send, skip = _to_send(candidates, sent, greater_is_better)
+    scored = scored or [(c.cv, c.public) for c in sent if c.public is not None]
+    send, skip = _to_send(candidates, sent, scored, greater_is_better)
     return Plan(send if left is None else send[:left], skip, _finals(sent or list(candidates), greater_is_better))
 
 
 def _to_send(
-    candidates: Sequence[Candidate], sent: Sequence[Candidate], greater: bool
+    candidates: Sequence[Candidate],
+    sent: Sequence[Candidate],
+    scored: Sequence[tuple[float | None, float]],
+    greater: bool,
 ) -> tuple[list[Advice], list[Advice]]:
     sign = 1 if greater else -1
-    offset, spread = _offset(sent)
-    best = max((sign * c.public for c in sent), default=-np.inf)
+    offset, spread = _offset([public - cv for cv, public in scored if cv is not None])
+    best = max((sign * public for _, public in scored), default=-np.inf)
     send: list[Advice] = []
     skip: list[Advice] = []
     taken = list(sent)
@@ -86,7 +96,7 @@ def _to_send(
             )
             continue
         taken.append(c)
-        if not sent:
+        if not scored:
             send.append(
                 Advice(
                     c.name, worth[c.name], f"CV {c.cv:.5f}; nothing was sent yet, so it shows how far CV can be trusted"
@@ -104,11 +114,11 @@ def _to_send(
     return send, skip
 
 
-def _offset(sent: Sequence[Candidate]) -> tuple[float, float]:
+def _offset(found: Sequence[float]) -> tuple[float, float]:
     """Offset and spread of public - CV."""
-    if not sent:
+    if not found:
         return 0.0, _UNKNOWN_SPREAD
-    gaps = np.array([c.public - c.cv for c in sent])
+    gaps = np.array(found)
     spread = float(gaps.std(ddof=1)) if len(gaps) > 1 else _UNKNOWN_SPREAD
     return float(gaps.mean()), max(spread, 1e-4)
 

@@ -19,11 +19,17 @@ MOST = 30
 
 def plan_for(competition: Competition, out: Path, lines: Sequence[dict[str, Any]], left: int | None) -> Plan | None:
     """Plan over the finished runs on the best one's rows; None where there is none with test predictions."""
-    public = {line["run"]: line["public"] for line in lines if line["public"] is not None}
-    ranked = ranked_runs(out, competition)
+    metric = competition_metrics(competition)[0]
+    better = max if metric.greater_is_better else min
+    public: dict[str, float] = {}
+    for line in lines:
+        if line["public"] is not None:
+            public[line["run"]] = better(line["public"], public.get(line["run"], line["public"]))
+    on_its_way = {line["run"] for line in lines if line["public"] is None and line["state"] not in ("refused", "error")}
+    ranked = [pair for pair in ranked_runs(out, competition) if not pair[1]["data"]["is_sample"]]
     candidates = []
     for path, about in ranked[:MOST]:
-        if rows_of(about) != rows_of(ranked[0][1]) or about["data"]["is_sample"]:
+        if rows_of(about) != rows_of(ranked[0][1]) or (path.name in on_its_way and path.name not in public):
             continue
         try:
             run = load_run(path)
@@ -42,4 +48,5 @@ def plan_for(competition: Competition, out: Path, lines: Sequence[dict[str, Any]
                 public=public.get(run.name),
             )
         )
-    return make_plan(candidates, competition_metrics(competition)[0].greater_is_better, left) if candidates else None
+    scored = [(line["cv"], line["public"]) for line in lines if line["public"] is not None]
+    return make_plan(candidates, metric.greater_is_better, left, scored) if candidates else None

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.ledger import Entry
 from harness.ledger.ledger import Ledger
+from harness.submit.outcome import as_shown
 
 HEADER = (
     "entry",
@@ -44,7 +45,8 @@ def _line(entry: Entry, board: Sequence[dict[str, Any]], greater: bool) -> dict[
     rank = None
     if entry.public is not None and board:
         scores = np.array([row["score"] for row in board], dtype=float)
-        rank = int((scores > entry.public).sum() if greater else (scores < entry.public).sum()) + 1
+        mine = as_shown(entry.public, board)
+        rank = int((scores > mine).sum() if greater else (scores < mine).sum()) + 1
     return {
         "entry": entry.id,
         "competition": intent.competition,

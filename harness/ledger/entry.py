@@ -41,7 +41,7 @@ class Intent:
 
     Attributes
     ----------
-    competition, platform : slug and platform
+    competition, platform : slug; platform, with its phase where it has any ("codabench:9")
     run : name of the run, ensemble or file; members : its runs
     file : path; sha256 : of its bytes; labels : hash of (id, label) lines, the same for files that say the same
     rows : of the file
@@ -80,6 +80,7 @@ class Entry:
     state, ref : the last known ones; ref is the platform's own number, "" before there is one
     public, private : scores, None before there are any
     detail : what the last event said (the reason of an error, the platform's answer)
+    event : number of the last event: who writes after it can tell whether somebody else did
     """
 
     id: int
@@ -91,3 +92,4 @@ class Entry:
     public: float | None
     private: float | None
     detail: str
+    event: int

@@ -34,7 +34,22 @@ def open_ledger(out: Path) -> Ledger:
     Nothing is written before the first entry.
     """
     url = os.environ.get("HARNESS_LEDGER")
+    if url:
+        _check_url(url)
     return Ledger(url) if url else Ledger(f"sqlite:///{(out / 'submissions' / 'ledger.sqlite').resolve()}")
+
+
+def _check_url(url: str) -> None:
+    """Refuse what is no database URL, without repeating it: it may hold a password."""
+    from sqlalchemy.engine import make_url
+
+    try:
+        make_url(url).get_dialect()
+    except Exception:  # from ValueError to missing drivers: all of them may quote the URL
+        raise UserError(
+            "HARNESS_LEDGER: is no database URL that can be used, e.g. postgresql+psycopg://user:password@host/name (an @ in "
+            "the password is written %40, and the driver must be installed)"
+        ) from None
 
 
 class Ledger:
@@ -77,6 +92,7 @@ class Ledger:
         with self._begin() as connection:
             for entry in [] if forced else self._entries(connection, intent.competition):
                 same = entry.intent.sha256 == intent.sha256 or entry.intent.labels == intent.labels
+                same = same and entry.intent.platform == intent.platform
                 if same and entry.state not in (State.REFUSED, *([] if state == State.QUEUED else [State.QUEUED])):
                     raise UserError(
                         f"'{intent.run}' says the same as entry {entry.id} ('{entry.intent.run}', {entry.state}, "
@@ -94,10 +110,26 @@ class Ledger:
         public: float | None = None,
         private: float | None = None,
         detail: str = "",
-    ) -> None:
-        """Add an event to an entry. detail must hold no secret (see `harness.base.secrets`)."""
+        after: int | None = None,
+    ) -> int:
+        """Add an event to an entry and return its number. detail must hold no secret (see `harness.base.secrets`).
+
+        after : the number that the entry's last event must have
+
+        Raises
+        ------
+        UserError
+            If somebody else wrote meanwhile.
+        """
         with self._begin() as connection:
-            self._event(connection, entry, state, ref, public, private, detail)
+            if after is not None:
+                events = _tables()["events"]
+                query = events.select().where(events.c.submission == entry).order_by(events.c.id.desc()).limit(1)
+                if connection.execute(query).mappings().one()["id"] != after:
+                    raise UserError(
+                        f"entry {entry}: another process is sending it, or has; nothing was sent by this one"
+                    )
+            return self._event(connection, entry, state, ref, public, private, detail)
 
     def entries(self, competition: str | None = None) -> list[Entry]:
         """All entries, or a competition's, oldest first."""
@@ -166,10 +198,10 @@ class Ledger:
         public: float | None,
         private: float | None,
         detail: str,
-    ) -> None:
+    ) -> int:
         values = {"submission": entry, "at": _now(), "state": str(state), "ref": ref, "detail": detail}
         values |= {"public": public, "private": private}
-        connection.execute(_tables()["events"].insert().values(values))
+        return int(connection.execute(_tables()["events"].insert().values(values)).inserted_primary_key[0])
 
     @staticmethod
     def _entries(connection: sa.Connection, competition: str | None) -> list[Entry]:
@@ -314,6 +346,7 @@ def _entry(row: dict[str, Any], events: list[dict[str, Any]]) -> Entry:
         public=last("public", None),
         private=last("private", None),
         detail=events[-1]["detail"],
+        event=events[-1]["id"],
     )
 
 

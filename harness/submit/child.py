@@ -39,7 +39,7 @@ class Child:
         process = self._process if self._process and self._process.poll() is None else self._start()
         assert process.stdin
         try:
-            process.stdin.write(json.dumps(request) + "\n")
+            process.stdin.write(json.dumps({**request, "seconds": seconds}) + "\n")
             process.stdin.flush()
             line = self._answers.get(timeout=seconds)
         except queue.Empty:

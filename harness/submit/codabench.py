@@ -30,12 +30,12 @@ class Codabench:
 
     name = "codabench"
 
-    def __init__(self, competition: Competition) -> None:
+    def __init__(self, competition: Competition, phase: int | None = None) -> None:
         if competition.codabench is None:
             raise UserError(
                 f"{competition.folder / 'competition.toml'}: needs [codabench] with phase = NUMBER to send anything there"
             )
-        self.phase, self.column = competition.codabench.phase, competition.codabench.column
+        self.phase, self.column = phase or competition.codabench.phase, competition.codabench.column
         self.results_file = competition.codabench.results_file
         self.site = os.environ.get("CODABENCH_URL", competition.codabench.site).rstrip("/")
         self.seconds = float(os.environ.get("HARNESS_CALL_SECONDS", "60"))
@@ -44,21 +44,36 @@ class Codabench:
     def standing(self) -> Standing:
         can = self._get(f"/api/can_make_submission/{self.phase}/")
         phase = self._get(f"/api/phases/{self.phase}/")
-        problems = [] if can.get("can") else [f"no submission is taken now: {can.get('reason') or 'no reason given'}"]
+        reason = str(can.get("reason") or "no reason given")
+        spent_today = not can.get("can") and "today" in reason.lower()
+        problems = [] if can.get("can") or spent_today else [f"no submission is taken now: {reason}"]
         if phase.get("status") not in (None, "Current"):
             problems.append(f"the phase is '{phase['status']}', not 'Current'")
-        left = None
-        most, used = phase.get("max_submissions_per_day"), phase.get("used_submissions_per_day")
-        if most is not None and used is not None:
-            left = max(int(most) - int(used), 0)
-        total, spent = phase.get("max_submissions_per_person"), phase.get("used_submissions_per_person")
-        if total is not None and spent is not None:
-            left = min(x for x in (left, max(int(total) - int(spent), 0)) if x is not None)
+        left = 0 if spent_today else self._left(self._with_used(phase))
         return Standing(left, problems, {"phase": phase.get("name", self.phase)})
+
+    def _with_used(self, phase: dict[str, Any]) -> dict[str, Any]:
+        """What was used stands in the competition's list of phases, not everywhere in the phase itself."""
+        if "used_submissions_per_day" in phase or not phase.get("competition"):
+            return phase
+        phases = self._get(f"/api/competitions/{phase['competition']}/").get("phases", [])
+        return next((phase | p for p in phases if p.get("id") == self.phase), phase)
+
+    @staticmethod
+    def _left(phase: dict[str, Any]) -> int | None:
+        """The smaller of what is left of the day's and of the person's quota; None where there is none or it is not told."""
+        if phase.get("has_max_submissions") is False:
+            return None
+        pairs = [
+            (phase.get(f"max_submissions_per_{of}"), phase.get(f"used_submissions_per_{of}"))
+            for of in ("day", "person")
+        ]
+        left = [max(int(most) - int(used), 0) for most, used in pairs if most is not None and used is not None]
+        return min(left, default=None)
 
     def upload(self, path: Path, tag: str) -> str:
         content = path.read_bytes() if path.suffix == ".zip" else _zipped(self.results_file, path)
-        name = f"{path.stem}-{tag.strip('[]')}.zip"
+        name = f"{tag.strip('[]')}-{path.stem}.zip"  # the tag first: names are cut after 35 characters
         asked = {"type": "submission", "request_sassy_file_name": name, "file_size": len(content)}
         told = patiently(lambda: self._post("/api/datasets/", asked))
         patiently(lambda: self._put_file(told["sassy_url"], content))
@@ -158,7 +173,7 @@ class Codabench:
             raise Unreachable(f"codabench: upload: the storage answered {answer.status_code}")
 
     def _read(self, answer: Any, what: str) -> Any:
-        status, said = answer.status_code, self._redact(answer.text[:500])
+        status, said = answer.status_code, self._redact(answer.text[:20_000])[:500]
         if status == 429:
             wait = answer.headers.get("Retry-After", "")
             raise TryLater(f"codabench: {what}: too many calls", float(wait) if wait.isdigit() else None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
-from harness.base.files import explain_disk_errors
+from harness.base.files import complete_file, explain_disk_errors
 from harness.base.secrets import redact
 from harness.competition import Competition, find_competition
 from harness.cv.scores import competition_metrics
 from harness.ledger import Entry, Ledger, State
 from harness.ledger.entry import OPEN, SPENT
 from harness.submit.outcome import entry_lines, entry_summary
-from harness.submit.platform import NoCredentials, Platform, Refused, Unreachable, find_platform
+from harness.submit.platform import Platform, Refused, Unreachable, find_platform
 from harness.submit.prepare import Prepared
-from harness.submit.sending import Say, poll, send
+from harness.submit.sending import Say, check_unchanged, poll, send
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,12 @@ def send_new(
     UserError
         If the platform would not take it, the same was sent before, or nothing could be sent.
     """
-    platform = find_platform(competition)
+    platform = find_platform(competition, prepared.intent.platform)
     with _alone(out):
+        prepared = _kept(prepared, out)
         try:
             why = _why_not_now(ledger, platform, competition, reserve)
-        except (NoCredentials, Unreachable) as error:
+        except Unreachable as error:
             why = str(error.args[0])
         if why:
             number = ledger.add_once(prepared.intent, force, State.QUEUED, redact(why))
@@ -72,33 +75,34 @@ def follow_up(
     """
     slug = find_competition(comp).slug if comp else None
     states = (OPEN if resume else ()) + ((State.QUEUED,) if queued else ())
-    waiting = [entry for entry in ledger.entries(slug) if entry.state in states]
-    if not waiting:
-        raise UserError(f"{ledger.where}: nothing {'was kept for later' if queued else 'is unfinished'} there")
     entries, lines, summaries = [], [], []
     with _alone(out):
+        waiting = [entry for entry in ledger.entries(slug) if entry.state in states]
+        if not waiting:
+            raise UserError(f"{ledger.where}: nothing {'was kept for later' if queued else 'is unfinished'} there")
         for entry in waiting:
-            competition = find_competition(entry.intent.competition)
-            shown = _again(ledger, find_platform(competition), competition, entry, reserve, wait, say)
+            shown = _again(ledger, entry, reserve, wait, say)
             entries, lines, summaries = entries + shown.entries, lines + shown.lines, summaries + shown.summaries
     return Shown(entries, lines, summaries)
 
 
-def _again(
-    ledger: Ledger, platform: Platform, competition: Competition, entry: Entry, reserve: int, wait: float, say: Say
-) -> Shown:
+def _again(ledger: Ledger, entry: Entry, reserve: int, wait: float, say: Say) -> Shown:
+    competition = None
     try:
+        competition = find_competition(entry.intent.competition)
+        platform = find_platform(competition, entry.intent.platform)
         if entry.state == State.QUEUED:
             why = _why_not_now(ledger, platform, competition, reserve)
             if why:
                 say(f"entry {entry.id}: still not: {why}")
                 return _shown(ledger, [entry.id], None, competition)
+            check_unchanged(ledger, entry)
             if _was_sent_since(ledger, entry):
                 ledger.record(entry.id, State.REFUSED, detail="the same was sent meanwhile")
                 return _shown(ledger, [entry.id], None, competition)
-            ledger.record(entry.id, State.INTENT, detail="sent from the queue")
+            ledger.record(entry.id, State.INTENT, detail="sent from the queue", after=entry.event)
         return _carry_on(ledger, platform, competition, [entry.id], wait, say)
-    except (NoCredentials, Unreachable) as error:
+    except Unreachable as error:
         say(f"entry {entry.id}: {error.args[0]}")
         return _shown(ledger, [entry.id], None, competition)
     except UserError as error:  # one that is refused keeps no other from being sent
@@ -151,7 +155,7 @@ def _look_at_board(
 ) -> list[dict[str, Any]] | None:
     try:
         rows = platform.leaderboard()
-    except (Unreachable, Refused, NoCredentials) as error:
+    except (Unreachable, Refused) as error:
         say(f"the leaderboard cannot be seen: {error.args[0]}")
         return None
     ledger.add_snapshot(competition.slug, platform.name, rows)
@@ -159,12 +163,24 @@ def _look_at_board(
 
 
 def _shown(
-    ledger: Ledger, numbers: Sequence[int], board: list[dict[str, Any]] | None, competition: Competition
+    ledger: Ledger, numbers: Sequence[int], board: list[dict[str, Any]] | None, competition: Competition | None
 ) -> Shown:
-    greater = competition_metrics(competition)[0].greater_is_better
+    greater = competition is None or competition_metrics(competition)[0].greater_is_better
     entries = [ledger.entry(number) for number in numbers]
     lines = [line for entry in entries for line in entry_lines(entry, board, greater)]
     return Shown(entries, lines, [entry_summary(entry, board, greater) for entry in entries])
+
+
+def _kept(prepared: Prepared, out: Path) -> Prepared:
+    """The same with a file of its own, which no later dry run writes over: submissions/<slug>/sent/<name>-<sha>.<ending>."""
+    intent = prepared.intent
+    path = Path(intent.file)
+    folder = (out / "submissions" / intent.competition / "sent").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    mine = folder / f"{path.stem}-{intent.sha256[:12]}{path.suffix}"
+    with complete_file(mine) as temporary:
+        shutil.copyfile(path, temporary)
+    return dataclasses.replace(prepared, intent=dataclasses.replace(intent, file=str(mine)))
 
 
 @contextmanager

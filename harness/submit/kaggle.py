@@ -6,6 +6,7 @@ The child (`harness.submit.kaggle_child`) imports kaggle and answers calls in li
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class Kaggle:
     @staticmethod
     def _listed(line: dict[str, Any]) -> Listed:
         state = _STATES.get(line["status"].rpartition(".")[2].upper(), State.PENDING)
-        return Listed(str(line["ref"]), state, line["public"], line["private"], redact(line["error"]))
+        return Listed(str(line["ref"]), state, line["public"], line["private"], redact(line["error"], _secrets()))
 
     def _call(self, op: str, deadline: float | None = None, **arguments: Any) -> dict[str, Any]:
         """A call that may be repeated: again after a pause where the platform stumbles."""
@@ -81,12 +82,12 @@ class Kaggle:
         """A call that must not be repeated: whatever is no clear answer is Unclear."""
         try:
             told = patiently(lambda: self._once(op, None, **arguments), only=TryLater)
-        except TryLater:
+        except (TryLater, NoCredentials):
             raise
         except Unreachable as error:
             raise Unclear(str(error)) from error
         if not told["ref"]:
-            raise Unclear(f"the client said '{redact(told['message'])}' and gave no reference")
+            raise Unclear(f"the client said '{redact(told['message'], _secrets())}' and gave no reference")
         return str(told["ref"])
 
     def _once(self, op: str, deadline: float | None, **arguments: Any) -> dict[str, Any]:
@@ -102,7 +103,7 @@ class Kaggle:
 
 
 def _raise(op: str, error: dict[str, Any]) -> None:
-    status, said = error["status"], redact(error["text"])
+    status, said = error["status"], redact(error["text"], _secrets())
     if error["kind"] == "credentials":
         raise NoCredentials(said)
     if status in _FINAL:
@@ -131,17 +132,28 @@ def check_kaggle_credentials() -> None:
     UserError
         If a file of them may be read by others.
     """
-    home, found = Path.home() / ".kaggle", False
-    config = Path(os.environ.get("KAGGLE_CONFIG_DIR") or home)
-    files = [home / "access_token", home / "access_token.txt", home / "credentials.json", config / "kaggle.json"]
-    files.append(Path.home() / ".config" / "kaggle" / "kaggle.json")
+    files = _credential_files()
     for path in files:
-        if path.is_file():
-            check_private(path)
-            found = True
+        check_private(path)
     variables = "KAGGLE_API_TOKEN" in os.environ or {"KAGGLE_USERNAME", "KAGGLE_KEY"} <= set(os.environ)
-    if not (found or variables):
+    if not (files or variables):
         raise NoCredentials(
             "no Kaggle credentials: make a token at https://www.kaggle.com/settings and put it into "
-            f"{home / 'access_token'} (chmod 600) or the variable KAGGLE_API_TOKEN"
+            f"{Path.home() / '.kaggle' / 'access_token'} (chmod 600) or the variable KAGGLE_API_TOKEN"
         )
+
+
+def _credential_files() -> list[Path]:
+    """Files that the client would take credentials from; the token's variable may name one too."""
+    home = Path.home() / ".kaggle"
+    files = [home / "access_token", home / "access_token.txt", home / "credentials.json"]
+    files.append(Path(os.environ.get("KAGGLE_CONFIG_DIR") or home) / "kaggle.json")
+    files.append(Path.home() / ".config" / "kaggle" / "kaggle.json")
+    named = os.environ.get("KAGGLE_API_TOKEN", "")
+    return [path for path in [*files, *([Path(named)] if "/" in named else [])] if path.is_file()]
+
+
+def _secrets() -> list[str]:
+    """Values in those files, so that they can be taken out of whatever is said."""
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in _credential_files()]
+    return [word for text in texts for word in re.findall(r"[A-Za-z0-9._~+/=-]{8,}", text)]

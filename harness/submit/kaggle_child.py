@@ -8,20 +8,40 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 
 def main() -> None:
     stdout = sys.stdout
+    _end_with(os.getppid())
     with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit, Exception):
         _client()  # slow to import; whatever is wrong with it is said with the first answer
     print("ready", file=stdout, flush=True)
     for line in sys.stdin:
         with contextlib.redirect_stdout(sys.stderr):  # importing kaggle may print, and its calls do
-            answer = _answered(json.loads(line))
+            request = json.loads(line)
+            timer = threading.Timer(request["seconds"] + 1, os._exit, [1])  # the client's calls know no deadline
+            timer.daemon = True
+            timer.start()
+            answer = _answered(request)
+            timer.cancel()
         print(json.dumps(answer), file=stdout, flush=True)
+
+
+def _end_with(parent: int) -> None:
+    """End when the parent has: a call that is still on its way must not land after a resumed one."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _answered(request: dict[str, Any]) -> dict[str, Any]:
@@ -41,6 +61,8 @@ def _client() -> Any:
         import kaggle
     except ImportError as error:
         return f"the kaggle client is not installed ({error}): pip install 'competition-harness[kaggle]'"
+    if not getattr(kaggle.api, "_authenticated", True):
+        kaggle.api.authenticate()  # with a token the import asks the network, and hides that it could not
     if not getattr(kaggle.api, "_authenticated", True):
         return "Kaggle does not know these credentials: make a new token at https://www.kaggle.com/settings"
     return kaggle.api
@@ -65,7 +87,7 @@ def _body(response: Any) -> str:
         inner = told.get("error", told) if isinstance(told, dict) else told
         return str(inner.get("message", inner) if isinstance(inner, dict) else inner)
     except ValueError:
-        return str(response.text)[:500]
+        return str(response.text)[:20_000]  # redacted and cut by the parent
 
 
 def _seconds(value: str | None) -> float | None:
@@ -146,9 +168,22 @@ def _submissions(api: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _leaderboard(api: Any, request: dict[str, Any]) -> dict[str, Any]:
-    found = api.competition_leaderboard_view(request["competition"], page_size=200) or []
-    rows = [{"team": str(r.team_name), "score": _number(r.score)} for r in found if r is not None]
+    from kagglesdk.competitions.types.competition_api_service import ApiGetLeaderboardRequest
+
+    rows: list[dict[str, Any]] = []
+    asked = ApiGetLeaderboardRequest()
+    asked.competition_name, asked.page_size = request["competition"], 200
+    with api.build_kaggle_client() as client:
+        for _ in range(_MOST_PAGES):
+            told = client.competitions.competition_api_client.get_leaderboard(asked)
+            rows += [{"team": str(r.team_name), "score": _number(r.score)} for r in told.submissions or [] if r]
+            if not told.next_page_token:
+                break
+            asked.page_token = told.next_page_token
     return {"rows": [row for row in rows if row["score"] is not None]}
+
+
+_MOST_PAGES = 100  # of 200 teams
 
 
 def _number(text: Any) -> float | None:

@@ -43,8 +43,15 @@ def rank_of(entry: Entry, board: Sequence[dict[str, Any]] | None, greater_is_bet
     """Place that the public score has, or would have, among the teams of the leaderboard; None where either is not known."""
     if entry.public is None or not board:
         return None
-    better = sum((row["score"] > entry.public) == greater_is_better and row["score"] != entry.public for row in board)
+    mine = as_shown(entry.public, board)
+    better = sum((row["score"] > mine) == greater_is_better and row["score"] != mine for row in board)
     return {"rank": better + 1, "teams": len(board), "percentile": round(100 * (1 - better / len(board)), 1)}
+
+
+def as_shown(score: float, board: Sequence[dict[str, Any]]) -> float:
+    """The score with as many digits as the board shows: Codabench rounds its own to two."""
+    digits = max(len(str(row["score"]).partition(".")[2]) for row in board)
+    return round(score, digits)
 
 
 def entry_lines(entry: Entry, board: Sequence[dict[str, Any]] | None, greater_is_better: bool) -> list[str]:

@@ -27,12 +27,12 @@ class TryLater(Unreachable):
     """Too many calls (429): nothing was done, not even by the final one."""
 
 
+class NoCredentials(Unreachable):
+    """There is nothing to prove who is asking, or it is not known there; says where to put it. Nothing was called."""
+
+
 class Unclear(Exception):
     """The final call ended without a clear answer: the submission may be there or not."""
-
-
-class NoCredentials(Exception):
-    """There is nothing to prove who is asking; says where to put it."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,17 @@ class Platform(Protocol):
         ...
 
 
-def find_platform(competition: Competition) -> Platform:
+def place_of(competition: Competition) -> str:
+    """What the ledger calls the place that a competition is submitted to: the platform, and its phase if it has any."""
+    if competition.platform == "codabench" and competition.codabench:
+        return f"codabench:{competition.codabench.phase}"
+    return competition.platform
+
+
+def find_platform(competition: Competition, place: str = "") -> Platform:
     """The platform of a competition; nothing is imported or called before it is asked something.
+
+    place : as `place_of` said when the entry was written; a phase that was changed since does not count
 
     Raises
     ------
@@ -107,7 +116,8 @@ def find_platform(competition: Competition) -> Platform:
     if competition.platform == "codabench":
         from harness.submit.codabench import Codabench
 
-        return Codabench(competition)
+        phase = place.partition(":")[2]
+        return Codabench(competition, int(phase) if phase else None)
     raise UserError(
         f"'{competition.slug}' is on no platform (platform = 'none' in competition.toml): there is nowhere to send it. "
         "--dry-run writes and checks the file."

@@ -61,14 +61,16 @@ def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> An
 
     if not path.is_file():
         raise UserError(f"--file {path}: not there")
+    if path.suffix.lower() not in (".csv", ".txt"):
+        raise UserError(f"--file {path}: give the CSV itself, not a '{path.suffix or path.name}'")
     most = 10_000 + len(ids) * (200 + 30 * len(competition.classes))
     if path.stat().st_size > most:
         raise UserError(
             f"--file {path}: has {path.stat().st_size:,} bytes; a submission of {len(ids):,} rows has {most:,} at most"
         )
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=None)
+    except (ValueError, OSError) as error:  # pandas' own errors are values too
         raise UserError(f"--file {path}: cannot be read as CSV: {error}") from error
     name = competition.submission.id
     if len(table.columns) == 1 and any(mark in table.columns[0] for mark in ";\t|"):

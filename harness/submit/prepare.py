@@ -21,6 +21,7 @@ from harness.data.cache import Dataset
 from harness.ledger import Intent
 from harness.oof.ensemble import Blend, best_runs, check_same_data, mean_of_probabilities
 from harness.runs import Run, load_run
+from harness.submit.platform import place_of
 from harness.submit.preflight import check_submission, labels_hash, read_ready_file
 from harness.submit.submission import wanted_ids, write_submission
 
@@ -226,7 +227,7 @@ def _intent(
     tag = f"[{digest[:12]}-{secrets.token_hex(3)}]"  # told apart from the same file sent again by force
     return Intent(
         competition=competition.slug,
-        platform=competition.platform,
+        platform=place_of(competition),
         run=name,
         members=tuple(members),
         file=str(path.resolve()),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from harness.submit.platform import Unreachable
+from harness.submit.platform import NoCredentials, Unreachable
 
 T = TypeVar("T")
 
@@ -29,6 +29,8 @@ def patiently(call: Callable[[], T], tries: int = _TRIES, only: type[Unreachable
     for number in range(tries):
         try:
             return call()
+        except NoCredentials:
+            raise
         except only as error:
             asked = error.args[1] if len(error.args) > 1 and error.args[1] else 0.0
             if number == tries - 1 or asked > _LONGEST_PAUSE:

@@ -13,10 +13,12 @@ submission did not turn up, makes the final call again.
 from __future__ import annotations
 
 import calendar
+import hashlib
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from harness.base.errors import UserError
 from harness.base.secrets import redact
@@ -37,9 +39,9 @@ def send(ledger: Ledger, platform: Platform, number: int, say: Say) -> Entry:
     entry = ledger.entry(number)
     if entry.ref:
         return entry
+    check_unchanged(ledger, entry)
     if entry.state == State.UNKNOWN:
-        found = _search(ledger, platform, entry, say)
-        if found or not _grace_is_over(entry):
+        if _search(ledger, platform, entry, say) != "absent" or not _grace_is_over(entry):
             return ledger.entry(number)
         say(f"entry {number}: not listed {_grace():.0f} s after the final call: it was not taken, so it is sent again")
     _upload_and_submit(ledger, platform, entry, say)
@@ -47,21 +49,23 @@ def send(ledger: Ledger, platform: Platform, number: int, say: Say) -> Entry:
 
 
 def _upload_and_submit(ledger: Ledger, platform: Platform, entry: Entry, say: Say) -> None:
-    path = Path(entry.intent.file)
-    _check_unchanged(entry, path)
+    """After a doubtful call whatever goes wrong leaves the doubt in the ledger: the first may yet turn up."""
+    doubt, path = entry.state == State.UNKNOWN, Path(entry.intent.file)
     try:
         say(f"uploads {path.name} to {platform.name}")
         uploaded = platform.upload(path, entry.intent.tag)
-        ledger.record(entry.id, State.UPLOADED)
-        ledger.record(entry.id, State.UNKNOWN, detail="the final call begins")
+        event = ledger.record(entry.id, State.UNKNOWN if doubt else State.UPLOADED, after=entry.event)
+        event = ledger.record(entry.id, State.UNKNOWN, detail="the final call begins", after=event)
         ref = platform.submit(uploaded, entry.intent.message)
     except Refused as error:
-        ledger.record(entry.id, State.REFUSED, detail=redact(str(error)))
-        raise UserError(f"{error}\n  Nothing was spent; entry {entry.id} of the ledger says so.") from error
+        ledger.record(entry.id, State.UNKNOWN if doubt else State.REFUSED, detail=redact(str(error)))
+        spent = "An earlier call may have been taken" if doubt else "Nothing was spent"
+        raise UserError(f"{error}\n  {spent}; entry {entry.id} of the ledger says so.") from error
     except Unreachable as error:
-        ledger.record(entry.id, State.INTENT, detail=redact(str(error.args[0])))
+        ledger.record(entry.id, State.UNKNOWN if doubt else State.INTENT, detail=redact(str(error.args[0])))
+        spent = "Nothing was spent by this call." if doubt else "Nothing was spent."
         raise UserError(
-            f"{error.args[0]}\n  Nothing was spent. Entry {entry.id} waits in the ledger: python -m harness.submit --resume"
+            f"{error.args[0]}\n  {spent} Entry {entry.id} waits in the ledger: python -m harness.submit --resume"
         ) from error
     except Unclear as error:
         ledger.record(entry.id, State.UNKNOWN, detail=redact(str(error)))
@@ -71,22 +75,25 @@ def _upload_and_submit(ledger: Ledger, platform: Platform, entry: Entry, say: Sa
     ledger.record(entry.id, State.PENDING, ref=ref)
 
 
-def _search(ledger: Ledger, platform: Platform, entry: Entry, say: Say) -> bool:
-    """Ask the list for the tag, for as long as the grace period lasts; records what is found."""
+def _search(ledger: Ledger, platform: Platform, entry: Entry, say: Say) -> Literal["found", "absent", "no answer"]:
+    """Ask the list for the tag, for as long as the grace period lasts; records what is found.
+
+    "absent" is said only of a list that could be had.
+    """
     tries = 4
     for number in range(tries):
         try:
             found = platform.find(entry.intent.tag)
         except (Unreachable, Refused) as error:
             say(f"the list cannot be had: {error.args[0]}")
-            return False
+            return "no answer"
         if found:
             say(f"found as {found.ref}")
             record_listed(ledger, entry.id, found)
-            return True
+            return "found"
         if number < tries - 1:
             time.sleep(_grace() / tries)
-    return False
+    return "absent"
 
 
 def record_listed(ledger: Ledger, number: int, found: Listed) -> None:
@@ -116,15 +123,23 @@ def poll(ledger: Ledger, platform: Platform, number: int, seconds: float, say: S
         pause = min(pause * 1.5, 30.0)
 
 
-def _check_unchanged(entry: Entry, path: Path) -> None:
-    import hashlib
+def check_unchanged(ledger: Ledger, entry: Entry) -> None:
+    """The file must be what the entry was written for; where it is not and nothing can have been spent, the entry ends.
 
-    if not path.is_file():
-        raise UserError(f"entry {entry.id}: {path} is not there any more; make the file again, or send another run")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != entry.intent.sha256:
-        raise UserError(
-            f"entry {entry.id}: {path} has changed since the entry was written; send it as a new submission instead"
-        )
+    Raises
+    ------
+    UserError
+        If it is not.
+    """
+    path = Path(entry.intent.file)
+    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry.intent.sha256:
+        return
+    what = "has changed since the entry was written" if path.is_file() else "is not there any more"
+    if entry.state in (State.INTENT, State.UPLOADED, State.QUEUED):
+        ledger.record(entry.id, State.REFUSED, detail=f"the file {what}")
+        raise UserError(f"entry {entry.id}: {path} {what}; nothing was spent. Send it as a new submission instead.")
+    if entry.state == State.UNKNOWN:
+        return  # it can still be looked for; it cannot be sent again, which `platform.upload` would say
 
 
 def _grace() -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.errors import UserError
 from harness.base.files import complete_file
 from harness.competition import Competition
 from harness.competition.threshold import moved
@@ -22,7 +23,11 @@ def wanted_ids(competition: Competition, dataset: Dataset) -> np.ndarray:
         return read_submission_ids(
             competition, dataset.submission, competition.submission.sample or "sample submission"
         )
-    assert dataset.test is not None  # the blend was refused before if there is no test
+    if dataset.test is None:
+        raise UserError(
+            f"the test of '{competition.slug}' is hidden: there are no rows to write or to check a file against. Where the "
+            "platform takes code: --bundle"
+        )
     return dataset.test.ids
 
 
