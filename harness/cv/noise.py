@@ -128,7 +128,7 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     proba = np.zeros((*cells, networks[0].n_classes), dtype=np.float16)
     statistics = np.zeros((*cells, len(STATISTICS)), dtype=np.float32)
     total = len(names) * len(SEVERITIES)
-    for number, name in enumerate(names):
+    for number, name in enumerate(names if len(valid) else []):  # few rows, many folds: one may have none
         for level in SEVERITIES:
             corrupted = _Corrupted(pictures, name, level, tuple(data.images.shape[1:3]), valid)
             inputs = data.inputs(corrupted)

@@ -2,7 +2,7 @@
 
 Every corruption x severity is a test set whose score fell by a known amount. Each rule that turns the estimators' numbers
 into a forecast of that fall is judged on corruptions that it was not fitted on (leave one corruption out); the best is
-kept, and what it was wrong by there is the forecast's spread (split conformal, scaled by the size of the fall).
+kept, and what it was wrong by there, relative to the size of the fall, is the forecast's spread.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.competition.metrics import Metric
+from harness.competition.metrics import Metric, group_weights
 from harness.cv.suite import Suite
 from harness.oof.estimators import ESTIMATORS, Known, Unknown, drops
 from harness.oof.shift import domain_weights
@@ -42,9 +42,32 @@ class Cells:
     scale: float
 
     def without(self, names: set[str]) -> Cells:
-        """The cells of other corruptions."""
-        kept = ~np.isin(self.names, list(names))
+        """The cells of other corruptions, and of none that is made of these."""
+        kept = ~np.isin(self.names, list(names | relatives(names)))
         return Cells(self.names[kept], self.severities[kept], self.said[kept], self.truth[kept], self.scale)
+
+
+MADE_OF = {
+    "camera": {"brightness", "contrast", "saturation", "blur", "white_noise", "jpeg", "handheld"},
+    "handheld": {
+        "brightness",
+        "contrast",
+        "saturation",
+        "blur",
+        "white_noise",
+        "jpeg",
+        "camera",
+        "shift",
+        "rotation",
+        "zoom",
+    },
+}
+"""The mixes of the suite (`harness.train.corruptions`) and what they are made of; each holds the other."""
+
+
+def relatives(names: set[str]) -> set[str]:
+    """Mixes that are made of any of these corruptions."""
+    return {mix for mix, parts in MADE_OF.items() if parts & names}
 
 
 @dataclass(frozen=True)
@@ -137,11 +160,16 @@ def suite_cells(known: Known, suite: Suite, tick: Callable[[int, int], None] = l
         severities.append(number + 1)
         said.append(drops(known, Unknown(clean[rows], weights)) - at_home)
         truth.append(known.sign * (score - known.metric(labels[rows], clean[rows])))
-    return Cells(np.array(names), np.array(severities), np.array(said), np.array(truth), _scale(score, len(labels)))
+    kept = np.isfinite(truth)  # a class without a row has no AUC
+    found = (np.array(values)[kept] for values in (names, severities, said, truth))
+    return Cells(*found, _scale(known.metric, labels, clean))
 
 
-def _scale(score: float, n: int) -> float:
-    return max(float(np.sqrt(max(score * (1 - score), 0) / n)), _FLOOR)
+def _scale(metric: Metric, labels: np.ndarray, proba: np.ndarray) -> float:
+    """Standard error of the suite's clean score, by bootstrap; at least 0.005."""
+    scorer = metric.prepare(labels, proba)
+    drawn = [scorer(weights) for weights in group_weights(np.arange(len(labels)), 100)]
+    return max(float(np.nanstd(drawn)), _FLOOR)
 
 
 def _reshared(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -170,8 +198,8 @@ def _left_out(fit: Fit, cells: Cells) -> np.ndarray:
     """float (c,): the fall of each cell by the rule fitted on the other corruptions."""
     out = np.empty(len(cells.truth))
     for name in np.unique(cells.names):
-        own = cells.names == name
-        out[own] = cells.said[own] @ fit(cells.said[~own], cells.truth[~own], cells.scale)
+        own, others = cells.names == name, cells.without({str(name)})
+        out[own] = cells.said[own] @ fit(others.said, others.truth, cells.scale)
     return out
 
 
@@ -183,7 +211,8 @@ def _rules(usable: np.ndarray) -> dict[str, Fit]:
         name = names[place]
         rules[name] = lambda said, truth, scale, p=place: np.eye(said.shape[1])[p]
         rules[f"{name}, scaled"] = lambda said, truth, scale, p=place: _weighted_fit(said, truth, scale, [p])
-    rules["all, weighted"] = lambda said, truth, scale: _weighted_fit(said, truth, scale, usable)
+    if len(usable):
+        rules["all, weighted"] = lambda said, truth, scale: _weighted_fit(said, truth, scale, usable)
     return rules
 
 

@@ -37,7 +37,7 @@ class Reliability:
     ece : expected calibration error, mean |confidence - accuracy| weighted by rows (Naeini and others 2015), 15 bins
     brier : mean squared distance of probabilities and truth over all classes, in [0, 2]
     temperature : that would fit them to the labels; above 1 they are too sure
-    ece_after : with it, cross-fitted by fold
+    ece_after : with it, cross-fitted by fold; NaN where only one fold was trained
     """
 
     confidence: np.ndarray
@@ -132,10 +132,10 @@ def _reliability(labels: np.ndarray, proba: np.ndarray, fold: np.ndarray) -> Rel
     after = np.empty(proba.shape)
     for number in np.unique(fold):
         others = fold != number
-        fitted_on = others if others.any() else ~others
-        after[fold == number] = calibrated(
-            proba[fold == number], fitted_temperature(proba[fitted_on], labels[fitted_on])
-        )
+        if not others.any():
+            after = None
+            break
+        after[fold == number] = calibrated(proba[fold == number], fitted_temperature(proba[others], labels[others]))
     confidence, accuracy, rows = _bins(labels, proba)
     truth = np.eye(proba.shape[1])[labels]
     return Reliability(
@@ -145,7 +145,7 @@ def _reliability(labels: np.ndarray, proba: np.ndarray, fold: np.ndarray) -> Rel
         ece=_ece(confidence, accuracy, rows),
         brier=float(((proba - truth) ** 2).sum(axis=1).mean()),
         temperature=fitted_temperature(proba, labels),
-        ece_after=_ece(*_bins(labels, after)),
+        ece_after=float("nan") if after is None else _ece(*_bins(labels, after)),
     )
 
 

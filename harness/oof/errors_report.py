@@ -50,10 +50,9 @@ def reliability_line(found: Errors) -> str:
     """How far the probabilities can be believed, in a line."""
     r = found.reliability
     sure = "too sure" if r.temperature > 1.05 else "not sure enough" if r.temperature < 0.95 else "about right"
-    return (
-        f"calibration: ECE {r.ece:.4f} ({r.ece_after:.4f} at a temperature fitted on the other folds), Brier {r.brier:.4f}, "
-        f"temperature {r.temperature:.2f}: {sure}"
-    )
+    known = np.isfinite(r.ece_after)
+    after = f" ({r.ece_after:.4f} at a temperature fitted on the other folds)" if known else ""
+    return f"calibration: ECE {r.ece:.4f}{after}, Brier {r.brier:.4f}, temperature {r.temperature:.2f}: {sure}"
 
 
 def write_errors_page(

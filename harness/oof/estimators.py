@@ -15,9 +15,12 @@ import numpy as np
 
 from harness.competition.metrics import Metric, confusion
 from harness.oof.temperature import calibrated, fitted_temperature
+from harness.runs.vote import vote
 
 _EPS = 1e-6
+_EPS_LOSS = 1e-7  # as the metric's
 _ROWS_TILED, _ROWS_AVERAGED = 20_000, 4_000
+_CELLS_TILED = 50_000_000  # rows x classes x classes
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,10 @@ def expected_score(metric: Metric, said: np.ndarray, belief: np.ndarray) -> floa
         predicted = said.argmax(axis=1)
         matrix = np.stack([np.bincount(predicted, belief[:, c], n_classes) for c in range(n_classes)])
         return float(metric.of_matrix(matrix))
-    rows = np.arange(n) if n <= _ROWS_TILED else np.sort(np.random.default_rng(0).permutation(n)[:_ROWS_TILED])
+    if metric.name == "log_loss":
+        return float(-(belief * np.log(np.clip(said, _EPS_LOSS, 1.0))).sum(axis=1).mean())
+    most = max(min(_ROWS_TILED, _CELLS_TILED // n_classes**2), 100)
+    rows = np.arange(n) if n <= most else np.sort(np.random.default_rng(0).permutation(n)[:most])
     if metric.name == "custom":  # takes whole rows only: labels are drawn
         drawn = _drawn_labels(belief[rows])
         return float(np.mean([metric(labels, said[rows]) for labels in drawn]))
@@ -130,7 +136,10 @@ def _negative_entropy(proba: np.ndarray) -> np.ndarray:
 def prior_drop(known: Known, unknown: Unknown) -> float:
     """The score with the classes' shares as they must be there for the predictions' shares (Lipton and others 2018)."""
     weights = class_weights(known, unknown.proba)[known.labels]
-    return known.sign * (known.score - _weighted_score(known, slice(None), weights))
+    score = _weighted_score(known, slice(None), weights)
+    return (
+        known.sign * (known.score - score) if np.isfinite(score) else 0.0
+    )  # no row of a class is left: it cannot tell
 
 
 def class_weights(known: Known, proba: np.ndarray) -> np.ndarray:
@@ -153,7 +162,8 @@ def importance_drop(known: Known, unknown: Unknown) -> float:
         return float("nan")
     rows = known.described
     plain = known.metric(known.labels[rows], known.proba[rows])
-    return known.sign * (plain - _weighted_score(known, rows, unknown.weights))
+    score = _weighted_score(known, rows, unknown.weights)
+    return known.sign * (plain - score) if np.isfinite(score) else 0.0
 
 
 def _weighted_score(known: Known, rows: np.ndarray | slice, weights: np.ndarray) -> float:
@@ -195,13 +205,13 @@ def disagreement(models: Sequence[np.ndarray]) -> float | None:
     return float(np.mean([(said[i] != said[j]).mean() for i, j in pairs])) if pairs else None
 
 
-def gain_of_averaging(metric: Metric, models: Sequence[np.ndarray], single: float) -> float:
-    """How much better the mean of the fold models scores than one of them, where one of them scores `single`.
+def gain_of_averaging(metric: Metric, models: Sequence[np.ndarray], single: float, by_vote: bool = False) -> float:
+    """How much better the fold models score together than one of them, where one of them scores `single`.
 
     The labels are believed to follow the models' mean, made softer or harder until the models score `single` by it on
     average; then the mean's own score follows. Positive where it is better, whatever the metric's direction.
 
-    models : proba (t, C) of each
+    models : proba (t, C) of each; by_vote : they vote, instead of being averaged
     """
     if len(models) < 2:
         return 0.0
@@ -220,4 +230,5 @@ def gain_of_averaging(metric: Metric, models: Sequence[np.ndarray], single: floa
         better = sign * (alone(calibrated(together, np.exp(middle))) - single) > 0
         low, high = (middle, high) if better else (low, middle)
     belief = calibrated(together, np.exp((low + high) / 2))
-    return sign * (expected_score(metric, together, belief) - alone(belief))
+    said = vote(some) if by_vote else together
+    return sign * (expected_score(metric, said, belief) - alone(belief))

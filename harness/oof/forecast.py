@@ -20,7 +20,16 @@ from harness.competition.metrics import Metric
 from harness.cv.noise import doubtful_corruptions
 from harness.cv.scores import competition_metrics
 from harness.oof.calibration import Calibration, Cells, calibrate, known_rows, suite_cells
-from harness.oof.estimators import ESTIMATORS, Known, Unknown, class_weights, disagreement, drops, gain_of_averaging
+from harness.oof.estimators import (
+    ESTIMATORS,
+    Known,
+    Unknown,
+    class_weights,
+    disagreement,
+    drops,
+    gain_of_averaging,
+    importance_drop,
+)
 from harness.oof.history import History, Past
 from harness.oof.looks import Looks
 from harness.oof.shift import Shift, find_shift
@@ -118,7 +127,7 @@ def forecast(
     known = _known(subject, metric, looks)
     shift = find_shift(looks.train, looks.test) if looks else None
     seen = bool(subject.test_folds)
-    said = _said(known, subject.test_folds, shift) if seen else None
+    said = _said(known, subject.test_folds, shift, subject.pseudo) if seen else None
     calibration = None
     if subject.suite is not None:
         if cells is None:
@@ -127,12 +136,14 @@ def forecast(
         calibration = calibrate(cells, None if said is None else np.isfinite(said))
     rng = np.random.default_rng(0)
     apart = disagreement(subject.test_folds)
-    at_least = apart - (1 - known.accuracy) if apart is not None and metric.of_matrix else 0.0
+    bound = apart is not None and metric.name == "accuracy" and not subject.pseudo
+    at_least = apart - (1 - known.accuracy) if bound else -1.0
     falls, scenarios = _falls(said, at_least, calibration, cells, known, rng)
-    gain = gain_of_averaging(metric, subject.test_folds, known.score - known.sign * float(np.median(falls)))
+    single = known.score - known.sign * float(np.median(falls))
+    gain = gain_of_averaging(metric, subject.test_folds, single, subject.by_vote)
     n_test = len(subject.test_folds[0]) if seen else test_rows
     draws = _error_of_oof(subject, metric, rng) - known.sign * falls + known.sign * gain * rng.normal(1, 0.5, _DRAWS)
-    history = History.of(past, competition.slug)
+    history = History.of(past, competition.slug, metric.name)
     if history:
         draws = history.pull(draws, known.score, rng)
     public_rows, private_rows = competition.leaderboard.rows(n_test)
@@ -171,9 +182,12 @@ def _known(subject: Subject, metric: Metric, looks: Looks | None) -> Known:
     return Known(metric, subject.labels[scored], subject.oof[scored], described)
 
 
-def _said(known: Known, folds: list[np.ndarray], shift: Shift | None) -> np.ndarray:
+def _said(known: Known, folds: list[np.ndarray], shift: Shift | None, pseudo: bool) -> np.ndarray:
     """float (E,): what each estimator says of the fall, mean over the fold models; NaN where it lacks what it needs."""
     weights = shift.weights if shift else None
+    if pseudo:  # the fold models were trained on some of these rows: what they say of them is no forecast
+        known_only = Unknown(folds[0], weights)
+        return np.array([importance_drop(known, known_only) if name == "importance" else np.nan for name in ESTIMATORS])
     return np.mean([drops(known, Unknown(proba, weights)) for proba in folds], axis=0)
 
 
@@ -216,7 +230,7 @@ def _cells_of(cells: Cells, corruptions: tuple[str, ...] | None, severities: tup
 def _error_of_oof(subject: Subject, metric: Metric, rng: Any) -> np.ndarray:
     """Draws (_DRAWS,) of what the model is worth on endlessly many rows like the training rows."""
     found = subject.scores["metrics"][metric.name]
-    return rng.normal(found["pooled"], _standard_error(found), _DRAWS)
+    return rng.normal(found["pooled"], max(_standard_error(found), 0.5 / max(len(subject.scored), 1)), _DRAWS)
 
 
 def _standard_error(found: dict[str, float]) -> float:
@@ -229,8 +243,10 @@ def _range(draws: np.ndarray, rows: int, subject: Subject, metric: Metric, rng: 
     if rows:
         found = subject.scores["metrics"][metric.name]
         error = _standard_error(found) * np.sqrt(len(subject.scored) / rows)
-        if metric.greater_is_better:  # a proportion: its spread follows its size
+        if metric.greater_is_better and metric.name != "custom":  # a proportion: its spread follows its size
             error = error * np.sqrt(lucky * (1 - lucky) / max(found["pooled"] * (1 - found["pooled"]), 1e-4))
+        if metric.of_matrix:  # no fewer than coins would have, also where OOF is without a mistake
+            error = np.maximum(error, np.sqrt(lucky * (1 - lucky) / rows))
         lucky = _bounded(lucky + rng.normal(0, 1, _DRAWS) * error, metric)
     low, middle, high = np.quantile(lucky, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
     return Range(float(middle), float(low), float(high), rows)
@@ -269,10 +285,22 @@ def _notes(
     subject: Subject, calibration: Calibration | None, looks: Looks | None, shift: Shift | None, seen: bool
 ) -> list[str]:
     found = []
-    if calibration is None:
+    found += subject.caveats
+    if subject.pseudo:
         found.append(
-            "the noise suite was not run: the interval is of sampling only, as if the test were like the training set. "
-            "Run harness.cv again with --noise; what stands is not trained again."
+            "its models learnt from confident test rows, so that what they say of the test tells nothing about it: only the "
+            "pictures do"
+        )
+    if calibration is None:
+        cure = (
+            "its members took no suite on the same rows: run harness.cv --noise for each with the same --noise-rows, then "
+            "make the ensemble again"
+            if subject.is_blend
+            else "run harness.cv again with --noise; what stands is not trained again"
+        )
+        found.append(
+            "the noise suite was not run: the interval is of sampling only, as if the test were like the training set; "
+            + cure
         )
     if not seen:
         found.append(

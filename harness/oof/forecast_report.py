@@ -94,8 +94,8 @@ def write_forecast(
     if found.disagreement is not None:
         page.section("Fold models").text(
             f"They disagree on {100 * found.disagreement:.2f} % of the test pictures, mean over pairs. For models of one "
-            "recipe that is near their error, or below it where they share mistakes (Jiang and others 2022): the forecast "
-            "assumes no smaller error."
+            "recipe that is near their error, or below it where they share mistakes (Jiang and others 2022); for accuracy "
+            "the forecast assumes no smaller error."
         )
     if shift is not None and looks is not None:
         _pictures(page.section("What gives the test pictures away"), shift, looks, dataset)

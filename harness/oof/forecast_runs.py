@@ -108,7 +108,10 @@ def named_or_best(competition: Competition, out: Path, names: Sequence[str]) -> 
     """
     if names:
         return [out / "oof" / competition.slug / Path(name).name for name in dict.fromkeys(names)]
-    found = ranked_runs(out, competition)
+    ranked = ranked_runs(out, competition)
+    found = [
+        pair for pair in ranked if not pair[1]["data"]["is_sample"]
+    ] or ranked  # the sample's only where there are no others
     if not found:
         raise UserError(
             f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one with harness.cv."

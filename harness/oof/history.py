@@ -22,7 +22,7 @@ class Past:
 
     Attributes
     ----------
-    competition : slug
+    competition : slug; metric : of its leaderboard
     cv : its OOF score; public : the leaderboard's
     forecast, low, high : the forecast that was made of it, or None
     run : its name
@@ -35,6 +35,7 @@ class Past:
     low: float | None = None
     high: float | None = None
     run: str = ""
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ class History:
     own: int
 
     @classmethod
-    def of(cls, past: Sequence[Past], slug: str) -> History | None:
-        """None where fewer than three submissions of this competition have a score."""
+    def of(cls, past: Sequence[Past], slug: str, metric: str = "") -> History | None:
+        """None where fewer than three submissions of this competition have a score; others count if their metric is the same."""
+        past = [p for p in past if p.competition == slug or (p.metric == metric and metric != "custom")]
         own = sum(p.competition == slug for p in past)
         if own < ENOUGH:
             return None
@@ -88,6 +90,7 @@ def past_of(entries: Iterable[Entry]) -> list[Past]:
                 low=public.get("low"),
                 high=public.get("high"),
                 run=entry.intent.run,
+                metric=entry.intent.metric,
             )
         )
     return found

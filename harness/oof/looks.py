@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.data.cache import Dataset
-from harness.oof.shift import MOST_ROWS
+from harness.oof.shift import LEAST_ROWS, MOST_ROWS
 from harness.train.image_statistics import describe_images
 
 
@@ -27,8 +27,8 @@ class Looks:
 
 
 def look_at(dataset: Dataset, scored: np.ndarray) -> Looks | None:
-    """Describe up to 5,000 of the scored training rows and as many test pictures; None where the test is hidden."""
-    if dataset.test is None:
+    """Describe up to 5,000 of the scored training rows and as many test pictures; None where the test is hidden or tiny."""
+    if dataset.test is None or min(len(dataset.test), len(scored)) < LEAST_ROWS:
         return None
     rng = np.random.default_rng(0)
     train_rows = np.sort(rng.permutation(scored)[:MOST_ROWS])

@@ -147,6 +147,8 @@ def _fitting(competition: Competition, out: Path) -> list[Path]:
         for path, about in ranked_runs(out, competition)
         if "ensemble" not in about
     ]
+    real = [pair for pair in found if not pair[0].name.startswith("sample-")]
+    found = real or found  # runs on the embedded sample only where there are no others
     return [path for path, of in found if of == found[0][1]]
 
 
@@ -222,7 +224,8 @@ def _environment(runs: Sequence[Run], about: dict[str, Any]) -> dict[str, Any]:
     optimistic = [f"{run.name}: {run.environment['optimistic']}" for run in runs if run.environment["optimistic"]]
     kept = {key: first[key] for key in ("competition", "data", "folds", "harness")}
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    return {**kept, "started": started, "ensemble": about, "optimistic": " ".join(optimistic)}
+    pseudo = next((run.environment["pseudo"] for run in runs if run.environment.get("pseudo")), None)
+    return {**kept, "started": started, "ensemble": about, "optimistic": " ".join(optimistic), "pseudo": pseudo}
 
 
 def _verdicts(run: Run) -> str | None:

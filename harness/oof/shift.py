@@ -15,6 +15,9 @@ from harness.train.image_statistics import STATISTICS
 MOST_ROWS = 5000
 """So many pictures of each side are looked at; more would not change the answer."""
 
+LEAST_ROWS = 12
+"""With fewer on a side nothing can be told."""
+
 _FOLDS, _LARGEST_WEIGHT = 3, 20.0
 
 
@@ -75,7 +78,11 @@ def cross_fitted_proba(features: np.ndarray, is_test: np.ndarray) -> np.ndarray:
     from sklearn.linear_model import LogisticRegression
 
     inputs = _expanded(features)
-    part = np.random.default_rng(0).permutation(len(inputs)) % _FOLDS
+    part = np.empty(len(inputs), dtype=int)
+    rng = np.random.default_rng(0)
+    for side in (0, 1):  # each part has rows of both
+        rows = np.flatnonzero(is_test == side)
+        part[rng.permutation(rows)] = np.arange(len(rows)) % _FOLDS
     proba = np.empty(len(inputs))
     for number in range(_FOLDS):
         fitted = LogisticRegression(C=0.1, max_iter=300).fit(inputs[part != number], is_test[part != number])

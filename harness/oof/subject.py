@@ -27,6 +27,8 @@ class Subject:
     scores : as scores.json
     test_folds : float (t, C) of each fold model; empty where the test is hidden
     suite : None where the noise suite was not run
+    by_vote : the fold models vote; pseudo : they learnt from test rows; is_blend : of several runs
+    caveats : why the OOF score itself is too good to be true, in words
     """
 
     name: str
@@ -37,6 +39,10 @@ class Subject:
     test_ids: np.ndarray | None
     test_folds: list[np.ndarray]
     suite: Suite | None
+    by_vote: bool = False
+    pseudo: bool = False
+    is_blend: bool = False
+    caveats: tuple[str, ...] = ()
 
     @property
     def scored(self) -> np.ndarray:
@@ -63,6 +69,10 @@ def subject_of(run: Run) -> Subject:
         test_ids=run.test_ids,
         test_folds=[] if run.test is None else [folder.load_fold(fold).test_proba for fold in trained],
         suite=Suite.load(paths) if paths else None,
+        by_vote=run.recipe.predict.across_folds == "vote",
+        pseudo=bool(run.environment.get("pseudo")),
+        is_blend="ensemble" in run.environment,
+        caveats=tuple(text for text in [run.environment.get("optimistic")] if text),
     )
 
 
@@ -81,7 +91,19 @@ def blended(
         suite = None
     if suite is not None:
         suite = combine_suites(suites, combine)
-    return Subject(name, first.labels, first.folds, oof, scores, first.test_ids, test_folds, suite)
+    return Subject(
+        name,
+        first.labels,
+        first.folds,
+        oof,
+        scores,
+        first.test_ids,
+        test_folds,
+        suite,
+        pseudo=any(member.pseudo for member in members),
+        is_blend=True,
+        caveats=tuple(dict.fromkeys(text for member in members for text in member.caveats)),
+    )
 
 
 def combine_suites(suites: Sequence[Suite], combine: Combine) -> Suite:

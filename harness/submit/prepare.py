@@ -101,7 +101,10 @@ def prepare_blend(
     main = blend.scores["metrics"][blend.scores["metric"]]
     said = message or f"{blend.name}: OOF {blend.scores['metric']} {main['pooled']:.5f}"
     shares = _shares(blend, competition.classes, decision)
-    intent = _intent(competition, path, ids, blend.name, blend.members, said, main, forecast)
+    told = main if decision is None else _at_threshold(threshold, blend)
+    intent = _intent(
+        competition, path, ids, blend.name, blend.members, said, told, forecast if decision is None else None
+    )
     oof = {k: main[k] for k in ("pooled", "low", "high")}
     return Prepared(intent, dataset.source, oof, forecast, decision, shares, _drift(shares, len(ids)))
 
@@ -263,6 +266,13 @@ def _threshold(asked: str | None, blend: Blend, competition: Competition) -> flo
     if not 0 < value < 1:
         raise UserError(f"--threshold {asked}: give a probability between 0 and 1, or 'oof'")
     return value
+
+
+def _at_threshold(asked: str | None, blend: Blend) -> dict[str, Any] | None:
+    """The score that the ledger holds against the leaderboard's: cross-fitted for 'oof', not known for one's own number."""
+    if asked != "oof":
+        return None
+    return blend.scores["threshold"]["scores"].get(blend.scores["metric"])
 
 
 def _shares(blend: Blend, classes: tuple[str, ...], threshold: float | None) -> dict[str, dict[str, float]]:

@@ -47,10 +47,12 @@ def image_statistics(pixels: Tensor) -> Tensor:
 
     Lengths are shares of the side and intensities shares of full scale, so that pictures of any size may be compared.
     """
+    if len(pixels) > _AT_ONCE:  # a quantile of too many numbers at once is refused by torch
+        return torch.cat([image_statistics(part) for part in pixels.split(_AT_ONCE)])
     x = pixels.permute(0, 3, 1, 2).float().div(255)
     grey = x.mean(dim=1)  # (B, H, W)
     flat = grey.flatten(1)
-    some = flat[:, :: max(flat.shape[1] // _PIXELS, 1)]  # enough pixels for a quantile
+    some = flat[:, :: -(-flat.shape[1] // _PIXELS)]  # enough pixels for a quantile
     dark, middle, bright = torch.quantile(some, torch.tensor([0.02, 0.5, 0.98], device=x.device), dim=1)
     mean = flat.mean(dim=1)
     columns = [mean, flat.std(dim=1, correction=0), dark, bright, mean - middle]

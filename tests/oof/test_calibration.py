@@ -68,3 +68,18 @@ def test_deep_falls_are_less_sure_than_small_ones():
     found, rng = calibrate(cells(noise=0.2)), np.random.default_rng(0)
     widths = [np.subtract(*np.quantile(found.draws(f, 4000, rng), [0.95, 0.05])) for f in (0.0, 0.1, 0.4)]
     assert widths[0] < widths[1] < widths[2]
+
+
+def test_a_mix_goes_with_what_it_is_made_of():
+    names = np.array(["camera", "handheld", "blur", "flips", "occlusion"])
+    some = Cells(names, np.ones(5, int), np.zeros((5, E)), np.zeros(5), 0.01)
+    assert set(some.without({"blur"}).names) == {"flips", "occlusion"}
+    assert set(some.without({"camera"}).names) == {"blur", "flips", "occlusion"}
+    assert set(some.without({"occlusion"}).names) == {"camera", "handheld", "blur", "flips"}
+
+
+def test_the_mixes_are_made_of_what_the_suite_has():
+    from harness.oof.calibration import MADE_OF
+    from harness.train.corruptions import CORRUPTIONS
+
+    assert set(MADE_OF) | set.union(*MADE_OF.values()) <= set(CORRUPTIONS)

@@ -111,3 +111,16 @@ def test_a_temperature_is_found_again():
     proba, labels = calibrated_rows(20_000)
     for t in (0.5, 2.0):
         assert fitted_temperature(calibrated(proba, t), labels) == pytest.approx(1 / t, rel=0.05)
+
+
+def test_an_auc_without_a_class_left_is_no_fall():
+    proba, labels = calibrated_rows(3000, n_classes=2)
+    known = Known(METRICS["roc_auc"], labels, proba, np.arange(3000))
+    all_positive = np.tile([0.01, 0.99], (500, 1))
+    assert np.isfinite(drops(known, Unknown(all_positive, np.ones(3000)))).all()
+
+
+def test_many_classes_do_not_fill_the_memory():
+    proba = np.random.default_rng(0).dirichlet(np.ones(400), 3000)
+    truth = float(-(proba * np.log(proba)).sum(axis=1).mean())
+    assert expected_score(METRICS["log_loss"], proba, proba) == pytest.approx(truth, rel=1e-4)

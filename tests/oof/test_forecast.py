@@ -109,9 +109,12 @@ def test_three_submissions_pull_the_forecast_and_two_do_not(pets, subject: Subje
 
 def test_others_count_a_tenth():
     own = [Past("pets", 0.9, 0.88), Past("pets", 0.9, 0.89), Past("pets", 0.9, 0.87)]
-    other = [Past("digits", 0.9, 0.95)] * 10
-    assert History.of([*own, *other], "pets").offset == pytest.approx((-0.06 + 10 * 0.1 * 0.05) / 4)
-    assert History.of(other, "pets") is None
+    other = [Past("digits", 0.9, 0.95, metric="accuracy")] * 10
+    losses = [Past("letters", 0.3, 0.9, metric="log_loss")] * 99
+    assert History.of([*own, *other, *losses], "pets", "accuracy").offset == pytest.approx(
+        (-0.06 + 10 * 0.1 * 0.05) / 4
+    )
+    assert History.of(other, "pets", "accuracy") is None
 
 
 def test_a_metric_that_should_be_small_is_forecast_too(pets, tmp_path: Path):
@@ -129,3 +132,32 @@ def test_leaderboard_rows(pets):
     assert rows(1000) == (300, 700) and rows(0) == (0, 0)
     counted = pets.leaderboard.model_copy(update={"counted": 500, "private_share": None})
     assert counted.rows(1000) == (150, None) and counted.rows(100) == (30, None) and counted.rows(0) == (150, None)
+
+
+def test_a_metric_of_ones_own_above_one_is_forecast(pets, subject: Subject):
+    contest = pets.model_copy(update={"metric": "custom"})
+    (pets.folder / "competition.py").write_text(
+        "def score(labels, proba):\n    return 100 * float((proba.argmax(1) == labels).mean())\n"
+    )
+    scores = {"complete": True, "metrics": {"custom": {"pooled": 84.0, "low": 82.8, "high": 85.2}}}
+    proba, _ = calibrated_rows(300, sharpness=6.0, seed=9)
+    found, _ = forecast(contest, replace(subject, scores=scores, test_folds=[proba, proba]))
+    assert np.isfinite([found.public.score, found.public.low, found.public.high]).all() and found.public.high > 50
+
+
+def test_a_run_without_a_mistake_still_needs_luck(pets, subject: Subject):
+    scores = {"complete": True, "metrics": {"accuracy": {"pooled": 1.0, "low": 1.0, "high": 1.0}}}
+    sure = np.eye(3)[subject.labels]
+    found, _ = forecast(pets, replace(subject, oof=sure, scores=scores, suite=None, test_folds=[sure[:50]]))
+    assert found.public.low < 1.0
+
+
+def test_models_that_learnt_from_the_test_are_not_asked_about_it(pets, subject: Subject):
+    proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
+    found, _ = forecast(pets, replace(subject, test_folds=[proba, proba], pseudo=True))
+    assert found.estimators == {} and any("learnt from confident test rows" in note for note in found.notes)
+
+
+def test_what_makes_the_score_too_good_is_repeated(pets, subject: Subject):
+    found, _ = forecast(pets, replace(subject, caveats=("the best epoch was picked on the scored rows",)))
+    assert "the best epoch was picked on the scored rows" in found.notes

@@ -202,3 +202,28 @@ def test_a_platform_answers_or_raises_one_of_three(both):
     server.uploads["x"] = b"x"
     with pytest.raises(Unclear):
         platform.submit("x", "message")
+
+
+def test_after_an_unclear_end_an_outage_is_no_reason_to_send_again(both, entry):
+    """The first call was taken and its answer lost; then the platform is down; then it is back."""
+    name, server, platform = both
+    ledger, number = entry
+    final = "CreateSubmission" if name == "kaggle" else "submit"
+    steps = STEPS[name] + (("list",) if name == "codabench" else ())
+    server.faults = {final: [FAULTS["lost"]], "ListSubmissions": [FAULTS["500"]] * 99, "list": [FAULTS["500"]] * 99}
+    assert attempt(ledger, platform, number).state == State.UNKNOWN
+    server.faults = {step: [FAULTS["502"]] * 99 for step in steps}
+    for _ in range(2):
+        assert attempt(ledger, platform, number).state == State.UNKNOWN
+    server.faults = {}
+    assert attempt(ledger, platform, number).state == State.COMPLETE and len(server.submissions) == 1
+
+
+def test_a_second_process_does_not_send_what_the_first_is_sending(both, entry):
+    _, server, _ = both
+    ledger, number = entry
+    seen = ledger.entry(number)
+    ledger.record(number, State.UPLOADED)  # the first goes on
+    with pytest.raises(UserError, match="another process"):
+        ledger.record(number, State.UPLOADED, after=seen.event)
+    assert not server.submissions
