@@ -128,17 +128,10 @@ def forecast(
     shift = find_shift(looks.train, looks.test) if looks else None
     seen = bool(subject.test_folds)
     said = _said(known, subject.test_folds, shift, subject.pseudo) if seen else None
-    calibration = None
-    if subject.suite is not None:
-        if cells is None:
-            cells = suite_cells(known_rows(subject, metric, subject.suite), subject.suite)
-        cells = cells.without(set(doubtful_corruptions(competition, subject.suite.names)))
-        calibration = calibrate(cells, None if said is None else np.isfinite(said))
+    cells, calibration = _calibrated(competition, subject, metric, said, cells)
     rng = np.random.default_rng(0)
     apart = disagreement(subject.test_folds)
-    bound = apart is not None and metric.name == "accuracy" and not subject.pseudo
-    at_least = apart - (1 - known.accuracy) if bound else -1.0
-    falls, scenarios = _falls(said, at_least, calibration, cells, known, rng)
+    falls, scenarios = _falls(said, _least_fall(subject, known, apart), calibration, cells, known, rng)
     single = known.score - known.sign * float(np.median(falls))
     gain = gain_of_averaging(metric, subject.test_folds, single, subject.by_vote)
     n_test = len(subject.test_folds[0]) if seen else test_rows
@@ -174,6 +167,25 @@ def forecast(
 
 
 _OOF = {"score": "pooled", "low": "low", "high": "high"}
+
+
+def _calibrated(
+    competition: Competition, subject: Subject, metric: Metric, said: np.ndarray | None, cells: Cells | None
+) -> tuple[Cells | None, Calibration | None]:
+    """The noise suite's cells that leave labels as they are, and the rule that is best on them; None without a suite."""
+    if subject.suite is None:
+        return None, None
+    if cells is None:
+        cells = suite_cells(known_rows(subject, metric, subject.suite), subject.suite)
+    cells = cells.without(set(doubtful_corruptions(competition, subject.suite.names)))
+    return cells, calibrate(cells, None if said is None else np.isfinite(said))
+
+
+def _least_fall(subject: Subject, known: Known, apart: float | None) -> float:
+    """The fold models err at least about as often as they disagree; that bounds accuracy only, and only on unseen rows."""
+    if apart is None or known.metric.name != "accuracy" or subject.pseudo:
+        return -np.inf
+    return apart - (1 - known.accuracy)
 
 
 def _known(subject: Subject, metric: Metric, looks: Looks | None) -> Known:
