@@ -54,6 +54,8 @@ def main(
         print(json.dumps({"submissions": lines, "plans": told, "page": str(path)}, indent=2))
         return
     _print(list(HEADER), table_rows(lines))
+    for slug in (c.slug for c in contests if c.slug not in plans):
+        print(f"{slug}: nothing to plan: no run with test predictions but those that wait or have no score yet")
     for slug, found in plans.items():
         print(f"\nwhat to do next, {slug}:")
         _print(*plan_table(found))

@@ -96,8 +96,8 @@ class Ledger:
                 if same and entry.state not in (State.REFUSED, *([] if state == State.QUEUED else [State.QUEUED])):
                     raise UserError(
                         f"'{intent.run}' says the same as entry {entry.id} ('{entry.intent.run}', {entry.state}, "
-                        f"{entry.created}{_scored(entry)}). Sending it again would tell nothing: --resume follows that "
-                        "one up, --force spends a submission all the same."
+                        f"{entry.created}{_scored(entry)}). Sending it again would tell nothing: {_cure(entry)}, "
+                        "--force spends a submission all the same."
                     )
             return self._add(connection, intent, state, detail)
 
@@ -348,6 +348,10 @@ def _entry(row: dict[str, Any], events: list[dict[str, Any]]) -> Entry:
         detail=events[-1]["detail"],
         event=events[-1]["id"],
     )
+
+
+def _cure(entry: Entry) -> str:
+    return "--queued sends that one" if entry.state == State.QUEUED else "--resume follows that one up"
 
 
 def _scored(entry: Entry) -> str:

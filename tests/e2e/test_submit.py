@@ -145,7 +145,7 @@ def test_without_credentials_it_is_kept_and_sent_later(copy: Path, platform):
     assert kept.returncode == 6 and f"no {name.capitalize()} credentials" in kept.stdout
     assert "--queued" in kept.stdout and server.calls == []
     twice = submit(copy, None, *FILE)
-    assert twice.returncode == 2 and "says the same" in twice.stderr
+    assert twice.returncode == 2 and "says the same" in twice.stderr and "--queued sends that one" in twice.stderr
     sent = submit(copy, server, "--queued", "--wait", "5")
     assert sent.returncode == 0, sent.stderr
     assert len(server.submissions) == 1 and open_ledger(copy).entries()[0].public == 0.91
