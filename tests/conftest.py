@@ -113,11 +113,14 @@ def write_digits(folder: Path, n_train: int = 60, n_test: int = 10, size: int = 
 
 
 def run_module(
-    module: str, *args: str, cwd: Path = REPOSITORY, timeout: float = 240
+    module: str, *args: str, cwd: Path = REPOSITORY, timeout: float = 240, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Call `python -m MODULE ARGS` as a user does, in a folder; returns the finished process with its text."""
+    """Call `python -m MODULE ARGS` as a user does, in a folder; returns the finished process with its text.
+
+    env : the environment instead of this process's
+    """
     command = [sys.executable, "-m", module, *map(str, args)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
+    environment = {**(os.environ if env is None else env), "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout)
 
 

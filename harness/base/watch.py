@@ -46,6 +46,11 @@ class LineWatcher:
         if done == total:
             self.say(f"looked at {total:,} pictures")
 
+    def downloading(self, done: int, total: int | None) -> None:
+        """Bytes."""
+        if done == total:
+            self.say(f"downloaded {total / 2**20:,.1f} MiB")
+
 
 class BarWatcher(LineWatcher):
     """For people: a bar per fold with the time left."""
@@ -71,10 +76,13 @@ class BarWatcher(LineWatcher):
     def looking(self, done: int, total: int) -> None:
         self._show("looking", "looking at pictures", done, total)
 
-    def _show(self, key: object, name: str, done: int, total: int) -> None:
+    def downloading(self, done: int, total: int | None) -> None:
+        self._show("downloading", f"downloading, {done / 2**20:,.0f} MiB", done, total)
+
+    def _show(self, key: object, name: str, done: int, total: int | None) -> None:
         if key not in self.tasks:
             self.tasks[key] = self.bars.add_task(name, total=total)
-        self.bars.update(self.tasks[key], completed=done, total=total)
+        self.bars.update(self.tasks[key], description=name, completed=done, total=total)
 
 
 @contextmanager

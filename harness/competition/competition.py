@@ -155,6 +155,8 @@ class Competition(Frozen):
     """Where it is submitted."""
     url: str = ""
     """The competition's page."""
+    dataset: Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+(/\d+)?$")] | None = None
+    """OWNER/NAME of a data set on Kaggle that holds its files, where the competition itself is not on Kaggle."""
     metric: str
     """What the leaderboard shows; a name of `harness.competition.metrics`, or 'custom' for `score`."""
     also: Strings = ()

@@ -1,4 +1,4 @@
-"""python -m harness.data COMPETITION: where its data lies, whether it is whole, what is in it.
+"""python -m harness.data COMPETITION: fetch its files where they are not there, check them, say what is in them.
 
 python -m harness.data preview COMPETITION --recipe R: a picture of what the model sees.
 """
@@ -25,6 +25,7 @@ from harness.base.command import (
     new_app,
     user_command,
 )
+from harness.base.errors import UserError
 
 app, preview_app = new_app(), new_app()
 
@@ -38,21 +39,28 @@ def main(
     sample: SampleOption = False,
     skip_broken: SkipBrokenOption = False,
     stream: StreamOption = False,
+    again: Annotated[bool, typer.Option("--download", help="Fetch the files anew although they are there.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read a competition's data, check it whole, and say what is in it.
+    """Fetch a competition's files (Kaggle) if they are not there, check them whole, and say what is in them.
 
     To see what a recipe's augmentation makes of it: python -m harness.data preview COMPETITION --recipe R
     """
     from harness.base.watch import watching
     from harness.competition import DataChoice, find_competition
-    from harness.data.dataset import load_dataset
+    from harness.data.dataset import is_there, load_dataset
+    from harness.data.download import can_download, download
 
-    contest = find_competition(competition).using(DataChoice(set=data_set))
+    contest, root = find_competition(competition).using(DataChoice(set=data_set)), data_root(data)
+    if again and not can_download(contest):
+        raise UserError(f"--download: the files of '{contest.slug}' are not on Kaggle; get them from {contest.url}")
     with watching(quiet=as_json) as watcher:
+        if again or (not sample and can_download(contest) and not is_there(contest, root)):
+            zipped = download(contest, root / contest.slug, watcher.downloading)
+            watcher.say(f"downloaded: {zipped}; its sha256 is in {zipped.parent / 'download.json'}")
         dataset = load_dataset(
             contest,
-            data_root(data),
+            root,
             sample=sample,
             skip_broken=skip_broken,
             stream=stream,

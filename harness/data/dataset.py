@@ -60,6 +60,11 @@ def load_dataset(
     return open_cache(cache)
 
 
+def is_there(competition: Competition, root: Path) -> bool:
+    """Whether the training data lie below a data root; a broken zip counts as there, and is not touched."""
+    return _tree(competition, root / competition.slug) is not None
+
+
 def find_files(competition: Competition, folder: Path, tick: Tick = lambda done, total: None) -> FileTree:
     """The folder itself when it holds the training data, else the platform's zip in it.
 
@@ -68,12 +73,10 @@ def find_files(competition: Competition, folder: Path, tick: Tick = lambda done,
     UserError
         If neither is there; names the download command and --sample.
     """
-    archive = folder / (competition.data.archive or f"{competition.slug}.zip")
-    if competition.data.format == "custom" and folder.is_dir() and any(folder.iterdir()):
-        return FileTree(folder)
-    for tree in (FileTree(folder, tick), FileTree(archive, tick)):
-        if tree.path.exists() and tree.has(competition.data.train):
-            return tree
+    found = _tree(competition, folder, tick)
+    if found is not None:
+        return found
+    archive = folder / archive_name(competition)
     others = [name for name, other in competition.sets.items() if FileTree(folder).has(other.data.train)]
     there = "".join(
         f"  There are files of another data set: --set data.set={name} (--data-set {name})\n" for name in others
@@ -87,9 +90,27 @@ def find_files(competition: Competition, folder: Path, tick: Tick = lambda done,
     )
 
 
+def _tree(competition: Competition, folder: Path, tick: Tick = lambda done, total: None) -> FileTree | None:
+    if competition.data.format == "custom" and folder.is_dir() and any(_visible(folder)):
+        return FileTree(folder)
+    for tree in (FileTree(folder, tick), FileTree(folder / archive_name(competition), tick)):
+        if tree.path.exists() and tree.has(competition.data.train):
+            return tree
+    return None
+
+
+def archive_name(competition: Competition) -> str:
+    """What the platform's zip is called in a competition's data folder."""
+    return competition.data.archive or f"{competition.slug}.zip"
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
+
+
 def _download_command(competition: Competition, folder: Path) -> str:
-    if competition.platform == "kaggle":
-        return f"kaggle competitions download -c {competition.slug} -p {folder}   (pip install kaggle)"
+    if competition.platform == "kaggle" or competition.dataset:
+        return f"python -m harness.data {competition.slug}   (into {folder}; needs a Kaggle account)"
     return f"from {competition.url or 'the competition page'} into {folder}"
 
 

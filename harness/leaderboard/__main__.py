@@ -6,11 +6,14 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.base.command import JsonOption, OutOption, new_app, user_command
+
+if TYPE_CHECKING:
+    from harness.ledger import Ledger
 
 app = new_app()
 
@@ -23,7 +26,9 @@ def main(
         bool, typer.Option("--plan", help="Say what to send next and which two to choose, with reasons.")
     ] = False,
     left: Annotated[int | None, typer.Option(min=0, help="With --plan: submissions left today.")] = None,
-    export: Annotated[Path | None, typer.Option(help="Write the table as CSV.", metavar="FILE")] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the table as CSV, or the whole ledger as .json.", metavar="FILE")
+    ] = None,
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +53,7 @@ def main(
     path = out / "submissions" / "leaderboard.html"
     write_page(path, f"Leaderboard: {wanted.title}" if wanted else "Leaderboard", lines, plans)
     if export:
-        _export(export, lines)
+        _export(export, lines, ledger, wanted.slug if wanted else None)
     if as_json:
         told = {slug: {k: [vars(a) for a in v] for k, v in vars(p).items()} for slug, p in plans.items()}
         print(json.dumps({"submissions": lines, "plans": told, "page": str(path)}, indent=2))
@@ -61,7 +66,7 @@ def main(
         _print(*plan_table(found))
     print(f"page: {path}")
     if export:
-        print(f"table: {export}")
+        print(f"{'ledger' if export.suffix == '.json' else 'table'}: {export}")
 
 
 def _directions(slugs: list[str]) -> dict[str, bool]:
@@ -79,9 +84,12 @@ def _directions(slugs: list[str]) -> dict[str, bool]:
     return found
 
 
-def _export(path: Path, lines: list[dict[str, Any]]) -> None:
-    from harness.base.files import complete_file
+def _export(path: Path, lines: list[dict[str, Any]], ledger: Ledger, slug: str | None) -> None:
+    from harness.base.files import complete_file, write_json
 
+    if path.suffix == ".json":
+        write_json(path, ledger.everything(slug))
+        return
     with complete_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         names = [key for key in (lines[0] if lines else {}) if key not in ("forecast", "members")]
         table = csv.writer(file)

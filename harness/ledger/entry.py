@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -36,6 +37,28 @@ OPEN = (State.INTENT, State.UPLOADED, State.UNKNOWN, State.PENDING)
 
 
 @dataclass(frozen=True)
+class Notebook:
+    """A version of a notebook on Kaggle, and the file that it writes: what a code competition takes.
+
+    Its text, "notebook:OWNER/NAME@VERSION/FILE", stands in the ledger where another submission has its file.
+    """
+
+    owner: str
+    name: str
+    version: int
+    output: str
+
+    def __str__(self) -> str:
+        return f"notebook:{self.owner}/{self.name}@{self.version}/{self.output}"
+
+    @classmethod
+    def parse(cls, text: str) -> Notebook | None:
+        """Of its text; None where it is none."""
+        found = re.fullmatch(r"notebook:([\w-]+)/([\w-]+)@(\d+)/([\w. -]+)", text)
+        return cls(found[1], found[2], int(found[3]), found[4]) if found else None
+
+
+@dataclass(frozen=True)
 class Intent:
     """What is about to be sent.
 
@@ -43,7 +66,7 @@ class Intent:
     ----------
     competition, platform : slug; platform, with its phase where it has any ("codabench:9")
     run : name of the run, ensemble or file; members : its runs
-    file : path; sha256 : of its bytes; labels : hash of (id, label) lines, the same for files that say the same
+    file : path, or a `Notebook`; sha256 : of its bytes; labels : hash of (id, label) lines, the same for files that say the same
     rows : of the file
     message : as the platform shows it; tag : what is looked for in listings (part of the message)
     metric, cv : OOF score with its 95 % interval cv_low, cv_high; None for a file from elsewhere

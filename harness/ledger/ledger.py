@@ -174,6 +174,33 @@ class Ledger:
             row = connection.execute(query).mappings().first()
         return (row["at"], json.loads(row["rows"])) if row else None
 
+    def everything(self, competition: str | None = None) -> dict[str, Any]:
+        """All that is written, or all of a competition, as plain values: {"version", "submissions", "snapshots"}.
+
+        A submission has its intent's fields and its "events", in order.
+        """
+        if not self.exists:
+            return {"version": VERSION, "submissions": [], "snapshots": []}
+        with self._begin() as connection:
+            tables = {
+                name: list(connection.execute(t.select().order_by("id")).mappings()) for name, t in _tables().items()
+            }
+        events: dict[int, list[dict[str, Any]]] = {}
+        for event in tables["events"]:
+            events.setdefault(event["submission"], []).append({k: v for k, v in event.items() if k != "submission"})
+        submissions = [
+            dict(row)
+            | {name: json.loads(row[name] or "null") for name in ("members", "forecast")}
+            | {"events": events[row["id"]]}
+            for row in tables["submissions"]
+        ]
+        snapshots = [dict(row) | {"rows": json.loads(row["rows"])} for row in tables["snapshots"]]
+
+        def mine(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            return [row for row in rows if competition in (None, row["competition"])]
+
+        return {"version": VERSION, "submissions": mine(submissions), "snapshots": mine(snapshots)}
+
     @property
     def _file(self) -> Path | None:
         return Path(self.url.removeprefix("sqlite:///")) if self.url.startswith("sqlite:///") else None

@@ -54,14 +54,17 @@ def timm_model(
     if not timm.is_model(backbone):
         near = difflib.get_close_matches(backbone, timm.list_models(), n=5)
         raise ValueError(f"timm has no model '{backbone}'; the nearest: {', '.join(near) or 'none'}")
-    kwargs: dict[str, Any] = {"in_chans": channels, "num_classes": 0}
+    kwargs = {"in_chans": channels, "num_classes": 0, **timm_arguments(backbone, height, width, image_size)}
     if drop_path:
         kwargs["drop_path_rate"] = drop_path
-    if _fixed_size(backbone):
-        kwargs["img_size"] = image_size or (height, width)
     features = with_weights(backbone, weights, weights_sha256, kwargs)
     layers = dense_layers(_n_features(features), head, dropout, head_batch_norm, n_classes)
     return Backbone(features, nn.Sequential(*layers), image_size)
+
+
+def timm_arguments(backbone: str, height: int, width: int, image_size: int) -> dict[str, Any]:
+    """What timm must be told beside the name to build the same layers."""
+    return {"img_size": image_size or (height, width)} if _fixed_size(backbone) else {}
 
 
 def new_head(n_features: int, n_classes: int, args: dict[str, Any]) -> nn.Module:

@@ -23,7 +23,7 @@ from harness.base.command import (
 from harness.base.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.submit.prepare import Prepared
+    from harness.submit.prepare.prepared import Prepared
 
 app = new_app()
 
@@ -43,8 +43,18 @@ def main(
     bundle: Annotated[
         bool, typer.Option("--bundle", help="Send code: a zip with model.py and the weights of one run's folds.")
     ] = False,
+    backend: Annotated[str, typer.Option(help="With --bundle: what it runs on: torch, timm or onnx.")] = "torch",
     half: Annotated[bool, typer.Option("--half", help="With --bundle: weights as float16, half the size.")] = False,
     limit: Annotated[float, typer.Option(min=1, help="With --bundle: the platform's time limit in seconds.")] = 600,
+    memory: Annotated[float | None, typer.Option(min=0, help="With --bundle: its memory limit.", metavar="GIB")] = None,
+    size: Annotated[float | None, typer.Option(min=0, help="With --bundle: its size limit.", metavar="MIB")] = None,
+    notebook: Annotated[
+        str | None,
+        typer.Option(help="Send this version of a notebook to a code competition.", metavar="OWNER/NAME@VERSION"),
+    ] = None,
+    output: Annotated[
+        str, typer.Option(help="With --notebook: the file that it writes.", metavar="FILE")
+    ] = "submission.csv",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but the upload.")] = False,
     threshold: Annotated[
         str | None,
@@ -75,7 +85,10 @@ def main(
     from harness.ledger import open_ledger
     from harness.oof.history import past_of
     from harness.submit.flow import follow_up, send_new
-    from harness.submit.prepare import prepare_blend, prepare_bundle, prepare_file
+    from harness.submit.prepare.blend import prepare_blend
+    from harness.submit.prepare.bundle import BundleOptions, prepare_bundle
+    from harness.submit.prepare.file import prepare_file
+    from harness.submit.prepare.notebook import prepare_notebook
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -86,13 +99,18 @@ def main(
         return
     if comp is None:
         raise UserError("--comp: name the competition to send to, e.g. --comp digit-recognizer")
+    _refuse_two_things({"--file": bool(file), "--bundle": bundle, "--notebook": bool(notebook)})
     ledger = open_ledger(out)
-    competition, dataset, runs = _open(comp, run or [], best, file, data, data_set, sample, stream, out)
+    unasked = 0 if file or notebook else best  # without --run: so many runs
+    competition, dataset, runs = _open(comp, run or [], unasked, file, data, data_set, sample, stream, out)
     past, tried = past_of(ledger.entries()), []
     if file:
         prepared = prepare_file(competition, dataset, file, out, message)
     elif bundle:
-        prepared, tried = prepare_bundle(competition, dataset, runs, out, half, limit, message, past)
+        wanted = BundleOptions(backend, half, limit, memory, size)
+        prepared, tried = prepare_bundle(competition, dataset, runs, out, wanted, message, past)
+    elif notebook:
+        prepared = prepare_notebook(competition, dataset, runs, notebook, output, message, past)
     else:
         prepared = prepare_blend(competition, dataset, runs, out, threshold, message, past)
     if dry_run:
@@ -121,11 +139,11 @@ def _open(
     stream: bool,
     out: Path,
 ) -> tuple[Any, Any, Any]:
-    """Competition, data and the runs to send; no runs for a ready file."""
+    """Competition, data and the runs to send: those named, else the `best` ones."""
     from harness.competition import DataChoice, find_competition
     from harness.data.dataset import load_dataset
     from harness.runs import load_run
-    from harness.submit.prepare import chosen_runs
+    from harness.submit.prepare.blend import chosen_runs
 
     competition = find_competition(comp)
     named = [load_run(out / "oof" / competition.slug / _bare(name)) for name in dict.fromkeys(names)]
@@ -134,8 +152,14 @@ def _open(
     choice = DataChoice(set=data_set or (named[0].recipe.data.set if named else ""))
     competition = competition.using(choice)
     dataset = load_dataset(competition, data_root(data), sample=sample, stream=stream)
-    runs = [] if file else chosen_runs(competition, dataset, named, best, out)
+    runs = chosen_runs(competition, dataset, named, best, out) if named or best else []
     return competition, dataset, runs
+
+
+def _refuse_two_things(asked: dict[str, bool]) -> None:
+    names = [name for name, given in asked.items() if given]
+    if len(names) > 1:
+        raise UserError(f"{' and '.join(names)}: give one of them")
 
 
 def _bare(name: str) -> str:
@@ -166,7 +190,8 @@ def _lines(prepared: Prepared) -> list[str]:
         lines += _share_table(prepared.shares)
     lines += [f"warning:  {warning}" for warning in prepared.warnings]
     rows = f"{intent.rows:,} rows, " if intent.rows else ""
-    lines.append(f"file:     {intent.file} ({rows}sha256 {intent.sha256[:12]}); passes its checks")
+    checked = "not seen here" if intent.file.startswith("notebook:") else "passes its checks"
+    lines.append(f"file:     {intent.file} ({rows}sha256 {intent.sha256[:12]}); {checked}")
     lines.append(f"message:  {intent.message}")
     return lines
 

@@ -18,8 +18,9 @@ from harness.base.files import read_json
 from harness.base.secrets import check_private, redact
 from harness.competition import Competition
 from harness.ledger import State
-from harness.submit.platform import Listed, NoCredentials, Refused, Standing, TryLater, Unclear, Unreachable
-from harness.submit.retry import patiently
+from harness.remote.errors import NoCredentials, Refused, TryLater, Unclear, Unreachable
+from harness.remote.retry import patiently
+from harness.submit.platform import Listed, Standing
 
 _STATES = {"Finished": State.COMPLETE, "Failed": State.ERROR, "Cancelled": State.ERROR}
 CREDENTIALS = Path.home() / ".codabench.json"

@@ -15,11 +15,12 @@ from harness.base.files import complete_file, explain_disk_errors
 from harness.base.secrets import redact
 from harness.competition import Competition, find_competition
 from harness.cv.scores import competition_metrics
-from harness.ledger import Entry, Ledger, State
+from harness.ledger import Entry, Intent, Ledger, Notebook, State
 from harness.ledger.entry import OPEN, SPENT
+from harness.remote.errors import Refused, Unreachable
 from harness.submit.outcome import entry_lines, entry_summary
-from harness.submit.platform import Platform, Refused, Unreachable, find_platform
-from harness.submit.prepare import Prepared
+from harness.submit.platform import Platform, find_platform
+from harness.submit.prepare.prepared import Prepared
 from harness.submit.sending import Say, check_unchanged, poll, send
 
 
@@ -53,7 +54,7 @@ def send_new(
     with _alone(out):
         prepared = _kept(prepared, out)
         try:
-            why = _why_not_now(ledger, platform, competition, reserve)
+            why = _why_not_now(ledger, platform, competition, prepared.intent, reserve)
         except Unreachable as error:
             why = str(error.args[0])
         if why:
@@ -92,7 +93,7 @@ def _again(ledger: Ledger, entry: Entry, reserve: int, wait: float, say: Say) ->
         competition = find_competition(entry.intent.competition)
         platform = find_platform(competition, entry.intent.platform)
         if entry.state == State.QUEUED:
-            why = _why_not_now(ledger, platform, competition, reserve)
+            why = _why_not_now(ledger, platform, competition, entry.intent, reserve)
             if why:
                 say(f"entry {entry.id}: still not: {why}")
                 return _shown(ledger, [entry.id], None, competition)
@@ -129,7 +130,7 @@ def _carry_on(
     return _shown(ledger, numbers, board, competition)
 
 
-def _why_not_now(ledger: Ledger, platform: Platform, competition: Competition, reserve: int) -> str:
+def _why_not_now(ledger: Ledger, platform: Platform, competition: Competition, intent: Intent, reserve: int) -> str:
     """Why it has to wait for another day; "" where it may go. What no waiting mends is an error.
 
     Raises
@@ -141,8 +142,11 @@ def _why_not_now(ledger: Ledger, platform: Platform, competition: Competition, r
         standing = platform.standing()
     except Refused as error:
         raise UserError(f"{error}\n  Nothing was sent.") from error
-    if standing.problems:
-        raise UserError("\n  ".join([f"{platform.name} would not take it; nothing was sent:", *standing.problems]))
+    problems = [*standing.problems]
+    if standing.notebooks_only and not Notebook.parse(intent.file):
+        problems.append("it takes notebooks, not files: --notebook OWNER/NAME@VERSION")
+    if problems:
+        raise UserError("\n  ".join([f"{platform.name} would not take it; nothing was sent:", *problems]))
     if standing.left_today is not None and standing.left_today <= reserve:
         kept = f" and --reserve keeps {reserve}" if reserve else ""
         mine = sum(e.state in SPENT and e.created[:10] == _today() for e in ledger.entries(competition.slug))
@@ -174,6 +178,8 @@ def _shown(
 def _kept(prepared: Prepared, out: Path) -> Prepared:
     """The same with a file of its own, which no later dry run writes over: submissions/<slug>/sent/<name>-<sha>.<ending>."""
     intent = prepared.intent
+    if Notebook.parse(intent.file):
+        return prepared  # it lies on the platform
     path = Path(intent.file)
     folder = (out / "submissions" / intent.competition / "sent").resolve()
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """What a platform must be able to do; a third one is one file that does it.
 
-A platform answers, or raises one of three: Refused (nothing was spent, and trying again is in vain), Unreachable (nothing
-was spent, later may be better), Unclear (it may have been spent). `harness.submit.sending` makes the rest of it.
+A platform answers, or raises one of three of `harness.remote.errors`: Refused (nothing was spent, and trying again is in
+vain), Unreachable (nothing was spent, later may be better), Unclear (it may have been spent). `harness.submit.sending` makes the rest of it.
 """
 
 from __future__ import annotations
@@ -15,26 +15,6 @@ from harness.competition import Competition
 from harness.ledger import State
 
 
-class Refused(Exception):
-    """The platform does not take it, for a reason; nothing was spent."""
-
-
-class Unreachable(Exception):
-    """No answer, or none that makes sense, before anything was spent."""
-
-
-class TryLater(Unreachable):
-    """Too many calls (429): nothing was done, not even by the final one."""
-
-
-class NoCredentials(Unreachable):
-    """There is nothing to prove who is asking, or it is not known there; says where to put it. Nothing was called."""
-
-
-class Unclear(Exception):
-    """The final call ended without a clear answer: the submission may be there or not."""
-
-
 @dataclass(frozen=True)
 class Standing:
     """Where we stand before sending.
@@ -44,11 +24,13 @@ class Standing:
     left_today : submissions that may still be made today (UTC), None = not told
     problems : why none would be taken (deadline, rules, not joined, closed), in words
     about : what else to show, e.g. rank
+    notebooks_only : it takes versions of notebooks, no files
     """
 
     left_today: int | None = None
     problems: list[str] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
+    notebooks_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +58,10 @@ class Platform(Protocol):
         ...
 
     def submit(self, uploaded: str, message: str) -> str:
-        """The final call; returns the platform's reference. Raises Unclear where it may have been made."""
+        """The final call; returns the platform's reference. Raises Unclear where it may have been made.
+
+        uploaded : what `upload` returned; or, of a platform that has notebooks, a `Notebook`'s text
+        """
         ...
 
     def find(self, tag: str) -> Listed | None:

@@ -22,8 +22,9 @@ from typing import Literal
 
 from harness.base.errors import UserError
 from harness.base.secrets import redact
-from harness.ledger import Entry, Ledger, State
-from harness.submit.platform import Listed, Platform, Refused, Unclear, Unreachable
+from harness.ledger import Entry, Ledger, Notebook, State
+from harness.remote.errors import Refused, Unclear, Unreachable
+from harness.submit.platform import Listed, Platform
 
 Say = Callable[[str], None]
 
@@ -52,8 +53,8 @@ def _upload_and_submit(ledger: Ledger, platform: Platform, entry: Entry, say: Sa
     """After a doubtful call whatever goes wrong leaves the doubt in the ledger: the first may yet turn up."""
     doubt, path = entry.state == State.UNKNOWN, Path(entry.intent.file)
     try:
-        say(f"uploads {path.name} to {platform.name}")
-        uploaded = platform.upload(path, entry.intent.tag)
+        say(f"sends {path.name} to {platform.name}")
+        uploaded = entry.intent.file if _is_notebook(entry) else platform.upload(path, entry.intent.tag)
         event = ledger.record(entry.id, State.UNKNOWN if doubt else State.UPLOADED, after=entry.event)
         event = ledger.record(entry.id, State.UNKNOWN, detail="the final call begins", after=event)
         ref = platform.submit(uploaded, entry.intent.message)
@@ -132,6 +133,8 @@ def check_unchanged(ledger: Ledger, entry: Entry) -> None:
         If it is not.
     """
     path = Path(entry.intent.file)
+    if _is_notebook(entry):
+        return  # a version of a notebook does not change
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry.intent.sha256:
         return
     what = "has changed since the entry was written" if path.is_file() else "is not there any more"
@@ -140,6 +143,10 @@ def check_unchanged(ledger: Ledger, entry: Entry) -> None:
         raise UserError(f"entry {entry.id}: {path} {what}; nothing was spent. Send it as a new submission instead.")
     if entry.state == State.UNKNOWN:
         return  # it can still be looked for; it cannot be sent again, which `platform.upload` would say
+
+
+def _is_notebook(entry: Entry) -> bool:
+    return Notebook.parse(entry.intent.file) is not None
 
 
 def _grace() -> float:

@@ -11,6 +11,7 @@ from torch import Tensor
 from harness.competition.recipe import PredictSpec
 from harness.train.inputs import Inputs
 from harness.train.precision import Layout
+from harness.train.tta import combine
 
 
 @torch.inference_mode()
@@ -46,27 +47,6 @@ def predict(
     if spec.combine == "rank":
         return combine(torch.cat(parts, dim=1), weights.cpu(), "rank")
     return torch.cat(parts)
-
-
-def combine(logits: Tensor, weights: Tensor, how: str) -> Tensor:
-    """One distribution per row from the logits (V, m, C) of its views, by weights (V, 1, 1) that sum to one.
-
-    probability : mean of the softmax; logit : softmax of the mean logits
-    max : for each class its largest probability in any view, scaled to sum to one (weights play no part)
-    rank : mean of each class's rank among the m rows, in (0, 1], scaled to sum to one; it depends on which rows are
-        predicted together, and suits metrics that only order the rows (AUC)
-    """
-    if how == "logit":
-        return (logits * weights).sum(dim=0).softmax(dim=1)
-    proba = logits.softmax(dim=2)
-    if how == "probability":
-        return (proba * weights).sum(dim=0)
-    if how == "max":
-        proba = proba.amax(dim=0)
-    else:
-        ranks = proba.argsort(dim=1).argsort(dim=1).float().add_(1).div_(proba.shape[1])
-        proba = (ranks * weights).sum(dim=0)
-    return proba / proba.sum(dim=1, keepdim=True)
 
 
 def logits_of(network: nn.Module, x: Tensor, layout: Layout) -> Tensor:

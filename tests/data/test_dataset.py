@@ -20,7 +20,7 @@ def test_missing_data_name_both_cures(tmp_path: Path):
     with pytest.raises(UserError) as error:
         load_dataset(find_competition(DIGITS), tmp_path)
     said = str(error.value)
-    assert "kaggle competitions download -c digit-recognizer" in said
+    assert "python -m harness.data digit-recognizer" in said
     assert "--sample" in said
     assert str(tmp_path / "digit-recognizer") in said
 

@@ -354,8 +354,8 @@ def test_data_command_counts_the_classes(tmp_path: Path, run_command):
     done = run_command("harness.data", "shapes", "--json", cwd=tmp_path)
     found = json.loads(done.stdout)
     assert found["classes"] == {"circle": 20, "square": 20} and found["test"] == 6 and not found["is_sample"]
-    missing = run_command("harness.data", "digit-recognizer", "--data", tmp_path)
-    assert missing.returncode == 2 and "kaggle competitions download" in missing.stderr
+    missing = run_command("harness.data", "bloodcells", "--data", tmp_path)
+    assert missing.returncode == 2 and "www.codabench.org" in missing.stderr
 
 
 def test_a_recipe_with_several_seeds_averages_them(tmp_path: Path, run_command):

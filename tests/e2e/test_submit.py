@@ -53,7 +53,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, run_command_module) -> Pat
 @pytest.fixture(params=["kaggle", "codabench"])
 def platform(request) -> Iterator[tuple[str, servers.Server]]:
     if request.param == "kaggle":
-        pytest.importorskip("kaggle")
+        servers.skip_without_kaggle()
     server = servers.Kaggle() if request.param == "kaggle" else servers.Codabench()
     yield request.param, server
     server.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import threading
@@ -12,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 SLOW = 3.0
 """Seconds that a server out of time takes; tests give calls less."""
 
@@ -21,7 +24,7 @@ class Fault:
     """What a step does instead of its work.
 
     kind : "status" (code, body), "slow" (does the work, answers too late), "reset" (hangs up in the middle of the answer),
-        "lost" (does the work, then hangs up), "garbage" (200 and nonsense)
+        "lost" (does the work, then hangs up), "garbage" (200 and nonsense), "cut" (half of the file, then hangs up)
     """
 
     kind: str
@@ -91,6 +94,7 @@ class Server:
         length = int(request.headers.get("Content-Length") or 0)
         body = request.rfile.read(length) if length else _chunked(request)
         parts = urlsplit(request.path)
+        self.range = request.headers.get("Range", "")
         step, work = self.route(request.command, parts.path, parse_qs(parts.query), body)
         self.calls.append(step)
         queue = self.faults.get(step, [])
@@ -104,7 +108,9 @@ class Server:
             request.wfile.flush()
             request.close_connection = True
             return request.connection.close()
-        code, answer = work()
+        code, answer, *more = work()
+        if isinstance(answer, bytes):
+            return _file(request, code, answer, more[0], cut=bool(fault and fault.kind == "cut"))
         if fault and fault.kind == "slow":
             time.sleep(SLOW)
         if fault and fault.kind in ("lost", "slow"):
@@ -126,7 +132,17 @@ class Server:
 
 
 class Kaggle(Server):
-    """A proxy for http://localhost/api: the real client is led here by HTTP_PROXY."""
+    """A proxy for http://localhost/api: the real client is led here by HTTP_PROXY.
+
+    zip : what a download brings; notebooks : what code submissions said; notebooks_only : a code competition
+    """
+
+    zip = b""
+    notebooks_only = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notebooks: list[dict[str, Any]] = []
 
     def environment(self) -> dict[str, str]:
         return {
@@ -142,15 +158,37 @@ class Kaggle(Server):
         }
 
     def route(self, method, path, query, body):
+        if path.startswith("/files/"):
+            return "file", self._file
         if path.startswith("/upload/"):
             return "put", lambda: self._put(path.rpartition("/")[2], body)
         step = path.rpartition("/")[2]
         told = json.loads(body or b"{}")
+        if step in ("DownloadDataFiles", "DownloadDataset"):
+            return step, lambda: (
+                302,
+                b"",
+                {"Location": f"{self.url}/files/all.zip?X-Goog-Signature=that-nobody-may-see"},
+            )
         return step, lambda: (200, getattr(self, "_" + step, lambda told: {})(told))
 
     def _put(self, token: str, body: bytes) -> tuple[int, Any]:
         self.uploads[token] = body
         return 200, {}
+
+    def _file(self) -> tuple[int, bytes, dict[str, str]]:
+        found = re.fullmatch(r"bytes=(\d+)-", self.range)
+        start = int(found[1]) if found else 0
+        about = {"ETag": '"one"', "Accept-Ranges": "bytes", "Last-Modified": "Mon, 02 Nov 2026 10:00:00 GMT"}
+        if found:
+            about["Content-Range"] = f"bytes {start}-{len(self.zip) - 1}/{len(self.zip)}"
+        return (206 if found else 200), self.zip[start:], about
+
+    def _CreateCodeSubmission(self, told: dict[str, Any]) -> Any:
+        number = 101 + len(self.submissions)
+        self.notebooks.append({k: v for k, v in told.items() if k != "submissionDescription"})
+        self.submissions.append({"ref": number, "description": told["submissionDescription"]})
+        return {"ref": number, "message": "Successfully submitted"}
 
     def _StartSubmissionUpload(self, told: dict[str, Any]) -> Any:
         token = f"token{len(self.calls)}"
@@ -181,7 +219,13 @@ class Kaggle(Server):
         return {"numToday": 1, "numTotal": 1, "numAllowedNow": self.left, "limitedByTotal": False}
 
     def _GetCompetition(self, told: dict[str, Any]) -> Any:
-        return {"userHasEntered": True, "deadline": "2099-01-01T00:00:00Z", "userRank": 7, "maxDailySubmissions": 5}
+        return {
+            "userHasEntered": True,
+            "deadline": "2099-01-01T00:00:00Z",
+            "userRank": 7,
+            "maxDailySubmissions": 5,
+            "isKernelsSubmissionsOnly": self.notebooks_only,
+        }
 
     def _GetLeaderboard(self, told: dict[str, Any]) -> Any:
         return {"submissions": [{"teamName": f"team {i}", "score": str(0.99 - 0.02 * i)} for i in range(10)]}
@@ -263,6 +307,19 @@ def _answer(request: BaseHTTPRequestHandler, code: int, body: bytes, headers: di
     request.wfile.write(body)
 
 
+def _file(request: BaseHTTPRequestHandler, code: int, body: bytes, headers: dict[str, str], cut: bool) -> None:
+    request.send_response(code)
+    for name, value in headers.items():
+        request.send_header(name, value)
+    request.send_header("Content-Length", str(len(body)))
+    request.end_headers()
+    request.wfile.write(body[: len(body) // 2] if cut else body)
+    if cut:
+        request.wfile.flush()
+        request.close_connection = True
+        request.connection.close()
+
+
 def _chunked(request: BaseHTTPRequestHandler) -> bytes:
     if request.headers.get("Transfer-Encoding") != "chunked":
         return b""
@@ -272,3 +329,9 @@ def _chunked(request: BaseHTTPRequestHandler) -> bytes:
         request.rfile.readline()
     request.rfile.readline()
     return body
+
+
+def skip_without_kaggle() -> None:
+    """Without importing it, which would look for credentials and may call the network."""
+    if importlib.util.find_spec("kaggle") is None:
+        pytest.skip("the kaggle client is not installed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import zipfile
 from pathlib import Path
@@ -72,7 +73,7 @@ def test_no_zip(tmp_path: Path):
         try_bundle(tmp_path / "bundle.zip", PIXELS, 2, 60, None)
 
 
-def test_a_run_becomes_a_bundle_that_says_the_same(tmp_path: Path, run_command):
+def test_a_run_becomes_a_bundle_that_says_the_same_on_every_backend(tmp_path: Path, run_command):
     make_shapes(tmp_path)
     settings = (
         "--set",
@@ -86,13 +87,51 @@ def test_a_run_becomes_a_bundle_that_says_the_same(tmp_path: Path, run_command):
         "harness.cv", "shapes", "--data", "data", "--recipe", "tiny", "--workers", "1", *settings, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    for half in ((), ("--half",)):
-        args = ("--comp", "shapes", "--data", "data", "--bundle", "--dry-run", "--json", *half)
-        told = run_command("harness.submit", *args, cwd=tmp_path)
+    for backend, files in FILES.items():
+        if backend == "onnx" and not importlib.util.find_spec("onnxruntime"):
+            continue
+        sizes = []
+        for half in ((), ("--half",)):
+            told = submit(run_command, tmp_path, "--backend", backend, *half)
+            assert told.returncode == 0, told.stderr
+            said = json.loads(told.stdout)
+            assert "labels as the harness says" in said["trial"][0] and said["file"].endswith(".zip")
+            with zipfile.ZipFile(said["file"]) as archive:
+                assert sorted(archive.namelist()) == files
+                assert "import harness" not in archive.read("model.py").decode()
+                sizes.append(sum(info.file_size for info in archive.infolist()))
+        assert sizes[1] < sizes[0]
+    small = submit(run_command, tmp_path, "--size", "0.001")
+    assert small.returncode == 2 and "more than the limit" in small.stderr and "--half" in small.stderr
+    tight = submit(run_command, tmp_path, "--memory", "0.001")
+    assert tight.returncode == 2 and "GiB of memory" in tight.stderr
+    unknown = submit(run_command, tmp_path, "--backend", "jax")
+    assert unknown.returncode == 2 and "torch, timm, onnx" in unknown.stderr
+
+
+def test_timm_and_all_views_without_the_harness(tmp_path: Path, run_command):
+    """The views of model.py are the harness's own text; the network is timm's with dense layers on it."""
+    make_shapes(tmp_path)
+    recipe = tmp_path / "competitions" / "shapes" / "recipes" / "net.toml"
+    recipe.write_text(
+        '[model]\nname = "timm"\n[model.args]\nbackbone = "test_resnet"\nimage_size = 32\nhead = [8]\ndropout = 0.2\n'
+        '[predict]\ntta = ["identity", "rot90", "five_crop", "scale110", "scale90", "shift2", "diagonal1", "brightness90"]\n'
+        'weights = [2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]\ncombine = "logit"\nacross_folds = "vote"\n'
+        '[train]\nepochs = 1\nbatch_size = 16\nlr = 0.01\nprecision = "fp32"\nchannels_last = false\n[cv]\nfolds = 2\n'
+    )
+    done = run_command("harness.cv", "shapes", "--data", "data", "--recipe", "net", "--workers", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for backend in ("timm", "torch"):
+        told = submit(run_command, tmp_path, "--backend", backend)
         assert told.returncode == 0, told.stderr
-        said = json.loads(told.stdout)
-        assert "labels as the harness says" in said["trial"][0] and said["file"].endswith(".zip")
-        with zipfile.ZipFile(said["file"]) as archive:
-            names = archive.namelist()
-            assert sorted(names) == ["bundle.json", "fold-0.npz", "fold-1.npz", "graph.pt2", "model.py"]
-            assert "import harness" not in archive.read("model.py").decode()
+
+
+FILES = {
+    "torch": ["bundle.json", "fold-0.npz", "fold-1.npz", "graph.pt2", "model.py"],
+    "onnx": ["bundle.json", "fold-0.onnx", "fold-1.onnx", "model.py"],
+}
+
+
+def submit(run_command, folder: Path, *options: str):
+    args = ("--comp", "shapes", "--data", "data", "--bundle", "--dry-run", "--json", *options)
+    return run_command("harness.submit", *args, cwd=folder)

@@ -15,9 +15,10 @@ import pytest
 from harness.base.errors import UserError
 from harness.competition.competition import CodabenchSpec, Competition, find_competition
 from harness.ledger import Entry, Ledger, State, open_ledger
+from harness.remote.errors import Refused, Unclear, Unreachable
 from harness.submit.codabench import Codabench
 from harness.submit.kaggle import Kaggle
-from harness.submit.platform import Platform, Refused, Unclear, Unreachable
+from harness.submit.platform import Platform
 from harness.submit.sending import poll, send
 from tests.conftest import FOLDER_TOML
 from tests.ledger.test_ledger import INTENT
@@ -34,7 +35,7 @@ SECRETS = ("that-nobody-may-see",)
 
 @pytest.fixture(scope="module")
 def kaggle() -> Iterator[tuple[servers.Server, Platform]]:
-    pytest.importorskip("kaggle")
+    servers.skip_without_kaggle()
     yield from _pair(servers.Kaggle(), lambda: Kaggle("shapes"))
 
 

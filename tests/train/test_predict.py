@@ -11,7 +11,8 @@ from harness.models.network import Network
 from harness.train.batches import ResidentImages
 from harness.train.inputs import PixelInputs
 from harness.train.precision import Layout
-from harness.train.predict import combine, predict
+from harness.train.predict import predict
+from harness.train.tta import combine
 
 PLAIN = Layout("fp32", False)
 

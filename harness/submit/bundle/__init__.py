@@ -2,6 +2,8 @@
 
 model.py       class Model: Model().predict(X), X uint8 (n, H, W, C) -> labels int64 (n,)
 bundle.json    what model.py goes by: size, combination, the fold files, what it needs
-graph.pt2      the network with preprocessing and TTA, exported by torch.export: pixels (n, h, w, C) -> probabilities
-fold-K.npz     weights of each fold and seed, float32 or float16, plain arrays
+and, by backend, for each fold and seed K, weights float32 or float16:
+torch          graph.pt2, the network with preprocessing and TTA by torch.export; fold-K.npz, plain arrays
+timm           fold-K.npz; the network is built by timm, the views are in model.py
+onnx           fold-K.onnx, network, preprocessing, TTA and weights in one graph
 """

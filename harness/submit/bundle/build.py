@@ -1,12 +1,9 @@
-"""Build a bundle from a finished run: export the network once, store every fold's weights beside it."""
+"""Build a bundle from a finished run: what the backend makes of its networks, in one flat zip."""
 
 from __future__ import annotations
 
-import io
 import json
-import warnings
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,60 +14,43 @@ from harness.base.files import complete_file
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.runs import Run, RunFolder
+from harness.submit.bundle.backends import BACKENDS, Opened
 
 if TYPE_CHECKING:
-    import torch
     import torch.nn as nn
-
-NEEDS = ("torch>=2.6", "numpy", "pillow")
-"""What the platform's container must have."""
 
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A run's networks, ready to predict on the CPU in fp32.
-
-    Attributes
-    ----------
-    network : pixels uint8 (B, h, w, C) -> probabilities float32 (B, classes)
-    states : weights of each fold and seed, by name "fold-K" or "fold-K-seed-S", keys as `network.state_dict()`
-    size : (h, w)
-    """
-
-    network: nn.Module
-    states: dict[str, dict[str, torch.Tensor]]
-    size: tuple[int, int]
-
-
-def build_bundle(competition: Competition, run: Run, dataset: Dataset, path: Path, half: bool) -> Opened:
+def build_bundle(
+    competition: Competition, run: Run, dataset: Dataset, path: Path, half: bool, backend: str = "torch"
+) -> Opened:
     """Write the bundle as a flat zip; returns the networks that it was made of.
 
     half : store weights as float16: half the size, and labels may change where two classes are level
+    backend : a name of `backends.BACKENDS`
 
     Raises
     ------
     UserError
-        If the run has no weights of its own, or its network cannot be exported.
+        If the run has no weights of its own, or its network is nothing for that backend.
     """
-    opened = open_run(competition, run, dataset)
+    opened, made = open_run(competition, run, dataset), BACKENDS[backend]
     about = {
         "run": run.name,
+        "backend": backend,
         "classes": len(competition.classes),
+        "channels": competition.data.channels,
         "size": list(opened.size),
         "vote": run.recipe.predict.across_folds == "vote",
-        "graph": "graph.pt2",
-        "weights": [f"{name}.npz" for name in opened.states],
-        "needs": list(NEEDS),
+        "needs": list(made.needs),
     }
-    graph = _exported(opened, competition.data.channels)
+    files = list(made.files(opened, about, run.recipe, half))  # it adds to `about`
     with complete_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        _add(archive, "model.py", Path(__file__).with_name("model.py").read_bytes())
+        _add(archive, "model.py", made.program().encode())
         _add(archive, "bundle.json", json.dumps(about, indent=1).encode())
-        _add(archive, "graph.pt2", graph)
-        for name, state in opened.states.items():
-            _add(archive, f"{name}.npz", _arrays(state, half))
+        for name, content in files:
+            _add(archive, name, content)
     return opened
 
 
@@ -126,7 +106,7 @@ def _predictor(network: nn.Module, spec: Any) -> nn.Module:
     import torch.nn as nn
 
     from harness.train.batches import to_float
-    from harness.train.predict import combine
+    from harness.train.tta import combine
     from harness.train.views import weighted_views
 
     class Predictor(nn.Module):
@@ -143,31 +123,6 @@ def _predictor(network: nn.Module, spec: Any) -> nn.Module:
             return combine(logits, weights, spec.combine)
 
     return Predictor().eval()
-
-
-def _exported(opened: Opened, channels: int) -> bytes:
-    import torch
-
-    opened.network.load_state_dict(next(iter(opened.states.values())))
-    example = torch.zeros((4, *opened.size, channels), dtype=torch.uint8)
-    buffer = io.BytesIO()
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore", UserWarning)
-            program = torch.export.export(
-                opened.network, (example,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=1_000_000)},)
-            )
-            torch.export.save(program, buffer)
-    except (RuntimeError, torch._dynamo.exc.TorchDynamoException) as error:
-        raise UserError(f"the network cannot be exported by torch.export: {str(error).splitlines()[0]}") from error
-    return buffer.getvalue()
-
-
-def _arrays(state: dict[str, torch.Tensor], half: bool) -> bytes:
-    buffer = io.BytesIO()
-    arrays = {key: tensor.numpy() for key, tensor in state.items()}
-    np.savez(buffer, **{k: a.astype(np.float16) if half and a.dtype == np.float32 else a for k, a in arrays.items()})
-    return buffer.getvalue()
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

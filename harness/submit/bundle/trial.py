@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,8 @@ _RUNNER = """
 import json, os, resource, sys, time
 os.chdir("ingested_program")
 sys.path.insert(0, os.getcwd())
-sys.modules["harness"] = None  # a bundle that needs the harness must fail here, not on the platform
+for name in sys.argv[2:]:
+    sys.modules[name] = None  # a bundle that needs it must fail here, not on the platform
 if sys.argv[1] == "python":
     import socket
     def refuse(*args, **kwargs):
@@ -64,8 +66,17 @@ class Trial:
         return max(int((seconds - self.load) / max(self.seconds_per_image, 1e-9)), 0)
 
 
-def try_bundle(path: Path, pixels: np.ndarray, n_classes: int, seconds: float, memory_gib: float | None) -> Trial:
+def try_bundle(
+    path: Path,
+    pixels: np.ndarray,
+    n_classes: int,
+    seconds: float,
+    memory_gib: float | None,
+    lacks: Sequence[str] = ("harness",),
+) -> Trial:
     """Unpack and run a bundle on pictures uint8 (n, H, W, C).
+
+    lacks : modules that it must do without
 
     Raises
     ------
@@ -79,7 +90,7 @@ def try_bundle(path: Path, pixels: np.ndarray, n_classes: int, seconds: float, m
         _unpack(path, root / "ingested_program")
         np.save(root / "input_data" / "X.npy", pixels)
         isolated, prefix = _isolation()
-        command = [*prefix, sys.executable, "-I", "-c", _RUNNER, isolated]
+        command = [*prefix, sys.executable, "-I", "-c", _RUNNER, isolated, *lacks]
         try:
             done = subprocess.run(
                 command, cwd=root, capture_output=True, text=True, timeout=seconds, env=_bare_environment(root)

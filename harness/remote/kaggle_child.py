@@ -1,4 +1,4 @@
-"""python -m harness.submit.kaggle_child: calls of the kaggle client, a JSON line on stdin each, answered on stdout.
+"""python -m harness.remote.kaggle_child: calls of the kaggle client, a JSON line on stdin each, answered on stdout.
 
 It runs as a process of its own so that it can be killed, and so that what the client prints never mixes with the answer.
 """
@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,20 @@ def main() -> None:
     for line in sys.stdin:
         with contextlib.redirect_stdout(sys.stderr):  # importing kaggle may print, and its calls do
             request = json.loads(line)
-            timer = threading.Timer(request["seconds"] + 1, os._exit, [1])  # the client's calls know no deadline
-            timer.daemon = True
-            timer.start()
-            answer = _answered(request)
-            timer.cancel()
+            with _deadline(request["seconds"]):
+                answer = _answered(request)
         print(json.dumps(answer), file=stdout, flush=True)
+
+
+@contextlib.contextmanager
+def _deadline(seconds: float | None) -> Iterator[None]:
+    """End the process when the time is up, since the client's calls know no deadline; None: the parent watches."""
+    timer = threading.Timer((seconds or 0) + 1, os._exit, [1])
+    timer.daemon = True
+    if seconds is not None:
+        timer.start()
+    yield
+    timer.cancel()
 
 
 def _end_with(parent: int) -> None:
@@ -150,6 +159,23 @@ def _submit(api: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {"ref": told.ref, "message": told.message}
 
 
+def _submit_notebook(api: Any, request: dict[str, Any]) -> dict[str, Any]:
+    kernel = f"{request['owner']}/{request['name']}"
+    told = api.competition_submit_code(
+        request["output"], request["message"], request["competition"], kernel, request["version"], quiet=True
+    )
+    return {"ref": told.ref, "message": told.message}
+
+
+def _download(api: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """All files of a competition or a data set, as one zip in a folder; what a killed download left is gone on from."""
+    if request["dataset"]:
+        api.dataset_download_files(request["dataset"], path=request["folder"], quiet=True, licenses=[])
+    else:
+        api.competition_download_files(request["competition"], path=request["folder"], quiet=True)
+    return {"files": [p.name for p in Path(request["folder"]).iterdir() if p.suffix != ".kaggle-partial"]}
+
+
 def _submissions(api: Any, request: dict[str, Any]) -> dict[str, Any]:
     found = api.competition_submissions(request["competition"], page_size=100) or []
     rows = [
@@ -197,6 +223,8 @@ CALLS = {
     "standing": _standing,
     "upload": _upload,
     "submit": _submit,
+    "submit_notebook": _submit_notebook,
+    "download": _download,
     "submissions": _submissions,
     "leaderboard": _leaderboard,
 }

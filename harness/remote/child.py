@@ -8,6 +8,8 @@ import queue
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 _START_SECONDS = 120  # imports on a busy machine
@@ -28,8 +30,10 @@ class Child:
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.Queue[str | None] = queue.Queue()
 
-    def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
+    def ask(self, request: dict[str, Any], seconds: float, alive: Callable[[], Any] | None = None) -> dict[str, Any]:
         """The answer to a request.
+
+        alive : asked again and again; whenever its answer is new, the seconds begin anew
 
         Raises
         ------
@@ -39,9 +43,9 @@ class Child:
         process = self._process if self._process and self._process.poll() is None else self._start()
         assert process.stdin
         try:
-            process.stdin.write(json.dumps({**request, "seconds": seconds}) + "\n")
+            process.stdin.write(json.dumps({**request, "seconds": None if alive else seconds}) + "\n")
             process.stdin.flush()
-            line = self._answers.get(timeout=seconds)
+            line = self._answers.get(timeout=seconds) if alive is None else self._wait(seconds, alive)
         except queue.Empty:
             self.kill()
             raise NoAnswer(f"no answer within {seconds:.0f} s") from None
@@ -55,6 +59,18 @@ class Child:
         except ValueError as error:
             self.kill()
             raise NoAnswer(f"the client's process gave no answer ({error})") from error
+
+    def _wait(self, seconds: float, alive: Callable[[], Any]) -> str | None:
+        seen, since = alive(), time.monotonic()
+        while True:
+            try:
+                return self._answers.get(timeout=0.5)
+            except queue.Empty:
+                now = alive()
+                if now != seen:
+                    seen, since = now, time.monotonic()
+                elif time.monotonic() - since > seconds:
+                    raise
 
     def kill(self) -> None:
         """End it, whatever it is doing."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from harness.submit.platform import NoCredentials, Unreachable
+from harness.remote.errors import NoCredentials, Unreachable
 
 T = TypeVar("T")
 

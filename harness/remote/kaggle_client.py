@@ -1,0 +1,122 @@
+"""Kaggle, by its own client in a child process that can be killed: the client's calls know no deadline.
+
+The child (`harness.remote.kaggle_child`) imports kaggle and answers calls in lines of JSON; this side never imports it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.base.secrets import check_private, redact
+from harness.remote.child import Child, NoAnswer
+from harness.remote.errors import NoCredentials, Refused, TryLater, Unreachable
+from harness.remote.retry import patiently
+
+_FINAL = (400, 401, 403, 404, 405, 410, 413, 422)
+
+
+class KaggleClient:
+    """The client on behalf of one competition or data set.
+
+    deadline : seconds that a call may take; default: $HARNESS_CALL_SECONDS, else 60
+    """
+
+    def __init__(self, slug: str, deadline: float | None = None) -> None:
+        self.slug = slug
+        self.deadline = deadline or float(os.environ.get("HARNESS_CALL_SECONDS", "60"))
+        self._child = Child("harness.remote.kaggle_child")
+
+    def call(self, op: str, deadline: float | None = None, **arguments: Any) -> dict[str, Any]:
+        """A call that may be repeated: again after a pause where the platform stumbles.
+
+        Raises
+        ------
+        Refused, Unreachable
+            As the platform answers, or does not.
+        UserError
+            If a credentials file may be read by others.
+        """
+        return patiently(lambda: self.once(op, deadline, **arguments))
+
+    def once(
+        self, op: str, deadline: float | None, alive: Callable[[], Any] | None = None, **arguments: Any
+    ) -> dict[str, Any]:
+        """One call, made once.
+
+        alive : asked again and again; whenever its answer is new, the deadline begins anew
+        """
+        check_kaggle_credentials()
+        request = {"op": op, "competition": self.slug, **arguments}
+        try:
+            answer = self._child.ask(request, deadline or self.deadline, alive)
+        except NoAnswer as error:
+            raise Unreachable(f"kaggle: '{op}': {error}") from error
+        if "error" in answer:
+            _raise(op, answer["error"])
+        return answer
+
+
+def redacted(text: str) -> str:
+    """Without Kaggle's credentials."""
+    return redact(text, _secrets())
+
+
+def _raise(op: str, error: dict[str, Any]) -> None:
+    status, said = error["status"], redacted(error["text"])
+    if error["kind"] == "credentials":
+        raise NoCredentials(said)
+    if status in _FINAL:
+        raise Refused(f"kaggle refused '{op}' ({status}): {said}{_cure(status)}")
+    kind = TryLater if status == 429 else Unreachable
+    raise kind(f"kaggle: '{op}' failed ({status or error['kind']}): {said}", error.get("retry_after"))
+
+
+def _cure(status: int) -> str:
+    if status == 401:
+        return ". The token is wrong or expired: make a new one at https://www.kaggle.com/settings"
+    if status == 403:
+        return ". Join the competition and accept its rules on its page, or mend the slug (a wrong one gives 403 too)"
+    if status == 404:
+        return ". There is no such competition"
+    return ""
+
+
+def check_kaggle_credentials() -> None:
+    """Find credentials where the client would, without importing it.
+
+    Raises
+    ------
+    NoCredentials
+        Names the places.
+    UserError
+        If a file of them may be read by others.
+    """
+    files = _credential_files()
+    for path in files:
+        check_private(path)
+    variables = "KAGGLE_API_TOKEN" in os.environ or {"KAGGLE_USERNAME", "KAGGLE_KEY"} <= set(os.environ)
+    if not (files or variables):
+        raise NoCredentials(
+            "no Kaggle credentials: make a token at https://www.kaggle.com/settings and put it into "
+            f"{Path.home() / '.kaggle' / 'access_token'} (chmod 600) or the variable KAGGLE_API_TOKEN"
+        )
+
+
+def _credential_files() -> list[Path]:
+    """Files that the client would take credentials from; the token's variable may name one too."""
+    home = Path.home() / ".kaggle"
+    files = [home / "access_token", home / "access_token.txt", home / "credentials.json"]
+    files.append(Path(os.environ.get("KAGGLE_CONFIG_DIR") or home) / "kaggle.json")
+    files.append(Path.home() / ".config" / "kaggle" / "kaggle.json")
+    named = os.environ.get("KAGGLE_API_TOKEN", "")
+    return [path for path in [*files, *([Path(named)] if "/" in named else [])] if path.is_file()]
+
+
+def _secrets() -> list[str]:
+    """Values in those files, so that they can be taken out of whatever is said."""
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in _credential_files()]
+    return [word for text in texts for word in re.findall(r"[A-Za-z0-9._~+/=-]{8,}", text)]

@@ -1,0 +1,12 @@
+# A graph per fold, with views and preprocessing inside, run by ONNX Runtime.
+import onnxruntime
+
+
+class Model(Base):  # noqa: F821
+    def open(self, path):
+        wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+        there = [name for name in wanted if name in onnxruntime.get_available_providers()]
+        return onnxruntime.InferenceSession(str(path), providers=there)
+
+    def run(self, fold, X):
+        return fold.run(None, {"pixels": X})[0]

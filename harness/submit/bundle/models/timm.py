@@ -1,0 +1,45 @@
+# timm's backbone with its dense layers; views and their combination are the text above.
+import timm
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Network(nn.Module):
+    """Pixels float (B, C, H, W) in [0, 1] -> logits."""
+
+    def __init__(self, spec, channels):
+        super().__init__()
+        self.side = spec["image_size"]
+        self.backbone = timm.create_model(
+            spec["backbone"], pretrained=False, in_chans=channels, num_classes=0, **spec["args"]
+        )
+        self.head = nn.Sequential(*(getattr(nn, kind)(*args) for kind, args in spec["head"]))
+        self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
+        self.register_buffer("std", torch.ones(1, channels, 1, 1))
+
+    def forward(self, x):
+        x = (x - self.mean) / self.std
+        if self.side and x.shape[2:] != (self.side, self.side):
+            x = F.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False, antialias=True)
+        return self.head(self.backbone(x))
+
+
+class Model(Base):  # noqa: F821
+    def __init__(self):
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.network = Network(ABOUT["network"], ABOUT["channels"]).eval().to(self.device)  # noqa: F821
+        named = [(functions_of(name), weight) for name, weight in ABOUT["views"]]  # noqa: F821
+        self.views = [(view, weight / len(views)) for views, weight in named for view in views]
+        super().__init__()
+
+    def open(self, path):
+        return {key: torch.from_numpy(a).to(self.device) for key, a in read_arrays(path).items()}  # noqa: F821
+
+    def run(self, fold, X):
+        self.network.load_state_dict(fold)
+        with torch.inference_mode():
+            x = torch.from_numpy(X).to(self.device).permute(0, 3, 1, 2).float().div(255).contiguous()
+            logits = torch.stack([self.network(view(x).contiguous()) for view, _ in self.views])
+            weights = torch.tensor([weight for _, weight in self.views], device=self.device).view(-1, 1, 1)
+            return combine(logits, weights, ABOUT["combine"]).cpu().numpy()  # noqa: F821

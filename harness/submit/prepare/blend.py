@@ -1,0 +1,132 @@
+"""A blend of runs: written as the submission file, checked, forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.clean.verdicts import apply_verdicts, clean_folder
+from harness.competition import Competition
+from harness.competition.threshold import moved
+from harness.data.cache import Dataset
+from harness.oof.ensemble import Blend, best_runs, check_same_data, mean_of_probabilities
+from harness.runs import Run, load_run
+from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
+from harness.submit.submission import wanted_ids, write_submission
+
+if TYPE_CHECKING:
+    from harness.oof.history import Past
+
+
+def prepare_blend(
+    competition: Competition,
+    dataset: Dataset,
+    runs: Sequence[Run],
+    out: Path,
+    threshold: str | None,
+    message: str | None,
+    past: Sequence[Past],
+) -> Prepared:
+    """Blend runs, write submissions/<slug>/<name>.csv aligned by id, check and forecast it.
+
+    Raises
+    ------
+    UserError
+        If the runs do not fit, or the file does not pass its checks (all that is wrong at once).
+    """
+    from harness.oof.forecast_runs import forecast_runs  # it imports torch, which a ready file can do without
+
+    blend = mean_of_probabilities(runs, competition)
+    path, ids = out / "submissions" / competition.slug / f"{blend.name}.csv", wanted_ids(competition, dataset)
+    decision = _threshold(threshold, blend, competition)
+    write_submission(competition, blend, ids, path, decision)
+    refuse_problems(path, competition, ids, dataset)
+    forecast = forecast_runs(competition, runs, dataset, past).found
+    main = blend.scores["metrics"][blend.scores["metric"]]
+    said = message or f"{blend.name}: OOF {blend.scores['metric']} {main['pooled']:.5f}"
+    shares = _shares(blend, competition.classes, decision)
+    told = main if decision is None else _at_threshold(threshold, blend)
+    intent = intent_of(
+        competition, path, len(ids), blend.name, blend.members, said, told, forecast if decision is None else None
+    )
+    oof = {k: main[k] for k in ("pooled", "low", "high")}
+    return Prepared(intent, dataset.source, oof, forecast, decision, shares, _drift(shares, len(ids)))
+
+
+def chosen_runs(
+    competition: Competition, dataset: Dataset, named: Sequence[Run], best: int, out: Path
+) -> Sequence[Run]:
+    """The named runs, or the best by OOF among the finished runs on this data.
+
+    Raises
+    ------
+    UserError
+        If a named run is of other data, or there is no run.
+    """
+    if named:
+        for run in named:
+            check_same_data(run, dataset)
+        return named
+    verdicts = clean_folder(out, competition, dataset.is_sample) / "clean.csv"
+    cleaned = apply_verdicts(verdicts, dataset.train, competition.classes).digest if verdicts.is_file() else ""
+    fitting = best_runs(out, competition, dataset.fingerprint, cleaned)
+    if not fitting:
+        by = f" by the verdicts of {verdicts}" if cleaned else ""
+        raise UserError(
+            f"no finished run of '{competition.slug}' on this data{by} in {out / 'oof' / competition.slug}. Train one: "
+            f"python -m harness.cv {competition.slug}{' --sample' if dataset.is_sample else ''}"
+        )
+    return [load_run(path) for path in fitting[:best]]
+
+
+def _threshold(asked: str | None, blend: Blend, competition: Competition) -> float | None:
+    """The decision threshold that was asked for; None where the larger probability decides."""
+    if asked is None:
+        return None
+    if len(competition.classes) != 2:
+        raise UserError(f"--threshold {asked}: is for two classes; '{competition.slug}' has {len(competition.classes)}")
+    if asked == "oof":
+        found = blend.scores["threshold"]
+        if found is None:
+            raise UserError(f"--threshold oof: metric '{competition.metric}' needs none, or too few folds were trained")
+        return found["value"]
+    try:
+        value = float(asked)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1:
+        raise UserError(f"--threshold {asked}: give a probability between 0 and 1, or 'oof'")
+    return value
+
+
+def _at_threshold(asked: str | None, blend: Blend) -> dict[str, Any] | None:
+    """The score that the ledger holds against the leaderboard's: cross-fitted for 'oof', not known for one's own number."""
+    if asked != "oof":
+        return None
+    return blend.scores["threshold"]["scores"].get(blend.scores["metric"])
+
+
+def _shares(blend: Blend, classes: tuple[str, ...], threshold: float | None) -> dict[str, dict[str, float]]:
+    def shares(proba: np.ndarray) -> np.ndarray:
+        proba = proba if threshold is None else moved(proba, threshold)
+        return np.bincount(proba.argmax(axis=1), minlength=len(classes)) / len(proba)
+
+    oof, test = shares(blend.oof[blend.kept]), shares(blend.test)
+    return {name: {"oof": float(oof[i]), "test": float(test[i])} for i, name in enumerate(classes)}
+
+
+def _drift(shares: dict[str, dict[str, float]], n: int) -> list[str]:
+    """Classes that are predicted far more or less often in the test than on OOF: beyond chance and by two points."""
+    found = []
+    for name, share in shares.items():
+        chance = np.sqrt(max(share["oof"] * (1 - share["oof"]), 1e-4) / n)
+        if abs(share["test"] - share["oof"]) > max(4 * chance, 0.02):
+            found.append(
+                f"'{name}' is predicted for {100 * share['test']:.1f} % of the test, {100 * share['oof']:.1f} % of OOF: "
+                "the test has other shares, or the model sees it otherwise"
+            )
+    return found

@@ -1,0 +1,111 @@
+"""A bundle of a run: built, tried as the platform would, held against the harness's own labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.competition import Competition
+from harness.data.cache import Dataset
+from harness.oof.history import Past
+from harness.runs import Run
+from harness.submit.bundle.trial import Trial
+from harness.submit.prepare.prepared import Prepared, intent_of
+
+_TRIED = 128  # pictures of the trial
+
+
+@dataclass(frozen=True)
+class BundleOptions:
+    """What a bundle is made for.
+
+    Attributes
+    ----------
+    backend : a name of `bundle.backends.BACKENDS`; half : weights as float16
+    seconds, memory_gib, size_mib : the platform's limits; None = not known
+    """
+
+    backend: str = "torch"
+    half: bool = False
+    seconds: float = 600.0
+    memory_gib: float | None = None
+    size_mib: float | None = None
+
+
+def prepare_bundle(
+    competition: Competition,
+    dataset: Dataset,
+    runs: Sequence[Run],
+    out: Path,
+    options: BundleOptions,
+    message: str | None,
+    past: Sequence[Past],
+) -> tuple[Prepared, list[str]]:
+    """Build submissions/<slug>/<run>.zip of a run, try it as the platform would, and hold its labels against our own.
+
+    Returns what would be sent, and lines on how the trial went.
+
+    Raises
+    ------
+    UserError
+        If there is not just one run, a limit is passed, the trial fails, or labels differ where classes are not level.
+    """
+    from harness.oof.forecast_runs import forecast_runs
+
+    if len(runs) != 1:
+        raise UserError(f"--bundle: holds the folds of one run, not of {len(runs)}")
+    run, path = runs[0], out / "submissions" / competition.slug / f"{runs[0].name}.zip"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    trial, tried = _built_and_tried(competition, dataset, run, path, options)
+    main = run.scores["metrics"][run.scores["metric"]]
+    forecast = forecast_runs(competition, runs, dataset, past).found
+    said = message or f"{run.name}: OOF {run.scores['metric']} {main['pooled']:.5f}"
+    intent = intent_of(competition, path, 0, run.name, (run.name,), said, main, forecast)
+    warnings = [f"it prints to stdout: '{trial.printed}'"] if trial.printed else []
+    oof = {k: main[k] for k in ("pooled", "low", "high")}
+    return Prepared(intent, dataset.source, oof, forecast, None, {}, warnings), tried
+
+
+def _built_and_tried(
+    competition: Competition, dataset: Dataset, run: Run, path: Path, options: BundleOptions
+) -> tuple[Trial, list[str]]:
+    from harness.submit.bundle.backends import BACKENDS
+    from harness.submit.bundle.build import build_bundle, predict_opened
+    from harness.submit.bundle.trial import try_bundle
+
+    if options.backend not in BACKENDS:
+        raise UserError(f"--backend {options.backend}: unknown; known: {', '.join(BACKENDS)}")
+    backend = BACKENDS[options.backend]
+    opened = build_bundle(competition, run, dataset, path, options.half, options.backend)
+    size = path.stat().st_size / 2**20
+    if options.size_mib is not None and size > options.size_mib:
+        cure = "" if options.half else "; --half makes it about half as large"
+        raise UserError(f"{path}: {size:.1f} MiB, more than the limit of {options.size_mib:g} MiB{cure}")
+    samples = dataset.test or dataset.train
+    pixels = np.stack([samples.images[row] for row in range(min(len(samples), _TRIED))])
+    seconds = options.seconds
+    trial = try_bundle(path, pixels, len(competition.classes), seconds, options.memory_gib, backend.lacks)
+    ours = predict_opened(opened, pixels, run.recipe.predict.across_folds == "vote")
+    _refuse_differences(path, trial.labels, ours, samples.ids, options.half)
+    return trial, [
+        f"trial:    {len(pixels)} pictures, labels as the harness says ({trial.isolated}, without {', '.join(backend.lacks)}); "
+        f"{trial.load:.1f} s to load, {1000 * trial.seconds_per_image:.1f} ms a picture, {trial.peak_gib:.2f} GiB: "
+        f"{trial.images_within(seconds):,} pictures in {seconds:.0f} s on a machine like this",
+        f"bundle:   {size:.1f} MiB, needs {', '.join(backend.needs)}",
+    ]
+
+
+def _refuse_differences(path: Path, said: np.ndarray, ours: np.ndarray, ids: np.ndarray, half: bool) -> None:
+    """Labels may differ where two classes are level for us; nowhere else."""
+    differs = np.flatnonzero(said != ours.argmax(axis=1))
+    two = np.partition(ours, -2, axis=1)
+    firm = differs[two[differs, -1] - two[differs, -2] > (0.02 if half else 1e-3)]
+    if len(firm):
+        raise UserError(
+            f"{path}: says {said[firm[0]]} for picture '{ids[firm[0]]}', the harness says {ours[firm[0]].argmax()} "
+            f"({len(firm)} of {len(said)} differ); it is not sent"
+        )

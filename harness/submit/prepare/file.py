@@ -1,0 +1,29 @@
+"""A ready file of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.base.files import complete_file
+from harness.competition import Competition
+from harness.data.cache import Dataset
+from harness.submit.preflight import read_ready_file
+from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
+from harness.submit.submission import wanted_ids
+
+
+def prepare_file(competition: Competition, dataset: Dataset, file: Path, out: Path, message: str | None) -> Prepared:
+    """Check a ready file; its rows are put into the platform's order in a copy below submissions/<slug>/.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read or does not pass its checks.
+    """
+    ids, path = wanted_ids(competition, dataset), out / "submissions" / competition.slug / f"file-{file.stem}.csv"
+    table = read_ready_file(file, competition, ids)
+    with complete_file(path) as temporary:
+        table.to_csv(temporary, index=False)
+    refuse_problems(path, competition, ids, dataset)
+    intent = intent_of(competition, path, len(ids), path.stem, (), message or f"file {file.name}", None, None)
+    return Prepared(intent, dataset.source, None, None, None, {}, [])
