@@ -132,6 +132,33 @@ def test_a_submission_is_sent_once_and_followed_to_its_score(copy: Path, platfor
     assert nothing.returncode == 2 and "nothing is unfinished" in nothing.stderr
 
 
+def test_a_code_competition_takes_a_version_of_a_notebook(copy: Path, platform, run_command):
+    name, server = platform
+    args = ("--comp", "shapes", "--data", "data", "--wait", "5", "--notebook", "somebody/shapes-net@7")
+    if name == "codabench":
+        done = submit(copy, server, *args)
+        assert done.returncode == 2 and "is for Kaggle" in done.stderr and server.calls == []
+        return
+    server.notebooks_only = True
+    refused = submit(copy, server, *FILE)
+    assert refused.returncode == 2 and "--notebook OWNER/NAME@VERSION" in refused.stderr
+    run = next(p.name for p in (copy / "oof" / "shapes").iterdir() if (p / "recipe.json").is_file())
+    server.faults = {"CreateCodeSubmission": [FAULTS["lost"]]}
+    done = submit(copy, server, *args, "--run", run)
+    assert done.returncode == 0, done.stderr
+    assert "public accuracy 0.91000, CV" in done.stdout
+    told = {"competitionName": "shapes", "kernelOwner": "somebody", "kernelSlug": "shapes-net", "kernelVersion": 7}
+    assert server.notebooks == [told | {"fileName": "submission.csv"}] and len(server.submissions) == 1
+    again = submit(copy, server, *args)
+    assert again.returncode == 2 and "says the same as entry 1" in again.stderr
+    unlike = submit(copy, server, *args[:-1], "somebody/shapes-net")
+    assert unlike.returncode == 2 and "OWNER/NAME@VERSION" in unlike.stderr
+    board = run_command("harness.leaderboard", "--export", "all.json", cwd=copy)
+    assert board.returncode == 0, board.stderr
+    [entry] = json.loads((copy / "all.json").read_text())["submissions"]
+    assert entry["file"] == "notebook:somebody/shapes-net@7/submission.csv"
+
+
 def test_a_dry_run_calls_nobody(copy: Path, platform):
     _, server = platform
     done = submit(copy, server, *NEW, "--dry-run")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
-import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from harness.base.errors import UserError
 from harness.ledger import Intent, Ledger, State, open_ledger
+from tests.postgresql import server, why_not
 
 INTENT = Intent(
     competition="shapes",
@@ -29,12 +32,27 @@ INTENT = Intent(
 )
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
+@pytest.fixture(scope="module")
+def database() -> Iterator[str]:
+    if why_not():
+        pytest.skip(why_not())
+    with server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """An empty one, in a file or on a real server."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("database")
+        with sa.create_engine(url).begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+        monkeypatch.setenv("HARNESS_LEDGER", url)
     return open_ledger(tmp_path)
 
 
-def test_nothing_is_written_before_the_first_entry(ledger: Ledger, tmp_path: Path):
+def test_nothing_is_written_before_the_first_entry(tmp_path: Path):
+    ledger = open_ledger(tmp_path)
     assert ledger.entries() == [] and ledger.snapshot("shapes") is None
     assert list(tmp_path.iterdir()) == []
 
@@ -83,13 +101,25 @@ def test_two_processes_cannot_both_take_the_same_submission(ledger: Ledger):
 
 def test_a_newer_ledger_is_refused_and_left_alone(ledger: Ledger):
     ledger.add(INTENT)
-    path = ledger.where
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE about SET version = 99")
-    before = Path(path).read_bytes()
+    engine = sa.create_engine(ledger.url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE about SET version = 99")
     with pytest.raises(UserError, match="newer harness"):
-        Ledger(ledger.url).entries()
-    assert Path(path).read_bytes() == before
+        Ledger(ledger.url).add(replace(INTENT, run="another"))
+    with engine.begin() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM submissions").scalar() == 1
+
+
+def test_everything_is_had_as_plain_values(ledger: Ledger):
+    number = ledger.add(INTENT)
+    ledger.record(number, State.PENDING, ref="17")
+    ledger.add(replace(INTENT, competition="digits"))
+    ledger.add_snapshot("shapes", "kaggle", [{"team": "a", "score": 0.9}])
+    found = json.loads(json.dumps(ledger.everything("shapes")))
+    [told], [seen] = found["submissions"], found["snapshots"]
+    assert told["members"] == ["tiny-1"] and told["forecast"] == INTENT.forecast
+    assert [(e["state"], e["ref"]) for e in told["events"]] == [("intent", ""), ("pending", "17")]
+    assert seen["rows"] == [{"team": "a", "score": 0.9}] and len(ledger.everything()["submissions"]) == 2
 
 
 def test_a_file_that_is_no_ledger_is_named(tmp_path: Path):
