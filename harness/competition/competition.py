@@ -23,6 +23,7 @@ HOOKS = {
     "build_model": "build_model(height, width, channels, n_classes, **args) -> torch.nn.Module: a model of your own",
     "score": "score(labels, proba) -> float: the competition's metric (metric = 'custom'; greater is better)",
     "to_submission": "to_submission(ids, proba, classes) -> DataFrame: the submission's rows",
+    "truth": "truth(ids) -> (kinds int64 (n,), names): true kinds, known from elsewhere, to check clusters against",
     "make_sample": "make_sample(folder: Path) -> None: write the small embedded sample in the true layout",
 }
 
@@ -30,9 +31,9 @@ HOOKS = {
 class DataSpec(Frozen):
     """[data]: which files hold what."""
 
-    format: Literal["csv_pixels", "image_folder", "image_csv", "npz", "custom"]
+    format: Literal["csv_pixels", "image_folder", "image_csv", "npz", "captioned", "custom"]
     """csv_pixels: one row per image, columns pixel0...; image_folder: train/<class>/*, test/*; image_csv: train/*, test/*
-    and a CSV of labels; npz: arrays of numpy; custom: load_samples."""
+    and a CSV of labels; npz: arrays of numpy; captioned: train/* and a file of captions, no labels; custom: load_samples."""
     size: Annotated[tuple[Side, Side], Field(strict=False)]
     """Height and width in pixels; an image_folder's pictures are brought to it."""
     channels: Literal[1, 3] = 3
@@ -46,6 +47,11 @@ class DataSpec(Frozen):
     """File or folder of the test images, or None where the test is hidden."""
     optional: Strings = ()
     """Files and folders of this table and of [submission] that may be missing: the competition then has none."""
+    captions: Strings = ("captions.txt",)
+    """captioned: file of the captions, the first of these that is there: lines 'image,caption' under that header, or
+    'image#number<tab>caption'. Where `train` is such a file itself, there are captions only."""
+    test_captions: str | None = None
+    """captioned: the captions of the test pictures; None = they have none."""
     labels: str = "trainLabels.csv"
     """image_csv: file of the labels."""
     label: str = "label"
@@ -161,8 +167,8 @@ class Competition(Frozen):
     """What the leaderboard shows; a name of `harness.competition.metrics`, or 'custom' for `score`."""
     also: Strings = ()
     """Further metrics for tables."""
-    classes: Strings
-    """Class names, in the order of the label's index."""
+    classes: Strings = ()
+    """Class names, in the order of the label's index. None, with captioned pictures: rows are clustered."""
     symmetries: Annotated[tuple[Literal["hflip", "vflip", "rot90", "rot180", "rot270"], ...], Field(strict=False)] = ()
     """Changes that leave the label as it is; a TTA view that is not among them draws a warning."""
     data: DataSpec
@@ -174,12 +180,13 @@ class Competition(Frozen):
     set: str = ""
     """Which of them `data` and `submission` are; "" = the competition's own. Put in by `using`."""
 
-    @field_validator("classes")
-    @classmethod
-    def _two_distinct_classes(cls, classes: tuple[str, ...]) -> tuple[str, ...]:
-        if len(classes) < 2 or len(set(classes)) < len(classes):
-            raise ValueError("needs two classes or more, each named once")
-        return classes
+    @model_validator(mode="after")
+    def _two_distinct_classes(self) -> Competition:
+        if self.is_clustering and self.data.format == "captioned":
+            return self
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+            raise ValueError("classes: needs two classes or more, each named once")
+        return self
 
     @model_validator(mode="after")
     def _known_metrics(self) -> Competition:
@@ -207,6 +214,11 @@ class Competition(Frozen):
             )
         chosen = self.sets[choice.set]
         return self.model_copy(update={"data": chosen.data, "submission": chosen.submission, "set": choice.set})
+
+    @property
+    def is_clustering(self) -> bool:
+        """Whether nobody gave classes, so that clusters stand for them."""
+        return not self.classes
 
     @property
     def recipes(self) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from harness.base.errors import UserError
 from harness.competition.augment_spec import AugmentSpec
+from harness.competition.cluster_spec import ClusterSpec, ImageSpec, TextSpec
 from harness.competition.schema import Frozen, read_toml, validate
 from harness.competition.train_spec import TrainSpec
 
@@ -125,12 +126,25 @@ class Recipe(Frozen):
     """Table: train heads on features of a frozen backbone, computed once."""
     pseudo: PseudoSpec | None = None
     """Table: learn from confident test rows too, without a leak."""
+    clusters: ClusterSpec | None = None
+    """Table: the competition has no labels; clusters make them."""
+    text: TextSpec | None = None
+    """Table: how captions are read."""
+    image: ImageSpec | None = None
+    """Table, beside [clusters]: the frozen backbone that pictures are seen through."""
+
+    @model_validator(mode="after")
+    def _captions_and_clusters(self) -> Recipe:
+        if self.clusters is None and (self.text or self.image):
+            raise ValueError("[text] and [image] are for a recipe with [clusters]")
+        return self
 
     def digest(self) -> str:
         """First 8 hex digits of a hash of everything that changes the result (not of name and comments)."""
         content = self.model_dump(mode="json", exclude={"name", "description", "answers_to"})
-        if self.pseudo is None:
-            del content["pseudo"]  # runs from before there was [pseudo] keep their names
+        for table in ("pseudo", "clusters", "text", "image"):
+            if content[table] is None:
+                del content[table]  # runs from before there was such a table keep their names
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 

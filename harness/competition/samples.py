@@ -18,7 +18,8 @@ class Samples:
     ids : str array (n,), unique
     images : uint8 array or memory map (n, H, W, C)
     labels : int64 array (n,), index into the competition's classes, or None for test rows
-    captions : str array (n, 5) or None
+    captions : str array (n, K) or None; "" where an image has fewer than K
+    truth : int64 array (n,) or None: true kinds, known from elsewhere; nothing is ever fitted on them unless asked for
     groups : int64 array (n,); samples of a group share a fold. Default: each row its own group
     """
 
@@ -26,6 +27,7 @@ class Samples:
     images: np.ndarray
     labels: np.ndarray | None = None
     captions: np.ndarray | None = None
+    truth: np.ndarray | None = None
     groups: np.ndarray = field(default=None)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -43,7 +45,7 @@ class Samples:
                 f"images must be uint8 (n, H, W, C), got {self.images.dtype} {self.images.shape}; "
                 "correct load_samples in competition.py"
             )
-        for name in ("images", "labels", "captions", "groups"):
+        for name in ("images", "labels", "captions", "truth", "groups"):
             array = getattr(self, name)
             if array is not None and len(array) != len(self.ids):
                 raise UserError(f"{len(self.ids)} ids but {len(array)} {name}; every sample needs both")

@@ -88,7 +88,7 @@ def _nearest_key(schema: type[BaseModel], key: str) -> str:
     hint = nearest(key, siblings)
     if hint:
         return hint
-    elsewhere = {k.rpartition(".")[2]: k for k in known}
+    elsewhere = {k.rpartition(".")[2]: k for k in reversed(known)}  # of two, the one that stands first
     near = nearest(leaf, elsewhere)
     if near:
         return f" (did you mean '{elsewhere[near.split(chr(39))[1]]}'?)"

@@ -52,6 +52,13 @@ def main(
         str | None,
         typer.Option(help="Learn from the test rows that this finished run is sure of, too.", metavar="RUN"),
     ] = None,
+    leaky: Annotated[
+        bool,
+        typer.Option(
+            "--leaky",
+            help="[clusters]: fit them on the rows that are scored too, as the report did, to see what it does.",
+        ),
+    ] = False,
     noise: Annotated[
         bool, typer.Option("--noise", help="Then hold the run against the noise suite: corruptions in five severities.")
     ] = False,
@@ -77,6 +84,7 @@ def main(
 
     contest = find_competition(competition)
     pseudo = [f'pseudo.run = "{pseudo_labels}"'] if pseudo_labels else []
+    pseudo += ["clusters.leaky = true"] if leaky else []
     played = load_recipe(contest.folder, recipe, [*(settings or []), *pseudo])
     contest = contest.using(played.data)
     verdicts = clean_folder(out, contest, sample) / "clean.csv"

@@ -55,7 +55,7 @@ class FoldJob:
         if folder.fold_path(self.fold).is_file():
             return
         try:
-            train_fold(self, folder, progress)
+            self.train(folder, progress)
         except UserError as error:
             raise UserError(f"fold {self.fold}: {error}") from error
         except (RuntimeError, MemoryError) as error:
@@ -68,6 +68,10 @@ class FoldJob:
                 f"fold {self.fold}: {self.device} has too little memory for batches of {batch}. Lower it: --set "
                 f"train.batch_size={max(batch // 2, 1)}"
             ) from error
+
+    def train(self, folder: RunFolder, progress: Progress) -> None:
+        """Do the work; memory that is short and mistakes are explained by the caller."""
+        train_fold(self, folder, progress)
 
 
 def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
@@ -165,7 +169,7 @@ class FoldTraining:
             labels=torch.from_numpy(labels).to(device),
             rows=Rows(index(train), None if watched is None else index(watched)),
             valid_rows=index(valid),
-            tick=_ticker(job.fold, _images_in_all(recipe, len(train), n_predicted), progress),
+            tick=ticker(job.fold, images_in_all(recipe, len(train), n_predicted, _prediction_cost(recipe)), progress),
             kept=folds.kept,
             checkpoint=folder.checkpoint_path(job.fold),
             opening=opening,
@@ -202,7 +206,7 @@ class FoldTraining:
 
         from harness.train.fit import fit
 
-        number = _seed_of(self.recipe.seed, self.fold, seed)
+        number = seed_of(self.recipe.seed, self.fold, seed)
         torch.manual_seed(number)  # weights and dropout
         network = self.data.new_network(self.rows.train)
         inputs = self.data.training(number)
@@ -236,7 +240,7 @@ def save_checkpoint(path: Path, states: dict[str, torch.Tensor]) -> None:
         temporary.write_bytes(content)  # save_file hides a full disk in an error of its own
 
 
-def _seed_of(recipe_seed: int, fold: int, seed: int) -> int:
+def seed_of(recipe_seed: int, fold: int, seed: int) -> int:
     """Distinct for every (recipe seed, fold, bagging seed): SplitMix-style mixing, 31 bits."""
     mixed = (recipe_seed * 1_000_003 + fold * 10_007 + seed * 101 + 1) * 0x9E3779B97F4A7C15
     return (mixed >> 33) & 0x7FFFFFFF
@@ -249,16 +253,16 @@ def _prediction_cost(recipe: Recipe) -> int:
     return -(-len(weighted_views(recipe.predict)) // 3)
 
 
-def _images_in_all(recipe: Recipe, n_train: int, n_predicted: int) -> int:
-    """What a fold's ticks add up to."""
+def images_in_all(recipe: Recipe, n_train: int, n_predicted: int, prediction_cost: int) -> int:
+    """What a fold's ticks add up to; prediction_cost : of an image predicted, in units of one trained on."""
     from harness.train.fit import batches_per_epoch
 
     batch = min(recipe.train.batch_size, n_train)
     training = recipe.train.epochs * batches_per_epoch(n_train, batch) * batch
-    return recipe.train.seeds * (training + n_predicted * _prediction_cost(recipe))
+    return recipe.train.seeds * (training + n_predicted * prediction_cost)
 
 
-def _ticker(fold: int, total: int, progress: Progress, every: float = 0.25) -> Callable[[int], None]:
+def ticker(fold: int, total: int, progress: Progress, every: float = 0.25) -> Callable[[int], None]:
     """Add up images and report at most every quarter of a second."""
     done, last = 0, 0.0
 

@@ -50,7 +50,8 @@ def cross_validate(
     dataset = dataclasses.replace(dataset, train=cleaning.samples) if cleaning else dataset
     saved_folds = folds_path(homes / "folds", dataset.fingerprint, recipe.cv, cleaned)
     if not saved_folds.is_file():
-        job = FoldsJob(dataset.cache, competition.classes, recipe.cv, saved_folds, verdicts)
+        classes = competition.classes or ("row",)  # of clusters nothing is known yet
+        job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts)
         run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
     folds = load_folds(dataset.train, saved_folds)
     folder = RunFolder(homes / run_name(competition, recipe, dataset, folds, cleaned))
@@ -65,13 +66,22 @@ def cross_validate(
         if missing:
             _take_away(folder, missing)
             _train(folder, competition, dataset, missing, options, watcher)
-        if _up_to_date(folder, competition, folds.k):
+        if _up_to_date(folder, competition, folds.k, recipe):
             watcher.say(
                 f"{folder.path}: these folds stand already; nothing is trained (--fresh would train them anew)."
             )
         else:
             finish_run(folder, competition, dataset, folds)
+            _tell_the_other_way(folder, competition, dataset, recipe)
     return load_run(folder.path)
+
+
+def _tell_the_other_way(folder: RunFolder, competition: Competition, dataset: Dataset, recipe: Recipe) -> None:
+    """The page of a leaky run shows the honest one, and the other way round."""
+    if recipe.clusters:
+        from harness.cv.clusters.pipeline import refresh_other_way
+
+        refresh_other_way(folder, competition, dataset)
 
 
 def _clean(competition: Competition, dataset: Dataset, path: Path | None, watcher: Watcher) -> Cleaning | None:
@@ -98,22 +108,29 @@ def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: 
     if recipe.model.name == "custom":
         parts.append((competition.folder / "competition.py").read_text(encoding="utf-8"))
     if recipe.model.name == "timm":
-        parts.append(_weights(recipe))
+        parts.append(_weights(recipe.model.args))
+    if recipe.image:
+        parts.append(_weights({"weights": recipe.image.weights}))
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
     return f"{'sample-' if dataset.is_sample else ''}{recipe.name}-{digest}"
 
 
-def _weights(recipe: Recipe) -> str:
+def _weights(args: dict[str, Any]) -> str:
     """What tells one file of weights from another of the same name; models are imported only where there is one."""
-    if recipe.model.args.get("weights", "scratch") in ("scratch", "pretrained", "package"):
+    if args.get("weights", "scratch") in ("scratch", "pretrained", "package"):
         return ""
     from harness.models.weights import weights_digest
 
-    return weights_digest(recipe.model.args)
+    return weights_digest(args)
 
 
 def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, folds: Folds) -> None:
     """Put the folds that stand together: oof.parquet, test.parquet, history.jsonl, report.html and, last, scores.json."""
+    if folder.recipe().clusters:
+        from harness.cv.clusters.pipeline import finish_clusters
+
+        finish_clusters(folder, competition, dataset, folds)
+        return
     from harness.cv.report import write_report
 
     results = [folder.load_fold(fold) for fold in folder.done(folds.k)]
@@ -191,12 +208,15 @@ def _take_away(folder: RunFolder, folds: list[int]) -> None:
             path.unlink()
         folder.fold_path(fold).unlink(missing_ok=True)
         folder.checkpoint_path(fold).unlink(missing_ok=True)
+        (folder.path / "clusters" / f"fold-{fold}.npz").unlink(missing_ok=True)
 
 
-def _up_to_date(folder: RunFolder, competition: Competition, k: int) -> bool:
+def _up_to_date(folder: RunFolder, competition: Competition, k: int, recipe: Recipe) -> bool:
     """Whether scores.json covers just the folds that stand, by the metrics that are asked for now."""
     if not folder.finished:
         return False
+    if recipe.clusters:
+        return [f["fold"] for f in read_json(folder.path / "scores.json")["folds"]] == folder.done(k)
     scores = read_json(folder.path / "scores.json")
     metrics = [m.name for m in competition_metrics(competition)]
     return [f["fold"] for f in scores["folds"]] == folder.done(k) and list(scores["metrics"]) == metrics
@@ -222,14 +242,23 @@ def _train(
     if "features" in plan:
         features = FeaturesJob(folder.path, competition.folder, dataset.cache, devices[0], usable_cores())
         run_jobs([features], min(workers, 2), watcher.progress)
+    kind = _fold_job(folder.recipe())
     jobs = [
-        FoldJob(folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold])
+        kind(folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold])
         for i, fold in enumerate(missing)
     ]
     crowd = options.workers is None and devices == ["cpu"] * len(devices)
     for size, processes in plan_rounds([job.threads for job in jobs], workers, crowd):
         together, jobs = jobs[:size], jobs[size:]
         run_jobs(together, processes, watcher.progress, lanes=[job.device for job in together])
+
+
+def _fold_job(recipe: Recipe) -> type[FoldJob]:
+    if not recipe.clusters:
+        return FoldJob
+    from harness.cv.clusters.fold_job import ClusterFoldJob
+
+    return ClusterFoldJob
 
 
 def _prepare_job(
@@ -241,7 +270,10 @@ def _prepare_job(
     environment: dict[str, Any],
     verdicts: Path | None,
 ) -> PrepareJob:
-    return PrepareJob(
+    kind = PrepareJob
+    if recipe.clusters:
+        from harness.cv.clusters.prepare_job import ClusterPrepareJob as kind
+    return kind(
         run=folder.path,
         competition=competition.folder,
         cache=dataset.cache,

@@ -93,6 +93,11 @@ def optimistic(recipe: Recipe) -> str:
             "train.stop_on = 'validation': the best epoch was picked on the rows that the score is taken from, so the OOF "
             "score is optimistic. stop_on = 'inner' is honest."
         )
+    if recipe.clusters and recipe.clusters.leaky:
+        return (
+            "clusters.leaky: words, spaces and clusters were fitted on the rows that the score is taken from, as the report "
+            "did, so the score is no estimate for new pictures. Without --leaky it is honest."
+        )
     return ""
 
 

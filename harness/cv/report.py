@@ -158,17 +158,17 @@ def _mistakes_section(
 def _training_section(page: Page, history: list[dict[str, Any]]) -> None:
     section = page.section("Training")
     section.figure(
-        figures.learning_curves(_curves(history, "loss"), "training loss"),
+        figures.learningcurves(curves(history, "loss"), "training loss"),
         "Mean training loss per epoch, under augmentation.",
     )
     if any("watched_loss" in line for line in history):
         section.figure(
-            figures.learning_curves(_curves(history, "watched_loss"), "watched loss"),
+            figures.learningcurves(curves(history, "watched_loss"), "watched loss"),
             "Mean cross-entropy of the rows that early stopping watches, without augmentation.",
         )
 
 
-def _curves(history: list[dict[str, Any]], key: str) -> dict[str, tuple[list[float], list[float]]]:
+def curves(history: list[dict[str, Any]], key: str) -> dict[str, tuple[list[float], list[float]]]:
     """Epochs and values of each fold and seed."""
     curves: dict[str, tuple[list[float], list[float]]] = {}
     for line in history:

@@ -75,6 +75,7 @@ def _describe(competition: Any, dataset: Any) -> dict[str, Any]:
     import numpy as np
 
     counts = np.bincount(dataset.train.labels, minlength=len(competition.classes))
+    captions = dataset.train.captions
     return {
         "source": dataset.source,
         "is_sample": dataset.is_sample,
@@ -85,7 +86,8 @@ def _describe(competition: Any, dataset: Any) -> dict[str, Any]:
         "test": len(dataset.test) if dataset.test else 0,
         "groups": len(np.unique(dataset.train.groups)),
         "sample_submission": dataset.submission is not None,
-        "classes": {name: int(n) for name, n in zip(competition.classes, counts, strict=True)},
+        "captions": None if captions is None else int((captions != "").sum()),
+        "classes": {name: int(n) for name, n in zip(competition.classes, counts, strict=False)},
     }
 
 
@@ -100,6 +102,8 @@ def _print(title: str, found: dict[str, Any]) -> None:
     print(
         f"submission:   {'checked against the sample submission' if found['sample_submission'] else 'no sample submission'}"
     )
+    if found["captions"] is not None:
+        print(f"captions:     {found['captions']:,} of {found['train']:,} pictures; no classes are given")
     for name, count in found["classes"].items():
         print(f"  {name:<24}{count:>10,}  {100 * count / found['train']:5.2f} %")
 

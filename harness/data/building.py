@@ -30,7 +30,7 @@ from harness.data.image_folder import (
 )
 from harness.data.submission_ids import check_submission_ids, read_submission_ids
 
-PICTURE_FORMATS = ("image_folder", "image_csv")
+PICTURE_FORMATS = ("image_folder", "image_csv", "captioned")
 
 Tick = Callable[[int, int], None]
 """(done, of how many)."""
@@ -88,6 +88,10 @@ class Building:
                 f"{tree.show(name)}: not there. Download the data again, or set data.test in competition.toml."
             )
         classes = competition.classes if split == "train" else None
+        if spec.format == "captioned":
+            from harness.data.captioned import read_captioned
+
+            return read_captioned(competition, tree, split, folder, self.tick, self.skip_broken)
         if spec.format == "csv_pixels":
             from harness.data.csv_pixels import read_csv_pixels
 
@@ -162,9 +166,11 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
         names = sorted(p.relative_to(tree.path).as_posix() for p in tree.path.rglob("*") if p.is_file())
     elif spec.format in PICTURE_FORMATS and not tree.is_zip:
         folders = [*names, *spec.merge]
-        names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f))]
+        names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
     if spec.format == "image_csv":
         names.append(spec.labels)
+    if spec.format == "captioned":
+        names += [*spec.captions, *([spec.test_captions] if spec.test_captions else [])]
     if competition.submission.sample and competition.submission.sample not in names:
         names.append(competition.submission.sample)
     return [name for name in names if tree.has(name)]
@@ -185,6 +191,8 @@ def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 40
         digest.update(samples.groups.astype("<i8").tobytes())
         if samples.labels is not None:
             digest.update(samples.labels.astype("<i8").tobytes())
+        if samples.captions is not None:
+            digest.update("\n".join(samples.captions.ravel()).encode())
         digest.update(str(samples.images.shape).encode())
         if stamp is not None:
             digest.update(json.dumps(stamp).encode())

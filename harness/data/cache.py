@@ -2,7 +2,7 @@
 
 <cache>/<slug>/<key>/       key = files' names, sizes, times of change and the [data] section
     train/images.npy        uint8 (n, H, W, C), a memory map when opened
-    train/ids.npy labels.npy
+    train/ids.npy labels.npy   (captioned: labels are zeros, captions.npy str (n, K), truth.npy where it is known)
     test/images.npy ids.npy (absent where the test is hidden)
     submission.csv          the platform's sample submission (where there is one)
     broken.csv              pictures that could not be decoded (--skip-broken)
@@ -72,6 +72,7 @@ def open_samples(folder: Path) -> Samples:
         images=_open_images(folder),
         labels=optional("labels"),
         captions=optional("captions"),
+        truth=optional("truth"),
         groups=optional("groups"),
     )
 

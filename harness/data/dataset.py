@@ -49,7 +49,7 @@ def load_dataset(
     """
     folder = sample_folder(competition) if sample else root / competition.slug
     tree = find_files(competition, folder, unpack_tick)
-    if stream and competition.data.format not in PICTURE_FORMATS:
+    if stream and (competition.data.format not in PICTURE_FORMATS or competition.data.format == "captioned"):
         raise UserError(f"--stream: is for folders of pictures; data.format of '{competition.slug}' is another")
     cache = cache_root() / competition.slug / (_key(competition, tree) + ("-stream" if stream else ""))
     if not (cache / "meta.json").is_file():
@@ -93,7 +93,10 @@ def find_files(competition: Competition, folder: Path, tick: Tick = lambda done,
 def _tree(competition: Competition, folder: Path, tick: Tick = lambda done, total: None) -> FileTree | None:
     if competition.data.format == "custom" and folder.is_dir() and any(_visible(folder)):
         return FileTree(folder)
-    for tree in (FileTree(folder, tick), FileTree(folder / archive_name(competition), tick)):
+    trees = [FileTree(folder, tick), FileTree(folder / archive_name(competition), tick)]
+    if competition.set and competition.data.archive:
+        trees.reverse()  # the folder may hold another set's files of the same names
+    for tree in trees:
         if tree.path.exists() and tree.has(competition.data.train):
             return tree
     return None

@@ -38,6 +38,32 @@ def learning_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]
     return _svg(figure)
 
 
+def lines(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str) -> bytes:
+    """One line per name: (x, y)."""
+    figure, axes = _figure(6.5, 3.2)
+    for name, (x, y) in curves.items():
+        axes.plot(x, y, marker=".", label=name, linewidth=1.3)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8, ncols=2)
+    return _svg(figure)
+
+
+def scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], most: int = 3000) -> bytes:
+    """Points float (n, 2) coloured by label int (n,); of many some are drawn."""
+    figure, axes = _figure(6.5, 4.6)
+    rows = np.arange(len(points))
+    if len(rows) > most:
+        rows = np.random.default_rng(0).choice(len(rows), most, replace=False)
+    for number, name in enumerate(names):
+        some = rows[labels[rows] == number]
+        axes.plot(points[some, 0], points[some, 1], ".", markersize=3, color=f"C{number % 10}", label=name)
+    axes.set(xlabel="first component", ylabel="second component")
+    if len(names) <= 30:
+        axes.legend(fontsize=7, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5))
+    return _svg(figure)
+
+
 def fold_scores(values: Mapping[int, float], pooled: float, low: float, high: float, metric: str) -> bytes:
     """A point per fold number, the pooled OOF score as a line, its interval as a band."""
     figure, axes = _figure(6.5, 2.2)

@@ -128,7 +128,8 @@ class Training:
         started = time.perf_counter()
         self._thaw(epoch)
         losses = torch.zeros(self.per_epoch, device=self.inputs.device)
-        batches = epoch_batches(self.rows.train, self.batch_size, self.order)
+        make = getattr(self.inputs, "epoch_batches", epoch_batches)  # text puts rows of like length together
+        batches = make(self.rows.train, self.batch_size, self.order)
         lr = self.spec.lr
         for number, x in enumerate(self.inputs.training(batches, epoch)):
             lr = self._set_lr()

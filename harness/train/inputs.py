@@ -19,7 +19,7 @@ from harness.train.views import weighted_views
 
 
 class Inputs(Protocol):
-    """Batches of network inputs by row.
+    """Batches of network inputs by row. A class may have its own `epoch_batches` (see `harness.train.fit`).
 
     Attributes
     ----------

@@ -1,0 +1,251 @@
+"""Networks that read captions, features of pictures, or both; the reports' and one of ours."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from harness.base.errors import UserError, nearest
+from harness.competition.recipe import ModelSpec
+from harness.models.small import dense_layers
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """A batch.
+
+    Attributes
+    ----------
+    tokens : int64 (B, K, L), 0 = padding at the end of a caption, or None
+    images : float32 (B, F), pooled features, or None
+    """
+
+    tokens: Tensor | None
+    images: Tensor | None
+
+    @property
+    def device(self) -> torch.device:
+        return self._any.device
+
+    @property
+    def _any(self) -> Tensor:
+        found = self.tokens if self.tokens is not None else self.images
+        assert found is not None
+        return found
+
+    def __len__(self) -> int:
+        return len(self._any)
+
+
+class TextEncoder(nn.Module):
+    """Captions int64 (B, K, L) -> (B, units): each by an LSTM or GRU (its state after the last word), then pooled.
+
+    vectors : float32 (V + 1, D), row 0 zero; they are not trained
+    pooling : over an image's captions: "mean" or "attention" (a learned weight for each)
+    """
+
+    vectors: Tensor
+
+    def __init__(self, vectors: Tensor, units: int, cell: str, pooling: str) -> None:
+        super().__init__()
+        self.register_buffer("vectors", vectors.clone())  # networks of several seeds are saved together
+        kinds = {"lstm": nn.LSTM, "gru": nn.GRU}
+        if cell not in kinds:
+            raise ValueError(f"cell = {cell!r}; known: lstm, gru")
+        if pooling not in ("mean", "attention"):
+            raise ValueError(f"pooling = {pooling!r}; known: mean, attention")
+        self.rnn = kinds[cell](vectors.shape[1], units, batch_first=True)
+        self.attention = nn.Linear(units, 1) if pooling == "attention" else None
+        self.units = units
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled states (B, units), zero where a row has no caption, and whether it has one, float (B, 1)."""
+        lengths = (tokens != 0).sum(dim=2)  # (B, K)
+        present = lengths > 0
+        states = torch.zeros(*present.shape, self.units, device=tokens.device)
+        if present.any():
+            read = self._read(tokens[present], lengths[present])
+            states = states.to(read.dtype).masked_scatter(present.unsqueeze(2), read)
+        return self._pooled(states, present), present.any(dim=1, keepdim=True).float()
+
+    def _read(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        """The state after the last word of each caption; what follows it is padding and is not looked at."""
+        out, _ = self.rnn(self.vectors[tokens])  # (N, L, units)
+        return out[torch.arange(len(out), device=out.device), lengths - 1]
+
+    def _pooled(self, states: Tensor, present: Tensor) -> Tensor:
+        mask = present.unsqueeze(2)
+        if self.attention is None:
+            return (states * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+        scores = self.attention(torch.tanh(states)).masked_fill(~mask, -1e4)
+        return (states * (scores.softmax(dim=1) * mask)).sum(dim=1)
+
+
+class TextNetwork(nn.Module):
+    """Captions -> logits."""
+
+    def __init__(self, encoder: TextEncoder, head: nn.Module, n_classes: int) -> None:
+        super().__init__()
+        self.encoder, self.head, self.n_classes = encoder, head, n_classes
+
+    def forward(self, x: Captioned) -> Tensor:
+        return self.head(self.encoder(x.tokens)[0])
+
+
+class ImageHead(nn.Module):
+    """Features of a frozen backbone -> logits; features are brought to the training rows' mean and deviation."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor, head: nn.Module, n_classes: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean.clone())
+        self.register_buffer("std", std.clone())
+        self.head, self.n_classes = head, n_classes
+
+    def forward(self, x: Captioned) -> Tensor:
+        return self.head((x.images - self.mean) / self.std)
+
+
+class Fusion(nn.Module):
+    """Picture and captions, each brought to `width` numbers, side by side -> logits.
+
+    drop : while it trains, share of rows whose picture or (as often) captions are hidden, so that one may be missing later
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, encoder: TextEncoder, mean: Tensor, std: Tensor, width: int, head: nn.Module, n_classes: int, drop: float
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean.clone())
+        self.register_buffer("std", std.clone())
+        self.encoder, self.head, self.n_classes, self.drop = encoder, head, n_classes, drop
+        self.of_image = nn.Sequential(nn.Linear(len(mean), width), nn.ReLU())
+        self.of_text = nn.Sequential(nn.Linear(encoder.units, width), nn.ReLU())
+        self.silent = nn.Parameter(torch.zeros(width))  # stands for captions that are not there
+
+    def forward(self, x: Captioned) -> Tensor:
+        image = self.of_image((x.images - self.mean) / self.std)
+        if x.tokens is None:
+            text = self.silent.expand(len(image), -1)
+        else:
+            states, there = self.encoder(x.tokens)
+            text = self.of_text(states) * there + self.silent * (1 - there)
+        if self.training and self.drop:
+            drawn = torch.rand(len(image), 1, device=image.device)
+            image = image * (drawn > self.drop / 2)
+            text = torch.where(drawn > 1 - self.drop / 2, self.silent, text)
+        return self.head(torch.cat([image, text], dim=1))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network is built for.
+
+    Attributes
+    ----------
+    n_classes : int
+    vectors : float32 (V + 1, D) of the words, or None without captions
+    mean, std : float32 (F,) of the training rows' features, or None without pictures
+    """
+
+    n_classes: int
+    vectors: Tensor | None
+    mean: Tensor | None
+    std: Tensor | None
+
+
+def lstm(
+    shape: Shape,
+    *,
+    units: int = 128,
+    dense: Sequence[int] = (64,),
+    dropout: float | Sequence[float] = 0.3,
+    cell: str = "lstm",
+    pooling: str = "mean",
+) -> nn.Module:
+    """An LSTM (or GRU) over captions and dense layers, as in the report."""
+    head = nn.Sequential(*dense_layers(units, dense, dropout, False, shape.n_classes))
+    return TextNetwork(TextEncoder(shape.vectors, units, cell, pooling), head, shape.n_classes)
+
+
+def image_head(
+    shape: Shape,
+    *,
+    dense: Sequence[int] = (256, 128),
+    dropout: float | Sequence[float] = 0.3,
+    batch_norm: bool = False,
+) -> nn.Module:
+    """Dense layers on features of a frozen backbone, as in the report."""
+    head = nn.Sequential(*dense_layers(len(shape.mean), dense, dropout, batch_norm, shape.n_classes))
+    return ImageHead(shape.mean, shape.std, head, shape.n_classes)
+
+
+def fusion(
+    shape: Shape,
+    *,
+    units: int = 128,
+    width: int = 256,
+    dense: Sequence[int] = (128,),
+    dropout: float | Sequence[float] = 0.3,
+    cell: str = "lstm",
+    pooling: str = "mean",
+    modality_dropout: float = 0.0,
+) -> nn.Module:
+    """Late fusion: picture 256 and text 256 side by side, then dense layers."""
+    encoder = TextEncoder(shape.vectors, units, cell, pooling)
+    head = nn.Sequential(*dense_layers(2 * width, dense, dropout, False, shape.n_classes))
+    return Fusion(encoder, shape.mean, shape.std, width, head, shape.n_classes, modality_dropout)
+
+
+BUILDERS = {"lstm": lstm, "image_head": image_head, "fusion": fusion}
+NEEDS = {"lstm": ("captions",), "image_head": ("images",), "fusion": ("captions", "images"), "kmeans": ()}
+"""What each must be fed."""
+
+
+def check_captioned(spec: ModelSpec) -> None:
+    """Check a model's name and arguments; "kmeans" is no network: the clusters themselves are the result.
+
+    Raises
+    ------
+    UserError
+        Names the nearest.
+    """
+    if spec.name == "kmeans":
+        known: list[str] = []
+    elif spec.name in BUILDERS:
+        known = list(inspect.signature(BUILDERS[spec.name]).parameters)[1:]
+    else:
+        raise UserError(
+            f"model.name = '{spec.name}': unknown{nearest(spec.name, NEEDS)}; with [clusters] there are: {', '.join(NEEDS)}"
+        )
+    for name in spec.args:
+        if name not in known:
+            raise UserError(
+                f"model.args.{name}: unknown key{nearest(name, known)}; '{spec.name}' takes: {', '.join(known) or 'none'}"
+            )
+
+
+def build_captioned(spec: ModelSpec, shape: Shape) -> Any:
+    """Build a network, weights from torch's global generator (seed it first).
+
+    Raises
+    ------
+    UserError
+        If an argument has an impossible value.
+    """
+    check_captioned(spec)
+    try:
+        return BUILDERS[spec.name](shape, **spec.args)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"[model] '{spec.name}' cannot be built with {spec.args}: {error}") from error

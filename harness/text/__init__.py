@@ -1,0 +1,1 @@
+"""Captions as numbers: tokens, word vectors, sequences of tokens."""
