@@ -158,12 +158,12 @@ def _mistakes_section(
 def _training_section(page: Page, history: list[dict[str, Any]]) -> None:
     section = page.section("Training")
     section.figure(
-        figures.learningcurves(curves(history, "loss"), "training loss"),
+        figures.learning_curves(curves(history, "loss"), "training loss"),
         "Mean training loss per epoch, under augmentation.",
     )
     if any("watched_loss" in line for line in history):
         section.figure(
-            figures.learningcurves(curves(history, "watched_loss"), "watched loss"),
+            figures.learning_curves(curves(history, "watched_loss"), "watched loss"),
             "Mean cross-entropy of the rows that early stopping watches, without augmentation.",
         )
 

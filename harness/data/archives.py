@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import lzma
 import threading
 import zipfile
 import zlib
@@ -154,7 +155,12 @@ def explain_zip_errors(path: Path, name: str = "") -> Iterator[None]:
         raise UserError(f"{path}: {error}. Unpack it beside the zip.") from error
     except RuntimeError as error:  # zipfile's word for an encrypted member
         raise UserError(f"{path}: {error}. Unpack it beside the zip with its password.") from error
-    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError) as error:
+        place = f"{path}:{name}" if name else str(path)
+        raise UserError(f"{place}: the zip is truncated or corrupt ({error}). Download it again.") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise  # of the disk; bz2 says nothing else of a damaged stream
         place = f"{path}:{name}" if name else str(path)
         raise UserError(f"{place}: the zip is truncated or corrupt ({error}). Download it again.") from error
 

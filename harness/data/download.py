@@ -92,6 +92,9 @@ def _fetch(competition: Competition, part: Path, tick: Tick) -> Path:
     if len(told["files"]) != 1:
         raise UserError(f"{part}: holds {len(told['files'])} files after the download; remove it and try again")
     fetched = part / told["files"][0]
+    if not fetched.is_file():
+        shutil.rmtree(part, ignore_errors=True)
+        raise UserError(f"Kaggle sent no file but something else; see {page}, and try again")
     tick(fetched.stat().st_size, fetched.stat().st_size)
     return fetched
 
@@ -118,7 +121,7 @@ def _check(path: Path) -> None:
             bad = archive.testzip()
         if bad:
             raise UserError(f"{path}:{bad}: does not match its checksum. Download it again.")
-    except UserError:
+    except Exception:
         path.unlink(missing_ok=True)
         raise
 

@@ -36,7 +36,13 @@ def open_ledger(out: Path) -> Ledger:
     url = os.environ.get("HARNESS_LEDGER")
     if url:
         _check_url(url)
-    return Ledger(url) if url else Ledger(f"sqlite:///{(out / 'submissions' / 'ledger.sqlite').resolve()}")
+    return Ledger(url or _sqlite_url((out / "submissions" / "ledger.sqlite").resolve()))
+
+
+def _sqlite_url(path: Path) -> str:
+    from sqlalchemy.engine import URL
+
+    return str(URL.create("sqlite", database=str(path)))  # which escapes what means something in a URL
 
 
 def _check_url(url: str) -> None:
@@ -203,7 +209,10 @@ class Ledger:
 
     @property
     def _file(self) -> Path | None:
-        return Path(self.url.removeprefix("sqlite:///")) if self.url.startswith("sqlite:///") else None
+        from sqlalchemy.engine import make_url
+
+        url = make_url(self.url)
+        return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
     def _add(self, connection: sa.Connection, intent: Intent, state: State, detail: str) -> int:
         values = asdict(intent) | {

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P, T = ParamSpec("P"), TypeVar("T")
+
 
 class Refused(Exception):
     """The platform does not take it, for a reason; nothing was spent."""
@@ -21,3 +27,21 @@ class NoCredentials(Unreachable):
 
 class Unclear(Exception):
     """The final call ended without a clear answer: the submission may be there or not."""
+
+
+class OddAnswer(Unreachable):
+    """An answer of another shape than the platform's: nothing can be concluded from it."""
+
+
+def odd_answers(call: Callable[P, T]) -> Callable[P, T]:
+    """Whatever trips over an answer's shape says so, and what the call was, instead of ending the program."""
+
+    @functools.wraps(call)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return call(*args, **kwargs)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+            name = call.__name__.strip("_")
+            raise OddAnswer(f"'{name}' was answered in a shape that makes no sense ({type(error).__name__})") from error
+
+    return guarded

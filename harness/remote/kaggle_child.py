@@ -16,10 +16,30 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.remote.numbers import finite
+
+_last: dict[str, Any] = {}
+"""The last answer: its client hides the status of an error whose body is no JSON, and drops what it does not know."""
+
+
+def _remember_answers() -> None:
+    import requests
+
+    send = requests.Session.send
+
+    def remembered(self: Any, request: Any, **options: Any) -> Any:
+        _last.clear()
+        _last["response"] = send(self, request, **options)
+        return _last["response"]
+
+    requests.Session.send = remembered  # type: ignore[method-assign]
+
 
 def main() -> None:
     stdout = sys.stdout
     _end_with(os.getppid())
+    with contextlib.suppress(ImportError):
+        _remember_answers()
     with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit, Exception):
         _client()  # slow to import; whatever is wrong with it is said with the first answer
     print("ready", file=stdout, flush=True)
@@ -80,6 +100,8 @@ def _client() -> Any:
 def _described(error: Exception) -> dict[str, Any]:
     """Kind, HTTP status, what the body says, Retry-After."""
     response = getattr(error, "response", None)
+    if response is None and _last and _last["response"].status_code >= 400:
+        response = _last["response"]
     if response is None:  # not `if response`: an answer of 4xx is false
         return {"kind": type(error).__name__, "status": None, "text": str(error)}
     return {
@@ -100,10 +122,9 @@ def _body(response: Any) -> str:
 
 
 def _seconds(value: str | None) -> float | None:
-    try:
-        return float(value) if value else None
-    except ValueError:
-        return None
+    from harness.remote.retry import retry_after
+
+    return retry_after(value)
 
 
 def _standing(api: Any, request: dict[str, Any]) -> dict[str, Any]:
@@ -117,9 +138,12 @@ def _standing(api: Any, request: dict[str, Any]) -> dict[str, Any]:
     deadline = about.deadline
     if deadline is not None and deadline.tzinfo is None:
         deadline = deadline.replace(tzinfo=datetime.UTC)
+    told = _last["response"].json()
+    known = limits.num_allowed_now or limits.num_today or limits.limited_by_total
     return {
-        "left": limits.num_allowed_now if limits.num_allowed_now or limits.num_today else None,
-        "entered": about.user_has_entered,
+        "left": int(limits.num_allowed_now) if known else None,
+        "all_used": bool(limits.limited_by_total) and not limits.num_allowed_now,
+        "entered": about.user_has_entered if "userHasEntered" in told else None,
         "disabled": about.submissions_disabled,
         "code_only": about.is_kernels_submissions_only,
         "rank": about.user_rank or None,
@@ -177,20 +201,47 @@ def _download(api: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _submissions(api: Any, request: dict[str, Any]) -> dict[str, Any]:
-    found = api.competition_submissions(request["competition"], page_size=100) or []
-    rows = [
-        {
-            "ref": s.ref,
-            "description": s.description or "",
-            "status": getattr(s.status, "name", str(s.status)),
-            "error": s.error_description or "",
-            "public": _number(s.public_score),
-            "private": _number(s.private_score),
-        }
-        for s in found
-        if s is not None
-    ]
+    """All pages, newest first; an answer of another shape is an error, so that it is never taken for an empty list."""
+    from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
+
+    rows: list[dict[str, Any]] = []
+    asked = ApiListSubmissionsRequest()
+    asked.competition_name, asked.page_size = request["competition"], 100
+    with api.build_kaggle_client() as client:
+        for _ in range(_MOST_PAGES):
+            told = client.competitions.competition_api_client.list_submissions(asked)
+            rows += [_submission(line) for line in _listed_lines(_last["response"].json())]
+            token = getattr(told, "next_page_token", None)
+            if not token:
+                break
+            asked.page_token = token
     return {"rows": rows}
+
+
+def _listed_lines(told: Any) -> list[dict[str, Any]]:
+    """The lines of a list of submissions; an empty object is an empty list.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+    """
+    lines = told.get("submissions", [] if set(told) <= {"nextPageToken"} else None) if isinstance(told, dict) else None
+    if not isinstance(lines, list) or not all(isinstance(line, dict) and line.get("ref") for line in lines):
+        raise ValueError("the list of submissions has another shape than Kaggle's")
+    return lines
+
+
+def _submission(line: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "ref": line["ref"],
+        "date": str(line.get("date") or ""),
+        "description": line.get("description") if isinstance(line.get("description"), str) else None,
+        "status": str(line.get("status") or ""),
+        "error": str(line.get("errorDescription") or ""),
+        "public": finite(line.get("publicScore")),
+        "private": finite(line.get("privateScore")),
+    }
 
 
 def _leaderboard(api: Any, request: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +253,7 @@ def _leaderboard(api: Any, request: dict[str, Any]) -> dict[str, Any]:
     with api.build_kaggle_client() as client:
         for _ in range(_MOST_PAGES):
             told = client.competitions.competition_api_client.get_leaderboard(asked)
-            rows += [{"team": str(r.team_name), "score": _number(r.score)} for r in told.submissions or [] if r]
+            rows += [{"team": str(r.team_name), "score": finite(r.score)} for r in told.submissions or [] if r]
             if not told.next_page_token:
                 break
             asked.page_token = told.next_page_token
@@ -210,13 +261,6 @@ def _leaderboard(api: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 
 _MOST_PAGES = 100  # of 200 teams
-
-
-def _number(text: Any) -> float | None:
-    try:
-        return float(text)
-    except (TypeError, ValueError):
-        return None
 
 
 CALLS = {

@@ -112,8 +112,15 @@ def _credential_files() -> list[Path]:
     files = [home / "access_token", home / "access_token.txt", home / "credentials.json"]
     files.append(Path(os.environ.get("KAGGLE_CONFIG_DIR") or home) / "kaggle.json")
     files.append(Path.home() / ".config" / "kaggle" / "kaggle.json")
-    named = os.environ.get("KAGGLE_API_TOKEN", "")
-    return [path for path in [*files, *([Path(named)] if "/" in named else [])] if path.is_file()]
+    named = os.environ.get("KAGGLE_API_TOKEN", "")  # a value, or a path
+    return [path for path in [*files, *([Path(named)] if named else [])] if _is_file(path)]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a token may be too long for a name
+        return False
 
 
 def _secrets() -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
+import queue
 import random
+import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
 
 from harness.remote.errors import NoCredentials, Unreachable
 
@@ -37,3 +41,40 @@ def patiently(call: Callable[[], T], tries: int = _TRIES, only: type[Unreachable
                 raise
             time.sleep(max(min(first * 2**number, _LONGEST_PAUSE) * random.uniform(0.5, 1.0), asked))
     raise AssertionError("unreachable")
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds of a Retry-After header: a number, or an HTTP date; None where it is neither."""
+    if not value:
+        return None
+    try:
+        return max(float(value), 0.0) if math.isfinite(float(value)) else None
+    except ValueError:
+        pass
+    try:
+        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+    except (TypeError, ValueError):
+        return None
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """The call's result, or TimeoutError: a server that drips a byte now and then never runs into a socket's time-out.
+
+    The call itself goes on in a thread of its own until it ends; what it gives then is nobody's.
+    """
+    done: queue.Queue[tuple[bool, Any]] = queue.Queue()
+
+    def run() -> None:
+        try:
+            done.put((True, call()))
+        except BaseException as error:  # handed over to who waits
+            done.put((False, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        well, found = done.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no whole answer within {seconds:.0f} s") from None
+    if not well:
+        raise found
+    return found

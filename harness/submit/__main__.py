@@ -97,6 +97,8 @@ def main(
         shown = follow_up(open_ledger(out), out, comp, resume, queued, reserve, wait, say)
         _show([], shown.entries, shown.lines, {"entries": shown.summaries}, as_json)
         return
+    if message and not message.isprintable():
+        raise UserError("--message: holds characters that cannot be printed")
     if comp is None:
         raise UserError("--comp: name the competition to send to, e.g. --comp digit-recognizer")
     _refuse_two_things({"--file": bool(file), "--bundle": bundle, "--notebook": bool(notebook)})

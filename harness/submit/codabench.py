@@ -12,17 +12,23 @@ import os
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from harness.base.errors import UserError
 from harness.base.files import read_json
 from harness.base.secrets import check_private, redact
 from harness.competition import Competition
 from harness.ledger import State
-from harness.remote.errors import NoCredentials, Refused, TryLater, Unclear, Unreachable
-from harness.remote.retry import patiently
-from harness.submit.platform import Listed, Standing
+from harness.remote.errors import NoCredentials, OddAnswer, Refused, TryLater, Unclear, Unreachable, odd_answers
+from harness.remote.numbers import finite
+from harness.remote.retry import patiently, retry_after, within
+from harness.submit.platform import Listed, Standing, is_recent
 
-_STATES = {"Finished": State.COMPLETE, "Failed": State.ERROR, "Cancelled": State.ERROR}
+_STATES = {"finished": State.COMPLETE, "failed": State.ERROR, "cancelled": State.ERROR}
+_FINAL = (400, 401, 403, 404, 405, 410, 413, 415, 422)
+"""Answers that mean no, now and later; what else is no success says nothing about what was done."""
+
+_MOST_PAGES = 50
 CREDENTIALS = Path.home() / ".codabench.json"
 
 
@@ -41,23 +47,31 @@ class Codabench:
         self.site = os.environ.get("CODABENCH_URL", competition.codabench.site).rstrip("/")
         self.seconds = float(os.environ.get("HARNESS_CALL_SECONDS", "60"))
         self._token: str | None = None
+        self._seen: list[str] = []  # signed addresses, which nobody may read
 
+    @odd_answers
     def standing(self) -> Standing:
-        can = self._get(f"/api/can_make_submission/{self.phase}/")
-        phase = self._get(f"/api/phases/{self.phase}/")
-        reason = str(can.get("reason") or "no reason given")
-        spent_today = not can.get("can") and "today" in reason.lower()
-        problems = [] if can.get("can") or spent_today else [f"no submission is taken now: {reason}"]
-        if phase.get("status") not in (None, "Current"):
-            problems.append(f"the phase is '{phase['status']}', not 'Current'")
-        left = 0 if spent_today else self._left(self._with_used(phase))
+        can = _object(self._get(f"/api/can_make_submission/{self.phase}/"))
+        phase = self._with_used(_object(self._get(f"/api/phases/{self.phase}/")))
+        reason, left = str(can.get("reason") or "no reason given"), self._left(phase)
+        problems = []
+        if not can.get("can"):
+            if _is_over_for_good(phase) or not (left == 0 or _speaks_of_quota(reason)):
+                problems.append(f"no submission is taken now: {reason}")
+            left = 0
+        status = phase.get("status")
+        if status is not None and str(status).casefold() != "current":
+            problems.append(f"the phase is '{status}', not 'Current'")
         return Standing(left, problems, {"phase": phase.get("name", self.phase)})
 
     def _with_used(self, phase: dict[str, Any]) -> dict[str, Any]:
-        """What was used stands in the competition's list of phases, not everywhere in the phase itself."""
+        """What was used stands in the competition's list of phases, not everywhere in the phase itself; it may be nowhere."""
         if "used_submissions_per_day" in phase or not phase.get("competition"):
             return phase
-        phases = self._get(f"/api/competitions/{phase['competition']}/").get("phases", [])
+        try:
+            phases = _object(self._get(f"/api/competitions/{phase['competition']}/")).get("phases", [])
+        except (Refused, Unreachable):
+            return phase
         return next((phase | p for p in phases if p.get("id") == self.phase), phase)
 
     @staticmethod
@@ -69,69 +83,118 @@ class Codabench:
             (phase.get(f"max_submissions_per_{of}"), phase.get(f"used_submissions_per_{of}"))
             for of in ("day", "person")
         ]
-        left = [max(int(most) - int(used), 0) for most, used in pairs if most is not None and used is not None]
+        left = [max(int(most) - int(used), 0) for most, used in pairs if _is_number(most) and _is_number(used)]
         return min(left, default=None)
 
+    @odd_answers
     def upload(self, path: Path, tag: str) -> str:
         content = path.read_bytes() if path.suffix == ".zip" else _zipped(self.results_file, path)
         name = f"{tag.strip('[]')}-{path.stem}.zip"  # the tag first: names are cut after 35 characters
         asked = {"type": "submission", "request_sassy_file_name": name, "file_size": len(content)}
-        told = patiently(lambda: self._post("/api/datasets/", asked))
-        patiently(lambda: self._put_file(told["sassy_url"], content))
-        patiently(lambda: self._call("PUT", f"/api/datasets/completed/{told['key']}/"))
-        return told["key"]
+        told = _object(patiently(lambda: self._post("/api/datasets/", asked)))
+        key, url = str(told["key"]), str(told["sassy_url"])
+        self._seen.append(url)
+        patiently(lambda: self._put_file(url, content))
+        patiently(lambda: self._call("PUT", f"/api/datasets/completed/{key}/", reads=False))
+        return key
 
     def submit(self, uploaded: str, message: str) -> str:
-        can = self._get(f"/api/can_make_submission/{self.phase}/")
-        if not can.get("can"):
-            raise Refused(f"codabench takes no submission now: {redact(str(can.get('reason')))}")
+        self._refuse_without_quota()
         try:
             told = patiently(
                 lambda: self._post("/api/submissions/", {"phase": self.phase, "data": uploaded, "tasks": []}),
                 only=TryLater,
             )
-        except TryLater:
+        except (TryLater, NoCredentials):
             raise
         except Unreachable as error:
-            raise Unclear(str(error)) from error
+            raise Unclear(str(error.args[0])) from error
         if not isinstance(told, dict) or not told.get("id"):
             raise Unclear("codabench answered the final call without an id")
         return str(told["id"])
 
+    @odd_answers
+    def _refuse_without_quota(self) -> None:
+        """Over quota the final call would end in a bare 500, which says nothing."""
+        can = _object(self._get(f"/api/can_make_submission/{self.phase}/"))
+        if not can.get("can"):
+            raise Refused(f"codabench takes no submission now: {self._redact(str(can.get('reason')))}")
+
+    @odd_answers
     def find(self, tag: str) -> Listed | None:
         mark = tag.strip("[]")
-        found = [line for line in self._listing(mark) if mark in str(line.get("filename", ""))]
-        return self._listed(found[0]) if found else None
+        lines = self._listing(mark)
+        found = next((line for line in lines if mark in _file_name(line)), None)
+        if found is None and any(not _file_name(line) and is_recent(str(line.get("created_when"))) for line in lines):
+            raise OddAnswer("a new submission is listed without its file's name: it may be this one")
+        return self._listed(found) if found else None
 
+    @odd_answers
     def look(self, ref: str) -> Listed:
-        return self._listed(self._get(f"/api/submissions/{ref}/"))
+        line = _object(self._get(f"/api/submissions/{ref}/"))
+        if str(line.get("id")) != ref:
+            raise OddAnswer(f"asked for submission {ref}, codabench answered about '{line.get('id')}'")
+        found = self._listed(line)
+        return self._with_score(found) if found.state == State.COMPLETE and found.public is None else found
 
+    @odd_answers
     def leaderboard(self) -> list[dict[str, Any]]:
-        told = self._get(f"/api/phases/{self.phase}/get_leaderboard/")
         rows = []
-        for line in told.get("submissions", []):
-            score = self._score(line.get("scores", []))
+        for line in self._board():
+            score = self._score(line.get("scores"))
             if score is not None:
                 rows.append({"team": str(line.get("display_name") or line.get("owner")), "score": score})
         return rows
 
+    def _board(self) -> list[dict[str, Any]]:
+        told = self._get(f"/api/phases/{self.phase}/get_leaderboard/")
+        lines = told.get("submissions", []) if isinstance(told, dict) else told
+        return [line for line in lines if isinstance(line, dict)]
+
+    def _with_score(self, found: Listed) -> Listed:
+        """The score of a finished submission that does not bear it: from its details, else from the leaderboard."""
+        try:
+            score = self._score(_object(self._get(f"/api/submissions/{found.ref}/get_details/")).get("scores"))
+        except (Refused, Unreachable):
+            score = None  # 403 where the output is hidden
+        if score is None:
+            try:
+                mine = [line for line in self._board() if str(line.get("id")) == found.ref]
+                score = self._score(mine[0].get("scores")) if mine else None
+            except (Refused, Unreachable):
+                score = None
+        if score is None:
+            detail = "finished; codabench does not show its score (yet)"
+            return Listed(found.ref, State.PENDING, None, None, detail)
+        return Listed(found.ref, State.COMPLETE, score)
+
     def _listing(self, mark: str) -> list[dict[str, Any]]:
-        told = self._get(f"/api/submissions/?phase={self.phase}&search={mark}&page_size=100")
-        return told.get("results", []) if isinstance(told, dict) else told
+        """All pages of the list; an answer of another shape is none, and never an empty list."""
+        path, lines = f"/api/submissions/?phase={self.phase}&search={mark}&page_size=100", []
+        for _ in range(_MOST_PAGES):
+            told = self._get(path)
+            page = told if isinstance(told, list) else _object(told)["results"]
+            if not isinstance(page, list) or not all(isinstance(line, dict) and line.get("id") for line in page):
+                raise OddAnswer("the list of submissions has another shape than Codabench's")
+            lines += page
+            following = told.get("next") if isinstance(told, dict) else None
+            if not following:
+                break
+            parts = urlsplit(str(following))
+            path = parts.path + (f"?{parts.query}" if parts.query else "")
+        return lines
 
     def _listed(self, line: dict[str, Any]) -> Listed:
         status = str(line.get("status"))
-        state = _STATES.get(status, State.PENDING)
-        public = self._score(line.get("scores") or []) if state == State.COMPLETE else None
-        detail = redact(str(line.get("status_details") or status)) if state == State.ERROR else ""
+        state = _STATES.get(status.casefold(), State.PENDING)
+        public = self._score(line.get("scores")) if state == State.COMPLETE else None
+        detail = self._redact(str(line.get("status_details") or status)) if state == State.ERROR else ""
         return Listed(str(line["id"]), state, public, None, detail)
 
-    def _score(self, scores: list[dict[str, Any]]) -> float | None:
-        wanted = [s for s in scores if self.column in (None, s.get("column_key"))]
-        try:
-            return float(wanted[0]["score"]) if wanted else None
-        except (KeyError, TypeError, ValueError):
-            return None
+    def _score(self, scores: Any) -> float | None:
+        lines = scores if isinstance(scores, list) else []
+        wanted = [s for s in lines if isinstance(s, dict) and self.column in (None, s.get("column_key"))]
+        return finite(wanted[0].get("score")) if wanted else None
 
     def _get(self, path: str) -> Any:
         return patiently(lambda: self._call("GET", path))
@@ -139,58 +202,96 @@ class Codabench:
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         return self._call("POST", path, body)
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """One call with the token; JSON, or one of our three errors."""
-        return self._ask(method, path, body, {"Authorization": f"Token {self._login()}"})
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None, reads: bool = True) -> Any:
+        """One call with the token; JSON (None where nobody reads it), or one of our three errors."""
+        return self._ask(method, path, body, {"Authorization": f"Token {self._login()}"}, reads)
 
     def _login(self) -> str:
         """The token: given, or asked for once by user name and password."""
         if self._token is None:
             given = _credentials()
-            self._token = given.get("token") or self._ask("POST", "/api/api-token-auth/", given, {})["token"]
+            told = given.get("token") or _object(self._ask("POST", "/api/api-token-auth/", given, {})).get("token")
+            if not isinstance(told, str):
+                raise OddAnswer("codabench: the log-in was answered without a token")
+            self._token = told
         return self._token
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str]) -> Any:
+    def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str], reads: bool = True
+    ) -> Any:
         import requests
 
-        try:
-            answer = requests.request(
+        def call() -> Any:
+            return requests.request(
                 method, self.site + path, json=body, headers=headers, timeout=self.seconds, allow_redirects=False
             )
-        except requests.RequestException as error:
+
+        try:
+            answer = within(self.seconds, call)
+        except (requests.RequestException, TimeoutError, ValueError) as error:
             raise Unreachable(f"codabench: {method} {path}: {self._redact(str(error))}") from error
-        return self._read(answer, f"{method} {path}")
+        return self._read(answer, f"{method} {path.partition('?')[0]}", reads)
 
     def _put_file(self, url: str, content: bytes) -> None:
         """To the storage's signed address: no Authorization there."""
         import requests
 
         limit = self.seconds + len(content) / 2**17
+
+        def call() -> Any:
+            return requests.put(url, data=content, headers={"Content-Type": "application/zip"}, timeout=limit)
+
         try:
-            answer = requests.put(url, data=content, headers={"Content-Type": "application/zip"}, timeout=limit)
-        except requests.RequestException as error:
+            answer = within(limit, call)
+        except (requests.RequestException, TimeoutError, ValueError) as error:
             raise Unreachable(f"codabench: upload: {self._redact(type(error).__name__)}") from error
         if answer.status_code >= 300:
             raise Unreachable(f"codabench: upload: the storage answered {answer.status_code}")
 
-    def _read(self, answer: Any, what: str) -> Any:
+    def _read(self, answer: Any, what: str, reads: bool) -> Any:
         status, said = answer.status_code, self._redact(answer.text[:20_000])[:500]
         if status == 429:
-            wait = answer.headers.get("Retry-After", "")
-            raise TryLater(f"codabench: {what}: too many calls", float(wait) if wait.isdigit() else None)
-        if 400 <= status < 500:
+            raise TryLater(f"codabench: {what}: too many calls", retry_after(answer.headers.get("Retry-After")))
+        if status in _FINAL:
             cure = ". A wrong token is 403 here: check it, and that you have joined" if status in (401, 403) else ""
             raise Refused(f"codabench refused {what} ({status}): {said}{cure}")
         if not 200 <= status < 300:
             raise Unreachable(f"codabench: {what} answered {status}: {said[:200]}")
+        if not reads:
+            return None
         try:
             return answer.json()
-        except ValueError as error:
-            raise Unreachable(f"codabench: {what} answered something that is no JSON: {said[:100]}") from error
+        except (ValueError, RecursionError) as error:
+            raise OddAnswer(f"codabench: {what} answered something that is no JSON: {said[:100]}") from error
 
     def _redact(self, text: str) -> str:
-        secrets = [value for value in (*_credentials_if_any().values(), self._token) if value]
+        secrets = [value for value in (*_credentials_if_any().values(), self._token, *self._seen) if value]
         return redact(text, secrets)
+
+
+def _object(told: Any) -> dict[str, Any]:
+    """A JSON object, or an answer that nothing can be concluded from."""
+    if not isinstance(told, dict):
+        raise OddAnswer(f"codabench answered {type(told).__name__} where an object is due")
+    return told
+
+
+def _file_name(line: dict[str, Any]) -> str:
+    return str(line.get("filename") or "")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_over_for_good(phase: dict[str, Any]) -> bool:
+    """Whether the person's quota of the whole phase is used: no waiting mends that."""
+    most, used = phase.get("max_submissions_per_person"), phase.get("used_submissions_per_person")
+    return _is_number(most) and _is_number(used) and used >= most
+
+
+def _speaks_of_quota(reason: str) -> bool:
+    return any(word in reason.casefold() for word in ("today", "day", "daily", "quota", "limit", "maximum"))
 
 
 def _zipped(name: str, path: Path) -> bytes:
@@ -230,4 +331,6 @@ def _credentials_if_any() -> dict[str, str]:
         told = read_json(CREDENTIALS)
     except json.JSONDecodeError as error:
         raise UserError(f"{CREDENTIALS}: is no JSON ({error})") from error
+    if not isinstance(told, dict):
+        raise UserError(f'{CREDENTIALS}: wants an object {{"username": ..., "password": ...}}, or with "token"')
     return {key: str(told[key]) for key in names if told.get(key)}

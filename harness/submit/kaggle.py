@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.ledger import Notebook, State
-from harness.remote.errors import NoCredentials, TryLater, Unclear, Unreachable
+from harness.remote.errors import NoCredentials, OddAnswer, TryLater, Unclear, Unreachable, odd_answers
 from harness.remote.kaggle_client import KaggleClient, redacted
 from harness.remote.retry import patiently
-from harness.submit.platform import Listed, Standing
+from harness.submit.platform import Listed, Standing, is_recent
 
 _STATES = {"PENDING": State.PENDING, "COMPLETE": State.COMPLETE, "ERROR": State.ERROR}
 
@@ -26,6 +26,7 @@ class Kaggle:
         self.slug = slug
         self._client = KaggleClient(slug, deadline)
 
+    @odd_answers
     def standing(self) -> Standing:
         told = self._client.call("standing")
         problems = []
@@ -35,11 +36,14 @@ class Kaggle:
             problems.append(
                 f"the rules are not accepted: open https://www.kaggle.com/c/{self.slug}/rules, join, and try again"
             )
+        if told.get("all_used"):
+            problems.append("all submissions of the competition are used")
         if told.get("ended"):
             problems.append(f"the deadline was {told['deadline']}")
         about = {k: told[k] for k in ("rank", "deadline") if told.get(k)}
         return Standing(told.get("left"), problems, about, notebooks_only=bool(told.get("code_only")))
 
+    @odd_answers
     def upload(self, path: Path, tag: str) -> str:
         seconds = self._client.deadline + path.stat().st_size / 2**17
         return self._client.call("upload", path=str(path), deadline=seconds)["token"]
@@ -50,15 +54,22 @@ class Kaggle:
             return self._final("submit_notebook", message=message, **vars(notebook))
         return self._final("submit", token=uploaded, message=message)
 
+    @odd_answers
     def find(self, tag: str) -> Listed | None:
-        return next((self._listed(line) for line in self._submissions() if tag in line["description"]), None)
+        lines = self._submissions()
+        found = next((line for line in lines if tag in (line["description"] or "")), None)
+        if found is None and any(line["description"] is None and is_recent(line["date"]) for line in lines):
+            raise OddAnswer("a new submission is listed without its description: it may be this one")
+        return self._listed(found) if found else None
 
+    @odd_answers
     def look(self, ref: str) -> Listed:
         found = [line for line in self._submissions() if str(line["ref"]) == ref]
         if not found:
             raise Unreachable(f"submission {ref} is not listed")
         return self._listed(found[0])
 
+    @odd_answers
     def leaderboard(self) -> list[dict[str, Any]]:
         return self._client.call("leaderboard")["rows"]
 
@@ -77,7 +88,7 @@ class Kaggle:
         except (TryLater, NoCredentials):
             raise
         except Unreachable as error:
-            raise Unclear(str(error)) from error
-        if not told["ref"]:
-            raise Unclear(f"the client said '{redacted(told['message'])}' and gave no reference")
+            raise Unclear(str(error.args[0])) from error
+        if not told.get("ref"):
+            raise Unclear(f"the client said '{redacted(str(told.get('message')))}' and gave no reference")
         return str(told["ref"])

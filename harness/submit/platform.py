@@ -6,6 +6,7 @@ vain), Unreachable (nothing was spent, later may be better), Unclear (it may hav
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -75,6 +76,16 @@ class Platform(Protocol):
     def leaderboard(self) -> list[dict[str, Any]]:
         """[{"team", "score"}], best first, as far as the platform shows it."""
         ...
+
+
+def is_recent(when: str) -> bool:
+    """Whether a time in a platform's list (ISO 8601) is of the last day; one that cannot be read may be."""
+    try:
+        told = datetime.datetime.fromisoformat(when)
+    except ValueError:
+        return True
+    told = told if told.tzinfo else told.replace(tzinfo=datetime.UTC)
+    return datetime.datetime.now(datetime.UTC) - told < datetime.timedelta(days=1)
 
 
 def place_of(competition: Competition) -> str:

@@ -44,6 +44,7 @@ def send(ledger: Ledger, platform: Platform, number: int, say: Say) -> Entry:
     if entry.state == State.UNKNOWN:
         if _search(ledger, platform, entry, say) != "absent" or not _grace_is_over(entry):
             return ledger.entry(number)
+        _refuse_other_content(entry)
         say(f"entry {number}: not listed {_grace():.0f} s after the final call: it was not taken, so it is sent again")
     _upload_and_submit(ledger, platform, entry, say)
     return ledger.entry(number)
@@ -101,7 +102,8 @@ def record_listed(ledger: Ledger, number: int, found: Listed) -> None:
     """Write how a submission stands, where that is news."""
     entry = ledger.entry(number)
     known = (entry.state, entry.ref, entry.public, entry.private)
-    if known != (found.state, found.ref, found.public, found.private):
+    told = known != (found.state, found.ref, found.public, found.private)
+    if told or found.detail not in ("", entry.detail):
         ledger.record(
             number, found.state, ref=found.ref, public=found.public, private=found.private, detail=found.detail
         )
@@ -127,22 +129,39 @@ def poll(ledger: Ledger, platform: Platform, number: int, seconds: float, say: S
 def check_unchanged(ledger: Ledger, entry: Entry) -> None:
     """The file must be what the entry was written for; where it is not and nothing can have been spent, the entry ends.
 
+    After a doubtful call it can still be looked for; that it is not sent again is seen to in `send`.
+
     Raises
     ------
     UserError
         If it is not.
     """
-    path = Path(entry.intent.file)
-    if _is_notebook(entry):
-        return  # a version of a notebook does not change
-    if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry.intent.sha256:
-        return
-    what = "has changed since the entry was written" if path.is_file() else "is not there any more"
-    if entry.state in (State.INTENT, State.UPLOADED, State.QUEUED):
+    what = _what_happened(entry)
+    if what and entry.state in (State.INTENT, State.UPLOADED, State.QUEUED):
         ledger.record(entry.id, State.REFUSED, detail=f"the file {what}")
-        raise UserError(f"entry {entry.id}: {path} {what}; nothing was spent. Send it as a new submission instead.")
-    if entry.state == State.UNKNOWN:
-        return  # it can still be looked for; it cannot be sent again, which `platform.upload` would say
+        raise UserError(
+            f"entry {entry.id}: {entry.intent.file} {what}; nothing was spent. Send it as a new submission instead."
+        )
+
+
+def _refuse_other_content(entry: Entry) -> None:
+    what = _what_happened(entry)
+    if what:
+        raise UserError(
+            f"entry {entry.id}: the platform does not list it, but {entry.intent.file} {what}, so it is not sent again. "
+            "Put the file back, or send another as a new submission."
+        )
+
+
+def _what_happened(entry: Entry) -> str:
+    """To the file since the entry was written; "" where it is as it was. A version of a notebook does not change."""
+    if _is_notebook(entry):
+        return ""
+    try:
+        same = hashlib.sha256(Path(entry.intent.file).read_bytes()).hexdigest() == entry.intent.sha256
+    except OSError:
+        return "is not there any more"
+    return "" if same else "has changed since the entry was written"
 
 
 def _is_notebook(entry: Entry) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from pathlib import PurePath
 
 from harness.base.errors import UserError
 from harness.competition import Competition
@@ -35,12 +33,12 @@ def prepare_notebook(
     """
     if competition.platform != "kaggle":
         raise UserError(f"--notebook: is for Kaggle; '{competition.slug}' is on {competition.platform}")
-    if not re.fullmatch(r"[\w-]+/[\w-]+@\d+", named) or PurePath(output).name != output:
+    notebook = Notebook.parse(f"notebook:{named}/{output}")
+    if notebook is None:
         raise UserError(f"--notebook {named}: give OWNER/NAME@VERSION, and --output the name of the file it writes")
     if len(runs) > 1:
         raise UserError(f"--notebook: give the one run that it predicts with, not {len(runs)}")
-    owner, name, version = re.split("[/@]", named)
-    notebook, main, forecast = Notebook(owner, name, int(version), output), None, None
+    main, forecast = None, None
     if runs:
         from harness.oof.forecast_runs import forecast_runs
 
