@@ -87,6 +87,7 @@ def main(
     pseudo += ["clusters.leaky = true"] if leaky else []
     played = load_recipe(contest.folder, recipe, [*(settings or []), *pseudo])
     contest = contest.using(played.data)
+    _check_task(contest, played, noise)
     verdicts = clean_folder(out, contest, sample) / "clean.csv"
     verdicts = verdicts if clean and verdicts.is_file() else None
     options = Options(out, _fold_list(folds), resume, fresh, workers, device, verdicts)
@@ -119,6 +120,17 @@ def main(
         )
     else:
         _print_result(run, sample, noisy)
+
+
+def _check_task(contest, played, noise: bool) -> None:
+    if contest.is_clustering and not played.clusters:
+        raise UserError(f"recipe '{played.name}': '{contest.slug}' has no labels; the recipe needs a table [clusters]")
+    if played.clusters and not contest.is_clustering:
+        raise UserError(
+            f"recipe '{played.name}': [clusters] is for competitions without labels; '{contest.slug}' has them"
+        )
+    if noise and played.clusters:
+        raise UserError("--noise: is for labelled pictures; it does not go with [clusters]")
 
 
 _METRICS_ABREAST = 3  # more do not fit a terminal
@@ -188,6 +200,10 @@ def _print_result(run, sample: bool, noisy) -> None:
         print(pseudo_line(run.environment["pseudo"], run.scores["pseudo"]))
     if not run.complete:
         print("partial: not all folds are trained; go on without --folds and with --resume")
+    if run.recipe.clusters:
+        print(f"next:   python -m harness.oof compare {slug}")
+        print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
+        return
     suite = (
         ""
         if (run.path / "noise.json").is_file()

@@ -44,15 +44,16 @@ class Captioned:
 
 
 class TextEncoder(nn.Module):
-    """Captions int64 (B, K, L) -> (B, units): each by an LSTM or GRU (its state after the last word), then pooled.
+    """Captions int64 (B, K, L) -> (B, units): each by an LSTM or GRU, then pooled.
 
     vectors : float32 (V + 1, D), row 0 zero; they are not trained
+    state : what stands for a caption: that after its "last" word, or the "mean" over its words
     pooling : over an image's captions: "mean" or "attention" (a learned weight for each)
     """
 
     vectors: Tensor
 
-    def __init__(self, vectors: Tensor, units: int, cell: str, pooling: str) -> None:
+    def __init__(self, vectors: Tensor, units: int, cell: str, pooling: str, state: str = "last") -> None:
         super().__init__()
         self.register_buffer("vectors", vectors.clone())  # networks of several seeds are saved together
         kinds = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -60,6 +61,9 @@ class TextEncoder(nn.Module):
             raise ValueError(f"cell = {cell!r}; known: lstm, gru")
         if pooling not in ("mean", "attention"):
             raise ValueError(f"pooling = {pooling!r}; known: mean, attention")
+        if state not in ("last", "mean"):
+            raise ValueError(f"state = {state!r}; known: last, mean")
+        self.state = state
         self.rnn = kinds[cell](vectors.shape[1], units, batch_first=True)
         self.attention = nn.Linear(units, 1) if pooling == "attention" else None
         self.units = units
@@ -75,8 +79,10 @@ class TextEncoder(nn.Module):
         return self._pooled(states, present), present.any(dim=1, keepdim=True).float()
 
     def _read(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """The state after the last word of each caption; what follows it is padding and is not looked at."""
+        """A state (N, units) for each caption; what follows its last word is padding and is not looked at."""
         out, _ = self.rnn(self.vectors[tokens])  # (N, L, units)
+        if self.state == "mean":
+            return (out * (tokens != 0).unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)
         return out[torch.arange(len(out), device=out.device), lengths - 1]
 
     def _pooled(self, states: Tensor, present: Tensor) -> Tensor:
@@ -173,10 +179,11 @@ def lstm(
     dropout: float | Sequence[float] = 0.3,
     cell: str = "lstm",
     pooling: str = "mean",
+    state: str = "last",
 ) -> nn.Module:
     """An LSTM (or GRU) over captions and dense layers, as in the report."""
     head = nn.Sequential(*dense_layers(units, dense, dropout, False, shape.n_classes))
-    return TextNetwork(TextEncoder(shape.vectors, units, cell, pooling), head, shape.n_classes)
+    return TextNetwork(TextEncoder(shape.vectors, units, cell, pooling, state), head, shape.n_classes)
 
 
 def image_head(
@@ -200,10 +207,11 @@ def fusion(
     dropout: float | Sequence[float] = 0.3,
     cell: str = "lstm",
     pooling: str = "mean",
+    state: str = "last",
     modality_dropout: float = 0.0,
 ) -> nn.Module:
     """Late fusion: picture 256 and text 256 side by side, then dense layers."""
-    encoder = TextEncoder(shape.vectors, units, cell, pooling)
+    encoder = TextEncoder(shape.vectors, units, cell, pooling, state)
     head = nn.Sequential(*dense_layers(2 * width, dense, dropout, False, shape.n_classes))
     return Fusion(encoder, shape.mean, shape.std, width, head, shape.n_classes, modality_dropout)
 

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,9 @@ from harness.base.command import (
     user_command,
 )
 from harness.base.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.competition import Competition
 
 app = new_app(no_args_is_help=True)
 
@@ -48,6 +51,9 @@ def compare(
     from harness.oof.compare import comparison, comparison_table, pair_table, paired_runs, write_comparison
 
     contest = find_competition(competition)
+    if contest.is_clustering:
+        _compare_clusterings(contest, out, run or [], as_json)
+        return
     lines = comparison(contest, out, run or [])
     metrics = [m.name for m in competition_metrics(contest)]
     path = out / "oof" / contest.slug / "compare.html"
@@ -67,6 +73,21 @@ def compare(
     print(f"page: {path}")
 
 
+def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:
+    from harness.oof.clusterings import clustering_table, load_clusterings, write_clusterings
+
+    runs, path = load_clusterings(contest, out, names), out / "oof" / contest.slug / "compare.html"
+    write_clusterings(path, contest, runs)
+    if as_json:
+        told = [
+            {"run": r.name, "recipe": r.recipe.name, "k": len(r.classes), "metrics": r.scores["metrics"]} for r in runs
+        ]
+        print(json.dumps({"runs": told, "page": str(path)}, indent=2))
+        return
+    _print_table(f"{contest.title}: pooled over folds", *clustering_table(runs), left=3)
+    print(f"page: {path}")
+
+
 @app.command()
 @user_command
 def errors(
@@ -82,12 +103,14 @@ def errors(
     Writes errors.html and errors.csv (every wrong or doubted row) into the run's folder.
     """
     from harness.competition import find_competition
+    from harness.oof.clusterings import refuse_clustering
     from harness.oof.errors import find_errors, write_errors_csv
     from harness.oof.errors_report import class_table, confusions, reliability_line, write_errors_page
     from harness.oof.forecast_runs import named_or_best, run_data
     from harness.runs import load_run
 
     contest = find_competition(competition)
+    refuse_clustering(contest, "harness.oof errors")
     chosen = load_run(named_or_best(contest, out, [run] if run else [])[0])
     found = find_errors(chosen)
     dataset, why = None, ""
@@ -144,6 +167,9 @@ def ensemble(
     from harness.oof.saved import build_ensemble
 
     contest = find_competition(competition)
+    if contest.is_clustering:
+        _save_consensus(contest, out, run or [], as_json)
+        return
     result = build_ensemble(contest, out, run or [], best, method)
     made, why = None, ""
     try:
@@ -167,6 +193,25 @@ def ensemble(
     print(f"next:     python -m harness.submit --comp {contest.slug} --run {result.path.name} --dry-run{flags}")
 
 
+def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:
+    from harness.oof.clusterings import build_consensus, clustering_table
+    from harness.runs import load_run
+
+    saved = load_run(build_consensus(contest, out, names).path)
+    members = list(saved.environment["ensemble"]["members"])
+    if as_json:
+        print(json.dumps({"run": saved.name, "path": str(saved.path), "members": members, **saved.scores}, indent=2))
+        return
+    runs = [load_run(saved.path.parent / name) for name in members]
+    _print_table(f"{contest.title}: consensus of {len(members)}", *clustering_table([saved, *runs]), left=3)
+    found = saved.scores["metrics"]["agreement"]
+    print(
+        f"agreement with its members: {found['pooled']:.4f} [{found['low']:.4f}, {found['high']:.4f}] (adjusted Rand index)"
+    )
+    print(f"ensemble: {saved.path}")
+    print(f"next:     python -m harness.submit --comp {contest.slug} --run {saved.name} --dry-run")
+
+
 @app.command()
 @user_command
 def forecast(
@@ -185,11 +230,13 @@ def forecast(
     """
     from harness.competition import find_competition
     from harness.ledger import open_ledger
+    from harness.oof.clusterings import refuse_clustering
     from harness.oof.forecast_report import forecast_lines
     from harness.oof.forecast_runs import forecast_saved
     from harness.oof.history import past_of
 
     contest = find_competition(competition)
+    refuse_clustering(contest, "harness.oof forecast")
     past = past_of(open_ledger(out).entries())
     made, page = forecast_saved(contest, out, run or [], data_root(data), past, stream)
     if as_json:

@@ -34,6 +34,15 @@ def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -
     UserError
         If a named run is not there or not finished, or there is none.
     """
+    lines = [line for line in comparison_lines(competition, out, names) if competition.metric in line["metrics"]]
+    lines.sort(key=lambda line: _rank(line, competition.metric))
+    for line in lines:
+        line["rows"] = "same" if line["of"] == lines[0]["of"] else "other"
+    return lines
+
+
+def comparison_lines(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What to say of each run, in the order of their names; raises as `comparison` does."""
     paths = runs_of(out, competition.slug)
     known = {path.name: path for path in paths}
     for name in names:
@@ -44,11 +53,7 @@ def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -
         raise UserError(
             f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one with harness.cv."
         )
-    lines = [line for line in map(_line, chosen) if competition.metric in line["metrics"]]
-    lines.sort(key=lambda line: _rank(line, competition.metric))
-    for line in lines:
-        line["rows"] = "same" if line["of"] == lines[0]["of"] else "other"
-    return lines
+    return [_line(path) for path in chosen]
 
 
 def _line(path: Path) -> dict[str, Any]:

@@ -87,6 +87,7 @@ def main(
     from harness.submit.flow import follow_up, send_new
     from harness.submit.prepare.blend import prepare_blend
     from harness.submit.prepare.bundle import BundleOptions, prepare_bundle
+    from harness.submit.prepare.clusters import prepare_clusters
     from harness.submit.prepare.file import prepare_file
     from harness.submit.prepare.notebook import prepare_notebook
 
@@ -113,6 +114,8 @@ def main(
         prepared, tried = prepare_bundle(competition, dataset, runs, out, wanted, message, past)
     elif notebook:
         prepared = prepare_notebook(competition, dataset, runs, notebook, output, message, past)
+    elif competition.is_clustering:
+        prepared = prepare_clusters(competition, dataset, runs, out, message)
     else:
         prepared = prepare_blend(competition, dataset, runs, out, threshold, message, past)
     if dry_run:

@@ -71,6 +71,11 @@ def chosen_runs(
         for run in named:
             check_same_data(run, dataset)
         return named
+    if competition.is_clustering:
+        raise UserError(
+            f"--run: name the clustering of '{competition.slug}' to send; without labels none is the best. harness.oof compare "
+            "shows them"
+        )
     verdicts = clean_folder(out, competition, dataset.is_sample) / "clean.csv"
     cleaned = apply_verdicts(verdicts, dataset.train, competition.classes).digest if verdicts.is_file() else ""
     fitting = best_runs(out, competition, dataset.fingerprint, cleaned)
