@@ -15,6 +15,7 @@ from harness.base.errors import UserError
 from harness.competition import DataChoice, find_competition, load_recipe
 from harness.competition.recipe import recipe_names
 from harness.data.dataset import load_dataset
+from harness.models.captioned import check_captioned
 from harness.models.registry import check_model
 from tests.conftest import REPOSITORY
 
@@ -32,8 +33,13 @@ def sample(slug: str, chosen: str = "", root: Path = Path("nowhere")):
 @pytest.mark.parametrize(("folder", "name"), RECIPES, ids=[f"{f.name}/{n}" for f, n in RECIPES])
 def test_every_recipe_is_valid_and_says_what_it_answers_to(folder: Path, name: str):
     recipe = load_recipe(folder, name)
-    assert recipe.description and recipe.answers_to
-    check_model(recipe.model, find_competition(folder).using(recipe.data))
+    competition = find_competition(folder).using(recipe.data)
+    assert recipe.description and (recipe.answers_to or competition.is_clustering)
+    if competition.is_clustering:
+        check_captioned(recipe.model)
+        assert recipe.clusters is not None
+    else:
+        check_model(recipe.model, competition)
 
 
 @pytest.mark.parametrize("folder", [path.parent for path in FOLDERS], ids=lambda f: f.name)
@@ -51,6 +57,20 @@ def test_every_sample_can_be_read_and_says_that_it_is_one(slug: str):
         dataset.train.labels, minlength=len(find_competition(REPOSITORY / "competitions" / slug).classes)
     )
     assert counts.min() >= 15 and dataset.test is not None
+
+
+def test_flickrs_sample_has_captions_kinds_and_no_labels():
+    dataset = sample("flickr8k")
+    assert dataset.train.captions.shape == (200, 5) and (dataset.train.captions != "").all()
+    assert np.bincount(dataset.train.truth).tolist() == [40] * 5 and not dataset.train.labels.any()
+    assert dataset.test is not None and dataset.test.captions is None
+
+
+def test_the_kinds_of_the_second_set_stand_in_its_names():
+    truth = find_competition(REPOSITORY / "competitions" / "flickr8k").hook("truth")
+    kinds, names = truth(np.array(["ucm_0001.jpg", "ucm_0101.jpg", "ucm_2100.jpg"]))
+    assert [names[kind] for kind in kinds] == ["agricultural", "airplane", "tennis-court"]
+    assert truth(np.array(["1000268201_693b08cb0e.jpg"]))[0] is None
 
 
 def test_cifars_sample_is_packed_as_kaggle_packs_it():
