@@ -7,11 +7,29 @@ from pathlib import Path
 
 import numpy as np
 
-UCM_KINDS = (
-    "agricultural airplane baseball-diamond beach buildings chaparral dense-residential forest freeway golf-course harbor "
-    "intersection medium-residential mobile-home-park overpass parking-lot river runway sparse-residential storage-tanks "
-    "tennis-court"
-).split()
+UCM_KINDS = [
+    "agricultural",
+    "airplane",
+    "baseball-diamond",
+    "beach",
+    "buildings",
+    "chaparral",
+    "dense-residential",
+    "forest",
+    "freeway",
+    "golf-course",
+    "harbor",
+    "intersection",
+    "medium-residential",
+    "mobile-home-park",
+    "overpass",
+    "parking-lot",
+    "river",
+    "runway",
+    "sparse-residential",
+    "storage-tanks",
+    "tennis-court",
+]
 """Of the UC Merced Land Use set, whose 2,100 pictures are numbered in this order, a hundred of each kind."""
 
 SAMPLE_KINDS = ["ball", "boat", "house", "tree", "window"]

@@ -15,6 +15,7 @@ from harness.competition.augment_spec import AugmentSpec
 from harness.competition.cluster_spec import ClusterSpec, ImageSpec, TextSpec
 from harness.competition.schema import Frozen, read_toml, validate
 from harness.competition.train_spec import TrainSpec
+from harness.competition.tune_spec import SpaceSpec
 
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 Side = Annotated[int, Field(ge=1, le=65_536)]
@@ -126,6 +127,8 @@ class Recipe(Frozen):
     """Table: train heads on features of a frozen backbone, computed once."""
     pseudo: PseudoSpec | None = None
     """Table: learn from confident test rows too, without a leak."""
+    tune: dict[str, SpaceSpec] = Field(default={})
+    """Table: keys of this recipe and the values that `harness.tune` tries for them; no part of what is trained."""
     clusters: ClusterSpec | None = None
     """Table: the competition has no labels; clusters make them."""
     text: TextSpec | None = None
@@ -141,7 +144,7 @@ class Recipe(Frozen):
 
     def digest(self) -> str:
         """First 8 hex digits of a hash of everything that changes the result (not of name and comments)."""
-        content = self.model_dump(mode="json", exclude={"name", "description", "answers_to"})
+        content = self.model_dump(mode="json", exclude={"name", "description", "answers_to", "tune"})
         for table in ("pseudo", "clusters", "text", "image"):
             if content[table] is None:
                 del content[table]  # runs from before there was such a table keep their names

@@ -39,6 +39,8 @@ class FoldJob:
     fold : its number
     device : "cpu", "cuda:1", "mps"
     threads : CPU threads to compute with
+    after_epoch : told (epoch, score of the rows that are judged, without TTA) while the first seed trains; what it raises
+        ends the fold. A job that has it stays in its process
     """
 
     run: Path
@@ -47,6 +49,7 @@ class FoldJob:
     fold: int
     device: str
     threads: int
+    after_epoch: Callable[[int, float], None] | None = None
 
     def __call__(self, progress: Progress) -> None:
         from harness.runs import RunFolder
@@ -83,7 +86,7 @@ def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
     seeds = fold.recipe.train.seeds
     valid_proba, test_proba, history, states = 0.0, 0.0, [], {}
     for seed in range(seeds):
-        network, lines = fold.train(seed)
+        network, lines = fold.train(seed, job.after_epoch if seed == 0 else None)
         valid_proba += fold.predict(network, fold.data.predicting, fold.valid_rows)
         test_proba += fold.predict_test(network)
         history += [{"fold": job.fold, "seed": seed, **line} for line in lines]
@@ -200,7 +203,9 @@ class FoldTraining:
             states.setdefault(seed, {})[parameter] = tensor
         return [states[seed] for seed in sorted(states)]
 
-    def train(self, seed: int) -> tuple[nn.Module, list[dict[str, Any]]]:
+    def train(
+        self, seed: int, after_epoch: Callable[[int, float], None] | None = None
+    ) -> tuple[nn.Module, list[dict[str, Any]]]:
         """Train one network; returns it with a dict per epoch."""
         import torch
 
@@ -210,8 +215,24 @@ class FoldTraining:
         torch.manual_seed(number)  # weights and dropout
         network = self.data.new_network(self.rows.train)
         inputs = self.data.training(number)
-        lines = fit(network, inputs, self.labels, self.rows, self.recipe, self.data.layout, number, self.tick)
+        look = self._look(after_epoch) if after_epoch else None
+        lines = fit(network, inputs, self.labels, self.rows, self.recipe, self.data.layout, number, self.tick, look)
         return network, lines
+
+    def _look(self, after_epoch: Callable[[int, float], None]) -> Callable[[nn.Module, int], None]:
+        """Score the rows that are judged, in one view, by the competition's metric."""
+        from harness.cv.scores import competition_metrics
+        from harness.train.predict import plain_proba
+
+        metric, rows = competition_metrics(self.opening.competition)[0], self.valid_rows
+        rows = rows[torch_mask(self.kept, rows)]
+        labels = self.labels[rows.to(self.labels.device)].cpu().numpy()
+
+        def look(network: nn.Module, epoch: int) -> None:
+            proba = plain_proba(network, self.data.predicting, rows, self.recipe.predict, self.data.predict_layout)
+            after_epoch(epoch, metric(labels, proba.numpy()))
+
+        return look
 
     def predict(self, network: nn.Module, inputs: Inputs, rows: torch.Tensor) -> np.ndarray:
         """Probabilities float64 (len(rows), C)."""
@@ -229,6 +250,13 @@ class FoldTraining:
         if inputs is None:
             return np.zeros((0, network.n_classes))
         return self.predict(network, inputs, torch.arange(inputs.n, device=inputs.index_device))
+
+
+def torch_mask(kept: np.ndarray, rows: torch.Tensor) -> torch.Tensor:
+    """Which of these rows are kept, bool (len(rows),), on their device."""
+    import torch
+
+    return torch.from_numpy(kept[rows.cpu().numpy()]).to(rows.device)
 
 
 def save_checkpoint(path: Path, states: dict[str, torch.Tensor]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,25 +45,13 @@ def cross_validate(
     UserError
         For whatever the user can put right; folds that were finished stay.
     """
-    homes = options.out / "oof" / competition.slug
-    cleaning = _clean(competition, dataset, options.verdicts, watcher)
-    verdicts, cleaned = (options.verdicts, cleaning.digest) if cleaning else (None, "")
-    dataset = dataclasses.replace(dataset, train=cleaning.samples) if cleaning else dataset
-    saved_folds = folds_path(homes / "folds", dataset.fingerprint, recipe.cv, cleaned)
-    if not saved_folds.is_file():
-        classes = competition.classes or ("row",)  # of clusters nothing is known yet
-        job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts)
-        run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
-    folds = load_folds(dataset.train, saved_folds)
-    folder = RunFolder(homes / run_name(competition, recipe, dataset, folds, cleaned))
+    opened = open_run(competition, recipe, dataset, options, watcher)
+    folder, dataset, folds = opened.folder, opened.dataset, opened.folds
     wanted = _wanted_folds(options.folds, folds.k)
     with _locked(folder):
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
-            environment = describe_run(competition, recipe, dataset, folds, options, cleaning)
-            environment["pseudo"] = check_pseudo(recipe, folder.path, dataset, folds, cleaned)
-            prepare = _prepare_job(folder, competition, dataset, recipe, saved_folds, environment, verdicts)
-            run_jobs([prepare], environment["workers"], watcher.progress)
+            opened.start(competition, recipe, options, watcher)
         if missing:
             _take_away(folder, missing)
             _train(folder, competition, dataset, missing, options, watcher)
@@ -74,6 +63,82 @@ def cross_validate(
             finish_run(folder, competition, dataset, folds)
             _tell_the_other_way(folder, competition, dataset, recipe)
     return load_run(folder.path)
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A run's folder with its data, by the verdicts that count, and its folds; nothing is trained yet.
+
+    Attributes
+    ----------
+    folder, dataset, folds : as they are passed on
+    saved_folds : where the folds lie; cleaning : what the verdicts changed, or None
+    """
+
+    folder: RunFolder
+    dataset: Dataset
+    folds: Folds
+    saved_folds: Path
+    cleaning: Cleaning | None
+
+    def start(self, competition: Competition, recipe: Recipe, options: Options, watcher: Watcher) -> None:
+        """Check the recipe against code and data, and write what is known before training."""
+        cleaned = self.cleaning.digest if self.cleaning else ""
+        environment = describe_run(competition, recipe, self.dataset, self.folds, options, self.cleaning)
+        environment["pseudo"] = check_pseudo(recipe, self.folder.path, self.dataset, self.folds, cleaned)
+        verdicts = options.verdicts if self.cleaning else None
+        prepare = _prepare_job(self.folder, competition, self.dataset, recipe, self.saved_folds, environment, verdicts)
+        run_jobs([prepare], environment["workers"], watcher.progress)
+
+
+def open_run(
+    competition: Competition, recipe: Recipe, dataset: Dataset, options: Options, watcher: Watcher
+) -> OpenedRun:
+    """Apply the verdicts, make or read the folds, and name the run."""
+    homes = options.out / "oof" / competition.slug
+    cleaning = _clean(competition, dataset, options.verdicts, watcher)
+    verdicts, cleaned = (options.verdicts, cleaning.digest) if cleaning else (None, "")
+    dataset = dataclasses.replace(dataset, train=cleaning.samples) if cleaning else dataset
+    saved_folds = folds_path(homes / "folds", dataset.fingerprint, recipe.cv, cleaned)
+    if not saved_folds.is_file():
+        classes = competition.classes or ("row",)  # of clusters nothing is known yet
+        job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts)
+        run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
+    folds = load_folds(dataset.train, saved_folds)
+    folder = RunFolder(homes / run_name(competition, recipe, dataset, folds, cleaned))
+    return OpenedRun(folder, dataset, folds, saved_folds, cleaning)
+
+
+def train_fold_of(
+    opened: OpenedRun,
+    competition: Competition,
+    fold: int,
+    options: Options,
+    watcher: Watcher,
+    after_epoch: Callable[[int, float], None] | None = None,
+) -> FoldResult:
+    """Train one fold of a started run in this process, where it does not stand yet; nothing is reported or pooled.
+
+    after_epoch : told each epoch's number and the score of the rows that the fold is judged on; what it raises ends the fold
+    """
+    folder, plan = opened.folder, opened.folder.environment()
+    if "features" in plan:
+        features = FeaturesJob(
+            folder.path, competition.folder, opened.dataset.cache, plan["devices"][0], usable_cores()
+        )
+        run_jobs([features], 1, watcher.progress)
+    kind = _fold_job(folder.recipe())
+    job = kind(
+        folder.path,
+        competition.folder,
+        opened.dataset.cache,
+        fold,
+        plan["devices"][0],
+        plan["threads"][fold],
+        after_epoch,
+    )
+    job(watcher.progress)
+    return folder.load_fold(fold)
 
 
 def _tell_the_other_way(folder: RunFolder, competition: Competition, dataset: Dataset, recipe: Recipe) -> None:

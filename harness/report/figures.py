@@ -170,6 +170,90 @@ def matrix(values: np.ndarray, names: Sequence[str], middle: float = 0.0) -> byt
     return _svg(figure)
 
 
+def points_and_line(
+    x: Sequence[float], y: Sequence[float], line: Sequence[float], xlabel: str, ylabel: str, ticks: Sequence[float] = ()
+) -> bytes:
+    """Points, a stepped line through `line`, and short ticks at the bottom."""
+    figure, axes = _figure(6.5, 3.0)
+    axes.plot(x, y, ".", color="tab:blue")
+    axes.step(x, line, where="post", color="tab:orange")
+    if len(ticks):
+        axes.plot(
+            ticks, np.zeros(len(ticks)), "|", color="tab:gray", transform=axes.get_xaxis_transform(), clip_on=False
+        )
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.grid(alpha=0.3)
+    return _svg(figure)
+
+
+def bars(values: Mapping[str, float], xlabel: str) -> bytes:
+    """A horizontal bar per name, the largest on top."""
+    figure, axes = _figure(6.5, 0.3 * len(values) + 0.9)
+    ordered = sorted(values.items(), key=lambda pair: pair[1])
+    axes.barh([name for name, _ in ordered], [value for _, value in ordered], color="tab:blue")
+    axes.set(xlabel=xlabel)
+    return _svg(figure)
+
+
+def slice_plot(values: Sequence[object], scores: Sequence[float], name: str, metric: str, log: bool) -> bytes:
+    """Scores over one parameter's values, numbers or names."""
+    figure, axes = _figure(4.2, 2.4)
+    axes.plot([v if isinstance(v, int | float) else str(v) for v in values], scores, ".", color="tab:blue")
+    if log:
+        axes.set_xscale("log")
+    axes.set(xlabel=name, ylabel=metric)
+    axes.grid(alpha=0.3)
+    return _svg(figure)
+
+
+def parallel(
+    table: Sequence[Sequence[object]],
+    names: Sequence[str],
+    logs: Sequence[bool],
+    scores: Sequence[float],
+    metric: str,
+    greater_is_better: bool,
+) -> bytes:
+    """Parallel coordinates: a line per row of `table`, each column scaled to its own range, coloured by score."""
+    from matplotlib import colormaps
+
+    figure, axes = _figure(1.5 * len(names) + 1.5, 3.4)
+    columns = [_scaled([row[i] for row in table], logs[i]) for i in range(len(names))]
+    span = max(scores) - min(scores) or 1.0
+    good = [(s - min(scores)) / span if greater_is_better else (max(scores) - s) / span for s in scores]
+    for row in np.argsort(good):
+        axes.plot(
+            range(len(names)), [column[row] for column in columns], color=colormaps["Blues"](0.15 + 0.85 * good[row])
+        )
+    for place, log in enumerate(logs):
+        values = [row[place] for row in table]
+        numbers = [v for v in values if isinstance(v, int | float)]
+        if numbers:
+            axes.text(place, -0.04, f"{min(numbers):.3g}", ha="center", va="top", fontsize=7)
+            axes.text(place, 1.04, f"{max(numbers):.3g}" + (" (log)" if log else ""), ha="center", fontsize=7)
+        else:
+            for height, value in zip(
+                _scaled(sorted(set(map(str, values))), False), sorted(set(map(str, values))), strict=True
+            ):
+                axes.text(place + 0.04, height, value, fontsize=7)
+    axes.set_xticks(range(len(names)), [name.rpartition("args.")[2] for name in names], rotation=20, fontsize=8)
+    axes.tick_params(axis="x", pad=12)
+    axes.set_yticks([])
+    axes.set_title(metric, fontsize=9)
+    return _svg(figure)
+
+
+def _scaled(values: Sequence[object], log: bool) -> list[float]:
+    """Between 0 and 1; names by their place in the alphabet."""
+    if all(isinstance(v, int | float) for v in values):
+        numbers = np.log([float(v) for v in values]) if log else np.array(values, dtype=float)  # type: ignore[arg-type]
+    else:
+        order = sorted(set(map(str, values)))
+        numbers = np.array([order.index(str(v)) for v in values], dtype=float)
+    span = numbers.max() - numbers.min()
+    return ((numbers - numbers.min()) / span if span else np.full(len(numbers), 0.5)).tolist()
+
+
 def _figure(width: float, height: float):
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

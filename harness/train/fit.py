@@ -52,6 +52,7 @@ def fit(
     layout: Layout,
     seed: int,
     tick: Tick = lambda images: None,
+    after_epoch: Callable[[nn.Module, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Train a network on some rows, in place.
 
@@ -61,6 +62,7 @@ def fit(
     inputs : batches of all rows of the competition, by row
     labels : int64 (n,) on the device
     seed : of the order of the rows and of mixing
+    after_epoch : called with the network and the epoch's number; what it raises ends the training
 
     Returns
     -------
@@ -75,6 +77,8 @@ def fit(
     history: list[dict[str, Any]] = []
     for epoch in range(1, recipe.train.epochs + 1):
         history.append(training.epoch(epoch, tick))
+        if after_epoch:
+            after_epoch(network, epoch)
         if training.should_stop:
             tick((recipe.train.epochs - epoch) * training.images_per_epoch)
             break

@@ -49,6 +49,15 @@ def predict(
     return torch.cat(parts)
 
 
+@torch.inference_mode()
+def plain_proba(network: nn.Module, inputs: Inputs, rows: Tensor, spec: PredictSpec, layout: Layout) -> Tensor:
+    """Class probabilities float32 (m, n_classes) of some rows as they are, in the first of their views; on the CPU."""
+    network.eval()
+    views = inputs.views(list(rows.split(spec.batch_size)))
+    parts = [logits_of(network, x[0], layout).softmax(dim=1).cpu() for x in views]
+    return torch.cat(parts) if parts else torch.zeros(0)
+
+
 def logits_of(network: nn.Module, x: Tensor, layout: Layout) -> Tensor:
     """float32 (B, n_classes)."""
     with layout.autocast(x.device):

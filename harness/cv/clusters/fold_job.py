@@ -235,3 +235,14 @@ def _quality(labelled: Labelled, folds: Folds, fold: int, recipe: Recipe, k: int
         "davies_bouldin": inner["davies_bouldin"],
         "calinski_harabasz": inner["calinski_harabasz"],
     }
+
+
+def fold_score(folder: RunFolder, result: FoldResult, folds: Folds, metric: Any) -> float:
+    """A fold's score by its own labels; of clusters alone the mean silhouette of the rows that are judged."""
+    with np.load(clusters_path(folder, result.fold), allow_pickle=False) as file:
+        labels = file["labels"].astype(np.int64)
+        silhouette = file["silhouette"] if "silhouette" in file.files else None
+    rows = np.isin(result.valid_index, folds.scored_rows([result.fold]))
+    if folder.recipe().model.name == "kmeans" and silhouette is not None:
+        return float(np.nanmean(silhouette[rows]))
+    return metric(labels[result.valid_index[rows]], result.valid_proba[rows])

@@ -1,0 +1,1 @@
+"""python -m harness.tune: an Optuna study over a recipe's [tune], pruned early, resumed, shared, and judged on other folds."""

@@ -1,0 +1,58 @@
+"""The best trial as a recipe's file, and its runs kept beside other runs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from harness.base.errors import UserError
+from harness.base.files import write_text
+from harness.competition import Recipe, load_recipe
+from harness.tune.space import with_values
+
+
+def save_recipe(folder: Path, recipe: Recipe, values: dict[str, Any], name: str, said: str) -> Path:
+    """Write recipes/<name>.toml with only what differs from the defaults; it is read back before it counts.
+
+    Raises
+    ------
+    UserError
+        If tomli-w is missing, or another recipe of that name is there.
+    """
+    try:
+        import tomli_w
+    except ImportError as error:
+        raise UserError("writing a recipe needs tomli-w: pip install -e '.[tune]'") from error
+    path = folder / "recipes" / f"{name}.toml"
+    best = with_values(recipe, values, name)
+    if path.is_file() and load_recipe(folder, name).digest() != best.digest():
+        raise UserError(f"{path}: another recipe of that name is there; name this one with --save NAME")
+    content = _changed(best)
+    content["description"] = said
+    text = f"# Written by python -m harness.tune from recipe '{recipe.name}'.\n" + tomli_w.dumps(content)
+    write_text(path, text)
+    assert load_recipe(folder, name).digest() == best.digest(), path  # what is written is what was meant
+    return path
+
+
+def _changed(recipe: Recipe) -> dict[str, Any]:
+    """Of the recipe what is not the default, as plain values."""
+    content = recipe.model_dump(mode="json", exclude_defaults=True, exclude_none=True, exclude={"name", "tune"})
+    return {key: content[key] for key in sorted(content, key=lambda k: isinstance(content[k], dict))}
+
+
+def keep_run(home: Path, out: Path, slug: str, run: str) -> Path:
+    """Copy a trial's run to oof/<slug>/, where harness.oof and harness.submit find it; returns its folder.
+
+    Raises
+    ------
+    UserError
+        If it is not there.
+    """
+    source, target = home / "oof" / slug / run, out / "oof" / slug / run
+    if not source.is_dir():
+        raise UserError(f"{source}: the trial's run is not on this machine")
+    if not target.is_dir():
+        shutil.copytree(source, target)
+    return target

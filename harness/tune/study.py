@@ -1,0 +1,283 @@
+"""The study itself: samplers, pruners, and the loop that goes on until enough trials have ended."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.base.errors import UserError
+from harness.competition import Recipe
+from harness.cv.plan import Watcher
+from harness.tune.space import Space, grid_of, parameters_of
+from harness.tune.storage import alive, bury_dead, check_identity, open_storage
+from harness.tune.trial import FAILURES, Trials
+
+SAMPLERS = ("tpe", "cmaes", "random", "grid")
+PRUNERS = ("hyperband", "median", "percentile", "wilcoxon", "none")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a study is carried out.
+
+    Attributes
+    ----------
+    name : of the study; storage : database URL, or None for a journal file in home
+    about : what its trials are about; must be the same wherever the study is worked on
+    trials : finished ones in the end, pruned ones among them
+    sampler : of SAMPLERS; pruner : of PRUNERS
+    """
+
+    name: str
+    storage: str | None
+    home: Path
+    about: dict[str, Any]
+    trials: int
+    sampler: str
+    pruner: str
+    seed: int
+
+
+def prune_where(pruner: str) -> str:
+    """What a pruner looks at: "epochs" of the first fold, "folds", or "none"."""
+    return {"hyperband": "epochs", "median": "epochs", "none": "none"}.get(pruner, "folds")
+
+
+def open_study(plan: Plan, trials: Trials) -> Any:
+    """Create or load the study.
+
+    Raises
+    ------
+    UserError
+        If the storage cannot be used, or holds another study of that name.
+    """
+    import optuna
+
+    storage = open_storage(plan.storage, plan.home)
+    greater = "maximize" if trials.metric.greater_is_better else "minimize"
+    directions = [greater, "minimize"][: len(trials.objectives)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # multivariate, group and constant_liar are called experimental
+        study = optuna.create_study(
+            storage=storage,
+            study_name=plan.name,
+            sampler=_sampler(plan, trials),
+            pruner=_pruner(plan, trials.recipe),
+            directions=directions,
+            load_if_exists=True,
+        )
+    check_identity(study, plan.about)
+    return study
+
+
+def _sampler(plan: Plan, trials: Trials) -> Any:
+    import optuna.samplers as s
+
+    constrained = any(vars(trials.limits).values())
+    constraints = (lambda trial: trial.user_attrs.get("constraints", [])) if constrained else None
+    if plan.sampler == "tpe":
+        return s.TPESampler(
+            seed=plan.seed,
+            n_startup_trials=max(plan.trials // 4, 5),
+            multivariate=True,
+            group=True,
+            constant_liar=True,
+            constraints_func=constraints,
+        )
+    if plan.sampler == "cmaes":
+        try:
+            import cmaes  # noqa: F401
+        except ImportError as error:
+            raise UserError("--sampler cmaes: needs pip install cmaes (extra tune)") from error
+        return s.CmaEsSampler(seed=plan.seed, n_startup_trials=5)
+    if plan.sampler == "random":
+        return s.RandomSampler(seed=plan.seed)
+    return s.GridSampler(grid_of(trials.space), seed=plan.seed)
+
+
+def _pruner(plan: Plan, recipe: Recipe) -> Any:
+    import optuna.pruners as p
+
+    if plan.pruner == "hyperband":
+        least = max(recipe.train.epochs // 9, 1)
+        return p.HyperbandPruner(min_resource=least, max_resource=recipe.train.epochs, reduction_factor=3)
+    if plan.pruner == "median":
+        return p.MedianPruner(n_startup_trials=4, n_warmup_steps=max(recipe.train.epochs // 4, 1))
+    if plan.pruner == "percentile":
+        return p.PercentilePruner(50.0, n_startup_trials=4)
+    if plan.pruner == "wilcoxon":
+        return p.WilcoxonPruner(p_threshold=0.2, n_startup_steps=2)
+    return p.NopPruner()
+
+
+def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
+    """Ask for trials and train them until enough have ended, whoever ended them.
+
+    The recipe as it stands is the first trial, so that tuning never ends below it on the study's own folds.
+    """
+    import optuna
+
+    own = own_parameters(trials.recipe, trials.space)
+    while True:
+        bury_dead(study)
+        if _ended(study) >= plan.trials:
+            return
+        _refuse_endless_failures(study, plan)
+        if _ended(study) + _running(study) >= plan.trials:
+            time.sleep(_PATIENCE)  # another process may yet die, and its trial wait to be taken up
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trial = study.ask()
+        if _ended(study) + _running(study) > plan.trials and not _is_first_of_running(study, trial, plan):
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)  # another process took the last one
+            continue
+        if trial.number == 0 and own:
+            trial = _with_fixed(study, trial, own)
+        with alive(study, trial):
+            _carry_out(study, trial, trials, watcher)
+
+
+_PATIENCE = 1.0
+
+
+def _refuse_endless_failures(study: Any, plan: Plan) -> None:
+    from optuna.trial import TrialState
+
+    failed = [t for t in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)) if "mistake" in t.user_attrs]
+    if len(failed) > max(plan.trials, 5):
+        raise UserError(
+            f"study '{study.study_name}': {len(failed)} trials could not be trained, the last: {failed[-1].user_attrs['mistake']}. "
+            "Narrow the space."
+        )
+
+
+def _carry_out(study: Any, trial: Any, trials: Trials, watcher: Watcher) -> None:
+    import optuna
+
+    state = optuna.trial.TrialState
+    known = _same_parameters(study, trial)
+    if known is not None:
+        trial.set_user_attr("same_as", known.number)
+        for key in ("scores", "run", "seconds"):
+            if key in known.user_attrs:
+                trial.set_user_attr(key, known.user_attrs[key])
+        study.tell(trial, known.values)
+        watcher.say(f"trial {trial.number}: the same as trial {known.number}, not trained again")
+        return
+    try:
+        values = trials(trial)
+    except optuna.TrialPruned:
+        study.tell(trial, state=state.PRUNED)
+    except FAILURES as error:
+        study.tell(trial, state=state.FAIL)
+        watcher.say(f"trial {trial.number}: cannot be trained: {error}")
+        return
+    else:
+        study.tell(trial, values)
+    watcher.say(_line(study, trial.number, trials.metric.name))
+
+
+def _same_parameters(study: Any, trial: Any) -> Any:
+    """A completed trial whose fixed parameters are just this one's, which was queued with all of its parameters."""
+    from optuna.trial import TrialState
+
+    fixed = study._storage.get_trial(trial._trial_id).system_attrs.get("fixed_params")
+    if not fixed or "again" in trial.user_attrs:
+        return None
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return next((t for t in complete if t.params == fixed), None)
+
+
+def _with_fixed(study: Any, trial: Any, parameters: dict[str, Any]) -> Any:
+    """The same trial with these parameters. A queue would do, if two processes that begin at once did not both fill it."""
+    import optuna
+
+    study._storage.set_trial_system_attr(trial._trial_id, "fixed_params", parameters)
+    return optuna.trial.Trial(study, trial._trial_id)
+
+
+def own_parameters(recipe: Recipe, space: Space) -> dict[str, Any]:
+    """The recipe's own values as Optuna's parameters, as far as they lie in the space."""
+    content = recipe.model_dump(mode="json")
+    found: dict[str, Any] = {}
+    for key, spec in space.items():
+        value: Any = content
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        found |= parameters_of(spec, value, key)
+    return found
+
+
+def _ended(study: Any) -> int:
+    from optuna.trial import TrialState
+
+    return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
+
+
+def _running(study: Any) -> int:
+    from optuna.trial import TrialState
+
+    return len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+
+
+def _is_first_of_running(study: Any, trial: Any, plan: Plan) -> bool:
+    """Whether this trial is among those that may still be trained when two processes asked at once: the lowest numbers are."""
+    from optuna.trial import TrialState
+
+    running = sorted(t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
+    return trial.number in running[: max(plan.trials - _ended(study), 0)]
+
+
+def _line(study: Any, number: int, metric: str) -> str:
+    trial = study.trials[number]
+    shown = ", ".join(f"{key.rpartition('.')[2]} {_shown(value)}" for key, value in trial.params.items())
+    cost = f"{trial.user_attrs.get('epochs', 0)} fold-epochs"
+    if trial.state.name != "COMPLETE":  # Optuna keeps a pruned trial's last report as its value
+        why = "beyond the limits" if trial.user_attrs.get("beyond") else "pruned"
+        return f"trial {number}: {why} after {cost} ({shown})"
+    return f"trial {number}: {metric} {trial.values[0]:.5f}, {cost} ({shown})"
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def best_trial(study: Any) -> Any:
+    """The completed trial with the best score, within the limits.
+
+    Raises
+    ------
+    UserError
+        If none was completed.
+    """
+    from optuna.study import StudyDirection
+    from optuna.trial import TrialState
+
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    complete = [t for t in complete if not t.user_attrs.get("beyond")]
+    if not complete:
+        raise UserError(
+            f"study '{study.study_name}': no trial was completed; widen the limits or the space, or run more trials"
+        )
+    sign = 1 if study.directions[0] == StudyDirection.MAXIMIZE else -1
+    return max(complete, key=lambda t: (sign * t.values[0], -t.number))
+
+
+def values_of(trial: Any, space: Space) -> dict[str, Any]:
+    """The recipe's values that a finished trial stands for, by key."""
+    from harness.tune.space import suggest
+
+    class Frozen:
+        def suggest_categorical(self, name: str, choices: Any) -> Any:
+            return trial.params[name]
+
+        def suggest_int(self, name: str, *args: Any, **kwargs: Any) -> Any:
+            return trial.params[name]
+
+        suggest_float = suggest_int
+
+    return suggest(Frozen(), space)

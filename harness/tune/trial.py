@@ -1,0 +1,173 @@
+"""A trial: a recipe trained fold by fold, pruned between folds or between epochs, within what is allowed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.competition import Competition, Recipe
+from harness.competition.metrics import Metric
+from harness.cv.pipeline import OpenedRun, open_run, train_fold_of
+from harness.cv.plan import Options, Watcher
+from harness.cv.scores import competition_metrics
+from harness.data.cache import Dataset
+from harness.runs import FoldResult
+from harness.tune.space import Space, check_trial, suggest, with_values
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a trial may cost; None = anything.
+
+    Attributes
+    ----------
+    seconds : of training and prediction, all folds
+    parameters : of the network
+    megabytes : of the weights of all folds as float32
+    """
+
+    seconds: float | None = None
+    parameters: int | None = None
+    megabytes: float | None = None
+
+    def excess(self, seconds: float, parameters: int, folds: int, seeds: int) -> list[float]:
+        """How far each limit is passed, at most 0 where it is kept: Optuna's constraints."""
+        size = parameters * 4 / 2**20 * folds * seeds
+        pairs = ((self.seconds, seconds), (self.parameters, parameters), (self.megabytes, size))
+        return [float(value - most) for most, value in pairs if most is not None]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """What all trials of a study share.
+
+    Attributes
+    ----------
+    home : the study's folder; the trials' runs lie below it
+    prune : "none", "folds" or "epochs": where a trial may be given up
+    objectives : ("score",) or ("score", "seconds")
+    """
+
+    competition: Competition
+    recipe: Recipe
+    dataset: Dataset
+    space: Space
+    home: Path
+    prune: str
+    objectives: tuple[str, ...]
+    limits: Limits
+    device: str
+    verdicts: Path | None
+    watcher: Watcher
+    metric: Metric = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "metric", competition_metrics(self.competition)[0])
+
+    def __call__(self, trial: Any) -> float | tuple[float, ...]:
+        """Train a trial's folds; returns the mean score over them (and the seconds).
+
+        What it cost and the folds' scores are kept in the trial. A trial whose process was killed goes on with the folds
+        that stand.
+
+        Raises
+        ------
+        optuna.TrialPruned
+            If the pruner gives it up, or it cannot keep the limits.
+        """
+        recipe = with_values(self.recipe, suggest(trial, self.space))
+        options = Options(self.home, workers=1, device=self.device, verdicts=self.verdicts)
+        opened = open_run(self.competition, recipe, self.dataset, options, _Silent())
+        trial.set_user_attr("run", opened.folder.name)
+        started, folds = time.perf_counter(), opened.folds
+        try:
+            check_trial(self.competition, recipe)
+            if not opened.folder.started:
+                opened.start(self.competition, recipe, options, _Silent())
+            parameters = int(opened.folder.environment()["parameters"])
+            self._keep_limits(trial, 0.0, parameters, recipe)
+            scores, seconds, epochs = [], 0.0, 0
+            for fold in range(folds.k):
+                result = self._fold(trial, opened, fold, options)
+                scores.append(self._score(opened, result))
+                seconds, epochs = seconds + result.seconds, epochs + len(result.history)
+                trial.set_user_attr("epochs", epochs)
+                trial.set_user_attr("scores", scores)
+                trial.set_user_attr("seconds", round(seconds, 2))
+                self._keep_limits(trial, seconds, parameters, recipe)
+                self._between_folds(trial, fold, scores, folds.k)
+        except UserError as error:  # this recipe cannot be trained; the next one may
+            trial.set_user_attr("mistake", str(error))
+            raise _Failed(str(error)) from error
+        finally:
+            trial.set_user_attr("wall_seconds", round(time.perf_counter() - started, 2))
+        score = float(np.mean(scores))
+        return score if self.objectives == ("score",) else (score, seconds)
+
+    def _fold(self, trial: Any, opened: OpenedRun, fold: int, options: Options) -> FoldResult:
+        after = self._between_epochs(trial) if self.prune == "epochs" and fold == 0 else None
+        return train_fold_of(opened, self.competition, fold, options, _Silent(), after)
+
+    def _score(self, opened: OpenedRun, result: FoldResult) -> float:
+        """Of a fold's rows that count."""
+        if opened.folder.recipe().clusters:
+            from harness.cv.clusters.fold_job import fold_score
+
+            return fold_score(opened.folder, result, opened.folds, self.metric)
+        rows = np.isin(result.valid_index, opened.folds.scored_rows([result.fold]))
+        labels = opened.dataset.train.labels
+        assert labels is not None
+        return self.metric(labels[result.valid_index[rows]], result.valid_proba[rows])
+
+    def _between_folds(self, trial: Any, fold: int, scores: list[float], k: int) -> None:
+        import optuna
+
+        if self.prune != "folds":
+            return
+        trial.report(scores[-1], fold)
+        if fold + 1 < k and trial.should_prune():
+            raise optuna.TrialPruned
+
+    def _between_epochs(self, trial: Any) -> Callable[[int, float], None]:
+        import optuna
+
+        def after_epoch(epoch: int, score: float) -> None:
+            trial.report(score, epoch)
+            trial.set_user_attr("epochs", epoch)
+            if epoch < self.recipe.train.epochs and trial.should_prune():
+                raise optuna.TrialPruned
+
+        return after_epoch
+
+    def _keep_limits(self, trial: Any, seconds: float, parameters: int, recipe: Recipe) -> None:
+        import optuna
+
+        excess = self.limits.excess(seconds, parameters, recipe.cv.folds, recipe.train.seeds)
+        trial.set_user_attr("constraints", excess)
+        if any(value > 0 for value in excess):
+            trial.set_user_attr("beyond", True)
+            raise optuna.TrialPruned
+
+
+class _Failed(Exception):
+    """A trial that cannot be trained; the study goes on."""
+
+
+FAILURES = (_Failed,)
+"""What ends a trial and not the study."""
+
+
+class _Silent:
+    """A study says one line for a trial, and nothing for its folds."""
+
+    def say(self, text: str) -> None: ...
+
+    def begin(self, stage: str) -> None: ...
+
+    def progress(self, fold: int, done: int, total: int) -> None: ...

@@ -1,0 +1,184 @@
+"""harness.tune as a user runs it: to the end, killed and gone on with, two processes on one database, wrong input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes
+from tests.postgresql import server, why_not
+
+SPACE = """
+[cv]
+folds = 2
+
+[tune]
+"train.lr" = { low = 1e-3, high = 1e-1, log = true }
+"train.batch_size" = { choices = [8, 16] }
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    pytest.importorskip("optuna")
+    make_shapes(tmp_path)
+    (tmp_path / "competitions" / "shapes" / "recipes" / "tiny.toml").write_text(TINY_RECIPE + SPACE)
+    return tmp_path
+
+
+def command(*options: str) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "harness.tune",
+        "shapes",
+        "--data",
+        "data",
+        "--recipe",
+        "tiny",
+        "--device",
+        "cpu",
+        *options,
+    ]
+
+
+def tune(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(command(*options), cwd=project, env=environment, capture_output=True, text=True, timeout=280)
+
+
+def trials_of(project: Path, url: str | None = None) -> list:
+    from harness.tune.storage import open_storage
+
+    home = next((project / "oof" / "shapes" / "studies").iterdir())
+    import optuna
+
+    return optuna.load_study(study_name=home.name, storage=open_storage(url, home)).trials
+
+
+def test_a_study_ends_with_a_recipe_a_page_and_an_honest_estimate(project: Path, run_command):
+    done = tune(project, "--trials", "4", "--json", "--keep")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert sum(told["trials"].values()) == 4
+    nested = told["nested"]
+    assert nested["low"] <= nested["score"] <= nested["high"]
+    assert nested["optimism"] == pytest.approx(nested["study"] - nested["mean"])
+    assert nested["study"] == pytest.approx(told["best"]["accuracy"])
+    recipe = project / told["recipe"]
+    assert recipe.name == "tiny-tuned.toml" and "harness.tune" in recipe.read_text()
+    page = (project / told["page"]).read_text()
+    assert "One parameter at a time" in page and "optimism" in page and "Trials" in page
+    assert (project / told["run"] / "fold-1.npz").is_file()
+    played = run_command(
+        "harness.cv", "shapes", "--data", "data", "--recipe", "tiny-tuned", "--workers", "1", "--json", cwd=project
+    )
+    assert played.returncode == 0, played.stderr
+    mean = json.loads(played.stdout)["metrics"]["accuracy"]["mean"]
+    assert mean == pytest.approx(told["best"]["accuracy"], abs=1e-6)  # the same folds, the same numbers
+    first = trials_of(project)[0]
+    assert first.params == {"train.lr": 0.01, "train.batch_size": "16"}  # the recipe as it was
+    again = tune(project, "--trials", "4", "--json")
+    assert again.returncode == 0 and len(trials_of(project)) == 4
+
+
+def test_a_killed_study_ends_with_as_many_trials(project: Path):
+    options = ("--trials", "5", "--pruner", "percentile", "--no-nested", "--set", "train.epochs=4")
+    process = subprocess.Popen(
+        command(*options),
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if line.startswith("trial 1:"):
+            break
+    time.sleep(0.5)  # in the middle of the next one
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = tune(project, *options, "--json")
+    assert done.returncode == 0, done.stderr
+    states = [t.state.name for t in trials_of(project)]
+    assert states.count("COMPLETE") + states.count("PRUNED") == 5 and "RUNNING" not in states
+
+
+def test_two_processes_on_one_database_share_the_trials(project: Path):
+    if why_not():
+        pytest.skip(why_not())
+    with server() as url:
+        options = ("--trials", "6", "--pruner", "none", "--no-nested", "--storage", url, "--set", "train.epochs=3")
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+        crew = [
+            subprocess.Popen(
+                command(*options, "--seed", str(i), "--save", f"best{i}"),
+                cwd=project,
+                env=environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for i in range(2)
+        ]
+        for line in crew[0].stderr:
+            if line.startswith("trial "):
+                break
+        time.sleep(0.3)
+        crew[0].kill()  # in the middle of a trial
+        crew[0].wait()
+        said = crew[1].communicate(timeout=200)[1]
+        assert crew[1].returncode == 0, said
+        trials = trials_of(project, url)
+        complete = [t for t in trials if t.state.name == "COMPLETE"]
+        assert len(complete) == 6 and not any(t.state.name == "RUNNING" for t in trials)
+        assert len({json.dumps(t.params, sort_keys=True) for t in complete}) == 6
+        for failed in (t for t in trials if t.state.name == "FAIL" and t.params):
+            assert any(t.params == failed.params for t in complete)  # nothing is lost
+
+
+def test_two_objectives_and_limits(project: Path):
+    done = tune(project, "--trials", "3", "--objectives", "score,seconds", "--pruner", "none", "--no-nested")
+    assert done.returncode == 0 and "trade-off: trial" in done.stdout, done.stderr
+    tight = tune(project, "--trials", "2", "--most-parameters", "3", "--no-nested", "--study", "tight")
+    assert tight.returncode == 2 and "no trial was completed" in tight.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--sampler", "tpee"), "did you mean 'tpe'"),
+        (("--pruner", "hyper"), "known: hyperband"),
+        (("--objectives", "score,seconds"), "add --pruner none"),
+        (("--sampler", "grid"), "train.lr has no steps"),
+        (("--storage", "postgresql+psycopg://me:secret-of-mine@127.0.0.1:9/x"), "the database cannot be used"),
+        (("--recipe", "other"), "no such recipe"),
+    ],
+)
+def test_wrong_options_are_said(project: Path, options: tuple[str, ...], said: str):
+    done = tune(project, "--trials", "1", *options)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert "secret-of-mine" not in done.stderr
+
+
+def test_another_studys_name_is_refused(project: Path):
+    assert tune(project, "--trials", "1", "--study", "mine", "--no-nested").returncode == 0
+    path = project / "competitions" / "shapes" / "recipes" / "tiny.toml"
+    path.write_text(path.read_text().replace("1e-1", "2e-1"))
+    other = tune(project, "--trials", "1", "--study", "mine", "--no-nested")
+    assert other.returncode == 2 and "is about something else (space:" in other.stderr
+    import optuna
+
+    from harness.tune.storage import open_storage
+
+    home = project / "oof" / "shapes" / "studies" / "mine"
+    optuna.load_study(study_name="mine", storage=open_storage(None, home)).set_user_attr("schema", 0)
+    older = tune(project, "--trials", "1", "--study", "mine", "--no-nested")
+    assert older.returncode == 2 and "schema 0" in older.stderr and "--study NAME" in older.stderr
