@@ -35,7 +35,9 @@ def subset(source: Path, work: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=data_root(None), help="data root with digit-recognizer.zip")
-    parser.add_argument("--work", type=Path, default=Path("tune-benchmark"), help="folder for the study; it goes on there")
+    parser.add_argument(
+        "--work", type=Path, default=Path("tune-benchmark"), help="folder for the study; it goes on there"
+    )
     parser.add_argument("--trials", type=int, default=TRIALS)
     args = parser.parse_args()
     print_machine(describe_machine(cpu_name(), load_before()))
@@ -49,10 +51,14 @@ def main() -> None:
     full = args.trials * recipe.cv.folds * recipe.train.epochs
     nested = told["nested"]
     print(f"trials:    {told['trials']}")
-    print(f"cost:      {told['fold_epochs']} fold-epochs, {100 * told['fold_epochs'] / full:.0f} % of {full} of full runs")
+    print(
+        f"cost:      {told['fold_epochs']} fold-epochs, {100 * told['fold_epochs'] / full:.0f} % of {full} of full runs"
+    )
     print(f"best:      {told['best']}")
     print(f"optimism:  {nested['optimism']:+.5f} (study {nested['study']:.5f}, other folds {nested['mean']:.5f})")
-    print(f"gain:      {nested['gain']:+.5f} [{nested['gain_low']:+.5f}, {nested['gain_high']:+.5f}], paired, other folds")
+    print(
+        f"gain:      {nested['gain']:+.5f} [{nested['gain_low']:+.5f}, {nested['gain_high']:+.5f}], paired, other folds"
+    )
 
 
 if __name__ == "__main__":

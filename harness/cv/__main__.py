@@ -66,6 +66,15 @@ def main(
         int, typer.Option(min=0, help="Rows that the noise suite takes, the same for every run; 0 = all.")
     ] = 1000,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
+    cluster: Annotated[
+        str | None, typer.Option(help="Train the folds on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
+    ] = None,
+    cpus_per_fold: Annotated[
+        float | None, typer.Option(min=0, help="With --cluster: CPU cores of a fold. Default: as it computes with.")
+    ] = None,
+    gpus_per_fold: Annotated[
+        float, typer.Option(min=0, help="With --cluster: GPUs of a fold; 0.5: two folds share one.")
+    ] = 0.0,
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -75,6 +84,7 @@ def main(
     """
     from harness.base.watch import watching
     from harness.clean.verdicts import clean_folder
+    from harness.cluster.executor import Cluster
     from harness.competition import find_competition, load_recipe
     from harness.cv.noise import noise_suite
     from harness.cv.pipeline import cross_validate
@@ -90,7 +100,10 @@ def main(
     _check_task(contest, played, noise)
     verdicts = clean_folder(out, contest, sample) / "clean.csv"
     verdicts = verdicts if clean and verdicts.is_file() else None
-    options = Options(out, _fold_list(folds), resume, fresh, workers, device, verdicts)
+    nodes = Cluster(cluster, cpus_per_fold, gpus_per_fold) if cluster else None
+    options = Options(
+        out.resolve() if nodes else out, _fold_list(folds), resume, fresh, workers, device, verdicts, nodes
+    )
     try:
         with watching(quiet=as_json) as watcher:
             dataset = load_dataset(

@@ -312,6 +312,9 @@ def _train(
         kind(folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold])
         for i, fold in enumerate(missing)
     ]
+    if options.cluster:
+        options.cluster.run(jobs, watcher.progress, watcher.say)
+        return
     crowd = options.workers is None and devices == ["cpu"] * len(devices)
     for size, processes in plan_rounds([job.threads for job in jobs], workers, crowd):
         together, jobs = jobs[:size], jobs[size:]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.clean.verdicts import Cleaning
+from harness.cluster.executor import Cluster
 from harness.competition import Competition, Recipe
 from harness.cv.prepare import describe_environment, pick_devices, plan_threads, usable_cores
 from harness.cv.pseudo import pseudo_line
@@ -38,6 +39,7 @@ class Options:
     workers : processes side by side; None = one per GPU, or per CPU core up to the number of folds
     device : "auto", "cpu", "cuda", "cuda:N", "mps"
     verdicts : clean.csv to go by, or None
+    cluster : the Ray cluster that folds are trained on, or None for this machine
     """
 
     out: Path
@@ -47,6 +49,7 @@ class Options:
     workers: int | None = None
     device: str = "auto"
     verdicts: Path | None = None
+    cluster: Cluster | None = None
 
 
 def planned_workers(options: Options, k: int) -> int:

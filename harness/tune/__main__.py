@@ -116,12 +116,13 @@ def _prepare(
     out: Path,
     watcher: Any,
 ) -> tuple[Trials, Plan]:
+    from harness.base.code import code_digest
     from harness.clean.verdicts import clean_folder
     from harness.competition import find_competition, load_recipe
     from harness.data.dataset import load_dataset
     from harness.data.resized import resize
     from harness.tune.space import check_space
-    from harness.tune.storage import code_digest, identity
+    from harness.tune.storage import identity
     from harness.tune.study import Plan, prune_where
     from harness.tune.trial import Limits, Trials
 

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness import __version__
 from harness.base.errors import UserError
 from harness.base.secrets import redact
 
@@ -87,15 +86,6 @@ def check_identity(study: Any, about: dict[str, Any]) -> None:
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-def code_digest() -> str:
-    """Version of the harness and 8 hex digits of its source: workers of one study must have the same."""
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return f"{__version__}+{digest.hexdigest()[:8]}"
 
 
 @contextlib.contextmanager
