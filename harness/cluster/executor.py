@@ -112,7 +112,9 @@ def connect(address: str) -> Any:
         raise UserError("--cluster needs ray: pip install -e '.[cluster]'") from error
     if address != "auto":
         _knock(address)
-    variables = {name: os.environ[name] for name in ("HARNESS_CACHE", "HARNESS_DATA", "HARNESS_SHARED") if name in os.environ}
+    variables = {
+        name: os.environ[name] for name in ("HARNESS_CACHE", "HARNESS_DATA", "HARNESS_SHARED") if name in os.environ
+    }
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         ray.init(

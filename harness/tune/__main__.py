@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,6 +59,10 @@ def main(
     save: Annotated[str | None, typer.Option(help="Name of the best recipe's file. Default: <recipe>-tuned.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the best trial's run in oof/<slug>/.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the sampler.")] = 0,
+    parallel: Annotated[
+        int, typer.Option(min=1, help="Processes that work on the study; with GPUs each gets one in turn.")
+    ] = 1,
+    worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     data: DataOption = None,
     sample: SampleOption = False,
@@ -82,13 +89,36 @@ def main(
         f"study '{plan.name}': {trials} trials, {sampler}, {pruner}; in {'the database' if plan.storage else plan.home}"
     )
     try:
-        work(opened, made, plan, watcher)
+        with _helpers(parallel, device, seed):
+            work(opened, made, plan, watcher)
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "harness.tune", *sys.argv[1:]])
         raise KeyboardInterrupt(f"stopped. What was finished is kept; go on with:\n  {again}") from None
+    if worker:
+        return
     best = best_trial(opened)
     values = values_of(best, made.space)
     _finish(made, plan, opened, best, values, nested, save or f"{made.recipe.name}-tuned", keep, out, watcher, as_json)
+
+
+@contextlib.contextmanager
+def _helpers(parallel: int, device: str, seed: int) -> Iterator[None]:
+    """Further processes on the same study, by the same command; they end when it has ended, or with us."""
+    from harness.cv.prepare import pick_devices
+
+    devices = pick_devices(device)
+    crew = []
+    for number in range(1, parallel):
+        own = ("--parallel", "1", "--worker", "--seed", str(seed + number), "--device", devices[number % len(devices)])
+        command = [sys.executable, "-m", "harness.tune", *sys.argv[1:], *own]
+        crew.append(subprocess.Popen(command, stdout=subprocess.DEVNULL))
+    try:
+        yield
+        for process in crew:
+            process.wait()
+    finally:
+        for process in crew:
+            process.kill()
 
 
 def _check_choice(option: str, given: str, known: tuple[str, ...]) -> None:

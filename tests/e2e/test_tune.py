@@ -144,6 +144,14 @@ def test_two_processes_on_one_database_share_the_trials(project: Path):
             assert any(t.params == failed.params for t in complete)  # nothing is lost
 
 
+def test_several_processes_of_one_command(project: Path):
+    done = tune(project, "--trials", "4", "--pruner", "none", "--no-nested", "--parallel", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    trials = trials_of(project)
+    assert [t.state.name for t in trials].count("COMPLETE") == 4
+    assert len({t.user_attrs["worker"] for t in trials}) == 2
+
+
 def test_two_objectives_and_limits(project: Path):
     done = tune(project, "--trials", "3", "--objectives", "score,seconds", "--pruner", "none", "--no-nested")
     assert done.returncode == 0 and "trade-off: trial" in done.stdout, done.stderr
