@@ -235,7 +235,9 @@ def _finish(
     home = plan.home if sample else made.competition.folder  # what the sample taught is no recipe of the competition
     path = save_recipe(home, made.recipe, values, name, said)
     page = write_page(plan.home / "study.html", made.competition.title, study, made.metric.name, best, found)
-    kept = keep_run(plan.home, out, made.competition.slug, best.user_attrs["run"]) if keep else None
+    kept = None
+    if keep:
+        kept = keep_run(made, plan.home, out, values, best.user_attrs["run"])
     states = [t.state.name for t in study.get_trials(deepcopy=False)]
     told = {
         "study": plan.name,

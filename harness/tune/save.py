@@ -9,7 +9,10 @@ from typing import Any
 from harness.base.errors import UserError
 from harness.base.files import write_text
 from harness.competition import Recipe, load_recipe
+from harness.cv.pipeline import cross_validate
+from harness.cv.plan import Options
 from harness.tune.space import with_values
+from harness.tune.trial import Trials
 
 
 def save_recipe(folder: Path, recipe: Recipe, values: dict[str, Any], name: str, said: str) -> Path:
@@ -42,17 +45,18 @@ def _changed(recipe: Recipe) -> dict[str, Any]:
     return {key: content[key] for key in sorted(content, key=lambda k: isinstance(content[k], dict))}
 
 
-def keep_run(home: Path, out: Path, slug: str, run: str) -> Path:
-    """Copy a trial's run to oof/<slug>/, where harness.oof and harness.submit find it; returns its folder.
+def keep_run(made: Trials, home: Path, out: Path, values: dict[str, Any], run: str) -> Path:
+    """Copy a trial's run to oof/<slug>/ and finish it, so that harness.oof and harness.submit find it; returns its folder.
 
     Raises
     ------
     UserError
         If it is not there.
     """
-    source, target = home / "oof" / slug / run, out / "oof" / slug / run
+    source, target = (root / "oof" / made.competition.slug / run for root in (home, out))
     if not source.is_dir():
         raise UserError(f"{source}: the trial's run is not on this machine")
     if not target.is_dir():
         shutil.copytree(source, target)
-    return target
+    options = Options(out, resume=True, device=made.device, verdicts=made.verdicts)
+    return cross_validate(made.competition, with_values(made.recipe, values), made.dataset, options, made.watcher).path

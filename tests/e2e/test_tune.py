@@ -76,7 +76,9 @@ def test_a_study_ends_with_a_recipe_a_page_and_an_honest_estimate(project: Path,
     assert recipe.name == "tiny-tuned.toml" and "harness.tune" in recipe.read_text()
     page = (project / told["page"]).read_text()
     assert "One parameter at a time" in page and "optimism" in page and "Trials" in page
-    assert (project / told["run"] / "fold-1.npz").is_file()
+    assert (project / told["run"] / "scores.json").is_file()
+    board = run_command("harness.oof", "compare", "shapes", "--json", cwd=project)
+    assert [line["run"] for line in json.loads(board.stdout)["runs"]] == [Path(told["run"]).name]
     played = run_command(
         "harness.cv", "shapes", "--data", "data", "--recipe", "tiny-tuned", "--workers", "1", "--json", cwd=project
     )
