@@ -60,6 +60,8 @@ def main(
             unpack_tick=watcher.unpacking,
         )
         watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
+        if contest.is_clustering:  # duplicates are found all the same; labels cannot be wrong
+            contest = contest.model_copy(update={"classes": ("unlabelled",)})
         result = clean(contest, dataset, out, run, overwrite, watcher.looking)
     if as_json:
         print(json.dumps(result.summary(), indent=2))

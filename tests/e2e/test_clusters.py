@@ -89,6 +89,14 @@ def test_what_does_not_go_together_is_refused(project: Path, run_command, recipe
     assert done.returncode == 2 and said in done.stderr, done.stderr
 
 
+def test_duplicates_are_found_without_labels(run_command, tmp_path: Path):
+    (tmp_path / "competitions").symlink_to(REPOSITORY / "competitions")
+    done = run_command("harness.clean", "flickr8k", "--sample", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    shown = run_command("harness.data", "preview", "flickr8k", "--sample", "--recipe", "fusion", cwd=tmp_path)
+    assert shown.returncode == 2 and "no augmentation to show" in shown.stderr
+
+
 def test_what_only_labels_allow_is_refused(project: Path, run_command):
     for command in (("forecast", "flickr8k"), ("errors", "flickr8k")):
         done = run_command("harness.oof", *command, cwd=project)

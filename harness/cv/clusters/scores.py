@@ -68,6 +68,7 @@ def score_clusters(
     rows, k = folds.scored_rows(trained), pooled.oof.shape[1]
     named = competition.model_copy(update={"classes": tuple(map(str, range(k)))})
     scores = score_run(named, np.where(pooled.labels < 0, 0, pooled.labels), pooled.oof, folds, trained)
+    scores["threshold"] = None  # clusters have no positive class
     own = recipe.model.name == "kmeans"
     if own:
         scores["metrics"], scores["metric"] = {}, "silhouette"
