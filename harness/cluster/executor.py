@@ -199,6 +199,7 @@ def _do(job: Any, parcel: list[Any], token: str, code: str, board: Any) -> dict[
             "mistake": f"node {node} has another harness ({code_digest()}, the driver {code}): install the same on all nodes"
         }
     shared = os.environ.get("HARNESS_SHARED") != "0" and (job.run / token).is_file()
+    shared = shared and (job.cache / "meta.json").is_file()
     if not shared:
         import ray
 
@@ -209,6 +210,8 @@ def _do(job: Any, parcel: list[Any], token: str, code: str, board: Any) -> dict[
         job = ray.get(parcel[0]).unpack(job)
     try:
         _check_data(job)
+        if not shared:
+            _refuse_what_is_not_brought(job)
         job(lambda *said: board.tell.remote(*said))
     except UserError as error:
         return {"mistake": str(error)}
@@ -224,6 +227,18 @@ def _check_data(job: Any) -> None:
     if found != wanted:
         raise UserError(
             f"{socket.gethostname()}: {job.cache} holds other data (fingerprint {found}) than the run was started with ({wanted})"
+        )
+
+
+def _refuse_what_is_not_brought(job: Any) -> None:
+    """Stored features and other runs lie outside a job's folders."""
+    environment = read_json(job.run / "environment.json")
+    wanted = {"[features]": "features", "[clusters]": "clusters", "[pseudo]": "pseudo"}
+    found = [name for name, key in wanted.items() if environment.get(key)]
+    if found:
+        raise UserError(
+            f"{found[0]}: needs a disk that all nodes share, for --out and HARNESS_CACHE; {socket.gethostname()} does not see the "
+            "driver's"
         )
 
 

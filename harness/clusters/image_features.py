@@ -52,7 +52,14 @@ def _key(dataset: Dataset, spec: ImageSpec) -> str:
 
     from harness.models.weights import weights_digest
 
-    content = [1, dataset.fingerprint, spec.model_dump(mode="json"), timm.__version__, spec.weights_sha256]
+    content = [
+        1,
+        dataset.fingerprint,
+        list(dataset.train.images.shape[1:]),
+        spec.model_dump(mode="json"),
+        timm.__version__,
+        spec.weights_sha256,
+    ]
     content.append(weights_digest({"weights": spec.weights}))
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -124,7 +124,7 @@ def _text_vectors(
         fitted = Tfidf(tokens, rows.tolist(), spec, seed)
         return fitted.row_vectors(tokens), None if test is None else fitted.row_vectors(test), None
     words = WordVectors.fit(tokens, rows.tolist(), spec, seed)
-    return words.row_means(tokens), None if test is None else words.row_means(test), words
+    return words.row_means(tokens, rows), None if test is None else words.row_means(test), words
 
 
 def _test_proba(parts: list[_Part], centroids: np.ndarray, scale: float) -> np.ndarray | None:
@@ -165,7 +165,7 @@ def _by_dominant_caption(material: Material, rows: np.ndarray, recipe: Recipe, k
     if material.test_tokens is not None:
         test_vectors, test_of_row = words.caption_means(material.test_tokens)
         test = votes(distances(space(test_vectors), centroids), test_of_row, len(material.test_tokens))
-    return Labelled(space(words.row_means(material.tokens)), proba.argmax(axis=1), proba, test, words)
+    return Labelled(space(words.row_means(material.tokens, rows)), proba.argmax(axis=1), proba, test, words)
 
 
 def _variance(squared: np.ndarray, dimensions: int) -> float:

@@ -122,10 +122,9 @@ def train_fold_of(
     after_epoch : told each epoch's number and the score of the rows that the fold is judged on; what it raises ends the fold
     """
     folder, plan = opened.folder, opened.folder.environment()
+    device = (plan["devices"] if options.device == "auto" else pick_devices(options.device))[0]
     if "features" in plan:
-        features = FeaturesJob(
-            folder.path, competition.folder, opened.dataset.cache, plan["devices"][0], usable_cores()
-        )
+        features = FeaturesJob(folder.path, competition.folder, opened.dataset.cache, device, usable_cores())
         run_jobs([features], 1, watcher.progress)
     kind = _fold_job(folder.recipe())
     job = kind(
@@ -133,7 +132,7 @@ def train_fold_of(
         competition.folder,
         opened.dataset.cache,
         fold,
-        plan["devices"][0],
+        device,
         plan["threads"][fold],
         after_epoch,
     )

@@ -129,7 +129,9 @@ def preview(
     contest = find_competition(competition)
     played = load_recipe(contest.folder, recipe, settings)
     if played.clusters:
-        raise UserError(f"preview: recipe '{played.name}' has no augmentation to show: its pictures are seen as they are")
+        raise UserError(
+            f"preview: recipe '{played.name}' has no augmentation to show: its pictures are seen as they are"
+        )
     dataset = load_dataset(contest.using(played.data), data_root(data), sample=sample)
     resize(dataset, played.data)
     contest, dataset = open_resized(contest, dataset.cache, played.data)

@@ -56,7 +56,7 @@ def read_captioned(
         listing = Listing(list(files.values()), list(files), None)
         return read_image_folder(tree, listing, spec, folder, tick, skip_broken)
     captions = parse_captions(tree, where)
-    left_out = _strangers(tree, where, name, files, captions, skip_broken)
+    left_out = _strangers(tree, where, name, files, captions, skip_broken) if split == "train" else []
     ids = [i for i in captions if i in files] if split == "train" else list(files)
     listing = Listing([files[i] for i in ids], ids, np.zeros(len(ids), np.int64) if split == "train" else None)
     broken = read_image_folder(tree, listing, spec, folder, tick, skip_broken)

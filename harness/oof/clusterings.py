@@ -47,12 +47,25 @@ def load_clusterings(competition: Competition, out: Path, names: Sequence[str] =
     """
     lines = comparison_lines(competition, out, names)
     runs = [load_run(out / "oof" / competition.slug / line["run"]) for line in lines if line["complete"] or names]
-    if names or not runs:
+    if not runs:
+        raise UserError(f"no complete run of '{competition.slug}' yet; finish one with harness.cv --resume")
+    if names:
+        _check_same_rows(runs)
         return runs
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(f"{run.environment['data']['fingerprint']} {run.folds.hash}", []).append(run)
     return max(groups.values(), key=len)
+
+
+def _check_same_rows(runs: Sequence[Run]) -> None:
+    for run in runs:
+        if run.folds.hash != runs[0].folds.hash:
+            raise UserError(
+                f"runs '{runs[0].name}' and '{run.name}' have other rows or folds: they cannot be held against each other"
+            )
+        if not run.complete:
+            raise UserError(f"run '{run.name}' is partial; finish it with --resume")
 
 
 def clustering_table(runs: Sequence[Run], intervals: bool = False) -> tuple[list[str], list[list[str]]]:

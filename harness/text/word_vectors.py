@@ -75,14 +75,18 @@ class WordVectors:
             raise UserError("[text]: no caption holds a word of the training folds' vocabulary")
         return np.stack(means), np.array(rows, dtype=np.int64)
 
-    def row_means(self, tokens: Tokens) -> np.ndarray:
-        """Mean over each row's captions of their means, float32 (n, D); the mean of all rows where a row says nothing."""
+    def row_means(self, tokens: Tokens, fitted: np.ndarray | None = None) -> np.ndarray:
+        """Mean over each row's captions of their means, float32 (n, D).
+
+        fitted : rows whose mean stands for a row that says nothing; default: all
+        """
         means, rows = self.caption_means(tokens)
         counts = np.bincount(rows, minlength=len(tokens))
         total = np.zeros((len(tokens), means.shape[1]), dtype=np.float64)
         np.add.at(total, rows, means)
         found = total / np.maximum(counts, 1)[:, None]
-        found[counts == 0] = found[counts > 0].mean(axis=0)
+        known = np.flatnonzero(counts) if fitted is None else fitted[counts[fitted] > 0]
+        found[counts == 0] = found[known].mean(axis=0)
         return found.astype(np.float32)
 
 

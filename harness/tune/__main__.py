@@ -75,6 +75,7 @@ def main(
     Writes the best recipe to recipes/, the study and its page to oof/<slug>/studies/.
     """
     from harness.base.watch import LineWatcher
+    from harness.tune.save import check_name
     from harness.tune.study import PRUNERS, SAMPLERS, best_trial, open_study, values_of, work
 
     _check_choice("--sampler", sampler, SAMPLERS)
@@ -84,6 +85,7 @@ def main(
         competition, recipe, settings, sampler, pruner, objectives, (most_seconds, most_parameters, most_megabytes),
         storage, study, trials, seed, device, data, sample, out, watcher,
     )  # fmt: skip
+    check_name(plan.home if sample else made.competition.folder, save or f"{made.recipe.name}-tuned")
     opened = open_study(plan, made)
     watcher.say(
         f"study '{plan.name}': {trials} trials, {sampler}, {pruner}; in {'the database' if plan.storage else plan.home}"
@@ -163,7 +165,7 @@ def _prepare(
     contest = find_competition(competition)
     played = load_recipe(contest.folder, recipe, settings)
     contest = contest.using(played.data)
-    space, wanted = check_space(contest, played), _objectives(objectives, pruner)
+    space, wanted = check_space(contest, played), _objectives(objectives, pruner, sampler)
     prune = prune_where(pruner)
     if prune == "epochs" and played.clusters:
         raise UserError(
@@ -187,14 +189,29 @@ def _prepare(
     about["harness"] = code_digest()
     home = out / "oof" / contest.slug / "studies" / name
     verdicts_path = verdicts if verdicts.is_file() else None
-    made = Trials(contest, played, dataset, space, home, prune, wanted, Limits(*limits), device, verdicts_path, watcher)
+    made = Trials(
+        contest,
+        played,
+        dataset,
+        space,
+        home,
+        prune,
+        pruner == "wilcoxon",
+        wanted,
+        Limits(*limits),
+        device,
+        verdicts_path,
+        watcher,
+    )
     return made, Plan(name, storage, home, about, trials, sampler, pruner, seed)
 
 
-def _objectives(text: str, pruner: str) -> tuple[str, ...]:
+def _objectives(text: str, pruner: str, sampler: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(","))
     if found not in (("score",), ("score", "seconds")):
         raise UserError(f"--objectives {text}: known: score, or score,seconds")
+    if len(found) > 1 and sampler == "cmaes":
+        raise UserError("--sampler cmaes: knows one objective only; take tpe")
     if len(found) > 1 and pruner != "none":
         raise UserError("--objectives score,seconds: nothing can be given up early by two measures; add --pruner none")
     return found

@@ -29,14 +29,23 @@ def save_recipe(folder: Path, recipe: Recipe, values: dict[str, Any], name: str,
         raise UserError("writing a recipe needs tomli-w: pip install -e '.[tune]'") from error
     path = folder / "recipes" / f"{name}.toml"
     best = with_values(recipe, values, name)
-    if path.is_file() and load_recipe(folder, name).digest() != best.digest():
-        raise UserError(f"{path}: another recipe of that name is there; name this one with --save NAME")
+    check_name(folder, name)
     content = _changed(best)
     content["description"] = said
-    text = f"# Written by python -m harness.tune from recipe '{recipe.name}'.\n" + tomli_w.dumps(content)
+    text = f"{_MARK} from recipe '{recipe.name}'.\n" + tomli_w.dumps(content)
     write_text(path, text)
     assert load_recipe(folder, name).digest() == best.digest(), path  # what is written is what was meant
     return path
+
+
+_MARK = "# Written by python -m harness.tune"
+
+
+def check_name(folder: Path, name: str) -> None:
+    """Refuse a name under which somebody's own recipe stands (UserError); an earlier study's is written over."""
+    path = folder / "recipes" / f"{name}.toml"
+    if path.is_file() and not path.read_text(encoding="utf-8").startswith(_MARK):
+        raise UserError(f"{path}: a recipe of your own has that name; name this one with --save NAME")
 
 
 def _changed(recipe: Recipe) -> dict[str, Any]:

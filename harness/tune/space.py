@@ -28,8 +28,12 @@ def check_space(competition: Competition, recipe: Recipe) -> Space:
         raise UserError(
             f'{where}: is missing or empty. Add for example:\n  [tune]\n  "train.lr" = {{low = 1e-4, high = 1e-2, log = true}}'
         )
+    if recipe.clusters and recipe.model.name == "kmeans":
+        raise UserError(f"{where}: clusters alone have no score to tune by; tune a network that learns them")
     wrong = []
     for key, spec in space.items():
+        if _changes_labels(recipe, key):
+            wrong.append(f"{key}: changes the pseudo-labels, so that no two trials would be scored by the same")
         for other in spec.when:
             if other not in space:
                 wrong.append(f"{key}: when names '{other}', which is none of [tune]{nearest(other, space)}")
@@ -45,6 +49,14 @@ def check_space(competition: Competition, recipe: Recipe) -> Space:
     if wrong:
         raise UserError("\n  ".join([f"{where}:", *wrong]))
     return space
+
+
+def _changes_labels(recipe: Recipe, key: str) -> bool:
+    spec, table = recipe.clusters, key.split(".")[0]
+    if spec is None or (spec.labels == "truth" and table != "clusters"):
+        return False
+    sources = {"text": ("captions", "both"), "image": ("images", "both")}
+    return table == "clusters" or spec.source in sources.get(table, ())
 
 
 _WHERE = "trial"
@@ -169,7 +181,7 @@ def _steps(spec: RangeSpec) -> list[int | float]:
 def parameters_of(spec: SpaceSpec, value: Any, key: str) -> dict[str, Any]:
     """Optuna's parameters that stand for a recipe's own value, so that a study may begin with it; {} where it is outside."""
     if spec.choices is not None:
-        return {key: json.dumps(value)} if value in spec.choices else {}
+        return {key: json.dumps(spec.choices[spec.choices.index(value)])} if value in spec.choices else {}
     if spec.each is not None and spec.length is not None:
         if not isinstance(value, list | tuple) or not spec.length[0] <= len(value) <= spec.length[1]:
             return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ SCHEMA = 1
 
 _BEAT = 5.0  # seconds between two signs of life
 _DEAD = 60.0  # seconds without one
+_TRIES = 3
 
 
 def open_storage(url: str | None, folder: Path) -> Any:
@@ -38,7 +40,7 @@ def open_storage(url: str | None, folder: Path) -> Any:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if url is None:
         folder.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+        return JournalStorage(JournalFileBackend(str(folder.resolve() / "study.journal")))  # its lock is a link
     try:
         return RDBStorage(url)
     except Exception as error:  # SQLAlchemy's, the driver's, Optuna's own: all of them may quote the URL
@@ -125,18 +127,23 @@ def bury_dead(study: Any) -> int:
             marked = study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         except (RuntimeError, KeyError, optuna.exceptions.UpdateFinishedTrialError):
             continue  # it, or another process, was quicker
-        if marked:
-            study.enqueue_trial(trial.params, user_attrs={"again": trial.number})
+        tries = int(trial.user_attrs.get("tries", 0)) + 1
+        if marked and tries >= _TRIES:
+            study._storage.set_trial_user_attr(trial._trial_id, "mistake", f"its process died {tries} times")
+        elif marked:
+            study.enqueue_trial(trial.params, user_attrs={"again": trial.number, "tries": tries})
             found += 1
     return found
 
 
 def _is_dead(trial: Any) -> bool:
     host, _, pid = str(trial.user_attrs.get("worker", "")).rpartition(":")
-    if host == socket.gethostname() and pid.isdigit():
-        return not _runs(int(pid))
-    begun = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
-    return time.time() - max(float(trial.user_attrs.get("beat", 0.0)), begun) > _DEAD
+    if host == socket.gethostname() and pid.isdigit() and not _runs(int(pid)):
+        return True
+    if "beat" in trial.user_attrs:
+        return time.time() - float(trial.user_attrs["beat"]) > _DEAD
+    begun = trial.datetime_start
+    return begun is not None and (datetime.datetime.now() - begun).total_seconds() > 5 * _DEAD  # both local and naive
 
 
 def _runs(pid: int) -> bool:

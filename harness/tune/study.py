@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
 import warnings
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,11 +80,12 @@ def _sampler(plan: Plan, trials: Trials) -> Any:
     import optuna.samplers as s
 
     constrained = any(vars(trials.limits).values())
+    seed = _seed_of(plan, trials)
     constraints = (lambda trial: trial.user_attrs.get("constraints", [])) if constrained else None
     if plan.sampler == "tpe":
         return s.TPESampler(
-            seed=plan.seed,
-            n_startup_trials=max(plan.trials // 4, 5),
+            seed=seed,
+            n_startup_trials=max(plan.trials // 10, 3),  # with Hyperband of each bracket
             multivariate=True,
             group=True,
             constant_liar=True,
@@ -92,10 +96,27 @@ def _sampler(plan: Plan, trials: Trials) -> Any:
             import cmaes  # noqa: F401
         except ImportError as error:
             raise UserError("--sampler cmaes: needs pip install cmaes (extra tune)") from error
-        return s.CmaEsSampler(seed=plan.seed, n_startup_trials=5)
+        return s.CmaEsSampler(seed=seed, n_startup_trials=5)
     if plan.sampler == "random":
-        return s.RandomSampler(seed=plan.seed)
-    return s.GridSampler(grid_of(trials.space), seed=plan.seed)
+        return s.RandomSampler(seed=seed)
+    return _grid(trials.space, plan.seed)
+
+
+def _seed_of(plan: Plan, trials: Trials) -> int:
+    """Other numbers after every start, and on every machine of a shared study: the same ones would draw the same trials."""
+    begun = len(list((trials.home / "oof" / trials.competition.slug).glob("*/recipe.json")))
+    who = zlib.crc32(f"{socket.gethostname()}:{os.getpid()}".encode()) if plan.storage else 0
+    return (plan.seed + 1_000 * begun + who) % 2**31
+
+
+def _grid(space: Space, seed: int) -> Any:
+    """A grid whose last point does not call `study.stop`, which is for optuna's own loop."""
+    import optuna.samplers as s
+
+    class Grid(s.GridSampler):
+        def after_trial(self, *args: Any, **kwargs: Any) -> None: ...
+
+    return Grid(grid_of(space), seed=seed)
 
 
 def _pruner(plan: Plan, recipe: Recipe) -> Any:
@@ -120,12 +141,14 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
     """
     import optuna
 
-    own = own_parameters(trials.recipe, trials.space)
+    own = {} if plan.sampler == "grid" else own_parameters(trials.recipe, trials.space)
     while True:
         bury_dead(study)
         if _ended(study) >= plan.trials:
             return
         _refuse_endless_failures(study, plan)
+        if plan.sampler == "grid" and study.sampler.is_exhausted(study):
+            return
         if _ended(study) + _running(study) >= plan.trials:
             time.sleep(_PATIENCE)  # another process may yet die, and its trial wait to be taken up
             continue
@@ -169,15 +192,21 @@ def _carry_out(study: Any, trial: Any, trials: Trials, watcher: Watcher) -> None
         watcher.say(f"trial {trial.number}: the same as trial {known.number}, not trained again")
         return
     try:
-        values = trials(trial)
-    except optuna.TrialPruned:
-        study.tell(trial, state=state.PRUNED)
-    except FAILURES as error:
-        study.tell(trial, state=state.FAIL)
-        watcher.say(f"trial {trial.number}: cannot be trained: {error}")
+        try:
+            values = trials(trial)
+        except optuna.TrialPruned:
+            study.tell(trial, state=state.PRUNED)
+        except FAILURES as error:
+            study.tell(trial, state=state.FAIL)
+            watcher.say(f"trial {trial.number}: cannot be trained: {error}")
+            return
+        else:
+            study.tell(trial, values)
+    except (optuna.exceptions.UpdateFinishedTrialError, ValueError) as error:
+        if study._storage.get_trial(trial._trial_id).state == state.RUNNING:
+            raise
+        watcher.say(f"trial {trial.number}: was given up as dead meanwhile, and is trained again elsewhere ({error})")
         return
-    else:
-        study.tell(trial, values)
     watcher.say(_line(study, trial.number, trials.metric.name))
 
 
@@ -201,14 +230,17 @@ def _with_fixed(study: Any, trial: Any, parameters: dict[str, Any]) -> Any:
 
 
 def own_parameters(recipe: Recipe, space: Space) -> dict[str, Any]:
-    """The recipe's own values as Optuna's parameters, as far as they lie in the space."""
+    """The recipe's own values as Optuna's parameters; {} where one that is always searched lies outside the space."""
     content = recipe.model_dump(mode="json")
     found: dict[str, Any] = {}
     for key, spec in space.items():
         value: Any = content
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
-        found |= parameters_of(spec, value, key)
+        own = parameters_of(spec, value, key)
+        if not own and not spec.when and spec.length != (0, 0):
+            return {}
+        found |= own
     return found
 
 

@@ -51,6 +51,7 @@ class Trials:
     ----------
     home : the study's folder; the trials' runs lie below it
     prune : "none", "folds" or "epochs": where a trial may be given up
+    by_fold : whether the pruner compares fold with fold (Wilcoxon's test); else it is told the mean so far
     objectives : ("score",) or ("score", "seconds")
     """
 
@@ -60,6 +61,7 @@ class Trials:
     space: Space
     home: Path
     prune: str
+    by_fold: bool
     objectives: tuple[str, ...]
     limits: Limits
     device: str
@@ -81,13 +83,14 @@ class Trials:
         optuna.TrialPruned
             If the pruner gives it up, or it cannot keep the limits.
         """
-        recipe = with_values(self.recipe, suggest(trial, self.space))
+        values, started = suggest(trial, self.space), time.perf_counter()
         options = Options(self.home, workers=1, device=self.device, verdicts=self.verdicts)
-        opened = open_run(self.competition, recipe, self.dataset, options, _Silent())
-        trial.set_user_attr("run", opened.folder.name)
-        started, folds = time.perf_counter(), opened.folds
         try:
+            recipe = with_values(self.recipe, values)
             check_trial(self.competition, recipe)
+            opened = open_run(self.competition, recipe, self.dataset, options, _Silent())
+            trial.set_user_attr("run", opened.folder.name)
+            folds = opened.folds
             if not opened.folder.started:
                 opened.start(self.competition, recipe, options, _Silent())
             parameters = int(opened.folder.environment()["parameters"])
@@ -108,6 +111,9 @@ class Trials:
         finally:
             trial.set_user_attr("wall_seconds", round(time.perf_counter() - started, 2))
         score = float(np.mean(scores))
+        if not np.isfinite(score):
+            trial.set_user_attr("mistake", f"its score is {score}")
+            raise _Failed(f"its score is {score}")
         return score if self.objectives == ("score",) else (score, seconds)
 
     def _fold(self, trial: Any, opened: OpenedRun, fold: int, options: Options) -> FoldResult:
@@ -130,7 +136,7 @@ class Trials:
 
         if self.prune != "folds":
             return
-        trial.report(scores[-1], fold)
+        trial.report(scores[-1] if self.by_fold else float(np.mean(scores)), fold)
         if fold + 1 < k and trial.should_prune():
             raise optuna.TrialPruned
 

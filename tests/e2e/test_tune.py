@@ -154,6 +154,33 @@ def test_several_processes_of_one_command(project: Path):
     assert len({t.user_attrs["worker"] for t in trials}) == 2
 
 
+def test_a_grid_ends_when_it_is_used_up(project: Path):
+    path = project / "competitions" / "shapes" / "recipes" / "tiny.toml"
+    path.write_text(TINY_RECIPE + '\n[cv]\nfolds = 2\n[tune]\n"train.batch_size" = { choices = [8, 16] }\n')
+    for _ in range(2):
+        done = tune(project, "--trials", "9", "--sampler", "grid", "--pruner", "none", "--no-nested")
+        assert done.returncode == 0, done.stderr
+        assert sorted(t.params["train.batch_size"] for t in trials_of(project)) == ["16", "8"]
+
+
+def test_a_recipe_of_ones_own_is_not_written_over(project: Path):
+    mine = project / "competitions" / "shapes" / "recipes" / "tiny-tuned.toml"
+    mine.write_text(TINY_RECIPE)
+    done = tune(project, "--trials", "1", "--no-nested")
+    assert done.returncode == 2 and "of your own" in done.stderr and mine.read_text() == TINY_RECIPE
+
+
+def test_what_cannot_be_trained_together_ends_a_trial_and_not_the_study(project: Path):
+    path = project / "competitions" / "shapes" / "recipes" / "tiny.toml"
+    space = (
+        '\n[cv]\nfolds = 2\n[tune]\n"train.ema" = { choices = [0.0, 0.9] }\n"train.swa" = { choices = [0.0, 0.5] }\n'
+    )
+    path.write_text(TINY_RECIPE + space)
+    done = tune(project, "--trials", "4", "--sampler", "grid", "--pruner", "none", "--no-nested")
+    assert done.returncode == 0 and "both replace the weights" in done.stderr, done.stderr
+    assert sorted(t.state.name for t in trials_of(project))[:3] == ["COMPLETE"] * 3
+
+
 def test_two_objectives_and_limits(project: Path):
     done = tune(project, "--trials", "3", "--objectives", "score,seconds", "--pruner", "none", "--no-nested")
     assert done.returncode == 0 and "trade-off: trial" in done.stdout, done.stderr

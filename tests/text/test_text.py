@@ -44,6 +44,7 @@ def test_rows_without_a_known_word_get_the_mean_of_the_others():
     words = vectors()
     means = words.row_means(tokenise(CAPTIONS))
     assert np.allclose(means[3], means[:2].mean(axis=0)) and np.allclose(means[2], means[3])
+    assert np.allclose(words.row_means(tokenise(CAPTIONS), np.array([1]))[3], means[1])
     of_captions, rows = words.caption_means(tokenise(CAPTIONS))
     assert rows.tolist() == [0, 0, 0, 1, 1] and np.allclose(of_captions[:3].mean(axis=0), means[0])
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.base.errors import UserError
 from harness.competition import find_competition, load_recipe
+from harness.competition.tune_spec import SpaceSpec
 from harness.tune.space import check_space, grid_of, parameters_of, suggest, with_values
 from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes
 
@@ -92,6 +93,21 @@ def test_conditions_that_wait_for_each_other(tmp_path: Path):
         suggest(trial(0), check_space(contest, recipe))
 
 
+def test_what_changes_the_pseudo_labels_cannot_be_tuned():
+    contest = find_competition(REPOSITORY / "competitions" / "flickr8k")
+    recipe = load_recipe(contest.folder, "lstm_caption_labels")
+    for key, spec in (("clusters.k", {"low": 2, "high": 9}), ("text.dimensions", {"low": 10, "high": 90})):
+        with pytest.raises(UserError, match="changes the pseudo-labels"):
+            check_space(contest, recipe.model_copy(update={"tune": {key: SpaceSpec(**spec)}}))
+    with pytest.raises(UserError, match="no score to tune by"):
+        alone = load_recipe(contest.folder, "caption_clusters")
+        check_space(contest, alone.model_copy(update={"tune": {"train.lr": SpaceSpec(low=0.1, high=0.2)}}))
+
+
+def test_a_choice_that_equals_the_recipes_value_is_found():
+    assert parameters_of(SpaceSpec(choices=(0, 1e-4)), 0.0, "x") == {"x": "0"}
+
+
 def test_a_grid_needs_steps(tmp_path: Path):
     _, recipe = opened(tmp_path)
     with pytest.raises(UserError, match=r"train.lr has no steps"):
@@ -109,8 +125,6 @@ def test_a_grid_needs_steps(tmp_path: Path):
 @given(st.lists(st.integers(4, 16), max_size=2))
 @settings(max_examples=20, deadline=None)
 def test_own_values_and_parameters_agree(tmp_path_factory, dense: list[int]):
-    from harness.competition.tune_spec import SpaceSpec
-
     spec = SpaceSpec(each={"low": 4, "high": 16}, length=(0, 2))
     told = parameters_of(spec, dense, "d")
 

@@ -35,12 +35,13 @@ class ClusterPrepareJob(PrepareJob):
             recipe, dataset, self.timings, str(device), lambda done, total: progress(FEATURES, done, total)
         )
         truth = competition.hook("truth")
-        k, over = self._number_of_clusters(material, folds, dataset)
+        kinds = list(truth(dataset.train.ids)[1]) if truth else []
+        k, over = self._number_of_clusters(material, folds, len(kinds))
         has_test = _predicts_test(recipe, material)
         environment = self.environment | {
             "competition": self.environment["competition"] | {"classes": class_names(competition, dataset, recipe, k)},
             "data": self.environment["data"] | ({} if has_test else {"n_test": 0}),
-            "clusters": {"k": k, "over_k": over, "kinds": truth(dataset.train.ids)[1] if truth else []},
+            "clusters": {"k": k, "over_k": over, "kinds": kinds},
             **_sizes(recipe, material, k),
             "layout": _layout(recipe),
             "doubtful_views": [],
@@ -49,7 +50,7 @@ class ClusterPrepareJob(PrepareJob):
         verdicts = self.verdicts.read_text(encoding="utf-8") if self.verdicts else None
         RunFolder(self.run).start(recipe, folds, environment, verdicts)
 
-    def _number_of_clusters(self, material: Any, folds: Any, dataset: Any) -> tuple[int, list[dict[str, float]]]:
+    def _number_of_clusters(self, material: Any, folds: Any, n_kinds: int) -> tuple[int, list[dict[str, float]]]:
         """k, and what other numbers would be like, seen on the training rows of fold 0 only."""
         from harness.clusters.labeller import points_of
         from harness.clusters.quality import over_k
@@ -57,7 +58,7 @@ class ClusterPrepareJob(PrepareJob):
         spec = self.recipe.clusters
         assert spec is not None
         if spec.labels == "truth":
-            return int(dataset.train.truth.max()) + 1, []
+            return n_kinds, []
         lines = []
         if spec.k_range:
             points = points_of(material, folds.train_rows(0), self.recipe, self.recipe.seed)
