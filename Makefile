@@ -44,7 +44,7 @@ lint: setup
 # Renew the pins: the newest versions that every extra agrees on.
 lock:
 	rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv
-	.lock-venv/bin/python -m pip install --quiet '.[kaggle,text,tune,augment,cluster,onnx,postgresql,offline-weights,dev]'
+	.lock-venv/bin/python -m pip install --quiet '.[kaggle,text,tune,augment,cluster,onnx,umap,postgresql,offline-weights,dev]'
 	{ echo "# Pinned versions of everything we may install; renew with: make lock"; \
 	  .lock-venv/bin/python -m pip freeze --exclude competition-harness; } > constraints.txt
 	rm -rf .lock-venv

@@ -75,7 +75,11 @@ class _Backbone:
             raise UserError(f"image.backbone = '{spec.backbone}': timm has no such model")
         torch.manual_seed(0)  # random filters are the same every time
         kwargs = {"in_chans": 3, "num_classes": 0}
-        self.network = with_weights(spec.backbone, spec.weights, spec.weights_sha256, kwargs).eval().to(device)
+        try:
+            network = with_weights(spec.backbone, spec.weights, spec.weights_sha256, kwargs)
+        except UserError as error:
+            raise UserError(str(error).replace("model.args.weights", "image.weights")) from error
+        self.network = network.eval().to(device)
         mean, std = getattr(self.network, "normalisation", None) or ([0.5] * 3, [0.25] * 3)
         self.mean = torch.tensor(mean, device=device).view(1, -1, 1, 1)
         self.std = torch.tensor(std, device=device).view(1, -1, 1, 1)

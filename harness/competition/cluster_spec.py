@@ -72,6 +72,8 @@ class ClusterSpec(Frozen):
     labels: Literal["mean", "dominant", "truth"] = "mean"
     """Pseudo-label of an image: cluster of the mean of its captions; the dominant cluster among those of its captions; or no
     pseudo-label but the true kind, where the data have one."""
+    picture: Literal["pca", "umap"] = "pca"
+    """How the report draws rows in two dimensions; umap needs pip install umap-learn (extra umap)."""
     leaky: bool = False
     """Fit words, scaler, components and clusters on all rows, those that are scored too, as the report did: the score is
     then no estimate of anything. --leaky sets it."""

@@ -58,7 +58,7 @@ def scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], most: 
     for number, name in enumerate(names):
         some = rows[labels[rows] == number]
         axes.plot(points[some, 0], points[some, 1], ".", markersize=3, color=f"C{number % 10}", label=name)
-    axes.set(xlabel="first component", ylabel="second component")
+    axes.set(xlabel="first dimension", ylabel="second dimension")
     if len(names) <= 30:
         axes.legend(fontsize=7, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5))
     return _svg(figure)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.base.command import cache_root
+from harness.base.errors import UserError
 from harness.base.files import complete_file
 from harness.cv.fold_job import FoldJob, Progress, images_in_all, save_checkpoint, seed_of, ticker
 from harness.runs import FoldResult, Folds, RunFolder
@@ -209,7 +210,6 @@ _MOST_ROWS = 5000  # whose silhouettes compare every two
 
 
 def _quality(labelled: Labelled, folds: Folds, fold: int, recipe: Recipe, k: int) -> dict[str, Any]:
-    from sklearn.decomposition import PCA
     from sklearn.metrics import silhouette_samples
 
     from harness.clusters.labeller import stability_spec
@@ -222,7 +222,8 @@ def _quality(labelled: Labelled, folds: Folds, fold: int, recipe: Recipe, k: int
     if 2 <= len(np.unique(labels[some])) < len(some):
         silhouette[: len(some)] = silhouette_samples(points[some], labels[some])
     inner = inner_quality(points[some], labels[some])
-    plane = PCA(min(2, points.shape[1]), random_state=0).fit(points[train]).transform(points)
+    assert recipe.clusters is not None
+    plane = _plane(points, train, recipe.clusters.picture)
     centres = np.stack([points[labels == c].mean(axis=0) if (labels == c).any() else points[0] for c in range(k)])
     spec = recipe.clusters
     assert spec is not None
@@ -235,6 +236,21 @@ def _quality(labelled: Labelled, folds: Folds, fold: int, recipe: Recipe, k: int
         "davies_bouldin": inner["davies_bouldin"],
         "calinski_harabasz": inner["calinski_harabasz"],
     }
+
+
+def _plane(points: np.ndarray, train: np.ndarray, how: str) -> np.ndarray:
+    """Points in two dimensions, float (n, 2) or (n, 1), fitted on the training rows."""
+    if how == "umap":
+        try:
+            from umap import UMAP
+        except ImportError as error:
+            raise UserError(
+                f"clusters.picture = 'umap': {error}; pip install -e '.[umap]', or take picture = 'pca'"
+            ) from error
+        return UMAP(n_components=2, random_state=0).fit(points[train]).transform(points)
+    from sklearn.decomposition import PCA
+
+    return PCA(min(2, points.shape[1]), random_state=0).fit(points[train]).transform(points)
 
 
 def fold_score(folder: RunFolder, result: FoldResult, folds: Folds, metric: Any) -> float:

@@ -52,7 +52,8 @@ def write_cluster_report(
         "counts with the label and the prediction of the fold that does not know it."
     )
     _ways(page, scores, other)
-    _clusters_section(page, dataset, pooled, rows, names, scores)
+    assert recipe.clusters is not None
+    _clusters_section(page, dataset, pooled, rows, names, scores, recipe.clusters.picture)
     _over_k(page, environment["clusters"]["over_k"])
     _contents(page, dataset, pooled, rows, names)
     if recipe.model.name != "kmeans":
@@ -118,7 +119,13 @@ def _interval(value: dict[str, Any]) -> str:
 
 
 def _clusters_section(
-    page: Page, dataset: Dataset, pooled: Pooled, rows: np.ndarray, names: list[str], scores: dict[str, Any]
+    page: Page,
+    dataset: Dataset,
+    pooled: Pooled,
+    rows: np.ndarray,
+    names: list[str],
+    scores: dict[str, Any],
+    how: str,
 ) -> None:
     section, sizes = page.section("Clusters"), scores["clusters"]["sizes"]
     words = typical_words(dataset.train.captions, pooled.labels, rows, len(names))
@@ -130,7 +137,7 @@ def _clusters_section(
     if "plane" in pooled.parts[0]:
         section.figure(
             figures.scatter(pooled.parts[0]["plane"][rows], pooled.labels[rows], names),
-            "The two first principal components of the space that fold 0 clusters in; colours are the labels out of fold.",
+            f"The space that fold 0 clusters in, in two dimensions ({how.upper()}); colours are the labels out of fold.",
         )
 
 
