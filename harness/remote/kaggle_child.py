@@ -11,11 +11,11 @@ import json
 import os
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.base.process import end_with_parent
 from harness.remote.numbers import finite
 
 _last: dict[str, Any] = {}
@@ -37,7 +37,7 @@ def _remember_answers() -> None:
 
 def main() -> None:
     stdout = sys.stdout
-    _end_with(os.getppid())
+    end_with_parent()  # a call that is still on its way must not land after a resumed one
     with contextlib.suppress(ImportError):
         _remember_answers()
     with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit, Exception):
@@ -60,17 +60,6 @@ def _deadline(seconds: float | None) -> Iterator[None]:
         timer.start()
     yield
     timer.cancel()
-
-
-def _end_with(parent: int) -> None:
-    """End when the parent has: a call that is still on its way must not land after a resumed one."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.2)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _answered(request: dict[str, Any]) -> dict[str, Any]:

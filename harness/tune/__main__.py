@@ -24,6 +24,7 @@ from harness.base.command import (
     user_command,
 )
 from harness.base.errors import UserError
+from harness.base.process import end_with_parent
 
 if TYPE_CHECKING:
     from harness.tune.study import Plan
@@ -62,6 +63,11 @@ def main(
     parallel: Annotated[
         int, typer.Option(min=1, help="Processes that work on the study; with GPUs each gets one in turn.")
     ] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option(help="Run the --parallel processes on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT."),
+    ] = None,
+    gpus_per_trial: Annotated[float, typer.Option(min=0, help="With --cluster: GPUs of a process.")] = 0.0,
     worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
     data: DataOption = None,
@@ -91,8 +97,13 @@ def main(
         f"study '{plan.name}': {trials} trials, {sampler}, {pruner}; in {'the database' if plan.storage else plan.home}"
     )
     try:
-        with _helpers(parallel, device, seed):
-            work(opened, made, plan, watcher)
+        if worker:
+            end_with_parent()
+        if cluster and not worker:
+            _work_on_cluster(cluster, gpus_per_trial, parallel, seed, watcher)
+        else:
+            with _helpers(parallel, device, seed):
+                work(opened, made, plan, watcher)
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "harness.tune", *sys.argv[1:]])
         raise KeyboardInterrupt(f"stopped. What was finished is kept; go on with:\n  {again}") from None
@@ -101,6 +112,15 @@ def main(
     best = best_trial(opened)
     values = values_of(best, made.space)
     _finish(made, plan, opened, best, values, nested, save or f"{made.recipe.name}-tuned", keep, out, watcher, as_json)
+
+
+def _work_on_cluster(address: str, gpus: float, parallel: int, seed: int, watcher: Any) -> None:
+    """The same command on nodes; the study's storage and the folders must be seen by all of them."""
+    from harness.cluster.executor import Cluster
+    from harness.cluster.workers import run_workers
+
+    own = [("--parallel", "1", "--worker", "--seed", str(seed + number)) for number in range(parallel)]
+    run_workers(Cluster(address, gpus=gpus), [["harness.tune", *sys.argv[1:], *o] for o in own], watcher.say)
 
 
 @contextlib.contextmanager

@@ -85,6 +85,37 @@ def test_a_lost_node_costs_its_folds_time_and_nothing_else(nodes, project: Path)
     pd.testing.assert_frame_equal(plain, found)
 
 
+def test_a_study_on_the_nodes(nodes, project: Path):
+    pytest.importorskip("optuna")
+    path = project / "competitions" / "shapes" / "recipes" / "tiny.toml"
+    path.write_text(
+        path.read_text() + '\n[cv]\nfolds = 2\n[tune]\n"train.lr" = { low = 1e-3, high = 1e-1, log = true }\n'
+    )
+    options = (
+        "shapes",
+        "--data",
+        "data",
+        "--recipe",
+        "tiny",
+        "--trials",
+        "4",
+        "--pruner",
+        "none",
+        "--no-nested",
+        "--json",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.tune", *options, "--parallel", "2", "--cluster", nodes.address],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["trials"]["complete"] == 4
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
