@@ -36,7 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=data_root(None), help="data root with digit-recognizer.zip")
     parser.add_argument(
-        "--work", type=Path, default=Path("tune-benchmark"), help="folder for the study; it goes on there"
+        "--work", type=Path, default=Path("benchmarks/.tune"), help="folder for the study; it goes on there"
     )
     parser.add_argument("--trials", type=int, default=TRIALS)
     args = parser.parse_args()
