@@ -88,7 +88,7 @@ class Cluster:
         try:
             while waiting:
                 done, _ = ray.wait(list(waiting), timeout=0.5)
-                for said in ray.get(board.read.remote()):
+                for said in _news(ray, board):
                     progress(*said)
                 for reference in done:
                     _collect(ray, reference, waiting.pop(reference))
@@ -176,7 +176,15 @@ def _board(ray: Any) -> Any:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    return ray.remote(_Board).options(num_cpus=0, scheduling_strategy=here).remote()
+    return ray.remote(_Board).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
+
+
+def _news(ray: Any, board: Any) -> list[tuple[int, int, int]]:
+    """What jobs told since; nothing while the board's node is being replaced: progress is not worth a run."""
+    try:
+        return ray.get(board.read.remote(), timeout=5.0)
+    except (ray.exceptions.RayError, TimeoutError):
+        return []
 
 
 class _Board:
