@@ -220,7 +220,7 @@ def _do(job: Any, parcel: list[Any], token: str, code: str, board: Any) -> dict[
         _check_data(job)
         if not shared:
             _refuse_what_is_not_brought(job)
-        job(lambda *said: board.tell.remote(*said))
+        job(lambda *said: _tell(board, *said))
     except UserError as error:
         return {"mistake": str(error)}
     return {"files": {} if shared else results_of(job.run, job.fold)}
@@ -236,6 +236,11 @@ def _check_data(job: Any) -> None:
         raise UserError(
             f"{socket.gethostname()}: {job.cache} holds other data (fingerprint {found}) than the run was started with ({wanted})"
         )
+
+
+def _tell(board: Any, *said: int) -> None:
+    with contextlib.suppress(Exception):  # a board that is not there is no reason to stop training
+        board.tell.remote(*said)
 
 
 def _refuse_what_is_not_brought(job: Any) -> None:
