@@ -7,6 +7,7 @@ import datetime
 import hashlib
 import json
 import os
+import random
 import socket
 import threading
 import time
@@ -23,6 +24,7 @@ SCHEMA = 1
 _BEAT = 5.0  # seconds between two signs of life
 _DEAD = 60.0  # seconds without one
 _TRIES = 3
+_OPENINGS = 5
 
 
 def open_storage(url: str | None, folder: Path) -> Any:
@@ -34,7 +36,7 @@ def open_storage(url: str | None, folder: Path) -> Any:
         If the database is not there, or its driver is missing (without its password).
     """
     import optuna
-    from optuna.storages import JournalStorage, RDBStorage
+    from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -42,13 +44,27 @@ def open_storage(url: str | None, folder: Path) -> Any:
         folder.mkdir(parents=True, exist_ok=True)
         return JournalStorage(JournalFileBackend(str(folder.resolve() / "study.journal")))  # its lock is a link
     try:
-        return RDBStorage(url)
+        return _open_database(url)
     except Exception as error:  # SQLAlchemy's, the driver's, Optuna's own: all of them may quote the URL
         said = redact(str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
         raise UserError(
             f"--storage: the database cannot be used: {said}\n  Is the server up, and does the URL read "
             "postgresql+psycopg://user:password@host/name? Without --storage a file is used."
         ) from None
+
+
+def _open_database(url: str) -> Any:
+    """Optuna makes its tables without a lock: of several that begin on an empty database all but one may fail, once."""
+    from optuna.exceptions import StorageInternalError
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    for attempt in range(_OPENINGS):
+        try:
+            return RDBStorage(url)
+        except (IntegrityError, ProgrammingError, StorageInternalError):
+            time.sleep(random.uniform(0.1, 0.5) * (attempt + 1))
+    return RDBStorage(url)
 
 
 def identity(content: dict[str, Any]) -> str:
