@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -91,8 +90,3 @@ def write_results(run: Path, files: dict[str, bytes]) -> None:
 
 def _last(name: str) -> bool:
     return name.startswith("fold-")
-
-
-def total_bytes(parcels: Iterable[Parcel]) -> int:
-    """Of all files."""
-    return sum(len(content) for parcel in parcels for content in parcel.files.values())

@@ -157,8 +157,8 @@ class Competition(Frozen):
     """The folder; set by the loader."""
     title: str
     """Human-readable name."""
-    platform: Literal["kaggle", "codabench", "none"] = "none"
-    """Where it is submitted."""
+    platform: str = "none"
+    """Where it is submitted: the name of a file in harness/submit/platforms (kaggle, codabench), or none."""
     url: str = ""
     """The competition's page."""
     dataset: Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+(/\d+)?$")] | None = None
@@ -179,6 +179,14 @@ class Competition(Frozen):
     """Tables [sets.NAME.data], [sets.NAME.submission]: other files of the same competition."""
     set: str = ""
     """Which of them `data` and `submission` are; "" = the competition's own. Put in by `using`."""
+
+    @field_validator("platform")
+    @classmethod
+    def _known_platform(cls, name: str) -> str:
+        known = ["none", *_platforms()]
+        if name not in known:
+            raise ValueError(f"unknown{nearest(name, known)}; known: {', '.join(known)}")
+        return name
 
     @model_validator(mode="after")
     def _two_distinct_classes(self) -> Competition:
@@ -261,6 +269,12 @@ def find_competition(name: str | Path) -> Competition:
             raise UserError(f"{path}: {key}: unknown key; a competition is named after its folder")
     folder = folder.resolve()
     return validate(Competition, {**values, "slug": folder.name, "folder": folder}, str(path))
+
+
+def _platforms() -> list[str]:
+    """By the names of their files; nothing of that later stage is imported."""
+    folder = Path(__file__).parent.parent / "submit" / "platforms"
+    return sorted(path.stem for path in folder.glob("[a-z]*.py"))
 
 
 def _hooks(path: Path) -> dict[str, Callable[..., Any]]:

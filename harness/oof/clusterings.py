@@ -18,6 +18,7 @@ from harness.clusters.matching import consensus
 from harness.clusters.quality import TRUTH_METRICS, against_truth, agreement
 from harness.competition import Competition, Recipe
 from harness.competition.metrics import METRICS, group_weights
+from harness.cv.clusters.scores import add_metric, summary
 from harness.oof.compare import comparison_lines
 from harness.oof.pairs import Pair, compare_pairs
 from harness.oof.predictions import Predictions, align
@@ -291,31 +292,19 @@ def _scores(competition: Competition, runs: Sequence[Run], said: np.ndarray, k: 
 
     rows = folds.scored_rows(range(folds.k))
     drawn = [values(np.repeat(rows, w.astype(np.int64))) for w in group_weights(folds.groups[rows], 200)]
-    per_fold = [
-        {"fold": fold, "n": len(folds.scored_rows([fold])), **values(folds.scored_rows([fold]))}
-        for fold in range(folds.k)
-    ]
-    whole = values(rows)
-    metrics = {}
-    for name in whole:
-        low, high = np.quantile([d[name] for d in drawn], [0.025, 0.975])
-        of_folds = [line[name] for line in per_fold]
-        metrics[name] = {
-            "mean": float(np.mean(of_folds)),
-            "std": float(np.std(of_folds, ddof=1)),
-            "pooled": whole[name],
-            "low": float(low),
-            "high": float(high),
-            "greater_is_better": True,
-        }
-    return {
+    parts = [folds.scored_rows([fold]) for fold in range(folds.k)]
+    per_fold = [values(part) for part in parts]
+    scores: dict[str, Any] = {
         "metric": "agreement",
         "complete": True,
-        "folds": per_fold,
-        "metrics": metrics,
+        "folds": [{"fold": fold, "n": len(part)} for fold, part in enumerate(parts)],
+        "metrics": {},
         "threshold": None,
         "excluded": {"n": 0},
         "pseudo": None,
         "clusters": {"k": k, "leaky": any(r.recipe.clusters and r.recipe.clusters.leaky for r in runs)},
         "seconds": {},
     }
+    for name, whole in values(rows).items():
+        add_metric(scores, name, summary(whole, [d[name] for d in drawn], [line[name] for line in per_fold]))
+    return scores

@@ -196,15 +196,20 @@ def _submissions(api: Any, request: dict[str, Any]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     asked = ApiListSubmissionsRequest()
     asked.competition_name, asked.page_size = request["competition"], 100
+    for _ in _pages(api, "list_submissions", asked):
+        rows += [_submission(line) for line in _listed_lines(_last["response"].json())]
+    return {"rows": rows}
+
+
+def _pages(api: Any, call: str, asked: Any) -> Iterator[Any]:
+    """What the client's call answers, page after page."""
     with api.build_kaggle_client() as client:
         for _ in range(_MOST_PAGES):
-            told = client.competitions.competition_api_client.list_submissions(asked)
-            rows += [_submission(line) for line in _listed_lines(_last["response"].json())]
-            token = getattr(told, "next_page_token", None)
-            if not token:
-                break
-            asked.page_token = token
-    return {"rows": rows}
+            told = getattr(client.competitions.competition_api_client, call)(asked)
+            yield told
+            if not getattr(told, "next_page_token", None):
+                return
+            asked.page_token = told.next_page_token
 
 
 def _listed_lines(told: Any) -> list[dict[str, Any]]:
@@ -239,13 +244,8 @@ def _leaderboard(api: Any, request: dict[str, Any]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     asked = ApiGetLeaderboardRequest()
     asked.competition_name, asked.page_size = request["competition"], 200
-    with api.build_kaggle_client() as client:
-        for _ in range(_MOST_PAGES):
-            told = client.competitions.competition_api_client.get_leaderboard(asked)
-            rows += [{"team": str(r.team_name), "score": finite(r.score)} for r in told.submissions or [] if r]
-            if not told.next_page_token:
-                break
-            asked.page_token = told.next_page_token
+    for told in _pages(api, "get_leaderboard", asked):
+        rows += [{"team": str(r.team_name), "score": finite(r.score)} for r in told.submissions or [] if r]
     return {"rows": [row for row in rows if row["score"] is not None]}
 
 

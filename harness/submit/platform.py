@@ -1,4 +1,4 @@
-"""What a platform must be able to do; a third one is one file that does it.
+"""What a platform must be able to do; a further one is one file in `platforms` that does it.
 
 A platform answers, or raises one of three of `harness.remote.errors`: Refused (nothing was spent, and trying again is in
 vain), Unreachable (nothing was spent, later may be better), Unclear (it may have been spent). `harness.submit.sending` makes the rest of it.
@@ -7,6 +7,7 @@ vain), Unreachable (nothing was spent, later may be better), Unclear (it may hav
 from __future__ import annotations
 
 import datetime
+import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -90,13 +91,13 @@ def is_recent(when: str) -> bool:
 
 def place_of(competition: Competition) -> str:
     """What the ledger calls the place that a competition is submitted to: the platform, and its phase if it has any."""
-    if competition.platform == "codabench" and competition.codabench:
-        return f"codabench:{competition.codabench.phase}"
-    return competition.platform
+    part = getattr(_module(competition.platform), "part", None)
+    found = part(competition) if part else ""
+    return f"{competition.platform}:{found}" if found else competition.platform
 
 
 def find_platform(competition: Competition, place: str = "") -> Platform:
-    """The platform of a competition; nothing is imported or called before it is asked something.
+    """The platform of a competition; nothing is called before it is asked something.
 
     place : as `place_of` said when the entry was written; a phase that was changed since does not count
 
@@ -105,16 +106,15 @@ def find_platform(competition: Competition, place: str = "") -> Platform:
     UserError
         If the competition is on none, or lacks what the platform needs.
     """
-    if competition.platform == "kaggle":
-        from harness.submit.kaggle import Kaggle
+    module = _module(competition.platform)
+    if module is None:
+        raise UserError(
+            f"'{competition.slug}' is on no platform (platform = 'none' in competition.toml): there is nowhere to send it. "
+            "--dry-run writes and checks the file."
+        )
+    return module.open_platform(competition, place)
 
-        return Kaggle(competition.slug)
-    if competition.platform == "codabench":
-        from harness.submit.codabench import Codabench
 
-        phase = place.partition(":")[2]
-        return Codabench(competition, int(phase) if phase else None)
-    raise UserError(
-        f"'{competition.slug}' is on no platform (platform = 'none' in competition.toml): there is nowhere to send it. "
-        "--dry-run writes and checks the file."
-    )
+def _module(platform: str) -> Any:
+    """The file of that name in `platforms`; None for "none"."""
+    return None if platform == "none" else importlib.import_module(f"harness.submit.platforms.{platform}")

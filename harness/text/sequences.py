@@ -27,8 +27,3 @@ def sequences(tokens: Tokens, words: WordVectors, spec: TextSpec, most: int = 0)
         for j, caption in enumerate(row[:k]):
             out[i, j, : len(caption)] = caption
     return out
-
-
-def longest_of(numbers: np.ndarray) -> np.ndarray:
-    """Tokens of each row's longest sequence, int64 (n,); numbers int (n, K, L)."""
-    return (numbers != 0).sum(axis=2).max(axis=1).astype(np.int64)

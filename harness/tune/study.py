@@ -182,15 +182,6 @@ def _carry_out(study: Any, trial: Any, trials: Trials, watcher: Watcher) -> None
     import optuna
 
     state = optuna.trial.TrialState
-    known = _same_parameters(study, trial)
-    if known is not None:
-        trial.set_user_attr("same_as", known.number)
-        for key in ("scores", "run", "seconds"):
-            if key in known.user_attrs:
-                trial.set_user_attr(key, known.user_attrs[key])
-        study.tell(trial, known.values)
-        watcher.say(f"trial {trial.number}: the same as trial {known.number}, not trained again")
-        return
     try:
         try:
             values = trials(trial)
@@ -208,17 +199,6 @@ def _carry_out(study: Any, trial: Any, trials: Trials, watcher: Watcher) -> None
         watcher.say(f"trial {trial.number}: was given up as dead meanwhile, and is trained again elsewhere ({error})")
         return
     watcher.say(_line(study, trial.number, trials.metric.name))
-
-
-def _same_parameters(study: Any, trial: Any) -> Any:
-    """A completed trial whose fixed parameters are just this one's, which was queued with all of its parameters."""
-    from optuna.trial import TrialState
-
-    fixed = study._storage.get_trial(trial._trial_id).system_attrs.get("fixed_params")
-    if not fixed or "again" in trial.user_attrs:
-        return None
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    return next((t for t in complete if t.params == fixed), None)
 
 
 def _with_fixed(study: Any, trial: Any, parameters: dict[str, Any]) -> Any:

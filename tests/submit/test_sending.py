@@ -16,9 +16,9 @@ from harness.base.errors import UserError
 from harness.competition.competition import CodabenchSpec, Competition, find_competition
 from harness.ledger import Entry, Ledger, State, open_ledger
 from harness.remote.errors import Refused, Unclear, Unreachable
-from harness.submit.codabench import Codabench
-from harness.submit.kaggle import Kaggle
 from harness.submit.platform import Platform
+from harness.submit.platforms.codabench import Codabench
+from harness.submit.platforms.kaggle import Kaggle
 from harness.submit.sending import poll, send
 from tests.conftest import FOLDER_TOML
 from tests.ledger.test_ledger import INTENT

@@ -74,11 +74,11 @@ def score_clusters(
         scores["metrics"], scores["metric"] = {}, "silhouette"
         scores["folds"] = [{"fold": line["fold"], "n": line["n"]} for line in scores["folds"]]
     if np.isfinite(pooled.silhouette[rows]).any():
-        _add(scores, "silhouette", _silhouettes(pooled, folds, trained))
+        add_metric(scores, "silhouette", _silhouettes(pooled, folds, trained))
     if truth is not None:
         said = pooled.oof.argmax(axis=1)
         for name, found in _truth_scores(truth, said, folds, trained).items():
-            _add(scores, name, found)
+            add_metric(scores, name, found)
     labels = pooled.labels[rows]
     assert recipe.clusters is not None
 
@@ -99,7 +99,8 @@ def score_clusters(
     return scores
 
 
-def _add(scores: dict[str, Any], name: str, found: dict[str, Any]) -> None:
+def add_metric(scores: dict[str, Any], name: str, found: dict[str, Any]) -> None:
+    """Put a `summary` into scores.json's metrics and folds."""
     scores["metrics"][name] = {key: found[key] for key in ("mean", "std", "pooled", "low", "high", "greater_is_better")}
     for line, value in zip(scores["folds"], found["folds"], strict=True):
         line[name] = value
@@ -114,7 +115,7 @@ def _silhouettes(pooled: Pooled, folds: Folds, trained: list[int]) -> dict[str, 
         of_fold = of_fold[np.isfinite(of_fold)]
         per_fold.append(float(of_fold.mean()) if len(of_fold) else None)
     drawn = [np.average(values, weights=w) for w in group_weights(folds.groups[rows], _RESAMPLES) if w.any()]
-    return _summary(float(values.mean()), drawn, per_fold)
+    return summary(float(values.mean()), drawn, per_fold)
 
 
 def _truth_scores(truth: np.ndarray, said: np.ndarray, folds: Folds, trained: list[int]) -> dict[str, dict[str, Any]]:
@@ -125,12 +126,11 @@ def _truth_scores(truth: np.ndarray, said: np.ndarray, folds: Folds, trained: li
     for weights in group_weights(folds.groups[rows], _RESAMPLES):
         again = np.repeat(rows, weights.astype(np.int64))
         drawn.append(against_truth(truth[again], said[again]))
-    return {
-        name: _summary(whole[name], [d[name] for d in drawn], [f[name] for f in per_fold]) for name in TRUTH_METRICS
-    }
+    return {name: summary(whole[name], [d[name] for d in drawn], [f[name] for f in per_fold]) for name in TRUTH_METRICS}
 
 
-def _summary(pooled: float, drawn: list[float], per_fold: list[float | None]) -> dict[str, Any]:
+def summary(pooled: float, drawn: list[float], per_fold: list[float | None]) -> dict[str, Any]:
+    """A metric as scores.json has it, and its value in each fold under "folds"; drawn : in bootstrap resamples."""
     low, high = np.quantile(drawn, [0.025, 0.975])
     known = [value for value in per_fold if value is not None]
     return {

@@ -127,9 +127,14 @@ def _timm_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: boo
 
 
 BACKENDS = {
-    "torch": Backend(("torch",), ("torch>=2.6", "numpy", "pillow"), ("harness", "timm", "onnxruntime"), _torch_files),
+    "torch": Backend(
+        ("tensors", "torch"), ("torch>=2.6", "numpy", "pillow"), ("harness", "timm", "onnxruntime"), _torch_files
+    ),
     "timm": Backend(
-        ("tta", "timm"), ("torch>=2.0", "timm>=1.0.12", "numpy", "pillow"), ("harness", "onnxruntime"), _timm_files
+        ("tensors", "tta", "timm"),
+        ("torch>=2.0", "timm>=1.0.12", "numpy", "pillow"),
+        ("harness", "onnxruntime"),
+        _timm_files,
     ),
     "onnx": Backend(("onnx",), ("onnxruntime>=1.18", "numpy", "pillow"), ("harness", "torch", "timm"), _onnx_files),
 }

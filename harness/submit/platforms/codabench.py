@@ -32,6 +32,16 @@ _MOST_PAGES = 50
 CREDENTIALS = Path.home() / ".codabench.json"
 
 
+def part(competition: Competition) -> str:
+    """Of the ledger's name of the place: the phase."""
+    return str(competition.codabench.phase) if competition.codabench else ""
+
+
+def open_platform(competition: Competition, place: str) -> Codabench:
+    phase = place.partition(":")[2]
+    return Codabench(competition, int(phase) if phase else None)
+
+
 class Codabench:
     """A phase of a competition on Codabench."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.competition import Competition
 from harness.ledger import Notebook, State
 from harness.remote.errors import NoCredentials, OddAnswer, TryLater, Unclear, Unreachable, odd_answers
 from harness.remote.kaggle_client import KaggleClient, redacted
@@ -12,6 +13,10 @@ from harness.remote.retry import patiently
 from harness.submit.platform import Listed, Standing, is_recent
 
 _STATES = {"PENDING": State.PENDING, "COMPLETE": State.COMPLETE, "ERROR": State.ERROR}
+
+
+def open_platform(competition: Competition, place: str) -> Kaggle:
+    return Kaggle(competition.slug)
 
 
 class Kaggle:

@@ -25,21 +25,14 @@ class Network(nn.Module):
         return self.head(self.backbone(x))
 
 
-class Model(Base):  # noqa: F821
-    def __init__(self):
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.network = Network(ABOUT["network"], ABOUT["channels"]).eval().to(self.device)  # noqa: F821
+class Model(TorchBase):  # noqa: F821
+    def build(self):
         named = [(functions_of(name), weight) for name, weight in ABOUT["views"]]  # noqa: F821
         self.views = [(view, weight / len(views)) for views, weight in named for view in views]
-        super().__init__()
+        return Network(ABOUT["network"], ABOUT["channels"]).eval()  # noqa: F821
 
-    def open(self, path):
-        return {key: torch.from_numpy(a).to(self.device) for key, a in read_arrays(path).items()}  # noqa: F821
-
-    def run(self, fold, X):
-        self.network.load_state_dict(fold)
-        with torch.inference_mode():
-            x = torch.from_numpy(X).to(self.device).permute(0, 3, 1, 2).float().div(255).contiguous()
-            logits = torch.stack([self.network(view(x).contiguous()) for view, _ in self.views])
-            weights = torch.tensor([weight for _, weight in self.views], device=self.device).view(-1, 1, 1)
-            return combine(logits, weights, ABOUT["combine"]).cpu().numpy()  # noqa: F821
+    def proba(self, pixels):
+        x = pixels.permute(0, 3, 1, 2).float().div(255).contiguous()
+        logits = torch.stack([self.network(view(x).contiguous()) for view, _ in self.views])
+        weights = torch.tensor([weight for _, weight in self.views], device=self.device).view(-1, 1, 1)
+        return combine(logits, weights, ABOUT["combine"])  # noqa: F821
