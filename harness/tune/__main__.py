@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -19,16 +19,10 @@ from harness.base.command import (
     OutOption,
     SampleOption,
     SetOption,
-    data_root,
     new_app,
     user_command,
 )
-from harness.base.errors import UserError
 from harness.base.process import end_with_parent
-
-if TYPE_CHECKING:
-    from harness.tune.study import Plan
-    from harness.tune.trial import Trials
 
 app = new_app()
 
@@ -81,22 +75,24 @@ def main(
     Writes the best recipe to recipes/, the study and its page to oof/<slug>/studies/.
     """
     from harness.base.watch import LineWatcher
+    from harness.tune.outcome import conclude, home_of_recipes
+    from harness.tune.prepare import Request, prepare
     from harness.tune.save import check_name
-    from harness.tune.study import PRUNERS, SAMPLERS, best_trial, open_study, values_of, work
+    from harness.tune.study import open_study, work
+    from harness.tune.trial import Limits
 
-    _check_choice("--sampler", sampler, SAMPLERS)
-    _check_choice("--pruner", pruner, PRUNERS)
     watcher = LineWatcher(quiet=as_json)
-    made, plan = _prepare(
-        competition, recipe, settings, sampler, pruner, objectives, (most_seconds, most_parameters, most_megabytes),
-        storage, study, trials, seed, device, data, sample, out, watcher,
+    limits = Limits(most_seconds, most_parameters, most_megabytes)
+    asked = Request(
+        competition, recipe, settings, trials, sampler, pruner, objectives, limits, storage, study, seed, device, data, sample, out
     )  # fmt: skip
-    check_name(plan.home if sample else made.competition.folder, save or f"{made.recipe.name}-tuned")
+    made, plan = prepare(asked, watcher)
+    name = save or f"{made.recipe.name}-tuned"
+    check_name(home_of_recipes(made), name)
     opened = open_study(plan, made)
-    watcher.say(
-        f"study '{plan.name}': {trials} trials, {sampler}, {pruner}; in {'the database' if plan.storage else plan.home}"
-    )
-    try:
+    where = "the database" if plan.storage else plan.home
+    watcher.say(f"study '{plan.name}': {trials} trials, {sampler}, {pruner}; in {where}")
+    with _told_how_to_go_on():
         if worker:
             end_with_parent()
         if cluster and not worker:
@@ -104,14 +100,19 @@ def main(
         else:
             with _helpers(parallel, device, seed):
                 work(opened, made, plan, watcher)
+        if worker:
+            return
+        outcome = conclude(opened, made, plan, nested=nested, save=name, keep=keep, out=out)
+    print(json.dumps(outcome.as_dict(), indent=2) if as_json else "\n".join(outcome.lines()))
+
+
+@contextlib.contextmanager
+def _told_how_to_go_on() -> Iterator[None]:
+    try:
+        yield
     except KeyboardInterrupt:
         again = shlex.join(["python", "-m", "harness.tune", *sys.argv[1:]])
         raise KeyboardInterrupt(f"stopped. What was finished is kept; go on with:\n  {again}") from None
-    if worker:
-        return
-    best = best_trial(opened)
-    values = values_of(best, made.space)
-    _finish(made, plan, opened, best, values, nested, save or f"{made.recipe.name}-tuned", keep, out, watcher, as_json)
 
 
 def _work_on_cluster(address: str, gpus: float, parallel: int, seed: int, watcher: Any) -> None:
@@ -141,170 +142,6 @@ def _helpers(parallel: int, device: str, seed: int) -> Iterator[None]:
     finally:
         for process in crew:
             process.kill()
-
-
-def _check_choice(option: str, given: str, known: tuple[str, ...]) -> None:
-    from harness.base.errors import nearest
-
-    if given not in known:
-        raise UserError(f"{option} {given}: unknown{nearest(given, known)}; known: {', '.join(known)}")
-
-
-def _prepare(
-    competition: str,
-    recipe: str,
-    settings: list[str] | None,
-    sampler: str,
-    pruner: str,
-    objectives: str,
-    limits: tuple[float | None, int | None, float | None],
-    storage: str | None,
-    study: str | None,
-    trials: int,
-    seed: int,
-    device: str,
-    data: Path | None,
-    sample: bool,
-    out: Path,
-    watcher: Any,
-) -> tuple[Trials, Plan]:
-    from harness.base.code import code_digest
-    from harness.clean.verdicts import clean_folder
-    from harness.competition import find_competition, load_recipe
-    from harness.data.dataset import load_dataset
-    from harness.data.resized import resize
-    from harness.tune.space import check_space
-    from harness.tune.storage import identity
-    from harness.tune.study import Plan, prune_where
-    from harness.tune.trial import Limits, Trials
-
-    try:
-        import optuna  # noqa: F401
-    except ImportError as error:
-        raise UserError("harness.tune needs optuna: pip install -e '.[tune]'") from error
-    contest = find_competition(competition)
-    played = load_recipe(contest.folder, recipe, settings)
-    contest = contest.using(played.data)
-    space, wanted = check_space(contest, played), _objectives(objectives, pruner, sampler)
-    prune = prune_where(pruner)
-    if prune == "epochs" and played.clusters:
-        raise UserError(
-            f"--pruner {pruner}: looks at epochs, which recipes with [clusters] do not show; take percentile"
-        )
-    dataset = load_dataset(
-        contest, data_root(data), sample=sample, tick=watcher.decoding, unpack_tick=watcher.unpacking
-    )
-    resize(dataset, played.data, watcher.decoding)
-    verdicts = clean_folder(out, contest, sample) / "clean.csv"
-    about = {
-        "competition": contest.slug,
-        "recipe": played.digest(),
-        "space": {key: spec.model_dump(mode="json", exclude_defaults=True) for key, spec in space.items()},
-        "data": dataset.fingerprint,
-        "verdicts": verdicts.read_text(encoding="utf-8") if verdicts.is_file() else "",
-        "objectives": list(wanted),
-        "pruner": pruner,
-    }
-    name = study or f"{'sample-' if sample else ''}{played.name}-{identity(about)}"
-    about["harness"] = code_digest()
-    home = out / "oof" / contest.slug / "studies" / name
-    verdicts_path = verdicts if verdicts.is_file() else None
-    made = Trials(
-        contest,
-        played,
-        dataset,
-        space,
-        home,
-        prune,
-        pruner == "wilcoxon",
-        wanted,
-        Limits(*limits),
-        device,
-        verdicts_path,
-        watcher,
-    )
-    return made, Plan(name, storage, home, about, trials, sampler, pruner, seed)
-
-
-def _objectives(text: str, pruner: str, sampler: str) -> tuple[str, ...]:
-    found = tuple(part.strip() for part in text.split(","))
-    if found not in (("score",), ("score", "seconds")):
-        raise UserError(f"--objectives {text}: known: score, or score,seconds")
-    if len(found) > 1 and sampler == "cmaes":
-        raise UserError("--sampler cmaes: knows one objective only; take tpe")
-    if len(found) > 1 and pruner != "none":
-        raise UserError("--objectives score,seconds: nothing can be given up early by two measures; add --pruner none")
-    return found
-
-
-def _finish(
-    made: Trials,
-    plan: Plan,
-    study: Any,
-    best: Any,
-    values: dict[str, Any],
-    nested: bool,
-    name: str,
-    keep: bool,
-    out: Path,
-    watcher: Any,
-    as_json: bool,
-) -> None:
-    from harness.tune.nested import nested_estimate
-    from harness.tune.page import write_page
-    from harness.tune.save import keep_run, save_recipe
-
-    found = None
-    if nested:
-        found = nested_estimate(
-            made.competition,
-            made.recipe,
-            values,
-            best.values[0],
-            made.dataset,
-            plan.home,
-            made.device,
-            made.verdicts,
-            watcher,
-        )
-    said = f"{made.recipe.name}, tuned over {len(study.trials)} trials"
-    sample = made.dataset.is_sample
-    home = plan.home if sample else made.competition.folder  # what the sample taught is no recipe of the competition
-    path = save_recipe(home, made.recipe, values, name, said)
-    page = write_page(plan.home / "study.html", made.competition.title, study, made.metric.name, best, found)
-    kept = None
-    if keep:
-        kept = keep_run(made, plan.home, out, values, best.user_attrs["run"])
-    states = [t.state.name for t in study.get_trials(deepcopy=False)]
-    told = {
-        "study": plan.name,
-        "trials": {state.lower(): states.count(state) for state in sorted(set(states))},
-        "fold_epochs": sum(int(t.user_attrs.get("epochs", 0)) for t in study.trials),
-        "best": {"trial": best.number, "values": values, made.metric.name: best.values[0]},
-        "nested": vars(found) if found else None,
-        "recipe": str(path),
-        "page": str(page),
-        "run": str(kept) if kept else None,
-    }
-    if as_json:
-        print(json.dumps(told, indent=2))
-        return
-    if len(made.objectives) > 1:
-        for trial in study.best_trials:
-            print(
-                f"trade-off: trial {trial.number}: {made.metric.name} {trial.values[0]:.5f} in {trial.values[1]:.0f} s"
-            )
-    print(f"best:   trial {best.number}: {made.metric.name} {best.values[0]:.5f} on the study's own folds")
-    for key, value in values.items():
-        print(f"        {key} = {value}")
-    for line in found.lines(made.metric.name) if found else []:
-        print(f"nested: {line}")
-    print(f"recipe: {path}\npage:   {page}")
-    if kept:
-        print(f"run:    {kept}")
-    print(
-        f"next:   python -m harness.cv {made.competition.slug} --recipe {path if sample else name}{' --sample' if sample else ''}"
-    )
 
 
 if __name__ == "__main__":

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from harness.competition import Competition, Recipe
 from harness.competition.metrics import paired
 from harness.cv.pipeline import cross_validate
-from harness.cv.plan import Options, Watcher
-from harness.cv.scores import competition_metrics
-from harness.data.cache import Dataset
+from harness.cv.plan import Options
 from harness.runs import Run
 from harness.tune.space import with_values
+from harness.tune.trial import Trials
 
 _OTHER_SEED = 7_919  # added to the study's fold seed: any other split of the same rows
 
@@ -60,26 +57,21 @@ class Nested:
         ]
 
 
-def nested_estimate(
-    competition: Competition,
-    recipe: Recipe,
-    values: dict[str, Any],
-    study_score: float,
-    dataset: Dataset,
-    home: Path,
-    device: str,
-    verdicts: Path | None,
-    watcher: Watcher,
-) -> Nested:
-    """Cross-validate the best recipe and the one as it was on folds of another seed; runs that stand are not trained again."""
-    metric = competition_metrics(competition)[0]
+def nested_estimate(trials: Trials, values: dict[str, Any], study_score: float) -> Nested:
+    """Cross-validate the best recipe and the one as it was on folds of another seed; runs that stand are not trained again.
+
+    `values`: what the best trial set; `study_score`: its mean over the study's folds.
+    """
+    recipe, metric = trials.recipe, trials.metric
     elsewhere = {"cv.seed": recipe.cv.seed + _OTHER_SEED}
-    options = Options(home, resume=True, device=device, verdicts=verdicts)
+    options = Options(trials.home, resume=True, device=trials.device, verdicts=trials.verdicts)
 
     def run(changed: dict[str, Any]) -> Run:
-        return cross_validate(competition, with_values(recipe, changed | elsewhere), dataset, options, watcher)
+        return cross_validate(
+            trials.competition, with_values(recipe, changed | elsewhere), trials.dataset, options, trials.watcher
+        )
 
-    watcher.say("nested estimate: the best recipe, and the one as it was, on folds of another seed")
+    trials.watcher.say("nested estimate: the best recipe, and the one as it was, on folds of another seed")
     best, base = run(values), run({})
     rows = best.folds.scored_rows(range(best.folds.k))
     score, low, high, gain, gain_low, gain_high = paired(

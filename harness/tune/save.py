@@ -54,7 +54,7 @@ def _changed(recipe: Recipe) -> dict[str, Any]:
     return {key: content[key] for key in sorted(content, key=lambda k: isinstance(content[k], dict))}
 
 
-def keep_run(made: Trials, home: Path, out: Path, values: dict[str, Any], run: str) -> Path:
+def keep_run(made: Trials, out: Path, values: dict[str, Any], run: str) -> Path:
     """Copy a trial's run to oof/<slug>/ and finish it, so that harness.oof and harness.submit find it; returns its folder.
 
     Raises
@@ -62,7 +62,7 @@ def keep_run(made: Trials, home: Path, out: Path, values: dict[str, Any], run: s
     UserError
         If it is not there.
     """
-    source, target = (root / "oof" / made.competition.slug / run for root in (home, out))
+    source, target = (root / "oof" / made.competition.slug / run for root in (made.home, out))
     if not source.is_dir():
         raise UserError(f"{source}: the trial's run is not on this machine")
     if not target.is_dir():

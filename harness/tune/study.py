@@ -7,7 +7,7 @@ import socket
 import time
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,7 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
     import optuna
 
     own = {} if plan.sampler == "grid" else own_parameters(trials.recipe, trials.space)
+    pace = _Pace(plan.trials, _ended(study))
     while True:
         bury_dead(study)
         if _ended(study) >= plan.trials:
@@ -161,7 +162,30 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
         if trial.number == 0 and own:
             trial = _with_fixed(study, trial, own)
         with alive(study, trial):
-            _carry_out(study, trial, trials, watcher)
+            said = _carry_out(study, trial, trials)
+        watcher.say(f"{said} · {pace.line(_ended(study))}")
+
+
+@dataclass(frozen=True)
+class _Pace:
+    """How many trials have ended, whoever ended them, and how long the rest will take at the pace since we began."""
+
+    trials: int
+    before: int
+    began: float = field(default_factory=time.monotonic)
+
+    def line(self, ended: int) -> str:
+        done, left = ended - self.before, max(self.trials - ended, 0)
+        if not left or done <= 0:
+            return f"{ended} of {self.trials}"
+        return f"{ended} of {self.trials}, {_span((time.monotonic() - self.began) / done * left)} left"
+
+
+def _span(seconds: float) -> str:
+    """As a person says it."""
+    if seconds < 90:
+        return f"about {max(seconds, 1):.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
 
 
 _PATIENCE = 1.0
@@ -178,7 +202,8 @@ def _refuse_endless_failures(study: Any, plan: Plan) -> None:
         )
 
 
-def _carry_out(study: Any, trial: Any, trials: Trials, watcher: Watcher) -> None:
+def _carry_out(study: Any, trial: Any, trials: Trials) -> str:
+    """Train a trial and tell the study; returns what became of it."""
     import optuna
 
     state = optuna.trial.TrialState
@@ -189,16 +214,14 @@ def _carry_out(study: Any, trial: Any, trials: Trials, watcher: Watcher) -> None
             study.tell(trial, state=state.PRUNED)
         except FAILURES as error:
             study.tell(trial, state=state.FAIL)
-            watcher.say(f"trial {trial.number}: cannot be trained: {error}")
-            return
+            return f"trial {trial.number}: cannot be trained: {error}"
         else:
             study.tell(trial, values)
     except (optuna.exceptions.UpdateFinishedTrialError, ValueError) as error:
         if study._storage.get_trial(trial._trial_id).state == state.RUNNING:
             raise
-        watcher.say(f"trial {trial.number}: was given up as dead meanwhile, and is trained again elsewhere ({error})")
-        return
-    watcher.say(_line(study, trial.number, trials.metric.name))
+        return f"trial {trial.number}: was given up as dead meanwhile, and is trained again elsewhere ({error})"
+    return _line(study, trial.number, trials.metric.name)
 
 
 def _with_fixed(study: Any, trial: Any, parameters: dict[str, Any]) -> Any:

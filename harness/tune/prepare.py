@@ -1,0 +1,141 @@
+"""From what a user asks to a study that can begin: the space checked, the data read, the name found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.base.code import code_digest
+from harness.base.command import data_root
+from harness.base.errors import UserError, nearest
+from harness.base.watch import LineWatcher
+from harness.clean.verdicts import clean_folder
+from harness.competition import Competition, Recipe, find_competition, load_recipe
+from harness.data.cache import Dataset
+from harness.data.dataset import load_dataset
+from harness.data.resized import resize
+from harness.tune.space import Space, check_space
+from harness.tune.storage import identity
+from harness.tune.study import PRUNERS, SAMPLERS, Plan, prune_where
+from harness.tune.trial import Limits, Trials
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for, word for word.
+
+    Attributes
+    ----------
+    competition : slug or folder; recipe : its name; settings : KEY=VALUE
+    trials, sampler, pruner, objectives, limits, seed : of the search
+    storage : database URL or None; study : its name, or None for one by what it is about
+    """
+
+    competition: str
+    recipe: str
+    settings: list[str] | None
+    trials: int
+    sampler: str
+    pruner: str
+    objectives: str
+    limits: Limits
+    storage: str | None
+    study: str | None
+    seed: int
+    device: str
+    data: Path | None
+    sample: bool
+    out: Path
+
+
+def prepare(asked: Request, watcher: LineWatcher) -> tuple[Trials, Plan]:
+    """Check all that can be checked before anything is trained, and read the data.
+
+    Raises
+    ------
+    UserError
+        Of an unknown sampler, pruner or objective, a space that does not fit its recipe, missing data or a missing library.
+    """
+    _check_choice("--sampler", asked.sampler, SAMPLERS)
+    _check_choice("--pruner", asked.pruner, PRUNERS)
+    _check_library()
+    competition = find_competition(asked.competition)
+    recipe = load_recipe(competition.folder, asked.recipe, asked.settings)
+    competition = competition.using(recipe.data)
+    space, objectives = check_space(competition, recipe), _objectives(asked)
+    prune = prune_where(asked.pruner)
+    if prune == "epochs" and recipe.clusters:
+        raise UserError(
+            f"--pruner {asked.pruner}: looks at epochs, which recipes with [clusters] do not show; take percentile"
+        )
+    dataset = _read(asked, competition, recipe, watcher)
+    verdicts = clean_folder(asked.out, competition, asked.sample) / "clean.csv"
+    about = _about(competition, recipe, space, dataset, verdicts) | {
+        "objectives": list(objectives),
+        "pruner": asked.pruner,
+    }
+    name = asked.study or f"{'sample-' if asked.sample else ''}{recipe.name}-{identity(about)}"
+    home = asked.out / "oof" / competition.slug / "studies" / name
+    trials = Trials(
+        competition=competition,
+        recipe=recipe,
+        dataset=dataset,
+        space=space,
+        home=home,
+        prune=prune,
+        by_fold=asked.pruner == "wilcoxon",
+        objectives=objectives,
+        limits=asked.limits,
+        device=asked.device,
+        verdicts=verdicts if verdicts.is_file() else None,
+        watcher=watcher,
+    )
+    about["harness"] = code_digest()  # not in the name: a study is refused when the harness changed, not begun anew
+    return trials, Plan(name, asked.storage, home, about, asked.trials, asked.sampler, asked.pruner, asked.seed)
+
+
+def _check_choice(option: str, given: str, known: tuple[str, ...]) -> None:
+    if given not in known:
+        raise UserError(f"{option} {given}: unknown{nearest(given, known)}; known: {', '.join(known)}")
+
+
+def _check_library() -> None:
+    try:
+        import optuna  # noqa: F401
+    except ImportError as error:
+        raise UserError("harness.tune needs optuna: pip install -e '.[tune]'") from error
+
+
+def _objectives(asked: Request) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in asked.objectives.split(","))
+    if found not in (("score",), ("score", "seconds")):
+        raise UserError(f"--objectives {asked.objectives}: known: score, or score,seconds")
+    if len(found) > 1 and asked.sampler == "cmaes":
+        raise UserError("--sampler cmaes: knows one objective only; take tpe")
+    if len(found) > 1 and asked.pruner != "none":
+        raise UserError("--objectives score,seconds: nothing can be given up early by two measures; add --pruner none")
+    return found
+
+
+def _read(asked: Request, competition: Competition, recipe: Recipe, watcher: LineWatcher) -> Dataset:
+    dataset = load_dataset(
+        competition,
+        data_root(asked.data),
+        sample=asked.sample,
+        tick=watcher.decoding,
+        unpack_tick=watcher.unpacking,
+    )
+    resize(dataset, recipe.data, watcher.decoding)
+    return dataset
+
+
+def _about(competition: Competition, recipe: Recipe, space: Space, dataset: Dataset, verdicts: Path) -> dict[str, Any]:
+    """What makes two trials comparable."""
+    return {
+        "competition": competition.slug,
+        "recipe": recipe.digest(),
+        "space": {key: spec.model_dump(mode="json", exclude_defaults=True) for key, spec in space.items()},
+        "data": dataset.fingerprint,
+        "verdicts": verdicts.read_text(encoding="utf-8") if verdicts.is_file() else "",
+    }
