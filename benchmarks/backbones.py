@@ -32,7 +32,7 @@ def main(
     backbone: Annotated[list[str] | None, typer.Option(help="timm's name; may be repeated.")] = None,
     images: Annotated[
         int, typer.Option(min=BATCH, help="Images in a turn of training; three times as many predicted.")
-    ] = 96,
+    ] = 320,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contender.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of each.")] = 2,
     as_json: JsonOption = False,

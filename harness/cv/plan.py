@@ -135,10 +135,11 @@ def _parameters(plan: dict[str, Any]) -> str:
 
 
 def _layout(layout: dict[str, Any]) -> str:
-    form = " + channels_last" if layout["channels_last"] else ""
-    other = layout["predict_precision"]
-    predicts = f", prediction in {other}" if other != layout["precision"] else ""
-    return f"{layout['precision']}{form}{predicts} ({layout['how']})"
+    from harness.train.precision import Layout
+
+    trains, predicts = Layout.of(layout), Layout.of(layout, predicting=True)
+    other = f", prediction in {predicts}" if predicts != trains else ""
+    return f"{trains}{other} ({layout['how']})"
 
 
 def listed(folds: list[int]) -> str:

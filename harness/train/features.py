@@ -29,10 +29,11 @@ from harness.train.augment import Draws, augment
 from harness.train.augment.per_image import PerImage
 from harness.train.batches import Images, to_float
 from harness.train.precision import Layout
+from harness.train.predict import ready_to_predict
 from harness.train.views import weighted_views
 
 _CHUNK = 2048
-_VERSION = 1
+_VERSION = 2
 
 
 def check_features(recipe: Recipe) -> None:
@@ -126,7 +127,8 @@ def compute_features(
     if store.complete:
         return
     store.folder.mkdir(parents=True, exist_ok=True)
-    network.to(memory_format=layout.memory_format).eval()
+    first = train.take(torch.arange(min(2, train.shape[0]), device=train.index_device))
+    ready = ready_to_predict(network, to_float(first, layout.memory_format), layout)
     assert recipe.features is not None
     n_views = recipe.features.views
     parts = [("train", train, n_views)] + ([("test", test, 0)] if test is not None else [])
@@ -135,7 +137,7 @@ def compute_features(
         for number, rows in enumerate(torch.arange(images.shape[0]).split(_CHUNK)):
             path = store.folder / f"chunk-{name}-{number:05d}.npy"
             if not path.is_file():
-                _compute_chunk(network, images, rows, recipe, layout, path, views, number, threads)
+                _compute_chunk(ready, images, rows, recipe, layout, path, views, number, threads)
             tick(len(rows) * (views + len(weighted_views(recipe.predict))))
             chunks.append(path)
         _assemble(store, name, chunks, views, recipe)

@@ -22,11 +22,13 @@ import torch.nn.functional as F
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
 from harness.competition.train_spec import TrainSpec
+from harness.models.folded import folded
 from harness.models.network import Network
 from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.optim import build_optimizer
 
-_VERSION = 2  # of what is timed and kept
+_VERSION = 3  # of what is timed and kept
+_LEAST, _MOST, _SECONDS = 3, 12, 0.6  # how often something is timed
 _PIXELS_PREDICTED = 2**21  # pixels in a batch whose prediction is timed on a CPU
 
 
@@ -46,7 +48,9 @@ class Layout:
     @classmethod
     def of(cls, chosen: dict[str, Any], predicting: bool = False) -> Layout:
         """What `choose_layout` chose, for training or for prediction."""
-        return cls(chosen["predict_precision" if predicting else "precision"], chosen["channels_last"])
+        if not predicting:
+            return cls(chosen["precision"], chosen["channels_last"])
+        return cls(chosen["predict_precision"], chosen.get("predict_channels_last", chosen["channels_last"]))
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -70,7 +74,7 @@ def choose_layout(
 ) -> dict[str, Any]:
     """Pick the layout a recipe pins, or time the candidates; a layout must be 5 % faster than a simpler one to win.
 
-    Prediction may win with another precision than training (depthwise networks do), in the same memory format.
+    Prediction may win with another one than training, as it does in depthwise networks: it is made by a copy.
 
     Parameters
     ----------
@@ -82,12 +86,12 @@ def choose_layout(
 
     Returns
     -------
-    dict with "precision", "channels_last", "predict_precision", "how": the reason in words, and where it was timed
-    "ms_per_step", "ms_per_prediction"
+    dict with "precision", "channels_last", "predict_precision", "predict_channels_last", "how": the reason in words, and
+    where it was timed "ms_per_step", "ms_per_prediction"
     """
     if spec.precision != "auto" and spec.channels_last != "auto":
-        pinned = {"precision": spec.precision, "channels_last": spec.channels_last, "predict_precision": spec.precision}
-        return {**pinned, "how": "pinned by the recipe"}
+        pinned = asdict(Layout(spec.precision, spec.channels_last))
+        return {**pinned, **{f"predict_{key}": value for key, value in pinned.items()}, "how": "pinned by the recipe"}
     path = cache / "layouts" / f"{_key(shape, spec, device, model, trains)}.json"
     if path.is_file():
         return {**read_json(path), "how": "timed before on this machine"}
@@ -129,14 +133,13 @@ def _time_layouts(
         steps = {layout: _step_milliseconds(network, shape, spec, layout, device) for layout in candidates}
         chosen = _fastest(steps)
         found = {**asdict(chosen), "ms_per_step": _rounded(steps)}
-        candidates = [layout for layout in candidates if layout.channels_last == chosen.channels_last]
     if device.type == "cpu":  # memory is not what is tried here, and 250 large pictures would take minutes
         shape = (min(shape[0], max(_PIXELS_PREDICTED // (shape[2] * shape[3]), 8)), *shape[1:])
     predictions = {layout: _prediction_milliseconds(network, shape, layout, device) for layout in candidates}
     best = _fastest(predictions)
     return {
         **(found or asdict(best)),
-        "predict_precision": best.precision,
+        **{f"predict_{key}": value for key, value in asdict(best).items()},
         "ms_per_prediction": _rounded(predictions),
     }
 
@@ -171,7 +174,7 @@ def _key(shape: tuple[int, ...], spec: TrainSpec, device: torch.device, model: s
 def _step_milliseconds(
     network: Network, shape: tuple[int, int, int, int], spec: TrainSpec, layout: Layout, device: torch.device
 ) -> float:
-    """Median time of one training step on noise, after one step to warm up."""
+    """Time of one training step on noise."""
     network = network.to(memory_format=layout.memory_format)
     set_mode(network, frozen_names(network, spec) | fixed_names(network))
     optimizer = build_optimizer(network, spec)
@@ -185,32 +188,34 @@ def _step_milliseconds(
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    return _median_milliseconds(step, device)
+    return _milliseconds(step, device)
 
 
 def _prediction_milliseconds(
     network: Network, shape: tuple[int, int, int, int], layout: Layout, device: torch.device
 ) -> float:
-    network = network.to(memory_format=layout.memory_format).eval()  # outside: inference tensors cannot be trained
+    network.eval()
+    example = torch.rand((2, *shape[1:]), device=device)
+    ready = folded(network, example, layout.memory_format, layout.precision == "bf16")
     x = torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format)
 
     @torch.inference_mode()
     def step() -> None:
         with layout.autocast(device):
-            network(x)
+            ready(x)
 
-    return _median_milliseconds(step, device)
+    return _milliseconds(step, device)
 
 
-def _median_milliseconds(work: Callable[[], None], device: torch.device, repeats: int = 3) -> float:
-    """Median over the repeats, after one to warm up."""
-    times = []
-    for _ in range(repeats + 1):
+def _milliseconds(work: Callable[[], None], device: torch.device) -> float:
+    """The least of several, after one to warm up: what takes longer was disturbed by others. Short work is done more often."""
+    times: list[float] = []
+    while len(times) <= _LEAST or (sum(times) < _SECONDS and len(times) <= _MOST):
         start = time.perf_counter()
         work()
         synchronize(device)
         times.append(time.perf_counter() - start)
-    return 1000 * sorted(times[1:])[repeats // 2]
+    return 1000 * min(times[1:])
 
 
 def usable_device(name: str) -> torch.device:
