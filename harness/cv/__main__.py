@@ -86,6 +86,7 @@ def main(
     from harness.clean.verdicts import clean_folder
     from harness.cluster.executor import Cluster
     from harness.competition import find_competition, load_recipe
+    from harness.cv.executor import start_server
     from harness.cv.noise import noise_suite
     from harness.cv.pipeline import cross_validate
     from harness.cv.plan import Options
@@ -104,6 +105,8 @@ def main(
     options = Options(
         out.resolve() if nodes else out, _fold_list(folds), resume, fresh, workers, device, verdicts, nodes
     )
+    if workers != 1 and not nodes:
+        start_server()
     try:
         with watching(quiet=as_json) as watcher:
             dataset = load_dataset(

@@ -8,12 +8,13 @@ import queue
 import signal
 import traceback
 from collections.abc import Callable, Sequence
+from multiprocessing import forkserver
 from typing import Any
 
 from harness.base.errors import UserError
 
-# What the workers share instead of importing it each: torch's first optimiser imports torch._dynamo, 150 MB a process.
-_PRELOADED = ["torch", "torch._dynamo", "harness.cv.fold_job", "harness.train.fit", "harness.train.predict"]
+# What the workers share instead of importing it each.
+_PRELOADED = ["torch", "harness.cv.fold_job", "harness.train.fit", "harness.train.predict"]
 
 Job = Callable[[Callable[[int, int, int], None]], None]
 
@@ -70,6 +71,13 @@ def _queues(context: Any, jobs: Sequence[Job], lanes: Sequence[str], workers: in
     for waiting in crew:
         waiting.put(None)
     return crew
+
+
+def start_server() -> None:
+    """Let the server that workers are forked from import torch while this process still reads the data."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        _context()
+        forkserver.ensure_running()
 
 
 def _context() -> Any:

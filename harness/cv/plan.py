@@ -135,9 +135,11 @@ def _parameters(plan: dict[str, Any]) -> str:
 
 
 def _layout(layout: dict[str, Any]) -> str:
-    from harness.train.precision import Layout
+    def words(precision: str, channels_last: bool) -> str:
+        return precision + (" + channels_last" if channels_last else "")
 
-    trains, predicts = Layout.of(layout), Layout.of(layout, predicting=True)
+    trains = words(layout["precision"], layout["channels_last"])
+    predicts = words(layout["predict_precision"], layout.get("predict_channels_last", layout["channels_last"]))
     other = f", prediction in {predicts}" if predicts != trains else ""
     return f"{trains}{other} ({layout['how']})"
 

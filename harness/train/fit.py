@@ -19,7 +19,7 @@ from harness.train.average import Ema, Swa, float_state
 from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.inputs import Inputs
 from harness.train.loss import Loss, build_loss, class_weights
-from harness.train.optim import Plateau, build_optimizer, lr_factor, set_lr
+from harness.train.optim import Plateau, build_optimizer, lr_factor, set_lr, take_step
 from harness.train.precision import Layout
 
 Tick = Callable[[int], None]
@@ -176,8 +176,7 @@ class Training:
     def _optimizer_step(self) -> None:
         if self.spec.clip_norm:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.spec.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        take_step(self.optimizer)
         if self.ema:
             self.ema.after_step(self.network, self.step + 1)
 

@@ -25,7 +25,7 @@ from harness.competition.train_spec import TrainSpec
 from harness.models.folded import folded
 from harness.models.network import Network
 from harness.train.freeze import fixed_names, frozen_names, set_mode
-from harness.train.optim import build_optimizer
+from harness.train.optim import build_optimizer, take_step
 
 _VERSION = 3  # of what is timed and kept
 _LEAST, _MOST, _SECONDS = 3, 12, 0.6  # how often something is timed
@@ -185,8 +185,7 @@ def _step_milliseconds(
         with layout.autocast(device):
             logits = network(x)
         F.cross_entropy(logits.float(), y).backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        take_step(optimizer)
 
     return _milliseconds(step, device)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -367,3 +368,17 @@ def test_a_recipe_with_several_seeds_averages_them(tmp_path: Path, run_command):
     assert {line["seed"] for line in history} == {0, 1} and len(history) == 5 * 2 * 2
     losses = {(h["fold"], h["seed"]): h["loss"] for h in history if h["epoch"] == 1}
     assert len(set(losses.values())) == 10
+
+
+def test_the_process_that_waits_for_the_workers_needs_no_torch(tmp_path: Path):
+    make_shapes(tmp_path)
+    code = """
+import atexit, runpy, sys
+atexit.register(lambda: print("torch:", "torch" in sys.modules))
+sys.argv[1:] = ["shapes", "--recipe", "tiny", "--workers", "2"]
+runpy.run_module("harness.cv", run_name="__main__", alter_sys=True)
+"""
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0 and done.stdout.endswith("torch: False\n"), done.stderr

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import subprocess
+import sys
 from typing import get_args
 
 import pytest
@@ -10,7 +13,7 @@ import torch
 from harness.competition.train_spec import TrainSpec
 from harness.models.backbone import timm_model
 from harness.models.network import Network
-from harness.train.optim import Plateau, build_optimizer, lr_factor, parameter_groups, set_lr
+from harness.train.optim import Plateau, build_optimizer, lr_factor, parameter_groups, set_lr, take_step
 
 
 def factors(**spec) -> list[float]:
@@ -95,3 +98,41 @@ def test_layer_decay_follows_timms_blocks():
     assert names["body.head.0.weight"] == 1.0
     assert names["body.backbone.layer4.1.conv2.weight"] == pytest.approx(0.9)
     assert names["body.backbone.conv1.weight"] == pytest.approx(0.9**9)
+
+
+OPTIMIZERS = get_args(TrainSpec.model_fields["optimizer"].annotation)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_is_the_step_of_torch(name: str):
+    torch.manual_seed(0)
+    ours = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
+    theirs, before = copy.deepcopy(ours), copy.deepcopy(ours)
+    spec = TrainSpec(optimizer=name, lr=0.05)
+    for network in (ours, theirs):
+        optimizer = build_optimizer(network, spec)
+        for x in torch.arange(12.0).view(3, 1, 4):
+            network(x / 10).square().sum().backward()
+            if network is ours:
+                take_step(optimizer)
+            else:
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+    assert all(p.grad is None for p in ours.parameters())
+    for one, other, old in zip(ours.parameters(), theirs.parameters(), before.parameters(), strict=True):
+        assert torch.equal(one, other) and not torch.equal(one, old)
+
+
+def test_a_step_spares_the_import_of_dynamo():
+    code = """
+import sys, torch
+from harness.competition.train_spec import TrainSpec
+from harness.train.optim import build_optimizer, take_step
+layer = torch.nn.Linear(2, 1)
+optimizer = build_optimizer(layer, TrainSpec())
+layer(torch.ones(1, 2)).sum().backward()
+take_step(optimizer)
+print("torch._dynamo" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
