@@ -147,10 +147,22 @@ def test_two_processes_on_one_database_share_the_trials(project: Path):
 
 
 def test_several_processes_of_one_command(project: Path):
-    done = tune(project, "--trials", "4", "--pruner", "none", "--no-nested", "--parallel", "2", "--json")
+    done = tune(
+        project,
+        "--trials",
+        "8",
+        "--set",
+        "train.epochs=100",
+        "--pruner",
+        "none",
+        "--no-nested",
+        "--parallel",
+        "2",
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     trials = trials_of(project)
-    assert [t.state.name for t in trials].count("COMPLETE") == 4
+    assert [t.state.name for t in trials].count("COMPLETE") == 8
     assert len({t.user_attrs["worker"] for t in trials}) == 2
 
 
