@@ -4,7 +4,7 @@ Three networks: `report`, what the digit-recognizer team trained (recipe improve
 dropout, dense 128); `quick`, ours (five convolutions); `color`, what the CIFAR-10 team trained (32-64-64, batch norm,
 dense 64) on 32x32 colour images. `benchmarks.peers` says what each contender does and what all share. Each is timed in a
 fresh process of its own, held to the same cores, around all five folds: training and validation prediction, without
-imports and without decoding of the data. Contenders take turns (A B C D, A B C D, ...), so that a machine that slows down
+imports, decoding of the data and the split into folds. Contenders take turns (A B C D, A B C D, ...), so that a machine that slows down
 slows them all; a ratio is taken within a round, and the table shows medians over the rounds. Images per second = images
 that took part in a step, all folds and epochs together / seconds.
 """

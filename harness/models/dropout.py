@@ -24,8 +24,8 @@ class Dropout(nn.Dropout):
         """Zeros with probability p, else 1 / (1 - p); of the shape and memory layout of x."""
         n = x.numel()
         bits = torch.empty((n + 3) // 4, dtype=torch.int64).random_(-(2**63), None).view(torch.int16)[:n]
-        kept = bits >= round(self.p * 65_536) - 32_768
-        mask = kept.view(torch.uint8).to(x.dtype).mul_(1 / (1 - self.p))
+        kept = torch.ge(bits, round(self.p * 65_536) - 32_768, out=torch.empty_like(bits))  # a bool is slow to make
+        mask = kept.to(x.dtype).mul_(1 / (1 - self.p))
         return mask.as_strided(x.shape, x.stride()) if _is_dense(x) else mask.view(x.shape)
 
 
