@@ -31,7 +31,7 @@ app = new_app()
 def main(
     backbone: Annotated[list[str] | None, typer.Option(help="timm's name; may be repeated.")] = None,
     images: Annotated[
-        int, typer.Option(min=BATCH, help="Images in a turn of training; six times as many predicted.")
+        int, typer.Option(min=BATCH, help="Images in a turn of training; three times as many predicted.")
     ] = 320,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contender.")] = 5,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of each.")] = 2,
@@ -46,7 +46,7 @@ def main(
     before = load_before()
     torch.set_num_threads(threads)
     report: dict[str, Any] = {"machine": describe_machine(cpu_name(), before), "backbones": {}}
-    pixels = np.random.default_rng(0).integers(0, 256, (6 * images, SIZE, SIZE, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (3 * images, SIZE, SIZE, 3), dtype=np.uint8)
     plain = {name: (PlainLoop(name, pixels, images), None) for name in backbone or BACKBONES}
     keep_freed_memory()  # for the plain loop too: the process is one
     for name, (loop, _) in plain.items():
@@ -175,7 +175,7 @@ class HarnessLoop:
         self.training = Training(network, inputs, labels, Rows(torch.arange(n)), self.recipe, self.layout, 0)
         self.views, self.rows, self.epochs = (
             PixelInputs(images, self.recipe, self.predict_layout),
-            torch.arange(6 * n),
+            torch.arange(3 * n),
             0,
         )
 
