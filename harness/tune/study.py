@@ -162,7 +162,9 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
         if trial.number == 0 and own:
             trial = _with_fixed(study, trial, own)
         with alive(study, trial):
-            said = _carry_out(study, trial, trials)
+            said, mistake = _carry_out(study, trial, trials)
+        if mistake and own and trial.params == own:
+            _give_up(study, trials, own, mistake)
         watcher.say(f"{said} · {pace.line(_ended(study))}")
 
 
@@ -202,8 +204,14 @@ def _refuse_endless_failures(study: Any, plan: Plan) -> None:
         )
 
 
-def _carry_out(study: Any, trial: Any, trials: Trials) -> str:
-    """Train a trial and tell the study; returns what became of it."""
+def _give_up(study: Any, trials: Trials, own: dict[str, Any], mistake: str) -> None:
+    """The recipe as it stands is not trained: no place in the space will cure that. Next time it is the first again."""
+    study.enqueue_trial(own, skip_if_exists=False)
+    raise UserError(f"recipe '{trials.recipe.name}' as it stands cannot be trained, so it is not tuned: {mistake}")
+
+
+def _carry_out(study: Any, trial: Any, trials: Trials) -> tuple[str, str]:
+    """Train a trial and tell the study; returns what became of it, and why it could not be trained ("" if it could)."""
     import optuna
 
     state = optuna.trial.TrialState
@@ -214,14 +222,14 @@ def _carry_out(study: Any, trial: Any, trials: Trials) -> str:
             study.tell(trial, state=state.PRUNED)
         except FAILURES as error:
             study.tell(trial, state=state.FAIL)
-            return f"trial {trial.number}: cannot be trained: {error}"
+            return f"trial {trial.number}: cannot be trained: {error}", str(error)
         else:
             study.tell(trial, values)
     except (optuna.exceptions.UpdateFinishedTrialError, ValueError) as error:
         if study._storage.get_trial(trial._trial_id).state == state.RUNNING:
             raise
-        return f"trial {trial.number}: was given up as dead meanwhile, and is trained again elsewhere ({error})"
-    return _line(study, trial.number, trials.metric.name)
+        return f"trial {trial.number}: was given up as dead meanwhile, and is trained again elsewhere ({error})", ""
+    return _line(study, trial.number, trials.metric.name), ""
 
 
 def _with_fixed(study: Any, trial: Any, parameters: dict[str, Any]) -> Any:

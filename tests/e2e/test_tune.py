@@ -193,6 +193,19 @@ def test_what_cannot_be_trained_together_ends_a_trial_and_not_the_study(project:
     assert sorted(t.state.name for t in trials_of(project))[:3] == ["COMPLETE"] * 3
 
 
+def test_a_recipe_that_cannot_be_trained_is_not_tuned(project: Path):
+    path = project / "competitions" / "shapes" / "recipes" / "tiny.toml"
+    network = '[model]\nname = "timm"\n[model.args]\nbackbone = "resnet10t"\nweights = "w.safetensors"\n'
+    recipe = network + TINY_RECIPE[TINY_RECIPE.index("[train]") :]
+    path.write_text(recipe + SPACE)
+    for _ in range(2):  # the second time as the first
+        done = tune(project, "--trials", "4", "--no-nested")
+        assert done.returncode == 2 and done.stderr.count("w.safetensors") == 1, done.stderr
+        assert "recipe 'tiny' as it stands cannot be trained" in done.stderr and "Traceback" not in done.stderr
+    path.write_text(recipe.replace("w.safetensors", "scratch") + SPACE)
+    assert tune(project, "--trials", "1", "--no-nested").returncode == 0
+
+
 def test_two_objectives_and_limits(project: Path):
     done = tune(project, "--trials", "3", "--objectives", "score,seconds", "--pruner", "none", "--no-nested")
     assert done.returncode == 0 and "trade-off: trial" in done.stdout, done.stderr
