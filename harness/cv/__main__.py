@@ -218,7 +218,8 @@ def _print_result(run, sample: bool, noisy) -> None:
         print("partial: not all folds are trained; go on without --folds and with --resume")
     if run.recipe.clusters:
         print(f"next:   python -m harness.oof compare {slug}")
-        print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
+        if not run.environment["data"].get("unread_test"):  # test pictures without the captions that this run reads
+            print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
         return
     suite = (
         ""

@@ -45,6 +45,14 @@ def test_the_whole_way(project: Path, run_command):
     assert (project / pictures["path"] / "test.parquet").is_file()
     network = cv(run_command, project, "fusion", *IMAGE, "--set", "clusters.source=both", "--set", "clusters.pca=20")
     assert network["metric"] == "accuracy" and 0 < network["metrics"]["accuracy"]["pooled"] <= 1
+    for recipe, options, sends in (
+        ("caption_clusters", words, False),  # the test pictures have no captions
+        ("image_clusters", (*IMAGE, "--set", "clusters.k_range=[]"), True),
+    ):
+        again = run_command(
+            "harness.cv", "flickr8k", "--sample", "--recipe", recipe, *QUICK[:-1], *options, cwd=project
+        )
+        assert again.returncode == 0 and ("harness.submit" in again.stdout) == sends, again.stderr
     compared = run_command("harness.oof", "compare", "flickr8k", cwd=project)
     assert compared.returncode == 0 and "captions, leaky" in compared.stdout, compared.stderr
     assert "Who agrees with whom" in (project / "oof" / "flickr8k" / "compare.html").read_text()

@@ -40,7 +40,8 @@ class ClusterPrepareJob(PrepareJob):
         has_test = _predicts_test(recipe, material)
         environment = self.environment | {
             "competition": self.environment["competition"] | {"classes": class_names(competition, dataset, recipe, k)},
-            "data": self.environment["data"] | ({} if has_test else {"n_test": 0}),
+            "data": self.environment["data"]
+            | ({} if has_test else {"n_test": 0, "unread_test": self.environment["data"]["n_test"]}),
             "clusters": {"k": k, "over_k": over, "kinds": kinds},
             **_sizes(recipe, material, k),
             "layout": _layout(recipe),
