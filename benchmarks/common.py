@@ -8,9 +8,11 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from typing import Any
 
+from harness.base.errors import UserError
 from harness.cv.prepare import usable_cores
 
 VERSIONED = ("torch", "torchvision", "timm", "fastai", "lightning", "pytorch-lightning")
@@ -63,6 +65,14 @@ def describe_machine(cpu: str, load_before: float | None) -> dict[str, Any]:
 def load_before() -> float | None:
     """How many processes wanted a core in the last minute; None where the system does not tell."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+
+def peak_mib() -> int:
+    """Largest resident set of this process; getrusage would also count what its parent had when it was forked."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) // 1024
+    raise UserError("this system does not tell a process's peak memory (/proc/self/status)")
 
 
 def print_machine(machine: dict[str, Any]) -> None:

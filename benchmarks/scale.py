@@ -16,9 +16,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from benchmarks.common import compare, describe_machine, load_before, print_comparison, print_machine, say
+from benchmarks.common import compare, describe_machine, load_before, peak_mib, print_comparison, print_machine, say
 from harness.base.command import JsonOption, new_app, user_command
-from harness.base.errors import UserError
 
 CLASSES, BATCH = 10, 128
 
@@ -130,15 +129,7 @@ def train(path: str, images: int, threads: int, resident: bool) -> None:
     started = time.perf_counter()
     training.epoch(2, lambda images: None)
     seconds = time.perf_counter() - started
-    print(json.dumps({"images_per_second": training.images_per_epoch / seconds, "peak_mib": _peak_mib()}))
-
-
-def _peak_mib() -> int:
-    """Largest resident set of this process; getrusage would also count what its parent had when it was forked."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) // 1024
-    raise UserError("this system does not tell a process's peak memory (/proc/self/status)")
+    print(json.dumps({"images_per_second": training.images_per_epoch / seconds, "peak_mib": peak_mib()}))
 
 
 if __name__ == "__main__":

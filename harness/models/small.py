@@ -153,13 +153,14 @@ class ConvBlock(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=pad, bias=not batch_norm)
         self.norm = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
         self.pool = nn.MaxPool2d(2) if pools else nn.Identity()
+        self.act = nn.ReLU()
         self.pool_first = pool_first
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
         if self.pool_first:
-            return F.relu(self.norm(self.pool(x)))
-        return F.relu(self.pool(self.norm(x)))  # ReLU and pooling change places freely: a quarter of the work
+            return self.act(self.norm(self.pool(x)))
+        return self.act(self.pool(self.norm(x)))  # ReLU and pooling change places freely: a quarter of the work
 
 
 class Hog(nn.Module):

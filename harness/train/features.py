@@ -33,7 +33,7 @@ from harness.train.predict import ready_to_predict
 from harness.train.views import weighted_views
 
 _CHUNK = 2048
-_VERSION = 2
+_VERSION = 3
 
 
 def check_features(recipe: Recipe) -> None:

@@ -10,7 +10,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from harness.competition.recipe import PredictSpec
-from harness.models.folded import folded
+from harness.models.for_prediction import copy_for_prediction
 from harness.train.inputs import Inputs
 from harness.train.precision import Layout
 from harness.train.tta import combine
@@ -62,12 +62,12 @@ def plain_proba(network: nn.Module, inputs: Inputs, rows: Tensor, spec: PredictS
 
 
 def ready_to_predict(network: nn.Module, batch: Any, layout: Layout) -> nn.Module:
-    """A copy of the network that predicts faster (`harness.models.folded`).
+    """A copy of the network that predicts faster (`harness.models.for_prediction`).
 
     batch : of what it will be called with
     """
     example = batch[:2] if isinstance(batch, Tensor) else batch
-    return folded(network.eval(), example, layout.memory_format, layout.precision == "bf16")
+    return copy_for_prediction(network.eval(), example, layout.memory_format, layout.precision == "bf16")
 
 
 def logits_of(network: nn.Module, x: Tensor, layout: Layout) -> Tensor:
