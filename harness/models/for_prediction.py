@@ -32,7 +32,7 @@ def copy_for_prediction(
 ) -> nn.Module:
     """A copy of `network` for prediction. The network itself is left as it is.
 
-    Each change is tried on the example, and left out where the copy would say something else or the processor cannot do
+    What is changed is tried on the example, and left out where the copy would say something else or the processor cannot do
     it: nothing else shows, say, that a layer's output goes nowhere but into its norm.
 
     Parameters
@@ -43,30 +43,44 @@ def copy_for_prediction(
     low_precision : whether predictions are made under bfloat16 autocast
     """
     said = network(example)
-    made = _tried(fold_norms, copy.deepcopy(network), example, said, low_precision)
-    on_cpu = said.device.type == "cpu"
-    if on_cpu:
-        made = _tried(lambda net, _: quicken_pooling(net), made, example, said, low_precision)
-        made = _tried(fuse, made, example, said, low_precision)
-    made = made.to(memory_format=memory_format)
+    changes: list[Change] = [fold_norms]
+    if said.device.type == "cpu":
+        changes += [quicken_pooling, fuse]
+    made = _changed(network, changes, example, said, low_precision)
+    _order(made, memory_format)
     if low_precision:
         made = _lowered(made, example)
     keep_packed(made)
     return made
 
 
-def _tried(change: Change, network: nn.Module, example: Any, said: Tensor, low_precision: bool) -> nn.Module:
-    """The network with a change, or as it was where that does not say the same."""
-    made = copy.deepcopy(network)
-    try:
-        if not change(made, example) or not _agree(said, made(example), _TOLERANCE):
-            return network
-        if low_precision:
-            with torch.autocast(said.device.type, torch.bfloat16):
-                made(example)
-    except RuntimeError:  # the processor has no such operation
-        return network
-    return made
+def _changed(network: nn.Module, changes: list[Change], example: Any, said: Tensor, low_precision: bool) -> nn.Module:
+    """A copy with all changes; where that says something else, with those that do no harm."""
+
+    def tried(changes: list[Change]) -> nn.Module | None:
+        made = _twin(network)
+        try:
+            for change in changes:
+                change(made, example)
+            if low_precision:
+                with torch.autocast(said.device.type, torch.bfloat16):
+                    made(example)
+            return made if _agree(said, made(example), _TOLERANCE) else None
+        except RuntimeError:  # the processor has no such operation
+            return None
+
+    made = tried(changes)
+    if made is not None:
+        return made
+    kept: list[Change] = []
+    for change in changes:
+        kept += [change] if tried([*kept, change]) is not None else []
+    return tried(kept) or _twin(network)
+
+
+def _twin(network: nn.Module) -> nn.Module:
+    """A copy that shares the network's parameters and buffers, which must be replaced and not written to."""
+    return copy.deepcopy(network, {id(tensor): tensor for tensor in [*network.parameters(), *network.buffers()]})
 
 
 def _agree(one: Tensor, other: Tensor, tolerance: float) -> bool:
@@ -74,19 +88,34 @@ def _agree(one: Tensor, other: Tensor, tolerance: float) -> bool:
     return bool((one - other).abs().max() <= tolerance * one.abs().max().clamp(min=1e-6))
 
 
-def _lowered(network: nn.Module, example: Any) -> nn.Module:
-    """A copy whose weights are in bfloat16 where autocast would bring them to it in every batch: the very same numbers.
+def _order(network: nn.Module, memory_format: torch.memory_format) -> None:
+    """Give the kernels of convolutions a memory format; packed ones have an order of their own."""
+    for module in network.modules():
+        if is_layer(module) and module.weight.dim() == 4:
+            module.weight = _constant(module.weight.contiguous(memory_format=memory_format))
 
-    The network itself where they are not, as in one that leaves autocast for some of its layers.
+
+def _lowered(network: nn.Module, example: Any) -> nn.Module:
+    """The network with weights in bfloat16 where autocast would bring them to it in every batch: the very same numbers.
+
+    As it is where they are not, as in one that leaves autocast for some of its layers.
     """
-    made = copy.deepcopy(network)
-    owners = Counter(id(p) for module in made.modules() for p in module._parameters.values())
+    if not any(is_layer(module) for module in network.modules()):
+        return network
+    owners = Counter(id(p) for module in network.modules() for p in module._parameters.values())
+    made = _twin(network)
     for module in made.modules():
-        if is_layer(module) and all(owners[id(p)] == 1 for p in module.parameters(recurse=False)):
-            module.to(torch.bfloat16)
+        own = [(name, p) for name, p in module.named_parameters(recurse=False) if owners[id(p)] == 1]
+        if is_layer(module) and len(own) == len(list(module.parameters(recurse=False))):
+            for name, parameter in own:
+                setattr(module, name, _constant(parameter.to(torch.bfloat16)))
     with torch.autocast(example.device.type, torch.bfloat16):
         try:
             same = _agree(network(example).float(), made(example).float(), 0.0)
         except RuntimeError:  # two types in one product
             return network
     return made if same else network
+
+
+def _constant(value: Tensor) -> nn.Parameter:
+    return nn.Parameter(value, requires_grad=False)

@@ -12,8 +12,11 @@ from torch import Tensor
 _LEAST_CHANNELS = 16  # below, the slices are too short to be worth it
 
 
-def quicken_pooling(network: nn.Module) -> int:
-    """Make a network's max pooling and squeeze-and-excite blocks quicker, in place; returns how many there were."""
+def quicken_pooling(network: nn.Module, example: Any = None) -> int:
+    """Make a network's max pooling and squeeze-and-excite blocks quicker, in place; returns how many there were.
+
+    example : not looked at
+    """
     found = 0
     for module in network.modules():
         if type(module) is nn.MaxPool2d and _is_plain(module):
