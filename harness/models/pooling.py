@@ -68,17 +68,24 @@ def _slide(x: Tensor, axis: int, kernel: int, stride: int, padding: int) -> Tens
     """Maxima of windows along one axis; what lies outside of the image does not count."""
     n = x.shape[axis]
     n_windows = (n + 2 * padding - kernel) // stride + 1
-    windows = x.narrow(axis, 0, (n_windows - 1) * stride + 1)
-    maxima = _every(windows, axis, stride).clone(memory_format=torch.channels_last)
-    for offset in range(-padding, kernel - padding):
-        if offset == 0:  # the clone
-            continue
+
+    def pixels(offset: int, first: int, last: int) -> Tensor:
+        """Of each window from the first to the last the pixel at an offset from its middle."""
+        return _every(x.narrow(axis, first * stride + offset, (last - first) * stride + 1), axis, stride)
+
+    maxima: Tensor | None = None
+    for offset in sorted(range(-padding, kernel - padding), key=lambda offset: offset < 0):
         first = max(0, -(offset // stride))  # the first and last window whose pixel at the offset lies in the image
         last = min(n_windows - 1, (n - 1 - offset) // stride)
-        there = maxima.narrow(axis, first, last - first + 1)
-        start = first * stride + offset
-        pixels = x.narrow(axis, start, (last - first) * stride + 1)
-        torch.maximum(there, _every(pixels, axis, stride), out=there)
+        if maxima is None:  # offset 0, which lies in the image for every window
+            maxima = pixels(0, 0, n_windows - 1)
+        elif maxima._is_view() and (first, last) == (0, n_windows - 1):
+            maxima = torch.maximum(maxima, pixels(offset, first, last))
+        else:
+            maxima = maxima.clone(memory_format=torch.channels_last) if maxima._is_view() else maxima
+            there = maxima.narrow(axis, first, last - first + 1)
+            torch.maximum(there, pixels(offset, first, last), out=there)
+    assert maxima is not None
     return maxima
 
 
