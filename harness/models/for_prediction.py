@@ -1,6 +1,6 @@
 """A copy of a network that only predicts: it says the same in less time.
 
-Batch norm goes into the layer before it (`folded`), on a CPU pooling takes fewer passes (`pooling`) and layers apply the
+Batch norm and scales go into the layer before them (`folded`), on a CPU pooling takes fewer passes (`pooling`) and layers apply the
 activation behind them (`fused`); weights that autocast would bring to bfloat16 in every batch are kept so.
 """
 
@@ -15,7 +15,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from harness.models.folded import fold_norms, is_layer
+from harness.models.folded import fold_norms, fold_scales, is_layer
 from harness.models.fused import fuse, keep_packed
 from harness.models.pooling import quicken_pooling
 
@@ -43,7 +43,7 @@ def copy_for_prediction(
     low_precision : whether predictions are made under bfloat16 autocast
     """
     said = network(example)
-    changes: list[Change] = [fold_norms]
+    changes: list[Change] = [fold_norms, fold_scales]
     if said.device.type == "cpu":
         changes += [quicken_pooling, fuse]
     made = _changed(network, changes, example, said, low_precision)

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 
 import pytest
+import timm
 import torch
 import torch.nn as nn
 from torch import Tensor
@@ -63,6 +64,19 @@ def test_the_copy_says_the_same_without_its_norms(build: Callable[..., nn.Module
     assert norms(ready) == left < norms(network)
     torch.testing.assert_close(said(ready, x), said(network, x), rtol=1e-3, atol=1e-4)
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("conv_mlp", [True, False])
+def test_the_scale_of_a_convnext_block_goes_into_the_layer_before_it(conv_mlp: bool):
+    network = timm.create_model("convnext_atto", num_classes=4, conv_mlp=conv_mlp).eval()
+    blocks = [m for m in network.modules() if type(m).__name__ == "ConvNeXtBlock"]
+    for block in blocks:
+        nn.init.normal_(block.gamma, 0.5, 0.5)
+    x = torch.rand(5, 3, 32, 32)
+    ready = copy_for_prediction(network, x[:2], torch.channels_last)
+    assert all(block.gamma is None for block in ready.modules() if type(block).__name__ == "ConvNeXtBlock")
+    assert all(block.gamma is not None for block in blocks)
+    torch.testing.assert_close(said(ready, x), said(network, x), rtol=1e-3, atol=1e-4)
 
 
 class Aside(nn.Module):
