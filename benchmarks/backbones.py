@@ -186,9 +186,10 @@ class HarnessLoop:
         return self.training.images_per_epoch
 
     def predict(self) -> int:
-        from harness.train.predict import predict
+        from harness.train.predict import Predictor, predict
 
-        return len(predict(self.training.network, self.views, self.rows, self.recipe.predict, self.predict_layout))
+        predictor = Predictor(self.training.network, self.predict_layout)
+        return len(predict(predictor, self.views, self.rows, self.recipe.predict))
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ def _predict_fold(run: Run, competition: Competition, images: np.ndarray, fold: 
     from harness.data.resized import resize_pixels
     from harness.runs import RunFolder
     from harness.train.batches import ResidentImages
-    from harness.train.predict import predict
+    from harness.train.predict import Predictor, predict
 
     dataset = load_dataset(competition, competition.folder.parent / "data")
     job = FoldJob(run.path, competition.folder, dataset.cache, fold, "cpu", os.cpu_count() or 1)
@@ -178,7 +178,9 @@ def _predict_fold(run: Run, competition: Competition, images: np.ndarray, fold: 
     inputs = whole.inputs(ResidentImages(pixels, torch.device("cpu")))
     rows = torch.arange(len(pixels))
     networks = [whole.load(state) for state in training.saved_states()]
-    proba = [predict(network, inputs, rows, run.recipe.predict, whole.layout).numpy() for network in networks]
+    proba = [
+        predict(Predictor(network, whole.layout), inputs, rows, run.recipe.predict).numpy() for network in networks
+    ]
     return np.mean(proba, axis=0).astype(np.float32)
 
 

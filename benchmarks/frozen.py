@@ -135,7 +135,7 @@ class Frozen:
         from harness.train.fit import Rows, fit
         from harness.train.inputs import FeatureInputs, open_features
         from harness.train.precision import Layout
-        from harness.train.predict import predict
+        from harness.train.predict import Predictor, predict
 
         cpu, plain = torch.device("cpu"), Layout("fp32", False)
         labels = torch.arange(len(self.pixels)) % CLASSES
@@ -152,7 +152,7 @@ class Frozen:
                 head = Head(new_head(stored.shape[2], CLASSES, {}), CLASSES)
                 inputs = FeatureInputs(stored, looks, [1.0], cpu, seed=fold)
                 fit(head, inputs, labels, Rows(train), self.recipe, plain, fold)
-                predict(head, inputs, valid, self.recipe.predict, plain)
+                predict(Predictor(head, plain), inputs, valid, self.recipe.predict)
         return self.work
 
 

@@ -95,7 +95,7 @@ def time_speedrun(
     from harness.train.fit import Rows, Training
     from harness.train.inputs import PixelInputs
     from harness.train.precision import Layout, synchronize
-    from harness.train.predict import predict
+    from harness.train.predict import Predictor, predict
 
     pixels, labels, n = _cifar(cifar, images)
     recipe, layout = speedrun_recipe(epochs, min(1024, n)), Layout("bf16", True)
@@ -124,7 +124,7 @@ def time_speedrun(
         seconds.append(time.perf_counter() - started)
         if cifar:
             test = torch.arange(n, len(pixels), device=device)
-            proba = predict(network, PixelInputs(source, recipe, layout), test, recipe.predict, layout)
+            proba = predict(Predictor(network, layout), PixelInputs(source, recipe, layout), test, recipe.predict)
             accuracies.append(float((proba.argmax(1) == torch.from_numpy(labels[n:])).float().mean()))
         said = f", {accuracies[-1]:.4f} of the test images right" if accuracies else " (random pixels)"
         say(f"speed run {seed}: {seconds[-1]:.2f} s{said}")

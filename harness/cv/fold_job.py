@@ -222,24 +222,25 @@ class FoldTraining:
     def _look(self, after_epoch: Callable[[int, float], None]) -> Callable[[nn.Module, int], None]:
         """Score the rows that are judged, in one view, by the competition's metric."""
         from harness.cv.scores import competition_metrics
-        from harness.train.predict import plain_proba
+        from harness.train.predict import Predictor, plain_proba
 
         metric, rows = competition_metrics(self.opening.competition)[0], self.valid_rows
         rows = rows[torch_mask(self.kept, rows)]
         labels = self.labels[rows.to(self.labels.device)].cpu().numpy()
 
         def look(network: nn.Module, epoch: int) -> None:
-            proba = plain_proba(network, self.data.predicting, rows, self.recipe.predict, self.data.predict_layout)
+            predictor = Predictor(network, self.data.predict_layout)
+            proba = plain_proba(predictor, self.data.predicting, rows, self.recipe.predict)
             after_epoch(epoch, metric(labels, proba.numpy()))
 
         return look
 
     def predict(self, network: nn.Module, inputs: Inputs, rows: torch.Tensor) -> np.ndarray:
         """Probabilities float64 (len(rows), C)."""
-        from harness.train.predict import predict
+        from harness.train.predict import Predictor, predict
 
-        cost, layout = _prediction_cost(self.recipe), self.data.predict_layout
-        proba = predict(network, inputs, rows, self.recipe.predict, layout, lambda n: self.tick(n * cost))
+        cost, predictor = _prediction_cost(self.recipe), Predictor(network, self.data.predict_layout)
+        proba = predict(predictor, inputs, rows, self.recipe.predict, lambda n: self.tick(n * cost))
         return proba.numpy().astype(np.float64)
 
     def predict_test(self, network: nn.Module) -> np.ndarray:

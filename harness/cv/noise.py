@@ -27,9 +27,9 @@ from harness.runs import Run, RunFolder
 
 if TYPE_CHECKING:
     import torch
-    import torch.nn as nn
 
     from harness.cv.fold_job import FoldTraining
+    from harness.train.predict import Predictor
 
 SEED = 0
 """The suite's own seed: every run on the data sees the same rows, corrupted in the same way."""
@@ -116,6 +116,7 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     from harness.train.batches import open_images
     from harness.train.corruptions import SEVERITIES
     from harness.train.image_statistics import STATISTICS, describe_images
+    from harness.train.predict import Predictor
 
     data = training.whole_networks()
     originals = open_cache(job.of.cache).train.images
@@ -124,6 +125,7 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     valid = np.intersect1d(suite_rows(training.kept, job.rows), training.valid_rows.cpu().numpy())
     index = torch.from_numpy(valid).to(data.images.index_device)
     networks = [data.load(state) for state in training.saved_states()]
+    predictors = [Predictor(network, data.layout) for network in networks]
     cells = (len(names), len(SEVERITIES), len(valid))
     proba = np.zeros((*cells, networks[0].n_classes), dtype=np.float16)
     statistics = np.zeros((*cells, len(STATISTICS)), dtype=np.float32)
@@ -132,19 +134,17 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
         for level in SEVERITIES:
             corrupted = _Corrupted(pictures, name, level, tuple(data.images.shape[1:3]), valid)
             inputs = data.inputs(corrupted)
-            proba[number, level - 1] = _mean_of(networks, inputs, index, training, data)
+            proba[number, level - 1] = _mean_of(predictors, inputs, index, training)
             statistics[number, level - 1] = corrupted.statistics
             progress(job.of.fold, number * len(SEVERITIES) + level, total)
     Suite(tuple(names), valid, proba, statistics, describe_images(originals, valid)).save(job.path)
 
 
-def _mean_of(
-    networks: list[nn.Module], inputs: Any, rows: torch.Tensor, training: FoldTraining, data: Any
-) -> np.ndarray:
+def _mean_of(predictors: list[Predictor], inputs: Any, rows: torch.Tensor, training: FoldTraining) -> np.ndarray:
     """Probabilities (len(rows), C), mean over the networks of the seeds."""
     from harness.train.predict import predict
 
-    parts = [predict(network, inputs, rows, training.recipe.predict, data.layout).numpy() for network in networks]
+    parts = [predict(predictor, inputs, rows, training.recipe.predict).numpy() for predictor in predictors]
     return np.mean(parts, axis=0)
 
 

@@ -16,13 +16,29 @@ from harness.train.precision import Layout
 from harness.train.tta import combine
 
 
+class Predictor:
+    """Logits of a trained network, by a copy that predicts faster (`harness.models.for_prediction`).
+
+    The copy is made when the first batch is there, and kept: training the network on does not change it.
+    """
+
+    def __init__(self, network: nn.Module, layout: Layout) -> None:
+        self.network, self.layout = network, layout
+        self._ready: nn.Module | None = None
+
+    def __call__(self, x: Any) -> Tensor:
+        """Logits float32 (B, n_classes) of a batch."""
+        self._ready = self._ready or ready_to_predict(self.network, x, self.layout)
+        with self.layout.autocast(x.device):
+            return self._ready(x).float()
+
+
 @torch.inference_mode()
 def predict(
-    network: nn.Module,
+    predictor: Predictor,
     inputs: Inputs,
     rows: Tensor,
     spec: PredictSpec,
-    layout: Layout,
     tick: Callable[[int], None] = lambda images: None,
 ) -> Tensor:
     """Class probabilities of some rows, by the recipe's views and the way it combines them.
@@ -38,10 +54,9 @@ def predict(
     float32 (m, n_classes) on the CPU; rows sum to one
     """
     weights = torch.tensor(inputs.view_weights, device=inputs.device).view(-1, 1, 1)
-    batches, parts, ready = list(rows.split(spec.batch_size)), [], None
+    batches, parts = list(rows.split(spec.batch_size)), []
     for views in inputs.views(batches):
-        ready = ready or ready_to_predict(network, views[0], layout)
-        logits = torch.stack([logits_of(ready, view, layout) for view in views])  # (V, B, C)
+        logits = torch.stack([predictor(view) for view in views])  # (V, B, C)
         parts.append((logits if spec.combine == "rank" else combine(logits, weights, spec.combine)).cpu())
         tick(len(views[0]))
     if not parts:
@@ -52,25 +67,16 @@ def predict(
 
 
 @torch.inference_mode()
-def plain_proba(network: nn.Module, inputs: Inputs, rows: Tensor, spec: PredictSpec, layout: Layout) -> Tensor:
+def plain_proba(predictor: Predictor, inputs: Inputs, rows: Tensor, spec: PredictSpec) -> Tensor:
     """Class probabilities float32 (m, n_classes) of some rows as they are, in the first of their views; on the CPU."""
-    parts, ready = [], None
-    for views in inputs.views(list(rows.split(spec.batch_size))):
-        ready = ready or ready_to_predict(network, views[0], layout)
-        parts.append(logits_of(ready, views[0], layout).softmax(dim=1).cpu())
+    parts = [predictor(views[0]).softmax(dim=1).cpu() for views in inputs.views(list(rows.split(spec.batch_size)))]
     return torch.cat(parts) if parts else torch.zeros(0)
 
 
 def ready_to_predict(network: nn.Module, batch: Any, layout: Layout) -> nn.Module:
-    """A copy of the network that predicts faster (`harness.models.for_prediction`).
+    """A copy of the network that predicts faster.
 
     batch : of what it will be called with
     """
     example = batch[:2] if isinstance(batch, Tensor) else batch
     return copy_for_prediction(network.eval(), example, layout.memory_format, layout.precision == "bf16")
-
-
-def logits_of(network: nn.Module, x: Tensor, layout: Layout) -> Tensor:
-    """float32 (B, n_classes)."""
-    with layout.autocast(x.device):
-        return network(x).float()

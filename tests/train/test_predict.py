@@ -11,7 +11,7 @@ from harness.models.network import Network
 from harness.train.batches import ResidentImages
 from harness.train.inputs import PixelInputs
 from harness.train.precision import Layout
-from harness.train.predict import predict
+from harness.train.predict import Predictor, predict
 from harness.train.tta import combine
 
 PLAIN = Layout("fp32", False)
@@ -30,7 +30,7 @@ def corner_network() -> Network:
 def predicted(network: Network, images: torch.Tensor, rows: torch.Tensor, **spec) -> torch.Tensor:
     recipe = Recipe(name="x", model=ModelSpec(name="cnn"), predict=PredictSpec(**spec))
     inputs = PixelInputs(ResidentImages(images.numpy(), torch.device("cpu")), recipe, PLAIN)
-    return predict(network, inputs, rows, recipe.predict, PLAIN)
+    return predict(Predictor(network, PLAIN), inputs, rows, recipe.predict)
 
 
 def test_mean_over_views_in_any_batch_size():

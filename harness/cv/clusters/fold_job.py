@@ -183,10 +183,10 @@ class _Network:
     ) -> np.ndarray:
         import torch
 
-        from harness.train.predict import predict
+        from harness.train.predict import Predictor, predict
 
-        inputs = self._inputs(tokens, images)
-        proba = predict(network, inputs, torch.from_numpy(rows).to(self.device), self.recipe.predict, self.layout, tick)
+        inputs, index = self._inputs(tokens, images), torch.from_numpy(rows).to(self.device)
+        proba = predict(Predictor(network, self.layout), inputs, index, self.recipe.predict, tick)
         return proba.numpy().astype(np.float64)
 
 
