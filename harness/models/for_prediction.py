@@ -46,15 +46,21 @@ def copy_for_prediction(
     changes: list[Change] = [fold_norms, fold_scales]
     if said.device.type == "cpu":
         changes += [quicken_pooling, fuse]
-    made = _changed(network, changes, example, said, low_precision)
-    _order(made, memory_format)
+    made = _changed(network, changes, example, said, memory_format, low_precision)
     if low_precision:
         made = _lowered(made, example)
     keep_packed(made)
     return made
 
 
-def _changed(network: nn.Module, changes: list[Change], example: Any, said: Tensor, low_precision: bool) -> nn.Module:
+def _changed(
+    network: nn.Module,
+    changes: list[Change],
+    example: Any,
+    said: Tensor,
+    memory_format: torch.memory_format,
+    low_precision: bool,
+) -> nn.Module:
     """A copy with all changes; where that says something else, with those that do no harm."""
 
     def tried(changes: list[Change]) -> nn.Module | None:
@@ -62,12 +68,16 @@ def _changed(network: nn.Module, changes: list[Change], example: Any, said: Tens
         try:
             for change in changes:
                 change(made, example)
-            if low_precision:
-                with torch.autocast(said.device.type, torch.bfloat16):
-                    made(example)
-            return made if _agree(said, made(example), _TOLERANCE) else None
-        except RuntimeError:  # the processor has no such operation
+            _order(made, memory_format)
+            keep_packed(made)
+            same = _says(made, example, said, low_precision)
+        except (
+            RuntimeError,
+            AttributeError,
+        ):  # no such operation on this processor, or no such thing in a changed layer
             return None
+        keep_packed(made)  # for batches of another size
+        return made if same else None
 
     made = tried(changes)
     if made is not None:
@@ -76,6 +86,15 @@ def _changed(network: nn.Module, changes: list[Change], example: Any, said: Tens
     for change in changes:
         kept += [change] if tried([*kept, change]) is not None else []
     return tried(kept) or _twin(network)
+
+
+@torch.inference_mode()
+def _says(made: nn.Module, example: Any, said: Tensor, low_precision: bool) -> bool:
+    """Whether a copy says the same in float32, asked as it will be; that it can be asked in bfloat16 is tried too."""
+    if low_precision:
+        with torch.autocast(said.device.type, torch.bfloat16):
+            made(example)
+    return _agree(said, made(example), _TOLERANCE)
 
 
 def _twin(network: nn.Module) -> nn.Module:

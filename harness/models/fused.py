@@ -69,19 +69,18 @@ class _Fused(nn.Module):
     def __init__(self, layer: Any, activation: Activation) -> None:
         super().__init__()
         self.weight, self.bias, self.activation = layer.weight, layer.bias, activation
-        self.packs, self.packed = False, None
-        self._low_bias: Tensor | None = None
+        self.packs = False
+        self.packed: tuple[Tensor, Tensor | None] | None = None  # weight and bias, as they are given to oneDNN
 
     def forward(self, x: Tensor) -> Tensor:
         kind = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else self.weight.dtype
         x = x.to(kind)
-        if self.packed is not None and self.packed.dtype == kind:
-            return self.apply_to(x, self.packed, self._low_bias)
-        weight = self.weight.to(kind)
-        bias = None if self.bias is None else self.bias.to(kind)
+        if self.packed is not None and self.packed[0].dtype == kind:
+            return self.apply_to(x, *self.packed)
+        weight, bias = self.weight.to(kind), None if self.bias is None else self.bias.to(kind)
         if self.packs:
-            weight = self.packed = self.pack(x, weight)
-            self._low_bias = bias
+            weight = self.pack(x, weight)
+            self.packed = weight, bias
         return self.apply_to(x, weight, bias)
 
     def apply_to(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -58,9 +58,9 @@ class _SqueezeExcite:
 
 
 def _is_plain(pool: nn.MaxPool2d) -> bool:
-    """No dilation, no rounding up, nothing returned but the maxima, and the middle of a window inside of the image."""
+    """No dilation, no rounding up, nothing returned but the maxima, and each window with a pixel of its own to begin with."""
     sides = zip(_pair(pool.kernel_size), _pair(pool.padding), strict=True)
-    inside = all(2 * padding <= kernel - 1 for kernel, padding in sides)
+    inside = all(2 * padding <= kernel - 1 and kernel > 1 for kernel, padding in sides)
     return inside and _pair(pool.dilation) == (1, 1) and not pool.ceil_mode and not pool.return_indices
 
 
@@ -73,19 +73,17 @@ def _slide(x: Tensor, axis: int, kernel: int, stride: int, padding: int) -> Tens
         """Of each window from the first to the last the pixel at an offset from its middle."""
         return _every(x.narrow(axis, first * stride + offset, (last - first) * stride + 1), axis, stride)
 
-    maxima: Tensor | None = None
-    for offset in sorted(range(-padding, kernel - padding), key=lambda offset: offset < 0):
+    maxima, ours = pixels(0, 0, n_windows - 1), False  # a view of x, which must not be written to
+    for offset in [o for o in range(kernel - padding - 1, -padding - 1, -1) if o]:
         first = max(0, -(offset // stride))  # the first and last window whose pixel at the offset lies in the image
         last = min(n_windows - 1, (n - 1 - offset) // stride)
-        if maxima is None:  # offset 0, which lies in the image for every window
-            maxima = pixels(0, 0, n_windows - 1)
-        elif maxima._is_view() and (first, last) == (0, n_windows - 1):
-            maxima = torch.maximum(maxima, pixels(offset, first, last))
-        else:
-            maxima = maxima.clone(memory_format=torch.channels_last) if maxima._is_view() else maxima
-            there = maxima.narrow(axis, first, last - first + 1)
-            torch.maximum(there, pixels(offset, first, last), out=there)
-    assert maxima is not None
+        if not ours and (first, last) == (0, n_windows - 1):
+            maxima, ours = torch.maximum(maxima, pixels(offset, first, last)), True
+            continue
+        if not ours:
+            maxima, ours = maxima.clone(memory_format=torch.channels_last), True
+        there = maxima.narrow(axis, first, last - first + 1)
+        torch.maximum(there, pixels(offset, first, last), out=there)
     return maxima
 
 

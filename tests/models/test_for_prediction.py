@@ -209,9 +209,11 @@ def test_where_the_processor_lacks_the_operation_nothing_is_taken_over(monkeypat
     assert torch.equal(said(ready, x), said(network, x))
 
 
-def test_it_is_made_in_inference_mode_too():
-    network, x = timm_model(32, 32, 3, 4, backbone="resnet18").eval(), torch.rand(2, 3, 32, 32)
+@pytest.mark.parametrize("backbone", ["resnet18", "dla34"])
+def test_it_is_made_in_inference_mode_too(backbone: str):
+    network, x = with_statistics(timm_model(32, 32, 3, 4, backbone=backbone)), torch.rand(5, 3, 32, 32)
     with torch.inference_mode():
-        ready = copy_for_prediction(network, x.clone(), torch.channels_last)
+        ready = copy_for_prediction(network, x[:2].clone(), torch.channels_last)
     assert norms(ready) == 0 and n_fused(ready, "relu") >= 9
-    torch.testing.assert_close(said(ready, x), said(network, x), rtol=1e-3, atol=1e-4)
+    scale = float(said(network, x).abs().max())
+    torch.testing.assert_close(said(ready, x), said(network, x), rtol=1e-3, atol=1e-4 * scale)
