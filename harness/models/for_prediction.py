@@ -1,7 +1,7 @@
 """A copy of a network that only predicts: it says the same in less time.
 
-Batch norm and scales go into the layer before them (`folded`), on a CPU pooling takes fewer passes (`pooling`) and layers apply the
-activation behind them (`fused`); weights that autocast would bring to bfloat16 in every batch are kept so.
+Batch norm and scales go into the layer before them (`folded`), on a CPU pooling takes fewer passes (`pooling`) and layers
+apply the activation behind them (`fused`); weights that autocast would bring to bfloat16 in every batch are kept so.
 """
 
 from __future__ import annotations
@@ -71,10 +71,7 @@ def _changed(
             _order(made, memory_format)
             keep_packed(made)
             same = _says(made, example, said, low_precision)
-        except (
-            RuntimeError,
-            AttributeError,
-        ):  # no such operation on this processor, or no such thing in a changed layer
+        except (RuntimeError, AttributeError):  # the processor lacks the operation; somebody asks for a layer's inside
             return None
         keep_packed(made)  # for batches of another size
         return made if same else None
@@ -85,7 +82,11 @@ def _changed(
     kept: list[Change] = []
     for change in changes:
         kept += [change] if tried([*kept, change]) is not None else []
-    return tried(kept) or _twin(network)
+    made = _twin(network)
+    for change in kept:
+        change(made, example)
+    _order(made, memory_format)
+    return made
 
 
 @torch.inference_mode()

@@ -37,12 +37,10 @@ class SlicedMaxPool2d(nn.MaxPool2d):
     def forward(self, x: Tensor) -> Tensor:
         if x.shape[1] < _LEAST_CHANNELS or not x.is_contiguous(memory_format=torch.channels_last):
             return super().forward(x)
-        for axis, kernel, stride, padding in zip((2, 3), *map(_pair, self._geometry()), strict=True):
+        geometry = _pair(self.kernel_size), _pair(self.stride), _pair(self.padding)
+        for axis, kernel, stride, padding in zip((2, 3), *geometry, strict=True):
             x = _slide(x, axis, kernel, stride, padding)
         return x
-
-    def _geometry(self) -> tuple[Any, Any, Any]:
-        return self.kernel_size, self.stride, self.padding
 
 
 class _SqueezeExcite:
