@@ -19,7 +19,8 @@ from harness.train.tta import combine
 class Predictor:
     """Logits of a trained network, by a copy that predicts faster (`harness.models.for_prediction`).
 
-    The copy is made when the first batch is there, and kept: training the network on does not change it.
+    The copy is made when the first batch is there, and kept. It shares what it can with the network: after the network is
+    trained on, take a new one.
     """
 
     def __init__(self, network: nn.Module, layout: Layout) -> None:
