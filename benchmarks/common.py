@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -73,6 +75,27 @@ def peak_mib() -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) // 1024
     raise UserError("this system does not tell a process's peak memory (/proc/self/status)")
+
+
+def in_a_process(code: str, **environment: str) -> Any:
+    """What Python code prints last, as JSON, from a fresh process, whose peak memory is its own.
+
+    Raises
+    ------
+    UserError
+        If it fails; what it said stands above.
+    """
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=os.environ | environment)
+    if done.returncode:
+        raise UserError(f"a contender ended with exit code {done.returncode}; its error stands above: {code}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def print_peaks(peaks: dict[str, int]) -> None:
+    """Peak memory of each way, in MiB."""
+    for way, peak in peaks.items():
+        print(f"peak memory, {way}: {peak:,} MiB")
 
 
 def print_machine(machine: dict[str, Any]) -> None:

@@ -17,16 +17,26 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
-from benchmarks.common import compare, describe_machine, load_before, peak_mib, print_comparison, print_machine, say
+from benchmarks.common import (
+    compare,
+    describe_machine,
+    in_a_process,
+    load_before,
+    peak_mib,
+    print_comparison,
+    print_machine,
+    print_peaks,
+    say,
+)
 from harness.base.command import JsonOption, new_app, user_command
 from harness.base.errors import UserError
+from harness.competition import find_competition
 
-CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 WAYS = ("harness", "by hand")
 
 app = new_app()
@@ -52,7 +62,8 @@ def main(
         speeds: dict[str, list[float]] = {}
         peaks: dict[str, int] = {}
         for way in WAYS:
-            found = _read_in_a_process(place, way)
+            code = f"from benchmarks.packed import read; read({way!r}, {name!r})"
+            found = in_a_process(code, **_environment(place))
             speeds[way], peaks[way] = [found["images"] / found["seconds"]], found["peak_mib"]
             say(f"{way}: {found['images']:,} pictures in {found['seconds']:.0f} s, peak {found['peak_mib']:,} MiB")
         seconds = _run_and_submit(place)
@@ -69,8 +80,7 @@ def main(
     print_comparison(
         f"{n_train:,} + {n:,} pictures in 7z ({size // 2**20:,} MiB), read into arrays", report["compared"]
     )
-    for way, peak in peaks.items():
-        print(f"peak memory, {way}: {peak:,} MiB")
+    print_peaks(peaks)
     for what, took in seconds.items():
         print(f"{what}: {took:.0f} s")
     print_machine(report["machine"])
@@ -90,9 +100,10 @@ def write_download(path: Path, n_train: int, n: int) -> int:
                     archive.writestr(png, f"{split}/{number}.png")
             outer.write(packed, f"{split}.7z")
             packed.unlink()
-        names = [CLASSES[number % len(CLASSES)] for number in range(n_train)]
+        classes = find_competition("cifar-10").classes
+        names = [classes[number % len(classes)] for number in range(n_train)]
         outer.writestr("trainLabels.csv", _csv("label", names))
-        outer.writestr("sampleSubmission.csv", _csv("label", [CLASSES[0]] * n))
+        outer.writestr("sampleSubmission.csv", _csv("label", [classes[0]] * n))
     return path.stat().st_size
 
 
@@ -121,7 +132,6 @@ def _csv(column: str, values: list[str]) -> str:
 
 
 def _by_harness(place: Path) -> int:
-    from harness.competition import find_competition
     from harness.data.dataset import load_dataset
 
     found = load_dataset(find_competition("cifar-10"), place / "data")
@@ -144,37 +154,20 @@ def _by_hand(place: Path) -> int:
 
 
 def _environment(place: Path) -> dict[str, str]:
-    return os.environ | {"HARNESS_DATA": str(place / "data"), "HARNESS_CACHE": str(place / "cache")}
-
-
-def _read_in_a_process(place: Path, way: str) -> dict[str, Any]:
-    code = f"from benchmarks.packed import read; read({way!r}, {str(place)!r})"
-    done = subprocess.run(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True, env=_environment(place)
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+    return {"HARNESS_DATA": str(place / "data"), "HARNESS_CACHE": str(place / "cache")}
 
 
 def _run_and_submit(place: Path) -> dict[str, float]:
     """Seconds of a run of one epoch over five folds, which predicts every test picture five times, and of its submission."""
-    out = str(place)
-    commands = {
-        "harness.cv, one epoch": [
-            "harness.cv",
-            "cifar-10",
-            "--recipe",
-            "cnn_bn",
-            "--set",
-            "train.epochs=1",
-            "--out",
-            out,
-        ],
-        "harness.submit --dry-run": ["harness.submit", "--comp", "cifar-10", "--out", out, "--dry-run"],
-    }
+    train = "harness.cv cifar-10 --recipe cnn_bn --set train.epochs=1"
+    submit = "harness.submit --comp cifar-10 --dry-run"
+    commands = {"harness.cv, one epoch": train.split(), "harness.submit --dry-run": submit.split()}
     seconds = {}
     for what, command in commands.items():
         started = time.perf_counter()
-        done = subprocess.run([sys.executable, "-m", *command], env=_environment(place), check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", *command, "--out", str(place)], env=os.environ | _environment(place), check=False
+        )
         if done.returncode:
             raise UserError(f"{' '.join(command)} ended with exit code {done.returncode}; its error stands above.")
         seconds[what] = time.perf_counter() - started

@@ -7,16 +7,24 @@ turn trains on `--images` rows drawn over the whole data set. Peak memory is the
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
-from benchmarks.common import compare, describe_machine, load_before, peak_mib, print_comparison, print_machine, say
+from benchmarks.common import (
+    compare,
+    describe_machine,
+    in_a_process,
+    load_before,
+    peak_mib,
+    print_comparison,
+    print_machine,
+    print_peaks,
+    say,
+)
 from harness.base.command import JsonOption, new_app, user_command
 
 CLASSES, BATCH = 10, 128
@@ -49,7 +57,10 @@ def main(
         peaks: dict[str, int] = {}
         for number in range(1, rounds + 1):
             for way, path in paths.items():
-                found = in_a_process(path, images, threads, way == "in memory")
+                resident = way == "in memory"
+                found = in_a_process(
+                    f"from benchmarks.scale import train; train({str(path)!r}, {images}, {threads}, {resident})"
+                )
                 speeds[way].append(found["images_per_second"])
                 peaks[way] = max(peaks.get(way, 0), found["peak_mib"])
                 say(f"round {number}: {way}: {speeds[way][-1]:,.0f} images/s, peak {found['peak_mib']:,} MiB")
@@ -63,8 +74,7 @@ def main(
         print(json.dumps(report, indent=2))
         return
     print_comparison(f"{n:,} images from a file, {small:,} in memory", report["compared"])
-    for way, peak in peaks.items():
-        print(f"peak memory, {way}: {peak:,} MiB")
+    print_peaks(peaks)
     print_machine(report["machine"])
 
 
@@ -77,13 +87,6 @@ def write_images(path: Path, n: int, at_once: int = 50_000) -> None:
         part = images[start : start + at_once]
         part[:] = rng.integers(0, 256, part.shape, dtype=np.uint8)
     images.flush()
-
-
-def in_a_process(path: Path, images: int, threads: int, resident: bool) -> dict[str, Any]:
-    """`train` in a fresh process, so that its peak memory is its own."""
-    code = f"from benchmarks.scale import train; train({str(path)!r}, {images}, {threads}, {resident})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 def train(path: str, images: int, threads: int, resident: bool) -> None:

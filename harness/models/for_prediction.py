@@ -63,18 +63,23 @@ def _changed(
 ) -> nn.Module:
     """A copy with all changes; where that says something else, with those that do no harm."""
 
-    def tried(changes: list[Change]) -> nn.Module | None:
+    def changed(changes: list[Change]) -> nn.Module:
         made = _twin(network)
+        for change in changes:
+            change(made, example)
+        _order(made, memory_format)
+        keep_packed(made)
+        return made
+
+    def tried(changes: list[Change]) -> nn.Module | None:
         try:
-            for change in changes:
-                change(made, example)
-            _order(made, memory_format)
-            keep_packed(made)
-            same = _says(made, example, said, low_precision)
+            made = changed(changes)
+            if not _says(made, example, said, low_precision):
+                return None
         except (RuntimeError, AttributeError):  # the processor lacks the operation; somebody asks for a layer's inside
             return None
         keep_packed(made)  # for batches of another size
-        return made if same else None
+        return made
 
     made = tried(changes)
     if made is not None:
@@ -82,11 +87,7 @@ def _changed(
     kept: list[Change] = []
     for change in changes:
         kept += [change] if tried([*kept, change]) is not None else []
-    made = _twin(network)
-    for change in kept:
-        change(made, example)
-    _order(made, memory_format)
-    return made
+    return changed(kept)
 
 
 @torch.inference_mode()

@@ -8,6 +8,7 @@ half a minute). Where torch or the processor lacks them, networks stay as they a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -63,7 +64,7 @@ def keep_packed(network: nn.Module) -> None:
             module.packs, module.packed = True, None
 
 
-class _Fused(nn.Module):
+class _Fused(nn.Module, ABC):
     """A layer and the activation behind it."""
 
     def __init__(self, layer: Any, activation: Activation) -> None:
@@ -83,11 +84,13 @@ class _Fused(nn.Module):
             self.packed = weight, bias
         return self.apply_to(x, weight, bias)
 
+    @abstractmethod
     def apply_to(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        raise NotImplementedError
+        """activation(layer(x)), by a weight that is packed or not."""
 
+    @abstractmethod
     def pack(self, x: Tensor, weight: Tensor) -> Tensor:
-        raise NotImplementedError
+        """The weight in the order of the kernel that takes batches like x."""
 
 
 class FusedConv2d(_Fused):

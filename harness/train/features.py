@@ -28,8 +28,7 @@ from harness.data.arrays import new_array
 from harness.train.augment import Draws, augment
 from harness.train.augment.per_image import PerImage
 from harness.train.batches import Images, to_float
-from harness.train.precision import Layout
-from harness.train.predict import ready_to_predict
+from harness.train.precision import Layout, ready_to_predict
 from harness.train.views import weighted_views
 
 _CHUNK = 2048

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn as nn
 import torch.nn.functional as F
+from torch import Tensor
 
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
@@ -61,6 +63,15 @@ class Layout:
 
     def __str__(self) -> str:
         return self.precision + (" + channels_last" if self.channels_last else "")
+
+
+def ready_to_predict(network: nn.Module, batch: Any, layout: Layout) -> nn.Module:
+    """A copy of the network that predicts faster (`harness.models.for_prediction`); the network is left in evaluation mode.
+
+    batch : of what it will be called with
+    """
+    example = batch[:2] if isinstance(batch, Tensor) else batch
+    return copy_for_prediction(network.eval(), example, layout.memory_format, layout.precision == "bf16")
 
 
 def choose_layout(
@@ -193,10 +204,8 @@ def _step_milliseconds(
 def _prediction_milliseconds(
     network: Network, shape: tuple[int, int, int, int], layout: Layout, device: torch.device
 ) -> float:
-    network.eval()
-    example = torch.rand((2, *shape[1:]), device=device)
-    ready = copy_for_prediction(network, example, layout.memory_format, layout.precision == "bf16")
     x = torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format)
+    ready = ready_to_predict(network, x, layout)
 
     @torch.inference_mode()
     def step() -> None:

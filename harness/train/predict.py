@@ -10,9 +10,8 @@ import torch.nn as nn
 from torch import Tensor
 
 from harness.competition.recipe import PredictSpec
-from harness.models.for_prediction import copy_for_prediction
 from harness.train.inputs import Inputs
-from harness.train.precision import Layout
+from harness.train.precision import Layout, ready_to_predict
 from harness.train.tta import combine
 
 
@@ -72,12 +71,3 @@ def plain_proba(predictor: Predictor, inputs: Inputs, rows: Tensor, spec: Predic
     """Class probabilities float32 (m, n_classes) of some rows as they are, in the first of their views; on the CPU."""
     parts = [predictor(views[0]).softmax(dim=1).cpu() for views in inputs.views(list(rows.split(spec.batch_size)))]
     return torch.cat(parts) if parts else torch.zeros(0)
-
-
-def ready_to_predict(network: nn.Module, batch: Any, layout: Layout) -> nn.Module:
-    """A copy of the network that predicts faster.
-
-    batch : of what it will be called with
-    """
-    example = batch[:2] if isinstance(batch, Tensor) else batch
-    return copy_for_prediction(network.eval(), example, layout.memory_format, layout.precision == "bf16")
