@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +16,7 @@ import typer
 
 from harness.base.errors import UserError
 from harness.base.files import explain_disk_errors
+from harness.base.terminal import plain_streams
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -56,22 +60,43 @@ def new_app(**options: Any) -> typer.Typer:
 
 
 def user_command(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its exit codes: 2 with one clear message for a user's mistake, 130 for Ctrl-C."""
+    """Give a command its exit codes: 2 with one clear message for a user's mistake, 130 for Ctrl-C and for SIGTERM."""
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            with explain_disk_errors(Path.cwd()):
-                function(*args, **kwargs)
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            raise typer.Exit(EXIT_USER_ERROR) from None
-        except KeyboardInterrupt as interrupt:
-            said = str(interrupt) or "interrupted; nothing that was finished is lost"
-            print(f"\n{said}", file=sys.stderr)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+        with plain_streams():
+            try:
+                with explain_disk_errors(Path.cwd()), _terminated_like_interrupted():
+                    function(*args, **kwargs)
+            except UserError as error:
+                print(f"error: {error}", file=sys.stderr)
+                raise typer.Exit(EXIT_USER_ERROR) from None
+            except KeyboardInterrupt as interrupt:
+                said = str(interrupt) or "interrupted; nothing that was finished is lost"
+                print(f"\n{said}", file=sys.stderr)
+                raise typer.Exit(EXIT_INTERRUPTED) from None
+            except EOFError as error:  # typer would take it for Ctrl-D and say "Aborted!"
+                raise RuntimeError("a file ended before it should, and no reader said which") from error
 
     return guarded
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM, by which Slurm and Kubernetes end a job, stops a command as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGTERM"):
+        yield
+        return
+
+    def interrupt(number: int, frame: Any) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: what cleans up is not interrupted again
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def data_root(option: Path | None) -> Path:
@@ -80,5 +105,26 @@ def data_root(option: Path | None) -> Path:
 
 
 def cache_root() -> Path:
-    """Where decoded images, samples and timings are kept: $HARNESS_CACHE, else ~/.cache/competition-harness."""
-    return Path(os.environ.get("HARNESS_CACHE") or Path.home() / ".cache" / "competition-harness")
+    """Where decoded images, samples and timings are kept: $HARNESS_CACHE, else ~/.cache/competition-harness.
+
+    Raises
+    ------
+    UserError
+        If there is neither the variable nor a home folder.
+    """
+    named = os.environ.get("HARNESS_CACHE")
+    return Path(named) if named else home_folder("HARNESS_CACHE") / ".cache" / "competition-harness"
+
+
+def home_folder(instead: str) -> Path:
+    """The user's home folder.
+
+    Raises
+    ------
+    UserError
+        If there is none, as in a container without an account; `instead` is the variable that can be set.
+    """
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise UserError(f"there is no home folder here (no HOME, no account): set {instead}=FOLDER") from error

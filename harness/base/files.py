@@ -90,6 +90,15 @@ def resumable_folder(path: Path) -> Iterator[Path | None]:
                 raise
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder so that no other process ever sees half of it; what it has mapped of it stays readable."""
+    away = _temporary(path)
+    with explain_disk_errors(path):
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(away)
+        shutil.rmtree(away, ignore_errors=True)
+
+
 def _sweep_parts(folder: Path, older_than: float = 7 * 86_400) -> None:
     """Remove unfinished folders that nobody has gone on with for a week."""
     for left in folder.glob(".*.part"):

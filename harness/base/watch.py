@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from harness.base.plain import plain, shown
+from harness.base.terminal import console
+
 FEATURES = -1
 """Stands for the features of a frozen backbone where progress wants a fold's number."""
 
@@ -61,7 +64,7 @@ class BarWatcher(LineWatcher):
         self.tasks: dict[object, Any] = {}
 
     def say(self, text: str) -> None:
-        self.bars.console.print(text, highlight=False, markup=False)
+        self.bars.console.print(shown(text), highlight=False, markup=False)
 
     def progress(self, fold: int, done: int, total: int) -> None:
         named = {FEATURES: "features"}.get(fold, f"fold {fold}, noise" if "noise" in self.stage else f"fold {fold}")
@@ -81,8 +84,8 @@ class BarWatcher(LineWatcher):
 
     def _show(self, key: object, name: str, done: int, total: int | None) -> None:
         if key not in self.tasks:
-            self.tasks[key] = self.bars.add_task(name, total=total)
-        self.bars.update(self.tasks[key], description=name, completed=done, total=total)
+            self.tasks[key] = self.bars.add_task(plain(name), total=total)
+        self.bars.update(self.tasks[key], description=plain(name), completed=done, total=total)
 
 
 @contextmanager
@@ -91,7 +94,6 @@ def watching(quiet: bool = False) -> Iterator[LineWatcher]:
     if quiet or not sys.stderr.isatty():
         yield LineWatcher(quiet)
         return
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         Progress,
@@ -102,12 +104,12 @@ def watching(quiet: bool = False) -> Iterator[LineWatcher]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=console(stderr=True)) as bars:
         yield BarWatcher(bars)

@@ -19,6 +19,7 @@ from harness.base.command import (
     new_app,
     user_command,
 )
+from harness.base.terminal import print_table
 
 app = new_app()
 
@@ -58,6 +59,7 @@ def main(
             skip_broken=skip_broken,
             tick=watcher.decoding,
             unpack_tick=watcher.unpacking,
+            say=watcher.say,
         )
         watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
         if contest.is_clustering:  # duplicates are found all the same; labels cannot be wrong
@@ -70,20 +72,12 @@ def main(
 
 
 def _print(result: Any, slug: str, sample: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from harness.clean.page import count_table
     from harness.clean.verdicts import ACTIONS
 
     lines = count_table(result.verdicts)
     if lines:
-        table = Table("verdict", title="Rows that are not plainly clean", title_justify="left")
-        for name in (*ACTIONS, "rows"):
-            table.add_column(name, justify="right")
-        for line in lines:
-            table.add_row(*line)
-        Console().print(table)
+        print_table(["verdict", *ACTIONS, "rows"], lines, title="Rows that are not plainly clean")
     n = result.n_rows
     print(f"{n - len(result.verdicts):,} of {n:,} training rows are plainly clean.")
     print(f"verdicts: {result.csv_path}")

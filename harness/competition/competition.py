@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -15,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UserError, nearest
 from harness.competition.metrics import METRICS, TWO_CLASS_METRICS
-from harness.competition.recipe import DataChoice, Side, Strings, recipe_names
+from harness.competition.recipe import DataChoice, Side, Strings, image_that_fits, recipe_names
 from harness.competition.schema import Frozen, read_toml, validate
 
 HOOKS = {
@@ -38,6 +37,11 @@ class DataSpec(Frozen):
     """Height and width in pixels; an image_folder's pictures are brought to it."""
     channels: Literal[1, 3] = 3
     """1 = grey, 3 = RGB."""
+    background: Literal["white", "grey", "black"] = "white"
+    """Pictures: what shows through where they are transparent."""
+    range: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    """Pictures with more than 8 bits a pixel: the values that become black and white, e.g. [0, 4095] for 12 bits stored in 16.
+    None = [0, 65535]; pictures of 32 bits need it."""
     train: str = "train"
     """File or folder of the training images, relative to <data root>/<slug>/. A folder may lie packed beside the other
     files, as train.7z or train.zip for 'train'."""
@@ -68,12 +72,24 @@ class DataSpec(Frozen):
     archive: str | None = None
     """Zip that the platform delivers, read when the files themselves are not there. Default: <slug>.zip."""
 
-    @field_validator("train", "test", "labels")
+    @field_validator("size")
+    @classmethod
+    def _an_image_that_fits(cls, size: tuple[int, int]) -> tuple[int, int]:
+        return image_that_fits(size)
+
+    @field_validator("range")
+    @classmethod
+    def _from_low_to_high(cls, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+        if bounds is not None and bounds[0] >= bounds[1]:
+            raise ValueError("must be [LOW, HIGH] with LOW below HIGH")
+        return bounds
+
+    @field_validator("train", "test", "labels", "test_captions", "archive")
     @classmethod
     def _inside_the_data_folder(cls, name: str | None) -> str | None:
         return None if name is None else _inside(name)
 
-    @field_validator("merge", "optional")
+    @field_validator("merge", "optional", "captions")
     @classmethod
     def _all_inside_the_data_folder(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(_inside, names))
@@ -82,9 +98,11 @@ class DataSpec(Frozen):
     @classmethod
     def _a_pattern_with_groups(cls, pattern: str | None) -> str | None:
         if pattern is not None:
+            import regex  # with a limit of time: see harness.data.groups
+
             try:
-                compiled = re.compile(pattern)
-            except re.error as error:
+                compiled = regex.compile(pattern)
+            except (regex.error, RecursionError, OverflowError) as error:
                 raise ValueError(f"is no regular expression: {error}") from None
             if not compiled.groups:
                 raise ValueError("needs a group in parentheses: what it matches names the samples' group")
@@ -104,11 +122,26 @@ class SubmissionSpec(Frozen):
     id: str = "id"
     """Name of the id column."""
     target: str = "label"
-    """Name of the prediction's column (value = "probability": ignored, one column per class)."""
+    """Name of the prediction's column. With value = "probability" it is for two classes: one column, the probability of the
+    second; left out, every class has a column of its own."""
     value: Literal["class", "index", "probability"] = "class"
-    """class: the class's name; index: its number; probability: a column per class."""
+    """class: the class's name; index: its number; probability: a column per class, or `target` (above)."""
     sample: str | None = None
     """The platform's sample submission; ids and columns are checked against it. None = all test ids, in order."""
+
+    @field_validator("sample")
+    @classmethod
+    def _inside_the_data_folder(cls, name: str | None) -> str | None:
+        return None if name is None else _inside(name)
+
+    @property
+    def one_probability(self) -> bool:
+        """Whether two classes share the one column `target`, which holds the second's probability."""
+        return self.value == "probability" and "target" in self.model_fields_set
+
+    def columns(self, classes: tuple[str, ...]) -> list[str]:
+        """The columns of the file beside the id, before the sample submission puts them in its order."""
+        return list(classes) if self.value == "probability" and not self.one_probability else [self.target]
 
 
 class LeaderboardSpec(Frozen):
@@ -194,6 +227,19 @@ class Competition(Frozen):
             return self
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ValueError("classes: needs two classes or more, each named once")
+        return self
+
+    @model_validator(mode="after")
+    def _one_column_for_two_classes(self) -> Competition:
+        for table, spec in (
+            ("submission", self.submission),
+            *((f"sets.{n}.submission", d.submission) for n, d in self.sets.items()),
+        ):
+            if spec.one_probability and len(self.classes) != 2:
+                raise ValueError(
+                    f"[{table}] target = '{spec.target}': with value = \"probability\" it is for two classes; take it out to have "
+                    "a column per class"
+                )
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UserError
 from harness.competition.augment_spec import AugmentSpec
@@ -19,6 +19,19 @@ from harness.competition.tune_spec import SpaceSpec
 
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 Side = Annotated[int, Field(ge=1, le=65_536)]
+
+
+_MOST_PIXELS = 89_478_485
+"""Of one image: Pillow's limit against decompression bombs, 268 MB in RGB."""
+
+
+def image_that_fits(size: tuple[int, int]) -> tuple[int, int]:
+    """The size, where an image of it can be held (ValueError)."""
+    if size[0] * size[1] > _MOST_PIXELS:
+        raise ValueError(
+            f"{size[0]:,} x {size[1]:,} pixels are more than an image may have ({_MOST_PIXELS:,}); lower it"
+        )
+    return size
 
 
 class ModelSpec(Frozen):
@@ -50,6 +63,11 @@ class DataChoice(Frozen):
     size: Annotated[tuple[Side, Side], Field(strict=False)] | None = None
     """Height and width that images are brought to before anything else; default: the competition's. Rows, folds and
     fingerprint stay, so runs of several sizes can be compared and blended."""
+
+    @field_validator("size")
+    @classmethod
+    def _an_image_that_fits(cls, size: tuple[int, int] | None) -> tuple[int, int] | None:
+        return None if size is None else image_that_fits(size)
 
 
 class CvSpec(Frozen):

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.base.errors import UserError, nearest
+from harness.base.plain import is_plain
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -34,7 +35,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -46,11 +47,36 @@ def validate(schema: type[Model], values: dict[str, Any], where: str) -> Model:
     UserError
         Names every wrong key and value, with the file (`where`) and, for an unknown key, the nearest known one.
     """
+    odd = [f"{key} = {text!r}: {_ODD}" for key, text in _strings(values) if not _is_text(key, text)]
+    if odd:
+        raise UserError("\n  ".join([f"{where}:", *odd] if len(odd) > 1 else [f"{where}: {odd[0]}"]))
     try:
         return schema.model_validate(values)
     except ValidationError as error:
         lines = [_explain(schema, problem) for problem in error.errors()]
         raise UserError("\n  ".join([f"{where}:", *lines] if len(lines) > 1 else [f"{where}: {lines[0]}"])) from None
+
+
+_ODD = "holds characters that are not seen or that steer a terminal; take them out"
+_PROSE = ("description", "answers_to")  # the only values of several lines
+
+
+def _is_text(key: str, text: str) -> bool:
+    return is_plain(text.replace("\n", " ").replace("\t", " ") if key in _PROSE else text)
+
+
+def _strings(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every string in nested tables and lists, keys too, with its dotted key."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if not is_plain(str(name)):
+                yield key, str(name)
+            yield from _strings(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _strings(inner, key)
 
 
 def dotted_keys(schema: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -23,6 +23,7 @@ from harness.base.command import (
     user_command,
 )
 from harness.base.errors import UserError
+from harness.base.terminal import print_table
 
 app = new_app()
 
@@ -117,6 +118,7 @@ def main(
                 stream=stream,
                 tick=watcher.decoding,
                 unpack_tick=watcher.unpacking,
+                say=watcher.say,
             )
             resize(dataset, played.data, watcher.decoding)
             watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
@@ -162,40 +164,25 @@ def _fold_list(text: str | None) -> tuple[int, ...] | None:
 
 
 def _print_noise(run, noisy) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from harness.cv.noise_report import noise_table, summary_lines
 
     header, rows = noise_table(noisy)
-    table = Table(title="under noise", title_justify="left")
-    for name in header:
-        table.add_column(name, justify="right" if name else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 120).print(table)
+    print_table(header, rows, title="under noise", width=120)
     for line in summary_lines(noisy):
         print(line)
     print(f"noise:  {run.path / 'noise.html'}")
 
 
 def _print_result(run, sample: bool, noisy) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from harness.cv.report import fold_table, label, shown, threshold_line
 
     header, rows = fold_table(run.scores)
     for first in range(2, len(header), _METRICS_ABREAST):
         columns = [0, 1, *range(first, min(first + _METRICS_ABREAST, len(header)))]
         title = f"{run.name}" + ("  (embedded sample)" if sample else "") if first == 2 else None
-        table = Table(title=title, title_justify="left")
-        for column in columns:
-            table.add_column(header[column], justify="right" if column else "left", no_wrap=True)
-        for number, row in enumerate(rows):
-            style = "bold" if number == len(rows) - 1 else None
-            table.add_row(*(row[c] for c in columns), style=style, end_section=number == len(rows) - 3)
-        Console(width=None if sys.stdout.isatty() else 120).print(table)
+        cells = [[row[c] for c in columns] for row in rows]
+        names, last = [header[c] for c in columns], len(rows) - 1
+        print_table(names, cells, title=title, bold=[last], line_before_last=2, width=120)
     slug = run.environment["competition"]["slug"]
     flags = " --sample" if sample else ""
     if run.environment["optimistic"]:

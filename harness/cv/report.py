@@ -77,6 +77,7 @@ def _warnings(dataset: Dataset, scores: dict[str, Any], environment: dict[str, A
         )
     if environment["optimistic"]:
         found.append(environment["optimistic"])
+    found += dataset.notes
     for view in environment["doubtful_views"]:
         found.append(f"TTA view '{view}' is none of the competition's symmetries: it may change the label.")
     return found

@@ -66,6 +66,7 @@ def main(
             stream=stream,
             tick=watcher.decoding,
             unpack_tick=watcher.unpacking,
+            say=watcher.say,
         )
     found = _describe(contest, dataset)
     print(json.dumps(found, indent=2)) if as_json else _print(contest.title, found)
@@ -85,6 +86,7 @@ def _describe(competition: Any, dataset: Any) -> dict[str, Any]:
         "train": len(dataset.train),
         "test": len(dataset.test) if dataset.test else 0,
         "groups": len(np.unique(dataset.train.groups)),
+        "notes": list(dataset.notes),
         "sample_submission": dataset.submission is not None,
         "captions": None if captions is None else int((captions != "").sum()),
         "classes": {name: int(n) for name, n in zip(competition.classes, counts, strict=False)},

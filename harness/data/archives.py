@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import lzma
+import os
+import struct
 import threading
 import zipfile
 import zlib
@@ -17,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from harness.base.errors import UserError
+from harness.data.names import nfc
 from harness.data.packed import KINDS as PACKED_KINDS
 from harness.data.packed import refuse_bomb, unpacked_zip
 
@@ -26,15 +29,17 @@ class FileTree:
 
     A folder that is not there but lies packed beside its place ('train.7z' or 'train.zip' for 'train/1.png') is read as
     if it were; a zip in place, all others are brought into the cache when the first file is asked for (see `packed`).
+    Names are found in whichever Unicode form they are written; a zip's '\\' and './' are read as they are meant.
 
     Attributes
     ----------
     path : the folder or the zip
     tick : told (files done, files in all) while a packed folder is brought into the cache
+    top : the one folder in which everything lies in the zip, where names are given below it; else ""
     """
 
-    def __init__(self, path: Path, tick: Callable[[int, int], None] = lambda done, total: None) -> None:
-        self.path, self.tick = path, tick
+    def __init__(self, path: Path, tick: Callable[[int, int], None] = lambda done, total: None, top: str = "") -> None:
+        self.path, self.tick, self.top = path, tick, top
         self._packed: dict[str, FileTree] = {}
         self._lock = threading.Lock()
 
@@ -48,9 +53,14 @@ class FileTree:
         return open_zip(self.path)
 
     @functools.cached_property
+    def entries(self) -> dict[str, zipfile.ZipInfo]:
+        """The zip's files by their names as they are meant, below `top`."""
+        return entries_of(self.archive, str(self.path), self.top)
+
+    @functools.cached_property
     def files(self) -> set[str]:
         """Names of all files in the zip."""
-        return {i.filename for i in self.archive.infolist() if not i.is_dir()}
+        return set(self.entries)
 
     @functools.cached_property
     def members(self) -> set[str]:
@@ -58,8 +68,19 @@ class FileTree:
         above = {parent.as_posix() for name in self.files for parent in PurePosixPath(name).parents}
         return above.union(self.files)
 
+    @functools.cached_property
+    def _spelling(self) -> dict[str, str]:
+        """How the zip writes what is asked for in another Unicode form."""
+        return {nfc(name): name for name in self.members if not name.isascii()}
+
     def names(self, under: str) -> list[str]:
-        """Names of all files below a folder, sorted; hidden files and macOS's resource forks are left out."""
+        """Names of all files below a folder, sorted; hidden files and macOS's resource forks are left out.
+
+        Raises
+        ------
+        UserError
+            If a folder or a link cannot be followed (names it).
+        """
         packed = self._packed_above(under)
         if packed:
             inner, prefix = self._inside(packed)
@@ -67,7 +88,8 @@ class FileTree:
         elif self.is_zip:
             found = list(self.files)
         else:
-            found = [p.relative_to(self.path).as_posix() for p in (self.path / under).rglob("*") if p.is_file()]
+            found = walk(self.path / self._spelt(under), under)
+        under = self._spelt(under) if self.is_zip and not packed else under
         return sorted(name for name in found if name.startswith(f"{under}/") and not _is_hidden(name))
 
     def has(self, name: str) -> bool:
@@ -78,8 +100,33 @@ class FileTree:
         """Whether this folder or file lies in a packed one."""
         return self._packed_above(name) is not None
 
+    def top_folders(self) -> list[str]:
+        """Names at the top of the zip, sorted: what a message can say that it holds."""
+        return sorted({name.partition("/")[0] for name in self.files if not _is_hidden(name)})
+
+    def below_top(self) -> FileTree:
+        """The same zip with names below the one folder in which everything lies; itself, where there is no such folder."""
+        tops = self.top_folders()
+        if self.top or len(tops) != 1 or tops[0] in self.files:
+            return self
+        return FileTree(self.path, self.tick, tops[0])
+
+    def _spelt(self, name: str) -> str:
+        """The name as the zip or the disk spells it."""
+        if name.isascii():
+            return name
+        if self.is_zip:
+            return self._spelling.get(nfc(name), name)
+        place, parts = self.path, []
+        for part in PurePosixPath(name).parts:
+            if not (place / part).exists() and place.is_dir():
+                part = next((p.name for p in place.iterdir() if nfc(p.name) == nfc(part)), part)
+            parts.append(part)
+            place /= part
+        return "/".join(parts)
+
     def _has_plain(self, name: str) -> bool:
-        return name in self.members if self.is_zip else (self.path / name).exists()
+        return self._spelt(name) in self.members if self.is_zip else (self.path / self._spelt(name)).exists()
 
     def _packed_above(self, name: str) -> str | None:
         """The packed file that holds `name`: 'train.7z' for 'train/1.png'; None where `name` lies plain or nowhere."""
@@ -114,16 +161,28 @@ class FileTree:
                 yield file
             return
         if not self.is_zip:
-            with (self.path / name).open("rb") as file:
+            with (self.path / self._spelt(name)).open("rb") as file:
                 yield file
             return
-        with explain_zip_errors(self.path, name), self.archive.open(name) as file:
+        entry = self.entries.get(self._spelt(name))
+        if entry is None:
+            raise UserError(f"{self.show(name)}: not there. The zip holds {', '.join(self.top_folders()[:5])}.")
+        with explain_zip_errors(self.path, name), self.archive.open(entry) as file:
             yield file
+
+    def size(self, name: str) -> int:
+        """Bytes of a file as it lies there (packed, in a zip)."""
+        if self._packed_above(name):
+            inner, prefix = self._inside(self._packed_above(name) or "")
+            return inner.size(name.removeprefix(prefix))
+        return (
+            self.entries[self._spelt(name)].file_size if self.is_zip else (self.path / self._spelt(name)).stat().st_size
+        )
 
     def stamp(self, names: list[str]) -> list[tuple[str, int, int]]:
         """What tells a changed file from an unchanged one without reading it: (name, size, time of change in ns)."""
         names = [self._packed_above(name) or name for name in names]
-        paths = {self.path.name: self.path} if self.is_zip else {name: self.path / name for name in names}
+        paths = {self.path.name: self.path} if self.is_zip else {name: self.path / self._spelt(name) for name in names}
         return [(name, path.stat().st_size, path.stat().st_mtime_ns) for name, path in paths.items()]
 
     def show(self, name: str) -> str:
@@ -131,18 +190,95 @@ class FileTree:
         return f"{self.path}:{name}" if self.is_zip else str(self.path / name)
 
 
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open a zip and check it: no absolute or climbing names, no bomb.
+def walk(folder: Path, name: str) -> list[str]:
+    """Names of all files below a folder, links followed, as `name`/...; a link that leads back above itself is not.
+
+    Raises
+    ------
+    UserError
+        If a folder cannot be read, a link leads nowhere, or something is no file (names it, and the cure).
+    """
+    found: list[str] = []
+    todo: list[tuple[Path, str, tuple[tuple[int, int], ...]]] = [(folder, name, ())]
+    while todo:
+        place, below, above = todo.pop()
+        try:
+            here = place.stat()
+            entries = list(os.scandir(place))
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError:
+            continue
+        except OSError as error:
+            raise UserError(
+                f"{place}: the folder cannot be read ({error.strerror}), so that its images would be left out. Change its "
+                "permissions, or take it away."
+            ) from error
+        chain = (*above, (here.st_dev, here.st_ino))
+        for entry in entries:
+            inner = f"{below}/{entry.name}"
+            if _is_hidden(entry.name):
+                continue
+            if entry.is_dir():
+                status = entry.stat()
+                if (status.st_dev, status.st_ino) not in chain:
+                    todo.append((Path(entry.path), inner, chain))
+            elif entry.is_file():
+                found.append(inner)
+            elif entry.is_symlink():
+                raise UserError(
+                    f"{entry.path}: is a link to {Path(entry.path).readlink()}, which is not there or cannot be read. Mend the "
+                    "link, or take it away."
+                )
+            else:
+                raise UserError(f"{entry.path}: is no file and no folder. Take it away.")
+    return found
+
+
+def entries_of(archive: zipfile.ZipFile, shown: str, top: str = "") -> dict[str, zipfile.ZipInfo]:
+    """A zip's files by their names as they are meant: '/' between folders, no './', below the folder `top`.
+
+    Raises
+    ------
+    UserError
+        If two files have one name.
+    """
+    found: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        if info.is_dir() or info.filename.endswith("\\"):
+            continue
+        name = info.filename.replace("\\", "/")
+        name = "/".join(part for part in name.split("/") if part not in ("", "."))
+        if top:
+            inside = name.startswith(f"{top}/")
+            if not inside:
+                continue
+            name = name.removeprefix(f"{top}/")
+        if name in found:
+            raise UserError(f"{shown}: holds two files named '{name}'. Take one out, or download it again.")
+        found[name] = info
+    return found
+
+
+def open_zip(file: Path | IO[bytes], shown: str = "", size: int | None = None) -> zipfile.ZipFile:
+    """Open a zip, or one that lies in another, and check it: no absolute or climbing names, no bomb.
+
+    shown : its place in words, size : its bytes; where it is no path
 
     Raises
     ------
     UserError
         If the file is no zip, is cut off, or declares what a data set's zip would not.
     """
-    with explain_zip_errors(path):
-        archive = zipfile.ZipFile(path)
-        _refuse_escapes(path, archive)
-        refuse_bomb(sum(info.file_size for info in archive.infolist()), path.stat().st_size, str(path))
+    shown = shown or str(file)
+    with explain_zip_errors(Path(shown)):
+        try:
+            archive = zipfile.ZipFile(file)
+        except (ValueError, IndexError, OverflowError) as error:  # an index of impossible places and lengths
+            raise zipfile.BadZipFile(str(error)) from error
+        _refuse_escapes(shown, archive)
+        packed = size if size is not None else Path(shown).stat().st_size
+        refuse_bomb(sum(info.file_size for info in archive.infolist()), packed, shown)
         return archive
 
 
@@ -155,7 +291,14 @@ def explain_zip_errors(path: Path, name: str = "") -> Iterator[None]:
         raise UserError(f"{path}: {error}. Unpack it beside the zip.") from error
     except RuntimeError as error:  # zipfile's word for an encrypted member
         raise UserError(f"{path}: {error}. Unpack it beside the zip with its password.") from error
-    except (zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, UnicodeDecodeError) as error:
+    except (
+        zipfile.BadZipFile,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        UnicodeError,
+        struct.error,
+    ) as error:
         place = f"{path}:{name}" if name else str(path)
         raise UserError(f"{place}: the zip is truncated or corrupt ({error}). Download it again.") from error
     except OSError as error:
@@ -165,11 +308,11 @@ def explain_zip_errors(path: Path, name: str = "") -> Iterator[None]:
         raise UserError(f"{place}: the zip is truncated or corrupt ({error}). Download it again.") from error
 
 
-def _refuse_escapes(path: Path, archive: zipfile.ZipFile) -> None:
+def _refuse_escapes(shown: str, archive: zipfile.ZipFile) -> None:
     for info in archive.infolist():
         name = PurePosixPath(info.filename.replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts or (name.parts and name.parts[0].endswith(":")):
-            raise UserError(f"{path}: holds the name '{info.filename}', which leads out of its folder. Not read.")
+            raise UserError(f"{shown}: holds the name '{info.filename}', which leads out of its folder. Not read.")
 
 
 def _is_hidden(name: str) -> bool:

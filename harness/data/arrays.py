@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 
+from harness.base.errors import UserError
 from harness.competition.competition import DataSpec
 
 
@@ -20,7 +23,19 @@ def new_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np
 
     The disk space is taken at once: a map over a file with holes would kill the process (SIGBUS) where the disk is full,
     while this raises OSError ENOSPC.
+
+    Raises
+    ------
+    UserError
+        If the disk has not so much room: said before anything is written.
     """
+    needed, free = math.prod(shape) * np.dtype(dtype).itemsize, shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise UserError(
+            f"{path.parent}: {math.prod(shape[:1]):,} rows of {' x '.join(map(str, shape[1:])) or '1'} need {needed / 2**30:,.1f} GiB "
+            f"of disk, {free / 2**30:,.1f} GiB are free. Lower data.size, free some space, put the cache elsewhere "
+            "(HARNESS_CACHE), or keep no decoded copy of pictures: --stream"
+        )
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):
         with path.open("rb+") as file:

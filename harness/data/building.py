@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.files import write_json
+from harness.base.manifest import MANIFEST, write_manifest
 from harness.competition import Competition, Samples
-from harness.data.archives import FileTree
+from harness.data.archives import FileTree, walk
 from harness.data.cache import open_samples
 from harness.data.custom import write_custom
+from harness.data.decode import Decoder
+from harness.data.groups import groups_by_pattern
 from harness.data.image_folder import (
     Broken,
     Listing,
@@ -38,7 +41,10 @@ Tick = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Building:
-    """The making of a cache folder."""
+    """The making of a cache folder.
+
+    notes : what is odd about the data, in words; gathered while it is written
+    """
 
     competition: Competition
     tree: FileTree
@@ -46,6 +52,7 @@ class Building:
     skip_broken: bool
     stream: bool
     tick: Callable[[int, int], None]
+    notes: list[str] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
         """Write both splits, the sample submission and meta.json into `folder`."""
@@ -63,6 +70,7 @@ class Building:
             with (folder / "broken.csv").open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows(lines)
         self._write_meta(folder, len(broken))
+        write_manifest(folder / MANIFEST, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()])
 
     def _copy_submission(self, folder: Path) -> None:
         name, tree = self.competition.submission.sample, self.tree
@@ -91,7 +99,9 @@ class Building:
         if spec.format == "captioned":
             from harness.data.captioned import read_captioned
 
-            return read_captioned(competition, tree, split, folder, self.tick, self.skip_broken)
+            broken, notes = read_captioned(competition, tree, split, folder, self.tick, self.skip_broken)
+            self.notes.extend(notes)
+            return broken
         if spec.format == "csv_pixels":
             from harness.data.csv_pixels import read_csv_pixels
 
@@ -104,9 +114,12 @@ class Building:
             return []
         listing = self._listing(name, classes, folder.parent / "submission.csv")
         if self.stream:
-            _write_streamed(listing, tree, (*spec.size, spec.channels), folder)
+            _write_streamed(listing, tree, Decoder.of(spec), folder)
+            self.notes.extend(listing.notes)
             return []
-        return read_image_folder(tree, listing, spec, folder, self.tick, self.skip_broken)
+        broken, notes = read_image_folder(tree, listing, spec, folder, self.tick, self.skip_broken)
+        self.notes.extend(notes)
+        return broken
 
     def _left_out(self, name: str) -> bool:
         """Whether a file that may be missing is missing."""
@@ -127,13 +140,9 @@ class Building:
 
     def _write_groups(self, folder: Path) -> None:
         """groups.npy by data.group: rows whose ids it finds alike have the same number."""
-        if not self.competition.data.group:
-            return
-        pattern = re.compile(self.competition.data.group)
-        ids = np.load(folder / "ids.npy", allow_pickle=False)
-        found = [pattern.search(i) for i in ids.tolist()]
-        names = ["|".join(map(str, m.groups())) if m else f"\n{i}" for m, i in zip(found, ids.tolist(), strict=True)]
-        np.save(folder / "groups.npy", np.unique(names, return_inverse=True)[1].astype(np.int64))
+        if self.competition.data.group:
+            ids = np.load(folder / "ids.npy", allow_pickle=False).tolist()
+            np.save(folder / "groups.npy", groups_by_pattern(ids, self.competition.data.group))
 
     def _write_meta(self, folder: Path, n_broken: int) -> None:
         self._write_groups(folder / "train")
@@ -146,6 +155,8 @@ class Building:
         broken = f"; {n_broken} could not be decoded, see broken.csv in the cache" if n_broken else ""
         streamed = "; decoded on the way" if self.stream else ""
         parts = [train] + ([test] if test else [])
+        if not self.stream:
+            self.notes.extend(note for note in map(_constant_note, ("training", "test"), parts) if note)
         stamp = self.tree.stamp(stamped(self.competition, self.tree)) if self.stream else None
         write_json(
             folder / "meta.json",
@@ -153,6 +164,7 @@ class Building:
                 "source": f"{kind} in {self.tree.path} ({counts}{broken}{streamed})",
                 "is_sample": self.sample,
                 "n_broken": n_broken,
+                "notes": self.notes,
                 "fingerprint": _fingerprint(parts, stamp),
             },
         )
@@ -163,7 +175,7 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
     spec = competition.data
     names = [spec.train, *([spec.test] if spec.test else [])]
     if spec.format == "custom" and not tree.is_zip:
-        names = sorted(p.relative_to(tree.path).as_posix() for p in tree.path.rglob("*") if p.is_file())
+        names = sorted(name.removeprefix("/") for name in walk(tree.path, ""))
     elif spec.format in PICTURE_FORMATS and not tree.is_zip:
         folders = [*names, *spec.merge]
         names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
@@ -176,11 +188,34 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
     return [name for name in names if tree.has(name)]
 
 
-def _write_streamed(listing: Listing, tree: FileTree, shape: tuple[int, int, int], folder: Path) -> None:
+_FLAT, _FLAT_SHARE = 16, 0.05
+
+
+def _constant_note(kind: str, samples: Samples, rows_at_once: int = 1024) -> str:
+    """A warning, where many decoded images hold next to nothing: their content may have been lost in decoding."""
+    if samples.images.shape[1] * samples.images.shape[2] < 2:
+        return ""  # captions without pictures
+    flat: list[int] = []
+    for start in range(0, len(samples), rows_at_once):
+        rows = np.asarray(samples.images[start : start + rows_at_once]).reshape(
+            -1, int(np.prod(samples.images.shape[1:]))
+        )
+        flat += (start + np.flatnonzero(rows.max(axis=1) - rows.min(axis=1) < _FLAT)).tolist()
+    if len(flat) < max(_FLAT_SHARE * len(samples), 1):
+        return ""
+    return (
+        f"{len(flat):,} of {len(samples):,} {kind} images are nearly constant once decoded (all values within {_FLAT} of 256), e.g. "
+        f"'{samples.ids[flat[0]]}': look at them with harness.data preview. What is drawn in transparency may need another "
+        "data.background, values of 16 bits a data.range"
+    )
+
+
+def _write_streamed(listing: Listing, tree: FileTree, decoder: Decoder, folder: Path) -> None:
     np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_))
     if listing.labels is not None:
         np.save(folder / "labels.npy", listing.labels)
-    write_json(folder / "pictures.json", {"path": str(tree.path.resolve()), "shape": shape, "files": listing.files})
+    where = {"path": str(tree.path.resolve()), "top": tree.top, "files": listing.files}
+    write_json(folder / "pictures.json", where | {"decoder": dataclasses.asdict(decoder)})
 
 
 def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 4096) -> str:

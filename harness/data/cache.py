@@ -6,7 +6,9 @@
     test/images.npy ids.npy (absent where the test is hidden)
     submission.csv          the platform's sample submission (where there is one)
     broken.csv              pictures that could not be decoded (--skip-broken)
-    meta.json               source, fingerprint of the content, counts; written last
+    meta.json               source, fingerprint of the content, counts, notes
+    manifest.json           checksums of all of these; written last
+    */images-HxW.npy        the same rows at another size (see `resized`), each with a manifest of its own
 
 While it is made it is called .<key>.part; a killed decoding of pictures goes on from there. With --stream there is no
 images.npy: pictures.json names the files, which are decoded whenever they are asked for.
@@ -36,6 +38,7 @@ class Dataset:
     is_sample : whether it is the embedded sample
     fingerprint : 16 hex digits over ids, labels and pixels; equal data have equal fingerprints wherever they lie
     cache : folder that the arrays are mapped from
+    notes : what is odd about the data, in words
     """
 
     train: Samples
@@ -45,10 +48,11 @@ class Dataset:
     is_sample: bool
     fingerprint: str
     cache: Path
+    notes: tuple[str, ...] = ()
 
 
 def open_cache(cache: Path) -> Dataset:
-    """Open a decoded data set as memory maps; nothing is read but the ids and labels."""
+    """Open a decoded data set as memory maps; nothing is read but the ids and labels. `load_dataset` has looked at its checksums."""
     meta = read_json(cache / "meta.json")
     submission = cache / "submission.csv"
     return Dataset(
@@ -59,6 +63,7 @@ def open_cache(cache: Path) -> Dataset:
         is_sample=meta["is_sample"],
         fingerprint=meta["fingerprint"],
         cache=cache,
+        notes=tuple(meta["notes"]),
     )
 
 
@@ -82,7 +87,8 @@ def _open_images(folder: Path) -> Any:
     pictures = folder / "pictures.json"
     if not pictures.is_file():
         return np.load(folder / "images.npy", mmap_mode="c", allow_pickle=False)
+    from harness.data.decode import Decoder
     from harness.data.stream import StreamedImages
 
     listed = read_json(pictures)
-    return StreamedImages(Path(listed["path"]), listed["files"], tuple(listed["shape"]))
+    return StreamedImages(Path(listed["path"]), listed["files"], Decoder(**listed["decoder"]), listed["top"])

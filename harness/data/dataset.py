@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.base.command import cache_root
 from harness.base.errors import UserError
-from harness.base.files import resumable_folder
+from harness.base.files import remove_folder, resumable_folder
+from harness.base.manifest import MANIFEST, faults
+from harness.base.plain import plain
 from harness.competition import Competition
 from harness.data.archives import FileTree
 from harness.data.building import PICTURE_FORMATS, Building, Tick, stamped
 from harness.data.cache import Dataset, open_cache
 from harness.data.sample import sample_folder
 
-_CACHE_VERSION = 3
+_CACHE_VERSION = 4
 
 
 def load_dataset(
@@ -31,6 +35,7 @@ def load_dataset(
     stream: bool = False,
     tick: Tick = lambda done, total: None,
     unpack_tick: Tick = lambda done, total: None,
+    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
 ) -> Dataset:
     """Find, decode (once) and check a competition's data.
 
@@ -41,6 +46,7 @@ def load_dataset(
     skip_broken : leave pictures out that cannot be decoded, and say so, instead of refusing the data
     stream : keep no decoded copy: decode pictures whenever they are asked for
     tick, unpack_tick : called with (done, total) while pictures are decoded, and before that while a 7z is unpacked
+    say : told what is odd about the data, and that a damaged cache is made anew
 
     Raises
     ------
@@ -52,17 +58,29 @@ def load_dataset(
     if stream and (competition.data.format not in PICTURE_FORMATS or competition.data.format == "captioned"):
         raise UserError(f"--stream: is for folders of pictures; data.format of '{competition.slug}' is another")
     cache = cache_root() / competition.slug / (_key(competition, tree) + ("-stream" if stream else ""))
-    if not (cache / "meta.json").is_file():
+    if cache.is_dir():
+        wrong = faults(cache / MANIFEST)
+        if wrong:
+            say(f"{cache}: {wrong[0]}; the images are decoded anew")
+            remove_folder(cache)
+    if not cache.is_dir():
         building = Building(competition, tree, sample, skip_broken, stream, tick)
         with resumable_folder(cache) as part:
             if part is not None:
                 building.write(part)
-    return open_cache(cache)
+    dataset = open_cache(cache)
+    for note in dataset.notes:
+        say(f"note: {note}")
+    return dataset
 
 
 def is_there(competition: Competition, root: Path) -> bool:
-    """Whether the training data lie below a data root; a broken zip counts as there, and is not touched."""
-    return _tree(competition, root / competition.slug) is not None
+    """Whether files of the competition lie below a data root, so that nothing is to be fetched.
+
+    A zip counts as there, whatever it holds, and is never downloaded over.
+    """
+    folder = root / competition.slug
+    return _tree(competition, folder) is not None or (folder / archive_name(competition)).is_file()
 
 
 def find_files(competition: Competition, folder: Path, tick: Tick = lambda done, total: None) -> FileTree:
@@ -77,6 +95,8 @@ def find_files(competition: Competition, folder: Path, tick: Tick = lambda done,
     if found is not None:
         return found
     archive = folder / archive_name(competition)
+    if archive.is_file():
+        raise UserError(_other_content(competition, FileTree(archive)))
     others = [name for name, other in competition.sets.items() if FileTree(folder).has(other.data.train)]
     there = "".join(
         f"  There are files of another data set: --set data.set={name} (--data-set {name})\n" for name in others
@@ -97,9 +117,26 @@ def _tree(competition: Competition, folder: Path, tick: Tick = lambda done, tota
     if competition.set and competition.data.archive:
         trees.reverse()  # the folder may hold another set's files of the same names
     for tree in trees:
-        if tree.path.exists() and tree.has(competition.data.train):
-            return tree
+        if tree.path.exists():
+            for view in (tree, tree.below_top()) if tree.is_zip else (tree,):
+                if view.has(competition.data.train):
+                    return view
     return None
+
+
+def _other_content(competition: Competition, tree: FileTree) -> str:
+    """What to say of a zip without the training data: what it holds, and how that may have been meant."""
+    wanted, tops = competition.data.train, tree.top_folders()
+    cased = next((name for name in sorted(tree.members) if name.casefold() == wanted.casefold()), None)
+    deeper = next((name for name in sorted(tree.members) if name.endswith(f"/{wanted}")), None)
+    meant = cased or deeper
+    cure = (
+        f"It has '{plain(meant)}': write data.train = \"{plain(meant)}\" in competition.toml."
+        if meant
+        else "Correct data.train in competition.toml, or take the zip away and fetch it anew."
+    )
+    held = ", ".join(f"'{plain(name, 60)}'" for name in tops[:8]) + (", ..." if len(tops) > 8 else "")
+    return f"{tree.path}: holds no '{wanted}' (data.train). At its top are {held or 'no files'}. {cure}"
 
 
 def archive_name(competition: Competition) -> str:

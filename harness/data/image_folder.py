@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
 from harness.base.errors import UserError, nearest
+from harness.base.plain import is_plain, plain
 from harness.competition.competition import DataSpec
 from harness.data.archives import FileTree
 from harness.data.arrays import new_array, new_images
+from harness.data.decode import ENDINGS, Decoder, is_image
 from harness.data.labels import read_label_csv
-
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+from harness.data.names import Lookup, nfc, stem, without_ending
 
 Tick = Callable[[int, int], None]
 """(done, of how many)."""
@@ -27,11 +29,15 @@ _AT_ONCE = 1024  # pictures between two notes of how far decoding has come
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of one folder: file names in the tree, ids, and (training) labels int64 (n,)."""
+    """The pictures of one folder: file names in the tree, ids, and (training) labels int64 (n,).
+
+    notes : what was left out and what is odd, in words
+    """
 
     files: list[str]
     ids: list[str]
     labels: np.ndarray | None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -45,16 +51,16 @@ class Broken:
 def list_test(tree: FileTree, name: str, wanted: np.ndarray | None = None) -> Listing:
     """Find a folder's test pictures, without opening one.
 
-    Their ids are what the sample submission (`wanted`) calls the files: names without ending ('1'), with it ('1.png'), or
-    paths below the folder; without one, names without ending.
+    Their ids are what the sample submission (`wanted`) calls the files, in its spelling: names without ending ('1'), with it
+    ('1.png'), or paths below the folder; without one, names without ending.
 
     Raises
     ------
     UserError
-        If there are no pictures, or a file name is unprintable.
+        If there are no pictures, a file name is unprintable, or two files answer to one id.
     """
-    files = _pictures(tree, name)
-    return Listing(files, _test_ids(name, files, wanted), None)
+    files, notes = _pictures(tree, name)
+    return Listing(files, _test_ids(tree, name, files, wanted), None, notes)
 
 
 def list_by_folder(tree: FileTree, names: Sequence[str], classes: tuple[str, ...]) -> Listing:
@@ -67,61 +73,94 @@ def list_by_folder(tree: FileTree, names: Sequence[str], classes: tuple[str, ...
     UserError
         If there are no pictures, or a class folder is unknown or empty.
     """
-    files, ids, labels = [], [], []
+    files, ids, labels, notes = [], [], [], []
     for name in names:
-        found = _pictures(tree, name)
+        found, left_out = _pictures(tree, name)
         files += found
+        notes += left_out
         below = PurePosixPath(name).parent.as_posix() if len(names) > 1 else name
         ids += [f.removeprefix(f"{below}/") for f in found]
         labels.append(_labels(tree, name, found, classes))
-    return Listing(files, ids, np.concatenate(labels))
+    return Listing(files, ids, np.concatenate(labels), tuple(notes))
 
 
 def list_by_csv(tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, ...]) -> Listing:
     """Find the training pictures that a CSV names, in its order; their ids are the CSV's.
 
+    Ids may be names without ending ('1'), with it ('1.png'), or paths below the folder or with it.
+
     Raises
     ------
     UserError
-        If the CSV lacks a column, names an id twice, a label that is no class, or a picture that is not there.
+        If the CSV lacks a column or has it twice, names an id twice, a label that is no class, a picture that is not there,
+        or one that may be two files (names both).
     """
     ids, labels = read_label_csv(tree, spec.labels, spec.id or "id", spec.label, classes)
-    files = _pictures(tree, name)
-    ways = ([PurePosixPath(f).stem for f in files], [PurePosixPath(f).name for f in files])
-    by_name = next((dict(zip(way, files, strict=True)) for way in ways if ids[0] in way), {})
-    missing = [i for i in ids if i not in by_name]
+    files, notes = _pictures(tree, name)
+    shown = tree.show(spec.labels)
+    rows, _ = _matched(tree, name, files, ids, shown)
+    missing = [i for i, row in zip(ids, rows, strict=True) if row is None]
     if missing:
         raise UserError(
-            f"{tree.show(spec.labels)}: {len(missing):,} of its {len(ids):,} ids have no picture in {tree.show(name)}, e.g. "
-            f"'{missing[0]}'. Download both again: one of them is cut off or of another version."
+            f"{shown}: {len(missing):,} of its {len(ids):,} ids have no picture in {tree.show(name)}, e.g. "
+            f"'{plain(missing[0], 80)}'. Download both again if one of them is cut off or of another version; or correct data.train, "
+            "data.id in competition.toml."
         )
-    return Listing([by_name[i] for i in ids], ids, labels)
+    unnamed = sorted(set(range(len(files))) - set(rows))
+    if unnamed:
+        notes = (
+            *notes,
+            f"{len(unnamed):,} of {len(files):,} pictures in {tree.show(name)} are not named by {shown} and left out, e.g. "
+            f"'{files[unnamed[0]]}'",
+        )
+    return Listing([files[row] for row in rows], ids, labels, notes)
 
 
-def _pictures(tree: FileTree, name: str) -> list[str]:
-    files = [f for f in tree.names(name) if f.lower().endswith(_PICTURES)]
+def _matched(
+    tree: FileTree, name: str, files: list[str], ids: Sequence[str], where: str
+) -> tuple[list[int | None], Lookup]:
+    """For each id the number of its file, by the way of writing ids that fits most of them."""
+    below = [f.removeprefix(f"{name}/") for f in files]
+    lookup = Lookup(below, lambda number: tree.show(files[number]))
+    asked = [i.replace("\\", "/").removeprefix("./").removeprefix(f"{name}/") for i in ids]
+    return lookup.rows(asked, lookup.way_of(asked), where), lookup
+
+
+def _pictures(tree: FileTree, name: str) -> tuple[list[str], tuple[str, ...]]:
+    """Names of a folder's image files, and what is said of the others: none is left out unsaid."""
+    everything = tree.names(name)
+    files = [f for f in everything if is_image(f)]
+    others = Counter(PurePosixPath(f).suffix.lower() or "no ending" for f in everything if not is_image(f))
+    listed = ", ".join(f"{n:,} with {ending}" for ending, n in others.most_common())
     if not files:
-        raise UserError(f"{tree.show(name)}: no pictures there (looked for {', '.join(_PICTURES)}).")
+        held = f"It holds {listed}. " if others else "It is empty. "
+        raise UserError(
+            f"{tree.show(name)}: no pictures there. {held}Looked for {', '.join(ENDINGS)}; correct the folder in [data] of "
+            "competition.toml, or rename the files."
+        )
     for file in files:
-        if not file.isprintable():
-            raise UserError(f"{tree.show(name)}: the file name {file!r} has unprintable characters. Rename the file.")
-    return files
+        if not is_plain(file):
+            raise UserError(
+                f"{tree.show(name)}: the file name {plain(file)!r} has unprintable characters. Rename the file."
+            )
+    left_out = f"left out of {tree.show(name)}, not among the image formats: {plain(listed)}"
+    return files, (left_out,) if others else ()
 
 
 def read_image_folder(
     tree: FileTree, listing: Listing, spec: DataSpec, folder: Path, tick: Tick, skip_broken: bool = False
-) -> list[Broken]:
+) -> tuple[list[Broken], list[str]]:
     """Write images.npy, ids.npy and (where there are labels) labels.npy into `folder`; goes on where it was stopped.
 
     With `skip_broken` a picture that cannot be decoded is left out of the training rows, and stays black among the test
-    rows, which must all be predicted; both are returned.
+    rows, which must all be predicted; both are returned, with notes on what is odd.
 
     Raises
     ------
     UserError
         If a picture cannot be decoded (names it).
     """
-    broken = _decode_all(tree, listing.files, spec, folder, tick, skip_broken)
+    broken, notes = _decode_all(tree, listing.files, spec, folder, tick, skip_broken)
     keep = np.ones(len(listing.files), dtype=bool)
     if broken and listing.labels is not None:
         keep[list(broken)] = False
@@ -130,30 +169,32 @@ def read_image_folder(
     np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_)[keep])
     if listing.labels is not None:
         np.save(folder / "labels.npy", listing.labels[keep])
-    return list(broken.values())
+    return list(broken.values()), [*listing.notes, *notes]
 
 
-def _test_ids(name: str, files: list[str], wanted: np.ndarray | None) -> list[str]:
-    stems = [PurePosixPath(f).stem for f in files]
-    if wanted is not None:
-        for ids in (stems, [PurePosixPath(f).name for f in files], [f.removeprefix(f"{name}/") for f in files]):
-            if set(ids) == set(wanted):
-                return ids
-    if len(set(stems)) == len(stems):
-        return stems
-    return [PurePosixPath(f.removeprefix(f"{name}/")).with_suffix("").as_posix() for f in files]
+def _test_ids(tree: FileTree, name: str, files: list[str], wanted: np.ndarray | None) -> list[str]:
+    below = [f.removeprefix(f"{name}/") for f in files]
+    if wanted is not None and len(wanted):
+        rows, lookup = _matched(tree, name, files, wanted.tolist(), "sample submission")
+        way = lookup.way_of(wanted.tolist())
+        spelt = {row: i for row, i in zip(rows, wanted.tolist(), strict=True) if row is not None}
+        return [
+            spelt.get(number, way(path)) for number, path in enumerate(below)
+        ]  # what is not asked for is told later
+    stems = [stem(f) for f in below]
+    return stems if len(set(map(nfc, stems))) == len(stems) else [without_ending(f) for f in below]
 
 
 def _labels(tree: FileTree, name: str, files: list[str], classes: tuple[str, ...]) -> np.ndarray:
-    index = {c: i for i, c in enumerate(classes)}
-    folders = [f.removeprefix(f"{name}/").partition("/")[0] for f in files]
+    index = {nfc(c): i for i, c in enumerate(classes)}
+    folders = [nfc(f.removeprefix(f"{name}/").partition("/")[0]) for f in files]
     for found in sorted(set(folders)):
         if found not in index:
             raise UserError(
                 f"{tree.show(name)}: folder '{found}' is no class{nearest(found, classes)}. Classes: "
                 f"{', '.join(classes)}. Rename the folder, or correct 'classes' in competition.toml."
             )
-    empty = [c for c in classes if c not in set(folders)]
+    empty = [c for c in classes if nfc(c) not in set(folders)]
     if empty:
         raise UserError(f"{tree.show(name)}: no pictures of class '{empty[0]}'; its folder is missing or empty.")
     return np.array([index[f] for f in folders], dtype=np.int64)
@@ -161,15 +202,22 @@ def _labels(tree: FileTree, name: str, files: list[str], classes: tuple[str, ...
 
 def _decode_all(
     tree: FileTree, files: list[str], spec: DataSpec, folder: Path, tick: Tick, skip_broken: bool
-) -> dict[int, Broken]:
-    """Fill images.npy, in threads; decoded.npy tells which rows are done. Returns the broken ones by row."""
+) -> tuple[dict[int, Broken], list[str]]:
+    """Fill images.npy, in threads; decoded.npy has the checksums of the rows that are done.
+
+    Returns the broken ones by row, and notes.
+    """
     images, sizes, done = _open_or_begin(folder, len(files), spec)
     broken: dict[int, Broken] = {}
+    decoder, largest = Decoder.of(spec), []
 
     def decode_into(row: int) -> None:
         try:
             with tree.open(files[row]) as file:
-                images[row], sizes[row] = decode_sized(file, *images.shape[1:], tree.show(files[row]))
+                decoded = decoder(file, tree.show(files[row]))
+            images[row], sizes[row] = decoded.pixels, (decoded.height, decoded.width)
+            if decoded.largest is not None:
+                largest.append(decoded.largest)
         except UserError as error:
             if not skip_broken:
                 raise
@@ -186,28 +234,53 @@ def _decode_all(
                 tick(finished, len(files))
             images.flush()
             sizes.flush()
-            done[[row for row in part if row not in broken]] = 1  # broken ones are tried again after a stop
+            for row in part:
+                done[row] = 0 if row in broken else _checksum(images[row])  # broken ones are tried again after a stop
             done.flush()
     images.flush()
     (folder / _DONE).unlink()
-    return dict(sorted(broken.items()))
+    return dict(sorted(broken.items())), _notes_on_depth(largest, spec)
 
 
-_DONE, _SIZES = "decoded.npy", "sizes.npy"  # which rows are decoded; heights and widths that the pictures had
+def _notes_on_depth(largest: list[float], spec: DataSpec) -> list[str]:
+    """Images of more than 8 bits whose values keep to the low end become dark ones: that is said, with the key that mends it."""
+    if not largest or spec.range is not None or max(largest) >= 32_768:
+        return []
+    most = int(max(largest))
+    upto = next(2**bits - 1 for bits in range(8, 17) if 2**bits > most)
+    return [
+        f"{len(largest):,} images have 16 bits a pixel, of which no value is above {most:,}: taken as 0 to 65,535 they come out dark, "
+        f"at most {most >> 8} of 255. If they have fewer bits, say so: data.range = [0, {upto}] in competition.toml"
+    ]
+
+
+def _checksum(pixels: np.ndarray) -> int:
+    """Of a decoded row; never 0."""
+    return (1 << 32) | zlib.crc32(np.ascontiguousarray(pixels))
+
+
+_DONE, _SIZES = (
+    "decoded.npy",
+    "sizes.npy",
+)  # checksums of the decoded rows, 0 = not yet; heights and widths that they had
 
 
 def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.memmap, np.memmap]:
     """images.npy, sizes.npy and decoded.npy of a stopped decoding, or new ones."""
     path, extents, marks = folder / "images.npy", folder / _SIZES, folder / _DONE
     if path.is_file() and marks.is_file():
-        with contextlib.suppress(ValueError, OSError):  # cut off while they were made
+        with contextlib.suppress(ValueError, OSError, EOFError):  # cut off while they were made
             images = np.load(path, mmap_mode="r+", allow_pickle=False)
             sizes = np.load(extents, mmap_mode="r+", allow_pickle=False)
             done = np.load(marks, mmap_mode="r+", allow_pickle=False)
-            if images.shape == (n, *spec.size, spec.channels) and done.shape == (n,) and sizes.shape == (n, 2):
+            shapes = images.shape == (n, *spec.size, spec.channels) and done.shape == (n,) and sizes.shape == (n, 2)
+            if shapes and (images.dtype, sizes.dtype, done.dtype) == (np.uint8, np.uint32, np.uint64):
+                for row in np.flatnonzero(done):
+                    if done[row] != _checksum(images[row]):
+                        done[row] = 0
                 return images, sizes, done
     images = new_images(folder, n, spec)
-    sizes, done = new_array(extents, (n, 2), np.uint32), new_array(marks, (n,), np.uint8)
+    sizes, done = new_array(extents, (n, 2), np.uint32), new_array(marks, (n,), np.uint64)
     done[:] = 0
     return images, sizes, done
 
@@ -228,58 +301,3 @@ def _check_classes_left(tree: FileTree, labels: np.ndarray, keep: np.ndarray) ->
     lost = set(np.unique(labels)) - set(np.unique(labels[keep]))
     if lost:
         raise UserError(f"{tree.path}: of a class no picture can be decoded. Download the data again.")
-
-
-def decode_file(tree: FileTree, file: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Decode one picture of the tree to uint8 of that shape (H, W, C)."""
-    with tree.open(file) as opened:
-        return decode(opened, *shape, tree.show(file))
-
-
-def decode(file, height: int, width: int, channels: int, where: str) -> np.ndarray:
-    """Decode one picture to uint8 (height, width, channels), upright as its EXIF says, resized where it must be.
-
-    Raises
-    ------
-    UserError
-        If it cannot be decoded or declares more pixels than Pillow's limit against decompression bombs.
-    """
-    return decode_sized(file, height, width, channels, where)[0]
-
-
-def decode_sized(file, height: int, width: int, channels: int, where: str) -> tuple[np.ndarray, tuple[int, int]]:
-    """As `decode`, with the height and width that the picture had, upright."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(file) as picture:
-            _refuse_bomb(picture)
-            upright = ImageOps.exif_transpose(_to_8_bit(picture)).convert("L" if channels == 1 else "RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(
-            f"{where}: cannot be decoded ({error}). Replace it, take it out of the folder, or add --skip-broken."
-        ) from error
-    had = upright.height, upright.width
-    if upright.size != (width, height):
-        upright = upright.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(upright).reshape(height, width, channels), had
-
-
-def _refuse_bomb(picture: Any) -> None:
-    """Pillow only warns up to twice its limit, and warnings are shared by all threads."""
-    from PIL import Image
-
-    pixels, limit = picture.width * picture.height, Image.MAX_IMAGE_PIXELS
-    if limit and pixels > limit:
-        raise ValueError(f"{pixels:,} pixels, more than the limit of {limit:,}")
-
-
-def _to_8_bit(picture: Any) -> Any:
-    """16-bit grey to 8-bit by its high byte (Pillow's own conversion clips at 255); other depths are refused."""
-    from PIL import Image
-
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture).astype(np.uint16) >> 8).astype(np.uint8))
-    if picture.mode in ("I", "F"):
-        raise ValueError(f"mode {picture.mode}: 32 bits per pixel have no agreed white; save it with 8 or 16 bits")
-    return picture

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError, nearest
+from harness.base.plain import plain
 from harness.data.archives import FileTree
+from harness.data.names import nfc, refuse_twins
+from harness.data.tables import column, read_rows
 
 
 def encode(column: Any, classes: tuple[str, ...], where: str, rows_before: int = 0) -> np.ndarray:
@@ -19,15 +22,15 @@ def encode(column: Any, classes: tuple[str, ...], where: str, rows_before: int =
         If a label is no class: says in which row, and the nearest class.
     """
     coded = column.dictionary_encode()
-    names = coded.dictionary.to_pylist()
-    index = {name: i for i, name in enumerate(classes)}
+    names = [None if name is None else nfc(name) for name in coded.dictionary.to_pylist()]
+    index = {nfc(name): i for i, name in enumerate(classes)}
     codes = coded.indices.to_numpy(zero_copy_only=False)
     for code, name in enumerate(names):
         if name not in index:
             row = rows_before + int(np.argmax(codes == code)) + 1
             hint = " (take the spaces around it out)" if str(name).strip() in index else nearest(str(name), classes)
             raise UserError(
-                f"{where}: row {row}: label {name!r} is no class{hint}. Classes: "
+                f"{where}: row {row}: label '{plain(name, 80)}' is no class{plain(hint)}. Classes: "
                 f"{', '.join(classes)}. Correct the row, or 'classes' in competition.toml."
             )
     return np.array([index[name] for name in names], dtype=np.int64)[codes]
@@ -44,25 +47,16 @@ def read_label_csv(
         If it is missing or damaged, lacks a column, names an id twice or a label that is no class.
     """
     import pyarrow as pa
-    import pyarrow.csv
 
+    shown = tree.show(name)
     if not tree.has(name):
-        raise UserError(f"{tree.show(name)}: not there. Download it, or correct data.labels in competition.toml.")
-    columns = {id_column: pa.string(), label_column: pa.string()}
-    options = pa.csv.ConvertOptions(column_types=columns, include_columns=list(columns), strings_can_be_null=False)
-    try:
-        with tree.open(name) as file:
-            table = pa.csv.read_csv(file, convert_options=options)
-    except pa.ArrowKeyError as error:
-        raise UserError(f"{tree.show(name)}: {error}; wanted '{id_column}' and '{label_column}'.") from error
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{tree.show(name)}: cannot be read as CSV ({error}). Download it again.") from error
-    if not len(table):
-        raise UserError(f"{tree.show(name)}: has no rows. Download it again.")
-    ids = table[id_column].to_pylist()
-    first: dict[str, int] = {}
-    for row, i in enumerate(ids, start=1):
-        if i in first:
-            raise UserError(f"{tree.show(name)}: id '{i}' stands in row {first[i]} and in row {row}. Take one out.")
-        first[i] = row
-    return ids, encode(table[label_column].combine_chunks(), classes, tree.show(name))
+        raise UserError(f"{shown}: not there. Download it, or correct data.labels in competition.toml.")
+    with tree.open(name) as file:
+        header, rows = read_rows(file, shown)
+    if not rows:
+        raise UserError(f"{shown}: has no rows. Download it again.")
+    at_id = column(header, id_column, shown, "data.id")
+    at_label = column(header, label_column, shown, "data.label")
+    ids = [row[at_id] for row in rows]
+    refuse_twins(ids, shown)
+    return ids, encode(pa.array([row[at_label] for row in rows], pa.string()), classes, shown)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import struct
 import tokenize
 import zipfile
 import zlib
@@ -14,6 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from harness.base.errors import UserError, nearest
+from harness.base.plain import plain
 from harness.competition.competition import DataSpec
 from harness.data.archives import FileTree, open_zip
 from harness.data.arrays import new_images
@@ -48,13 +50,13 @@ def read_npz(
 def _open(tree: FileTree, name: str) -> Iterator[zipfile.ZipFile]:
     """The .npz, which is a zip, checked as every zip of ours."""
     try:
-        if tree.is_zip or tree.is_packed(name):
-            with tree.open(name) as file, zipfile.ZipFile(file) as archive:  # a zip in a zip
+        if tree.is_zip or tree.is_packed(name):  # a zip in a zip
+            with tree.open(name) as file, open_zip(file, tree.show(name), tree.size(name)) as archive:
                 yield archive
         else:
             with open_zip(tree.path / name) as archive:
                 yield archive
-    except (zipfile.BadZipFile, EOFError, zlib.error, OSError) as error:
+    except (zipfile.BadZipFile, EOFError, zlib.error, OSError, struct.error) as error:
         if isinstance(error, OSError) and error.errno:
             raise
         raise UserError(f"{tree.show(name)}: the .npz is truncated or corrupt ({error}). Download it again.") from error
@@ -65,7 +67,14 @@ def _array(archive: zipfile.ZipFile, key: str, shown: str) -> Iterator[tuple[IO[
     """An array's bytes, its shape and its type, which its header and the zip's index agree on."""
     names = [name.removesuffix(".npy") for name in archive.namelist()]
     if key not in names:
-        raise UserError(f"{shown}: no array '{key}'{nearest(key, names)}; it holds {', '.join(names) or 'nothing'}.")
+        raise UserError(
+            f"{shown}: no array '{key}'{nearest(key, names)}; it holds {plain(', '.join(names)) or 'nothing'}."
+        )
+    twice = [name for name in archive.namelist() if name == f"{key}.npy"][1:]
+    if twice or f"{key}.npy" not in archive.namelist():
+        raise UserError(
+            f"{shown}: holds array '{key}' {'twice' if twice else 'without .npy'}. Save it with numpy.savez."
+        )
     info = archive.getinfo(f"{key}.npy")
     with archive.open(info) as file:
         shape, fortran, dtype = _header(file, f"{shown}:{key}")
@@ -88,7 +97,7 @@ def _header(file: IO[bytes], shown: str) -> tuple[tuple[int, ...], bool, np.dtyp
     try:
         version = np.lib.format.read_magic(file)
         shape, fortran, dtype = readers[version](file)
-    except (ValueError, KeyError, tokenize.TokenError, SyntaxError) as error:
+    except (ValueError, KeyError, TypeError, tokenize.TokenError, SyntaxError, RecursionError, MemoryError) as error:
         raise UserError(f"{shown}: no array that numpy could have written ({error}). Download it again.") from error
     if dtype.hasobject:
         raise UserError(

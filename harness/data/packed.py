@@ -17,6 +17,8 @@ from typing import Any
 from harness.base.command import cache_root
 from harness.base.errors import UserError
 from harness.base.files import complete_file
+from harness.base.manifest import faults, manifest_beside, write_manifest
+from harness.base.plain import plain
 
 KINDS = (".7z", ".zip")
 
@@ -44,7 +46,8 @@ def unpacked_zip(stamp: Any, open_packed: Callable[[], Any], kind: str, shown: s
     """
     digest = hashlib.sha256(repr(stamp).encode()).hexdigest()[:16]
     target = cache_root() / "unpacked" / f"{digest}.zip"
-    if target.is_file():
+    sums = manifest_beside(target)
+    if target.is_file() and not faults(sums):
         return target
     with complete_file(target) as temporary:
         copy = temporary if kind == ".zip" else temporary.with_name(temporary.name + ".7z")
@@ -56,6 +59,7 @@ def unpacked_zip(stamp: Any, open_packed: Callable[[], Any], kind: str, shown: s
         finally:
             if copy != temporary:
                 copy.unlink(missing_ok=True)
+    write_manifest(sums, [target.name])
     return target
 
 
@@ -67,10 +71,8 @@ def repack(source: Path, target: Path, shown: str, tick: Tick) -> None:
     UserError
         If it is damaged, encrypted, a bomb, or holds names that lead out of its folder.
     """
-    import lzma
-
     import py7zr
-    from py7zr.exceptions import ArchiveError
+    from py7zr.exceptions import PasswordRequired
 
     try:
         with py7zr.SevenZipFile(source) as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
@@ -78,13 +80,23 @@ def repack(source: Path, target: Path, shown: str, tick: Tick) -> None:
             limit = refuse_bomb(sum(entry.uncompressed for entry in entries), source.stat().st_size, shown)
             packed.extractall(factory=_zip_writer(file, limit, len(entries), tick))
             there = len(file.namelist())
-    except (ArchiveError, lzma.LZMAError, EOFError, zipfile.BadZipFile, ValueError) as error:
-        said = str(error) or type(error).__name__
-        raise UserError(
-            f"{shown}: the 7z is truncated, corrupt or not to be trusted ({said}). Download it again."
-        ) from error
+    except UserError:
+        raise
+    except PasswordRequired as error:
+        raise UserError(f"{shown}: the 7z is encrypted. Unpack it beside the archive, with its password.") from error
+    except OSError as error:
+        if error.errno is not None:
+            raise  # of the disk
+        raise UserError(_damaged(shown, error)) from error
+    except Exception as error:  # py7zr raises whatever it trips over in a damaged file
+        raise UserError(_damaged(shown, error)) from error
     if there != len(entries):
         raise UserError(f"{shown}: the 7z declares {len(entries):,} files and holds {there:,}. Download it again.")
+
+
+def _damaged(shown: str, error: Exception) -> str:
+    said = plain(str(error) or type(error).__name__, 200)
+    return f"{shown}: the 7z is truncated, corrupt or not to be trusted ({said}). Download it again."
 
 
 def refuse_bomb(declared: int, packed: int, shown: str) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.base.files import complete_file
+from harness.base.manifest import faults, manifest_beside, write_manifest
 from harness.competition import Competition, Samples
 from harness.competition.recipe import DataChoice
 from harness.data.arrays import new_array
@@ -22,13 +23,14 @@ Tick = Callable[[int, int], None]
 
 
 def resize(dataset: Dataset, choice: DataChoice, tick: Tick = lambda done, total: None) -> None:
-    """Write the images at the size that a recipe chose beside the decoded ones; nothing, where they stand."""
+    """Write the images at the size that a recipe chose beside the decoded ones; nothing, where they stand undamaged."""
     for split, samples in _splits(dataset):
         path = _path(dataset, split, choice)
-        if path is None or _as_chosen(samples, choice) or path.is_file():
+        if path is None or _as_chosen(samples, choice) or (path.is_file() and not faults(manifest_beside(path))):
             continue
         with complete_file(path) as temporary:
             _write(samples.images, temporary, choice.size, tick)
+        write_manifest(manifest_beside(path), [path.name])
 
 
 def open_resized(competition: Competition, cache: Path, choice: DataChoice) -> tuple[Competition, Dataset]:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from harness.base.command import cache_root
 from harness.base.errors import UserError
-from harness.base.files import complete_folder
+from harness.base.files import complete_folder, remove_folder
+from harness.base.manifest import faults, manifest_beside, write_manifest
 from harness.competition import Competition
+from harness.data.archives import walk
 
 
 def sample_folder(competition: Competition) -> Path:
@@ -26,7 +28,11 @@ def sample_folder(competition: Competition) -> Path:
         )
     stamp = (competition.folder / "competition.py").stat().st_mtime_ns
     folder = cache_root() / competition.slug / f"sample-{stamp:x}"
+    sums = manifest_beside(folder)
+    if folder.is_dir() and faults(sums):
+        remove_folder(folder)  # damaged, or of an older version: it is written in a second
     if not folder.is_dir():
         with complete_folder(folder) as building:
             make_sample(building)
+        write_manifest(sums, walk(folder, folder.name))
     return folder

@@ -1,4 +1,4 @@
-"""The ids that a platform asks for: read from its sample submission and held against the test images."""
+"""What a platform asks for: ids and columns of its sample submission, held against the test images and [submission]."""
 
 from __future__ import annotations
 
@@ -6,48 +6,73 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.base.errors import UserError, nearest
+from harness.base.errors import UserError
+from harness.base.plain import plain
 from harness.competition import Competition
 from harness.data.archives import FileTree
+from harness.data.names import refuse_twins
+from harness.data.tables import column, read_rows
 
 
 def check_submission_ids(competition: Competition, test_ids: np.ndarray, path: Path, tree: FileTree) -> None:
-    """Refuse a sample submission whose ids are not the test's."""
-    wanted = read_submission_ids(competition, path, tree.show(competition.submission.sample or path.name))
+    """Refuse a sample submission whose ids are not the test's, or whose columns are not those of [submission]."""
+    shown = tree.show(competition.submission.sample or path.name)
+    wanted = read_submission_ids(competition, path, shown)
+    read_submission_header(competition, path, shown)
     missing = np.setdiff1d(wanted, test_ids)
     surplus = np.setdiff1d(test_ids, wanted)
     if len(missing) or len(surplus):
         examples = [
-            f"'{x[0]}' {what}" for x, what in ((missing, "has no test image"), (surplus, "is not asked for")) if len(x)
+            f"'{plain(x[0], 80)}' {what}"
+            for x, what in ((missing, "has no test image"), (surplus, "is not asked for"))
+            if len(x)
         ]
         raise UserError(
-            f"{tree.show(competition.submission.sample or '')}: its {len(wanted):,} ids are not those of the "
+            f"{shown}: its {len(wanted):,} ids are not those of the "
             f"{len(test_ids):,} test images: {len(missing):,} missing, {len(surplus):,} too many; e.g. id "
-            f"{' and id '.join(examples)}. Download both files again: one of them is cut off or of another version."
+            f"{' and id '.join(examples)}. Download both files again if one of them is cut off or of another version; or correct "
+            "data.test in competition.toml."
         )
 
 
 def read_submission_ids(competition: Competition, path: Path, shown: str) -> np.ndarray:
-    """Ids (n,) str of a sample submission, in its order.
+    """Ids (n,) str of a sample submission, in its order and its spelling.
 
     Raises
     ------
     UserError
         If it has no id column or an id twice.
     """
-    import pandas as pd
+    with path.open("rb") as file:
+        header, rows = read_rows(file, shown)
+    place = column(header, competition.submission.id, shown, "submission.id")
+    ids = [row[place] for row in rows]
+    refuse_twins(ids, shown)
+    return np.array(ids, dtype=np.str_)
 
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{shown}: cannot be read as CSV ({error}). Download it again.") from error
-    column = competition.submission.id
-    if column not in table.columns:
+
+def read_submission_header(competition: Competition, path: Path, shown: str) -> list[str]:
+    """The columns that a submission must have, in the sample submission's order.
+
+    Raises
+    ------
+    UserError
+        If they are not those of [submission]. Where competition.py writes the rows (`to_submission`), only the id is looked for.
+    """
+    with path.open("rb") as file:
+        header, _ = read_rows(file, shown)
+    spec = competition.submission
+    column(header, spec.id, shown, "submission.id")
+    if competition.hook("to_submission") or competition.is_clustering:
+        return header
+    wanted = spec.columns(competition.classes)
+    for name in wanted:
+        column(header, name, shown, "classes" if name in competition.classes else "submission.target")
+    extra = [name for name in header if name not in (spec.id, *wanted)]
+    if extra:
         raise UserError(
-            f"{shown}: no column '{column}'{nearest(column, table.columns)}; it has {', '.join(table.columns)}."
+            f"{shown}: has columns that [submission] does not describe: {plain(', '.join(extra[:10]), 300)}; it wants "
+            f"{plain(','.join(header), 300)}, and {plain(','.join([spec.id, *wanted]), 300)} would be written. Correct [submission] in "
+            "competition.toml, or write the rows yourself: to_submission in competition.py."
         )
-    ids = table[column].to_numpy(dtype=np.str_)
-    unique, count = np.unique(ids, return_counts=True)
-    if len(unique) < len(ids):
-        raise UserError(f"{shown}: id '{unique[count > 1][0]}' stands {count.max()} times. Download it again.")
-    return ids
+    return header

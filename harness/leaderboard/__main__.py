@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.base.command import JsonOption, OutOption, new_app, user_command
+from harness.base.terminal import print_table
 
 if TYPE_CHECKING:
     from harness.ledger import Ledger
@@ -58,12 +58,12 @@ def main(
         told = {slug: {k: [vars(a) for a in v] for k, v in vars(p).items()} for slug, p in plans.items()}
         print(json.dumps({"submissions": lines, "plans": told, "page": str(path)}, indent=2))
         return
-    _print(list(HEADER), table_rows(lines))
+    print_table(HEADER, table_rows(lines), left=99)
     for slug in (c.slug for c in contests if c.slug not in plans):
         print(f"{slug}: nothing to plan: no run with test predictions but those that wait or have no score yet")
     for slug, found in plans.items():
         print(f"\nwhat to do next, {slug}:")
-        _print(*plan_table(found))
+        print_table(*plan_table(found), left=99)
     print(f"page: {path}")
     if export:
         print(f"{'ledger' if export.suffix == '.json' else 'table'}: {export}")
@@ -98,16 +98,6 @@ def _export(path: Path, lines: list[dict[str, Any]], ledger: Ledger, slug: str |
             told = line["forecast"] or {}
             numbers = [told.get("score"), told.get("low"), told.get("high"), " ".join(line["members"])]
             table.writerow([*(line[name] for name in names), *numbers])
-
-
-def _print(header: list[str], rows: list[list[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*header)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 240).print(table)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +19,7 @@ from harness.base.command import (
     user_command,
 )
 from harness.base.errors import UserError
+from harness.base.terminal import print_table
 
 if TYPE_CHECKING:
     from harness.competition import Competition
@@ -285,16 +285,9 @@ def calibrate(
 
 
 def _print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], left: int, bold: str = "") -> None:
-    """A table whose first columns are names; the row that begins with `bold` stands out."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    for number, name in enumerate(header):
-        table.add_column(name, justify="left" if number < left else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*row, style="bold" if bold and row[0] == bold else None)
-    Console(width=None if sys.stdout.isatty() else 240).print(table)
+    """A table whose first columns are names; rows that begin with `bold` stand out."""
+    chosen = [number for number, row in enumerate(rows) if bold and row[0] == bold]
+    print_table(header, rows, title=title, left=left, bold=chosen)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from harness.base.plain import plain
+
+
+def _named(text: object) -> str:
+    """A name as text: matplotlib would take what stands between dollar signs for mathematics."""
+    return plain(text).replace("$", r"\$")
+
 
 def confusion_matrix(matrix: np.ndarray, classes: Sequence[str]) -> bytes:
     """Counts (C, C), rows = true class; colour is the share of the row that is wrong, so that mistakes stand out."""
@@ -18,8 +25,9 @@ def confusion_matrix(matrix: np.ndarray, classes: Sequence[str]) -> bytes:
         if matrix[row, column]:
             weight = "bold" if row == column else "normal"
             axes.text(column, row, f"{int(matrix[row, column])}", ha="center", va="center", fontsize=8, weight=weight)
-    axes.set_xticks(range(len(classes)), classes, rotation=45 if max(map(len, classes)) > 3 else 0)
-    axes.set_yticks(range(len(classes)), classes)
+    names = list(map(_named, classes))
+    axes.set_xticks(range(len(classes)), names, rotation=45 if max(map(len, classes)) > 3 else 0)
+    axes.set_yticks(range(len(classes)), names)
     axes.set(xlabel="predicted", ylabel="true")
     return _svg(figure)
 
@@ -28,11 +36,11 @@ def learning_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]
     """One line per name: (epochs, values); a logarithmic axis where the values span more than a decade."""
     figure, axes = _figure(6.5, 3.2)
     for name, (epochs, values) in curves.items():
-        axes.plot(epochs, values, marker="." if len(epochs) < 15 else None, label=name, linewidth=1.3)
+        axes.plot(epochs, values, marker="." if len(epochs) < 15 else None, label=_named(name), linewidth=1.3)
     everything = [v for _, values in curves.values() for v in values if v > 0]
     if everything and max(everything) > 10 * min(everything):
         axes.set_yscale("log")
-    axes.set(xlabel="epoch", ylabel=ylabel)
+    axes.set(xlabel="epoch", ylabel=_named(ylabel))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, ncols=2)
     return _svg(figure)
@@ -42,8 +50,8 @@ def lines(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel:
     """One line per name: (x, y)."""
     figure, axes = _figure(6.5, 3.2)
     for name, (x, y) in curves.items():
-        axes.plot(x, y, marker=".", label=name, linewidth=1.3)
-    axes.set(xlabel=xlabel, ylabel=ylabel)
+        axes.plot(x, y, marker=".", label=_named(name), linewidth=1.3)
+    axes.set(xlabel=_named(xlabel), ylabel=_named(ylabel))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, ncols=2)
     return _svg(figure)
@@ -57,7 +65,7 @@ def scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], most: 
         rows = np.random.default_rng(0).choice(len(rows), most, replace=False)
     for number, name in enumerate(names):
         some = rows[labels[rows] == number]
-        axes.plot(points[some, 0], points[some, 1], ".", markersize=3, color=f"C{number % 10}", label=name)
+        axes.plot(points[some, 0], points[some, 1], ".", markersize=3, color=f"C{number % 10}", label=_named(name))
     axes.set(xlabel="first dimension", ylabel="second dimension")
     if len(names) <= 30:
         axes.legend(fontsize=7, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -72,7 +80,7 @@ def fold_scores(values: Mapping[int, float], pooled: float, low: float, high: fl
     axes.plot(list(values.values()), range(len(values)), "o", color="tab:orange", label="a fold")
     axes.set_yticks(range(len(values)), [f"fold {fold}" for fold in values])
     axes.invert_yaxis()
-    axes.set(xlabel=metric)
+    axes.set(xlabel=_named(metric))
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return _svg(figure)
 
@@ -84,9 +92,9 @@ def score_bars(scores: Mapping[str, Mapping[str, float]], metric: str) -> bytes:
         low, high = score["pooled"] - score["low"], score["high"] - score["pooled"]
         axes.errorbar(score["pooled"], row, xerr=[[max(low, 0)], [max(high, 0)]], fmt="s", color="tab:blue", capsize=3)
         axes.plot(score["mean"], row, ".", color="tab:orange")
-    axes.set_yticks(range(len(scores)), list(scores))
+    axes.set_yticks(range(len(scores)), list(map(_named, scores)))
     axes.invert_yaxis()
-    axes.set(xlabel=metric)
+    axes.set(xlabel=_named(metric))
     axes.grid(alpha=0.3, axis="x")
     return _svg(figure)
 
@@ -108,7 +116,7 @@ def heatmap(values: Mapping[str, Sequence[float]], greater_is_better: bool, refe
             fontsize=8,
             color="white" if dark else "black",
         )
-    axes.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    axes.set_yticks(range(len(names)), [_named(name.replace("_", " ")) for name in names])
     axes.set_xticks(range(table.shape[1]), range(1, table.shape[1] + 1))
     axes.set(xlabel="severity")
     return _svg(figure)
@@ -165,8 +173,8 @@ def matrix(values: np.ndarray, names: Sequence[str], middle: float = 0.0) -> byt
     axes.imshow(away, cmap="Blues", vmin=0, vmax=max(float(away.max()), 1e-6) * 1.4)
     for row, column in np.ndindex(values.shape):
         axes.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", fontsize=8)
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(range(len(names)), list(map(_named, names)), rotation=45, ha="right")
+    axes.set_yticks(range(len(names)), list(map(_named, names)))
     return _svg(figure)
 
 
@@ -181,7 +189,7 @@ def points_and_line(
         axes.plot(
             ticks, np.zeros(len(ticks)), "|", color="tab:gray", transform=axes.get_xaxis_transform(), clip_on=False
         )
-    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.set(xlabel=_named(xlabel), ylabel=_named(ylabel))
     axes.grid(alpha=0.3)
     return _svg(figure)
 
@@ -190,18 +198,18 @@ def bars(values: Mapping[str, float], xlabel: str) -> bytes:
     """A horizontal bar per name, the largest on top."""
     figure, axes = _figure(6.5, 0.3 * len(values) + 0.9)
     ordered = sorted(values.items(), key=lambda pair: pair[1])
-    axes.barh([name for name, _ in ordered], [value for _, value in ordered], color="tab:blue")
-    axes.set(xlabel=xlabel)
+    axes.barh([_named(name) for name, _ in ordered], [value for _, value in ordered], color="tab:blue")
+    axes.set(xlabel=_named(xlabel))
     return _svg(figure)
 
 
 def slice_plot(values: Sequence[object], scores: Sequence[float], name: str, metric: str, log: bool) -> bytes:
     """Scores over one parameter's values, numbers or names."""
     figure, axes = _figure(4.2, 2.4)
-    axes.plot([v if isinstance(v, int | float) else str(v) for v in values], scores, ".", color="tab:blue")
+    axes.plot([v if isinstance(v, int | float) else _named(v) for v in values], scores, ".", color="tab:blue")
     if log:
         axes.set_xscale("log")
-    axes.set(xlabel=name, ylabel=metric)
+    axes.set(xlabel=_named(name), ylabel=_named(metric))
     axes.grid(alpha=0.3)
     return _svg(figure)
 
@@ -235,11 +243,11 @@ def parallel(
             for height, value in zip(
                 _scaled(sorted(set(map(str, values))), False), sorted(set(map(str, values))), strict=True
             ):
-                axes.text(place + 0.04, height, value, fontsize=7)
-    axes.set_xticks(range(len(names)), [name.rpartition("args.")[2] for name in names], rotation=20, fontsize=8)
+                axes.text(place + 0.04, height, _named(value), fontsize=7)
+    axes.set_xticks(range(len(names)), [_named(name.rpartition("args.")[2]) for name in names], rotation=20, fontsize=8)
     axes.tick_params(axis="x", pad=12)
     axes.set_yticks([])
-    axes.set_title(metric, fontsize=9)
+    axes.set_title(_named(metric), fontsize=9)
     return _svg(figure)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.files import write_text
+from harness.base.plain import shown
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Page:
         return self.sections[-1]
 
     def html(self) -> str:
-        """The page's text; whatever is put into it is escaped."""
+        """The page's text; whatever is put into it is escaped, and plain (`harness.base.plain`)."""
         import jinja2
 
         environment = jinja2.Environment(
@@ -71,6 +72,7 @@ class Page:
             autoescape=True,
             trim_blocks=True,
             undefined=jinja2.StrictUndefined,
+            finalize=lambda value: shown(value) if isinstance(value, str) else value,
         )
         return environment.get_template("page.html").render(
             title=self.title, lead=self.lead, warnings=self.warnings, cards=self.cards, sections=self.sections

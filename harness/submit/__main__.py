@@ -21,6 +21,7 @@ from harness.base.command import (
     user_command,
 )
 from harness.base.errors import UserError
+from harness.base.terminal import table_lines
 
 if TYPE_CHECKING:
     from harness.submit.prepare.prepared import Prepared
@@ -202,16 +203,8 @@ def _lines(prepared: Prepared) -> list[str]:
 
 
 def _share_table(shares: dict[str, dict[str, float]]) -> list[str]:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("class", "predicted, OOF", "predicted, test", title="Shares of the predictions", title_justify="left")
-    for name, share in shares.items():
-        table.add_row(name, f"{100 * share['oof']:.2f} %", f"{100 * share['test']:.2f} %")
-    console = Console()
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get().rstrip("\n").split("\n")
+    rows = [[name, f"{100 * share['oof']:.2f} %", f"{100 * share['test']:.2f} %"] for name, share in shares.items()]
+    return table_lines(["class", "predicted, OOF", "predicted, test"], rows, "Shares of the predictions")
 
 
 def _show(first: list[str], entries: list[Any], last: list[str], summary: dict[str, Any], as_json: bool) -> None:

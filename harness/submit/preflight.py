@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.plain import plain
 from harness.competition import Competition
 
 _SHOWN = 3
@@ -27,14 +27,14 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
     import pandas as pd
 
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        return [f"cannot be read as CSV: {error}"]
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+    except (ValueError, OSError) as error:  # pandas' own errors are values too
+        return [f"cannot be read as CSV: {plain(error)}"]
     spec, own_rows = competition.submission, competition.hook("to_submission") is not None
-    values = list(competition.classes) if spec.value == "probability" else [spec.target]
+    values = spec.columns(competition.classes)
     header = _header(sample) if sample else [spec.id, *values]
     if list(table.columns) != header:
-        return [f"header is {','.join(table.columns)}, wanted {','.join(header)}"]
+        return [f"header is {plain(','.join(table.columns), 300)}, wanted {plain(','.join(header), 300)}"]
     problems = _check_ids(table[spec.id].to_numpy(dtype=np.str_), ids)
     for column in header[1:]:
         empty = np.flatnonzero(table[column].to_numpy() == "")
@@ -43,7 +43,9 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
     if own_rows:
         return problems
     return problems + (
-        _check_probabilities(table[values]) if spec.value == "probability" else _check_values(table, competition)
+        _check_probabilities(table[values], adds_up=not spec.one_probability)
+        if spec.value == "probability"
+        else _check_values(table, competition)
     )
 
 
@@ -69,13 +71,15 @@ def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> An
             f"--file {path}: has {path.stat().st_size:,} bytes; a submission of {len(ids):,} rows has {most:,} at most"
         )
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=None)
+        table = pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=None, index_col=False
+        )
     except (ValueError, OSError) as error:  # pandas' own errors are values too
-        raise UserError(f"--file {path}: cannot be read as CSV: {error}") from error
+        raise UserError(f"--file {path}: cannot be read as CSV: {plain(error)}") from error
     name = competition.submission.id
     if len(table.columns) == 1 and any(mark in table.columns[0] for mark in ";\t|"):
         raise UserError(
-            f"--file {path}: its columns are not separated by commas; its first line is '{table.columns[0]}'"
+            f"--file {path}: its columns are not separated by commas; its first line is '{plain(table.columns[0], 200)}'"
         )
     if name in table and table[name].is_unique and set(table[name]) == set(ids.tolist()):
         table = table.set_index(name, drop=False).loc[ids.tolist()]
@@ -89,8 +93,10 @@ def labels_hash(path: Path) -> str:
 
 
 def _header(sample: Path) -> list[str]:
-    with sample.open(encoding="utf-8-sig", newline="") as file:
-        return next(csv.reader(file), [])
+    from harness.data.tables import read_rows
+
+    with sample.open("rb") as file:
+        return read_rows(file, str(sample))[0]
 
 
 def _check_ids(found: np.ndarray, wanted: np.ndarray) -> list[str]:
@@ -107,7 +113,7 @@ def _check_ids(found: np.ndarray, wanted: np.ndarray) -> list[str]:
     ):
         if len(these):
             problems.append(
-                f"{len(these):,} ids are {what}: {', '.join(these[:_SHOWN])}{', ...' if len(these) > _SHOWN else ''}"
+                f"{len(these):,} ids are {what}: {plain(', '.join(these[:_SHOWN]), 300)}{', ...' if len(these) > _SHOWN else ''}"
             )
     if not problems and not np.array_equal(found, wanted):
         first = int(np.argmax(found != wanted))
@@ -125,16 +131,18 @@ def _check_values(table: Any, competition: Competition) -> list[str]:
     if not len(wrong):
         return []
     return [
-        f"column {spec.target} has no class in {len(wrong):,} rows, first '{column.iloc[wrong[0]]}' in row {wrong[0] + 1}"
+        f"column {spec.target} has no class in {len(wrong):,} rows, first '{plain(column.iloc[wrong[0]], 80)}' in row {wrong[0] + 1}"
     ]
 
 
-def _check_probabilities(values: Any) -> list[str]:
+def _check_probabilities(values: Any, adds_up: bool) -> list[str]:
     import pandas as pd
 
     numbers = values.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
     bad = np.flatnonzero(~((numbers >= 0) & (numbers <= 1)).all(axis=1))
     if len(bad):
         return [f"{len(bad):,} rows hold values that are no probabilities, first row {bad[0] + 1}"]
+    if not adds_up:
+        return []
     off = np.flatnonzero(np.abs(numbers.sum(axis=1) - 1) > 1e-3)
     return [f"{len(off):,} rows do not sum to one, first row {off[0] + 1}"] if len(off) else []

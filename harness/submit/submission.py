@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from harness.base.files import complete_file
 from harness.competition import Competition
 from harness.competition.threshold import moved
 from harness.data.cache import Dataset
-from harness.data.submission_ids import read_submission_ids
+from harness.data.submission_ids import read_submission_header, read_submission_ids
 from harness.oof.ensemble import Blend
 from harness.runs.align import align_rows
 
@@ -31,10 +32,25 @@ def wanted_ids(competition: Competition, dataset: Dataset) -> np.ndarray:
     return dataset.test.ids
 
 
+def wanted_header(competition: Competition, dataset: Dataset) -> list[str]:
+    """The columns in the order of the sample submission; [] where there is none."""
+    if dataset.submission is None:
+        return []
+    shown = competition.submission.sample or "sample submission"
+    return read_submission_header(competition, dataset.submission, shown)
+
+
 def write_submission(
-    competition: Competition, blend: Blend, ids: np.ndarray, path: Path, threshold: float | None = None
+    competition: Competition,
+    blend: Blend,
+    ids: np.ndarray,
+    path: Path,
+    threshold: float | None = None,
+    header: Sequence[str] = (),
 ) -> None:
     """Write the CSV of the rows `ids`, in their order; with a threshold the second class is said from it on.
+
+    header : the columns in the platform's order, where there is a sample submission
 
     Raises
     ------
@@ -45,6 +61,8 @@ def write_submission(
     proba = proba if threshold is None else moved(proba, threshold)
     hook = competition.hook("to_submission")
     table = hook(ids, proba, competition.classes) if hook else submission_table(competition, ids, proba)
+    if not hook and header:
+        table = table[list(header)]
     with complete_file(path) as temporary:
         table.to_csv(temporary, index=False)
 
@@ -54,6 +72,8 @@ def submission_table(competition: Competition, ids: np.ndarray, proba: np.ndarra
     import pandas as pd
 
     spec = competition.submission
+    if spec.one_probability:
+        return pd.DataFrame({spec.id: ids, spec.target: proba[:, 1]})
     if spec.value == "probability":
         return pd.DataFrame({spec.id: ids} | {c: proba[:, i] for i, c in enumerate(competition.classes)})
     index = proba.argmax(axis=1)

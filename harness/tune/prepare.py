@@ -125,6 +125,7 @@ def _read(asked: Request, competition: Competition, recipe: Recipe, watcher: Lin
         sample=asked.sample,
         tick=watcher.decoding,
         unpack_tick=watcher.unpacking,
+        say=watcher.say,
     )
     resize(dataset, recipe.data, watcher.decoding)
     return dataset

@@ -123,7 +123,7 @@ def test_a_fault_leaves_no_cache_behind_and_the_cure_works(root: Path):
             r"1 missing, 1 too many; e\.g\. id '11' has no test",
         ),
         ("Id,Label\n1,0\n", r"no column 'ImageId'"),
-        ("ImageId,Label\n1,0\n1,0\n", r"id '1' stands 2 times"),
+        ("ImageId,Label\n1,0\n1,0\n", r"id '1' stands in row 1 and in row 2"),
         ("", "cannot be read as CSV"),
     ],
 )

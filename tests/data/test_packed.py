@@ -209,5 +209,5 @@ def test_a_wrong_label_file_is_told_with_the_row(signs: Path, labels: str, said:
 def test_a_label_file_without_the_column_is_told(signs: Path):
     toml = signs / "competitions" / "signs" / "competition.toml"
     toml.write_text(toml.read_text().replace('format = "image_csv"', 'format = "image_csv"\nlabel = "class"'))
-    with pytest.raises(UserError, match="wanted 'id' and 'class'"):
+    with pytest.raises(UserError, match="no column 'class'; it has id, label. Correct data.label"):
         load(signs)

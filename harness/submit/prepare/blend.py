@@ -16,7 +16,7 @@ from harness.data.cache import Dataset
 from harness.oof.ensemble import Blend, best_runs, check_same_data, mean_of_probabilities
 from harness.runs import Run, load_run
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
-from harness.submit.submission import wanted_ids, write_submission
+from harness.submit.submission import wanted_header, wanted_ids, write_submission
 
 if TYPE_CHECKING:
     from harness.oof.history import Past
@@ -43,7 +43,7 @@ def prepare_blend(
     blend = mean_of_probabilities(runs, competition)
     path, ids = out / "submissions" / competition.slug / f"{blend.name}.csv", wanted_ids(competition, dataset)
     decision = _threshold(threshold, blend, competition)
-    write_submission(competition, blend, ids, path, decision)
+    write_submission(competition, blend, ids, path, decision, wanted_header(competition, dataset))
     refuse_problems(path, competition, ids, dataset)
     forecast = forecast_runs(competition, runs, dataset, past).found
     main = blend.scores["metrics"][blend.scores["metric"]]

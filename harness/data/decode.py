@@ -1,0 +1,183 @@
+"""One image file to pixels: upright, grey or RGB, 8 bits, at one size; by the listed formats only, whatever the file is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.competition.competition import DataSpec
+
+_FORMATS = {
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "BMP": (".bmp",),
+    "DIB": (".dib",),
+    "GIF": (".gif",),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "JPEG2000": (".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx"),
+    "AVIF": (".avif",),
+    "SGI": (".sgi", ".rgb", ".rgba", ".bw"),
+    "SUN": (".ras",),
+    "ICO": (".ico",),
+    "PSD": (".psd",),
+    "DDS": (".dds",),
+    "QOI": (".qoi",),
+    "MSP": (".msp",),
+    "XBM": (".xbm",),
+    "PCX": (".pcx",),
+    "TGA": (".tga",),
+}
+"""Pillow's formats that hold pixels and nothing else, with their endings: no EPS or PDF, which start programs, no containers of OLE."""
+
+_BY_ENDING_ONLY = ("TGA", "PCX", "XBM", "MSP")
+"""Formats whose files hardly say what they are: rubbish would pass for one. They are tried where the name ends like them."""
+
+ENDINGS = tuple(ending for endings in _FORMATS.values() for ending in endings)
+
+BACKGROUNDS = {"white": (255, 255, 255), "grey": (128, 128, 128), "black": (0, 0, 0)}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An image as it goes into the data set.
+
+    Attributes
+    ----------
+    pixels : uint8 (H, W, C)
+    height, width : that it had, upright
+    largest : largest value of a file with more than 8 bits a pixel; None of the others
+    """
+
+    pixels: np.ndarray
+    height: int
+    width: int
+    largest: float | None = None
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """How image files of a competition become pixels.
+
+    Attributes
+    ----------
+    height, width, channels : that they are brought to
+    background : colour that shows through transparent pixels, a name of BACKGROUNDS
+    bounds : values of files with more than 8 bits that become 0 and 255; None: 0 and 65,535
+    """
+
+    height: int
+    width: int
+    channels: int
+    background: str = "white"
+    bounds: tuple[float, float] | None = None
+
+    @classmethod
+    def of(cls, spec: DataSpec) -> Decoder:
+        """As [data] says."""
+        return cls(*spec.size, spec.channels, spec.background, spec.range)
+
+    def __call__(self, file: IO[bytes], where: str) -> Decoded:
+        """Decode one file, open for reading.
+
+        Raises
+        ------
+        UserError
+            If it cannot be decoded, whatever the decoder trips over, or declares more pixels than Pillow's limit against
+            decompression bombs. `where` is its place in words.
+        """
+        from PIL import Image
+
+        try:
+            with Image.open(file, formats=_formats(where)) as picture:
+                _refuse_bomb(picture)
+                picture.load()
+                flat, largest = self._eight_bits(picture)
+                upright = _upright(_opaque(flat, self.background), picture)
+                upright = upright.convert("L" if self.channels == 1 else "RGB")
+            had = upright.height, upright.width
+            if upright.size != (self.width, self.height):
+                upright = upright.resize((self.width, self.height), Image.Resampling.BILINEAR)
+            pixels = np.asarray(upright).reshape(self.height, self.width, self.channels)
+        except Exception as error:  # decoders of damaged files raise whatever they like
+            said = str(error) or type(error).__name__
+            raise UserError(
+                f"{where}: cannot be decoded ({said}). Replace it, take it out of the folder, or add --skip-broken."
+            ) from error
+        return Decoded(pixels, *had, largest)
+
+    def _eight_bits(self, picture: Any) -> tuple[Any, float | None]:
+        """The picture with 8 bits a pixel, and the largest value of one that had more (Pillow's own conversion clips at 255)."""
+        from PIL import Image
+
+        if not (picture.mode.startswith("I;16") or picture.mode in ("I", "F")):
+            return picture, None
+        values = np.asarray(picture)
+        values = values.astype(np.uint16 if picture.mode.startswith("I;16") else np.float64)
+        largest = float(values.max(initial=0))
+        if self.bounds is not None:
+            low, high = self.bounds
+            scaled = np.clip((values.astype(np.float64) - low) / (high - low), 0, 1)
+            return Image.fromarray(np.round(255 * np.nan_to_num(scaled)).astype(np.uint8)), largest
+        if not picture.mode.startswith("I;16"):
+            raise ValueError(
+                f"mode {picture.mode}: 32 bits per pixel have no agreed white; say what is black and white: data.range = "
+                f"[LOW, HIGH]; the largest value here is {largest:g}"
+            )
+        return Image.fromarray((values >> 8).astype(np.uint8)), largest
+
+
+def decode(file: IO[bytes], height: int, width: int, channels: int, where: str) -> np.ndarray:
+    """Decode one image to uint8 (height, width, channels) on a white background (see `Decoder`)."""
+    return Decoder(height, width, channels)(file, where).pixels
+
+
+def is_image(name: str) -> bool:
+    """Whether a file's name ends as an image's."""
+    return name.lower().endswith(ENDINGS)
+
+
+def _formats(where: str) -> list[str]:
+    ending = PurePosixPath(where).suffix.lower()
+    return [name for name, endings in _FORMATS.items() if name not in _BY_ENDING_ONLY or ending in endings]
+
+
+def _upright(flat: Any, picture: Any) -> Any:
+    """Turned as its EXIF says; where that is damaged the pixels are as good as they were."""
+    from PIL import Image
+
+    turns = Image.Transpose
+    ways = (turns.FLIP_LEFT_RIGHT, turns.ROTATE_180, turns.FLIP_TOP_BOTTOM, turns.TRANSPOSE, turns.ROTATE_270)
+    of_orientation = dict(enumerate((*ways, turns.TRANSVERSE, turns.ROTATE_90), start=2))
+    try:
+        turn = of_orientation.get(picture.getexif().get(0x0112, 1))
+    except Exception:
+        turn = None
+    return flat if turn is None else flat.transpose(turn)
+
+
+def _opaque(picture: Any, background: str) -> Any:
+    """On the background, where anything is transparent: what is drawn in the alpha channel alone would be lost."""
+    from PIL import Image
+
+    if not (picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info):
+        return picture
+    seen = picture.convert("RGBA")
+    under = Image.new("RGBA", seen.size, (*BACKGROUNDS[background], 255))
+    return Image.alpha_composite(under, seen)
+
+
+def _refuse_bomb(picture: Any) -> None:
+    """Pillow only warns up to twice its limit, and warnings are shared by all threads."""
+    from PIL import Image
+
+    pixels, limit = picture.width * picture.height, Image.MAX_IMAGE_PIXELS
+    if limit and pixels > limit:
+        raise ValueError(f"{pixels:,} pixels, more than the limit of {limit:,}")

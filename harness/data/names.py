@@ -1,0 +1,102 @@
+"""Names of files and what tables call them: compared in one Unicode form, matched only where there is no choice.
+
+macOS writes an accented letter as two characters (NFD), most CSVs as one (NFC): names are compared in NFC and keep their own spelling.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePosixPath
+
+from harness.base.errors import UserError
+
+Way = Callable[[str], str]
+"""From a file's path below its folder to what a table may call it."""
+
+
+def nfc(name: str) -> str:
+    """The name in Unicode's composed form; ASCII is not touched."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def stem(path: str) -> str:
+    """'a/1.png' is '1'."""
+    return PurePosixPath(path).stem
+
+
+def base(path: str) -> str:
+    """'a/1.png' is '1.png'."""
+    return PurePosixPath(path).name
+
+
+def whole(path: str) -> str:
+    """'a/1.png' is 'a/1.png'."""
+    return path
+
+
+def without_ending(path: str) -> str:
+    """'a/1.png' is 'a/1'."""
+    return PurePosixPath(path).with_suffix("").as_posix()
+
+
+NAMES: tuple[Way, ...] = (stem, base)
+PATHS: tuple[Way, ...] = (without_ending, whole)
+"""What ids may be: names without ending or with it; paths, where any has a folder in it."""
+
+
+class Lookup:
+    """Files by what a table calls them.
+
+    Parameters
+    ----------
+    paths : of the files below their folder; shown : of each of them, in words for a message
+    """
+
+    def __init__(self, paths: Sequence[str], shown: Callable[[int], str]) -> None:
+        self.paths, self.shown = paths, shown
+
+    def way_of(self, ids: Iterable[str]) -> Way:
+        """The way that finds the most of these ids."""
+        wanted = {nfc(i) for i in ids}
+        ways = PATHS if any("/" in i for i in wanted) else NAMES
+        return max(ways, key=lambda way: len(wanted.intersection(nfc(way(p)) for p in self.paths)))
+
+    def rows(self, ids: Sequence[str], way: Way, where: str) -> list[int | None]:
+        """For each id the number of its file; None where there is none.
+
+        Raises
+        ------
+        UserError
+            If two files answer to one id (names both).
+        """
+        by_name: dict[str, list[int]] = {}
+        for number, path in enumerate(self.paths):
+            by_name.setdefault(nfc(way(path)), []).append(number)
+        rows: list[int | None] = []
+        for i in ids:
+            found = by_name.get(nfc(i), [])
+            if len(found) > 1:
+                raise UserError(
+                    f"{where}: id '{i}' may be {self.shown(found[0])} or {self.shown(found[1])}"
+                    f"{f' or one of {len(found) - 2} more' if len(found) > 2 else ''}. Take one away, or write the id as the "
+                    f"path below the folder, e.g. '{self.paths[found[0]]}'."
+                )
+            rows.append(found[0] if found else None)
+        return rows
+
+
+def refuse_twins(ids: Sequence[str], where: str) -> None:
+    """Refuse two ids that are one in NFC.
+
+    Raises
+    ------
+    UserError
+        Names the id and both rows.
+    """
+    first: dict[str, int] = {}
+    for row, i in enumerate(ids, start=1):
+        name = nfc(i)
+        if name in first:
+            raise UserError(f"{where}: id '{i}' stands in row {first[name]} and in row {row}. Take one out.")
+        first[name] = row
