@@ -148,7 +148,12 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write indented JSON, complete or not at all; NaN is refused, since strict readers do not take it."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n")
+    write_text(path, dump_json(value))
+
+
+def dump_json(value: Any) -> str:
+    """Indented JSON, as `write_json` writes it."""
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
 
 
 def read_json(path: Path) -> Any:
@@ -163,5 +168,5 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there. The folder is incomplete; copy it again or repeat the run.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({error}). Copy the file again or repeat the run.") from error

@@ -75,11 +75,12 @@ def _named(folder: Path, slug: str) -> Path:
 def results_of(run: Path, fold: int) -> dict[str, bytes]:
     """The files that a fold's job wrote, by their name in the run folder."""
     names = (f"fold-{fold}.npz", f"checkpoints/fold-{fold}.safetensors", f"clusters/fold-{fold}.npz")
+    names = (*names, f"fold-{fold}.manifest.json")
     return {name: (run / name).read_bytes() for name in names if (run / name).is_file()}
 
 
 def write_results(run: Path, files: dict[str, bytes]) -> None:
-    """Write them into the driver's run folder; fold-K.npz, which says that the fold is done, comes last."""
+    """Write them into the driver's run folder; the manifest, which says that the fold is done, comes last."""
     for name in sorted(files, key=_last):
         target = run / name
         if run not in target.parents or ".." in name:
@@ -88,5 +89,5 @@ def write_results(run: Path, files: dict[str, bytes]) -> None:
             temporary.write_bytes(files[name])
 
 
-def _last(name: str) -> bool:
-    return name.startswith("fold-")
+def _last(name: str) -> tuple[bool, bool]:
+    return name.endswith(".json"), name.startswith("fold-")

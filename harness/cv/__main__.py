@@ -104,7 +104,7 @@ def main(
     verdicts = verdicts if clean and verdicts.is_file() else None
     nodes = Cluster(cluster, cpus_per_fold, gpus_per_fold) if cluster else None
     options = Options(
-        out.resolve() if nodes else out, _fold_list(folds), resume, fresh, workers, device, verdicts, nodes
+        out.resolve() if nodes else out, _fold_list(folds), resume, fresh, workers, device, verdicts, nodes, _again()
     )
     if workers != 1 and not nodes:
         start_server()
@@ -125,9 +125,7 @@ def main(
             run = cross_validate(contest, played, dataset, options, watcher)
             noisy = noise_suite(contest, run, dataset, options, noise_rows, watcher) if noise else None
     except KeyboardInterrupt:
-        kept = [word for word in sys.argv[1:] if word not in ("--fresh", "--resume")]
-        again = shlex.join(["python", "-m", "harness.cv", *kept, "--resume"])
-        raise KeyboardInterrupt(f"stopped. Finished folds are kept; go on with:\n  {again}") from None
+        raise KeyboardInterrupt(f"stopped. Finished folds are kept; go on with:\n  {_again()}") from None
     if as_json:
         print(
             json.dumps(
@@ -138,6 +136,12 @@ def main(
         )
     else:
         _print_result(run, sample, noisy)
+
+
+def _again() -> str:
+    """The command that goes on with what this one began."""
+    kept = [word for word in sys.argv[1:] if word not in ("--fresh", "--resume")]
+    return shlex.join(["python", "-m", "harness.cv", *kept, "--resume"])
 
 
 def _check_task(contest, played, noise: bool) -> None:

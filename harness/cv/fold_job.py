@@ -55,7 +55,7 @@ class FoldJob:
         from harness.runs import RunFolder
 
         folder = RunFolder(self.run)
-        if folder.fold_path(self.fold).is_file():
+        if folder.fold_stands(self.fold):
             return
         try:
             self.train(folder, progress)
@@ -115,7 +115,7 @@ class FoldTraining:
     rows : what is trained on and what is watched; valid_rows : int64, what is predicted
     tick : told how many images were done
     kept : bool (n,), rows that scores are taken from
-    checkpoint : where the fold's weights lie, or will lie
+    folder : the run's, where the fold's weights lie, or will lie
     opening : what `data` was opened with
     """
 
@@ -127,7 +127,7 @@ class FoldTraining:
     valid_rows: torch.Tensor
     tick: Callable[[int], None]
     kept: np.ndarray
-    checkpoint: Path
+    folder: RunFolder
     opening: Opening
 
     @classmethod
@@ -174,7 +174,7 @@ class FoldTraining:
             valid_rows=index(valid),
             tick=ticker(job.fold, images_in_all(recipe, len(train), n_predicted, _prediction_cost(recipe)), progress),
             kept=folds.kept,
-            checkpoint=folder.checkpoint_path(job.fold),
+            folder=folder,
             opening=opening,
         )
 
@@ -191,14 +191,18 @@ class FoldTraining:
         Raises
         ------
         UserError
-            If it is missing.
+            If it is missing or damaged.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
-        if not self.checkpoint.is_file():
-            raise UserError(f"{self.checkpoint}: not there; train the fold anew (--fresh) to have its weights.")
+        path = self.folder.checked_checkpoint(self.fold)
+        try:
+            tensors = load_file(path)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise UserError(self.folder.damaged([f"{path.name} cannot be read ({error})"])) from error
         states: dict[str, dict[str, torch.Tensor]] = {}
-        for name, tensor in load_file(self.checkpoint).items():
+        for name, tensor in tensors.items():
             seed, _, parameter = name.partition(".")
             states.setdefault(seed, {})[parameter] = tensor
         return [states[seed] for seed in sorted(states)]
@@ -222,15 +226,20 @@ class FoldTraining:
     def _look(self, after_epoch: Callable[[int, float], None]) -> Callable[[nn.Module, int], None]:
         """Score the rows that are judged, in one view, by the competition's metric."""
         from harness.cv.scores import competition_metrics
+        from harness.runs.probabilities import check_probabilities
         from harness.train.predict import Predictor, plain_proba
 
         metric, rows = competition_metrics(self.opening.competition)[0], self.valid_rows
         rows = rows[torch_mask(self.kept, rows)]
         labels = self.labels[rows.to(self.labels.device)].cpu().numpy()
+        ids = self.opening.dataset.train.ids[rows.cpu().numpy()]
 
         def look(network: nn.Module, epoch: int) -> None:
             predictor = Predictor(network, self.data.predict_layout)
             proba = plain_proba(predictor, self.data.predicting, rows, self.recipe.predict)
+            check_probabilities(
+                proba.numpy(), ids, f"epoch {epoch}", "Lower train.lr, or take train.precision = 'fp32'."
+            )
             after_epoch(epoch, metric(labels, proba.numpy()))
 
         return look

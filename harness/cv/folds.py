@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.manifest import faults, manifest_beside, write_manifest
 from harness.clean.verdicts import apply_verdicts
 from harness.competition import Recipe, Samples
 from harness.competition.recipe import CvSpec
-from harness.runs import Folds
+from harness.runs import Folds, RunFolder
 
 
 def folds_path(folder: Path, fingerprint: str, spec: CvSpec, cleaning: str = "") -> Path:
@@ -38,13 +39,57 @@ class FoldsJob:
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
         from harness.data.cache import open_cache
 
-        if self.path.is_file():
+        if not saved_faults(self.path):
             return
         samples, kept = open_cache(self.cache).train, None
         if self.verdicts:
             cleaning = apply_verdicts(self.verdicts, samples, self.classes)
             samples, kept = cleaning.samples, cleaning.kept
         make_folds(samples, self.classes, self.spec, kept).save(self.path)
+        write_manifest(manifest_beside(self.path), [self.path.name])
+
+
+def saved_faults(path: Path) -> list[str]:
+    """What is wrong with saved folds, in words; those from before there were checksums are taken as they are."""
+    if not path.is_file():
+        return [f"{path.name} is not there"]
+    sums = manifest_beside(path)
+    if not sums.exists():
+        write_manifest(sums, [path.name])
+    return faults(sums)
+
+
+def restore_folds(path: Path, homes: Path, samples: Samples, say: Callable[[str], None]) -> None:
+    """Put saved folds that are lost or damaged back from a run that used them; where there is none, take them away.
+
+    homes : the folder of the competition's runs
+    """
+    damaged = path.is_file()
+    path.unlink(missing_ok=True)
+    manifest_beside(path).unlink(missing_ok=True)
+    k, seed = path.stem.split("-k")[-1].split("-seed")
+    for run in sorted(homes.glob("*/folds.csv")):
+        folder = RunFolder(run.parent)
+        if folder.is_old or folder.start_faults():
+            continue
+        try:
+            cv, data = folder.recipe().cv, folder.environment()["data"]
+            found = Folds.load(run)
+        except (UserError, KeyError, TypeError):
+            continue
+        cleaned = f"-clean-{data['clean']}" if data.get("clean") else ""
+        if f"{data['fingerprint']}{cleaned}" != path.stem.rpartition("-k")[0] or (cv.folds, cv.seed) != (
+            int(k),
+            int(seed),
+        ):
+            continue
+        if np.array_equal(found.ids, samples.ids) and np.array_equal(found.groups, samples.groups):
+            found.save(path)
+            write_manifest(manifest_beside(path), [path.name])
+            say(f"{path}: restored from run '{folder.name}'")
+            return
+    if damaged:
+        say(f"{path}: damaged; the folds are made anew")
 
 
 def load_folds(samples: Samples, path: Path) -> Folds:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
+from harness.base.manifest import faults, manifest_beside, write_manifest
 from harness.competition import Competition
 from harness.competition.metrics import intervals
 from harness.cv.executor import run_jobs
@@ -21,7 +23,7 @@ from harness.cv.fold_job import FoldJob
 from harness.cv.plan import Options, Watcher
 from harness.cv.prepare import pick_devices
 from harness.cv.scores import competition_metrics
-from harness.cv.suite import Suite, noise_path
+from harness.cv.suite import Suite, noise_path, suite_stands
 from harness.data.cache import Dataset
 from harness.runs import Run, RunFolder
 
@@ -56,7 +58,7 @@ class NoiseJob:
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
         from harness.cv.fold_job import FoldTraining
 
-        if not self.path.is_file():
+        if not suite_stands(self.path):
             training = FoldTraining.open(self.of, RunFolder(self.of.run), progress)
             _predict_corrupted(self, training, progress)
 
@@ -100,7 +102,7 @@ def noise_suite(
         )
         for i, fold in enumerate(folds)
     ]
-    missing = [job for job in jobs if not job.path.is_file()]
+    missing = [job for job in jobs if not suite_stands(job.path)]
     if missing:
         watcher.say("noise suite: every corruption in five severities, by the models that stand")
         watcher.begin("predicted under noise")
@@ -243,9 +245,16 @@ def finish_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any
     scores = score_noise(competition, run, rows)
     write_noise_page(run.path / "noise.html", competition, run, scores)
     write_json(run.path / "noise.json", scores)
+    write_manifest(manifest_beside(run.path / "noise.json"), ["noise.json"])
     return scores
 
 
 def load_noise(run: Path) -> dict[str, Any] | None:
     """noise.json of a run, or None where the suite was not run."""
-    return read_json(run / "noise.json") if (run / "noise.json").is_file() else None
+    path = run / "noise.json"
+    if not path.is_file():
+        return None
+    wrong = faults(manifest_beside(path)) if manifest_beside(path).exists() else []
+    if wrong:
+        raise UserError(f"{run}: {wrong[0]}. Repeat harness.cv with --noise: what the folds predicted is scored again.")
+    return read_json(path)

@@ -14,13 +14,13 @@ import numpy as np
 
 from harness.base.command import cache_root
 from harness.base.errors import UserError
-from harness.base.files import explain_disk_errors, read_json, write_json
+from harness.base.files import explain_disk_errors, read_json
 from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
 from harness.cv.executor import run_jobs
 from harness.cv.features_job import FeaturesJob
 from harness.cv.fold_job import FoldJob
-from harness.cv.folds import FoldsJob, folds_path, load_folds
+from harness.cv.folds import FoldsJob, folds_path, load_folds, restore_folds, saved_faults
 from harness.cv.plan import Options, Watcher, describe_run, listed, planned_workers, say_plan
 from harness.cv.prepare import PrepareJob, pick_devices, plan_rounds, usable_cores
 from harness.cv.pseudo import check_pseudo, pseudo_gain
@@ -49,11 +49,12 @@ def cross_validate(
     folder, dataset, folds = opened.folder, opened.dataset, opened.folds
     wanted = _wanted_folds(options.folds, folds.k)
     with _locked(folder):
+        _heal_or_refuse(folder, folds, options, watcher)
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
             opened.start(competition, recipe, options, watcher)
         if missing:
-            _take_away(folder, missing)
+            _remove_folds(folder, missing)
             _train(folder, competition, dataset, missing, options, watcher)
         if _up_to_date(folder, competition, folds.k, recipe):
             watcher.say(
@@ -100,6 +101,8 @@ def open_run(
     verdicts, cleaned = (options.verdicts, cleaning.digest) if cleaning else (None, "")
     dataset = dataclasses.replace(dataset, train=cleaning.samples) if cleaning else dataset
     saved_folds = folds_path(homes / "folds", dataset.fingerprint, recipe.cv, cleaned)
+    if saved_faults(saved_folds):
+        restore_folds(saved_folds, homes, dataset.train, watcher.say)
     if not saved_folds.is_file():
         classes = competition.classes or ("row",)  # of clusters nothing is known yet
         job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts)
@@ -189,7 +192,7 @@ def _weights(args: dict[str, Any]) -> str:
 
 
 def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, folds: Folds) -> None:
-    """Put the folds that stand together: oof.parquet, test.parquet, history.jsonl, report.html and, last, scores.json."""
+    """Put the folds that stand together: oof.parquet, test.parquet, history.jsonl, report.html, scores.json and, last, the manifest."""
     if folder.recipe().clusters:
         from harness.cv.clusters.pipeline import finish_clusters
 
@@ -212,7 +215,7 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
     scores["pseudo"] = pseudo_gain(competition, folder.recipe(), folder.path, dataset.train.labels, oof, rows)
     scores["seconds"] = {str(r.fold): round(r.seconds, 2) for r in results}
     write_report(folder, competition, dataset, folds, oof, test, history, scores)
-    write_json(folder.path / "scores.json", scores)
+    folder.finish(scores)
 
 
 def pool_oof(results: list[FoldResult], n: int, n_classes: int) -> np.ndarray:
@@ -262,22 +265,60 @@ def _missing_folds(folder: RunFolder, wanted: list[int], options: Options) -> li
     return missing
 
 
-def _take_away(folder: RunFolder, folds: list[int]) -> None:
-    """Remove scores.json, which will not be true any more, and what stands of the folds that are trained now."""
-    (folder.path / "scores.json").unlink(missing_ok=True)
-    for name in ("noise.json", "noise.html"):
-        (folder.path / name).unlink(missing_ok=True)
+def _heal_or_refuse(folder: RunFolder, folds: Folds, options: Options, watcher: Watcher) -> None:
+    """With --resume put right what is damaged; without it, say what is.
+
+    What was written before training is restored from its second place, folds whose files are lost are taken away, to be
+    trained anew, and what the folds make together is put together again.
+    """
+    if options.fresh or folder.is_old or not any(folder.path.glob("[!.]*")):
+        return
+    if not options.resume:
+        wrong = folder.faults() if folder.finished else folder.start_faults() if folder.started else []
+        if wrong:
+            raise UserError(folder.damaged(wrong))
+        return
+    restored = folder.restore_start()
+    if restored:
+        watcher.say(f"{folder.path}: restored {', '.join(restored)}")
+    for fold in range(folds.k):
+        if not (folder.fold_files(fold) or folder.fold_manifest(fold).exists()):
+            continue
+        wrong = _fold_faults(folder, folds, fold)
+        if wrong:
+            watcher.say(f"{folder.path}: fold {fold} is trained anew: {wrong[0]}")
+            folder.remove_fold(fold)
+            folder.unfinish()
+    wrong = folder.faults() if folder.finished else []
+    if wrong:
+        watcher.say(f"{folder.path}: put together again: {wrong[0]}")
+        folder.unfinish()
+
+
+def _fold_faults(folder: RunFolder, folds: Folds, fold: int) -> list[str]:
+    """What is wrong with a fold's files: their checksums, and whether they are of this fold."""
+    if not folder.fold_manifest(fold).exists():
+        return ["it was not finished"]
+    wrong = folder.fold_faults(fold)
+    if wrong:
+        return wrong
+    try:
+        same = np.array_equal(folder.load_fold(fold).valid_index, folds.valid_rows(fold))
+    except UserError as error:
+        return [str(error)]
+    return [] if same else [f"{folder.fold_path(fold).name} is of another fold"]
+
+
+def _remove_folds(folder: RunFolder, folds: list[int]) -> None:
+    """Remove what will not be true any more, and what stands of the folds that are trained now."""
+    folder.unfinish()
     for fold in folds:
-        for path in (folder.path / "noise").glob(f"fold-{fold}-*.npz"):
-            path.unlink()
-        folder.fold_path(fold).unlink(missing_ok=True)
-        folder.checkpoint_path(fold).unlink(missing_ok=True)
-        (folder.path / "clusters" / f"fold-{fold}.npz").unlink(missing_ok=True)
+        folder.remove_fold(fold)
 
 
 def _up_to_date(folder: RunFolder, competition: Competition, k: int, recipe: Recipe) -> bool:
     """Whether scores.json covers just the folds that stand, by the metrics that are asked for now."""
-    if not folder.finished:
+    if not folder.finished or folder.faults():
         return False
     if recipe.clusters:
         return [f["fold"] for f in read_json(folder.path / "scores.json")["folds"]] == folder.done(k)

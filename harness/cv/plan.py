@@ -40,6 +40,7 @@ class Options:
     device : "auto", "cpu", "cuda", "cuda:N", "mps"
     verdicts : clean.csv to go by, or None
     cluster : the Ray cluster that folds are trained on, or None for this machine
+    command : what a user types to go on with the run, "" = not known
     """
 
     out: Path
@@ -50,6 +51,7 @@ class Options:
     device: str = "auto"
     verdicts: Path | None = None
     cluster: Cluster | None = None
+    command: str = ""
 
 
 def planned_workers(options: Options, k: int) -> int:
@@ -69,6 +71,7 @@ def describe_run(
     """What environment.json holds of a run before its model is built."""
     devices, workers = pick_devices(options.device), planned_workers(options, folds.k)
     return {
+        "command": options.command,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "competition": {"slug": competition.slug, "metric": competition.metric, "classes": list(competition.classes)},
         "data": {

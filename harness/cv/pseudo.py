@@ -18,7 +18,7 @@ from harness.competition import Competition, Recipe
 from harness.competition.metrics import paired
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
-from harness.runs import Folds, RunFolder, load_run
+from harness.runs import Folds, RunFolder, load_run, runs_in
 
 
 def source_of(run: Path, recipe: Recipe) -> RunFolder:
@@ -51,8 +51,11 @@ def check_pseudo(recipe: Recipe, run: Path, dataset: Dataset, folds: Folds, clea
     if recipe.features:
         raise UserError("[pseudo] trains on pixels; take [features] out, or [pseudo]")
     if not source.finished:
-        known = ", ".join(sorted(p.parent.name for p in run.parent.glob("*/scores.json"))) or "none"
+        known = ", ".join(p.name for p in runs_in(run.parent)) or "none"
         raise UserError(f"{where}: no finished run of that name in {run.parent}; there are: {known}")
+    wrong = source.faults(["scores.json", "environment.json", "folds.csv"])
+    if wrong:
+        raise UserError(source.damaged(wrong))
     environment = source.environment()
     if "ensemble" in environment or environment.get("pseudo"):
         raise UserError(f"{where}: is an ensemble or learnt from pseudo-labels itself; name a run of plain models")

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.files import complete_file
+from harness.base.manifest import faults, manifest_beside, write_manifest
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Suite:
         """
         parts = []
         for path in paths:
+            if not suite_stands(path):
+                raise UserError(f"{path}: damaged. Repeat harness.cv with --noise: it is predicted anew.")
             try:
                 with np.load(path, allow_pickle=False) as file:
                     parts.append({name: file[name] for name in file.files})
@@ -59,9 +62,16 @@ class Suite:
         )
 
     def save(self, path: Path) -> None:
-        """Write one fold's file."""
+        """Write one fold's file and its checksum."""
         with complete_file(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **{**vars(self), "names": np.array(self.names)})
+        write_manifest(manifest_beside(path), [path.name])
+
+
+def suite_stands(path: Path) -> bool:
+    """Whether a fold's file is there and what was written; of one from before there were checksums, whether it is there."""
+    sums = manifest_beside(path)
+    return path.is_file() and not (faults(sums) if sums.exists() else [])
 
 
 def noise_path(run: Path, fold: int, rows: int) -> Path:

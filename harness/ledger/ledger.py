@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.base.errors import UserError
+from harness.base.plain import plain
+from harness.base.secrets import redact
 from harness.ledger.entry import Entry, Intent, State
 
 if TYPE_CHECKING:
@@ -50,12 +52,19 @@ def _check_url(url: str) -> None:
     from sqlalchemy.engine import make_url
 
     try:
-        make_url(url).get_dialect()
+        parsed = make_url(url)
+        parsed.get_dialect()
     except Exception:  # from ValueError to missing drivers: all of them may quote the URL
         raise UserError(
             "HARNESS_LEDGER: is no database URL that can be used, e.g. postgresql+psycopg://user:password@host/name (an @ in "
             "the password is written %40, and the driver must be installed)"
         ) from None
+    in_memory = not parsed.database or ":memory:" in parsed.database or parsed.query.get("mode") == "memory"
+    if parsed.get_backend_name() == "sqlite" and in_memory:
+        raise UserError(
+            "HARNESS_LEDGER: is a database in memory, which forgets what was sent when the command ends. Name a file: "
+            "sqlite:////FOLDER/ledger.sqlite"
+        )
 
 
 class Ledger:
@@ -178,7 +187,8 @@ class Ledger:
             table = _tables()["snapshots"]
             query = table.select().where(table.c.competition == competition).order_by(table.c.id.desc()).limit(1)
             row = connection.execute(query).mappings().first()
-        return (row["at"], json.loads(row["rows"])) if row else None
+        with self._explained():
+            return (row["at"], json.loads(row["rows"])) if row else None
 
     def everything(self, competition: str | None = None) -> dict[str, Any]:
         """All that is written, or all of a competition, as plain values: {"version", "submissions", "snapshots"}.
@@ -194,13 +204,14 @@ class Ledger:
         events: dict[int, list[dict[str, Any]]] = {}
         for event in tables["events"]:
             events.setdefault(event["submission"], []).append({k: v for k, v in event.items() if k != "submission"})
-        submissions = [
-            dict(row)
-            | {name: json.loads(row[name] or "null") for name in ("members", "forecast")}
-            | {"events": events[row["id"]]}
-            for row in tables["submissions"]
-        ]
-        snapshots = [dict(row) | {"rows": json.loads(row["rows"])} for row in tables["snapshots"]]
+        with self._explained():
+            submissions = [
+                dict(row)
+                | {name: json.loads(row[name] or "null") for name in ("members", "forecast")}
+                | {"events": events[row["id"]]}
+                for row in tables["submissions"]
+            ]
+            snapshots = [dict(row) | {"rows": json.loads(row["rows"])} for row in tables["snapshots"]]
 
         def mine(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return [row for row in rows if competition in (None, row["competition"])]
@@ -239,8 +250,7 @@ class Ledger:
         values |= {"public": public, "private": private}
         return int(connection.execute(_tables()["events"].insert().values(values)).inserted_primary_key[0])
 
-    @staticmethod
-    def _entries(connection: sa.Connection, competition: str | None) -> list[Entry]:
+    def _entries(self, connection: sa.Connection, competition: str | None) -> list[Entry]:
         tables = _tables()
         query = tables["submissions"].select().order_by("id")
         if competition is not None:
@@ -249,7 +259,18 @@ class Ledger:
         events: dict[int, list[dict[str, Any]]] = {}
         for event in connection.execute(tables["events"].select().order_by("id")).mappings():
             events.setdefault(event["submission"], []).append(dict(event))
-        return [_entry(row, events[row["id"]]) for row in rows]
+        with self._explained():
+            return [_entry(row, events[row["id"]]) for row in rows]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What stands in the tables and was never written by the harness is told, and where."""
+        try:
+            yield
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise UserError(
+                f"{self.where}: the ledger holds something that no harness wrote ({type(error).__name__}: {plain(error, 200)}). {_LOST}"
+            ) from error
 
     @contextmanager
     def _begin(self) -> Iterator[sa.Connection]:
@@ -266,8 +287,8 @@ class Ledger:
                 yield connection
             self._checked = True
         except (sa.exc.SQLAlchemyError, ImportError) as error:
-            said = str(getattr(error, "orig", None) or error).split("\n")[0]
-            raise UserError(f"{self.where}: the ledger cannot be used: {said}") from error
+            said = redact(str(getattr(error, "orig", None) or error).split("\n")[0])
+            raise UserError(f"{self.where}: the ledger cannot be used: {said}. {_LOST}") from error
 
     def _new_engine(self) -> sa.Engine:
         import sqlalchemy as sa
@@ -284,6 +305,8 @@ class Ledger:
         if row is None:
             connection.execute(table.insert().values(id=1, version=VERSION))
             return
+        if not isinstance(row.version, int) or row.version < 1:
+            raise UserError(f"{self.where}: says that its version is {plain(row.version, 40)}. {_LOST}")
         if row.version > VERSION:
             raise UserError(
                 f"{self.where}: was written by a newer harness (version {row.version}, this one knows {VERSION}). "
@@ -311,6 +334,11 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
         raise
     connection.exec_driver_sql("COMMIT")
 
+
+_LOST = (
+    "Put a copy of the ledger back. What was sent also lies in submissions/<slug>/sent/ and in the platform's list, both of which are asked "
+    "before anything is sent"
+)
 
 _LOCK = 727_401  # any number that no other program takes
 
@@ -371,7 +399,10 @@ def _entry(row: dict[str, Any], events: list[dict[str, Any]]) -> Entry:
         return next((e[name] for e in reversed(events) if e[name] not in (None, "")), empty)
 
     fields = {k: v for k, v in row.items() if k not in ("id", "created")}
-    fields |= {"members": tuple(json.loads(row["members"])), "forecast": json.loads(row["forecast"] or "null")}
+    members, forecast = json.loads(row["members"]), json.loads(row["forecast"] or "null")
+    if not isinstance(members, list) or not isinstance(forecast, dict | None):
+        raise TypeError("members or forecast are of another kind")
+    fields |= {"members": tuple(members), "forecast": forecast}
     return Entry(
         id=row["id"],
         intent=Intent(**fields),

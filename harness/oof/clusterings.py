@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.files import write_json
 from harness.clusters.labeller import cluster_names
 from harness.clusters.matching import consensus
 from harness.clusters.quality import TRUTH_METRICS, against_truth, agreement
@@ -262,6 +261,7 @@ def _save(
         "ensemble": {"method": "consensus", "members": members},
         "optimistic": "",
     }
+    folder.unfinish()
     folder.start(recipe, folds, about)
     columns = [proba_column(name) for name in cluster_names(k)]
 
@@ -278,7 +278,7 @@ def _save(
         valid = folds.valid_rows(fold)
         empty = np.zeros((0, k), np.float32)
         folder.save_fold(FoldResult(fold, valid, oof[valid], empty if test is None else test, [], 0.0))
-    write_json(folder.path / "scores.json", _scores(competition, runs, said, k))
+    folder.finish(_scores(competition, runs, said, k))
     return folder
 
 

@@ -13,12 +13,13 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.files import read_json
 from harness.competition import Competition
+from harness.cv.noise import load_noise
 from harness.cv.scores import competition_metrics
 from harness.oof.pairs import Pair, compare_pairs, error_correlation, recalls
 from harness.oof.predictions import align
 from harness.report import figures
 from harness.report.page import Page
-from harness.runs import load_run, runs_of
+from harness.runs import RunFolder, load_run, runs_of
 
 MOST = 12
 """So many runs are held against each other unless they are named."""
@@ -57,8 +58,12 @@ def comparison_lines(competition: Competition, out: Path, names: Sequence[str] =
 
 
 def _line(path: Path) -> dict[str, Any]:
-    scores, environment = read_json(path / "scores.json"), read_json(path / "environment.json")
-    recipe, noise = read_json(path / "recipe.json"), path / "noise.json"
+    folder, noise = RunFolder(path), load_noise(path)
+    names = ("scores.json", "environment.json", "recipe.json", "history.jsonl")
+    wrong = folder.faults([name for name in names if (path / name).exists() or name != "history.jsonl"])
+    if wrong:
+        raise UserError(folder.damaged(wrong))
+    scores, environment, recipe = read_json(path / names[0]), folder.environment(), read_json(path / names[2])
     data = environment["data"]
     return {
         "run": path.name,
@@ -70,7 +75,7 @@ def _line(path: Path) -> dict[str, Any]:
         "of": [data["fingerprint"], data.get("clean", ""), environment["folds"]["hash"]],
         "seconds": round(sum(scores["seconds"].values())),
         "metrics": scores["metrics"],
-        "camera": read_json(noise)["camera"] if noise.is_file() else None,
+        "camera": noise["camera"] if noise else None,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from harness.competition import Competition
 from harness.cv.scores import score_run
 from harness.data.cache import Dataset
 from harness.oof.predictions import align
-from harness.runs import Run, runs_of
+from harness.runs import Run, RunFolder, runs_of
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,21 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
 def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[str, Any]]]:
     """Folders of the complete runs with their environment, best pooled OOF score first; reads their small files only.
 
-    A run that is damaged, or was scored by another metric than the competition has now, is left out.
+    A run that was scored by another metric than the competition has now is left out; so is one that is damaged, which is said.
     """
     found = []
     for path in runs_of(out, competition.slug):
         try:
-            scores, environment = read_json(path / "scores.json"), read_json(path / "environment.json")
+            folder = RunFolder(path)
+            wrong = folder.faults(["scores.json", "environment.json"])
+            if wrong:
+                raise UserError(folder.damaged(wrong))
+            scores, environment = read_json(path / "scores.json"), folder.environment()
             main = scores["metrics"][competition.metric]
-        except (UserError, KeyError):
+        except UserError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        except KeyError:
             continue
         if scores["complete"] and scores["metric"] == competition.metric:
             found.append((-main["pooled"] if main["greater_is_better"] else main["pooled"], path, environment))

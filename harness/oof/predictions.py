@@ -9,8 +9,9 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition import Competition
-from harness.runs import Folds, Run
+from harness.runs import Folds, Run, RunFolder
 from harness.runs.align import align_rows, check_alignable
+from harness.runs.probabilities import check_probabilities
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,10 @@ def align(runs: Sequence[Run], competition: Competition) -> Predictions:
         if not run.complete:
             done = len(run.scores["folds"])
             raise UserError(f"run '{run.name}' is partial: {done} of {run.folds.k} folds. Finish it with --resume.")
-        _check_probabilities(run.oof, run.folds.ids, f"run '{run.name}', OOF")
+        cure = RunFolder(run.path).cure()
+        check_probabilities(run.oof, run.folds.ids, f"run '{run.name}', OOF", cure)
         if run.test is not None:
-            _check_probabilities(run.test, run.test_ids, f"run '{run.name}', test")
+            check_probabilities(run.test, run.test_ids, f"run '{run.name}', test", cure)
     first, hidden = runs[0], [run.name for run in runs if run.test is None]
     if hidden and len(hidden) < len(runs):
         raise UserError(f"run '{hidden[0]}' has no test predictions and others have: train all on the same data")
@@ -63,14 +65,3 @@ def align(runs: Sequence[Run], competition: Competition) -> Predictions:
     if not hidden:
         test = np.stack([run.test[align_rows(run.test_ids, first.test_ids, str(run.path))] for run in runs])
     return Predictions(tuple(run.name for run in runs), first.labels, first.folds, oof, first.test_ids, test)
-
-
-def _check_probabilities(proba: np.ndarray, ids: np.ndarray, where: str) -> None:
-    with np.errstate(invalid="ignore"):
-        good = np.isfinite(proba).all(axis=1) & (proba >= 0).all(axis=1) & (np.abs(proba.sum(axis=1) - 1) < 1e-2)
-    bad = np.flatnonzero(~good)
-    if len(bad):
-        raise UserError(
-            f"{where}: {len(bad):,} rows are no probabilities (NaN, negative, or they do not sum to one), first id "
-            f"'{ids[bad[0]]}': {np.round(proba[bad[0]], 4).tolist()}. Repeat the run."
-        )

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError, nearest
-from harness.base.files import write_json
 from harness.competition import Competition, Recipe
 from harness.cv.scores import competition_metrics, score_run
 from harness.cv.suite import Suite, suite_paths
@@ -173,6 +172,7 @@ def save_ensemble(
         cv=first.recipe.cv,
         data=first.recipe.data,
     )
+    folder.unfinish()
     folder.start(recipe, predictions.folds, _environment(runs, about), _verdicts(first))
     columns = [proba_column(c) for c in competition.classes]
 
@@ -188,7 +188,7 @@ def save_ensemble(
     _save_noise(folder, runs, chosen)
     scores = score_run(competition, predictions.labels, oof, folds, list(range(folds.k)))
     scores |= {"in_sample": chosen.in_sample, "gain": [chosen.gain, chosen.gain_low, chosen.gain_high], "seconds": {}}
-    write_json(folder.path / "scores.json", scores)
+    folder.finish(scores)
     return folder.path
 
 

@@ -80,7 +80,9 @@ class Child:
             self._process = None
 
     def _start(self) -> subprocess.Popen[str]:
-        environment = {k: v for k, v in os.environ.items() if k != "VERBOSE"}  # kaggle would print the Authorization
+        environment = {
+            k: v for k, v in os.environ.items() if k not in ("VERBOSE", "VERBOSE_OUTPUT")
+        }  # kaggle would print the Authorization
         self._answers = answers = queue.Queue()
         self._process = process = subprocess.Popen(
             [sys.executable, "-m", self.module],

@@ -18,7 +18,7 @@ class Unreachable(Exception):
 
 
 class TryLater(Unreachable):
-    """Too many calls (429): nothing was done, not even by the final one."""
+    """Too many calls (429)."""
 
 
 class NoCredentials(Unreachable):
@@ -26,7 +26,15 @@ class NoCredentials(Unreachable):
 
 
 class Unclear(Exception):
-    """The final call ended without a clear answer: the submission may be there or not."""
+    """The final call ended in anything but a clear success: the submission may be there or not, whatever the answer says.
+
+    said_no : the platform answered that it does not take it (4xx). Only its list can tell whether that is so
+    later : it may be tried again (429), once the list has told
+    """
+
+    def __init__(self, text: str, said_no: bool = False, later: bool = False) -> None:
+        super().__init__(text)
+        self.said_no, self.later = said_no, later
 
 
 class OddAnswer(Unreachable):

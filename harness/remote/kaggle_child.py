@@ -29,10 +29,15 @@ def _remember_answers() -> None:
 
     def remembered(self: Any, request: Any, **options: Any) -> Any:
         _last.clear()
+        options["timeout"] = options.get("timeout") or _SECONDS  # the client gives none: a log-in could hang for ever
         _last["response"] = send(self, request, **options)
         return _last["response"]
 
     requests.Session.send = remembered  # type: ignore[method-assign]
+
+
+_SECONDS = float(os.environ.get("HARNESS_CALL_SECONDS", "60"))
+_IMPORT_SECONDS = 30  # on a busy machine
 
 
 def main() -> None:
@@ -40,7 +45,8 @@ def main() -> None:
     end_with_parent()  # a call that is still on its way must not land after a resumed one
     with contextlib.suppress(ImportError):
         _remember_answers()
-    with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit, Exception):
+    starting = _deadline(_IMPORT_SECONDS + _SECONDS)  # with a token the import itself calls the network
+    with starting, contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit, Exception):
         _client()  # slow to import; whatever is wrong with it is said with the first answer
     print("ready", file=stdout, flush=True)
     for line in sys.stdin:
@@ -65,11 +71,16 @@ def _deadline(seconds: float | None) -> Iterator[None]:
 def _answered(request: dict[str, Any]) -> dict[str, Any]:
     try:
         api = _client()
-        if isinstance(api, str):
-            return {"error": {"kind": "credentials", "status": None, "text": api}}
-        return CALLS[request["op"]](api, request)
     except SystemExit as error:  # the client exits where it finds no credentials
         return {"error": {"kind": "credentials", "status": None, "text": f"the kaggle client gave up ({error})"}}
+    except Exception as error:
+        return {"error": _described(error)}
+    if isinstance(api, str):
+        return {"error": {"kind": "credentials", "status": None, "text": api}}
+    try:
+        return CALLS[request["op"]](api, request)
+    except SystemExit as error:  # in the middle of a call: nobody knows what it did
+        return {"error": {"kind": "SystemExit", "status": None, "text": f"the kaggle client gave up ({error})"}}
     except Exception as error:  # whatever the client raises is for the parent to judge
         return {"error": _described(error)}
 

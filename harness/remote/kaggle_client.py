@@ -5,15 +5,19 @@ The child (`harness.remote.kaggle_child`) imports kaggle and answers calls in li
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from harness.base.errors import UserError
 from harness.base.secrets import check_private, redact
 from harness.remote.child import Child, NoAnswer
 from harness.remote.errors import NoCredentials, Refused, TryLater, Unreachable
+from harness.remote.hosts import is_loopback
 from harness.remote.retry import patiently
 
 _FINAL = (400, 401, 403, 404, 405, 410, 413, 422)
@@ -50,6 +54,7 @@ class KaggleClient:
         alive : asked again and again; whenever its answer is new, the deadline begins anew
         """
         check_kaggle_credentials()
+        _check_route()
         request = {"op": op, "competition": self.slug, **arguments}
         try:
             answer = self._child.ask(request, deadline or self.deadline, alive)
@@ -58,6 +63,17 @@ class KaggleClient:
         if "error" in answer:
             _raise(op, answer["error"])
         return answer
+
+
+def _check_route() -> None:
+    """KAGGLE_API_ENVIRONMENT=LOCALHOST makes the client speak plain http: only this machine may hear that."""
+    if os.environ.get("KAGGLE_API_ENVIRONMENT") == "LOCALHOST":
+        proxy = os.environ.get("HTTP_PROXY") or os.environ.get("http_proxy")
+        if proxy and not is_loopback(urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname or ""):
+            raise UserError(
+                "KAGGLE_API_ENVIRONMENT=LOCALHOST with HTTP_PROXY to another machine: credentials would travel in the open. Nothing "
+                "was sent; unset one of them"
+            )
 
 
 def redacted(text: str) -> str:
@@ -98,20 +114,45 @@ def check_kaggle_credentials() -> None:
     files = _credential_files()
     for path in files:
         check_private(path)
+        _check_form(path)
     variables = "KAGGLE_API_TOKEN" in os.environ or {"KAGGLE_USERNAME", "KAGGLE_KEY"} <= set(os.environ)
     if not (files or variables):
         raise NoCredentials(
             "no Kaggle credentials: make a token at https://www.kaggle.com/settings and put it into "
-            f"{Path.home() / '.kaggle' / 'access_token'} (chmod 600) or the variable KAGGLE_API_TOKEN"
+            "~/.kaggle/access_token (chmod 600) or the variable KAGGLE_API_TOKEN"
+        )
+
+
+def _check_form(path: Path) -> None:
+    """A kaggle.json that is none is named here: the client would only say that there are no credentials."""
+    if path.name != "kaggle.json":
+        return
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # whose words may quote the file
+        told = None
+    if not isinstance(told, dict) or not all(
+        isinstance(told.get(name), str) and told[name] for name in ("username", "key")
+    ):
+        raise UserError(
+            f'{path}: is no JSON of the form {{"username": "...", "key": "..."}}. Make a new token at https://www.kaggle.com/settings, or '
+            "remove the file"
         )
 
 
 def _credential_files() -> list[Path]:
     """Files that the client would take credentials from; the token's variable may name one too."""
-    home = Path.home() / ".kaggle"
-    files = [home / "access_token", home / "access_token.txt", home / "credentials.json"]
-    files.append(Path(os.environ.get("KAGGLE_CONFIG_DIR") or home) / "kaggle.json")
-    files.append(Path.home() / ".config" / "kaggle" / "kaggle.json")
+    files: list[Path] = []
+    folder = os.environ.get("KAGGLE_CONFIG_DIR")
+    try:
+        home = Path.home()
+    except RuntimeError:  # no home folder: only what the environment names
+        home = None
+    if home:
+        files = [home / ".kaggle" / name for name in ("access_token", "access_token.txt", "credentials.json")]
+        files.append(home / ".config" / "kaggle" / "kaggle.json")
+    if folder or home:
+        files.append((Path(folder) if folder else home / ".kaggle") / "kaggle.json")
     named = os.environ.get("KAGGLE_API_TOKEN", "")  # a value, or a path
     return [path for path in [*files, *([Path(named)] if named else [])] if _is_file(path)]
 

@@ -27,9 +27,12 @@ def patiently(call: Callable[[], T], tries: int = _TRIES, only: type[Unreachable
     Raises
     ------
     Unreachable
-        The last one, or at once where the platform asks for more than a minute.
+        The last one, or at once where the platform asks for more than a minute, or took as long as a call may take.
     """
-    first = float(os.environ.get("HARNESS_RETRY_SECONDS", "2"))
+    first, started = float(os.environ.get("HARNESS_RETRY_SECONDS", "2")), time.monotonic()
+    longest = float(
+        os.environ.get("HARNESS_CALL_SECONDS", "60")
+    )  # after a call that hung so long another one would too
     for number in range(tries):
         try:
             return call()
@@ -37,7 +40,7 @@ def patiently(call: Callable[[], T], tries: int = _TRIES, only: type[Unreachable
             raise
         except only as error:
             asked = error.args[1] if len(error.args) > 1 and error.args[1] else 0.0
-            if number == tries - 1 or asked > _LONGEST_PAUSE:
+            if number == tries - 1 or asked > _LONGEST_PAUSE or time.monotonic() - started > longest:
                 raise
             time.sleep(max(min(first * 2**number, _LONGEST_PAUSE) * random.uniform(0.5, 1.0), asked))
     raise AssertionError("unreachable")

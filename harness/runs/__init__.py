@@ -4,16 +4,19 @@ oof/<slug>/<run>/
     recipe.json             the resolved recipe
     folds.csv               id, group, fold
     environment.json        data source and fingerprint, versions, git commit, hardware, precision, seconds
-    fold-K.npz              valid_index, valid_proba, test_proba, history of fold K; a fold that is there is done
+    start.zip               these three (and clean.csv) a second time, so that one that is lost can be restored
+    fold-K.npz              valid_index, valid_proba, test_proba, history of fold K
     checkpoints/fold-K.safetensors
+    fold-K.manifest.json    checksums of the fold's files, written last: a fold that has it is done
     oof.parquet             id, label, fold, one probability column per class
     test.parquet            id, one probability column per class (mean over the folds)
     history.jsonl           a line per fold, seed and epoch
-    scores.json             per fold and pooled, with intervals; written last: a run that has it is finished
     report.html
+    scores.json             per fold and pooled, with intervals
+    manifest.json           checksums of all of these, written last: a run that has it is finished
 """
 
 from harness.runs.folds import Folds
-from harness.runs.run import FoldResult, Run, RunFolder, load_run, runs_of
+from harness.runs.run import FoldResult, Run, RunFolder, load_run, runs_in, runs_of
 
-__all__ = ["FoldResult", "Folds", "Run", "RunFolder", "load_run", "runs_of"]
+__all__ = ["FoldResult", "Folds", "Run", "RunFolder", "load_run", "runs_in", "runs_of"]

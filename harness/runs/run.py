@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zipfile
+import zlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +14,13 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError, nearest
-from harness.base.files import complete_file, read_json, write_json, write_text
+from harness.base.files import complete_file, dump_json, read_json, write_json, write_text
+from harness.base.manifest import MANIFEST, faults, read_manifest, write_manifest
+from harness.base.plain import plain
 from harness.competition import Recipe
 from harness.competition.schema import validate
 from harness.runs.folds import Folds
+from harness.runs.probabilities import check_probabilities
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,12 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The files of a run, while it grows."""
+    """The files of a run, while it grows and afterwards.
+
+    What is written carries checksums: each fold's files by fold-K.manifest.json, which marks the fold as done, those of a
+    finished run by manifest.json, written last. What is known before training lies a second time in start.zip. Runs from
+    before there were manifests are read as they are.
+    """
 
     path: Path
 
@@ -55,7 +66,22 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        return (self.path / "scores.json").is_file()
+        """Whether scores and manifest are there (of a run from before there were manifests: the scores)."""
+        return (self.path / "scores.json").is_file() and (self.is_old or (self.path / MANIFEST).is_file())
+
+    @property
+    def is_old(self) -> bool:
+        """Whether the run is from before there were manifests."""
+        if (
+            (self.path / _START).exists()
+            or (self.path / MANIFEST).exists()
+            or any(self.path.glob("fold-*.manifest.json"))
+        ):
+            return False
+        try:
+            return "format" not in json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError):
+            return False
 
     def fold_path(self, fold: int) -> Path:
         return self.path / f"fold-{fold}.npz"
@@ -63,15 +89,46 @@ class RunFolder:
     def checkpoint_path(self, fold: int) -> Path:
         return self.path / "checkpoints" / f"fold-{fold}.safetensors"
 
+    def clusters_path(self, fold: int) -> Path:
+        """The fold's clusters; of a run with [clusters]."""
+        return self.path / "clusters" / f"fold-{fold}.npz"
+
+    def fold_manifest(self, fold: int) -> Path:
+        """Checksums of the fold's files; a fold that has it is done."""
+        return self.path / f"fold-{fold}.manifest.json"
+
+    def fold_files(self, fold: int) -> list[Path]:
+        """The fold's files that are there, its manifest not among them."""
+        paths = (self.fold_path(fold), self.checkpoint_path(fold), self.clusters_path(fold))
+        return [path for path in paths if path.is_file()]
+
     def done(self, k: int) -> list[int]:
-        """Folds whose result stands."""
-        return [fold for fold in range(k) if self.fold_path(fold).is_file()]
+        """Folds whose result stands, as far as a look at names tells."""
+        if self.is_old:
+            return [fold for fold in range(k) if self.fold_path(fold).is_file()]
+        return [fold for fold in range(k) if self.fold_manifest(fold).is_file() and self.fold_path(fold).is_file()]
+
+    def fold_stands(self, fold: int) -> bool:
+        """Whether the fold is done and its files are what was written."""
+        return fold in self.done(fold + 1) and not self.fold_faults(fold)
+
+    def fold_faults(self, fold: int, names: Iterable[str] | None = None) -> list[str]:
+        """What is wrong with a fold's files (or with these of them), in words."""
+        return [] if self.is_old else faults(self.fold_manifest(fold), names)
+
+    def remove_fold(self, fold: int) -> None:
+        """Take away what stands of a fold, its manifest first."""
+        for path in (self.fold_manifest(fold), *self.fold_files(fold), *(self.path / "noise").glob(f"fold-{fold}-*")):
+            path.unlink(missing_ok=True)
 
     def recipe(self) -> Recipe:
         return _recipe(self.path)
 
     def environment(self) -> dict[str, Any]:
-        return read_json(self.path / "environment.json")
+        told = read_json(self.path / "environment.json")
+        if not isinstance(told, dict):
+            raise UserError(self.damaged(["environment.json is no object"]))
+        return told
 
     @property
     def verdicts_path(self) -> Path:
@@ -79,14 +136,92 @@ class RunFolder:
         return self.path / "clean.csv"
 
     def start(self, recipe: Recipe, folds: Folds, environment: dict[str, Any], verdicts: str | None = None) -> None:
-        """Write what is known before training; environment.json comes last and marks the run as started."""
+        """Write what is known before training, twice; environment.json comes last and marks the run as started."""
         write_json(self.path / "recipe.json", recipe.model_dump(mode="json"))
         folds.save(self.path / "folds.csv")
         if verdicts is not None:
             write_text(self.verdicts_path, verdicts)
-        write_json(self.path / "environment.json", environment)
+        environment = {**environment, "format": _FORMAT}
+        with complete_file(self.path / ".environment.json") as temporary:
+            temporary.write_text(dump_json(environment), encoding="utf-8")
+        self._save_start({"environment.json": (self.path / ".environment.json").read_bytes()})
+        (self.path / ".environment.json").replace(self.path / "environment.json")
+
+    def restore_start(self) -> list[str]:
+        """Put right what was written before training, from its second place or into it; names of the files that were."""
+        if self.is_old:
+            return []
+        second = self._read_start()
+        if second is None:
+            if not self._start_is_sound():
+                (self.path / "environment.json").unlink(
+                    missing_ok=True
+                )  # so that the run is started anew; its folds stay
+                return []
+            self._save_start({})
+            return [_START]
+        restored = []
+        for name, content in second.items():
+            path = self.path / name
+            if not path.is_file() or path.read_bytes() != content:
+                with complete_file(path) as temporary:
+                    temporary.write_bytes(content)
+                restored.append(name)
+        return restored
+
+    def start_faults(self) -> list[str]:
+        """What is wrong with the files written before training, in words; of an unfinished run."""
+        if self.is_old:
+            return []
+        second = self._read_start()
+        if second is None:
+            return [f"{_START} is not there or damaged"]
+        wrong = []
+        for name, content in second.items():
+            path = self.path / name
+            if not path.is_file():
+                wrong.append(f"{name} is not there")
+            elif path.read_bytes() != content:
+                wrong.append(f"{name} is not what was written")
+        return wrong
+
+    def _save_start(self, given: dict[str, bytes]) -> None:
+        with (
+            complete_file(self.path / _START) as temporary,
+            zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file,
+        ):
+            for name in _STARTING:
+                content = given.get(name)
+                if content is None and (self.path / name).is_file():
+                    content = (self.path / name).read_bytes()
+                if content is not None:
+                    file.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content, zipfile.ZIP_DEFLATED)
+
+    def _read_start(self) -> dict[str, bytes] | None:
+        try:
+            with zipfile.ZipFile(self.path / _START) as file:
+                found = {name: file.read(name) for name in file.namelist() if name in _STARTING}
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError):
+            return None
+        return found if {"recipe.json", "folds.csv", "environment.json"} <= set(found) else None
+
+    def _start_is_sound(self) -> bool:
+        try:
+            self.recipe()
+            told = self.environment()
+            return "format" in told and Folds.load(self.path / "folds.csv").hash == told["folds"]["hash"]
+        except (UserError, KeyError, TypeError):
+            return False
 
     def save_fold(self, result: FoldResult) -> None:
+        """Write fold-K.npz and, last, the manifest of the fold's files; its checkpoint was written before.
+
+        Raises
+        ------
+        UserError
+            If its predictions are no probabilities: a model that gives NaN must not be scored.
+        """
+        self._check_predictions(result)
         with complete_file(self.fold_path(result.fold)) as temporary, temporary.open("wb") as file:
             np.savez(
                 file,
@@ -96,6 +231,14 @@ class RunFolder:
                 history=np.array(json.dumps(result.history)),
                 seconds=np.array(result.seconds),
             )
+        names = [path.relative_to(self.path).as_posix() for path in self.fold_files(result.fold)]
+        write_manifest(self.fold_manifest(result.fold), names)
+
+    def _check_predictions(self, result: FoldResult) -> None:
+        ids = Folds.load(self.path / "folds.csv").ids[result.valid_index]
+        check_probabilities(result.valid_proba, ids, f"fold {result.fold}, validation rows", _UNSTABLE)
+        rows = np.arange(len(result.test_proba)).astype(np.str_)  # a fold does not know the test's ids
+        check_probabilities(result.test_proba, rows, f"fold {result.fold}, test rows (by number from 0)", _UNSTABLE)
 
     def load_fold(self, fold: int) -> FoldResult:
         """Read fold-K.npz.
@@ -106,9 +249,12 @@ class RunFolder:
             If it is missing or damaged.
         """
         path = self.fold_path(fold)
+        wrong = self.fold_faults(fold, [path.name])
+        if wrong:
+            raise UserError(self.damaged(wrong))
         try:
             with np.load(path, allow_pickle=False) as file:
-                return FoldResult(
+                found = FoldResult(
                     fold,
                     file["valid_index"],
                     file["valid_proba"],
@@ -116,8 +262,35 @@ class RunFolder:
                     json.loads(str(file["history"])),
                     float(file["seconds"]),
                 )
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: missing or damaged ({error}). Delete it and run again with --resume.") from error
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            EOFError,
+            zipfile.BadZipFile,
+            zlib.error,
+            TypeError,
+            RuntimeError,
+        ) as error:
+            raise UserError(self.damaged([f"{path.name} cannot be read ({error})"])) from error
+        self._check_predictions(found)
+        return found
+
+    def checked_checkpoint(self, fold: int) -> Path:
+        """The fold's weights, where they are what was written.
+
+        Raises
+        ------
+        UserError
+            If they are missing or damaged.
+        """
+        path = self.checkpoint_path(fold)
+        if not path.is_file():
+            raise UserError(f"{path}: not there. {self.cure()}")
+        wrong = self.fold_faults(fold, [path.relative_to(self.path).as_posix()])
+        if wrong:
+            raise UserError(self.damaged(wrong))
+        return path
 
     def save_tables(self, oof: Any, test: Any | None, history: list[dict[str, Any]]) -> None:
         """Write oof.parquet, test.parquet (pandas tables) and history.jsonl."""
@@ -126,6 +299,64 @@ class RunFolder:
                 with complete_file(self.path / name) as temporary:
                     table.to_parquet(temporary, index=False)
         write_text(self.path / "history.jsonl", "".join(json.dumps(line) + "\n" for line in history))
+
+    def finish(self, scores: dict[str, Any]) -> None:
+        """Write scores.json and, last, the manifest of everything that is read back."""
+        (self.path / MANIFEST).unlink(missing_ok=True)
+        write_json(self.path / "scores.json", scores)
+        k = Folds.load(self.path / "folds.csv").k
+        names = [name for name in (*_STARTING, _START, *_FINISHED) if (self.path / name).is_file()]
+        for fold in self.done(k):
+            paths = [self.fold_manifest(fold), *self.fold_files(fold)]
+            names += [path.relative_to(self.path).as_posix() for path in paths]
+        write_manifest(self.path / MANIFEST, names)
+
+    def unfinish(self) -> None:
+        """Take the marks of a finished run away: its scores will not be true any more."""
+        for name in (MANIFEST, "scores.json", "noise.json", "noise.html"):
+            (self.path / name).unlink(missing_ok=True)
+
+    def faults(self, names: Iterable[str] | None = None) -> list[str]:
+        """What is wrong with a finished run's files (or with these of them), in words; [] where nothing is."""
+        return [] if self.is_old else faults(self.path / MANIFEST, names)
+
+    def damaged(self, wrong: Sequence[str]) -> str:
+        """What to say of a damaged run: what is wrong, and what heals it."""
+        more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        return f"{self.path}: the run is damaged: {wrong[0]}{more}. {self.cure()}"
+
+    def cure(self) -> str:
+        """What heals this run."""
+        told: dict[str, Any] = {}
+        for content in ((self._read_start() or {}).get("environment.json"), self._plain("environment.json")):
+            with contextlib.suppress(ValueError, TypeError):
+                told = told or json.loads(content or b"{}")
+        ensemble = told.get("ensemble") if isinstance(told, dict) else None
+        if ensemble:
+            members = " ".join(f"--run {plain(name)}" for name in ensemble.get("members", {}))
+            how = f" --method {ensemble.get('method')}" if ensemble.get("method") != "consensus" else ""
+            slug = told["competition"]["slug"]
+            return f"Save it again: python -m harness.oof ensemble {slug}{how} {members}"
+        command = told.get("command") or "the command that trained it, with --resume"
+        return (
+            f"Heal it by: {plain(command)}   (what the folds hold is put together again, only a fold whose own files are lost is "
+            "trained anew)"
+        )
+
+    def _plain(self, name: str) -> bytes | None:
+        try:
+            return (self.path / name).read_bytes()
+        except OSError:
+            return None
+
+
+_START, _FORMAT = "start.zip", 2
+_STARTING = ("recipe.json", "folds.csv", "clean.csv", "environment.json")
+_FINISHED = ("oof.parquet", "test.parquet", "history.jsonl", "report.html", "scores.json")
+_UNSTABLE = (
+    "Its model gives no numbers for these images: try --set train.precision=fp32, a lower train.lr, or gradient clipping "
+    "(train.clip_norm), and look at the images (harness.data preview): a constant one has no deviation to divide by."
+)
 
 
 @dataclass(frozen=True)
@@ -175,27 +406,34 @@ def load_run(path: Path) -> Run:
     """
     import pandas as pd
 
-    if not (path / "recipe.json").is_file():
-        known = [p.parent.name for p in path.parent.glob("*/scores.json")]
+    folder = RunFolder(path)
+    if not any((path / name).exists() for name in (*_STARTING, _START, *_FINISHED, MANIFEST, "checkpoints")):
+        known = [p.name for p in runs_in(path.parent)]
         raise UserError(
             f"{path}: no run there{nearest(path.name, known)}. Runs beside it: {', '.join(sorted(known)) or 'none'}."
         )
-    if not (path / "scores.json").is_file():
-        raise UserError(f"{path}: the run is not finished. Finish it: run harness.cv again with --resume.")
-    folds, environment = Folds.load(path / "folds.csv"), read_json(path / "environment.json")
+    if not folder.finished:
+        began = folder.start_faults()
+        if began or (path / "scores.json").is_file():
+            raise UserError(folder.damaged(began or [f"{MANIFEST} is not there"]))
+        raise UserError(f"{path}: the run is not finished. {folder.cure()}")
+    wrong = folder.faults([name for name in read_manifest(path / MANIFEST) or [] if name in (*_STARTING, *_FINISHED)])
+    if wrong:
+        raise UserError(folder.damaged(wrong))
+    folds, environment = Folds.load(path / "folds.csv"), folder.environment()
     columns = [proba_column(c) for c in environment["competition"]["classes"]]
     oof = _read_parquet(path / "oof.parquet", ["id", "label", *columns])
     if not np.array_equal(oof["id"].to_numpy(dtype=np.str_), folds.ids):
-        raise UserError(
-            f"{path}: oof.parquet and folds.csv hold different ids. The folder was mixed up: copy it again."
-        )
+        raise UserError(folder.damaged(["oof.parquet and folds.csv hold different ids"]))
     test = pd.DataFrame()
     if environment["data"]["n_test"]:
         test = _read_parquet(path / "test.parquet", ["id", *columns])
+    scores = read_json(path / "scores.json")
+    _check_read(folder, folds, scores, oof, test, columns)
     return Run(
         path=path,
         recipe=_recipe(path),
-        scores=read_json(path / "scores.json"),
+        scores=scores,
         environment=environment,
         folds=folds,
         labels=oof["label"].to_numpy(),
@@ -205,9 +443,28 @@ def load_run(path: Path) -> Run:
     )
 
 
+def _check_read(
+    folder: RunFolder, folds: Folds, scores: dict[str, Any], oof: Any, test: Any, columns: list[str]
+) -> None:
+    """Rows of trained folds must be probabilities, and so must the test's."""
+    trained = np.isin(folds.fold, [f["fold"] for f in scores["folds"]])
+    proba = oof[columns].to_numpy(dtype=np.float32)
+    where = f"run '{folder.name}'"
+    check_probabilities(proba[trained], folds.ids[trained], f"{where}, OOF", folder.cure())
+    if len(test):
+        ids = test["id"].to_numpy(dtype=np.str_)
+        check_probabilities(test[columns].to_numpy(dtype=np.float32), ids, f"{where}, test", folder.cure())
+
+
 def runs_of(out: Path, slug: str) -> list[Path]:
-    """Folders of a competition's finished runs, sorted by name."""
-    return sorted(path.parent for path in (out / "oof" / slug).glob("*/scores.json"))
+    """Folders of a competition's finished runs, sorted by name; damaged ones are among them."""
+    return runs_in(out / "oof" / slug)
+
+
+def runs_in(home: Path) -> list[Path]:
+    """Folders of the finished runs in a folder of runs, sorted by name; damaged ones are among them."""
+    found = {path.parent for name in ("scores.json", MANIFEST) for path in home.glob(f"*/{name}")}
+    return sorted(path for path in found if RunFolder(path).finished or (path / MANIFEST).is_file())
 
 
 def proba_column(class_name: str) -> str:
@@ -216,7 +473,10 @@ def proba_column(class_name: str) -> str:
 
 
 def _recipe(path: Path) -> Recipe:
-    return validate(Recipe, read_json(path / "recipe.json"), str(path / "recipe.json"))
+    told = read_json(path / "recipe.json")
+    if not isinstance(told, dict):
+        raise UserError(f"{path / 'recipe.json'}: is no object. {RunFolder(path).cure()}")
+    return validate(Recipe, told, str(path / "recipe.json"))
 
 
 def _read_parquet(path: Path, columns: list[str]) -> Any:
@@ -227,5 +487,5 @@ def _read_parquet(path: Path, columns: list[str]) -> Any:
         return pd.read_parquet(path, columns=columns)
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there. The run folder is incomplete; copy it again or repeat the run.") from error
-    except (pa.ArrowInvalid, OSError, KeyError) as error:
+    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
         raise UserError(f"{path}: damaged or of other classes ({error}). Copy it again or repeat the run.") from error

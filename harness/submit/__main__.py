@@ -71,6 +71,13 @@ def main(
     queued: Annotated[bool, typer.Option("--queued", help="Send what was kept for later.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Send although the same was sent before.")] = False,
     reserve: Annotated[int, typer.Option(min=0, help="Submissions of today to leave unspent.")] = 0,
+    trust_host: Annotated[
+        str | None,
+        typer.Option(
+            help="Agree that a platform's credentials may go to a host that is not its own; kept.",
+            metavar="PLATFORM:HOST",
+        ),
+    ] = None,
     data: DataOption = None,
     data_set: DataSetOption = "",
     sample: SampleOption = False,
@@ -95,6 +102,10 @@ def main(
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
+    if trust_host:
+        _agree(trust_host)
+        if not (comp or resume or queued):
+            return
     if resume or queued:
         shown = follow_up(open_ledger(out), out, comp, resume, queued, reserve, wait, say)
         _show([], shown.entries, shown.lines, {"entries": shown.summaries}, as_json)
@@ -132,6 +143,15 @@ def main(
         print("\n".join([*_lines(prepared), *tried]))
     shown = send_new(ledger, out, competition, prepared, force, reserve, wait, say)
     _show([], shown.entries, shown.lines, prepared.summary() | {"sent": shown.summaries[0]}, as_json)
+
+
+def _agree(named: str) -> None:
+    from harness.remote.hosts import agree
+
+    service, _, host = named.partition(":")
+    if service != "codabench" or not host or "/" in host:
+        raise UserError(f"--trust-host {named}: write codabench:HOST")
+    print(f"agreed: {service} credentials may go to https://{host}; kept in {agree(service, host)}")
 
 
 def _open(

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.base.errors import UserError
 from harness.base.files import complete_file, explain_disk_errors
+from harness.base.manifest import sha256_of
 from harness.base.secrets import redact
 from harness.competition import Competition, find_competition
 from harness.cv.scores import competition_metrics
@@ -20,6 +21,7 @@ from harness.ledger.entry import OPEN, SPENT
 from harness.remote.errors import Refused, Unreachable
 from harness.submit.outcome import entry_lines, entry_summary
 from harness.submit.platform import Platform, find_platform
+from harness.submit.preflight import labels_hash
 from harness.submit.prepare.prepared import Prepared
 from harness.submit.sending import Say, check_unchanged, poll, send
 
@@ -52,11 +54,17 @@ def send_new(
     """
     platform = find_platform(competition, prepared.intent.platform)
     with _alone(out):
+        if not force:
+            _refuse_forgotten(ledger, prepared.intent, out)
         prepared = _kept(prepared, out)
         try:
             why = _why_not_now(ledger, platform, competition, prepared.intent, reserve)
+            if not why and not force:
+                _refuse_listed(ledger, platform, prepared.intent)
         except Unreachable as error:
             why = str(error.args[0])
+        except Refused as error:
+            raise UserError(f"{error}\n  Nothing was sent.") from error
         if why:
             number = ledger.add_once(prepared.intent, force, State.QUEUED, redact(why))
             return _shown(ledger, [number], None, competition)
@@ -106,7 +114,7 @@ def _again(ledger: Ledger, entry: Entry, reserve: int, wait: float, say: Say) ->
     except Unreachable as error:
         say(f"entry {entry.id}: {error.args[0]}")
         return _shown(ledger, [entry.id], None, competition)
-    except UserError as error:  # one that is refused keeps no other from being sent
+    except (UserError, Refused) as error:  # one that is refused keeps no other from being sent
         say(f"entry {entry.id}: {error}")
         return _shown(ledger, [entry.id], None, competition)
 
@@ -138,10 +146,7 @@ def _why_not_now(ledger: Ledger, platform: Platform, competition: Competition, i
     UserError
         With everything that is wrong at once.
     """
-    try:
-        standing = platform.standing()
-    except Refused as error:
-        raise UserError(f"{error}\n  Nothing was sent.") from error
+    standing = platform.standing()
     problems = [*standing.problems]
     if standing.notebooks_only and not Notebook.parse(intent.file):
         problems.append("it takes notebooks, not files: --notebook OWNER/NAME@VERSION")
@@ -173,6 +178,48 @@ def _shown(
     entries = [ledger.entry(number) for number in numbers]
     lines = [line for entry in entries for line in entry_lines(entry, board, greater)]
     return Shown(entries, lines, [entry_summary(entry, board, greater) for entry in entries])
+
+
+def _refuse_forgotten(ledger: Ledger, intent: Intent, out: Path) -> None:
+    """A ledger that was lost must not let the same be sent again: copies of what was sent lie beside it.
+
+    Raises
+    ------
+    UserError
+        If there is a copy of a file that says the same, and the ledger knows nothing of it.
+    """
+    folder = out / "submissions" / intent.competition / "sent"
+    known = {entry.intent.sha256 for entry in ledger.entries(intent.competition)}
+    for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        digest = sha256_of(path)
+        if digest in known:
+            continue  # the ledger says what became of it
+        if digest == intent.sha256 or (path.suffix == ".csv" and labels_hash(path) == intent.labels):
+            raise UserError(
+                f"'{intent.run}' says the same as {path}, which was sent or about to be sent; {ledger.where} knows nothing of it: was the "
+                "ledger lost? Put it back. If you are sure that it was never sent, remove that copy, or spend a submission all the same "
+                "with --force."
+            )
+
+
+def _refuse_listed(ledger: Ledger, platform: Platform, intent: Intent) -> None:
+    """The platform's own list is asked too, where the ledger knows nothing of the file.
+
+    Raises
+    ------
+    UserError
+        If it lists a submission of this very file.
+    """
+    if any(entry.intent.sha256 == intent.sha256 for entry in ledger.entries(intent.competition)):
+        return
+    found = platform.find(intent.sha256[:12])
+    if found is not None:
+        raise UserError(
+            f"{platform.name} lists this very file already, as {found.ref} ({found.state}); {ledger.where} knows nothing of it: was the "
+            "ledger lost? Put it back, or spend a submission all the same with --force."
+        )
 
 
 def _kept(prepared: Prepared, out: Path) -> Prepared:

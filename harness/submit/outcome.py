@@ -21,7 +21,7 @@ EXIT_CODES = {
 
 _NEXT = {
     State.PENDING: "no score yet; ask again: python -m harness.submit --resume",
-    State.UNKNOWN: "it may have been taken; nothing is sent twice: python -m harness.submit --resume looks for it",
+    State.UNKNOWN: "unclear: it may have been taken; nothing is sent twice: python -m harness.submit --resume looks for it",
     State.QUEUED: "kept in the ledger; send it later: python -m harness.submit --queued",
     State.INTENT: "nothing was spent; go on with: python -m harness.submit --resume",
 }

@@ -1,13 +1,15 @@
 """What a platform must be able to do; a further one is one file in `platforms` that does it.
 
 A platform answers, or raises one of three of `harness.remote.errors`: Refused (nothing was spent, and trying again is in
-vain), Unreachable (nothing was spent, later may be better), Unclear (it may have been spent). `harness.submit.sending` makes the rest of it.
+vain), Unreachable (nothing was spent, later may be better), Unclear (it may have been spent). Once the final call is made only Unclear is
+left: a 4xx may follow work that was done. `harness.submit.sending` makes the rest of it.
 """
 
 from __future__ import annotations
 
 import datetime
 import importlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,14 +62,14 @@ class Platform(Protocol):
         ...
 
     def submit(self, uploaded: str, message: str) -> str:
-        """The final call; returns the platform's reference. Raises Unclear where it may have been made.
+        """The final call, made once; returns the platform's reference. Raises Unclear for whatever else it ends in.
 
         uploaded : what `upload` returned; or, of a platform that has notebooks, a `Notebook`'s text
         """
         ...
 
     def find(self, tag: str) -> Listed | None:
-        """The submission whose message or file name holds the tag, or None if none is listed."""
+        """The submission whose message or file name holds the tag (or part of one), or None if none is listed."""
         ...
 
     def look(self, ref: str) -> Listed:
@@ -77,6 +79,11 @@ class Platform(Protocol):
     def leaderboard(self) -> list[dict[str, Any]]:
         """[{"team", "score"}], best first, as far as the platform shows it."""
         ...
+
+
+def is_reference(text: str) -> bool:
+    """Whether a platform's answer can be the reference of a submission: it is put into addresses and asked for again."""
+    return re.fullmatch(r"[0-9A-Za-z-]{1,64}", text) is not None
 
 
 def is_recent(when: str) -> bool:

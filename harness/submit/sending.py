@@ -6,8 +6,9 @@
     pending     the platform gave a reference, or lists the tag
     complete    with a score; or error, with the platform's reason; or refused, with nothing spent
 
-After an unclear end the platform's list is asked for the tag. Only --resume, and only after a grace period in which the
-submission did not turn up, makes the final call again.
+After any end but a clear success, a 4xx too, the platform's list is asked for the tag before anything is said or done: a no may follow
+work that was done. Where the list does not know it for a grace period, a no is a no; where it cannot be had, the entry is unclear. Only
+--resume, and only after a grace period in which the submission did not turn up, makes the final call again.
 """
 
 from __future__ import annotations
@@ -71,30 +72,50 @@ def _upload_and_submit(ledger: Ledger, platform: Platform, entry: Entry, say: Sa
         ) from error
     except Unclear as error:
         ledger.record(entry.id, State.UNKNOWN, detail=redact(str(error)))
-        say(f"the final call ended without a clear answer ({error}); looks for it in the platform's list")
-        _search(ledger, platform, entry, say)
+        how = "was answered with a no" if error.said_no else "ended without a clear answer"
+        say(
+            f"the final call {how} ({redact(str(error))}); looks for it in the platform's list before anything is concluded"
+        )
+        if _search(ledger, platform, entry, say) == "absent" and error.said_no and not doubt:
+            _conclude_no(ledger, entry, error)
         return
     ledger.record(entry.id, State.PENDING, ref=ref)
 
 
+def _conclude_no(ledger: Ledger, entry: Entry, error: Unclear) -> None:
+    """The platform said no, and for the whole grace period its list did not say otherwise: nothing was spent.
+
+    Raises
+    ------
+    UserError
+        Says so.
+    """
+    waits = error.later
+    ledger.record(entry.id, State.INTENT if waits else State.REFUSED, detail=redact(str(error)))
+    after = f"it is not in the platform's list {_grace():.0f} s later, so nothing was spent"
+    if waits:
+        raise UserError(f"{redact(str(error))}\n  {after}. Entry {entry.id} waits: python -m harness.submit --resume")
+    raise UserError(f"{redact(str(error))}\n  {after}; entry {entry.id} of the ledger says so.")
+
+
 def _search(ledger: Ledger, platform: Platform, entry: Entry, say: Say) -> Literal["found", "absent", "no answer"]:
-    """Ask the list for the tag, for as long as the grace period lasts; records what is found.
+    """Ask the list for the tag until the grace period has passed; records what is found.
 
     "absent" is said only of a list that could be had.
     """
-    tries = 4
+    tries = 5
     for number in range(tries):
         try:
             found = platform.find(entry.intent.tag)
         except (Unreachable, Refused) as error:
-            say(f"the list cannot be had: {error.args[0]}")
+            say(f"the list cannot be had, so that nobody can tell: {error.args[0]}")
             return "no answer"
         if found:
             say(f"found as {found.ref}")
             record_listed(ledger, entry.id, found)
             return "found"
         if number < tries - 1:
-            time.sleep(_grace() / tries)
+            time.sleep(_grace() / (tries - 1))
     return "absent"
 
 

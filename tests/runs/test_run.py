@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from harness.base.errors import UserError
-from harness.base.files import write_json
+from harness.base.manifest import MANIFEST, read_manifest, write_manifest
 from harness.competition import Recipe
 from harness.competition.recipe import CvSpec, ModelSpec
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run, runs_of
@@ -29,7 +29,8 @@ def make_run(path: Path, *, fold_seed: int = 0, fingerprint: str = "f00d", class
     folder = RunFolder(path)
     recipe = Recipe(name=path.name, model=ModelSpec(name="cnn"), cv=CvSpec(folds=3, seed=fold_seed))
     data = {"fingerprint": fingerprint, "source": f"real data {fingerprint}", "n_test": 4}
-    folder.start(recipe, folds, {"competition": {"classes": classes}, "data": data})
+    about = {"competition": {"classes": classes}, "data": data, "folds": {"hash": folds.hash}}
+    folder.start(recipe, folds, about)
     proba = rng.dirichlet(np.ones(2), 12).astype(np.float32)
     columns = {f"proba_{c}": proba[:, i] for i, c in enumerate(classes)}
     oof = pd.DataFrame({"id": folds.ids, "label": np.arange(12) % 2, "fold": folds.fold} | columns)
@@ -38,7 +39,7 @@ def make_run(path: Path, *, fold_seed: int = 0, fingerprint: str = "f00d", class
     for fold in range(3):
         valid = folds.valid_rows(fold)
         folder.save_fold(FoldResult(fold, valid, proba[valid], proba[:4], [{"epoch": 1}], 1.5))
-    write_json(path / "scores.json", {"metric": "accuracy", "folds": [0, 1, 2], "metrics": {}})
+    folder.finish({"metric": "accuracy", "folds": [{"fold": f, "n": 4} for f in range(3)], "metrics": {}})
     return folder
 
 
@@ -64,12 +65,13 @@ def test_folds_read_back_and_the_hash_follows_ids_and_folds(tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("oof.parquet", r"oof\.parquet: not there"),
-        ("test.parquet", r"test\.parquet: not there"),
-        ("folds.csv", r"folds\.csv: not there"),
-        ("environment.json", r"environment\.json: not there"),
-        ("scores.json", "the run is not finished"),
-        ("recipe.json", "no run there"),
+        ("oof.parquet", r"damaged: oof\.parquet is not there"),
+        ("test.parquet", r"damaged: test\.parquet is not there"),
+        ("folds.csv", r"damaged: folds\.csv is not there"),
+        ("environment.json", r"damaged: environment\.json is not there"),
+        ("scores.json", "the run is not finished.*--resume"),
+        ("recipe.json", r"damaged: recipe\.json is not there"),
+        ("manifest.json", r"damaged: manifest\.json is not there.*--resume"),
     ],
 )
 def test_a_folder_copied_only_half_is_refused(tmp_path: Path, name: str, said: str):
@@ -90,7 +92,7 @@ def test_damaged_files_are_named(tmp_path: Path, name: str):
 def test_a_damaged_fold_says_how_to_make_it_again(tmp_path: Path):
     folder = make_run(tmp_path / "one")
     folder.fold_path(2).write_bytes(b"PK half")
-    with pytest.raises(UserError, match=r"fold-2\.npz: missing or damaged.*--resume"):
+    with pytest.raises(UserError, match=r"damaged: fold-2\.npz has 7 bytes.*--resume"):
         folder.load_fold(2)
 
 
@@ -104,8 +106,64 @@ def test_mixed_up_files_are_refused(tmp_path: Path):
     one = make_run(tmp_path / "one")
     oof = pd.read_parquet(one.path / "oof.parquet")
     oof.iloc[::-1].to_parquet(one.path / "oof.parquet")
+    with pytest.raises(UserError, match=r"oof\.parquet (has|is not what)"):
+        load_run(one.path)
+    write_manifest(one.path / MANIFEST, list(read_manifest(one.path / MANIFEST)))  # whoever does it thoroughly
     with pytest.raises(UserError, match=r"oof\.parquet and folds\.csv hold different ids"):
         load_run(one.path)
+
+
+@pytest.mark.parametrize(("value", "rows"), [(np.nan, 3), (1.7, 1), (-0.2, 2)])
+def test_predictions_that_are_no_probabilities_are_refused_at_the_door(tmp_path: Path, value: float, rows: int):
+    """argmax of NaN is the first class: such rows were scored as hits."""
+    folder = make_run(tmp_path / "one")
+    valid = folder.load_fold(0).valid_index
+    proba = np.tile(np.float32([0.25, 0.75]), (len(valid), 1))
+    proba[:rows, 0] = value
+    with pytest.raises(
+        UserError, match=rf"fold 0, validation rows: {rows} of 4 rows are no probabilities.*train\.precision"
+    ):
+        folder.save_fold(FoldResult(0, valid, proba, proba[:0], [], 1.0))
+    with pytest.raises(UserError, match=rf"fold 0, test rows .*: {rows} of 4 rows.*first id '0'"):
+        folder.save_fold(FoldResult(0, valid, np.full((4, 2), 0.5, np.float32), proba, [], 1.0))
+
+
+def test_a_stored_row_that_is_none_is_refused_by_whoever_reads_it(tmp_path: Path):
+    one = make_run(tmp_path / "one")
+    oof = pd.read_parquet(one.path / "oof.parquet")
+    oof.loc[5, "proba_cat"] = np.nan
+    oof.to_parquet(one.path / "oof.parquet")
+    write_manifest(one.path / MANIFEST, list(read_manifest(one.path / MANIFEST)))
+    with pytest.raises(UserError, match="run 'one', OOF: 1 of 12 rows are no probabilities.*first id 'r5'"):
+        load_run(one.path)
+
+
+@pytest.mark.parametrize("name", ["recipe.json", "folds.csv", "environment.json"])
+def test_what_was_known_before_training_is_restored_from_its_second_place(tmp_path: Path, name: str):
+    folder = make_run(tmp_path / "one")
+    before = (folder.path / name).read_bytes()
+    for damage in (None, b"", before[:10], bytes(len(before))):
+        (folder.path / name).unlink(missing_ok=True)
+        if damage is not None:
+            (folder.path / name).write_bytes(damage)
+        assert folder.restore_start() == [name] and (folder.path / name).read_bytes() == before
+    assert folder.restore_start() == [] and load_run(folder.path).complete
+
+
+def test_the_second_place_is_made_again_too(tmp_path: Path):
+    folder = make_run(tmp_path / "one")
+    (folder.path / "start.zip").write_bytes(b"PK")
+    assert folder.start_faults() and folder.restore_start() == ["start.zip"] and not folder.start_faults()
+
+
+def test_runs_from_before_there_were_manifests_are_read(tmp_path: Path):
+    folder = make_run(tmp_path / "oof" / "pets" / "one")
+    for path in [folder.path / "start.zip", folder.path / MANIFEST, *folder.path.glob("fold-*.manifest.json")]:
+        path.unlink()
+    environment = folder.path / "environment.json"
+    environment.write_text(environment.read_text().replace('"format": 2', '"old": 1'))
+    assert load_run(folder.path).complete and folder.done(3) == [0, 1, 2] and folder.load_fold(1).seconds == 1.5
+    assert runs_of(tmp_path, "pets") == [folder.path]
 
 
 def two(tmp_path: Path, **changes) -> list[Run]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,13 +56,8 @@ class ClusterFoldJob(FoldJob):
         else:
             fold = _Network(self, folder, recipe, folds, material, labels, k, rows, labelled)
             result = fold.train(progress)
-        _save_clusters(clusters_path(folder, self.fold), labels, labelled, folds, self.fold, recipe, k)
+        _save_clusters(folder.clusters_path(self.fold), labels, labelled, folds, self.fold, recipe, k)
         folder.save_fold(dataclasses.replace(result, seconds=time.perf_counter() - started))
-
-
-def clusters_path(folder: RunFolder, fold: int) -> Path:
-    """Where a fold keeps its clusters."""
-    return folder.path / "clusters" / f"fold-{fold}.npz"
 
 
 def _k(folder: RunFolder) -> int:
@@ -253,11 +250,29 @@ def _plane(points: np.ndarray, train: np.ndarray, how: str) -> np.ndarray:
     return PCA(min(2, points.shape[1]), random_state=0).fit(points[train]).transform(points)
 
 
+def load_clusters(folder: RunFolder, fold: int) -> dict[str, np.ndarray]:
+    """What a fold keeps of its clusters.
+
+    Raises
+    ------
+    UserError
+        If it is missing or damaged.
+    """
+    path = folder.clusters_path(fold)
+    wrong = folder.fold_faults(fold, [path.relative_to(folder.path).as_posix()])
+    if wrong:
+        raise UserError(folder.damaged(wrong))
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise UserError(folder.damaged([f"{path.name} cannot be read ({error})"])) from error
+
+
 def fold_score(folder: RunFolder, result: FoldResult, folds: Folds, metric: Any) -> float:
     """A fold's score by its own labels; of clusters alone the mean silhouette of the rows that are judged."""
-    with np.load(clusters_path(folder, result.fold), allow_pickle=False) as file:
-        labels = file["labels"].astype(np.int64)
-        silhouette = file["silhouette"] if "silhouette" in file.files else None
+    found = load_clusters(folder, result.fold)
+    labels, silhouette = found["labels"].astype(np.int64), found.get("silhouette")
     rows = np.isin(result.valid_index, folds.scored_rows([result.fold]))
     if folder.recipe().model.name == "kmeans" and silhouette is not None:
         return float(np.nanmean(silhouette[rows]))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.files import write_json
 from harness.competition import Competition, Recipe
 from harness.cv.clusters.scores import Pooled, score_clusters
 from harness.data.cache import Dataset
-from harness.runs import Folds, Run, RunFolder, load_run
+from harness.runs import Folds, Run, RunFolder, load_run, runs_in
 from harness.runs.run import proba_column
 from harness.runs.vote import vote
 
@@ -42,7 +41,7 @@ def finish_clusters(folder: RunFolder, competition: Competition, dataset: Datase
     scores["seconds"] = {str(r.fold): round(r.seconds, 2) for r in results}
     scores["pseudo"] = None
     write_cluster_report(folder, competition, dataset, folds, pooled, scores, other_way(folder, recipe))
-    write_json(folder.path / "scores.json", scores)
+    folder.finish(scores)
 
 
 def other_way(folder: RunFolder, recipe: Recipe) -> Run | None:
@@ -51,9 +50,9 @@ def other_way(folder: RunFolder, recipe: Recipe) -> Run | None:
     wanted = recipe.model_copy(
         update={"clusters": recipe.clusters.model_copy(update={"leaky": not recipe.clusters.leaky})}
     ).digest()
-    for path in sorted(folder.path.parent.glob("*/scores.json")):
+    for path in runs_in(folder.path.parent):
         try:
-            found = load_run(path.parent)
+            found = load_run(path)
         except UserError:
             continue
         same = found.environment["data"]["fingerprint"] == folder.environment()["data"]["fingerprint"]

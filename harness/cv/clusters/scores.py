@@ -10,7 +10,7 @@ from harness.clusters.matching import match
 from harness.clusters.quality import TRUTH_METRICS, against_truth, agreement, balance
 from harness.competition import Competition, Recipe
 from harness.competition.metrics import group_weights
-from harness.cv.clusters.fold_job import clusters_path
+from harness.cv.clusters.fold_job import load_clusters
 from harness.cv.scores import score_run
 from harness.runs import FoldResult, Folds, RunFolder
 
@@ -29,7 +29,7 @@ class Pooled:
     """
 
     def __init__(self, folder: RunFolder, results: list[FoldResult], n: int, k: int) -> None:
-        self.parts = [_load(folder, result.fold) for result in results]
+        self.parts = [load_clusters(folder, result.fold) for result in results]
         raw = [part["labels"].astype(np.int64) for part in self.parts]
         numbers = [match(labels, raw[0], k) for labels in raw]
         self.all_labels = [number[labels] for number, labels in zip(numbers, raw, strict=True)]
@@ -50,11 +50,6 @@ def _renumbered(proba: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     out = np.empty_like(proba)
     out[:, numbers] = proba
     return out
-
-
-def _load(folder: RunFolder, fold: int) -> dict[str, np.ndarray]:
-    with np.load(clusters_path(folder, fold), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
 
 
 def score_clusters(

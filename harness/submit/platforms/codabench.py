@@ -6,30 +6,32 @@ and the final call never repeated; a missing trailing slash turns a POST into a 
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from harness.base.errors import UserError
-from harness.base.files import read_json
 from harness.base.secrets import check_private, redact
 from harness.competition import Competition
 from harness.ledger import State
 from harness.remote.errors import NoCredentials, OddAnswer, Refused, TryLater, Unclear, Unreachable, odd_answers
+from harness.remote.hosts import check_host
 from harness.remote.numbers import finite
 from harness.remote.retry import patiently, retry_after, within
-from harness.submit.platform import Listed, Standing, is_recent
+from harness.submit.platform import Listed, Standing, is_recent, is_reference
 
 _STATES = {"finished": State.COMPLETE, "failed": State.ERROR, "cancelled": State.ERROR}
 _FINAL = (400, 401, 403, 404, 405, 410, 413, 415, 422)
 """Answers that mean no, now and later; what else is no success says nothing about what was done."""
 
 _MOST_PAGES = 50
-CREDENTIALS = Path.home() / ".codabench.json"
+_HOSTS = ("www.codabench.org", "codabench.org")
 
 
 def part(competition: Competition) -> str:
@@ -54,7 +56,10 @@ class Codabench:
             )
         self.phase, self.column = phase or competition.codabench.phase, competition.codabench.column
         self.results_file = competition.codabench.results_file
-        self.site = os.environ.get("CODABENCH_URL", competition.codabench.site).rstrip("/")
+        named = os.environ.get("CODABENCH_URL")
+        self.site = (named or competition.codabench.site).rstrip("/")
+        where = "CODABENCH_URL" if named else f"{competition.folder / 'competition.toml'}: [codabench] site"
+        check_host("codabench", self.site, _HOSTS, where)
         self.seconds = float(os.environ.get("HARNESS_CALL_SECONDS", "60"))
         self._token: str | None = None
         self._seen: list[str] = []  # signed addresses, which nobody may read
@@ -63,7 +68,7 @@ class Codabench:
     def standing(self) -> Standing:
         can = _object(self._get(f"/api/can_make_submission/{self.phase}/"))
         phase = self._with_used(_object(self._get(f"/api/phases/{self.phase}/")))
-        reason, left = str(can.get("reason") or "no reason given"), self._left(phase)
+        reason, left = self._redact(str(can.get("reason") or "no reason given")), self._left(phase)
         problems = []
         if not can.get("can"):
             if _is_over_for_good(phase) or not (left == 0 or _speaks_of_quota(reason)):
@@ -71,8 +76,8 @@ class Codabench:
             left = 0
         status = phase.get("status")
         if status is not None and str(status).casefold() != "current":
-            problems.append(f"the phase is '{status}', not 'Current'")
-        return Standing(left, problems, {"phase": phase.get("name", self.phase)})
+            problems.append(f"the phase is '{self._redact(str(status))}', not 'Current'")
+        return Standing(left, problems, {"phase": self._redact(str(phase.get("name", self.phase)))})
 
     def _with_used(self, phase: dict[str, Any]) -> dict[str, Any]:
         """What was used stands in the competition's list of phases, not everywhere in the phase itself; it may be nowhere."""
@@ -110,16 +115,13 @@ class Codabench:
 
     def submit(self, uploaded: str, message: str) -> str:
         self._refuse_without_quota()
+        self._login()  # before the final call: what fails here has spent nothing
         try:
-            told = patiently(
-                lambda: self._post("/api/submissions/", {"phase": self.phase, "data": uploaded, "tasks": []}),
-                only=TryLater,
-            )
-        except (TryLater, NoCredentials):
-            raise
-        except Unreachable as error:
-            raise Unclear(str(error.args[0])) from error
-        if not isinstance(told, dict) or not told.get("id"):
+            told = self._post("/api/submissions/", {"phase": self.phase, "data": uploaded, "tasks": []})
+        except (Refused, Unreachable) as error:
+            later = isinstance(error, TryLater)
+            raise Unclear(str(error.args[0]), isinstance(error, Refused) or later, later) from error
+        if not isinstance(told, dict) or not told.get("id") or not is_reference(str(told["id"])):
             raise Unclear("codabench answered the final call without an id")
         return str(told["id"])
 
@@ -141,9 +143,10 @@ class Codabench:
 
     @odd_answers
     def look(self, ref: str) -> Listed:
-        line = _object(self._get(f"/api/submissions/{ref}/"))
+        line = _object(self._get(f"/api/submissions/{quote(ref, safe='')}/"))
         if str(line.get("id")) != ref:
-            raise OddAnswer(f"asked for submission {ref}, codabench answered about '{line.get('id')}'")
+            told = self._redact(str(line.get("id")))
+            raise OddAnswer(f"asked for submission {ref}, codabench answered about '{told}'")
         found = self._listed(line)
         return self._with_score(found) if found.state == State.COMPLETE and found.public is None else found
 
@@ -153,7 +156,8 @@ class Codabench:
         for line in self._board():
             score = self._score(line.get("scores"))
             if score is not None:
-                rows.append({"team": str(line.get("display_name") or line.get("owner")), "score": score})
+                team = self._redact(str(line.get("display_name") or line.get("owner")))
+                rows.append({"team": team, "score": score})
         return rows
 
     def _board(self) -> list[dict[str, Any]]:
@@ -199,6 +203,8 @@ class Codabench:
         state = _STATES.get(status.casefold(), State.PENDING)
         public = self._score(line.get("scores")) if state == State.COMPLETE else None
         detail = self._redact(str(line.get("status_details") or status)) if state == State.ERROR else ""
+        if not is_reference(str(line["id"])):
+            raise OddAnswer("a submission is listed under something that is no id")
         return Listed(str(line["id"]), state, public, None, detail)
 
     def _score(self, scores: Any) -> float | None:
@@ -255,8 +261,12 @@ class Codabench:
             answer = within(limit, call)
         except (requests.RequestException, TimeoutError, ValueError) as error:
             raise Unreachable(f"codabench: upload: {self._redact(type(error).__name__)}") from error
-        if answer.status_code >= 300:
+        if not 200 <= answer.status_code < 300:
             raise Unreachable(f"codabench: upload: the storage answered {answer.status_code}")
+        if not _confirms(answer, content):
+            raise Unreachable(
+                "codabench: upload: the storage answered something else than that it has the file; nothing was submitted"
+            )
 
     def _read(self, answer: Any, what: str, reads: bool) -> Any:
         status, said = answer.status_code, self._redact(answer.text[:20_000])[:500]
@@ -277,6 +287,18 @@ class Codabench:
     def _redact(self, text: str) -> str:
         secrets = [value for value in (*_credentials_if_any().values(), self._token, *self._seen) if value]
         return redact(text, secrets)
+
+
+def _confirms(answer: Any, content: bytes) -> bool:
+    """Whether a storage's answer to the upload can be the one of a file that is there.
+
+    S3 and what speaks like it answer a PUT with an empty body, and name the MD5 of what they have as ETag (of encrypted or multipart
+    objects the ETag is another one, with a dash or of another length).
+    """
+    etag = str(answer.headers.get("ETag") or "").strip('W/"').lower()
+    if re.fullmatch(r"[0-9a-f]{32}", etag) and "x-amz-server-side-encryption" not in answer.headers:
+        return etag == hashlib.md5(content, usedforsecurity=False).hexdigest()
+    return not answer.content.strip()
 
 
 def _object(told: Any) -> dict[str, Any]:
@@ -312,6 +334,13 @@ def _zipped(name: str, path: Path) -> bytes:
     return buffer.getvalue()
 
 
+def _credentials_file() -> Path | None:
+    try:
+        return Path.home() / ".codabench.json"
+    except RuntimeError:  # no home folder
+        return None
+
+
 def _credentials() -> dict[str, str]:
     """{"token"} or {"username", "password"} from the environment or ~/.codabench.json.
 
@@ -327,20 +356,23 @@ def _credentials() -> dict[str, str]:
         return found
     raise NoCredentials(
         "no Codabench credentials: set CODABENCH_TOKEN, or CODABENCH_USERNAME and CODABENCH_PASSWORD, or put "
-        f'{{"username": ..., "password": ...}} into {CREDENTIALS} (chmod 600)'
+        f'{{"username": ..., "password": ...}} into {_credentials_file() or "~/.codabench.json"} (chmod 600)'
     )
 
 
 def _credentials_if_any() -> dict[str, str]:
     names = {"token": "CODABENCH_TOKEN", "username": "CODABENCH_USERNAME", "password": "CODABENCH_PASSWORD"}
     found = {key: os.environ[name] for key, name in names.items() if os.environ.get(name)}
-    if found or not CREDENTIALS.is_file():
+    path = _credentials_file()
+    if found or path is None or not path.is_file():
         return found
-    check_private(CREDENTIALS)
+    check_private(path)
     try:
-        told = read_json(CREDENTIALS)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{CREDENTIALS}: is no JSON ({error})") from error
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:  # whose words may quote the file
+        raise UserError(
+            f'{path}: is no JSON ({type(error).__name__}). Write {{"username": "...", "password": "..."}}, or with "token"'
+        ) from None
     if not isinstance(told, dict):
-        raise UserError(f'{CREDENTIALS}: wants an object {{"username": ..., "password": ...}}, or with "token"')
+        raise UserError(f'{path}: wants an object {{"username": ..., "password": ...}}, or with "token"')
     return {key: str(told[key]) for key in names if told.get(key)}

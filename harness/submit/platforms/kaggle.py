@@ -7,10 +7,9 @@ from typing import Any
 
 from harness.competition import Competition
 from harness.ledger import Notebook, State
-from harness.remote.errors import NoCredentials, OddAnswer, TryLater, Unclear, Unreachable, odd_answers
+from harness.remote.errors import NoCredentials, OddAnswer, Refused, TryLater, Unclear, Unreachable, odd_answers
 from harness.remote.kaggle_client import KaggleClient, redacted
-from harness.remote.retry import patiently
-from harness.submit.platform import Listed, Standing, is_recent
+from harness.submit.platform import Listed, Standing, is_recent, is_reference
 
 _STATES = {"PENDING": State.PENDING, "COMPLETE": State.COMPLETE, "ERROR": State.ERROR}
 
@@ -44,8 +43,8 @@ class Kaggle:
         if told.get("all_used"):
             problems.append("all submissions of the competition are used")
         if told.get("ended"):
-            problems.append(f"the deadline was {told['deadline']}")
-        about = {k: told[k] for k in ("rank", "deadline") if told.get(k)}
+            problems.append(f"the deadline was {redacted(str(told['deadline']))}")
+        about = {k: redacted(str(told[k])) for k in ("rank", "deadline") if told.get(k)}
         return Standing(told.get("left"), problems, about, notebooks_only=bool(told.get("code_only")))
 
     @odd_answers
@@ -76,24 +75,28 @@ class Kaggle:
 
     @odd_answers
     def leaderboard(self) -> list[dict[str, Any]]:
-        return self._client.call("leaderboard")["rows"]
+        rows = self._client.call("leaderboard")["rows"]
+        return [{"team": redacted(str(row["team"])), "score": row["score"]} for row in rows]
 
     def _submissions(self) -> list[dict[str, Any]]:
         return self._client.call("submissions")["rows"]
 
     @staticmethod
     def _listed(line: dict[str, Any]) -> Listed:
+        if not is_reference(str(line["ref"])):
+            raise OddAnswer("a submission is listed under something that is no reference")
         state = _STATES.get(line["status"].rpartition(".")[2].upper(), State.PENDING)
         return Listed(str(line["ref"]), state, line["public"], line["private"], redacted(line["error"]))
 
     def _final(self, op: str, **arguments: Any) -> str:
-        """A call that must not be repeated: whatever is no clear answer is Unclear."""
+        """A call that must not be repeated: whatever is no clear success is Unclear."""
         try:
-            told = patiently(lambda: self._client.once(op, None, **arguments), only=TryLater)
-        except (TryLater, NoCredentials):
+            told = self._client.once(op, None, **arguments)
+        except NoCredentials:
             raise
-        except Unreachable as error:
-            raise Unclear(str(error.args[0])) from error
-        if not told.get("ref"):
+        except (Refused, Unreachable) as error:
+            later = isinstance(error, TryLater)
+            raise Unclear(str(error.args[0]), isinstance(error, Refused) or later, later) from error
+        if not told.get("ref") or not is_reference(str(told["ref"])):
             raise Unclear(f"the client said '{redacted(str(told.get('message')))}' and gave no reference")
         return str(told["ref"])
