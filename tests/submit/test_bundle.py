@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import socket
+import time
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from harness.base.errors import UserError
+from harness.submit.bundle.sandbox import isolation
 from harness.submit.bundle.trial import try_bundle
 from tests.conftest import make_shapes
 
@@ -28,7 +31,7 @@ def bundle(folder: Path, text: str = GOOD, name: str = "model.py") -> Path:
 def test_a_good_one_passes_and_is_timed(tmp_path: Path):
     trial = try_bundle(bundle(tmp_path), PIXELS, 2, 60, None)
     assert trial.labels.tolist() == (PIXELS.mean(axis=(1, 2, 3)) > 127).astype(int).tolist()
-    assert trial.isolated in ("network namespace", "python") and trial.printed == ""
+    assert trial.isolated in ("sandbox", "network namespace", "python") and trial.printed == ""
     assert 0 < trial.peak_gib < 4 and trial.images_within(60) > 100
 
 
@@ -58,6 +61,78 @@ def test_what_it_prints_is_told(tmp_path: Path):
 def test_too_much_memory(tmp_path: Path):
     with pytest.raises(UserError, match="GiB of memory"):
         try_bundle(bundle(tmp_path), PIXELS, 2, 60, 0.001)
+
+
+def test_memory_is_watched_while_it_runs(tmp_path: Path):
+    text = GOOD.replace("return", "import time; held = b'x' * 900_000_000; time.sleep(60); return")
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"takes more than 0\.50 GiB"):
+        try_bundle(bundle(tmp_path, text), PIXELS, 2, 60, 0.5)
+    assert time.monotonic() - started < 40
+
+
+def test_its_children_end_with_it(tmp_path: Path):
+    mark = f"{tmp_path.name}-{time.time_ns()}"
+    child = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(120)', '{mark}'], start_new_session=True)"
+    text = GOOD.replace("return", f"{child}\n        import time; time.sleep(60)\n        return")
+    with pytest.raises(UserError, match="took longer than"):
+        try_bundle(bundle(tmp_path, text), PIXELS, 2, 4, None)
+    time.sleep(0.5)
+    running = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()]
+    assert not any(mark.encode() in line for line in running)
+
+
+def test_it_sees_neither_home_nor_sockets_and_writes_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    if isolation() != "sandbox":
+        pytest.skip("this system gives no file system of its own")
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "token-that-nobody-may-see")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("home")
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(tmp_path / "s"))
+    listening.listen()
+    text = f"""
+import os, socket
+seen = []
+def tries(what):
+    try:
+        what()
+        seen.append(what.__name__)
+    except OSError:
+        pass
+def reads(): open({str(secret)!r})
+def writes(): open({str(tmp_path / "written")!r}, "w")
+def usr(): open("/usr/written", "w")
+def library(): open(os.__file__, "a")
+def talks(): socket.socket(socket.AF_UNIX).connect({str(tmp_path / "s")!r})
+def environment():
+    for pid in os.listdir("/proc"):
+        if pid.isdigit() and b"nobody-may-see" in open(f"/proc/{{pid}}/environ", "rb").read():
+            return
+    raise OSError
+for what in (reads, writes, usr, library, talks, environment): tries(what)
+if os.listdir("/").count("home") or "nobody" in str(os.environ): seen.append("home")
+open("/tmp/own", "w").write("its own /tmp")
+if seen: raise SystemExit(", ".join(seen))
+{GOOD}"""
+    assert len(try_bundle(bundle(tmp_path, text), PIXELS, 2, 60, None).labels) == 10
+    assert not (tmp_path / "written").exists() and not Path("/tmp/own").exists()
+
+
+def test_what_it_says_is_plain(tmp_path: Path):
+    text = GOOD.replace("return", "print('\\x1b[31mred\\x1b]0;title\\x07')\n        return")
+    assert try_bundle(bundle(tmp_path, text), PIXELS, 2, 60, None).printed == "\\x1b[31mred\\x1b]0;title\\x07"
+    with pytest.raises(UserError, match=r"fails where .*: ValueError: \\x1b\[31m") as error:
+        try_bundle(bundle(tmp_path, "raise ValueError('\\x1b[31m')"), PIXELS, 2, 60, None)
+    assert "\x1b" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["import os; os._exit(0)", "raise SystemExit(0)", GOOD.replace("return", "import os; os._exit(0)")]
+)
+def test_one_that_ends_without_labels_is_told(tmp_path: Path, text: str):
+    with pytest.raises(UserError, match="ends without giving labels"):
+        try_bundle(bundle(tmp_path, text), PIXELS, 2, 60, None)
 
 
 @pytest.mark.parametrize("name", ["inner/model.py", "../model.py", "other.py"])

@@ -1,13 +1,12 @@
-"""Run a bundle as the platform would: a fresh folder tree, a clean process without the harness and without network."""
+"""Run a bundle as the platform would: a fresh folder tree, a process apart, without the harness and without network."""
 
 from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.plain import plain
+from harness.base.secrets import redact
+from harness.submit.bundle.sandbox import isolation, run_apart
 
 _RUNNER = """
-import json, os, resource, sys, time
+import json, os, sys, time
 os.chdir("ingested_program")
 sys.path.insert(0, os.getcwd())
 for name in sys.argv[2:]:
@@ -36,8 +38,7 @@ loaded = time.perf_counter()
 y = np.asarray(model.predict(X))
 done = time.perf_counter()
 np.save("../output/labels.npy", y)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-told = {"load": loaded - started, "predict": done - loaded, "peak_gib": peak}
+told = {"load": loaded - started, "predict": done - loaded}
 open("../output/told.json", "w").write(json.dumps(told))
 """
 
@@ -49,8 +50,9 @@ class Trial:
     Attributes
     ----------
     labels : int64 (n,)
-    load, seconds_per_image : seconds to load, and of `predict` per picture; peak_gib : memory of the process
-    isolated : "network namespace" or "python" (sockets are refused, which a determined program could get round)
+    load, seconds_per_image : seconds to load, and of `predict` per picture
+    peak_gib : memory of the process and all that it started
+    isolated : "sandbox", "network namespace" or "python" (see `sandbox`)
     printed : the first line that it wrote to stdout, "" where it was quiet
     """
 
@@ -84,30 +86,56 @@ def try_bundle(
         If it is not flat, fails, takes too long or too much memory, or does not give n labels.
     """
     with tempfile.TemporaryDirectory(prefix="bundle-") as folder:
-        root = Path(folder)
+        root = Path(folder) / "box"
         for name in ("ingested_program", "input_data", "output"):
-            (root / name).mkdir()
+            (root / name).mkdir(parents=True)
         _unpack(path, root / "ingested_program")
         np.save(root / "input_data" / "X.npy", pixels)
-        isolated, prefix = _isolation()
-        command = [*prefix, sys.executable, "-I", "-c", _RUNNER, isolated, *lacks]
-        try:
-            done = subprocess.run(
-                command, cwd=root, capture_output=True, text=True, timeout=seconds, env=_bare_environment(root)
+        kind = isolation()
+        done = run_apart(["-I", "-c", _RUNNER, kind, *lacks], root, seconds, memory_gib)
+        if done.ended == "time":
+            raise UserError(
+                f"{path}: took longer than {seconds:.0f} s for {len(pixels):,} pictures. Make it faster (fewer views of predict.tta, fewer "
+                "folds), or give the platform's true --limit"
             )
-        except subprocess.TimeoutExpired as error:
-            raise UserError(f"{path}: took longer than {seconds:.0f} s for {len(pixels):,} pictures") from error
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["nothing was said"])[-1]
-            raise UserError(f"{path}: fails where the platform would run it: {last}")
-        told = json.loads((root / "output" / "told.json").read_text())
-        labels = np.load(root / "output" / "labels.npy", allow_pickle=False)
+        if done.ended == "memory":
+            raise UserError(
+                f"{path}: takes more than {memory_gib:.2f} GiB of memory. Predict in smaller batches (predict.batch_size), or give the "
+                "platform's true --memory"
+            )
+        if done.code:
+            raise UserError(f"{path}: fails where the platform would run it: {_last_line(root.parent / 'stderr.txt')}")
+        labels, load, predict = _read_output(path, root / "output", len(pixels))
+        printed = _first_line(root.parent / "stdout.txt")
     _check_labels(path, labels, len(pixels), n_classes)
-    if memory_gib is not None and told["peak_gib"] > memory_gib:
-        raise UserError(f"{path}: takes {told['peak_gib']:.2f} GiB of memory, more than {memory_gib:.2f}")
-    printed = (done.stdout.strip().splitlines() or [""])[0]
-    per_image = told["predict"] / max(len(pixels), 1)
-    return Trial(labels.astype(np.int64), told["load"], per_image, told["peak_gib"], isolated, printed)
+    return Trial(labels.astype(np.int64), load, predict / max(len(pixels), 1), done.peak_gib, kind, printed)
+
+
+def _read_output(path: Path, folder: Path, n: int) -> tuple[np.ndarray, float, float]:
+    """Labels, seconds to load and to predict, as a stranger's program wrote them."""
+    try:
+        if (folder / "labels.npy").stat().st_size > 10_000 + 16 * n or (folder / "told.json").stat().st_size > 10_000:
+            raise ValueError("more than labels")
+        told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
+        labels = np.load(folder / "labels.npy", allow_pickle=False)
+        return labels, float(told["load"]), float(told["predict"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError) as error:
+        raise UserError(
+            f"{path}: ends without giving labels ({plain(error, 200)}). Model.predict must return one whole number per picture, and "
+            "must not end the process"
+        ) from error
+
+
+def _first_line(path: Path) -> str:
+    with path.open("rb") as file:
+        return redact(file.read(10_000).decode("utf-8", "replace").strip().split("\n")[0])[:200]
+
+
+def _last_line(path: Path) -> str:
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 10_000, 0))
+        lines = file.read().decode("utf-8", "replace").strip().split("\n")
+    return redact(lines[-1])[:1000] or "nothing was said"
 
 
 def _unpack(path: Path, folder: Path) -> None:
@@ -117,13 +145,15 @@ def _unpack(path: Path, folder: Path) -> None:
             names = archive.namelist()
             deep = [name for name in names if "/" in name or "\\" in name or name in ("", ".", "..")]
             if deep:
-                raise UserError(f"{path}: is not flat: '{deep[0]}'. The platform looks for model.py at the top.")
+                raise UserError(
+                    f"{path}: is not flat: '{plain(deep[0], 80)}'. The platform looks for model.py at the top."
+                )
             if "model.py" not in names:
                 raise UserError(f"{path}: holds no model.py")
             for name in names:
                 with archive.open(name) as source, (folder / name).open("wb") as target:
                     shutil.copyfileobj(source, target)
-    except (zipfile.BadZipFile, FileNotFoundError) as error:
+    except (zipfile.BadZipFile, FileNotFoundError, zlib.error, EOFError, ValueError) as error:
         raise UserError(f"{path}: is no zip ({error})") from error
 
 
@@ -134,15 +164,3 @@ def _check_labels(path: Path, labels: np.ndarray, n: int, n_classes: int) -> Non
         raise UserError(f"{path}: predict gives {labels.dtype}; wanted whole numbers")
     if n and not (labels.min() >= 0 and labels.max() < n_classes):
         raise UserError(f"{path}: predict gives labels {labels.min()} to {labels.max()}; there are {n_classes} classes")
-
-
-def _isolation() -> tuple[str, list[str]]:
-    """A network namespace of its own where the system lets us, else sockets refused by Python."""
-    unshare = shutil.which("unshare")
-    if unshare and subprocess.run([unshare, "-rn", "true"], capture_output=True, check=False).returncode == 0:
-        return "network namespace", [unshare, "-rn"]
-    return "python", []
-
-
-def _bare_environment(root: Path) -> dict[str, str]:
-    return {"PATH": "/usr/bin:/bin", "HOME": str(root), "TMPDIR": str(root), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.oof.history import Past
-from harness.runs import Run
+from harness.runs import Run, RunFolder
+from harness.submit.bundle.backends import Opened
 from harness.submit.bundle.trial import Trial
 from harness.submit.prepare.prepared import Prepared, intent_of
 
@@ -81,6 +83,7 @@ def _built_and_tried(
         raise UserError(f"--backend {options.backend}: unknown; known: {', '.join(BACKENDS)}")
     backend = BACKENDS[options.backend]
     opened = build_bundle(competition, run, dataset, path, options.half, options.backend)
+    _hold_against_stored(run, opened, dataset)
     size = path.stat().st_size / 2**20
     if options.size_mib is not None and size > options.size_mib:
         cure = "" if options.half else "; --half makes it about half as large"
@@ -97,6 +100,33 @@ def _built_and_tried(
         f"{trial.images_within(seconds):,} pictures in {seconds:.0f} s on a machine like this",
         f"bundle:   {size:.1f} MiB, needs {', '.join(backend.needs)}",
     ]
+
+
+_ROWS_PER_FOLD, _FIRM, _APART = 24, 0.3, 0.05
+
+
+def _hold_against_stored(run: Run, opened: Opened, dataset: Dataset) -> None:
+    """The weights must say what the run's stored predictions say: each fold's, of rows that it was judged on.
+
+    Raises
+    ------
+    UserError
+        If they do not (weights and predictions are of two trainings, or one is damaged).
+    """
+    from harness.submit.bundle.build import predict_opened
+
+    for fold in range(run.folds.k):
+        rows = run.folds.valid_rows(fold)[:_ROWS_PER_FOLD]
+        states = {n: s for n, s in opened.states.items() if n == f"fold-{fold}" or n.startswith(f"fold-{fold}-")}
+        pixels = np.stack([dataset.train.images[row] for row in rows])
+        said, stored = predict_opened(dataclasses.replace(opened, states=states), pixels, vote=False), run.oof[rows]
+        two = np.partition(stored, -2, axis=1)
+        firm = (said.argmax(axis=1) != stored.argmax(axis=1)) & (two[:, -1] - two[:, -2] > _FIRM)
+        if not np.isfinite(said).all() or firm.any() or np.abs(said - stored).mean() > _APART:
+            raise UserError(
+                f"run '{run.name}': fold {fold}'s weights do not say what the run's stored predictions say (mean difference "
+                f"{np.abs(said - stored).mean():.3f} over {len(rows)} rows); no bundle is made of them. {RunFolder(run.path).cure()}"
+            )
 
 
 def _refuse_differences(path: Path, said: np.ndarray, ours: np.ndarray, ids: np.ndarray, half: bool) -> None:
