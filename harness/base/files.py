@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
+from harness.base.plain import plain
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
@@ -128,6 +130,7 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         place = error.filename or path
         if error.errno in _FULL:
+            place = error.filename or _fullest(path)
             raise UserError(
                 f"{place}: the disk is full. Nothing that was finished is lost: free some space, then run the same "
                 "command again (harness.cv: with --resume). Or write elsewhere: --out DIR, HARNESS_CACHE for the cache."
@@ -138,6 +141,21 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
                 "folder: --out DIR, HARNESS_CACHE for the cache."
             ) from error
         raise
+
+
+def _fullest(path: Path) -> Path:
+    """Of the place that is known and those that are written to on the side (the cache, temporary files): the one without room."""
+    places = [path, Path(tempfile.gettempdir())]
+    with contextlib.suppress(RuntimeError):
+        places.append(Path(os.environ.get("HARNESS_CACHE") or Path.home() / ".cache"))
+    free = []
+    for place in places:
+        there = next((p for p in (place, *place.parents) if p.exists()), place)
+        with contextlib.suppress(OSError):
+            free.append((shutil.disk_usage(there).free, place))
+    if not free or shutil.disk_usage(next(p for p in (path, *path.parents) if p.exists())).free < 1 << 20:
+        return path
+    return min(free, key=lambda pair: pair[0])[1]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -168,5 +186,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there. The folder is incomplete; copy it again or repeat the run.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{path}: not valid JSON ({error}). Copy the file again or repeat the run.") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{path}: not valid JSON ({plain(error, 200)}). Copy the file again or repeat the run."
+        ) from error

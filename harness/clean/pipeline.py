@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.files import read_json, write_json
+from harness.base.files import write_json, write_text
+from harness.base.manifest import sha256_of
 from harness.clean.find import find
 from harness.clean.page import write_page
-from harness.clean.verdicts import Verdict, clean_folder, write_verdicts
+from harness.clean.verdicts import Verdict, about_verdicts, clean_folder, verdicts_text
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.runs import load_run
@@ -76,14 +77,21 @@ def clean(
     oof = _oof_of(run, out, competition, dataset) if run else None
     findings = find(dataset.train, competition.classes, dataset.test, original_sizes(dataset), oof, tick)
     verdicts = findings.verdicts + _broken(dataset)
-    write_verdicts(path, verdicts)
-    source = {"fingerprint": dataset.fingerprint, "run": run, "as_written": _digest(path)}
-    write_json(folder / "clean.json", source)
+    _write(path, verdicts, {"fingerprint": dataset.fingerprint, "run": run})
     warnings = ["Embedded sample, not the competition's data."] if dataset.is_sample else []
     page = folder / "clean.html"
     lead = f"{dataset.source}, fingerprint {dataset.fingerprint}" + (f"; label errors by run {run}" if run else "")
     write_page(page, f"{competition.title}: clean", lead, warnings, verdicts, dataset.train, competition.classes, path)
     return CleanResult(verdicts, len(dataset.train), path, page)
+
+
+def _write(path: Path, verdicts: list[Verdict], about: dict[str, Any]) -> None:
+    """clean.csv, and before it clean.json, which knows it by its checksum and the one that it replaces: a kill between the two leaves
+    a pair that is known."""
+    text = verdicts_text(verdicts)
+    known = [hashlib.sha256(text.encode()).hexdigest(), *([sha256_of(path)] if path.is_file() else [])]
+    write_json(path.with_name("clean.json"), about | {"as_written": known, "lines": len(verdicts)})
+    write_text(path, text)
 
 
 def original_sizes(dataset: Dataset) -> np.ndarray | None:
@@ -93,18 +101,13 @@ def original_sizes(dataset: Dataset) -> np.ndarray | None:
 
 
 def _refuse_to_lose_changes(path: Path, overwrite: bool) -> None:
-    about = path.with_name("clean.json")
     if overwrite or not path.is_file():
         return
-    if not about.is_file() or read_json(about).get("as_written") != _digest(path):
+    if sha256_of(path) not in about_verdicts(path).get("as_written", []):
         raise UserError(
             f"{path}: was changed by hand since it was written; it is kept. Add --overwrite to judge anew, or save your copy "
             "elsewhere first."
         )
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _oof_of(name: str, out: Path, competition: Competition, dataset: Dataset) -> np.ndarray:

@@ -10,14 +10,19 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
+import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from harness.base.errors import UserError, nearest
-from harness.base.files import complete_file
+from harness.base.files import write_text
+from harness.base.manifest import sha256_of
+from harness.base.plain import plain
 from harness.competition import Competition, Samples
 from harness.runs.align import align_rows
 
@@ -69,12 +74,59 @@ def clean_folder(out: Path, competition: Competition, is_sample: bool) -> Path:
     return out / "oof" / competition.slug / "-".join(parts)
 
 
+def standing_verdicts(out: Path, competition: Competition, is_sample: bool) -> Path | None:
+    """clean.csv, where the training rows were judged; None where they were not.
+
+    A person may change it, line by line; that it is whole is told by clean.json beside it.
+
+    Raises
+    ------
+    UserError
+        If it is missing beside its clean.json, or cut off.
+    """
+    path = clean_folder(out, competition, is_sample) / "clean.csv"
+    about = path.with_name("clean.json")
+    cure = f"Judge the rows again: python -m harness.clean {competition.slug} --overwrite; or go without: --no-clean"
+    if not path.is_file():
+        if about.is_file():
+            raise UserError(f"{path}: is not there, and {about.name} beside it says that it was written. {cure}")
+        return None
+    told = about_verdicts(path)
+    if told and sha256_of(path) not in told.get("as_written", []):
+        content = path.read_bytes()
+        lines = content.count(b"\n") - 1
+        if not content.endswith(b"\n") or lines < told.get("lines", 0) or b"\0" in content:
+            raise UserError(
+                f"{path}: has {max(lines, 0):,} whole lines of verdicts, of which {told.get('lines', 0):,} were written: it is cut off or "
+                f"damaged (to let a row be, set its action to 'keep' and leave its line). {cure}"
+            )
+    return path
+
+
+def about_verdicts(path: Path) -> dict[str, Any]:
+    """What clean.json says of the clean.csv beside it: {"as_written": its SHA-256, and the one before; "lines"}; {} where it is none."""
+    try:
+        told = json.loads(path.with_name("clean.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(told, dict):
+        return {}
+    known = told.get("as_written", [])
+    return told | {"as_written": [known] if isinstance(known, str) else known}
+
+
+def verdicts_text(verdicts: Sequence[Verdict]) -> str:
+    """The content of clean.csv."""
+    text = io.StringIO(newline="")
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    rows.writerows(dataclasses.astuple(v) for v in verdicts)
+    return text.getvalue()
+
+
 def write_verdicts(path: Path, verdicts: Sequence[Verdict]) -> None:
     """Write clean.csv."""
-    with complete_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(COLUMNS)
-        rows.writerows(dataclasses.astuple(v) for v in verdicts)
+    write_text(path, verdicts_text(verdicts))
 
 
 def read_verdicts(path: Path) -> list[Verdict]:
@@ -89,21 +141,23 @@ def read_verdicts(path: Path) -> list[Verdict]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as CSV ({error}). Save it as CSV in UTF-8.") from error
+        raise UserError(f"{path}: cannot be read as CSV ({plain(error)}). Save it as CSV in UTF-8.") from error
     if not lines or tuple(lines[0]) != COLUMNS:
         raise UserError(
-            f"{path}: its columns are {','.join(lines[0]) if lines else 'none'}; wanted {','.join(COLUMNS)}."
+            f"{path}: its columns are {plain(','.join(lines[0]), 200) if lines else 'none'}; wanted {','.join(COLUMNS)}. Correct the first "
+            "line, or judge the rows again: python -m harness.clean COMPETITION --overwrite"
         )
     verdicts = []
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(COLUMNS):
             raise UserError(
-                f"{path}: line {number} has {len(line)} values, wanted {len(COLUMNS)} ({','.join(COLUMNS)})."
+                f"{path}: line {number} has {len(line)} values, wanted {len(COLUMNS)} ({','.join(COLUMNS)}). Correct the line, or judge the "
+                "rows again: python -m harness.clean COMPETITION --overwrite"
             )
         verdict = Verdict(*line)
         if verdict.action not in ACTIONS:
             raise UserError(
-                f"{path}: line {number} (id '{verdict.id}'): action '{verdict.action}' is unknown"
+                f"{path}: line {number} (id '{plain(verdict.id, 80)}'): action '{plain(verdict.action, 80)}' is unknown"
                 f"{nearest(verdict.action, ACTIONS)}; known: {', '.join(ACTIONS)}."
             )
         verdicts.append(verdict)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UserError, nearest
+from harness.base.process import end_if_run_again
 from harness.competition.metrics import METRICS, TWO_CLASS_METRICS
 from harness.competition.recipe import DataChoice, Side, Strings, image_that_fits, recipe_names
 from harness.competition.schema import Frozen, read_toml, validate
@@ -298,6 +299,7 @@ def find_competition(name: str | Path) -> Competition:
     UserError
         If there is no such competition (lists those there are), or its competition.toml is wrong.
     """
+    end_if_run_again()
     folder = Path(name)
     if not (folder / "competition.toml").is_file() and len(folder.parts) == 1:
         folder = Path("competitions") / folder.name
@@ -313,8 +315,29 @@ def find_competition(name: str | Path) -> Competition:
     for key in ("slug", "folder", "set"):
         if key in values:
             raise UserError(f"{path}: {key}: unknown key; a competition is named after its folder")
+    if (folder / "competition.py").is_file() and not _is_own(folder):
+        _say_code(folder)
     folder = folder.resolve()
     return validate(Competition, {**values, "slug": folder.name, "folder": folder}, str(path))
+
+
+_said: set[Path] = set()
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether a competition lies below the current folder, or comes with the harness."""
+    place, beside = folder.resolve(), Path(__file__).resolve().parent.parent.parent / "competitions"
+    return Path.cwd() in place.parents or beside in place.parents
+
+
+def _say_code(folder: Path) -> None:
+    """competition.py is code, and runs as the user: that is said where it comes from elsewhere, once in a command."""
+    import multiprocessing
+
+    path = (folder / "competition.py").resolve()
+    if path not in _said and multiprocessing.parent_process() is None:
+        _said.add(path)
+        print(f"note: {path} is code that runs with your rights; look at it if it is not yours", file=sys.stderr)
 
 
 def _platforms() -> list[str]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 Scorer = Callable[[np.ndarray | None], float]
-"""Row weights (n,) or None for all ones -> value."""
+"""Row weights (n,) or None for all ones -> value. One that has a method `resampled(weights)` gives there the value of a bootstrap
+resample, in which a class may lack rows."""
 
 _EPS = 1e-7  # probabilities are stored as float32; a log loss of exact zeros would be infinite
 
@@ -27,13 +28,13 @@ class Metric:
     name : as in competition.toml
     prepare : (labels (n,), proba (n, C)) -> Scorer
     greater_is_better : direction
-    of_matrix : its value from a confusion matrix (C, C), where it is one of the predicted classes only; else None
+    of_tally : its value from a `Tally`, where it is one of the predicted classes only; else None
     """
 
     name: str
     prepare: Callable[[np.ndarray, np.ndarray], Scorer]
     greater_is_better: bool = True
-    of_matrix: Callable[[np.ndarray], float] | None = None
+    of_tally: Callable[[Tally], float] | None = None
 
     def __call__(self, labels: np.ndarray, proba: np.ndarray) -> float:
         """Value over all rows; labels int (n,), proba float (n, C)."""
@@ -47,10 +48,25 @@ def intervals(
 
     Whole groups are drawn, not rows: near-duplicates are one piece of evidence, not several; drawing rows would make
     the interval too narrow. groups : int (n,).
+
+    A resample without a row of some class says nothing of that class: in a mean over classes it keeps the value that it has over
+    all rows. (Were it left out, the interval of a macro average would reach to the score of the other classes alone; were it 0, to
+    a failure that nobody saw.)
     """
-    values = [[scorer(weights) for scorer in scorers] for weights in group_weights(groups, resamples)]
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    drawn = [getattr(scorer, "resampled", scorer) for scorer in scorers]
+    values = [[value(weights) for value in drawn] for weights in group_weights(groups, resamples)]
+    low, high = _quantiles(np.array(values), level)
     return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+
+
+def _quantiles(values: np.ndarray, level: float) -> np.ndarray:
+    """Of each column of (resamples, metrics); NaN where no resample has a value."""
+    found = np.full((2, values.shape[1]), np.nan)
+    for column, drawn in enumerate(values.T):
+        known = drawn[~np.isnan(drawn)]
+        if len(known):
+            found[:, column] = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
+    return found
 
 
 def group_weights(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
@@ -77,7 +93,8 @@ def paired(
     """
     sign = 1 if metric.greater_is_better else -1
     first, second = metric.prepare(labels, ours), metric.prepare(labels, theirs)
-    drawn = np.array([(first(w), second(w)) for w in group_weights(groups, resamples)])
+    one, other_one = (getattr(scorer, "resampled", scorer) for scorer in (first, second))
+    drawn = np.array([(one(w), other_one(w)) for w in group_weights(groups, resamples)])
     low, high = np.nanquantile(drawn[:, 0], [0.025, 0.975])
     score, other = first(None), second(None)
     gain_low, gain_high = np.nanquantile(sign * (drawn[:, 0] - drawn[:, 1]), [0.025, 0.975])
@@ -92,57 +109,124 @@ def confusion(
     return np.bincount(cells, weights=weights, minlength=n_classes**2).reshape(n_classes, n_classes).astype(np.float64)
 
 
-def _of_confusion(value: Callable[[np.ndarray], float]) -> Callable[[np.ndarray, np.ndarray], Scorer]:
-    def prepare(labels: np.ndarray, proba: np.ndarray) -> Scorer:
-        predicted, n_classes = proba.argmax(axis=1), proba.shape[1]
-        return lambda weights: float(value(confusion(labels, predicted, n_classes, weights)))
+@dataclass(frozen=True)
+class Tally:
+    """What a metric of the predicted classes needs, linear in the number of classes; each float (C,), summed row weights.
 
-    return prepare
+    Attributes
+    ----------
+    truth : of the rows of each class; said : of the rows predicted as it; hits : of those that are both
+    """
+
+    truth: np.ndarray
+    said: np.ndarray
+    hits: np.ndarray
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.truth + other.truth, self.said + other.said, self.hits + other.hits)
+
+
+def tally(labels: np.ndarray, predicted: np.ndarray, n_classes: int, weights: np.ndarray | None = None) -> Tally:
+    """Of int (n,) labels and predicted classes; weights float (n,) or None for all ones."""
+    hit = labels == predicted
+    truth = np.bincount(labels, weights, n_classes).astype(np.float64)
+    said = np.bincount(predicted, weights, n_classes).astype(np.float64)
+    hits = np.bincount(labels[hit], None if weights is None else weights[hit], n_classes).astype(np.float64)
+    return Tally(truth, said, hits)
+
+
+def argmax_rows(proba: np.ndarray, rows: np.ndarray | None = None, rows_at_once: int = 65_536) -> np.ndarray:
+    """Largest class int64 (m,) of some rows of (n, C), or of all, a piece at a time: no copy of them all is made."""
+    chosen = np.arange(len(proba)) if rows is None else rows
+    pieces = [proba[chosen[s : s + rows_at_once]].argmax(axis=1) for s in range(0, len(chosen), rows_at_once)]
+    return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
+
+
+def confused_pairs(labels: np.ndarray, predicted: np.ndarray, n_classes: int, most: int) -> list[tuple[int, int, int]]:
+    """The commonest mistakes (true class, predicted class, rows), commonest first; linear in the rows."""
+    wrong = labels != predicted
+    cells, count = np.unique(labels[wrong].astype(np.int64) * n_classes + predicted[wrong], return_counts=True)
+    order = np.lexsort((cells, -count))[:most]
+    return [(int(cells[i] // n_classes), int(cells[i] % n_classes), int(count[i])) for i in order]
+
+
+@dataclass(frozen=True)
+class _Share:
+    """A mean over classes of a ratio of sums.
+
+    Attributes
+    ----------
+    part, whole : of a `Tally`, (C,) each
+    over : bool (C,) of a `Tally`: the classes that are averaged
+    """
+
+    part: Callable[[Tally], np.ndarray]
+    whole: Callable[[Tally], np.ndarray]
+    over: Callable[[Tally], np.ndarray]
+
+    def __call__(self, counts: Tally) -> float:
+        return float(_ratio(self.part(counts), self.whole(counts))[self.over(counts)].mean())
+
+    def resampled(self, counts: Tally, everything: Tally) -> float:
+        """The same classes as over all rows; one that the resample says nothing of keeps the value that it has there."""
+        whole = self.whole(counts)
+        stands_in = _ratio(self.part(everything), self.whole(everything))
+        values = np.where(whole > 0, _ratio(self.part(counts), whole), stands_in)
+        return float(values[self.over(everything)].mean())
+
+
+class _ClassScorer:
+    """A metric of predicted classes, prepared for given labels and predictions."""
+
+    def __init__(self, value: Callable[[Tally], float], labels: np.ndarray, proba: np.ndarray) -> None:
+        self.value, self.labels, self.n_classes = value, labels, proba.shape[1]
+        self.predicted = argmax_rows(proba)
+        self.everything = tally(labels, self.predicted, self.n_classes)
+
+    def __call__(self, weights: np.ndarray | None) -> float:
+        return float(self.value(self.everything if weights is None else self._counts(weights)))
+
+    def resampled(self, weights: np.ndarray) -> float:
+        """The value of a bootstrap resample (see `intervals`)."""
+        if isinstance(self.value, _Share):
+            return self.value.resampled(self._counts(weights), self.everything)
+        return float(self.value(self._counts(weights)))
+
+    def _counts(self, weights: np.ndarray) -> Tally:
+        return tally(self.labels, self.predicted, self.n_classes, weights)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _present(matrix: np.ndarray) -> np.ndarray:
+def _present(t: Tally) -> np.ndarray:
     """Classes that occur as truth or as prediction; the others have no precision and no recall to average."""
-    return (matrix.sum(axis=0) + matrix.sum(axis=1)) > 0
+    return (t.truth + t.said) > 0
 
 
-def _recalls(matrix: np.ndarray) -> np.ndarray:
-    return _ratio(np.diag(matrix), matrix.sum(axis=1))
+def _only(number: int) -> Callable[[Tally], np.ndarray]:
+    return lambda t: np.arange(len(t.truth)) == number
 
 
-def _precisions(matrix: np.ndarray) -> np.ndarray:
-    return _ratio(np.diag(matrix), matrix.sum(axis=0))
+def _accuracy(t: Tally) -> float:
+    return t.hits.sum() / t.truth.sum()
 
 
-def _f1s(matrix: np.ndarray) -> np.ndarray:
-    return _ratio(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
+def _weighted_f1(t: Tally) -> float:
+    return float(_ratio(2 * t.hits, t.truth + t.said) @ t.truth / t.truth.sum())
 
 
-def _accuracy(matrix: np.ndarray) -> float:
-    return np.trace(matrix) / matrix.sum()
+def _hits(t: Tally) -> np.ndarray:
+    return t.hits
 
 
-def _balanced_accuracy(matrix: np.ndarray) -> float:
-    return _recalls(matrix)[matrix.sum(axis=1) > 0].mean()
+def _truth(t: Tally) -> np.ndarray:
+    return t.truth
 
 
-def _weighted_f1(matrix: np.ndarray) -> float:
-    return float(_f1s(matrix) @ matrix.sum(axis=1) / matrix.sum())
-
-
-def _f1(matrix: np.ndarray) -> float:
-    return float(_f1s(matrix)[1])
-
-
-def _sensitivity(matrix: np.ndarray) -> float:
-    return float(_recalls(matrix)[1])
-
-
-def _specificity(matrix: np.ndarray) -> float:
-    return float(_recalls(matrix)[0])
+_RECALL, _PRECISION = (_hits, _truth), (_hits, lambda t: t.said)
+_F1 = (lambda t: 2 * t.hits, lambda t: t.truth + t.said)
 
 
 def _log_loss(labels: np.ndarray, proba: np.ndarray) -> Scorer:
@@ -154,8 +238,84 @@ def _log_loss(labels: np.ndarray, proba: np.ndarray) -> Scorer:
 def _roc_auc(labels: np.ndarray, proba: np.ndarray) -> Scorer:
     """Two classes: AUC of the second. More: unweighted mean of one class against the rest."""
     classes = [1] if proba.shape[1] == 2 else range(proba.shape[1])
-    scorers = [_binary_auc(labels == c, proba[:, c]) for c in classes]
-    return lambda weights: float(np.nanmean([scorer(weights) for scorer in scorers]))
+    if len(classes) * len(labels) > _EXACT_CELLS:
+        return _ManyAucs(labels, proba)
+    return _Aucs([_binary_auc(labels == c, proba[:, c]) for c in classes])
+
+
+_EXACT_CELLS = 500_000  # rows x classes up to which every resample is ranked
+
+
+class _Aucs:
+    """The mean of each class's AUC."""
+
+    def __init__(self, scorers: list[Scorer]) -> None:
+        self.scorers = scorers
+        self.everything = np.array([scorer(None) for scorer in scorers])
+
+    def __call__(self, weights: np.ndarray | None) -> float:
+        return _mean(self.everything if weights is None else np.array([scorer(weights) for scorer in self.scorers]))
+
+    def resampled(self, weights: np.ndarray) -> float:
+        """The value of a bootstrap resample: a class without a row, or without another's, keeps its AUC over all rows."""
+        values = np.array([scorer(weights) for scorer in self.scorers])
+        return _mean(np.where(np.isnan(values), self.everything, values))
+
+
+class _ManyAucs:
+    """The same for many classes and rows: resamples by each row's influence on the AUC (DeLong and others 1988), not by ranking.
+
+    AUC is the mean over pairs of a positive and a negative row; of a resample, to first order, it is the sum of every row's own part.
+    That costs one ranking per class for all resamples together, and is linear in the classes.
+    """
+
+    def __init__(self, labels: np.ndarray, proba: np.ndarray) -> None:
+        self.labels, self.proba = labels, proba
+        influence, values = np.zeros(len(labels)), []
+        for number in range(proba.shape[1]):
+            positive = labels == number
+            value, parts = _auc_parts(positive, np.asarray(proba[:, number], dtype=np.float64))
+            if parts is not None:
+                influence += parts
+                values.append(value)
+        self.value = float(np.mean(values)) if values else float("nan")
+        self.influence = influence / max(len(values), 1)
+
+    def __call__(self, weights: np.ndarray | None) -> float:
+        if weights is None:
+            return self.value
+        each = [_binary_auc(self.labels == c, self.proba[:, c])(weights) for c in range(self.proba.shape[1])]
+        return _mean(np.array(each))
+
+    def resampled(self, weights: np.ndarray) -> float:
+        """The value of a bootstrap resample, to first order."""
+        return float(np.clip(self.value + self.influence @ (weights - 1), 0, 1))
+
+
+def _auc_parts(positive: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray | None]:
+    """AUC, and float (n,) by how much it changes with each row's weight; None where one side has no row."""
+    n_up = int(positive.sum())
+    n_down = len(positive) - n_up
+    if not n_up or not n_down:
+        return float("nan"), None
+    order = np.argsort(score, kind="stable")
+    up, starts = positive[order], np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])
+    run = np.cumsum(np.bincount(starts, minlength=len(score))) - 1  # which run of equal scores a sorted row is in
+    ups, downs = np.add.reduceat(up, starts, dtype=np.float64), np.add.reduceat(~up, starts, dtype=np.float64)
+    downs_below = np.cumsum(downs) - downs + downs / 2
+    ups_above = n_up - (np.cumsum(ups) - ups) - ups / 2
+    parts = np.where(
+        up, downs_below[run] / n_down, ups_above[run] / n_up
+    )  # how often a row wins against the other side
+    value = float(parts[up].mean())
+    influence = np.empty(len(score))
+    influence[order] = (parts - value) / np.where(up, n_up, n_down)
+    return value, influence
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _binary_auc(positive: np.ndarray, score: np.ndarray) -> Scorer:
@@ -174,22 +334,22 @@ def _binary_auc(positive: np.ndarray, score: np.ndarray) -> Scorer:
     return auc
 
 
-def _of_classes(name: str, value: Callable[[np.ndarray], float]) -> Metric:
-    return Metric(name, _of_confusion(value), of_matrix=lambda matrix: float(value(matrix)))
+def _of_classes(name: str, value: Callable[[Tally], float]) -> Metric:
+    return Metric(name, lambda labels, proba: _ClassScorer(value, labels, proba), of_tally=value)
 
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         _of_classes("accuracy", _accuracy),
-        _of_classes("balanced_accuracy", _balanced_accuracy),
-        _of_classes("macro_f1", lambda m: _f1s(m)[_present(m)].mean()),
+        _of_classes("balanced_accuracy", _Share(*_RECALL, over=lambda t: t.truth > 0)),
+        _of_classes("macro_f1", _Share(*_F1, over=_present)),
         _of_classes("weighted_f1", _weighted_f1),
-        _of_classes("precision", lambda m: _precisions(m)[_present(m)].mean()),
-        _of_classes("recall", lambda m: _recalls(m)[_present(m)].mean()),
-        _of_classes("f1", _f1),
-        _of_classes("sensitivity", _sensitivity),
-        _of_classes("specificity", _specificity),
+        _of_classes("precision", _Share(*_PRECISION, over=_present)),
+        _of_classes("recall", _Share(*_RECALL, over=_present)),
+        _of_classes("f1", _Share(*_F1, over=_only(1))),
+        _of_classes("sensitivity", _Share(*_RECALL, over=_only(1))),
+        _of_classes("specificity", _Share(*_RECALL, over=_only(0))),
         Metric("log_loss", _log_loss, greater_is_better=False),
         Metric("roc_auc", _roc_auc),
     )

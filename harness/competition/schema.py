@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.base.errors import UserError, nearest
-from harness.base.plain import is_plain
+from harness.base.plain import is_plain, plain
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -32,11 +32,28 @@ def read_toml(path: Path) -> dict[str, Any]:
         If the file is missing or is not TOML (with the line).
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:  # of syntax, of encoding, of numbers with thousands of digits
+        raise UserError(f"{path}: not valid TOML: {plain(error, 300)}") from error
+    if _depth(values) > _DEEPEST:
+        raise UserError(f"{path}: tables and lists are nested more than {_DEEPEST} deep; nothing here is.")
+    return values
+
+
+_DEEPEST = 20
+
+
+def _depth(value: Any) -> int:
+    """How deep tables and lists are nested, counted without recursion."""
+    deepest, todo = 0, [(value, 0)]
+    while todo:
+        inner, depth = todo.pop()
+        deepest = max(deepest, depth)
+        if isinstance(inner, dict | list):
+            todo += [(v, depth + 1) for v in (inner.values() if isinstance(inner, dict) else inner)]
+    return deepest
 
 
 def validate(schema: type[Model], values: dict[str, Any], where: str) -> Model:
@@ -95,7 +112,7 @@ def _tables(annotation: Any) -> list[type[BaseModel]]:
 def _explain(schema: type[BaseModel], problem: Any) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key{_nearest_key(schema, key)}"
+        return f"{plain(key, 200)}: unknown key{_nearest_key(schema, key)}"
     if problem["type"] == "missing":
         return f"{key}: missing; it has no default"
     said = problem["msg"].removeprefix("Value error, ")
@@ -104,7 +121,9 @@ def _explain(schema: type[BaseModel], problem: Any) -> str:
         problem["input"], dict
     ):  # two keys of a table that do not go together: what is said names them
         return f"[{key}] {said}" if key else said
-    return f"{key} = {problem['input']!r}: {said}" if key else said
+    return (
+        f"{plain(key, 200)} = {plain(repr(problem['input']), 200)}: {plain(said, 1000)}" if key else plain(said, 1000)
+    )
 
 
 def _nearest_key(schema: type[BaseModel], key: str) -> str:

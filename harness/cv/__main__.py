@@ -84,7 +84,7 @@ def main(
     Writes oof/<slug>/<run>/. A run that was killed goes on with --resume and ends with the same numbers.
     """
     from harness.base.watch import watching
-    from harness.clean.verdicts import clean_folder
+    from harness.clean.verdicts import standing_verdicts
     from harness.cluster.executor import Cluster
     from harness.competition import find_competition, load_recipe
     from harness.cv.executor import start_server
@@ -100,8 +100,7 @@ def main(
     played = load_recipe(contest.folder, recipe, [*(settings or []), *pseudo])
     contest = contest.using(played.data)
     _check_task(contest, played, noise)
-    verdicts = clean_folder(out, contest, sample) / "clean.csv"
-    verdicts = verdicts if clean and verdicts.is_file() else None
+    verdicts = standing_verdicts(out, contest, sample) if clean else None
     nodes = Cluster(cluster, cpus_per_fold, gpus_per_fold) if cluster else None
     options = Options(
         out.resolve() if nodes else out, _fold_list(folds), resume, fresh, workers, device, verdicts, nodes, _again()

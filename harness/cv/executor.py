@@ -9,9 +9,12 @@ import signal
 import traceback
 from collections.abc import Callable, Sequence
 from multiprocessing import forkserver
+from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
+from harness.base.files import explain_disk_errors
+from harness.base.process import NO_GUARD, end_if_run_again
 
 # What the workers share instead of importing it each.
 _PRELOADED = ["torch", "harness.cv.fold_job", "harness.train.fit", "harness.train.predict"]
@@ -36,6 +39,7 @@ def run_jobs(
     RuntimeError
         With the worker's traceback, if a job failed otherwise.
     """
+    end_if_run_again()
     if workers == 1:
         for job in jobs:
             job(progress)
@@ -109,6 +113,11 @@ def _follow(n_jobs: int, crew: list[Any], events: Any, progress: Callable[[int, 
 
 def _check_alive(crew: list[Any], left: int) -> None:
     dead = [p.exitcode for p in crew if p.exitcode not in (None, 0)]
+    if NO_GUARD in dead:
+        raise UserError(
+            "the script that calls this has no main guard, so that each worker process runs it again. Put what it does below\n"
+            '  if __name__ == "__main__":\n  or take one worker (workers=1), which needs no further process.'
+        )
     if dead:
         reason = f"by signal {signal.Signals(-dead[0]).name}" if dead[0] < 0 else f"with exit code {dead[0]}"
         raise UserError(
@@ -119,7 +128,8 @@ def _check_alive(crew: list[Any], left: int) -> None:
 
 def _work(waiting: Any, events: Any) -> None:
     """A worker's life: take a job, do it, tell; end when told, or when the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides what Ctrl-C means; Slurm's SIGTERM comes to all
+        signal.signal(number, signal.SIG_IGN)
 
     def progress(*said: int) -> None:
         if not multiprocessing.parent_process().is_alive():  # killed: nobody would ever collect us
@@ -128,7 +138,8 @@ def _work(waiting: Any, events: Any) -> None:
 
     for job in iter(waiting.get, None):
         try:
-            job(progress)
+            with explain_disk_errors(getattr(job, "run", Path.cwd())):
+                job(progress)
         except UserError as error:
             events.put(("mistake", str(error)))
         except Exception:

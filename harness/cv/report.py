@@ -9,14 +9,19 @@ from typing import Any
 import numpy as np
 
 from harness.competition import Competition
-from harness.competition.metrics import confusion
+from harness.competition.metrics import argmax_rows, confused_pairs, confusion, tally
 from harness.cv.pseudo import pseudo_line
 from harness.data.cache import Dataset
 from harness.report import figures
-from harness.report.page import Page
+from harness.report.page import Page, Section
 from harness.runs import Folds, RunFolder
 
 _GALLERY = 24
+_MOST_CLASSES, _MOST_PICTURED, _PAIRS = (
+    200,
+    40,
+    40,
+)  # in a table, in a picture, and the confusions that are listed beyond that
 
 
 def write_report(
@@ -41,9 +46,9 @@ def write_report(
     rows = np.flatnonzero(~np.isnan(oof[:, 0]) & folds.kept)
     if environment.get("pseudo"):
         _pseudo_section(page, environment["pseudo"], scores["pseudo"])
-    matrix = confusion(dataset.train.labels[rows], oof[rows].argmax(axis=1), len(competition.classes))
-    _classes_section(page, matrix, competition, test)
-    _mistakes_section(page, dataset, oof, rows, competition.classes)
+    labels, predicted = dataset.train.labels[rows], argmax_rows(oof, rows)
+    _classes_section(page, labels, predicted, competition, test)
+    _mistakes_section(page, dataset, oof, rows, predicted, competition.classes)
     _training_section(page, history)
     section = page.section("What produced it")
     if recipe.answers_to:
@@ -111,36 +116,51 @@ def _folds_section(page: Page, scores: dict[str, Any], classes: Sequence[str]) -
     )
 
 
-def _classes_section(page: Page, matrix: np.ndarray, competition: Competition, test: np.ndarray) -> None:
-    truth, predicted, hits = matrix.sum(axis=1), matrix.sum(axis=0), np.diag(matrix)
+def _classes_section(
+    page: Page, labels: np.ndarray, guesses: np.ndarray, competition: Competition, test: np.ndarray
+) -> None:
+    n_classes = len(competition.classes)
+    counts = tally(labels, guesses, n_classes)
+    truth, predicted, hits = counts.truth, counts.said, counts.hits
     precision, recall = hits / np.maximum(predicted, 1), hits / np.maximum(truth, 1)
     f1 = 2 * hits / np.maximum(truth + predicted, 1)
-    test_share = np.bincount(test.argmax(axis=1), minlength=len(truth)) / len(test) if len(test) else None
+    test_share = np.bincount(argmax_rows(test), minlength=n_classes) / len(test) if len(test) else None
+    shown_classes = range(n_classes) if n_classes <= _MOST_CLASSES else np.argsort(f1, kind="stable")[:_MOST_CLASSES]
     rows = [
         [
-            name,
+            competition.classes[i],
             f"{truth[i]:,.0f}",
             shown(precision[i]),
             shown(recall[i]),
             shown(f1[i]),
-            f"{100 * predicted[i] / matrix.sum():.2f} %",
+            f"{100 * predicted[i] / max(len(labels), 1):.2f} %",
         ]
         + ([f"{100 * test_share[i]:.2f} %"] if test_share is not None else [])
-        for i, name in enumerate(competition.classes)
+        for i in shown_classes
     ]
     header = ["class", "rows", "precision", "recall", "F1", "predicted share, OOF"]
-    section = page.section("Classes").table(
-        header + (["predicted share, test"] if test_share is not None else []), rows
-    )
-    section.figure(
-        figures.confusion_matrix(matrix, competition.classes), "Confusion matrix of the OOF predictions, in rows."
-    )
+    section = page.section("Classes")
+    if n_classes > _MOST_CLASSES:
+        section.text(f"The {_MOST_CLASSES} of {n_classes:,} classes with the lowest F1.")
+    section.table(header + (["predicted share, test"] if test_share is not None else []), rows)
+    confusions_block(section, labels, guesses, competition.classes)
+
+
+def confusions_block(section: Section, labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> None:
+    """The confusion matrix as a picture, or of many classes the commonest confusions: a matrix of them all could not be read."""
+    if len(classes) <= _MOST_PICTURED:
+        matrix = confusion(labels, predicted, len(classes))
+        section.figure(figures.confusion_matrix(matrix, classes), "Confusion matrix of the OOF predictions, in rows.")
+        return
+    pairs = confused_pairs(labels, predicted, len(classes), _PAIRS)
+    section.text(f"The commonest confusions; a matrix of {len(classes):,} classes could not be read.")
+    section.table(["true", "predicted", "rows"], [[classes[a], classes[b], f"{n:,}"] for a, b, n in pairs])
 
 
 def _mistakes_section(
-    page: Page, dataset: Dataset, oof: np.ndarray, rows: np.ndarray, classes: tuple[str, ...]
+    page: Page, dataset: Dataset, oof: np.ndarray, rows: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]
 ) -> None:
-    labels, predicted = dataset.train.labels[rows], oof[rows].argmax(axis=1)
+    labels = dataset.train.labels[rows]
     wrong = np.flatnonzero(labels != predicted)
     section = page.section(f"Most confident mistakes ({len(wrong):,} wrong of {len(rows):,})")
     if not len(wrong):

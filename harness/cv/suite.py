@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from harness.base.damage import DAMAGED
 from harness.base.errors import UserError
 from harness.base.files import complete_file
 from harness.base.manifest import faults, manifest_beside, write_manifest
@@ -49,7 +49,7 @@ class Suite:
                 with np.load(path, allow_pickle=False) as file:
                     parts.append({name: file[name] for name in file.files})
                 parts[-1]["clean_statistics"]
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            except (OSError, *DAMAGED) as error:
                 raise UserError(
                     f"{path}: damaged, or of an older version ({error}). Delete it and repeat harness.cv with --noise."
                 ) from error

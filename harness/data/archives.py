@@ -18,7 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from harness.base.damage import is_of_content
 from harness.base.errors import UserError
+from harness.base.plain import plain
 from harness.data.names import nfc
 from harness.data.packed import KINDS as PACKED_KINDS
 from harness.data.packed import refuse_bomb, unpacked_zip
@@ -166,7 +168,9 @@ class FileTree:
             return
         entry = self.entries.get(self._spelt(name))
         if entry is None:
-            raise UserError(f"{self.show(name)}: not there. The zip holds {', '.join(self.top_folders()[:5])}.")
+            raise UserError(
+                f"{self.show(name)}: not there. The zip holds {plain(', '.join(self.top_folders()[:5]), 300)}."
+            )
         with explain_zip_errors(self.path, name), self.archive.open(entry) as file:
             yield file
 
@@ -245,7 +249,7 @@ def entries_of(archive: zipfile.ZipFile, shown: str, top: str = "") -> dict[str,
     """
     found: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
-        if info.is_dir() or info.filename.endswith("\\"):
+        if not info.filename or info.is_dir() or info.filename.endswith("\\"):
             continue
         name = info.filename.replace("\\", "/")
         name = "/".join(part for part in name.split("/") if part not in ("", "."))
@@ -255,7 +259,7 @@ def entries_of(archive: zipfile.ZipFile, shown: str, top: str = "") -> dict[str,
                 continue
             name = name.removeprefix(f"{top}/")
         if name in found:
-            raise UserError(f"{shown}: holds two files named '{name}'. Take one out, or download it again.")
+            raise UserError(f"{shown}: holds two files named '{plain(name, 200)}'. Take one out, or download it again.")
         found[name] = info
     return found
 
@@ -288,9 +292,13 @@ def explain_zip_errors(path: Path, name: str = "") -> Iterator[None]:
     try:
         yield
     except NotImplementedError as error:
-        raise UserError(f"{path}: {error}. Unpack it beside the zip.") from error
+        raise UserError(f"{path}: {plain(error, 200)}. Unpack it beside the zip.") from error
+    except MemoryError as error:
+        raise UserError(
+            f"{path}: declares more memory to unpack it than there is. Unpack it beside the zip."
+        ) from error
     except RuntimeError as error:  # zipfile's word for an encrypted member
-        raise UserError(f"{path}: {error}. Unpack it beside the zip with its password.") from error
+        raise UserError(f"{path}: {plain(error, 200)}. Unpack it beside the zip with its password.") from error
     except (
         zipfile.BadZipFile,
         EOFError,
@@ -300,19 +308,25 @@ def explain_zip_errors(path: Path, name: str = "") -> Iterator[None]:
         struct.error,
     ) as error:
         place = f"{path}:{name}" if name else str(path)
-        raise UserError(f"{place}: the zip is truncated or corrupt ({error}). Download it again.") from error
+        raise UserError(
+            f"{place}: the zip is truncated or corrupt ({plain(error, 200)}). Download it again."
+        ) from error
     except OSError as error:
-        if error.errno is not None:
-            raise  # of the disk; bz2 says nothing else of a damaged stream
+        if not is_of_content(error):
+            raise
         place = f"{path}:{name}" if name else str(path)
-        raise UserError(f"{place}: the zip is truncated or corrupt ({error}). Download it again.") from error
+        raise UserError(
+            f"{place}: the zip is truncated or corrupt ({plain(error, 200)}). Download it again."
+        ) from error
 
 
 def _refuse_escapes(shown: str, archive: zipfile.ZipFile) -> None:
     for info in archive.infolist():
         name = PurePosixPath(info.filename.replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts or (name.parts and name.parts[0].endswith(":")):
-            raise UserError(f"{shown}: holds the name '{info.filename}', which leads out of its folder. Not read.")
+            raise UserError(
+                f"{shown}: holds the name '{plain(info.filename, 200)}', which leads out of its folder. Not read."
+            )
 
 
 def _is_hidden(name: str) -> bool:

@@ -22,7 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.damage import DAMAGED
+from harness.base.errors import UserError
 from harness.base.files import read_json
+from harness.base.plain import plain
 from harness.competition import Samples
 
 
@@ -52,7 +55,23 @@ class Dataset:
 
 
 def open_cache(cache: Path) -> Dataset:
-    """Open a decoded data set as memory maps; nothing is read but the ids and labels. `load_dataset` has looked at its checksums."""
+    """Open a decoded data set as memory maps; nothing is read but the ids and labels. `load_dataset` has looked at its checksums.
+
+    Raises
+    ------
+    UserError
+        If it is damaged.
+    """
+    try:
+        return _opened(cache)
+    except (OSError, *DAMAGED) as error:
+        raise UserError(
+            f"{cache}: the decoded data are damaged ({type(error).__name__}: {plain(error, 200)}). Run harness.data on the competition: they "
+            "are made anew"
+        ) from error
+
+
+def _opened(cache: Path) -> Dataset:
     meta = read_json(cache / "meta.json")
     submission = cache / "submission.csv"
     return Dataset(

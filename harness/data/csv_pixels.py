@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.plain import plain
 from harness.competition.competition import DataSpec
 from harness.data.archives import FileTree
 from harness.data.arrays import new_images
@@ -55,19 +56,26 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
     """Pixel columns in order, and the others, by the header."""
     with tree.open(name) as file:
         line = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace").readline()
-    header = next(csv.reader([line]), [])
+    try:
+        header = next(csv.reader([line]), [])
+    except csv.Error as error:
+        raise UserError(
+            f"{tree.show(name)}: its header cannot be read as CSV ({error}). Download the file again."
+        ) from error
     twice = (
         next((column for column in header if header.count(column) > 1), None)
         if len(set(header)) < len(header)
         else None
     )
     if twice is not None:
-        raise UserError(f"{tree.show(name)}: two columns are named '{twice}'. Download the file again.")
+        raise UserError(f"{tree.show(name)}: two columns are named '{plain(twice, 80)}'. Download the file again.")
     others = ([spec.label] if labelled else []) + ([spec.id] if spec.id else [])
     for column in others:
         if column not in header:
             shown = ", ".join(header[:5]) + (", ..." if len(header) > 5 else "")
-            raise UserError(f"{tree.show(name)}: no column '{column}'. Its header begins: {shown or '(empty file)'}")
+            raise UserError(
+                f"{tree.show(name)}: no column '{column}'. Its header begins: {plain(shown, 300) or '(empty file)'}"
+            )
     pixels = [column for column in header if column not in others]
     expected = spec.size[0] * spec.size[1] * spec.channels
     if len(pixels) != expected:
@@ -91,25 +99,41 @@ def _blocks(
             yield from pa_csv.open_csv(
                 file, read_options=pa_csv.ReadOptions(block_size=_BLOCK), convert_options=options
             )
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, UnicodeError) as error:
         _blame_row(tree, name, pixels)
-        raise UserError(f"{tree.show(name)}: {error}. Download the file again.") from error
+        raise UserError(f"{tree.show(name)}: {plain(error, 300)}. Download the file again.") from error
 
 
 def _blame_row(tree: FileTree, name: str, pixels: list[str]) -> None:
     """Find the first row that pyarrow could not take and raise with its number; pyarrow names no row when threaded."""
     wanted = set(pixels)
     with tree.open(name) as file:
-        rows = csv.reader(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""))
-        header = next(rows)
+        rows = _readable(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""), tree.show(name))
+        header, _ = next(rows)
         is_pixel = [column in wanted for column in header]
-        for number, row in enumerate(rows, start=1):
-            place = f"{tree.show(name)}: row {number} (line {rows.line_num})"
+        for number, (row, line) in enumerate(rows, start=1):
+            place = f"{tree.show(name)}: row {number} (line {line})"
             if len(row) != len(header):
                 raise UserError(
                     f"{place} has {len(row)} values, the header has {len(header)}. The file is truncated or damaged: "
                     "download it again."
                 )
             for column, pixel, value in zip(header, is_pixel, row, strict=True):
-                if pixel and not (value.isascii() and value.isdigit() and int(value) <= 255):
-                    raise UserError(f"{place}, column {column}: {value!r} is no pixel (a whole number, 0 to 255).")
+                if pixel and not (value.isascii() and value.isdigit() and len(value) < 10 and int(value) <= 255):
+                    raise UserError(
+                        f"{place}, column {plain(column, 80)}: '{plain(value, 80)}' is no pixel (a whole number, 0 to 255). Correct the row, "
+                        "or download the file again."
+                    )
+
+
+def _readable(file: Any, shown: str) -> Iterator[tuple[list[str], int]]:
+    """Rows of a CSV, each with its line."""
+    rows = csv.reader(file)
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            raise UserError(f"{shown}: line {rows.line_num + 1}: {error}. Download the file again.") from error
+        if row is None:
+            return
+        yield row, rows.line_num

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import struct
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from harness.base.damage import DAMAGED, is_of_content
 from harness.base.errors import UserError, nearest
 from harness.base.plain import plain
 from harness.competition.competition import DataSpec
@@ -56,10 +55,12 @@ def _open(tree: FileTree, name: str) -> Iterator[zipfile.ZipFile]:
         else:
             with open_zip(tree.path / name) as archive:
                 yield archive
-    except (zipfile.BadZipFile, EOFError, zlib.error, OSError, struct.error) as error:
-        if isinstance(error, OSError) and error.errno:
+    except (*DAMAGED, OSError, struct.error) as error:
+        if isinstance(error, OSError) and not is_of_content(error):
             raise
-        raise UserError(f"{tree.show(name)}: the .npz is truncated or corrupt ({error}). Download it again.") from error
+        raise UserError(
+            f"{tree.show(name)}: the .npz is truncated or corrupt ({plain(error, 200)}). Download it again."
+        ) from error
 
 
 @contextlib.contextmanager
@@ -97,8 +98,10 @@ def _header(file: IO[bytes], shown: str) -> tuple[tuple[int, ...], bool, np.dtyp
     try:
         version = np.lib.format.read_magic(file)
         shape, fortran, dtype = readers[version](file)
-    except (ValueError, KeyError, TypeError, tokenize.TokenError, SyntaxError, RecursionError, MemoryError) as error:
-        raise UserError(f"{shown}: no array that numpy could have written ({error}). Download it again.") from error
+    except DAMAGED as error:
+        raise UserError(
+            f"{shown}: no array that numpy could have written ({plain(error, 200)}). Download it again."
+        ) from error
     if dtype.hasobject:
         raise UserError(
             f"{shown}: holds pickled Python objects, which can run code when they are read. Not read; save it as "

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.command import cache_root
+from harness.base.damage import is_of_content
 from harness.base.errors import UserError
 from harness.base.files import complete_file
 from harness.base.manifest import faults, manifest_beside, write_manifest
@@ -85,8 +86,8 @@ def repack(source: Path, target: Path, shown: str, tick: Tick) -> None:
     except PasswordRequired as error:
         raise UserError(f"{shown}: the 7z is encrypted. Unpack it beside the archive, with its password.") from error
     except OSError as error:
-        if error.errno is not None:
-            raise  # of the disk
+        if not is_of_content(error):
+            raise
         raise UserError(_damaged(shown, error)) from error
     except Exception as error:  # py7zr raises whatever it trips over in a damaged file
         raise UserError(_damaged(shown, error)) from error

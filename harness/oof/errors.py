@@ -10,11 +10,13 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.files import complete_file
-from harness.competition.metrics import confusion, group_weights
+from harness.competition.metrics import argmax_rows, confused_pairs, group_weights, tally
 from harness.oof.temperature import calibrated, fitted_temperature
 from harness.runs import Run
 
 _BINS = 15
+_PAIRS = 40
+_ROWS_AT_ONCE = 4096
 _RESAMPLES = 1000
 
 
@@ -56,7 +58,7 @@ class Errors:
     Attributes
     ----------
     rows : rows that were judged; labels, predicted : int64 (n,) of all rows; proba : float (n, C)
-    matrix : (C, C), rows = truth
+    confused : (true class, predicted class, rows) of the commonest mistakes, commonest first
     classes : {class: {"precision" | "recall" | "f1": ClassScore}}, and "rows"
     mistakes : wrong, by the probability of what was said; unsure : right, by the distance to the second class
     suspected : rows whose given label the model doubts most (confident learning, Northcutt and others 2021)
@@ -67,7 +69,7 @@ class Errors:
     labels: np.ndarray
     predicted: np.ndarray
     proba: np.ndarray
-    matrix: np.ndarray
+    confused: list[tuple[int, int, int]]
     classes: dict[str, dict[str, Any]]
     reliability: Reliability
     mistakes: np.ndarray
@@ -88,33 +90,31 @@ def find_errors(run: Run) -> Errors:
     if not len(rows):
         raise UserError(f"run '{run.name}': no row was predicted. Repeat the run.")
     labels, proba = run.labels, run.oof
-    predicted = np.nan_to_num(proba).argmax(axis=1)
+    predicted = np.zeros(len(labels), dtype=np.int64)
+    predicted[rows] = argmax_rows(proba, rows)
     wrong, right = rows[labels[rows] != predicted[rows]], rows[labels[rows] == predicted[rows]]
-    two = np.partition(proba[right], -2, axis=1)[:, -2:]
     n_classes = len(run.classes)
     return Errors(
         rows=rows,
         labels=labels,
         predicted=predicted,
         proba=proba,
-        matrix=confusion(labels[rows], predicted[rows], n_classes),
+        confused=confused_pairs(labels[rows], predicted[rows], n_classes, _PAIRS),
         classes=_by_class(run, rows, predicted),
-        reliability=_reliability(labels[rows], proba[rows], run.folds.fold[rows]),
+        reliability=_reliability(labels, proba, rows, run.folds.fold),
         mistakes=wrong[np.argsort(-proba[wrong, predicted[wrong]], kind="stable")],
-        unsure=right[np.argsort(two[:, 1] - two[:, 0], kind="stable")],
-        suspected=rows[_suspected(labels[rows], proba[rows])],
+        unsure=right[np.argsort(_margins(proba, right), kind="stable")],
+        suspected=rows[_suspected(labels, proba, rows)],
         groups=_hardest_groups(run.folds.groups[rows], labels[rows] != predicted[rows]),
     )
 
 
 def _by_class(run: Run, rows: np.ndarray, predicted: np.ndarray) -> dict[str, dict[str, Any]]:
     labels, n_classes = run.labels[rows], len(run.classes)
-    matrices = [
-        confusion(labels, predicted[rows], n_classes, weights)
-        for weights in (None, *group_weights(run.folds.groups[rows], _RESAMPLES))
-    ]
-    hits = np.array([np.diag(m) for m in matrices])
-    truth, said = np.array([m.sum(axis=1) for m in matrices]), np.array([m.sum(axis=0) for m in matrices])
+    hits, truth, said = (np.empty((_RESAMPLES + 1, n_classes), dtype=np.float32) for _ in range(3))
+    for number, weights in enumerate((None, *group_weights(run.folds.groups[rows], _RESAMPLES))):
+        counts = tally(labels, predicted[rows], n_classes, weights)
+        hits[number], truth[number], said[number] = counts.hits, counts.truth, counts.said
     with np.errstate(invalid="ignore", divide="ignore"):
         values = {"precision": hits / said, "recall": hits / truth, "f1": 2 * hits / (said + truth)}
     found: dict[str, dict[str, Any]] = {}
@@ -128,30 +128,60 @@ def _by_class(run: Run, rows: np.ndarray, predicted: np.ndarray) -> dict[str, di
     return found
 
 
-def _reliability(labels: np.ndarray, proba: np.ndarray, fold: np.ndarray) -> Reliability:
-    after = np.empty(proba.shape)
-    for number in np.unique(fold):
-        others = fold != number
-        if not others.any():
+def _margins(proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """float (m,): how far the two largest probabilities of some rows are apart."""
+    found = np.empty(len(rows))
+    for piece in _pieces(len(rows)):
+        two = np.partition(proba[rows[piece]].astype(np.float32), -2, axis=1)
+        found[piece] = two[:, -1] - two[:, -2]
+    return found
+
+
+def _reliability(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray, fold: np.ndarray) -> Reliability:
+    sure, hit = _surest(proba, rows), argmax_rows(proba, rows) == labels[rows]
+    after: np.ndarray | None = np.empty(len(rows))
+    for number in np.unique(fold[rows]):
+        mine = fold[rows] == number
+        if mine.all():
             after = None
             break
-        after[fold == number] = calibrated(proba[fold == number], fitted_temperature(proba[others], labels[others]))
-    confidence, accuracy, rows = _bins(labels, proba)
-    truth = np.eye(proba.shape[1])[labels]
+        after[mine] = _surest(proba, rows[mine], fitted_temperature(proba, labels, rows[~mine]))
+    confidence, accuracy, filled = _bins(sure, hit)
     return Reliability(
         confidence=confidence,
         accuracy=accuracy,
-        rows=rows,
-        ece=_ece(confidence, accuracy, rows),
-        brier=float(((proba - truth) ** 2).sum(axis=1).mean()),
-        temperature=fitted_temperature(proba, labels),
-        ece_after=float("nan") if after is None else _ece(*_bins(labels, after)),
+        rows=filled,
+        ece=_ece(confidence, accuracy, filled),
+        brier=_brier(labels, proba, rows),
+        temperature=fitted_temperature(proba, labels, rows),
+        ece_after=float("nan") if after is None else _ece(*_bins(after, hit)),
     )
 
 
-def _bins(labels: np.ndarray, proba: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pieces(n: int) -> list[slice]:
+    """Slices of so many rows, that a table of all classes is only made of a few of them at a time."""
+    return [slice(start, start + _ROWS_AT_ONCE) for start in range(0, n, _ROWS_AT_ONCE)]
+
+
+def _surest(proba: np.ndarray, rows: np.ndarray, temperature: float | None = None) -> np.ndarray:
+    """Largest probability of some rows, float (m,); at a temperature, where one is given."""
+    found = np.empty(len(rows))
+    for piece in _pieces(len(rows)):
+        part = proba[rows[piece]]
+        found[piece] = (part if temperature is None else calibrated(part, temperature)).max(axis=1)
+    return found
+
+
+def _brier(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> float:
+    total = 0.0
+    for piece in _pieces(len(rows)):
+        part, own = proba[rows[piece]].astype(np.float64), labels[rows[piece]]
+        total += float((part**2).sum() - 2 * part[np.arange(len(own)), own].sum() + len(own))
+    return total / len(rows)
+
+
+def _bins(sure: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean confidence, accuracy and rows of each bin that has rows."""
-    sure, hit = proba.max(axis=1), proba.argmax(axis=1) == labels
     place = np.minimum((sure * _BINS).astype(int), _BINS - 1)
     rows = np.bincount(place, minlength=_BINS)
     filled = rows > 0
@@ -163,14 +193,39 @@ def _ece(confidence: np.ndarray, accuracy: np.ndarray, rows: np.ndarray) -> floa
     return float((np.abs(confidence - accuracy) * rows).sum() / rows.sum())
 
 
-def _suspected(labels: np.ndarray, proba: np.ndarray) -> np.ndarray:
-    """Places of the rows whose label is doubted, the most doubtful first."""
+def _suspected(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Places in `rows` of the rows whose label is doubted, the most doubtful first."""
+    if proba.shape[1] > _CLEANLAB_CLASSES:
+        return _suspected_of_many(labels, proba, rows)
     from cleanlab.filter import find_label_issues
 
+    own, labels = proba[rows], labels[rows]
     if len(np.unique(labels)) < proba.shape[1]:  # cleanlab needs every class
         return np.zeros(0, dtype=int)
-    probabilities = proba.astype(np.float64) / proba.sum(axis=1, keepdims=True, dtype=np.float64)
+    probabilities = own.astype(np.float64) / own.sum(axis=1, keepdims=True, dtype=np.float64)
     return find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+
+
+_CLEANLAB_CLASSES = 500  # it makes tables of all pairs of classes
+
+
+def _suspected_of_many(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Confident learning's rule without its table of all pairs: a row is doubted where another class is as sure as that class is on
+    average of its own rows, and its own label is not (Northcutt and others 2021)."""
+    own = np.empty(len(rows), dtype=np.float32)
+    for piece in _pieces(len(rows)):
+        own[piece] = proba[rows[piece], labels[rows[piece]]]
+    count = np.bincount(labels[rows], minlength=proba.shape[1])
+    usual = np.bincount(labels[rows], own, proba.shape[1]) / np.maximum(count, 1)
+    usual[count == 0] = np.inf
+    doubted = np.zeros(len(rows), dtype=bool)
+    for piece in _pieces(len(rows)):
+        part = proba[rows[piece]].astype(np.float32)
+        said = np.where(part >= usual, part, 0).argmax(axis=1)
+        sure = part[np.arange(len(part)), said] >= usual[said]
+        doubted[piece] = sure & (said != labels[rows[piece]])
+    found = np.flatnonzero(doubted)
+    return found[np.argsort(own[found], kind="stable")]
 
 
 def _hardest_groups(groups: np.ndarray, wrong: np.ndarray) -> list[tuple[int, int, int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.competition import Competition
+from harness.cv.report import confusions_block
 from harness.data.cache import Dataset
 from harness.oof.errors import ClassScore, Errors
 from harness.report import figures
@@ -15,6 +16,7 @@ from harness.runs import Run
 
 _GALLERY = 24
 _MOST_GROUPS = 20
+_MOST_CLASSES = 200
 
 
 def class_table(found: Errors) -> tuple[list[str], list[list[str]]]:
@@ -39,11 +41,7 @@ def _shown(score: ClassScore) -> str:
 
 def confusions(found: Errors, classes: list[str], most: int = 10) -> list[tuple[str, str, int]]:
     """The commonest mistakes: (true class, predicted class, rows)."""
-    matrix = found.matrix.copy()
-    np.fill_diagonal(matrix, 0)
-    order = np.argsort(-matrix, axis=None, kind="stable")[:most]
-    pairs = (np.unravel_index(place, matrix.shape) for place in order)
-    return [(classes[i], classes[j], int(matrix[i, j])) for i, j in pairs if matrix[i, j]]
+    return [(classes[i], classes[j], n) for i, j, n in found.confused[:most]]
 
 
 def reliability_line(found: Errors) -> str:
@@ -73,8 +71,11 @@ def write_errors_page(
     page.card("ECE", f"{found.reliability.ece:.4f}", f"temperature {found.reliability.temperature:.2f}")
     page.card("Brier", f"{found.reliability.brier:.4f}", "0 is perfect")
     section = page.section("Classes")
-    section.table(*class_table(found))
-    section.figure(figures.confusion_matrix(found.matrix, run.classes), "Confusion matrix, in rows.")
+    header, rows = class_table(found)
+    if len(rows) > _MOST_CLASSES:
+        section.text(f"The {_MOST_CLASSES} of {len(rows):,} classes with the lowest F1.")
+    section.table(header, rows[:_MOST_CLASSES])
+    confusions_block(section, found.labels[found.rows], found.predicted[found.rows], run.classes)
     section.table(["true", "predicted", "rows"], [[a, b, f"{n:,}"] for a, b, n in confusions(found, run.classes)])
     section = page.section("Can the probabilities be believed?")
     r = found.reliability
@@ -85,8 +86,8 @@ def write_errors_page(
         "Right, but hardly": found.unsure,
         "Labels in doubt": found.suspected,
     }
-    for title, rows in galleries.items():
-        _gallery(page, title, rows[:_GALLERY], run, found, dataset)
+    for title, some in galleries.items():
+        _gallery(page, title, some[:_GALLERY], run, found, dataset)
     if found.groups:
         _groups(page, run, found)
     page.write(path)

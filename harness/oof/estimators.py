@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.competition.metrics import Metric, confusion
+from harness.competition.metrics import Metric, Tally, confusion
 from harness.oof.temperature import calibrated, fitted_temperature
 from harness.runs.vote import vote
 
@@ -81,14 +81,17 @@ class Unknown:
 def expected_score(metric: Metric, said: np.ndarray, belief: np.ndarray) -> float:
     """The metric of predictions `said` (n, C) if each row's label were drawn from `belief` (n, C).
 
-    For accuracy it is the mean confidence. A metric of the predicted classes is taken from the expected confusion matrix;
+    For accuracy it is the mean confidence. A metric of the predicted classes is taken from the expected counts;
     any other sees every row once per class, weighted by the belief in that class.
     """
     n, n_classes = said.shape
-    if metric.of_matrix:
+    if metric.of_tally:
         predicted = said.argmax(axis=1)
-        matrix = np.stack([np.bincount(predicted, belief[:, c], n_classes) for c in range(n_classes)])
-        return float(metric.of_matrix(matrix))
+        hits = np.bincount(predicted, belief[np.arange(n), predicted], n_classes)
+        counts = Tally(
+            belief.sum(axis=0, dtype=np.float64), np.bincount(predicted, minlength=n_classes).astype(float), hits
+        )
+        return float(metric.of_tally(counts))
     if metric.name == "log_loss":
         return float(-(belief * np.log(np.clip(said, _EPS_LOSS, 1.0))).sum(axis=1).mean())
     most = max(min(_ROWS_TILED, _CELLS_TILED // n_classes**2), 100)
@@ -142,6 +145,9 @@ def prior_drop(known: Known, unknown: Unknown) -> float:
     )  # no row of a class is left: it cannot tell
 
 
+_MOST_CLASSES = 1000
+
+
 def class_weights(known: Known, proba: np.ndarray) -> np.ndarray:
     """float (C,): share of each class among the unknown rows over its share here; black box shift estimation.
 
@@ -150,6 +156,8 @@ def class_weights(known: Known, proba: np.ndarray) -> np.ndarray:
     from scipy.optimize import nnls
 
     n_classes = known.proba.shape[1]
+    if n_classes > _MOST_CLASSES:
+        return np.ones(n_classes)  # a matrix of all pairs: too large, and of too few rows each to say anything
     joint = confusion(known.labels, known.proba.argmax(axis=1), n_classes).T / len(known.labels)
     shares = np.bincount(proba.argmax(axis=1), minlength=n_classes) / len(proba)
     weights, _ = nnls(joint, shares)

@@ -257,7 +257,7 @@ def _range(draws: np.ndarray, rows: int, subject: Subject, metric: Metric, rng: 
         error = _standard_error(found) * np.sqrt(len(subject.scored) / rows)
         if metric.greater_is_better and metric.name != "custom":  # a proportion: its spread follows its size
             error = error * np.sqrt(lucky * (1 - lucky) / max(found["pooled"] * (1 - found["pooled"]), 1e-4))
-        if metric.of_matrix:  # no fewer than coins would have, also where OOF is without a mistake
+        if metric.of_tally:  # no fewer than coins would have, also where OOF is without a mistake
             error = np.maximum(error, np.sqrt(lucky * (1 - lucky) / rows))
         lucky = _bounded(lucky + rng.normal(0, 1, _DRAWS) * error, metric)
     low, middle, high = np.quantile(lucky, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.competition.metrics import Metric, confusion
+from harness.competition.metrics import Metric, tally
 
 _EPS = 1e-7
 _ROWS_AT_ONCE = 65_536
@@ -114,7 +114,7 @@ def _climb(
 def _scores_of(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> _Scores:
     if metric.name == "log_loss":
         return _LogLoss(proba, labels)
-    if metric.of_matrix is not None:
+    if metric.of_tally is not None:
         return _OfClasses(proba, labels, metric)
     return _Any(proba, labels, metric)
 
@@ -156,7 +156,7 @@ def _true_class(model: np.ndarray, rows: np.ndarray, labels: np.ndarray) -> np.n
 
 
 class _OfClasses:
-    """A metric of the confusion matrix.
+    """A metric of the predicted classes.
 
     Rows on which all models agree are counted once and for all; and once the sum's two largest classes are further apart
     than any one model can bring them, a row is counted as it stands for that round.
@@ -166,9 +166,9 @@ class _OfClasses:
         self.n_models, _, self.n_classes = proba.shape
         said = np.stack([_argmax(model) for model in proba])
         agreed = (said == said[0]).all(axis=0)
-        self.settled = confusion(labels[agreed], said[0][agreed], self.n_classes)
+        self.settled = tally(labels[agreed], said[0][agreed], self.n_classes)
         rows = np.flatnonzero(~agreed)
-        self.labels, self.sign, self.value = labels[rows], 1 if metric.greater_is_better else -1, metric.of_matrix
+        self.labels, self.sign, self.value = labels[rows], 1 if metric.greater_is_better else -1, metric.of_tally
         self.proba = np.empty((len(rows), self.n_models, self.n_classes), dtype=proba.dtype)
         for number, model in enumerate(proba):
             self.proba[:, number] = model[rows]
@@ -189,11 +189,11 @@ class _OfClasses:
         two = np.partition(self.sum, -2, axis=1)[:, -2:]
         in_doubt = two[:, 1] - two[:, 0] <= self.reach
         firm = ~in_doubt
-        base = self.settled + confusion(self.labels[firm], self.sum[firm].argmax(axis=1), self.n_classes)
+        base = self.settled + tally(self.labels[firm], self.sum[firm].argmax(axis=1), self.n_classes)
         said = self._said(np.flatnonzero(in_doubt), models)
         labels = self.labels[in_doubt]
-        matrices = (base + confusion(labels, said[:, place], self.n_classes) for place in range(len(models)))
-        return np.array([self.sign * self.value(matrix) for matrix in matrices])
+        counts = (base + tally(labels, said[:, place], self.n_classes) for place in range(len(models)))
+        return np.array([self.sign * self.value(c) for c in counts])
 
     def _said(self, rows: np.ndarray, models: np.ndarray) -> np.ndarray:
         """Class (len(rows), len(models)) that the sum with each model says."""

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.base.damage import DAMAGED
 from harness.base.errors import UserError
 from harness.base.files import complete_file
+from harness.base.plain import plain
 
 _HEADER = ["id", "group", "fold", "kept"]
 
@@ -97,5 +99,8 @@ class Folds:
             raise UserError(
                 f"{path}: not there. The run folder is incomplete; copy it again or repeat the run."
             ) from error
-        except ValueError as error:
-            raise UserError(f"{path}: not a folds file with columns {', '.join(_HEADER)} ({error}).") from error
+        except DAMAGED as error:
+            raise UserError(
+                f"{path}: not a folds file with columns {', '.join(_HEADER)} ({plain(error, 200)}). Run harness.cv again with --resume: it is "
+                "restored."
+            ) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.damage import DAMAGED
 from harness.base.errors import UserError, nearest
 from harness.base.files import complete_file, dump_json, read_json, write_json, write_text
 from harness.base.manifest import MANIFEST, faults, read_manifest, write_manifest
@@ -201,7 +201,7 @@ class RunFolder:
         try:
             with zipfile.ZipFile(self.path / _START) as file:
                 found = {name: file.read(name) for name in file.namelist() if name in _STARTING}
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError):
+        except (OSError, *DAMAGED):
             return None
         return found if {"recipe.json", "folds.csv", "environment.json"} <= set(found) else None
 
@@ -262,17 +262,8 @@ class RunFolder:
                     json.loads(str(file["history"])),
                     float(file["seconds"]),
                 )
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            EOFError,
-            zipfile.BadZipFile,
-            zlib.error,
-            TypeError,
-            RuntimeError,
-        ) as error:
-            raise UserError(self.damaged([f"{path.name} cannot be read ({error})"])) from error
+        except (OSError, *DAMAGED) as error:
+            raise UserError(self.damaged([f"{path.name} cannot be read ({plain(error, 200)})"])) from error
         self._check_predictions(found)
         return found
 
@@ -402,8 +393,16 @@ def load_run(path: Path) -> Run:
     Raises
     ------
     UserError
-        If the folder is no run, is unfinished, or was copied only half.
+        If the folder is no run, is unfinished, damaged, or was copied only half.
     """
+    try:
+        return _loaded(path)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:  # sound files of another shape
+        wrong = f"its files are not those of a run ({type(error).__name__}: {plain(error, 200)})"
+        raise UserError(RunFolder(path).damaged([wrong])) from error
+
+
+def _loaded(path: Path) -> Run:
     import pandas as pd
 
     folder = RunFolder(path)
@@ -487,5 +486,5 @@ def _read_parquet(path: Path, columns: list[str]) -> Any:
         return pd.read_parquet(path, columns=columns)
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there. The run folder is incomplete; copy it again or repeat the run.") from error
-    except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
+    except (pa.ArrowException, OSError, *DAMAGED) as error:
         raise UserError(f"{path}: damaged or of other classes ({error}). Copy it again or repeat the run.") from error

@@ -23,7 +23,7 @@ from harness.submit.outcome import entry_lines, entry_summary
 from harness.submit.platform import Platform, find_platform
 from harness.submit.preflight import labels_hash
 from harness.submit.prepare.prepared import Prepared
-from harness.submit.sending import Say, check_unchanged, poll, send
+from harness.submit.sending import Say, check_unchanged, poll, receipt_of, send
 
 
 @dataclass(frozen=True)
@@ -191,16 +191,15 @@ def _refuse_forgotten(ledger: Ledger, intent: Intent, out: Path) -> None:
     folder = out / "submissions" / intent.competition / "sent"
     known = {entry.intent.sha256 for entry in ledger.entries(intent.competition)}
     for path in sorted(folder.glob("*")) if folder.is_dir() else []:
-        if not path.is_file() or path.name.startswith("."):
-            continue
+        if not receipt_of(path).is_file():
+            continue  # it lay ready; nothing went out
         digest = sha256_of(path)
         if digest in known:
             continue  # the ledger says what became of it
         if digest == intent.sha256 or (path.suffix == ".csv" and labels_hash(path) == intent.labels):
             raise UserError(
-                f"'{intent.run}' says the same as {path}, which was sent or about to be sent; {ledger.where} knows nothing of it: was the "
-                "ledger lost? Put it back. If you are sure that it was never sent, remove that copy, or spend a submission all the same "
-                "with --force."
+                f"'{intent.run}' says the same as {path}, which was sent; {ledger.where} knows nothing of it: was the "
+                "ledger lost? Put it back, or spend a submission all the same with --force."
             )
 
 

@@ -35,6 +35,11 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
     header = _header(sample) if sample else [spec.id, *values]
     if list(table.columns) != header:
         return [f"header is {plain(','.join(table.columns), 300)}, wanted {plain(','.join(header), 300)}"]
+    missing = [name for name in (spec.id, *values) if name not in header and not (own_rows and name != spec.id)]
+    if missing:
+        return [
+            f"column '{plain(missing[0])}' of [submission] is not in the sample submission's header {plain(','.join(header), 300)}"
+        ]
     problems = _check_ids(table[spec.id].to_numpy(dtype=np.str_), ids)
     for column in header[1:]:
         empty = np.flatnonzero(table[column].to_numpy() == "")

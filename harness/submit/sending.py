@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.base.errors import UserError
+from harness.base.files import write_text
 from harness.base.secrets import redact
 from harness.ledger import Entry, Ledger, Notebook, State
 from harness.remote.errors import Refused, Unclear, Unreachable
@@ -59,6 +60,8 @@ def _upload_and_submit(ledger: Ledger, platform: Platform, entry: Entry, say: Sa
         uploaded = entry.intent.file if _is_notebook(entry) else platform.upload(path, entry.intent.tag)
         event = ledger.record(entry.id, State.UNKNOWN if doubt else State.UPLOADED, after=entry.event)
         event = ledger.record(entry.id, State.UNKNOWN, detail="the final call begins", after=event)
+        if not _is_notebook(entry):
+            write_text(receipt_of(path), f"{entry.intent.tag}\n")
         ref = platform.submit(uploaded, entry.intent.message)
     except Refused as error:
         ledger.record(entry.id, State.UNKNOWN if doubt else State.REFUSED, detail=redact(str(error)))
@@ -80,6 +83,11 @@ def _upload_and_submit(ledger: Ledger, platform: Platform, entry: Entry, say: Sa
             _conclude_no(ledger, entry, error)
         return
     ledger.record(entry.id, State.PENDING, ref=ref)
+
+
+def receipt_of(path: Path) -> Path:
+    """The file beside a sent one that says so, whatever becomes of the ledger: written before the final call."""
+    return path.with_name(f"{path.name}.sent")
 
 
 def _conclude_no(ledger: Ledger, entry: Entry, error: Unclear) -> None:

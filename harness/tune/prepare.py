@@ -10,7 +10,7 @@ from harness.base.code import code_digest
 from harness.base.command import data_root
 from harness.base.errors import UserError, nearest
 from harness.base.watch import LineWatcher
-from harness.clean.verdicts import clean_folder
+from harness.clean.verdicts import standing_verdicts
 from harness.competition import Competition, Recipe, find_competition, load_recipe
 from harness.data.cache import Dataset
 from harness.data.dataset import load_dataset
@@ -70,7 +70,7 @@ def prepare(asked: Request, watcher: LineWatcher) -> tuple[Trials, Plan]:
             f"--pruner {asked.pruner}: looks at epochs, which recipes with [clusters] do not show; take percentile"
         )
     dataset = _read(asked, competition, recipe, watcher)
-    verdicts = clean_folder(asked.out, competition, asked.sample) / "clean.csv"
+    verdicts = standing_verdicts(asked.out, competition, asked.sample)
     about = _about(competition, recipe, space, dataset, verdicts) | {
         "objectives": list(objectives),
         "pruner": asked.pruner,
@@ -88,7 +88,7 @@ def prepare(asked: Request, watcher: LineWatcher) -> tuple[Trials, Plan]:
         objectives=objectives,
         limits=asked.limits,
         device=asked.device,
-        verdicts=verdicts if verdicts.is_file() else None,
+        verdicts=verdicts,
         watcher=watcher,
     )
     about["harness"] = code_digest()  # not in the name: a study is refused when the harness changed, not begun anew
@@ -131,12 +131,14 @@ def _read(asked: Request, competition: Competition, recipe: Recipe, watcher: Lin
     return dataset
 
 
-def _about(competition: Competition, recipe: Recipe, space: Space, dataset: Dataset, verdicts: Path) -> dict[str, Any]:
+def _about(
+    competition: Competition, recipe: Recipe, space: Space, dataset: Dataset, verdicts: Path | None
+) -> dict[str, Any]:
     """What makes two trials comparable."""
     return {
         "competition": competition.slug,
         "recipe": recipe.digest(),
         "space": {key: spec.model_dump(mode="json", exclude_defaults=True) for key, spec in space.items()},
         "data": dataset.fingerprint,
-        "verdicts": verdicts.read_text(encoding="utf-8") if verdicts.is_file() else "",
+        "verdicts": verdicts.read_text(encoding="utf-8") if verdicts else "",
     }

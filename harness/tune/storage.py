@@ -11,11 +11,13 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
+from harness.base.files import complete_file
+from harness.base.plain import plain
 from harness.base.secrets import redact
 
 SCHEMA = 1
@@ -23,17 +25,20 @@ SCHEMA = 1
 
 _BEAT = 5.0  # seconds between two signs of life
 _DEAD = 60.0  # seconds without one
+_NEWBORN = 20.0  # seconds between a trial's first sign and its worker's
 _TRIES = 3
 _OPENINGS = 5
 
 
-def open_storage(url: str | None, folder: Path) -> Any:
+def open_storage(url: str | None, folder: Path, say: Callable[[str], None] = lambda text: None) -> Any:
     """Optuna's storage: a journal file in `folder`, or a database URL.
+
+    say : told of what was mended
 
     Raises
     ------
     UserError
-        If the database is not there, or its driver is missing (without its password).
+        If the journal is damaged beyond a cut last line, the database is not there, or its driver is missing (without its password).
     """
     import optuna
     from optuna.storages import JournalStorage
@@ -42,7 +47,16 @@ def open_storage(url: str | None, folder: Path) -> Any:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if url is None:
         folder.mkdir(parents=True, exist_ok=True)
-        return JournalStorage(JournalFileBackend(str(folder.resolve() / "study.journal")))  # its lock is a link
+        path = folder.resolve() / "study.journal"
+        backend = JournalFileBackend(str(path))  # its lock is a link
+        mend_journal(path, backend, say)
+        try:
+            return JournalStorage(backend)
+        except Exception as error:  # whatever Optuna trips over: each line is JSON, but not one that it wrote
+            raise UserError(
+                f"{path}: the study's journal cannot be read ({type(error).__name__}: {plain(error, 200)}). Put a copy of it back, or "
+                "begin another study: --study NAME"
+            ) from error
     try:
         return _open_database(url)
     except Exception as error:  # SQLAlchemy's, the driver's, Optuna's own: all of them may quote the URL
@@ -51,6 +65,52 @@ def open_storage(url: str | None, folder: Path) -> Any:
             f"--storage: the database cannot be used: {said}\n  Is the server up, and does the URL read "
             "postgresql+psycopg://user:password@host/name? Without --storage a file is used."
         ) from None
+
+
+def mend_journal(path: Path, backend: Any, say: Callable[[str], None]) -> None:
+    """Cut half lines out, which a full disk or a kill leaves in a journal: what such a line says was never acted on.
+
+    At its end, and before a line that another process has appended to it.
+
+    Raises
+    ------
+    UserError
+        If a line in the middle is no JSON: trials after it would be counted wrongly (names the line).
+    """
+    from optuna.storages.journal._file import get_lock_file
+
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with get_lock_file(backend._lock):
+        content = path.read_bytes()
+        lines = content.split(b"\n")
+        kept: list[bytes] = []
+        for number, line in enumerate(lines):
+            mended = _whole_line(line)
+            if mended is None and number < len(lines) - 1 and any(map(_whole_line, lines[number + 1 :])):
+                raise UserError(
+                    f"{path}: line {number + 1} of the study's journal is damaged: '{plain(line[:80].decode('utf-8', 'replace'))}'. Put a "
+                    "copy of it back, or begin another study: --study NAME"
+                )
+            if mended:
+                kept.append(mended)
+        whole = b"".join(line + b"\n" for line in kept)
+        if whole != content:
+            with complete_file(path) as temporary:
+                temporary.write_bytes(whole)
+            say(f"{path}: a half-written line was cut out; the study goes on with the {len(kept):,} whole ones")
+
+
+def _whole_line(line: bytes) -> bytes | None:
+    """A journal's line, or the whole one that was appended to a half one; None where there is neither."""
+    start = 0
+    while start >= 0:
+        with contextlib.suppress(ValueError, RecursionError):
+            told = json.loads(line[start:])
+            if isinstance(told, dict) and "op_code" in told:
+                return line[start:]
+        start = line.find(b'{"op_code"', start + 1)
+    return None
 
 
 def _open_database(url: str) -> Any:
@@ -81,6 +141,8 @@ def check_identity(study: Any, about: dict[str, Any]) -> None:
         Names what differs.
     """
     told = dict(study.user_attrs)
+    if not isinstance(told.get("about", {}), dict):
+        raise UserError(f"study '{study.study_name}': does not say what it is about. Begin another: --study NAME")
     if "about" not in told:
         study.set_user_attr("about", about)
         study.set_user_attr("schema", SCHEMA)
@@ -127,10 +189,16 @@ def alive(study: Any, trial: Any) -> Iterator[None]:
         thread.join()
 
 
-def bury_dead(study: Any) -> int:
+def bury_dead(
+    study: Any,
+    parameters: Callable[[Any], dict[str, Any] | None] = lambda trial: dict(trial.params),
+    say: Callable[[str], None] = lambda text: None,
+) -> int:
     """Mark running trials whose process is gone as failed, and put their parameters in the queue again; returns how many.
 
-    Who marks it first queues it; a storage lets only one do so.
+    Who marks it first queues it; a storage lets only one do so. A trial whose process has died three times is given up, and said so.
+
+    parameters : what a trial was about to be trained with; None: nothing was drawn yet, another one will do
     """
     import optuna
     from optuna.trial import TrialState
@@ -139,17 +207,25 @@ def bury_dead(study: Any) -> int:
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if not _is_dead(trial):
             continue
+        tries, again = _number(trial.user_attrs.get("tries", 0)) + 1, parameters(trial)
         try:
+            if tries >= _TRIES:  # while it still may be written to
+                study._storage.set_trial_user_attr(trial._trial_id, "mistake", f"its process died {tries} times")
             marked = study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
         except (RuntimeError, KeyError, optuna.exceptions.UpdateFinishedTrialError):
             continue  # it, or another process, was quicker
-        tries = int(trial.user_attrs.get("tries", 0)) + 1
         if marked and tries >= _TRIES:
-            study._storage.set_trial_user_attr(trial._trial_id, "mistake", f"its process died {tries} times")
-        elif marked:
-            study.enqueue_trial(trial.params, user_attrs={"again": trial.number, "tries": tries})
+            shown = ", ".join(f"{key} {value}" for key, value in (again or {}).items()) or "none drawn yet"
+            say(f"trial {trial.number}: its process died {tries} times; it is given up ({plain(shown, 300)})")
+        elif marked and again is not None:
+            first = trial.user_attrs.get("first", trial.number)
+            study.enqueue_trial(again, user_attrs={"again": trial.number, "tries": tries, "first": first})
             found += 1
     return found
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _is_dead(trial: Any) -> bool:
@@ -157,9 +233,12 @@ def _is_dead(trial: Any) -> bool:
     if host == socket.gethostname() and pid.isdigit() and not _runs(int(pid)):
         return True
     if "beat" in trial.user_attrs:
-        return time.time() - float(trial.user_attrs["beat"]) > _DEAD
-    begun = trial.datetime_start
-    return begun is not None and (datetime.datetime.now() - begun).total_seconds() > 5 * _DEAD  # both local and naive
+        beat = trial.user_attrs["beat"]
+        return (
+            not isinstance(beat, int | float) or abs(time.time() - beat) > _DEAD
+        )  # from the future: a clock that jumped
+    begun = trial.datetime_start  # it was killed, or hangs, before it said who works on it: that takes a moment
+    return begun is None or abs((datetime.datetime.now() - begun).total_seconds()) > _NEWBORN  # both local and naive
 
 
 def _runs(pid: int) -> bool:

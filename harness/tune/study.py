@@ -59,19 +59,25 @@ def open_study(plan: Plan, trials: Trials) -> Any:
     """
     import optuna
 
-    storage = open_storage(plan.storage, plan.home)
+    storage = open_storage(plan.storage, plan.home, trials.watcher.say)
     greater = "maximize" if trials.metric.greater_is_better else "minimize"
     directions = [greater, "minimize"][: len(trials.objectives)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # multivariate, group and constant_liar are called experimental
-        study = optuna.create_study(
-            storage=storage,
-            study_name=plan.name,
-            sampler=_sampler(plan, trials),
-            pruner=_pruner(plan, trials.recipe),
-            directions=directions,
-            load_if_exists=True,
-        )
+        try:
+            study = optuna.create_study(
+                storage=storage,
+                study_name=plan.name,
+                sampler=_sampler(plan, trials),
+                pruner=_pruner(plan, trials.recipe),
+                directions=directions,
+                load_if_exists=True,
+            )
+        except (AssertionError, KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            raise UserError(
+                f"study '{plan.name}': {(plan.storage and 'the database') or plan.home / 'study.journal'} holds something that Optuna did not "
+                f"write ({type(error).__name__}). Put a copy of it back, or begin another study: --study NAME"
+            ) from error
     check_identity(study, plan.about)
     return study
 
@@ -142,15 +148,23 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
     import optuna
 
     own = {} if plan.sampler == "grid" else own_parameters(trials.recipe, trials.space)
+
+    def parameters(trial: Any) -> dict[str, Any] | None:
+        """What a trial that died was about to be trained with."""
+        if plan.sampler == "grid":
+            return _grid_point(study.sampler, trial)
+        return own if own and trial.user_attrs.get("first", trial.number) == 0 else dict(trial.params)
+
     pace = _Pace(plan.trials, _ended(study))
     while True:
-        bury_dead(study)
+        bury_dead(study, parameters, watcher.say)
         if _ended(study) >= plan.trials:
             return
         _refuse_endless_failures(study, plan)
-        if plan.sampler == "grid" and study.sampler.is_exhausted(study):
+        if plan.sampler == "grid" and study.sampler.is_exhausted(study) and not (_running(study) or _waiting(study)):
             return
-        if _ended(study) + _running(study) >= plan.trials:
+        exhausted = plan.sampler == "grid" and study.sampler.is_exhausted(study) and not _waiting(study)
+        if _ended(study) + _running(study) >= plan.trials or exhausted:
             time.sleep(_PATIENCE)  # another process may yet die, and its trial wait to be taken up
             continue
         with warnings.catch_warnings():
@@ -259,6 +273,20 @@ def _ended(study: Any) -> int:
     from optuna.trial import TrialState
 
     return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
+
+
+def _grid_point(sampler: Any, trial: Any) -> dict[str, Any] | None:
+    """The grid's point of a trial; None where it had none yet."""
+    number = trial.system_attrs.get("grid_id")
+    if number is None:
+        return None
+    return dict(zip(sampler._param_names, sampler._all_grids[number], strict=True))
+
+
+def _waiting(study: Any) -> int:
+    from optuna.trial import TrialState
+
+    return len(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
 
 def _running(study: Any) -> int:

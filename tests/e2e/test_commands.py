@@ -52,7 +52,8 @@ def test_cv_leaves_the_whole_run_folder_and_says_where(digits_out: Path):
         "scores.json",
         "history.jsonl",
     }
-    assert names == files | {"report.html", "checkpoints"} | {f"fold-{k}.npz" for k in range(5)}
+    folds = {f"fold-{k}{ending}" for k in range(5) for ending in (".npz", ".manifest.json")}
+    assert names == files | folds | {"report.html", "checkpoints", "start.zip", "manifest.json"}
     assert run.name.startswith("sample-simple_cnn-") and str(run / "report.html") in said
     assert "embedded sample" in said and "python -m harness.submit --comp digit-recognizer --run " + run.name in said
     environment = json.loads((run / "environment.json").read_text())
@@ -214,12 +215,12 @@ def test_some_folds_first_the_others_later(tmp_path: Path, run_command):
         "harness.submit", "--comp", "shapes", "--dry-run", "--run", only_run(tmp_path, "shapes").name, cwd=tmp_path
     )
     assert refused.returncode == 2 and "is partial: 2 of 5 folds" in refused.stderr
-    partial = (only_run(tmp_path, "shapes") / "scores.json").read_text()
     rest = run_command("harness.cv", "shapes", "--recipe", "tiny", "--resume", cwd=tmp_path)
     assert rest.returncode == 0, rest.stderr
     run = only_run(tmp_path, "shapes")
     assert table(run)["proba_circle"].notna().all()
-    (run / "scores.json").write_text(partial)  # as after a kill between the last fold and the scores
+    for name in ("manifest.json", "scores.json"):  # as after a kill between the last fold and the scores
+        (run / name).unlink()
     again = run_command("harness.cv", "shapes", "--recipe", "tiny", "--json", cwd=tmp_path)
     assert again.returncode == 0 and json.loads(again.stdout)["complete"], again.stderr
 

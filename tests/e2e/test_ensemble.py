@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.base.manifest import MANIFEST, read_manifest, write_manifest
 from harness.runs import load_run
 from tests.conftest import make_shapes
 
@@ -72,14 +73,15 @@ def break_run(project: Path, what: str) -> None:
         (run / "test.parquet").unlink()
         return
     oof.to_parquet(run / "oof.parquet", index=False)
+    write_manifest(run / MANIFEST, list(read_manifest(run / MANIFEST)))  # wrong, not damaged
 
 
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("nan", "1 rows are no probabilities"),
+        ("nan", "1 of 60 rows are no probabilities"),
         ("sum", "they do not sum to one"),
-        ("half copied", "test.parquet: not there"),
+        ("half copied", "test.parquet is not there"),
     ],
 )
 def test_damaged_members_are_refused_with_the_row(copy: Path, run_command, what: str, said: str):

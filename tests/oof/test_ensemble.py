@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.base.errors import UserError
-from harness.base.files import write_json
 from harness.competition import find_competition
 from harness.oof.ensemble import best_runs, blend_name, mean_of_probabilities
 from harness.runs import Run, load_run
@@ -78,12 +77,11 @@ def test_partial_runs_and_hidden_tests_are_refused(pets, run: Run):
         mean_of_probabilities([replace(run, test=None)], pets)
 
 
-def test_best_runs_follow_the_metrics_direction_and_leave_out_what_does_not_fit(pets, tmp_path: Path):
+def test_best_runs_follow_the_metrics_direction_and_leave_out_what_does_not_fit(pets, tmp_path: Path, capsys):
     def scored(name: str, value: float, metric: str = "accuracy", greater: bool = True, **changes) -> None:
         folder = make_run(tmp_path / "oof" / "pets" / name, **changes)
         line = {"pooled": value, "greater_is_better": greater}
-        scores = {"metric": metric, "metrics": {metric: line}, "complete": value > 0.05, "folds": [0, 1, 2]}
-        write_json(folder.path / "scores.json", scores)
+        folder.finish({"metric": metric, "metrics": {metric: line}, "complete": value > 0.05, "folds": [0, 1, 2]})
 
     scored("low", 0.1)
     scored("high", 0.9)
@@ -94,6 +92,7 @@ def test_best_runs_follow_the_metrics_direction_and_leave_out_what_does_not_fit(
     scored("damaged", 0.99)
     (tmp_path / "oof" / "pets" / "damaged" / "environment.json").write_text("{")
     assert [p.name for p in best_runs(tmp_path, pets, "f00d")] == ["high", "low"]
+    assert "left out: " in (said := capsys.readouterr().err) and "damaged: environment.json" in said
     by_loss = pets.model_copy(update={"metric": "log_loss"})
     assert [p.name for p in best_runs(tmp_path, by_loss, "f00d")] == ["loss", "more-loss"]
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import time
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.base.command import cache_root
+from harness.base.damage import DAMAGED
 from harness.base.errors import UserError
 from harness.base.files import complete_file
 from harness.cv.fold_job import FoldJob, Progress, images_in_all, save_checkpoint, seed_of, ticker
@@ -265,7 +264,7 @@ def load_clusters(folder: RunFolder, fold: int) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, *DAMAGED) as error:
         raise UserError(folder.damaged([f"{path.name} cannot be read ({error})"])) from error
 
 

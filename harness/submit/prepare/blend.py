@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.clean.verdicts import apply_verdicts, clean_folder
+from harness.clean.verdicts import apply_verdicts, standing_verdicts
 from harness.competition import Competition
 from harness.competition.threshold import moved
 from harness.data.cache import Dataset
@@ -76,8 +76,8 @@ def chosen_runs(
             f"--run: name the clustering of '{competition.slug}' to send; without labels none is the best. harness.oof compare "
             "shows them"
         )
-    verdicts = clean_folder(out, competition, dataset.is_sample) / "clean.csv"
-    cleaned = apply_verdicts(verdicts, dataset.train, competition.classes).digest if verdicts.is_file() else ""
+    verdicts = standing_verdicts(out, competition, dataset.is_sample)
+    cleaned = apply_verdicts(verdicts, dataset.train, competition.classes).digest if verdicts else ""
     fitting = best_runs(out, competition, dataset.fingerprint, cleaned)
     if not fitting:
         by = f" by the verdicts of {verdicts}" if cleaned else ""
