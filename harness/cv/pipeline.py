@@ -255,7 +255,7 @@ def _missing_folds(folder: RunFolder, wanted: list[int], options: Options) -> li
         raise UserError("--fresh trains anew what stands, --resume keeps it: give one of them")
     if options.fresh:
         return wanted
-    done = folder.done(max(wanted) + 1) if folder.started else []
+    done = folder.done(max(wanted) + 1)
     missing = [fold for fold in wanted if fold not in done]
     if missing and done and not options.resume:
         raise UserError(

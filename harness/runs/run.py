@@ -235,7 +235,10 @@ class RunFolder:
         write_manifest(self.fold_manifest(result.fold), names)
 
     def _check_predictions(self, result: FoldResult) -> None:
-        ids = Folds.load(self.path / "folds.csv").ids[result.valid_index]
+        try:
+            ids = Folds.load(self.path / "folds.csv").ids[result.valid_index]
+        except (UserError, IndexError):  # lost, and about to be restored
+            ids = result.valid_index.astype(np.str_)
         check_probabilities(result.valid_proba, ids, f"fold {result.fold}, validation rows", _UNSTABLE)
         rows = np.arange(len(result.test_proba)).astype(np.str_)  # a fold does not know the test's ids
         check_probabilities(result.test_proba, rows, f"fold {result.fold}, test rows (by number from 0)", _UNSTABLE)

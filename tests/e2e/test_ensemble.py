@@ -79,7 +79,7 @@ def break_run(project: Path, what: str) -> None:
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("nan", "1 of 60 rows are no probabilities"),
+        ("nan", "1 of 40 rows are no probabilities"),
         ("sum", "they do not sum to one"),
         ("half copied", "test.parquet is not there"),
     ],
