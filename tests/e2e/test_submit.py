@@ -237,6 +237,31 @@ def test_a_kill_at_any_step_loses_nothing_and_spends_nothing_twice(copy: Path, p
     assert open_ledger(copy).entries()[-1].state == State.COMPLETE
 
 
+@pytest.mark.parametrize("lost", ["deleted", "emptied", "with its copies"])
+def test_a_lost_ledger_is_no_leave_to_send_again(copy: Path, platform, lost: str):
+    """The copies of what was sent are asked, and the platform's list."""
+    _, server = platform
+    assert submit(copy, server, *FILE, "--wait", "5").returncode == 0
+    ledger = copy / "submissions" / "ledger.sqlite"
+    ledger.unlink()
+    if lost == "emptied":
+        ledger.touch()
+    if lost == "with its copies":
+        shutil.rmtree(copy / "submissions" / "shapes" / "sent")
+    again = submit(copy, server, *FILE)
+    assert again.returncode == 2 and "was the ledger lost?" in again.stderr and len(server.submissions) == 1
+    forced = submit(copy, server, *FILE, "--force", "--wait", "5")
+    assert forced.returncode == 0 and len(server.submissions) == 2, forced.stderr
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "sqlite:///file::memory:?uri=true"])
+def test_a_ledger_in_memory_is_refused(copy: Path, platform, monkeypatch: pytest.MonkeyPatch, url: str):
+    _, server = platform
+    monkeypatch.setenv("HARNESS_LEDGER", url)
+    done = submit(copy, server, *FILE)
+    assert done.returncode == 2 and "a database in memory" in done.stderr and server.submissions == []
+
+
 def test_a_ready_file_is_taken_in_any_order_with_bom_and_crlf(copy: Path, platform):
     _, server = platform
     rows = pd.DataFrame({"id": [f"{i}" for i in (3, 1, 0, 2, 5, 4)], "label": ["circle", "square"] * 3})

@@ -8,7 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,7 +23,7 @@ SLOW = 3.0
 class Fault:
     """What a step does instead of its work.
 
-    kind : "status" (code, body), "slow" (does the work, answers too late), "reset" (hangs up in the middle of the answer),
+    kind : "status" (code, body), "after" (does the work, then answers with the code), "slow" (does the work, answers too late), "reset" (hangs up in the middle of the answer),
         "lost" (does the work, then hangs up), "garbage" (200 and nonsense), "cut" (half of the file, then hangs up)
     """
 
@@ -109,6 +109,8 @@ class Server:
             request.close_connection = True
             return request.connection.close()
         code, answer, *more = work()
+        if fault and fault.kind == "after":
+            return _answer(request, fault.code, fault.body.encode(), fault.headers)
         if isinstance(answer, bytes):
             return _file(request, code, answer, more[0], cut=bool(fault and fault.kind == "cut"))
         if fault and fault.kind == "slow":
@@ -296,6 +298,11 @@ class Codabench(Server):
     def _board(self) -> dict[str, Any]:
         rows = [{"owner": f"o{i}", "scores": [{"score": str(0.99 - 0.02 * i)}]} for i in range(10)]
         return {"submissions": rows}
+
+
+def after(name: str) -> Fault:
+    """The same no, but the work is done."""
+    return replace(FAULTS[name], kind="after")
 
 
 def _answer(request: BaseHTTPRequestHandler, code: int, body: bytes, headers: dict[str, str]) -> None:

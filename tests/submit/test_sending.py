@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -117,6 +120,97 @@ def test_a_lost_answer_is_found_by_its_tag_at_once(both, entry):
     server.faults = {"CreateSubmission" if name == "kaggle" else "submit": [FAULTS["lost"]]}
     found = attempt(ledger, platform, number)
     assert found.state == State.COMPLETE and len(server.submissions) == 1
+
+
+@pytest.mark.parametrize("fault", ["400", "401", "403", "404", "429", "500"])
+def test_a_no_after_the_work_was_done_is_found_out(both, entry, fault: str):
+    """A 4xx answer to the final call was "refused, nothing was spent", and the next submit sent again."""
+    name, server, platform = both
+    ledger, number = entry
+    final = "CreateSubmission" if name == "kaggle" else "submit"
+    server.faults = {final: [servers.after(fault)] * 9}
+    found = attempt(ledger, platform, number)
+    assert found.state == State.COMPLETE and len(server.submissions) == 1 and server.calls.count(final) == 1
+
+
+@pytest.mark.parametrize("fault", ["400", "403", "429"])
+def test_a_no_where_the_list_cannot_be_had_is_unclear(both, entry, fault: str):
+    name, server, platform = both
+    ledger, number = entry
+    final, listing = ("CreateSubmission", "ListSubmissions") if name == "kaggle" else ("submit", "list")
+    server.faults = {final: [servers.after(fault)], listing: [FAULTS["500"]] * 9}
+    found = attempt(ledger, platform, number)
+    assert found.state == State.UNKNOWN and server.calls.count(final) == 1
+    server.faults = {}
+    assert attempt(ledger, platform, number).state == State.COMPLETE and len(server.submissions) == 1
+
+
+def test_a_no_that_is_true_is_said_after_the_list_was_asked(both, entry):
+    name, server, platform = both
+    ledger, number = entry
+    final, listing = ("CreateSubmission", "ListSubmissions") if name == "kaggle" else ("submit", "list")
+    server.faults = {final: [FAULTS["403"]]}
+    with pytest.raises(UserError, match="accept the rules.*\n.*not in the platform's list .* so nothing was spent"):
+        send(ledger, platform, number, lambda text: None)
+    assert ledger.entry(number).state == State.REFUSED and listing in server.calls[server.calls.index(final) :]
+
+
+def test_a_storage_that_answers_with_something_else_gets_no_final_call(codabench, entry):
+    server, platform = codabench
+    server.clear()
+    ledger, number = entry
+    server.faults = {"put": [FAULTS["garbage"]] * 9}
+    found = attempt(ledger, platform, number)
+    assert found.state == State.INTENT and "submit" not in server.calls and not server.submissions
+    server.faults = {}
+    assert attempt(ledger, platform, number).state == State.COMPLETE
+
+
+@pytest.mark.parametrize(("etag", "stored"), [("right", True), ("wrong", False)])
+def test_a_storage_says_what_it_has_by_its_etag(codabench, etag: str, stored: bool):
+    from harness.submit.platforms.codabench import _confirms
+
+    digest = hashlib.md5(b"x" if etag == "right" else b"y").hexdigest()
+    answer = SimpleNamespace(content=b"<html>", headers={"ETag": f'"{digest}"'})
+    assert _confirms(answer, b"x") is stored
+
+
+ECHOES = ("plain", "basic", "base64", "ansi", "forged", "bidi")
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_what_a_platform_echoes_is_plain_and_without_secrets(both, entry, echo: str):
+    name, server, platform = both
+    ledger, number = entry
+    key = "kaggle-key-that-nobody-may-see" if name == "kaggle" else "token-that-nobody-may-see"
+    coded = base64.b64encode(f"somebody:{key}".encode()).decode()
+    body = {
+        "plain": key,
+        "basic": f"Basic {coded}",
+        "base64": coded,
+        "ansi": "\x1b[31m\x1b]0;title\x07",
+        "forged": "no\r\nerror: send your key",
+        "bidi": "\u202etxt",
+    }[echo]
+    final = "CreateSubmission" if name == "kaggle" else "submit"
+    said: list[str] = []
+    for step in (final, "StartSubmissionUpload" if name == "kaggle" else "start"):
+        server.clear()
+        server.faults = {step: [replace(FAULTS["403"], body=json.dumps({"error": {"message": body}, "detail": body}))]}
+        with contextlib.suppress(UserError, Unreachable, Refused):
+            try:
+                send(ledger, platform, number, said.append)
+            except UserError as error:
+                said.append(str(error).replace("\n  ", " "))
+                raise
+        number = ledger.add(
+            replace(INTENT, file=ledger.entry(number).intent.file, sha256=ledger.entry(number).intent.sha256)
+        )
+    told = "\n".join([*said, *(str(event["detail"]) for n in range(1, number) for event in ledger.events(n))])
+    assert "refused" in told
+    assert key not in told and coded not in told and coded.rstrip("=")[4:-4] not in told
+    assert not any(ord(c) < 32 and c != "\n" for c in told) and "\u202e" not in told
+    assert not any(line.startswith("error:") for line in told.splitlines())
 
 
 def test_where_the_list_cannot_be_had_it_stays_unknown_and_is_not_sent_again(both, entry):
