@@ -135,11 +135,17 @@ def tally(labels: np.ndarray, predicted: np.ndarray, n_classes: int, weights: np
     return Tally(truth, said, hits)
 
 
-def argmax_rows(proba: np.ndarray, rows: np.ndarray | None = None, rows_at_once: int = 65_536) -> np.ndarray:
+def argmax_rows(proba: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
     """Largest class int64 (m,) of some rows of (n, C), or of all, a piece at a time: no copy of them all is made."""
     chosen = np.arange(len(proba)) if rows is None else rows
-    pieces = [proba[chosen[s : s + rows_at_once]].argmax(axis=1) for s in range(0, len(chosen), rows_at_once)]
+    pieces = [np.asarray(proba[chosen[p]]).argmax(axis=1) for p in row_pieces(len(chosen), proba.shape[1])]
     return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.int64)
+
+
+def row_pieces(n: int, n_classes: int, cells: int = 1 << 22) -> list[slice]:
+    """Slices of n rows of so many classes that each hold about so many cells: a table of all of them is never made."""
+    step = max(cells // max(n_classes, 1), 1)
+    return [slice(start, start + step) for start in range(0, n, step)]
 
 
 def confused_pairs(labels: np.ndarray, predicted: np.ndarray, n_classes: int, most: int) -> list[tuple[int, int, int]]:

@@ -10,13 +10,12 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.files import complete_file
-from harness.competition.metrics import argmax_rows, confused_pairs, group_weights, tally
+from harness.competition.metrics import argmax_rows, confused_pairs, group_weights, row_pieces, tally
 from harness.oof.temperature import calibrated, fitted_temperature
 from harness.runs import Run
 
 _BINS = 15
 _PAIRS = 40
-_ROWS_AT_ONCE = 4096
 _RESAMPLES = 1000
 
 
@@ -131,7 +130,7 @@ def _by_class(run: Run, rows: np.ndarray, predicted: np.ndarray) -> dict[str, di
 def _margins(proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """float (m,): how far the two largest probabilities of some rows are apart."""
     found = np.empty(len(rows))
-    for piece in _pieces(len(rows)):
+    for piece in row_pieces(len(rows), proba.shape[1]):
         two = np.partition(proba[rows[piece]].astype(np.float32), -2, axis=1)
         found[piece] = two[:, -1] - two[:, -2]
     return found
@@ -158,15 +157,10 @@ def _reliability(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray, fold: 
     )
 
 
-def _pieces(n: int) -> list[slice]:
-    """Slices of so many rows, that a table of all classes is only made of a few of them at a time."""
-    return [slice(start, start + _ROWS_AT_ONCE) for start in range(0, n, _ROWS_AT_ONCE)]
-
-
 def _surest(proba: np.ndarray, rows: np.ndarray, temperature: float | None = None) -> np.ndarray:
     """Largest probability of some rows, float (m,); at a temperature, where one is given."""
     found = np.empty(len(rows))
-    for piece in _pieces(len(rows)):
+    for piece in row_pieces(len(rows), proba.shape[1]):
         part = proba[rows[piece]]
         found[piece] = (part if temperature is None else calibrated(part, temperature)).max(axis=1)
     return found
@@ -174,7 +168,7 @@ def _surest(proba: np.ndarray, rows: np.ndarray, temperature: float | None = Non
 
 def _brier(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> float:
     total = 0.0
-    for piece in _pieces(len(rows)):
+    for piece in row_pieces(len(rows), proba.shape[1]):
         part, own = proba[rows[piece]].astype(np.float64), labels[rows[piece]]
         total += float((part**2).sum() - 2 * part[np.arange(len(own)), own].sum() + len(own))
     return total / len(rows)
@@ -213,13 +207,13 @@ def _suspected_of_many(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) 
     """Confident learning's rule without its table of all pairs: a row is doubted where another class is as sure as that class is on
     average of its own rows, and its own label is not (Northcutt and others 2021)."""
     own = np.empty(len(rows), dtype=np.float32)
-    for piece in _pieces(len(rows)):
+    for piece in row_pieces(len(rows), proba.shape[1]):
         own[piece] = proba[rows[piece], labels[rows[piece]]]
     count = np.bincount(labels[rows], minlength=proba.shape[1])
     usual = np.bincount(labels[rows], own, proba.shape[1]) / np.maximum(count, 1)
     usual[count == 0] = np.inf
     doubted = np.zeros(len(rows), dtype=bool)
-    for piece in _pieces(len(rows)):
+    for piece in row_pieces(len(rows), proba.shape[1]):
         part = proba[rows[piece]].astype(np.float32)
         said = np.where(part >= usual, part, 0).argmax(axis=1)
         sure = part[np.arange(len(part)), said] >= usual[said]

@@ -8,7 +8,7 @@ from harness.base.errors import UserError
 from harness.base.plain import plain
 
 _SUM_TOLERANCE = 1e-2  # rows are stored as float32 or float16
-_ROWS_AT_ONCE = 65_536
+_CELLS = 1 << 22
 
 
 def check_probabilities(proba: np.ndarray, ids: np.ndarray, where: str, cure: str) -> None:
@@ -38,8 +38,9 @@ def check_probabilities(proba: np.ndarray, ids: np.ndarray, where: str, cure: st
 def wrong_rows(proba: np.ndarray) -> np.ndarray:
     """Numbers (int64) of the rows of float (n, C) that are not finite, negative, or do not sum to one."""
     found = []
-    for start in range(0, len(proba), _ROWS_AT_ONCE):
-        rows = np.asarray(proba[start : start + _ROWS_AT_ONCE], dtype=np.float32)
+    step = max(_CELLS // max(proba.shape[1], 1), 1) if len(proba) else 1
+    for start in range(0, len(proba), step):
+        rows = np.asarray(proba[start : start + step], dtype=np.float32)
         with np.errstate(invalid="ignore"):
             sound = (rows >= 0).all(axis=1) & (np.abs(rows.sum(axis=1, dtype=np.float64) - 1) < _SUM_TOLERANCE)
         found.append(start + np.flatnonzero(~sound))
