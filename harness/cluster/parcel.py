@@ -14,7 +14,7 @@ from harness.base.errors import UserError
 from harness.base.files import complete_file
 
 _FOLDERS = ("run", "competition", "cache")
-_LEFT_OUT = ("fold-", "checkpoints", "clusters", "noise", ".lock", "report.html")
+_LEFT_OUT = ("fold-", "proba", "checkpoints", "clusters", "noise", ".lock", "report.html")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _named(folder: Path, slug: str) -> Path:
 def results_of(run: Path, fold: int) -> dict[str, bytes]:
     """The files that a fold's job wrote, by their name in the run folder."""
     names = (f"fold-{fold}.npz", f"checkpoints/fold-{fold}.safetensors", f"clusters/fold-{fold}.npz")
-    names = (*names, f"fold-{fold}.manifest.json")
+    names = (*names, *(f"proba/fold-{fold}-{of}.npy" for of in ("valid", "test")), f"fold-{fold}.manifest.json")
     return {name: (run / name).read_bytes() for name in names if (run / name).is_file()}
 
 

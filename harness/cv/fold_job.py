@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.competition import Recipe
     from harness.cv.fold_data import FoldData, Opening, WholeNetworks
     from harness.runs import RunFolder
+    from harness.runs.tables import Summing
     from harness.train.fit import Rows
     from harness.train.inputs import Inputs
 
@@ -80,15 +81,19 @@ class FoldJob:
 def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
     """Train every seed of a fold, average their probabilities, save."""
     from harness.runs import FoldResult
+    from harness.runs.tables import Summing
 
     started = time.perf_counter()
     fold = FoldTraining.open(job, folder, progress)
     seeds = fold.recipe.train.seeds
-    valid_proba, test_proba, history, states = 0.0, 0.0, [], {}
+    n_classes, n_test = len(fold.opening.competition.classes), fold.data.test.n if fold.data.test else 0
+    valid = Summing(len(fold.valid_rows), n_classes, folder.fold_table(job.fold, "valid"))
+    test = Summing(n_test, n_classes, folder.fold_table(job.fold, "test"))
+    history, states = [], {}
     for seed in range(seeds):
         network, lines = fold.train(seed, job.after_epoch if seed == 0 else None)
-        valid_proba += fold.predict(network, fold.data.predicting, fold.valid_rows)
-        test_proba += fold.predict_test(network)
+        fold.predict(network, fold.data.predicting, fold.valid_rows, valid)
+        fold.predict_test(network, test)
         history += [{"fold": job.fold, "seed": seed, **line} for line in lines]
         states |= {f"seed-{seed}.{name}": tensor for name, tensor in network.state_dict().items()}
     save_checkpoint(folder.checkpoint_path(job.fold), states)
@@ -96,8 +101,8 @@ def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
         FoldResult(
             fold=job.fold,
             valid_index=fold.valid_rows.cpu().numpy(),
-            valid_proba=(valid_proba / seeds).astype(np.float32),
-            test_proba=(test_proba / seeds).astype(np.float32),
+            valid_proba=valid.mean(seeds),
+            test_proba=test.mean(seeds),
             history=history,
             seconds=time.perf_counter() - started,
         )
@@ -244,22 +249,22 @@ class FoldTraining:
 
         return look
 
-    def predict(self, network: nn.Module, inputs: Inputs, rows: torch.Tensor) -> np.ndarray:
-        """Probabilities float64 (len(rows), C)."""
-        from harness.train.predict import Predictor, predict
+    def predict(self, network: nn.Module, inputs: Inputs, rows: torch.Tensor, to: Summing) -> None:
+        """Add the probabilities (len(rows), C) to a table."""
+        from harness.train.predict import Predictor, predict_batches
 
-        cost, predictor = _prediction_cost(self.recipe), Predictor(network, self.data.predict_layout)
-        proba = predict(predictor, inputs, rows, self.recipe.predict, lambda n: self.tick(n * cost))
-        return proba.numpy().astype(np.float64)
+        cost, predictor, done = _prediction_cost(self.recipe), Predictor(network, self.data.predict_layout), 0
+        for proba in predict_batches(predictor, inputs, rows, self.recipe.predict, lambda n: self.tick(n * cost)):
+            to.add(done, proba.numpy())
+            done += len(proba)
 
-    def predict_test(self, network: nn.Module) -> np.ndarray:
-        """Probabilities float64 (n_test, C); n_test = 0 where the test is hidden."""
+    def predict_test(self, network: nn.Module, to: Summing) -> None:
+        """Add the probabilities (n_test, C); nothing, where the test is hidden."""
         import torch
 
         inputs = self.data.test
-        if inputs is None:
-            return np.zeros((0, network.n_classes))
-        return self.predict(network, inputs, torch.arange(inputs.n, device=inputs.index_device))
+        if inputs is not None:
+            self.predict(network, inputs, torch.arange(inputs.n, device=inputs.index_device), to)
 
 
 def torch_mask(kept: np.ndarray, rows: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,7 @@ from harness.base.errors import UserError
 from harness.base.files import explain_disk_errors, read_json
 from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
+from harness.competition.metrics import row_pieces
 from harness.cv.executor import run_jobs
 from harness.cv.features_job import FeaturesJob
 from harness.cv.fold_job import FoldJob
@@ -28,6 +29,7 @@ from harness.cv.scores import competition_metrics, score_run
 from harness.data.cache import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
 from harness.runs.run import proba_column
+from harness.runs.tables import is_large, new_table
 from harness.runs.vote import vote
 
 
@@ -201,8 +203,9 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
     from harness.cv.report import write_report
 
     results = [folder.load_fold(fold) for fold in folder.done(folds.k)]
-    oof = pool_oof(results, len(dataset.train), len(competition.classes))
-    test = combine_folds([r.test_proba for r in results], folder.recipe().predict.across_folds)
+    proba = folder.path / "proba"
+    oof = pool_oof(results, len(dataset.train), len(competition.classes), proba / "oof.npy")
+    test = combine_folds([r.test_proba for r in results], folder.recipe().predict.across_folds, proba / "test.npy")
     columns = [proba_column(c) for c in competition.classes]
     history = [line for result in results for line in result.history]
     folder.save_tables(
@@ -218,26 +221,40 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
     folder.finish(scores)
 
 
-def pool_oof(results: list[FoldResult], n: int, n_classes: int) -> np.ndarray:
-    """Out-of-fold probabilities float32 (n, C), each row by the model that did not see it; NaN where none has."""
-    oof = np.full((n, n_classes), np.nan, dtype=np.float32)
+def pool_oof(results: list[FoldResult], n: int, n_classes: int, path: Path) -> np.ndarray:
+    """Out-of-fold probabilities float32 (n, C), each row by the model that did not see it; NaN where none has.
+
+    path : of the file that a large table is put into, float16
+    """
+    large = is_large(n, n_classes)
+    oof = new_table(path, (n, n_classes)) if large else np.empty((n, n_classes), dtype=np.float32)
+    if len(results) < 2 or sum(len(r.valid_index) for r in results) < n:
+        oof[:] = np.nan
     for result in results:
-        oof[result.valid_index] = result.valid_proba
+        for piece in row_pieces(len(result.valid_index), n_classes):
+            oof[result.valid_index[piece]] = result.valid_proba[piece]
     return oof
 
 
-def combine_folds(proba: list[np.ndarray], how: str) -> np.ndarray:
+def combine_folds(proba: list[np.ndarray], how: str, path: Path) -> np.ndarray:
     """Test probabilities float32 (n_test, C) of the folds' models together.
 
     how : "mean" of probabilities, or "vote": shares of the models' votes
+    path : of the file that a large table is put into, float16
     """
-    combined = vote(proba) if how == "vote" else np.mean(proba, axis=0, dtype=np.float64)
-    return combined.astype(np.float32)
+    shape = proba[0].shape
+    combined = new_table(path, shape) if is_large(*shape) else np.empty(shape, dtype=np.float32)
+    for piece in row_pieces(*shape):
+        parts = [np.asarray(p[piece], dtype=np.float32) for p in proba]
+        combined[piece] = vote(parts) if how == "vote" else np.mean(parts, axis=0, dtype=np.float64)
+    return combined
 
 
 def _table(columns: dict[str, np.ndarray], names: list[str], proba: np.ndarray) -> Any:
     import pandas as pd
 
+    if isinstance(proba, np.memmap):  # a large table lies in its own file
+        return pd.DataFrame(columns)
     return pd.DataFrame(columns | {name: proba[:, i] for i, name in enumerate(names)})
 
 

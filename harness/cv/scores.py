@@ -11,6 +11,7 @@ from harness.competition import Competition
 from harness.competition.metrics import METRICS, Metric, custom_metric, intervals
 from harness.competition.threshold import cross_fitted
 from harness.runs import Folds
+from harness.runs.tables import rows_of_table
 
 
 def competition_metrics(competition: Competition) -> list[Metric]:
@@ -41,12 +42,12 @@ def score_run(
     per_fold = []
     for fold in trained:
         valid = folds.scored_rows([fold])
-        values = {m.name: m(labels[valid], oof[valid]) for m in metrics}
+        values = {m.name: m(labels[valid], rows_of_table(oof, valid)) for m in metrics}
         for name, value in values.items():
             if not np.isfinite(value):
                 raise UserError(f"fold {fold}: metric '{name}' is {value}; correct score in competition.py")
         per_fold.append({"fold": fold, "n": len(valid), **values})
-    scorers = [m.prepare(labels[rows], oof[rows]) for m in metrics]
+    scorers = [m.prepare(labels[rows], rows_of_table(oof, rows)) for m in metrics]
     found = intervals(scorers, folds.groups[rows])
     return {
         "metric": metrics[0].name,
@@ -56,7 +57,9 @@ def score_run(
             metric.name: {**_over_folds(metric, per_fold), "pooled": scorer(None), "low": low, "high": high}
             for metric, scorer, (low, high) in zip(metrics, scorers, found, strict=True)
         },
-        "threshold": cross_fitted(metrics, labels[rows], oof[rows], folds.fold[rows], folds.groups[rows]),
+        "threshold": cross_fitted(
+            metrics, labels[rows], rows_of_table(oof, rows), folds.fold[rows], folds.groups[rows]
+        ),
         "excluded": _score_excluded(metrics, labels, oof, folds, trained),
     }
 
@@ -68,7 +71,7 @@ def _score_excluded(
     rows = np.flatnonzero(np.isin(folds.fold, trained) & ~folds.kept)
     if not len(rows):
         return {"n": 0}
-    values = {m.name: m(labels[rows], oof[rows]) for m in metrics}
+    values = {m.name: m(labels[rows], rows_of_table(oof, rows)) for m in metrics}
     return {"n": len(rows), **{name: value if np.isfinite(value) else None for name, value in values.items()}}
 
 

@@ -16,7 +16,7 @@ from harness.base.files import read_json
 from harness.competition import Competition
 from harness.cv.scores import score_run
 from harness.data.cache import Dataset
-from harness.oof.predictions import align
+from harness.oof.predictions import align, check_member
 from harness.runs import Run, RunFolder, runs_of
 
 
@@ -53,6 +53,8 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     hidden = [run.name for run in runs if run.test is None]
     if hidden:
         raise UserError(f"run '{hidden[0]}' has no test predictions: the test of '{competition.slug}' is hidden.")
+    if len(runs) == 1:
+        return _alone(runs[0], competition)
     together = align(runs, competition)
     oof, folds = together.oof.mean(axis=0, dtype=np.float64).astype(np.float32), together.folds
     return Blend(
@@ -64,6 +66,14 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
         test=together.test.mean(axis=0, dtype=np.float64).astype(np.float32),
         scores=score_run(competition, together.labels, oof, folds, list(range(folds.k))),
     )
+
+
+def _alone(run: Run, competition: Competition) -> Blend:
+    """A single run as a blend: nothing is copied."""
+    check_member(run, competition)
+    folds, cleaned = run.folds, list(range(run.folds.k))
+    scores = score_run(competition, run.labels, run.oof, folds, cleaned)
+    return Blend(run.name, (run.name,), run.oof, folds.kept, run.test_ids, run.test, scores)
 
 
 def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[str, Any]]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.plain import plain
 from harness.competition import Competition
 from harness.runs import Folds, Run, RunFolder
 from harness.runs.align import align_rows, check_alignable
@@ -45,15 +47,8 @@ def align(runs: Sequence[Run], competition: Competition) -> Predictions:
     """
     check_alignable(runs)
     for run in runs:
-        if run.classes != list(competition.classes):
-            raise UserError(f"run '{run.name}' has the classes {run.classes}; competition.toml has other ones now")
-        if not run.complete:
-            done = len(run.scores["folds"])
-            raise UserError(f"run '{run.name}' is partial: {done} of {run.folds.k} folds. Finish it with --resume.")
-        cure = RunFolder(run.path).cure()
-        check_probabilities(run.oof, run.folds.ids, f"run '{run.name}', OOF", cure)
-        if run.test is not None:
-            check_probabilities(run.test, run.test_ids, f"run '{run.name}', test", cure)
+        check_member(run, competition)
+    _refuse_more_than_memory(runs)
     first, hidden = runs[0], [run.name for run in runs if run.test is None]
     if hidden and len(hidden) < len(runs):
         raise UserError(f"run '{hidden[0]}' has no test predictions and others have: train all on the same data")
@@ -65,3 +60,29 @@ def align(runs: Sequence[Run], competition: Competition) -> Predictions:
     if not hidden:
         test = np.stack([run.test[align_rows(run.test_ids, first.test_ids, str(run.path))] for run in runs])
     return Predictions(tuple(run.name for run in runs), first.labels, first.folds, oof, first.test_ids, test)
+
+
+def check_member(run: Run, competition: Competition) -> None:
+    """Refuse a run that is partial, of other classes, or whose predictions are no probabilities (UserError)."""
+    if run.classes != list(competition.classes):
+        raise UserError(
+            f"run '{run.name}' has the classes {plain(', '.join(run.classes[:20]), 300)}; competition.toml has other ones now. Train it "
+            "anew, or put the classes back."
+        )
+    if not run.complete:
+        done = len(run.scores["folds"])
+        raise UserError(f"run '{run.name}' is partial: {done} of {run.folds.k} folds. Finish it with --resume.")
+    cure = RunFolder(run.path).cure()
+    check_probabilities(run.oof, run.folds.ids, f"run '{run.name}', OOF", cure)
+    if run.test is not None:
+        check_probabilities(run.test, run.test_ids, f"run '{run.name}', test", cure)
+
+
+def _refuse_more_than_memory(runs: Sequence[Run]) -> None:
+    needed = 4 * len(runs) * (runs[0].oof.size + (runs[0].test.size if runs[0].test is not None else 0))
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else needed
+    if needed > there // 2:
+        raise UserError(
+            f"{len(runs)} runs of {runs[0].oof.shape[0]:,} rows and {runs[0].oof.shape[1]:,} classes need {needed / 2**30:.1f} GiB side by "
+            f"side, and this machine has {there / 2**30:.1f}. Take fewer of them: --run, --best"
+        )

@@ -21,6 +21,7 @@ from harness.competition import Recipe
 from harness.competition.schema import validate
 from harness.runs.folds import Folds
 from harness.runs.probabilities import check_probabilities
+from harness.runs.tables import open_table, rows_of_table
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,18 @@ class RunFolder:
         """The fold's clusters; of a run with [clusters]."""
         return self.path / "clusters" / f"fold-{fold}.npz"
 
+    def fold_table(self, fold: int, of: str) -> Path:
+        """Where a fold's probabilities of its validation ("valid") or test rows lie, where they are large (see `tables`)."""
+        return self.path / "proba" / f"fold-{fold}-{of}.npy"
+
     def fold_manifest(self, fold: int) -> Path:
         """Checksums of the fold's files; a fold that has it is done."""
         return self.path / f"fold-{fold}.manifest.json"
 
     def fold_files(self, fold: int) -> list[Path]:
         """The fold's files that are there, its manifest not among them."""
-        paths = (self.fold_path(fold), self.checkpoint_path(fold), self.clusters_path(fold))
+        tables = (self.fold_table(fold, of) for of in ("valid", "test"))
+        paths = (self.fold_path(fold), self.checkpoint_path(fold), self.clusters_path(fold), *tables)
         return [path for path in paths if path.is_file()]
 
     def done(self, k: int) -> list[int]:
@@ -226,13 +232,21 @@ class RunFolder:
             np.savez(
                 file,
                 valid_index=result.valid_index,
-                valid_proba=result.valid_proba,
-                test_proba=result.test_proba,
+                **{
+                    f"{of}_proba": table
+                    for of, table in (("valid", result.valid_proba), ("test", result.test_proba))
+                    if not self._lies_apart(result.fold, of, table)
+                },
                 history=np.array(json.dumps(result.history)),
                 seconds=np.array(result.seconds),
             )
         names = [path.relative_to(self.path).as_posix() for path in self.fold_files(result.fold)]
         write_manifest(self.fold_manifest(result.fold), names)
+
+    def _lies_apart(self, fold: int, of: str, table: np.ndarray) -> bool:
+        """Whether a table is the map of its own file already."""
+        path = self.fold_table(fold, of)
+        return isinstance(table, np.memmap) and path.is_file() and Path(table.filename) == path.resolve()
 
     def _check_predictions(self, result: FoldResult) -> None:
         try:
@@ -252,7 +266,11 @@ class RunFolder:
             If it is missing or damaged.
         """
         path = self.fold_path(fold)
-        wrong = self.fold_faults(fold, [path.name])
+        tables = [self.fold_table(fold, of) for of in ("valid", "test")]
+        names = [p.relative_to(self.path).as_posix() for p in (path, *tables)]
+        wrong = self.fold_faults(
+            fold, [n for n in names if n in (read_manifest(self.fold_manifest(fold)) or names[:1])]
+        )
         if wrong:
             raise UserError(self.damaged(wrong))
         try:
@@ -260,8 +278,8 @@ class RunFolder:
                 found = FoldResult(
                     fold,
                     file["valid_index"],
-                    file["valid_proba"],
-                    file["test_proba"],
+                    file["valid_proba"] if "valid_proba" in file.files else open_table(tables[0]),
+                    file["test_proba"] if "test_proba" in file.files else open_table(tables[1]),
                     json.loads(str(file["history"])),
                     float(file["seconds"]),
                 )
@@ -299,7 +317,7 @@ class RunFolder:
         (self.path / MANIFEST).unlink(missing_ok=True)
         write_json(self.path / "scores.json", scores)
         k = Folds.load(self.path / "folds.csv").k
-        names = [name for name in (*_STARTING, _START, *_FINISHED) if (self.path / name).is_file()]
+        names = [name for name in (*_STARTING, _START, *_FINISHED, *_TABLES) if (self.path / name).is_file()]
         for fold in self.done(k):
             paths = [self.fold_manifest(fold), *self.fold_files(fold)]
             names += [path.relative_to(self.path).as_posix() for path in paths]
@@ -346,6 +364,7 @@ class RunFolder:
 
 _START, _FORMAT = "start.zip", 2
 _STARTING = ("recipe.json", "folds.csv", "clean.csv", "environment.json")
+_TABLES = ("proba/oof.npy", "proba/test.npy")
 _FINISHED = ("oof.parquet", "test.parquet", "history.jsonl", "report.html", "scores.json")
 _UNSTABLE = (
     "Its model gives no numbers for these images: try --set train.precision=fp32, a lower train.lr, or gradient clipping "
@@ -362,7 +381,7 @@ class Run:
     path, recipe, scores, environment : as saved
     folds : of the training rows, in the competition's order
     labels : int64 array (n,)
-    oof : float32 array (n, C); NaN in rows whose fold was not trained
+    oof : float32 array (n, C), of many classes a float16 map; NaN in rows whose fold was not trained
     test_ids : str array (n_test,), test : float32 array (n_test, C); both None where the test is hidden
     """
 
@@ -419,19 +438,20 @@ def _loaded(path: Path) -> Run:
         if began or (path / "scores.json").is_file():
             raise UserError(folder.damaged(began or [f"{MANIFEST} is not there"]))
         raise UserError(f"{path}: the run is not finished. {folder.cure()}")
-    wrong = folder.faults([name for name in read_manifest(path / MANIFEST) or [] if name in (*_STARTING, *_FINISHED)])
+    read = (*_STARTING, *_FINISHED, *_TABLES)
+    wrong = folder.faults([name for name in read_manifest(path / MANIFEST) or [] if name in read])
     if wrong:
         raise UserError(folder.damaged(wrong))
     folds, environment = Folds.load(path / "folds.csv"), folder.environment()
     columns = [proba_column(c) for c in environment["competition"]["classes"]]
-    oof = _read_parquet(path / "oof.parquet", ["id", "label", *columns])
+    oof, table = _read_table(folder, "oof", ["id", "label"], columns)
     if not np.array_equal(oof["id"].to_numpy(dtype=np.str_), folds.ids):
         raise UserError(folder.damaged(["oof.parquet and folds.csv hold different ids"]))
-    test = pd.DataFrame()
+    test, test_table = pd.DataFrame(), None
     if environment["data"]["n_test"]:
-        test = _read_parquet(path / "test.parquet", ["id", *columns])
+        test, test_table = _read_table(folder, "test", ["id"], columns)
     scores = read_json(path / "scores.json")
-    _check_read(folder, folds, scores, oof, test, columns)
+    _check_read(folder, folds, scores, table, test, test_table)
     return Run(
         path=path,
         recipe=_recipe(path),
@@ -439,23 +459,33 @@ def _loaded(path: Path) -> Run:
         environment=environment,
         folds=folds,
         labels=oof["label"].to_numpy(),
-        oof=oof[columns].to_numpy(dtype=np.float32),
+        oof=table,
         test_ids=test["id"].to_numpy(dtype=np.str_) if len(test) else None,
-        test=test[columns].to_numpy(dtype=np.float32) if len(test) else None,
+        test=test_table if len(test) else None,
     )
 
 
 def _check_read(
-    folder: RunFolder, folds: Folds, scores: dict[str, Any], oof: Any, test: Any, columns: list[str]
+    folder: RunFolder, folds: Folds, scores: dict[str, Any], oof: np.ndarray, test: Any, test_table: np.ndarray | None
 ) -> None:
     """Rows of trained folds must be probabilities, and so must the test's."""
-    trained = np.isin(folds.fold, [f["fold"] for f in scores["folds"]])
-    proba = oof[columns].to_numpy(dtype=np.float32)
+    rows = np.flatnonzero(np.isin(folds.fold, [f["fold"] for f in scores["folds"]]))
     where = f"run '{folder.name}'"
-    check_probabilities(proba[trained], folds.ids[trained], f"{where}, OOF", folder.cure())
-    if len(test):
-        ids = test["id"].to_numpy(dtype=np.str_)
-        check_probabilities(test[columns].to_numpy(dtype=np.float32), ids, f"{where}, test", folder.cure())
+    check_probabilities(rows_of_table(oof, rows), folds.ids[rows], f"{where}, OOF", folder.cure())
+    if test_table is not None:
+        check_probabilities(test_table, test["id"].to_numpy(dtype=np.str_), f"{where}, test", folder.cure())
+
+
+def _read_table(folder: RunFolder, of: str, first: list[str], columns: list[str]) -> tuple[Any, np.ndarray]:
+    """The first columns of oof.parquet or test.parquet, and the probabilities: float32, or the map of a large table."""
+    path, large = folder.path / f"{of}.parquet", folder.path / "proba" / f"{of}.npy"
+    if not large.is_file():
+        table = _read_parquet(path, [*first, *columns])
+        return table[first], table[columns].to_numpy(dtype=np.float32)
+    table, proba = _read_parquet(path, first), open_table(large)
+    if proba.shape != (len(table), len(columns)):
+        raise UserError(folder.damaged([f"proba/{of}.npy is {proba.shape}, wanted ({len(table)}, {len(columns)})"]))
+    return table, proba
 
 
 def runs_of(out: Path, slug: str) -> list[Path]:

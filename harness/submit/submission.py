@@ -11,11 +11,13 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.files import complete_file
 from harness.competition import Competition
+from harness.competition.metrics import argmax_rows
 from harness.competition.threshold import moved
 from harness.data.cache import Dataset
 from harness.data.submission_ids import read_submission_header, read_submission_ids
 from harness.oof.ensemble import Blend
 from harness.runs.align import align_rows
+from harness.runs.tables import rows_of_table
 
 
 def wanted_ids(competition: Competition, dataset: Dataset) -> np.ndarray:
@@ -57,7 +59,8 @@ def write_submission(
     UserError
         If the blend lacks an id, or the file cannot be written.
     """
-    proba = blend.test[align_rows(blend.test_ids, ids, f"test predictions of {blend.name}")]
+    rows = align_rows(blend.test_ids, ids, f"test predictions of {blend.name}")
+    proba = rows_of_table(blend.test, rows)
     proba = proba if threshold is None else moved(proba, threshold)
     hook = competition.hook("to_submission")
     table = hook(ids, proba, competition.classes) if hook else submission_table(competition, ids, proba)
@@ -76,6 +79,6 @@ def submission_table(competition: Competition, ids: np.ndarray, proba: np.ndarra
         return pd.DataFrame({spec.id: ids, spec.target: proba[:, 1]})
     if spec.value == "probability":
         return pd.DataFrame({spec.id: ids} | {c: proba[:, i] for i, c in enumerate(competition.classes)})
-    index = proba.argmax(axis=1)
+    index = argmax_rows(proba)
     values = index if spec.value == "index" else np.array(competition.classes)[index]
     return pd.DataFrame({spec.id: ids, spec.target: values})

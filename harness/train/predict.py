@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -53,17 +53,30 @@ def predict(
     -------
     float32 (m, n_classes) on the CPU; rows sum to one
     """
+    parts = list(predict_batches(predictor, inputs, rows, spec, tick))
+    return torch.cat(parts) if parts else torch.zeros(0)
+
+
+@torch.inference_mode()
+def predict_batches(
+    predictor: Predictor,
+    inputs: Inputs,
+    rows: Tensor,
+    spec: PredictSpec,
+    tick: Callable[[int], None] = lambda images: None,
+) -> Iterator[Tensor]:
+    """The same batch by batch, float32 (B, n_classes) each, in the order of the rows; ranks need all rows, and come at once."""
     weights = torch.tensor(inputs.view_weights, device=inputs.device).view(-1, 1, 1)
-    batches, parts = list(rows.split(spec.batch_size)), []
-    for views in inputs.views(batches):
+    ranked = []
+    for views in inputs.views(list(rows.split(spec.batch_size))):
         logits = torch.stack([predictor(view) for view in views])  # (V, B, C)
-        parts.append((logits if spec.combine == "rank" else combine(logits, weights, spec.combine)).cpu())
+        if spec.combine == "rank":
+            ranked.append(logits.cpu())
+        else:
+            yield combine(logits, weights, spec.combine).cpu()
         tick(len(views[0]))
-    if not parts:
-        return torch.zeros(0)
-    if spec.combine == "rank":
-        return combine(torch.cat(parts, dim=1), weights.cpu(), "rank")
-    return torch.cat(parts)
+    if ranked:
+        yield combine(torch.cat(ranked, dim=1), weights.cpu(), "rank")
 
 
 @torch.inference_mode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,6 @@ def test_pooled_oof_puts_each_row_in_its_place():
     proba = np.random.default_rng(0).random((6, 2)).astype(np.float32)
     rows = [np.array([5, 0]), np.array([2, 3])]
     results = [FoldResult(i, r, proba[r], np.zeros((0, 2)), [], 0.0) for i, r in enumerate(rows)]
-    oof = pool_oof(results, 6, 2)
+    oof = pool_oof(results, 6, 2, Path("unused"))
     np.testing.assert_array_equal(oof[[0, 2, 3, 5]], proba[[0, 2, 3, 5]])
     assert np.isnan(oof[[1, 4]]).all()

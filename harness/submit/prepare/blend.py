@@ -11,14 +11,17 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.clean.verdicts import apply_verdicts, standing_verdicts
 from harness.competition import Competition
+from harness.competition.metrics import argmax_rows
 from harness.competition.threshold import moved
 from harness.data.cache import Dataset
 from harness.oof.ensemble import Blend, best_runs, check_same_data, mean_of_probabilities
 from harness.runs import Run, load_run
+from harness.runs.tables import is_large, rows_of_table
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
 from harness.submit.submission import wanted_header, wanted_ids, write_submission
 
 if TYPE_CHECKING:
+    from harness.oof.forecast import Forecast
     from harness.oof.history import Past
 
 
@@ -38,14 +41,12 @@ def prepare_blend(
     UserError
         If the runs do not fit, or the file does not pass its checks (all that is wrong at once).
     """
-    from harness.oof.forecast_runs import forecast_runs  # it imports torch, which a ready file can do without
-
     blend = mean_of_probabilities(runs, competition)
     path, ids = out / "submissions" / competition.slug / f"{blend.name}.csv", wanted_ids(competition, dataset)
     decision = _threshold(threshold, blend, competition)
     write_submission(competition, blend, ids, path, decision, wanted_header(competition, dataset))
     refuse_problems(path, competition, ids, dataset)
-    forecast = forecast_runs(competition, runs, dataset, past).found
+    forecast, why_none = _forecast(competition, runs, dataset, past)
     main = blend.scores["metrics"][blend.scores["metric"]]
     said = message or f"{blend.name}: OOF {blend.scores['metric']} {main['pooled']:.5f}"
     shares = _shares(blend, competition.classes, decision)
@@ -54,7 +55,18 @@ def prepare_blend(
         competition, path, len(ids), blend.name, blend.members, said, told, forecast if decision is None else None
     )
     oof = {k: main[k] for k in ("pooled", "low", "high")}
-    return Prepared(intent, dataset.source, oof, forecast, decision, shares, _drift(shares, len(ids)))
+    return Prepared(intent, dataset.source, oof, forecast, decision, shares, [*why_none, *_drift(shares, len(ids))])
+
+
+def _forecast(
+    competition: Competition, runs: Sequence[Run], dataset: Dataset, past: Sequence[Past]
+) -> tuple[Forecast | None, list[str]]:
+    """The forecast, or a warning why there is none: that costs nobody the submission."""
+    if is_large(*runs[0].oof.shape):
+        return None, [f"no forecast: {runs[0].oof.size:,} probabilities are more than its estimators are made for"]
+    from harness.oof.forecast_runs import forecast_runs  # it imports torch, which a ready file can do without
+
+    return forecast_runs(competition, runs, dataset, past).found, []
 
 
 def chosen_runs(
@@ -118,9 +130,9 @@ def _at_threshold(asked: str | None, blend: Blend) -> dict[str, Any] | None:
 def _shares(blend: Blend, classes: tuple[str, ...], threshold: float | None) -> dict[str, dict[str, float]]:
     def shares(proba: np.ndarray) -> np.ndarray:
         proba = proba if threshold is None else moved(proba, threshold)
-        return np.bincount(proba.argmax(axis=1), minlength=len(classes)) / len(proba)
+        return np.bincount(argmax_rows(proba), minlength=len(classes)) / len(proba)
 
-    oof, test = shares(blend.oof[blend.kept]), shares(blend.test)
+    oof, test = shares(rows_of_table(blend.oof, np.flatnonzero(blend.kept))), shares(blend.test)
     return {name: {"oof": float(oof[i]), "test": float(test[i])} for i, name in enumerate(classes)}
 
 
