@@ -16,5 +16,5 @@ class UserError(Exception):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """The known name that was probably meant, as ' (did you mean ...?)', or '' when none comes near."""
-    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    match = difflib.get_close_matches(name, [other for other in known if other != name], n=1, cutoff=0.6)
     return f" (did you mean '{match[0]}'?)" if match else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,22 +111,64 @@ def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec, kept: n
 
     Rows that are not kept (bool (n,)) are dealt out afterwards: to the fold of their group, or in turn.
 
+    A class with fewer groups than folds is in no validation part of some folds, and where it is in one, the model there has seen the
+    less of it: `rare_classes` names them. Where groups leave a fold without a class that has enough of them, other seeds are tried.
+
     Raises
     ------
     UserError
-        If a class has fewer samples (or groups) than there are folds, so that some fold would lack it.
+        If there are fewer groups than folds, or every seed leaves a fold without such a class.
     """
     assert samples.labels is not None  # training rows always have labels
     kept = np.ones(len(samples), dtype=bool) if kept is None else kept
     rows = np.flatnonzero(kept)
     labels, groups = samples.labels[rows], samples.groups[rows]
-    _check_counts(labels, groups, classes, spec.folds)
-    fold = np.full(len(samples), -1, dtype=np.int8)
-    for number, (_, valid) in enumerate(_splits(labels, groups, spec.folds, spec.seed)):
-        fold[rows[valid]] = number
-    _check_every_fold_has_every_class(fold[rows], labels, classes, spec.folds)
+    _check_counts(groups, spec.folds)
+    common = _groups_per_class(labels, groups, len(classes)) >= spec.folds
+    for attempt in range(_SEEDS):
+        fold = np.full(len(samples), -1, dtype=np.int8)
+        for number, (_, valid) in enumerate(_splits(labels, groups, spec.folds, spec.seed + attempt * 1_000_003)):
+            fold[rows[valid]] = number
+        lacking = _lacking(fold[rows], labels, len(classes), spec.folds, common)
+        if lacking is None:
+            break
+    else:
+        number, missing = lacking
+        cure = (
+            "Lower it: --set cv.folds=2"
+            if spec.folds > 2
+            else "Two folds are the least; its groups are too unlike in size"
+        )
+        raise UserError(
+            f"fold {number} has no sample of class '{classes[missing]}' ({int((labels == missing).sum()):,} samples, {spec.folds} folds; "
+            f"groups stay together), by {_SEEDS} seeds. {cure}."
+        )
     _deal_out(fold, samples.groups, spec.folds)
     return Folds(samples.ids, samples.groups, fold, kept)
+
+
+_SEEDS = 20
+
+
+def rare_classes(labels: np.ndarray, groups: np.ndarray, classes: Sequence[str], k: int) -> list[str]:
+    """What to say of classes with fewer images (or groups) than folds."""
+    counts = _groups_per_class(labels, groups, len(classes))
+    rare = np.flatnonzero(counts < k)
+    if not len(rare):
+        return []
+    named = ", ".join(f"'{classes[i]}' {counts[i]}" for i in rare[:_NAMED]) + (", ..." if len(rare) > _NAMED else "")
+    return [
+        f"{len(rare):,} of {len(classes):,} classes have fewer images (or groups) than the {k} folds: {named}. They are trained on; a fold "
+        "that is judged on one has seen the less of it, or none, so that their scores are low and say little"
+    ]
+
+
+_NAMED = 5
+
+
+def _groups_per_class(labels: np.ndarray, groups: np.ndarray, n_classes: int) -> np.ndarray:
+    pairs = np.unique(np.stack([labels, groups]), axis=1)
+    return np.bincount(pairs[0], minlength=n_classes)
 
 
 def _deal_out(fold: np.ndarray, groups: np.ndarray, k: int) -> None:
@@ -144,35 +186,37 @@ def _deal_out(fold: np.ndarray, groups: np.ndarray, k: int) -> None:
 
 def _splits(labels: np.ndarray, groups: np.ndarray, parts: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Stratified splits that keep groups together, by the faster splitter where every row is its own group."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     grouped = len(np.unique(groups)) < len(groups)
     kind = StratifiedGroupKFold if grouped else StratifiedKFold
-    splitter = kind(n_splits=parts, shuffle=True, random_state=seed)
-    return splitter.split(np.zeros(len(labels)), labels, groups if grouped else None)
+    if np.bincount(labels).max() < parts:  # of no class are there enough: there is nothing to balance
+        kind = GroupKFold if grouped else KFold
+    options = {} if kind is GroupKFold else {"shuffle": True, "random_state": seed % 2**32}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of rare classes, which are named by `rare_classes`
+        yield from kind(n_splits=parts, **options).split(np.zeros(len(labels)), labels, groups if grouped else None)
 
 
-def _check_counts(labels: np.ndarray, groups: np.ndarray, classes: tuple[str, ...], k: int) -> None:
-    counts = np.bincount(labels, minlength=len(classes))
-    pairs = np.unique(np.stack([labels, groups]), axis=1)
-    group_counts = np.bincount(pairs[0], minlength=len(classes))
-    for name, count, n_groups in zip(classes, counts, group_counts, strict=True):
-        if n_groups < k:
-            what = f"{count} samples" if count == n_groups else f"{count} samples in {n_groups} groups"
-            raise UserError(
-                f"class '{name}' has {what}, too few for {k} folds: some fold would have none. Lower it with "
-                f"--set cv.folds={max(n_groups, 2)}, or merge the class in competition.toml."
-            )
-
-
-def _check_every_fold_has_every_class(fold: np.ndarray, labels: np.ndarray, classes: tuple[str, ...], k: int) -> None:
-    counts = np.bincount(fold.astype(np.int64) * len(classes) + labels, minlength=k * len(classes)).reshape(k, -1)
-    if (counts == 0).any():
-        number, missing = np.argwhere(counts == 0)[0]
-        raise UserError(
-            f"fold {number} has no sample of class '{classes[missing]}' ({counts[:, missing].sum()} samples, {k} folds; "
-            "groups stay together). Lower cv.folds or merge the class."
+def _check_counts(groups: np.ndarray, k: int) -> None:
+    n_groups = len(np.unique(groups))
+    if n_groups < k:
+        what = (
+            f"{len(groups)} training rows"
+            if n_groups == len(groups)
+            else f"{len(groups)} training rows in {n_groups} groups"
         )
+        cure = f"Lower it: --set cv.folds={n_groups}" if n_groups >= 2 else "Two are the least: there must be more data"
+        raise UserError(f"{what} are too few for {k} folds. {cure}.")
+
+
+def _lacking(
+    fold: np.ndarray, labels: np.ndarray, n_classes: int, k: int, common: np.ndarray
+) -> tuple[int, int] | None:
+    """The first (fold, class) without a row, of the classes that have enough groups; None where there is none."""
+    counts = np.bincount(fold.astype(np.int64) * n_classes + labels, minlength=k * n_classes).reshape(k, -1)
+    without = np.argwhere((counts == 0) & common)
+    return (int(without[0][0]), int(without[0][1])) if len(without) else None
 
 
 def split_watched(samples: Samples, folds: Folds, fold: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray | None]:

@@ -252,9 +252,7 @@ def finish_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any
 def load_noise(run: Path) -> dict[str, Any] | None:
     """noise.json of a run, or None where the suite was not run."""
     path = run / "noise.json"
-    if not path.is_file():
-        return None
     wrong = faults(manifest_beside(path)) if manifest_beside(path).exists() else []
     if wrong:
         raise UserError(f"{run}: {wrong[0]}. Repeat harness.cv with --noise: what the folds predicted is scored again.")
-    return read_json(path)
+    return read_json(path) if path.is_file() else None

@@ -21,7 +21,7 @@ from harness.competition.metrics import row_pieces
 from harness.cv.executor import run_jobs
 from harness.cv.features_job import FeaturesJob
 from harness.cv.fold_job import FoldJob
-from harness.cv.folds import FoldsJob, folds_path, load_folds, restore_folds, saved_faults
+from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
 from harness.cv.plan import Options, Watcher, describe_run, listed, planned_workers, say_plan
 from harness.cv.prepare import PrepareJob, pick_devices, plan_rounds, usable_cores
 from harness.cv.pseudo import check_pseudo, pseudo_gain
@@ -110,6 +110,9 @@ def open_run(
         job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts)
         run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
     folds = load_folds(dataset.train, saved_folds)
+    if competition.classes:
+        for warning in rare_classes(dataset.train.labels, dataset.train.groups, competition.classes, folds.k):
+            watcher.say(f"warning: {warning}")
     folder = RunFolder(homes / run_name(competition, recipe, dataset, folds, cleaned))
     return OpenedRun(folder, dataset, folds, saved_folds, cleaning)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows, confused_pairs, confusion, tally
+from harness.cv.folds import rare_classes
 from harness.cv.pseudo import pseudo_line
 from harness.data.cache import Dataset
 from harness.report import figures
@@ -83,6 +84,7 @@ def _warnings(dataset: Dataset, scores: dict[str, Any], environment: dict[str, A
     if environment["optimistic"]:
         found.append(environment["optimistic"])
     found += dataset.notes
+    found += rare_classes(dataset.train.labels, dataset.train.groups, environment["competition"]["classes"], folds.k)
     for view in environment["doubtful_views"]:
         found.append(f"TTA view '{view}' is none of the competition's symmetries: it may change the label.")
     return found
@@ -106,7 +108,7 @@ def _folds_section(page: Page, scores: dict[str, Any], classes: Sequence[str]) -
         section.text(threshold_line(scores, classes))
     section.figure(
         figures.fold_scores(
-            {f["fold"]: f[scores["metric"]] for f in scores["folds"]},
+            {f["fold"]: np.nan if f[scores["metric"]] is None else f[scores["metric"]] for f in scores["folds"]},
             main["pooled"],
             main["low"],
             main["high"],
@@ -228,9 +230,9 @@ def _mean_std(metric: dict[str, Any]) -> str:
     return shown(metric["mean"]) + (f" +- {shown(metric['std'])}" if metric["std"] is not None else "")
 
 
-def shown(value: float) -> str:
-    """A score with as many digits as tell two good runs apart."""
-    return f"{value:.5f}"
+def shown(value: float | None) -> str:
+    """A score with as many digits as tell two good runs apart; a dash where it is not defined."""
+    return "-" if value is None else f"{value:.5f}"
 
 
 def label(metric: str) -> str:

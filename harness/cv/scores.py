@@ -34,7 +34,8 @@ def score_run(
     Returns
     -------
     {"metric": name, "complete": bool, "folds": [{"fold", "n", <metric>...}], "metrics": {<metric>: {"mean", "std"
-    over folds, "pooled", "low", "high" of the 95 % interval, "greater_is_better"}}, "threshold": see
+    over folds, "pooled", "low", "high" of the 95 % interval, "greater_is_better"}}; a fold's value is None where it is not
+    defined there (an AUC without one of the classes). "threshold": see
     `cross_fitted`, "excluded": {"n", <metric>: its value on the rows that verdicts exclude}}
     """
     metrics = competition_metrics(competition)
@@ -44,9 +45,12 @@ def score_run(
         valid = folds.scored_rows([fold])
         values = {m.name: m(labels[valid], rows_of_table(oof, valid)) for m in metrics}
         for name, value in values.items():
-            if not np.isfinite(value):
+            if name == "custom" and not np.isfinite(value):
                 raise UserError(f"fold {fold}: metric '{name}' is {value}; correct score in competition.py")
-        per_fold.append({"fold": fold, "n": len(valid), **values})
+        known = {
+            name: float(value) if np.isfinite(value) else None for name, value in values.items()
+        }  # an AUC of one class
+        per_fold.append({"fold": fold, "n": len(valid), **known})
     scorers = [m.prepare(labels[rows], rows_of_table(oof, rows)) for m in metrics]
     found = intervals(scorers, folds.groups[rows])
     return {
@@ -54,7 +58,12 @@ def score_run(
         "complete": len(trained) == folds.k,
         "folds": per_fold,
         "metrics": {
-            metric.name: {**_over_folds(metric, per_fold), "pooled": scorer(None), "low": low, "high": high}
+            metric.name: {
+                **_over_folds(metric, per_fold),
+                "pooled": _defined(metric, scorer(None)),
+                "low": low,
+                "high": high,
+            }
             for metric, scorer, (low, high) in zip(metrics, scorers, found, strict=True)
         },
         "threshold": cross_fitted(
@@ -75,10 +84,26 @@ def _score_excluded(
     return {"n": len(rows), **{name: value if np.isfinite(value) else None for name, value in values.items()}}
 
 
+def _defined(metric: Metric, value: float) -> float:
+    """The pooled score, which must be one.
+
+    Raises
+    ------
+    UserError
+        If it is not: an AUC where only one class was predicted on.
+    """
+    if not np.isfinite(value):
+        raise UserError(
+            f"metric '{metric.name}' is not defined on these rows: they are all of one class. Train more folds (leave out --folds), or put "
+            "another metric into competition.toml"
+        )
+    return value
+
+
 def _over_folds(metric: Metric, per_fold: list[dict[str, Any]]) -> dict[str, Any]:
-    values = [line[metric.name] for line in per_fold]
+    values = [line[metric.name] for line in per_fold if line[metric.name] is not None]
     return {
-        "mean": float(np.mean(values)),
+        "mean": float(np.mean(values)) if values else None,
         "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
         "greater_is_better": metric.greater_is_better,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 from harness.base.damage import DAMAGED
 from harness.base.errors import UserError
 from harness.base.files import complete_file
-from harness.base.manifest import faults, manifest_beside, write_manifest
+from harness.base.manifest import MANIFEST, faults, manifest_beside, write_manifest
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,29 @@ def noise_path(run: Path, fold: int, rows: int) -> Path:
 
 
 def suite_paths(run: Path, folds: Iterable[int]) -> list[Path] | None:
-    """The folds' predictions under corruption by the largest suite that all of them took; None where there is none."""
+    """The folds' predictions under corruption by the largest suite that all of them took; None where there is none.
+
+    Raises
+    ------
+    UserError
+        If one that was written is not there any more.
+    """
     by_rows: dict[int, list[Path]] = {}
     numbers = list(folds)
     for fold in numbers:
+        for sums in sorted((run / "noise").glob(f"fold-{fold}-rows-*.npz.{MANIFEST}")):
+            path = sums.with_name(sums.name.removesuffix(f".{MANIFEST}"))
+            if not path.is_file():
+                raise UserError(f"{path}: is not there. Repeat harness.cv with --noise: it is predicted anew.")
         for path in sorted((run / "noise").glob(f"fold-{fold}-rows-*.npz")):
             by_rows.setdefault(int(path.stem.rpartition("-")[2]), []).append(path)
     whole = [rows for rows, paths in by_rows.items() if len(paths) == len(numbers)]
     if not whole:
+        if by_rows:
+            some = max(map(len, by_rows.values()))
+            print(
+                f"note: {run}: the noise suite was run for {some} of {len(numbers)} folds and is not used; repeat harness.cv with --noise",
+                file=sys.stderr,
+            )
         return None
     return by_rows[0 if 0 in whole else max(whole)]

@@ -116,7 +116,7 @@ def comparison_table(lines: list[dict[str, Any]], metrics: Sequence[str]) -> tup
 
 def _mean_std(metric: dict[str, Any]) -> str:
     spread = f" +- {metric['std']:.4f}" if metric["std"] is not None else ""
-    return f"{metric['mean']:.4f}{spread}"
+    return "-" if metric["mean"] is None else f"{metric['mean']:.4f}{spread}"
 
 
 @dataclass(frozen=True)

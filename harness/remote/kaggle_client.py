@@ -18,7 +18,7 @@ from harness.base.secrets import check_private, redact
 from harness.remote.child import Child, NoAnswer
 from harness.remote.errors import NoCredentials, Refused, TryLater, Unreachable
 from harness.remote.hosts import is_loopback
-from harness.remote.retry import patiently
+from harness.remote.retry import patiently, wait_words
 
 _FINAL = (400, 401, 403, 404, 405, 410, 413, 422)
 
@@ -88,7 +88,8 @@ def _raise(op: str, error: dict[str, Any]) -> None:
     if status in _FINAL:
         raise Refused(f"kaggle refused '{op}' ({status}): {said}{_cure(status)}")
     kind = TryLater if status == 429 else Unreachable
-    raise kind(f"kaggle: '{op}' failed ({status or error['kind']}): {said}", error.get("retry_after"))
+    when = wait_words(error.get("retry_after")) if status == 429 else ""
+    raise kind(f"kaggle: '{op}' failed ({status or error['kind']}): {said}{when}", error.get("retry_after"))
 
 
 def _cure(status: int) -> str:

@@ -60,6 +60,14 @@ def retry_after(value: str | None) -> float | None:
         return None
 
 
+def wait_words(seconds: float | None) -> str:
+    """When it may be tried again, after too many calls."""
+    if seconds is None:
+        return "; it does not say when to try again: wait some minutes"
+    at = time.strftime("%H:%M", time.localtime(time.time() + seconds))
+    return f"; it asks to wait {seconds:.0f} s, until {at}"
+
+
 def within(seconds: float, call: Callable[[], T]) -> T:
     """The call's result, or TimeoutError: a server that drips a byte now and then never runs into a socket's time-out.
 

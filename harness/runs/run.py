@@ -325,7 +325,7 @@ class RunFolder:
 
     def unfinish(self) -> None:
         """Take the marks of a finished run away: its scores will not be true any more."""
-        for name in (MANIFEST, "scores.json", "noise.json", "noise.html"):
+        for name in (MANIFEST, "scores.json", "noise.json.manifest.json", "noise.json", "noise.html"):
             (self.path / name).unlink(missing_ok=True)
 
     def faults(self, names: Iterable[str] | None = None) -> list[str]:
@@ -496,7 +496,7 @@ def runs_of(out: Path, slug: str) -> list[Path]:
 def runs_in(home: Path) -> list[Path]:
     """Folders of the finished runs in a folder of runs, sorted by name; damaged ones are among them."""
     found = {path.parent for name in ("scores.json", MANIFEST) for path in home.glob(f"*/{name}")}
-    return sorted(path for path in found if RunFolder(path).finished or (path / MANIFEST).is_file())
+    return sorted(found)
 
 
 def proba_column(class_name: str) -> str:

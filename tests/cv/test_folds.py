@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from harness.base.errors import UserError
 from harness.base.manifest import manifest_beside
 from harness.competition import Samples, find_competition
 from harness.competition.recipe import CvSpec
-from harness.cv.folds import FoldsJob, folds_path, load_folds, make_folds
+from harness.cv.folds import FoldsJob, folds_path, load_folds, make_folds, rare_classes
 from harness.data.dataset import load_dataset
 from harness.runs import Folds
 
@@ -55,21 +56,48 @@ def test_the_seed_decides():
     assert first == again != other
 
 
+def test_rare_classes_stay_and_are_named():
+    """A class of one image is trained on; it was refused, with a cure that could not be carried out."""
+    labels = np.array([0] * 9 + [1] * 9 + [2] * 1)
+    folds = make_folds(samples(labels), CLASSES, CvSpec())
+    assert sorted(np.bincount(folds.fold)) == [3, 4, 4, 4, 4]
+    (said,) = rare_classes(labels, np.arange(19), CLASSES, 5)
+    assert "1 of 3 classes" in said and "'c' 1" in said
+    assert rare_classes(np.arange(90) % 3, np.arange(90), CLASSES, 5) == []
+    alone = make_folds(samples(np.array([0, 1, 2, 0, 1, 2])), CLASSES, CvSpec(folds=5))  # no class has five
+    assert alone.k == 5
+
+
 @pytest.mark.parametrize(
-    ("labels", "groups", "said"),
+    ("n", "groups", "k", "said"),
     [
-        ([0] * 9 + [1] * 9 + [2] * 4, None, "class 'c' has 4 samples, too few for 5 folds.*--set cv.folds=4"),
-        ([0] * 9 + [1] * 9, None, "class 'c' has 0 samples"),
+        (4, None, 5, "4 training rows are too few for 5 folds. Lower it: --set cv.folds=4"),
+        (9, [0] * 5 + [1] * 4, 5, "9 training rows in 2 groups are too few for 5 folds. Lower it: --set cv.folds=2"),
         (
-            [0] * 9 + [1] * 9 + [2] * 9,
-            [*range(18), *[18, 19] * 4, 20],
-            "class 'c' has 9 samples in 3 groups.*cv.folds=3",
+            6,
+            [0] * 6,
+            2,
+            "6 training rows in 1 groups are too few for 2 folds. Two are the least: there must be more data",
         ),
     ],
 )
-def test_too_few_samples_for_the_folds(labels: list[int], groups: list[int] | None, said: str):
+def test_too_few_rows_for_the_folds(n: int, groups: list[int] | None, k: int, said: str):
+    rows = samples(np.arange(n) % 3, None if groups is None else np.array(groups))
     with pytest.raises(UserError, match=said):
-        make_folds(samples(np.array(labels), None if groups is None else np.array(groups)), CLASSES, CvSpec())
+        make_folds(rows, CLASSES, CvSpec(folds=k))
+    cure = re.search(r"cv\.folds=(\d+)", said)
+    if cure:  # which cures
+        assert make_folds(rows, CLASSES, CvSpec(folds=int(cure[1]))).k == int(cure[1])
+
+
+def test_another_seed_is_tried_before_folds_are_refused():
+    """Groups of unlike size: by some seeds a fold lacks a class."""
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        groups = np.repeat(np.arange(12), rng.integers(1, 9, 12))
+        labels = np.repeat(np.r_[np.arange(10) % 2, 2, 2], np.bincount(groups))
+        folds = make_folds(samples(labels, groups), CLASSES, CvSpec(folds=2))
+        assert all(set(labels[folds.fold == k]) == {0, 1, 2} for k in range(2))
 
 
 def test_saved_folds_are_the_truth(shapes: Path):

@@ -292,7 +292,10 @@ def test_a_custom_model_is_tried_before_anything_is_trained(tmp_path: Path, run_
             ("shapes", "--recipe", "tiny", "--set", "predict.tta=['hflop']"),
             "unknown view 'hflop' (did you mean 'hflip'?)",
         ),
-        (("shapes", "--recipe", "tiny", "--set", "cv.folds=30"), "class 'circle' has 20 samples, too few for 30 folds"),
+        (
+            ("shapes", "--recipe", "tiny", "--set", "cv.folds=50"),
+            "40 training rows are too few for 50 folds. Lower it: --set cv.folds=40",
+        ),
         (
             ("shapes", "--recipe", "tiny", "--set", "train.batch_size=1", "--set", "model.args.dense=[4]"),
             "[model] cannot take images (1, 12, 12) (C, H, W): Expected more than 1 value per channel",

@@ -23,7 +23,7 @@ from harness.ledger import State
 from harness.remote.errors import NoCredentials, OddAnswer, Refused, TryLater, Unclear, Unreachable, odd_answers
 from harness.remote.hosts import check_host
 from harness.remote.numbers import finite
-from harness.remote.retry import patiently, retry_after, within
+from harness.remote.retry import patiently, retry_after, wait_words, within
 from harness.submit.platform import Listed, Standing, is_recent, is_reference
 
 _STATES = {"finished": State.COMPLETE, "failed": State.ERROR, "cancelled": State.ERROR}
@@ -271,7 +271,8 @@ class Codabench:
     def _read(self, answer: Any, what: str, reads: bool) -> Any:
         status, said = answer.status_code, self._redact(answer.text[:20_000])[:500]
         if status == 429:
-            raise TryLater(f"codabench: {what}: too many calls", retry_after(answer.headers.get("Retry-After")))
+            seconds = retry_after(answer.headers.get("Retry-After"))
+            raise TryLater(f"codabench: {what}: too many calls{wait_words(seconds)}", seconds)
         if status in _FINAL:
             cure = ". A wrong token is 403 here: check it, and that you have joined" if status in (401, 403) else ""
             raise Refused(f"codabench refused {what} ({status}): {said}{cure}")
