@@ -147,7 +147,7 @@ class RunFolder:
         folds.save(self.path / "folds.csv")
         if verdicts is not None:
             write_text(self.verdicts_path, verdicts)
-        environment = {**environment, "format": _FORMAT}
+        environment = {**environment, "format": _FORMAT, "run": self.name}
         with complete_file(self.path / ".environment.json") as temporary:
             temporary.write_text(dump_json(environment), encoding="utf-8")
         self._save_start({"environment.json": (self.path / ".environment.json").read_bytes()})
@@ -209,13 +209,22 @@ class RunFolder:
                 found = {name: file.read(name) for name in file.namelist() if name in _STARTING}
         except (OSError, *DAMAGED):
             return None
-        return found if {"recipe.json", "folds.csv", "environment.json"} <= set(found) else None
+        return (
+            found if {"recipe.json", "folds.csv", "environment.json"} <= set(found) and self._is_mine(found) else None
+        )
+
+    def _is_mine(self, start: dict[str, bytes]) -> bool:
+        """Whether what was written before training was written for this run, and not for another one."""
+        try:
+            return json.loads(start["environment.json"])["run"] == self.name
+        except (ValueError, KeyError, TypeError):
+            return False
 
     def _start_is_sound(self) -> bool:
         try:
             self.recipe()
             told = self.environment()
-            return "format" in told and Folds.load(self.path / "folds.csv").hash == told["folds"]["hash"]
+            return told.get("run") == self.name and Folds.load(self.path / "folds.csv").hash == told["folds"]["hash"]
         except (UserError, KeyError, TypeError):
             return False
 
