@@ -36,6 +36,7 @@ import signal
 import sys
 import tempfile
 import time
+import tomllib
 import traceback
 import zipfile
 from collections import Counter
@@ -759,7 +760,8 @@ def _files(place: str) -> dict[str, Path]:
         hidden = any(part.startswith(".") for part in Path(name).parts)
         if not hidden and path.suffix not in _NO_NUMBERS and name not in ("stdout", "stderr"):
             kept[name] = path
-    return {n: p for n, p in kept.items() if p.name not in ("manifest.json", "start.zip") and "/studies/" not in n}
+    steady = {n: p for n, p in kept.items() if not p.name.endswith("manifest.json") and p.name != "start.zip"}
+    return {n: p for n, p in steady.items() if "/studies/" not in n}
 
 
 def _written(before: str, after: str) -> list[str]:
@@ -786,6 +788,11 @@ def _same(a: Path, b: Path) -> bool:
 
 
 def _content(path: Path) -> Any:
+    if path.suffix == ".toml":  # its comments tell trials by their numbers
+        return tomllib.loads(path.read_text())
+    if path.name == "clean.json":  # it also knows the file that it replaced
+        told = json.loads(path.read_text())
+        return told | {"as_written": told["as_written"][:1]}
     if path.suffix in (".json", ".jsonl"):
         lines = path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]
         return [_steady(json.loads(line)) for line in lines]

@@ -177,7 +177,16 @@ def apply_verdicts(path: Path, samples: Samples, classes: Sequence[str]) -> Clea
     unique, count = np.unique(ids, return_counts=True)
     if len(unique) < len(ids):
         raise UserError(f"{path}: id '{unique[count > 1][0]}' stands {count.max()} times. Give each row one line.")
-    rows = align_rows(samples.ids, ids, f"{path}: made for other data? Training rows") if len(ids) else np.zeros(0, int)
+    rows = (
+        align_rows(
+            samples.ids,
+            ids,
+            f"{path}: made for other data, or damaged? Judge the rows again (python -m harness.clean COMPETITION --overwrite), or go without: "
+            "--no-clean. Training rows",
+        )
+        if len(ids)
+        else np.zeros(0, int)
+    )
     action = np.array([v.action for v in verdicts], dtype=np.str_)
     kept = np.ones(len(samples), dtype=bool)
     kept[rows[action == "exclude"]] = False

@@ -87,8 +87,8 @@ def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
     fold = FoldTraining.open(job, folder, progress)
     seeds = fold.recipe.train.seeds
     n_classes, n_test = len(fold.opening.competition.classes), fold.data.test.n if fold.data.test else 0
-    valid = Summing(len(fold.valid_rows), n_classes, folder.fold_table(job.fold, "valid"))
-    test = Summing(n_test, n_classes, folder.fold_table(job.fold, "test"))
+    valid = Summing(len(fold.valid_rows), n_classes, seeds, folder.fold_table(job.fold, "valid"))
+    test = Summing(n_test, n_classes, seeds, folder.fold_table(job.fold, "test"))
     history, states = [], {}
     for seed in range(seeds):
         network, lines = fold.train(seed, job.after_epoch if seed == 0 else None)
@@ -101,8 +101,8 @@ def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
         FoldResult(
             fold=job.fold,
             valid_index=fold.valid_rows.cpu().numpy(),
-            valid_proba=valid.mean(seeds),
-            test_proba=test.mean(seeds),
+            valid_proba=valid.mean(),
+            test_proba=test.mean(),
             history=history,
             seconds=time.perf_counter() - started,
         )

@@ -27,30 +27,38 @@ class Summing:
 
     Parameters
     ----------
-    n, n_classes : of the table
+    n, n_classes : of the table; of : how many predictions of each row are added
     path : of the file that a large one is put into, float16 in the end
     """
 
-    def __init__(self, n: int, n_classes: int, path: Path) -> None:
-        self.path, self.large = path, is_large(n, n_classes)
+    def __init__(self, n: int, n_classes: int, of: int, path: Path) -> None:
+        self.path, self.of, self.large = path, of, is_large(n, n_classes)
         self._sums = path.with_name(f".{path.name}.sums.tmp")
-        if self.large:
+        if not self.large:
+            self.total = np.zeros((n, n_classes))
+        elif of == 1:  # nothing is added up: it is written once
+            self.total = new_table(path, (n, n_classes))
+        else:
             path.parent.mkdir(parents=True, exist_ok=True)
             self.total = np.lib.format.open_memmap(self._sums, mode="w+", dtype=np.float32, shape=(n, n_classes))
-        else:
-            self.total = np.zeros((n, n_classes))
 
     def add(self, start: int, rows: np.ndarray) -> None:
         """Add float (m, C) to the rows from `start` on."""
-        self.total[start : start + len(rows)] += rows
+        if self.large and self.of == 1:
+            self.total[start : start + len(rows)] = rows
+        else:
+            self.total[start : start + len(rows)] += rows
 
-    def mean(self, of: int) -> np.ndarray:
-        """The mean of so many predictions: float32, or the file's map, float16."""
+    def mean(self) -> np.ndarray:
+        """The mean of the predictions: float32, or the file's map, float16."""
         if not self.large:
-            return (self.total / of).astype(np.float32)
+            return (self.total / self.of).astype(np.float32)
+        if self.of == 1:
+            self.total.flush()
+            return self.total
         found = new_table(self.path, self.total.shape)
         for piece in row_pieces(*found.shape):
-            found[piece] = self.total[piece] / of
+            found[piece] = self.total[piece] / self.of
         found.flush()
         del self.total
         self._sums.unlink()
