@@ -115,6 +115,7 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     import torch
 
     from harness.data.cache import open_cache
+    from harness.runs.probabilities import check_probabilities
     from harness.train.batches import open_images
     from harness.train.corruptions import SEVERITIES
     from harness.train.image_statistics import STATISTICS, describe_images
@@ -136,7 +137,12 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
         for level in SEVERITIES:
             corrupted = _Corrupted(pictures, name, level, tuple(data.images.shape[1:3]), valid)
             inputs = data.inputs(corrupted)
-            proba[number, level - 1] = _mean_of(predictors, inputs, index, training)
+            said = _mean_of(predictors, inputs, index, training)
+            ids = training.opening.dataset.train.ids[valid]
+            check_probabilities(
+                said, ids, f"fold {job.of.fold}, corruption '{name}' {level}", "Take --set train.precision=fp32."
+            )
+            proba[number, level - 1] = said
             statistics[number, level - 1] = corrupted.statistics
             progress(job.of.fold, number * len(SEVERITIES) + level, total)
     Suite(tuple(names), valid, proba, statistics, describe_images(originals, valid)).save(job.path)
