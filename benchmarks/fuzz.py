@@ -1585,8 +1585,9 @@ def _run_files() -> dict[str, bytes]:
 
     from harness.base.files import write_json
     from harness.competition import Recipe
+    from harness.runs import FoldResult, RunFolder
     from harness.runs.folds import Folds
-    from harness.runs.run import FoldResult, RunFolder, proba_column
+    from harness.runs.run import proba_column
 
     ids, test_ids = np.array([f"r{n}" for n in range(6)]), ["t1", "t2", "t3"]
     folds = Folds(ids, np.arange(6), np.arange(6).astype(np.int8) % 2, np.arange(6) != 4)
@@ -1619,7 +1620,7 @@ def _read_run(path: Path) -> None:
 
 
 def _read_fold(path: Path) -> None:
-    from harness.runs.run import RunFolder
+    from harness.runs import RunFolder
 
     RunFolder(path.parent).load_fold(0)
 

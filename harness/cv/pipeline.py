@@ -22,6 +22,7 @@ from harness.cv.executor import run_jobs
 from harness.cv.features_job import FeaturesJob
 from harness.cv.fold_job import FoldJob
 from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
+from harness.cv.healing import heal_or_refuse
 from harness.cv.plan import Options, Watcher, describe_run, listed, planned_workers, say_plan
 from harness.cv.prepare import PrepareJob, pick_devices, plan_rounds, usable_cores
 from harness.cv.pseudo import check_pseudo, pseudo_gain
@@ -51,7 +52,7 @@ def cross_validate(
     folder, dataset, folds = opened.folder, opened.dataset, opened.folds
     wanted = _wanted_folds(options.folds, folds.k)
     with _locked(folder):
-        _heal_or_refuse(folder, folds, options, watcher)
+        heal_or_refuse(folder, folds, options, watcher)
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
             opened.start(competition, recipe, options, watcher)
@@ -283,50 +284,6 @@ def _missing_folds(folder: RunFolder, wanted: list[int], options: Options) -> li
             "Add --resume to train what is missing, or --fresh to begin anew."
         )
     return missing
-
-
-def _heal_or_refuse(folder: RunFolder, folds: Folds, options: Options, watcher: Watcher) -> None:
-    """With --resume put right what is damaged; without it, say what is.
-
-    What was written before training is restored from its second place, folds whose files are lost are taken away, to be
-    trained anew, and what the folds make together is put together again.
-    """
-    if options.fresh or folder.is_old or not any(folder.path.glob("[!.]*")):
-        return
-    if not options.resume:
-        wrong = folder.faults() if folder.finished else folder.start_faults() if folder.started else []
-        if wrong:
-            raise UserError(folder.damaged(wrong))
-        return
-    restored = folder.restore_start()
-    if restored:
-        watcher.say(f"{folder.path}: restored {', '.join(restored)}")
-    for fold in range(folds.k):
-        if not (folder.fold_files(fold) or folder.fold_manifest(fold).exists()):
-            continue
-        wrong = _fold_faults(folder, folds, fold)
-        if wrong:
-            watcher.say(f"{folder.path}: fold {fold} is trained anew: {wrong[0]}")
-            folder.remove_fold(fold)
-            folder.unfinish()
-    wrong = folder.faults() if folder.finished else []
-    if wrong:
-        watcher.say(f"{folder.path}: put together again: {wrong[0]}")
-        folder.unfinish()
-
-
-def _fold_faults(folder: RunFolder, folds: Folds, fold: int) -> list[str]:
-    """What is wrong with a fold's files: their checksums, and whether they are of this fold."""
-    if not folder.fold_manifest(fold).exists():
-        return ["it was not finished"]
-    wrong = folder.fold_faults(fold)
-    if wrong:
-        return wrong
-    try:
-        same = np.array_equal(folder.load_fold(fold).valid_index, folds.valid_rows(fold))
-    except UserError as error:
-        return [str(error)]
-    return [] if same else [f"{folder.fold_path(fold).name} is of another fold"]
 
 
 def _remove_folds(folder: RunFolder, folds: list[int]) -> None:

@@ -16,7 +16,8 @@ oof/<slug>/<run>/
     manifest.json           checksums of all of these, written last: a run that has it is finished
 """
 
+from harness.runs.folder import FoldResult, RunFolder
 from harness.runs.folds import Folds
-from harness.runs.run import FoldResult, Run, RunFolder, load_run, runs_in, runs_of
+from harness.runs.run import Run, load_run, runs_in, runs_of
 
 __all__ = ["FoldResult", "Folds", "Run", "RunFolder", "load_run", "runs_in", "runs_of"]
