@@ -7,6 +7,7 @@ steer a terminal, hide or reorder text leaves the harness, wherever it came from
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _BREAKS = re.compile("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _UNSAFE = re.compile(
@@ -29,6 +30,12 @@ def plain(text: object, longest: int = 2000) -> str:
 def shown(text: str) -> str:
     """The text with its line breaks and tabs; everything else that could steer a terminal is written out as an escape."""
     return _UNSAFE.sub(_written_out, text)
+
+
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names with commas between, on one plain line; of many the first, and how many there are."""
+    shown_names = plain(", ".join(names[:most]), 1000)
+    return shown_names if len(names) <= most else f"{shown_names}, ... ({len(names):,} in all)"
 
 
 def is_plain(text: str) -> bool:

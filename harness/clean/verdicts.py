@@ -22,7 +22,7 @@ import numpy as np
 from harness.base.errors import UserError, nearest
 from harness.base.files import write_text
 from harness.base.manifest import sha256_of
-from harness.base.plain import plain
+from harness.base.plain import listed, plain
 from harness.competition import Competition, Samples
 from harness.runs.align import align_rows
 
@@ -211,7 +211,7 @@ def _relabelled(
             if name not in classes:
                 raise UserError(
                     f"{path}: id '{verdict.id}': to relabel it, its evidence must begin with 'to CLASS;', not "
-                    f"'{verdict.evidence[:40]}'{nearest(name, classes)}. Classes: {', '.join(classes)}."
+                    f"'{verdict.evidence[:40]}'{nearest(name, classes)}. Classes: {listed(classes)}."
                 )
             labels[row] = list(classes).index(name)
     return labels

@@ -106,8 +106,14 @@ def _print(title: str, found: dict[str, Any]) -> None:
     )
     if found["captions"] is not None:
         print(f"captions:     {found['captions']:,} of {found['train']:,} pictures; no classes are given")
-    for name, count in found["classes"].items():
+    for name, count in list(found["classes"].items())[:_MOST_CLASSES]:
         print(f"  {name:<24}{count:>10,}  {100 * count / found['train']:5.2f} %")
+
+    if len(found["classes"]) > _MOST_CLASSES:
+        print(f"  ... {len(found['classes']):,} classes in all (--json lists them)")
+
+
+_MOST_CLASSES = 200
 
 
 @preview_app.command()

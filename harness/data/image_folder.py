@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError, nearest
-from harness.base.plain import is_plain, plain
+from harness.base.plain import is_plain, listed, plain
 from harness.competition.competition import DataSpec
 from harness.data.archives import FileTree
 from harness.data.arrays import new_array, new_images
@@ -192,7 +192,7 @@ def _labels(tree: FileTree, name: str, files: list[str], classes: tuple[str, ...
         if found not in index:
             raise UserError(
                 f"{tree.show(name)}: folder '{found}' is no class{nearest(found, classes)}. Classes: "
-                f"{', '.join(classes)}. Rename the folder, or correct 'classes' in competition.toml."
+                f"{listed(classes)}. Rename the folder, or correct 'classes' in competition.toml."
             )
     empty = [c for c in classes if nfc(c) not in set(folders)]
     if empty:

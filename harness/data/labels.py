@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError, nearest
-from harness.base.plain import plain
+from harness.base.plain import listed, plain
 from harness.data.archives import FileTree
 from harness.data.names import nfc, refuse_twins
 from harness.data.tables import column, read_rows
@@ -31,7 +31,7 @@ def encode(column: Any, classes: tuple[str, ...], where: str, rows_before: int =
             hint = " (take the spaces around it out)" if str(name).strip() in index else nearest(str(name), classes)
             raise UserError(
                 f"{where}: row {row}: label '{plain(name, 80)}' is no class{plain(hint)}. Classes: "
-                f"{', '.join(classes)}. Correct the row, or 'classes' in competition.toml."
+                f"{listed(classes)}. Correct the row, or 'classes' in competition.toml."
             )
     return np.array([index[name] for name in names], dtype=np.int64)[codes]
 
