@@ -15,6 +15,7 @@ from harness.base.files import read_json
 from harness.competition import Competition
 from harness.cv.noise import load_noise
 from harness.cv.scores import competition_metrics
+from harness.oof.ensemble import unfinished_note
 from harness.oof.pairs import Pair, compare_pairs, error_correlation, recalls
 from harness.oof.predictions import align
 from harness.report import figures
@@ -52,7 +53,8 @@ def comparison_lines(competition: Competition, out: Path, names: Sequence[str] =
     chosen = [known[name] for name in names] or paths
     if not chosen:
         raise UserError(
-            f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one with harness.cv."
+            f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
+            f"{competition.slug}.{unfinished_note(out, competition.slug)}"
         )
     return [_line(path) for path in chosen]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.files import read_json
+from harness.base.plain import listed
 from harness.competition import Competition
 from harness.cv.scores import score_run
 from harness.data.cache import Dataset
@@ -99,6 +101,19 @@ def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[st
             found.append((-main["pooled"] if main["greater_is_better"] else main["pooled"], path, environment))
     found.sort(key=lambda line: (line[0], line[1]))
     return [(path, environment) for _, path, environment in found]
+
+
+def unfinished_note(out: Path, slug: str) -> str:
+    """What to add to "no finished run": runs that are there and not whole, so that nobody trains what only has to be finished."""
+    there = []
+    for folder in sorted((out / "oof" / slug).glob("*/recipe.json")):
+        path = folder.parent
+        whole = RunFolder(path).finished
+        with contextlib.suppress(UserError, KeyError, TypeError):
+            whole = whole and read_json(path / "scores.json")["complete"]
+        if not whole:
+            there.append(path.name)
+    return f" Not finished, or partial: {listed(there, 5)}; go on with them by --resume." if there else ""
 
 
 def rows_of(environment: dict[str, Any]) -> tuple[str, str]:

@@ -10,7 +10,13 @@ from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.data.dataset import load_dataset
-from harness.oof.ensemble import blend_name, check_same_data, mean_of_probabilities, ranked_runs
+from harness.oof.ensemble import (
+    blend_name,
+    check_same_data,
+    mean_of_probabilities,
+    ranked_runs,
+    unfinished_note,
+)
 from harness.oof.forecast import Forecast, forecast
 from harness.oof.forecast_report import write_forecast
 from harness.oof.history import Past
@@ -114,6 +120,7 @@ def named_or_best(competition: Competition, out: Path, names: Sequence[str]) -> 
     ] or ranked  # the sample's only where there are no others
     if not found:
         raise UserError(
-            f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one with harness.cv."
+            f"no complete run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
+            f"{competition.slug}.{unfinished_note(out, competition.slug)}"
         )
     return [found[0][0]]

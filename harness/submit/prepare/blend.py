@@ -14,7 +14,7 @@ from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
 from harness.competition.threshold import moved
 from harness.data.cache import Dataset
-from harness.oof.ensemble import Blend, best_runs, check_same_data, mean_of_probabilities
+from harness.oof.ensemble import Blend, best_runs, check_same_data, mean_of_probabilities, unfinished_note
 from harness.runs import Run, load_run
 from harness.runs.tables import is_large, rows_of_table
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
@@ -96,6 +96,7 @@ def chosen_runs(
         raise UserError(
             f"no finished run of '{competition.slug}' on this data{by} in {out / 'oof' / competition.slug}. Train one: "
             f"python -m harness.cv {competition.slug}{' --sample' if dataset.is_sample else ''}"
+            f"{unfinished_note(out, competition.slug)}"
         )
     return [load_run(path) for path in fitting[:best]]
 
