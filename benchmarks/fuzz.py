@@ -1413,7 +1413,6 @@ archive = "fuzz.zip"
 
 [submission]
 id = "id"
-target = "label"
 value = "probability"
 sample = "sample.csv"
 

@@ -134,6 +134,8 @@ def _nearest_key(schema: type[BaseModel], key: str) -> str:
     if hint:
         return hint
     elsewhere = {k.rpartition(".")[2]: k for k in reversed(known)}  # of two, the one that stands first
+    if leaf in elsewhere:
+        return f" (did you mean '{elsewhere[leaf]}'?)"
     near = nearest(leaf, elsewhere)
     if near:
         return f" (did you mean '{elsewhere[near.split(chr(39))[1]]}'?)"
