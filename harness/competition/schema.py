@@ -32,7 +32,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         If the file is missing or is not TOML (with the line).
     """
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        _refuse_endless_keys(path, text)
+        values = tomllib.loads(text)
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there.") from error
     except (ValueError, RecursionError) as error:  # of syntax, of encoding, of numbers with thousands of digits
@@ -43,6 +45,16 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 _DEEPEST = 20
+_MOST_DOTS = 200
+
+
+def _refuse_endless_keys(path: Path, text: str) -> None:
+    """A key of thousands of dotted parts takes the parser minutes."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.partition("=")[0].count(".") > _MOST_DOTS:
+            raise UserError(
+                f"{path}: line {number}: a key of more than {_MOST_DOTS} dotted parts; nothing here has one."
+            )
 
 
 def _depth(value: Any) -> int:
