@@ -1625,9 +1625,12 @@ def _read_run(path: Path) -> None:
 
 
 def _read_fold(path: Path) -> None:
+    from harness.base.manifest import write_manifest
     from harness.runs import RunFolder
 
-    RunFolder(path.parent).load_fold(0)
+    folder = RunFolder(path.parent)
+    write_manifest(folder.fold_manifest(0), [path.name])  # else every change would be refused by its checksum
+    folder.load_fold(0)
 
 
 def _read_folds(path: Path) -> None:
@@ -1700,7 +1703,8 @@ def _checkpoints() -> list[Seed]:
 def _read_checkpoint(path: Path) -> None:
     from harness.cv.fold_job import FoldTraining
 
-    FoldTraining.saved_states(SimpleNamespace(checkpoint=path))  # type: ignore[arg-type]  # all that it asks for
+    folder = SimpleNamespace(checked_checkpoint=lambda fold: path, damaged=lambda wrong: f"{path}: {wrong[0]}")
+    FoldTraining.saved_states(SimpleNamespace(fold=0, folder=folder))  # type: ignore[arg-type]  # all that it asks for
 
 
 def _clean_csvs() -> list[Seed]:
@@ -1764,7 +1768,7 @@ def _plan(home: Path) -> Any:
 def _trials(home: Path) -> Any:
     """What opening a study asks of its trials."""
     return SimpleNamespace(metric=SimpleNamespace(greater_is_better=True), objectives=("score",), recipe=None, space=None, home=home,
-                           limits=SimpleNamespace(), competition=SimpleNamespace(slug="fuzz"))  # fmt: skip
+                           limits=SimpleNamespace(), watcher=SimpleNamespace(say=lambda text: None), competition=SimpleNamespace(slug="fuzz"))  # fmt: skip
 
 
 def _journals() -> list[Seed]:

@@ -64,6 +64,8 @@ def open_cache(cache: Path) -> Dataset:
     """
     try:
         return _opened(cache)
+    except UserError as error:
+        raise UserError(f"{cache}: {error}") from error
     except (OSError, *DAMAGED) as error:
         raise UserError(
             f"{cache}: the decoded data are damaged ({type(error).__name__}: {plain(error, 200)}). Run harness.data on the competition: they "

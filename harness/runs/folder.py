@@ -265,7 +265,15 @@ class RunFolder:
                 )
         except (OSError, *DAMAGED) as error:
             raise UserError(self.damaged([f"{path.name} cannot be read ({plain(error, 200)})"])) from error
-        self._check_predictions(found)
+        shapes = found.valid_index.ndim == 1 and found.valid_proba.ndim == found.test_proba.ndim == 2
+        if not shapes or len(found.valid_index) != len(found.valid_proba):
+            raise UserError(self.damaged([f"{path.name} holds arrays of other shapes"]))
+        try:
+            self._check_predictions(found)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+        except DAMAGED as error:  # arrays of something that is no number
+            raise UserError(self.damaged([f"{path.name} holds no numbers ({plain(error, 200)})"])) from error
         return found
 
     def checked_checkpoint(self, fold: int) -> Path:

@@ -103,13 +103,11 @@ def mend_journal(path: Path, backend: Any, say: Callable[[str], None]) -> None:
 
 def _whole_line(line: bytes) -> bytes | None:
     """A journal's line, or the whole one that was appended to a half one; None where there is neither."""
-    start = 0
-    while start >= 0:
+    for start in (0, line.rfind(b'{"op_code"')):
         with contextlib.suppress(ValueError, RecursionError):
-            told = json.loads(line[start:])
+            told = json.loads(line[max(start, 0) :])
             if isinstance(told, dict) and "op_code" in told:
-                return line[start:]
-        start = line.find(b'{"op_code"', start + 1)
+                return line[max(start, 0) :]
     return None
 
 

@@ -95,3 +95,25 @@ def test_training_anew_takes_the_old_suite_away(noisy: Path, run_command):
     assert done.returncode == 0, done.stderr
     run = next((noisy / "oof" / "shapes").glob("tiny-*"))
     assert not (run / "noise.json").exists() and not list((run / "noise").iterdir())
+
+
+def test_a_fold_of_the_suite_that_is_gone_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    from harness.base.errors import UserError
+    from harness.base.manifest import manifest_beside, write_manifest
+    from harness.cv.noise import load_noise
+    from harness.cv.suite import noise_path, suite_paths
+
+    for fold in (0, 1):
+        path = noise_path(tmp_path, fold, 100)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+        write_manifest(manifest_beside(path), [path.name])
+    assert len(suite_paths(tmp_path, [0, 1])) == 2
+    assert suite_paths(tmp_path, [0, 1, 2]) is None and "for 2 of 3 folds" in capsys.readouterr().err
+    noise_path(tmp_path, 1, 100).unlink()
+    with pytest.raises(UserError, match=r"fold-1-rows-100\.npz: is not there. Repeat harness\.cv with --noise"):
+        suite_paths(tmp_path, [0, 1])
+    write_manifest(manifest_beside(tmp_path / "noise.json"), [])
+    (tmp_path / "noise.json.manifest.json").write_text("{}")
+    with pytest.raises(UserError, match="Repeat harness.cv with --noise"):
+        load_noise(tmp_path)

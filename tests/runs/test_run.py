@@ -196,3 +196,11 @@ def test_rows_are_aligned_by_id_whatever_the_order():
         align_rows(ids, np.array(["id3", "nobody"]), "x")
     with pytest.raises(UserError, match="1 ids are missing"):
         align_rows(np.array([], dtype=str), np.array(["id3"]), "x")
+
+
+def test_the_second_place_of_another_run_is_not_believed(tmp_path: Path):
+    one, other = make_run(tmp_path / "one"), make_run(tmp_path / "other", fold_seed=1)
+    before = (one.path / "folds.csv").read_bytes()
+    (one.path / "start.zip").write_bytes((other.path / "start.zip").read_bytes())
+    assert one.start_faults() and one.restore_start() == ["start.zip"]
+    assert (one.path / "folds.csv").read_bytes() == before and not one.start_faults()
