@@ -81,7 +81,7 @@ class RunFolder:
             return False
         try:
             return "format" not in json.loads((self.path / "environment.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError):
+        except (OSError, *DAMAGED):
             return False
 
     def fold_path(self, fold: int) -> Path:
@@ -265,15 +265,12 @@ class RunFolder:
                 )
         except (OSError, *DAMAGED) as error:
             raise UserError(self.damaged([f"{path.name} cannot be read ({plain(error, 200)})"])) from error
-        shapes = found.valid_index.ndim == 1 and found.valid_proba.ndim == found.test_proba.ndim == 2
-        if not shapes or len(found.valid_index) != len(found.valid_proba):
-            raise UserError(self.damaged([f"{path.name} holds arrays of other shapes"]))
+        if not _is_of_a_fold(found):
+            raise UserError(self.damaged([f"{path.name} holds other arrays than a fold's"]))
         try:
             self._check_predictions(found)
         except UserError as error:
             raise UserError(f"{path}: {error}") from error
-        except DAMAGED as error:  # arrays of something that is no number
-            raise UserError(self.damaged([f"{path.name} holds no numbers ({plain(error, 200)})"])) from error
         return found
 
     def checked_checkpoint(self, fold: int) -> Path:
@@ -329,14 +326,10 @@ class RunFolder:
         """What heals this run."""
         told: dict[str, Any] = {}
         for content in ((read_start(self.path) or {}).get("environment.json"), self._plain("environment.json")):
-            with contextlib.suppress(ValueError, TypeError):
-                told = told or json.loads(content or b"{}")
-        ensemble = told.get("ensemble") if isinstance(told, dict) else None
-        if ensemble:
-            members = " ".join(f"--run {plain(name)}" for name in ensemble.get("members", {}))
-            how = f" --method {ensemble.get('method')}" if ensemble.get("method") != "consensus" else ""
-            slug = told["competition"]["slug"]
-            return f"Save it again: python -m harness.oof ensemble {slug}{how} {members}"
+            told = told or _dict_in(content)
+        with contextlib.suppress(*DAMAGED):  # the file that says it may be the damaged one
+            if told.get("ensemble"):
+                return _saved_again(told)
         command = told.get("command") or "the command that trained it, with --resume"
         return (
             f"Heal it by: {plain(command)}   (what the folds hold is put together again, only a fold whose own files are lost is "
@@ -348,6 +341,31 @@ class RunFolder:
             return (self.path / name).read_bytes()
         except OSError:
             return None
+
+
+def _dict_in(content: bytes | None) -> dict[str, Any]:
+    """A JSON object; {} where it is none."""
+    with contextlib.suppress(*DAMAGED):
+        told = json.loads(content or b"{}")
+        return told if isinstance(told, dict) else {}
+    return {}
+
+
+def _saved_again(told: dict[str, Any]) -> str:
+    """The command that saves an ensemble again."""
+    ensemble, slug = told["ensemble"], plain(told["competition"]["slug"])
+    members = " ".join(f"--run {plain(name)}" for name in ensemble.get("members", {}))
+    how = f" --method {plain(ensemble.get('method'))}" if ensemble.get("method") != "consensus" else ""
+    return f"Save it again: python -m harness.oof ensemble {slug}{how} {members}"
+
+
+def _is_of_a_fold(found: FoldResult) -> bool:
+    """Whether the types and shapes are those of a fold's arrays."""
+    rows, tables = found.valid_index, (found.valid_proba, found.test_proba)
+    if not all(isinstance(array, np.ndarray) for array in (rows, *tables)):
+        return False  # a member of an .npz that is no array comes as bytes
+    kinds = rows.dtype.kind in "iu" and all(table.dtype.kind == "f" for table in tables)
+    return kinds and rows.ndim == 1 and all(table.ndim == 2 for table in tables) and len(rows) == len(found.valid_proba)
 
 
 _FORMAT = 2

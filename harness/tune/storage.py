@@ -83,17 +83,15 @@ def mend_journal(path: Path, backend: Any, say: Callable[[str], None]) -> None:
         return
     with get_lock_file(backend._lock):
         content = path.read_bytes()
-        lines = content.split(b"\n")
-        kept: list[bytes] = []
-        for number, line in enumerate(lines):
-            mended = _whole_line(line)
-            if mended is None and number < len(lines) - 1 and any(map(_whole_line, lines[number + 1 :])):
-                raise UserError(
-                    f"{path}: line {number + 1} of the study's journal is damaged: '{plain(line[:80].decode('utf-8', 'replace'))}'. Put a "
-                    "copy of it back, or begin another study: --study NAME"
-                )
-            if mended:
-                kept.append(mended)
+        mended = [_whole_line(line) for line in content.split(b"\n")]
+        kept = [line for line in mended if line is not None]
+        if None in mended[: len(kept)]:  # a whole line follows it
+            number = mended.index(None)
+            damaged = content.split(b"\n")[number][:80].decode("utf-8", "replace")
+            raise UserError(
+                f"{path}: line {number + 1} of the study's journal is damaged: '{plain(damaged)}'. Put a copy of it back, or begin "
+                "another study: --study NAME"
+            )
         whole = b"".join(line + b"\n" for line in kept)
         if whole != content:
             with complete_file(path) as temporary:
@@ -130,8 +128,10 @@ def identity(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
 
 
-def check_identity(study: Any, about: dict[str, Any]) -> None:
+def check_identity(study: Any, about: dict[str, Any], where: str) -> None:
     """Refuse a study of another space, data, folds or harness; a fresh one is told what it is about.
+
+    `where` names its file or database in messages.
 
     Raises
     ------
@@ -140,14 +140,16 @@ def check_identity(study: Any, about: dict[str, Any]) -> None:
     """
     told = dict(study.user_attrs)
     if not isinstance(told.get("about", {}), dict):
-        raise UserError(f"study '{study.study_name}': does not say what it is about. Begin another: --study NAME")
+        raise UserError(
+            f"{where}: study '{study.study_name}' does not say what it is about. Begin another: --study NAME"
+        )
     if "about" not in told:
         study.set_user_attr("about", about)
         study.set_user_attr("schema", SCHEMA)
         return
     if told.get("schema") != SCHEMA:
         raise UserError(
-            f"study '{study.study_name}' was written by another harness (schema {told.get('schema')}, this one writes {SCHEMA}). "
+            f"{where}: study '{study.study_name}' was written by another harness (schema {told.get('schema')}, this one writes {SCHEMA}). "
             "Name a new one: --study NAME"
         )
     differs = [key for key in sorted(set(about) | set(told["about"])) if about.get(key) != told["about"].get(key)]
@@ -156,7 +158,7 @@ def check_identity(study: Any, about: dict[str, Any]) -> None:
             f"{key}: {_short(told['about'].get(key))} there, {_short(about.get(key))} here" for key in differs
         )
         raise UserError(
-            f"study '{study.study_name}' is about something else ({shown}). Its trials cannot be compared with new ones: name "
+            f"{where}: study '{study.study_name}' is about something else ({shown}). Its trials cannot be compared with new ones: name "
             "another with --study NAME, or bring this machine to the same harness and data"
         )
 

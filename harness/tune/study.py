@@ -60,6 +60,7 @@ def open_study(plan: Plan, trials: Trials) -> Any:
     import optuna
 
     storage = open_storage(plan.storage, plan.home, trials.watcher.say)
+    where = "the database" if plan.storage else plan.home / "study.journal"
     greater = "maximize" if trials.metric.greater_is_better else "minimize"
     directions = [greater, "minimize"][: len(trials.objectives)]
     with warnings.catch_warnings():
@@ -75,10 +76,10 @@ def open_study(plan: Plan, trials: Trials) -> Any:
             )
         except (AssertionError, KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
             raise UserError(
-                f"study '{plan.name}': {(plan.storage and 'the database') or plan.home / 'study.journal'} holds something that Optuna did not "
-                f"write ({type(error).__name__}). Put a copy of it back, or begin another study: --study NAME"
+                f"{where}: study '{plan.name}' holds something that Optuna did not write ({type(error).__name__}). Put a copy of it back, "
+                "or begin another study: --study NAME"
             ) from error
-    check_identity(study, plan.about)
+    check_identity(study, plan.about, str(where))
     return study
 
 
