@@ -115,7 +115,7 @@ def _oof_of(name: str, out: Path, competition: Competition, dataset: Dataset) ->
     if run.environment["data"]["fingerprint"] != dataset.fingerprint or run.classes != list(competition.classes):
         raise UserError(
             f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is looked at now "
-            f"({dataset.source})."
+            f"({dataset.source}). Name a run on these data, or give the same --data or --sample as it was trained with."
         )
     return run.oof
 

@@ -259,7 +259,9 @@ def entries_of(archive: zipfile.ZipFile, shown: str, top: str = "") -> dict[str,
                 continue
             name = name.removeprefix(f"{top}/")
         if name in found:
-            raise UserError(f"{shown}: holds two files named '{plain(name, 200)}'. Take one out, or download it again.")
+            raise UserError(
+                f"{shown}: holds two files named '{plain(name, 200)}', so it is not clear which counts. Unpack the one that you mean beside the zip."
+            )
         found[name] = info
     return found
 

@@ -58,7 +58,9 @@ def read_captioned(
     where = next((f for f in spec.captions if tree.has(f)), None) if split == "train" else spec.test_captions
     if where is None:
         if split == "train":
-            raise UserError(f"{tree.path}: holds none of {', '.join(spec.captions)}. Download the captions again.")
+            raise UserError(
+                f"{tree.path}: holds none of {', '.join(spec.captions)}. Download the captions, or name their file in data.captions."
+            )
         listing = Listing(list(files.values()), list(files), None, found.notes)
         return read_image_folder(tree, listing, spec, folder, tick, skip_broken)
     captions = {nfc(image): lines for image, lines in parse_captions(tree, where).items()}

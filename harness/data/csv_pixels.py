@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, nearest
 from harness.base.plain import plain
 from harness.competition.competition import DataSpec
 from harness.data.archives import FileTree
@@ -18,6 +18,7 @@ from harness.data.arrays import new_images
 from harness.data.labels import encode
 
 _BLOCK = 1 << 24
+_OTHER_FILE = "Download the file again if it is cut off, or name another in [data] of competition.toml."
 
 
 def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, ...] | None, folder: Path) -> None:
@@ -39,7 +40,7 @@ def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, classes: tuple[st
         if spec.id:
             id_parts.extend(block.column(spec.id).to_pylist())
     if not blocks:
-        raise UserError(f"{tree.show(name)}: has a header but no rows. Download the file again.")
+        raise UserError(f"{tree.show(name)}: has a header but no rows. {_OTHER_FILE}")
     n = sum(map(len, blocks))
     images = new_images(folder, n, spec)
     start = 0
@@ -59,29 +60,28 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
     try:
         header = next(csv.reader([line]), [])
     except csv.Error as error:
-        raise UserError(
-            f"{tree.show(name)}: its header cannot be read as CSV ({error}). Download the file again."
-        ) from error
+        raise UserError(f"{tree.show(name)}: its header cannot be read as CSV ({error}). {_OTHER_FILE}") from error
     twice = (
         next((column for column in header if header.count(column) > 1), None)
         if len(set(header)) < len(header)
         else None
     )
     if twice is not None:
-        raise UserError(f"{tree.show(name)}: two columns are named '{plain(twice, 80)}'. Download the file again.")
+        raise UserError(f"{tree.show(name)}: two columns are named '{plain(twice, 80)}'. Rename one in its header.")
     others = ([spec.label] if labelled else []) + ([spec.id] if spec.id else [])
     for column in others:
         if column not in header:
             shown = ", ".join(header[:5]) + (", ..." if len(header) > 5 else "")
             raise UserError(
-                f"{tree.show(name)}: no column '{column}'. Its header begins: {plain(shown, 300) or '(empty file)'}"
+                f"{tree.show(name)}: no column '{column}'{plain(nearest(column, header))}. Its header begins: "
+                f"{plain(shown, 300) or '(empty file)'}. Correct data.{'label' if column == spec.label else 'id'} in competition.toml."
             )
     pixels = [column for column in header if column not in others]
     expected = spec.size[0] * spec.size[1] * spec.channels
     if len(pixels) != expected:
         raise UserError(
             f"{tree.show(name)}: {len(pixels)} pixel columns, but data.size {list(spec.size)} x {spec.channels} channels "
-            f"needs {expected}. Correct competition.toml, or download the file again."
+            f"needs {expected}. Correct data.size and data.channels in competition.toml."
         )
     return pixels, others
 
@@ -101,7 +101,7 @@ def _blocks(
             )
     except (pa.ArrowException, UnicodeError) as error:
         _blame_row(tree, name, pixels)
-        raise UserError(f"{tree.show(name)}: {plain(error, 300)}. Download the file again.") from error
+        raise UserError(f"{tree.show(name)}: {plain(error, 300)}. {_OTHER_FILE}") from error
 
 
 def _blame_row(tree: FileTree, name: str, pixels: list[str]) -> None:
@@ -115,7 +115,7 @@ def _blame_row(tree: FileTree, name: str, pixels: list[str]) -> None:
             place = f"{tree.show(name)}: row {number} (line {line})"
             if len(row) != len(header):
                 raise UserError(
-                    f"{place} has {len(row)} values, the header has {len(header)}. The file is truncated or damaged: "
+                    f"{place} has {len(row)} values, the header has {len(header)}. Correct the row; if the file is cut off, "
                     "download it again."
                 )
             for column, pixel, value in zip(header, is_pixel, row, strict=True):
@@ -133,7 +133,7 @@ def _readable(file: Any, shown: str) -> Iterator[tuple[list[str], int]]:
         try:
             row = next(rows, None)
         except csv.Error as error:
-            raise UserError(f"{shown}: line {rows.line_num + 1}: {error}. Download the file again.") from error
+            raise UserError(f"{shown}: line {rows.line_num + 1}: {error}. Correct the line. {_OTHER_FILE}") from error
         if row is None:
             return
         yield row, rows.line_num

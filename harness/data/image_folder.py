@@ -165,7 +165,7 @@ def read_image_folder(
     if broken and listing.labels is not None:
         keep[list(broken)] = False
         _keep_rows(folder, keep, spec)
-        _check_classes_left(tree, listing.labels, keep)
+        _check_classes_left(tree, listing.files, listing.labels, keep)
     np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_)[keep])
     if listing.labels is not None:
         np.save(folder / "labels.npy", listing.labels[keep])
@@ -196,7 +196,9 @@ def _labels(tree: FileTree, name: str, files: list[str], classes: tuple[str, ...
             )
     empty = [c for c in classes if nfc(c) not in set(folders)]
     if empty:
-        raise UserError(f"{tree.show(name)}: no pictures of class '{empty[0]}'; its folder is missing or empty.")
+        raise UserError(
+            f"{tree.show(name)}: no images of class '{empty[0]}': its folder is missing or empty. Complete it, or take the class out of 'classes' in competition.toml."
+        )
     return np.array([index[f] for f in folders], dtype=np.int64)
 
 
@@ -297,7 +299,11 @@ def _keep_rows(folder: Path, keep: np.ndarray, spec: DataSpec) -> None:
     np.save(folder / _SIZES, np.load(folder / _SIZES, allow_pickle=False)[rows])
 
 
-def _check_classes_left(tree: FileTree, labels: np.ndarray, keep: np.ndarray) -> None:
+def _check_classes_left(tree: FileTree, files: list[str], labels: np.ndarray, keep: np.ndarray) -> None:
     lost = set(np.unique(labels)) - set(np.unique(labels[keep]))
     if lost:
-        raise UserError(f"{tree.path}: of a class no picture can be decoded. Download the data again.")
+        example = files[int(np.argmax(labels == min(lost)))]
+        raise UserError(
+            f"{tree.show(example)}: neither it nor another image of its class can be decoded, so that the class has none. Replace them, or take "
+            "the class out of 'classes' in competition.toml."
+        )

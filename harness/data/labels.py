@@ -54,7 +54,9 @@ def read_label_csv(
     with tree.open(name) as file:
         header, rows = read_rows(file, shown)
     if not rows:
-        raise UserError(f"{shown}: has no rows. Download it again.")
+        raise UserError(
+            f"{shown}: has no rows. Download it again if it is cut off, or correct data.labels in competition.toml."
+        )
     at_id = column(header, id_column, shown, "data.id")
     at_label = column(header, label_column, shown, "data.label")
     ids = [row[at_id] for row in rows]

@@ -40,7 +40,10 @@ def read_npz(
         if classes is not None:
             labels = _labels(archive, spec.label, classes, tree.show(name))
             if len(labels) != n:
-                raise UserError(f"{tree.show(name)}: {n:,} images but {len(labels):,} labels. Download it again.")
+                raise UserError(
+                    f"{tree.show(name)}: {n:,} images ('{key}') but {len(labels):,} labels ('{spec.label}'). Correct data.images and data.label "
+                    "in competition.toml, or the file."
+                )
             np.save(folder / "labels.npy", labels)
     np.save(folder / "ids.npy", np.arange(n).astype(np.str_))
 
@@ -141,6 +144,7 @@ def _labels(archive: zipfile.ZipFile, key: str, classes: tuple[str, ...], shown:
     outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if len(outside):
         raise UserError(
-            f"{shown}:{key}: row {outside[0]} (from 0): label {labels[outside[0]]} is no class (0 to {len(classes) - 1})."
+            f"{shown}:{key}: row {outside[0]} (from 0): label {labels[outside[0]]} is no class (0 to {len(classes) - 1}). "
+            "Correct 'classes' in competition.toml, or the array."
         )
     return labels

@@ -36,11 +36,15 @@ def read_rows(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]]:
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except csv.Error as error:
-        raise UserError(f"{shown}: cannot be read as CSV ({error}). Download it again.") from error
+        raise UserError(
+            f"{shown}: cannot be read as CSV ({error}). Download it again if it is cut off, or correct it."
+        ) from error
     finally:
         csv.field_size_limit(previous)
     if not rows:
-        raise UserError(f"{shown}: cannot be read as CSV (it is empty). Download it again.")
+        raise UserError(
+            f"{shown}: cannot be read as CSV (it is empty). Download it again, or name another file in competition.toml."
+        )
     header, rows = rows[0], rows[1:]
     while header and not header[-1].strip():  # a comma at the end of the line
         header = header[:-1]
@@ -48,7 +52,7 @@ def read_rows(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]]:
         if len(row) < len(header) or any(cell.strip() for cell in row[len(header) :]):
             raise UserError(
                 f"{shown}: cannot be read as CSV: row {number} has {len(row)} values, the header has {len(header)} "
-                f"({plain(','.join(row), 80)}). The file is cut off or damaged: download it again."
+                f"({plain(','.join(row), 80)}). Put values that hold commas into quotes; if the file is cut off, download it again."
             )
     return header, [row[: len(header)] for row in rows]
 

@@ -52,7 +52,8 @@ def with_weights(backbone: str, weights: str, sha256: str, kwargs: dict[str, Any
     path = _weights_file(weights)
     if sha256 and _sha256(path) != sha256.lower():
         raise UserError(
-            f"{path}: its SHA-256 is {_sha256(path)}, the recipe says {sha256}: not the file that was meant"
+            f"{path}: its SHA-256 is {_sha256(path)}, the recipe says {sha256}: not the file that was meant. Put that file there, or "
+            "correct model.args.weights_sha256"
         )
     return _from_file(backbone, path, kwargs)
 

@@ -19,6 +19,7 @@ from harness.competition import Competition, Recipe
 from harness.competition.metrics import METRICS, group_weights
 from harness.cv.clusters.scores import add_metric, summary
 from harness.oof.compare import comparison_lines
+from harness.oof.ensemble import unfinished_note
 from harness.oof.pairs import Pair, compare_pairs
 from harness.oof.predictions import Predictions, align
 from harness.report import figures
@@ -48,7 +49,10 @@ def load_clusterings(competition: Competition, out: Path, names: Sequence[str] =
     lines = comparison_lines(competition, out, names)
     runs = [load_run(out / "oof" / competition.slug / line["run"]) for line in lines if line["complete"] or names]
     if not runs:
-        raise UserError(f"no complete run of '{competition.slug}' yet; finish one with harness.cv --resume")
+        raise UserError(
+            f"no complete run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
+            f"{competition.slug}.{unfinished_note(out, competition.slug)}"
+        )
     if names:
         _check_same_rows(runs)
         return runs

@@ -96,9 +96,7 @@ class Folds:
                     np.array(kept) == "1",
                 )
         except FileNotFoundError as error:
-            raise UserError(
-                f"{path}: not there. The run folder is incomplete; copy it again or repeat the run."
-            ) from error
+            raise UserError(f"{path}: not there. Run harness.cv again with --resume: it is restored.") from error
         except DAMAGED as error:
             raise UserError(
                 f"{path}: not a folds file with columns {', '.join(_HEADER)} ({plain(error, 200)}). Run harness.cv again with --resume: it is "

@@ -66,9 +66,14 @@ def load_run(path: Path) -> Run:
     UserError
         If the folder is no run, is unfinished, damaged, or was copied only half.
     """
+    import pyarrow as pa
+
     try:
         return _loaded(path)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:  # sound files of another shape
+    except (
+        *DAMAGED,
+        pa.ArrowException,
+    ) as error:  # sound files of another shape, columns that are none when they are looked at
         wrong = f"its files are not those of a run ({type(error).__name__}: {plain(error, 200)})"
         raise UserError(RunFolder(path).damaged([wrong])) from error
 
@@ -160,6 +165,7 @@ def _read_parquet(path: Path, columns: list[str]) -> Any:
     try:
         return pd.read_parquet(path, columns=columns)
     except FileNotFoundError as error:
-        raise UserError(f"{path}: not there. The run folder is incomplete; copy it again or repeat the run.") from error
+        raise UserError(f"{path}: not there. {RunFolder(path.parent).cure()}") from error
     except (pa.ArrowException, OSError, *DAMAGED) as error:
-        raise UserError(f"{path}: damaged or of other classes ({error}). Copy it again or repeat the run.") from error
+        wrong = f"{path.name} is damaged or of other classes ({plain(error, 200)})"
+        raise UserError(RunFolder(path.parent).damaged([wrong])) from error

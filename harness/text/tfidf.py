@@ -23,7 +23,7 @@ class Tfidf:
         try:
             counted = self.vectorizer.fit_transform([tokens[row] for row in rows])
         except ValueError as error:
-            raise UserError(f"text.min_count = {spec.min_count}: no word is so frequent ({error})") from error
+            raise UserError(f"text.min_count = {spec.min_count}: no word is so frequent ({error}). Lower it") from error
         dimensions = min(spec.dimensions, min(counted.shape) - 1)
         self.svd: Any = TruncatedSVD(max(dimensions, 1), random_state=seed).fit(counted)
 

@@ -55,7 +55,7 @@ class WordVectors:
             )
         except RuntimeError as error:
             raise UserError(
-                f"text.min_count = {spec.min_count}: no word of {len(sentences):,} captions is so frequent ({error})"
+                f"text.min_count = {spec.min_count}: no word of {len(sentences):,} captions is so frequent ({error}). Lower it"
             ) from error
         words = model.wv.index_to_key
         vectors = np.zeros((len(words) + 1, spec.dimensions), dtype=np.float32)

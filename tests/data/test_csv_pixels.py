@@ -85,7 +85,7 @@ def test_a_changed_pixel_changes_the_fingerprint(root: Path):
         (lambda x: x.__setitem__(9, "7.0" + x[9][1:]), r"row 9: label '7\.0' is no class"),
         (
             lambda x: x.__setitem__(0, x[0].replace("label", "lable")),
-            r"no column 'label'. Its header begins: lable, pixel0",
+            r"no column 'label' \(did you mean 'lable'\?\). Its header begins: lable, pixel0.*Correct data.label",
         ),
         (
             lambda x: x.__setitem__(0, x[0].rsplit(",", 1)[0]),

@@ -96,7 +96,7 @@ def test_misspelt_and_empty_class_folders(shapes: Path):
         load(shapes)
     (train / "cirlce").rename(shapes / "elsewhere")
     (train / "circle").mkdir()
-    with pytest.raises(UserError, match="no pictures of class 'circle'"):
+    with pytest.raises(UserError, match="no images of class 'circle'"):
         load(shapes)
 
 

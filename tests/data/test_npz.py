@@ -87,7 +87,7 @@ def test_bzip2_and_stored_members_are_the_same_to_us(project: Path, images: np.n
         ({"images": np.zeros((9, 5, 6, 3), np.uint8), "labels": np.zeros(9, int)}, "wanted uint8 (n, 6, 5, 3)"),
         ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.zeros(9)}, "wanted integers (n,) or (n, 1)"),
         ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.array([0, 1, 2, 3] * 2 + [0])}, "row 3 (from 0): label 3 is no class"),
-        ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.zeros(8, int)}, "9 images but 8 labels"),
+        ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.zeros(8, int)}, "9 images ('images') but 8 labels ('labels')"),
         ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.array(["a"] * 9, object)}, "pickled Python objects"),
     ],
 )  # fmt: skip
