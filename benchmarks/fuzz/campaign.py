@@ -297,7 +297,7 @@ class Campaign:
                 time.monotonic() - (begun if what else since),
                 _processor_time(child) - (0 if what else spent),
             )
-            if not killed and (busy or what) and (worked > patience or waited > 6 * patience):
+            if not killed and ((busy and since) or what) and (worked > patience or waited > 6 * patience):
                 killed = f"more than {patience:.0f} s"
                 os.kill(child, signal.SIGUSR1)  # faulthandler writes where it is
                 time.sleep(0.5)

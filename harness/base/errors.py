@@ -14,7 +14,10 @@ class UserError(Exception):
     """
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The known name that was probably meant, as ' (did you mean ...?)', or '' when none comes near."""
-    match = difflib.get_close_matches(name, [other for other in known if other != name], n=1, cutoff=0.6)
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """The known name that was probably meant, as ' (did you mean ...?)', or '' when none comes near.
+
+    likeness : of the two names, as `difflib.SequenceMatcher.ratio` measures it, from which on one is offered
+    """
+    match = difflib.get_close_matches(name, [other for other in known if other != name], n=1, cutoff=likeness)
     return f" (did you mean '{match[0]}'?)" if match else ""

@@ -18,7 +18,11 @@ from harness.base.errors import UserError
 from harness.base.plain import plain
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_OTHER_KIND = {
+    errno.ENOTDIR: "is a file or lies below one, where a folder is wanted",
+    errno.EISDIR: "is a folder, where a file is wanted",
+}
 
 
 @contextlib.contextmanager
@@ -134,6 +138,10 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
             raise UserError(
                 f"{place}: the disk is full. Nothing that was finished is lost: free some space, then run the same "
                 "command again (harness.cv: with --resume). Or write elsewhere: --out DIR, HARNESS_CACHE for the cache."
+            ) from error
+        if error.errno in _OTHER_KIND:
+            raise UserError(
+                f"{place}: {_OTHER_KIND[error.errno]}. Move it away, or name another in competition.toml, the recipe or the options."
             ) from error
         if error.errno in _DENIED:
             raise UserError(

@@ -6,13 +6,14 @@ again, restored, refused) is the reader's business.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.base.files import write_json
+from harness.base.files import complete_file, write_json
 
 MANIFEST = "manifest.json"
 
@@ -25,10 +26,22 @@ def sha256_of(path: Path) -> str:
 
 def write_manifest(path: Path, names: Iterable[str]) -> None:
     """Write `path`, the manifest of files named relative to its folder; all must be there."""
-    folder = path.parent
-    files = {
-        name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in sorted(names)
-    }
+    _write(path, {name: _entry(path.parent / name) for name in sorted(names)})
+
+
+@contextlib.contextmanager
+def sealed_file(path: Path) -> Iterator[Path]:
+    """As `complete_file`, and its manifest beside it, which is written first: what a kill leaves in between is seen as damaged."""
+    with complete_file(path) as temporary:
+        yield temporary
+        _write(manifest_beside(path), {path.name: _entry(temporary)})
+
+
+def _entry(path: Path) -> dict[str, Any]:
+    return {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
+
+
+def _write(path: Path, files: dict[str, dict[str, Any]]) -> None:
     write_json(path, {"files": files, "seal": _seal(files)})
 
 

@@ -290,6 +290,16 @@ class Competition(Frozen):
         """
         return _hooks(self.folder / "competition.py").get(name)
 
+    def check_hooks(self) -> None:
+        """Look through competition.py.
+
+        Raises
+        ------
+        UserError
+            As `hook`.
+        """
+        _hooks(self.folder / "competition.py")
+
 
 def find_competition(name: str | Path) -> Competition:
     """Read a competition by its folder or, for competitions/<slug>, by its slug.
@@ -373,6 +383,6 @@ def _import(path: Path) -> ModuleType:
     sys.modules[name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UserError(f"{path}: could not be imported: {type(error).__name__}: {error}") from error
     return module

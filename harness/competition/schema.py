@@ -148,7 +148,7 @@ def _nearest_key(schema: type[BaseModel], key: str) -> str:
     elsewhere = {k.rpartition(".")[2]: k for k in reversed(known)}  # of two, the one that stands first
     if leaf in elsewhere:
         return f" (did you mean '{elsewhere[leaf]}'?)"
-    near = nearest(leaf, elsewhere)
+    near = nearest(leaf, elsewhere, 0.8)
     if near:
         return f" (did you mean '{elsewhere[near.split(chr(39))[1]]}'?)"
     names = ", ".join(k.rpartition(".")[2] for k in siblings)

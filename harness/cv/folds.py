@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.manifest import faults, manifest_beside, write_manifest
+from harness.base.manifest import faults, manifest_beside, sealed_file, write_manifest
 from harness.clean.verdicts import apply_verdicts
 from harness.competition import Recipe, Samples
 from harness.competition.recipe import CvSpec
@@ -45,8 +45,8 @@ class FoldsJob:
         if self.verdicts:
             cleaning = apply_verdicts(self.verdicts, samples, self.classes)
             samples, kept = cleaning.samples, cleaning.kept
-        make_folds(samples, self.classes, self.spec, kept).save(self.path)
-        write_manifest(manifest_beside(self.path), [self.path.name])
+        with sealed_file(self.path) as temporary:
+            make_folds(samples, self.classes, self.spec, kept).save(temporary)
 
 
 def saved_faults(path: Path) -> list[str]:
@@ -84,8 +84,8 @@ def restore_folds(path: Path, homes: Path, samples: Samples, say: Callable[[str]
         ):
             continue
         if np.array_equal(found.ids, samples.ids) and np.array_equal(found.groups, samples.groups):
-            found.save(path)
-            write_manifest(manifest_beside(path), [path.name])
+            with sealed_file(path) as temporary:
+                found.save(temporary)
             say(f"{path}: restored from run '{folder.name}'")
             return
     if damaged:

@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
-from harness.base.manifest import faults, manifest_beside, write_manifest
+from harness.base.manifest import faults, manifest_beside, sealed_file
 from harness.competition import Competition
 from harness.competition.metrics import intervals
 from harness.cv.executor import run_jobs
@@ -250,8 +250,8 @@ def finish_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any
 
     scores = score_noise(competition, run, rows)
     write_noise_page(run.path / "noise.html", competition, run, scores)
-    write_json(run.path / "noise.json", scores)
-    write_manifest(manifest_beside(run.path / "noise.json"), ["noise.json"])
+    with sealed_file(run.path / "noise.json") as temporary:
+        write_json(temporary, scores)
     return scores
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable, Iterator
@@ -99,6 +100,7 @@ def open_run(
     competition: Competition, recipe: Recipe, dataset: Dataset, options: Options, watcher: Watcher
 ) -> OpenedRun:
     """Apply the verdicts, make or read the folds, and name the run."""
+    competition.check_hooks()  # else a misspelt one would come out when everything is trained
     homes = options.out / "oof" / competition.slug
     cleaning = _clean(competition, dataset, options.verdicts, watcher)
     verdicts, cleaned = (options.verdicts, cleaning.digest) if cleaning else (None, "")
@@ -179,7 +181,8 @@ def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: 
     """
     parts = [recipe.digest(), dataset.fingerprint, folds.hash] + ([cleaned] if cleaned else [])
     if recipe.model.name == "custom":
-        parts.append((competition.folder / "competition.py").read_text(encoding="utf-8"))
+        code = competition.folder / "competition.py"  # that it is missing is said where the model is built
+        parts.append(code.read_text(encoding="utf-8", errors="replace") if code.is_file() else "")
     if recipe.model.name == "timm":
         parts.append(_weights(recipe.model.args))
     if recipe.image:
@@ -374,7 +377,10 @@ def _prepare_job(
 
 @contextmanager
 def _locked(folder: RunFolder) -> Iterator[None]:
-    """Keep two processes from training the same run; the lock goes with the process, however it ends."""
+    """Keep two processes from training the same run; the lock goes with the process, however it ends.
+
+    A folder in which nothing was begun, since a mistake was found first, is taken away again.
+    """
     import filelock
 
     with explain_disk_errors(folder.path):
@@ -389,4 +395,11 @@ def _locked(folder: RunFolder) -> Iterator[None]:
     try:
         yield
     finally:
+        unused = all(path.name == ".lock" for path in folder.path.iterdir())
+        with contextlib.suppress(OSError):
+            if unused:
+                (folder.path / ".lock").unlink()
         lock.release()
+        with contextlib.suppress(OSError):
+            if unused:
+                folder.path.rmdir()

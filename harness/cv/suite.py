@@ -11,8 +11,7 @@ import numpy as np
 
 from harness.base.damage import DAMAGED
 from harness.base.errors import UserError
-from harness.base.files import complete_file
-from harness.base.manifest import MANIFEST, faults, manifest_beside, write_manifest
+from harness.base.manifest import MANIFEST, faults, manifest_beside, sealed_file
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,8 @@ class Suite:
 
     def save(self, path: Path) -> None:
         """Write one fold's file and its checksum."""
-        with complete_file(path) as temporary, temporary.open("wb") as file:
+        with sealed_file(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **{**vars(self), "names": np.array(self.names)})
-        write_manifest(manifest_beside(path), [path.name])
 
 
 def suite_stands(path: Path) -> bool:

@@ -53,7 +53,9 @@ def main(
 
     contest, root = find_competition(competition).using(DataChoice(set=data_set)), data_root(data)
     if again and not can_download(contest):
-        raise UserError(f"--download: the files of '{contest.slug}' are not on Kaggle; get them from {contest.url}")
+        raise UserError(
+            f"--download: the files of '{contest.slug}' are not on Kaggle; get them from {contest.url or 'its page'}"
+        )
     with watching(quiet=as_json) as watcher:
         if again or (not sample and can_download(contest) and not is_there(contest, root)):
             zipped = download(contest, root / contest.slug, watcher.downloading)

@@ -25,6 +25,7 @@ import numpy as np
 from harness.base.damage import DAMAGED
 from harness.base.errors import UserError
 from harness.base.files import read_json
+from harness.base.npy import open_array
 from harness.base.plain import plain
 from harness.competition import Samples
 
@@ -107,7 +108,7 @@ def _open_images(folder: Path) -> Any:
     """The decoded images as a memory map, or with --stream what decodes them on the way."""
     pictures = folder / "pictures.json"
     if not pictures.is_file():
-        return np.load(folder / "images.npy", mmap_mode="c", allow_pickle=False)
+        return open_array(folder / "images.npy", "c")
     from harness.data.decode import Decoder
     from harness.data.stream import StreamedImages
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError, nearest
+from harness.base.npy import open_array
 from harness.base.plain import is_plain, listed, plain
 from harness.competition.competition import DataSpec
 from harness.data.archives import FileTree
@@ -187,7 +188,14 @@ def _test_ids(tree: FileTree, name: str, files: list[str], wanted: np.ndarray | 
 
 def _labels(tree: FileTree, name: str, files: list[str], classes: tuple[str, ...]) -> np.ndarray:
     index = {nfc(c): i for i, c in enumerate(classes)}
-    folders = [nfc(f.removeprefix(f"{name}/").partition("/")[0]) for f in files]
+    below = [f.removeprefix(f"{name}/") for f in files]
+    loose = next((f for f in below if "/" not in f), None)
+    if loose is not None:
+        raise UserError(
+            f"{tree.show(name)}: {plain(loose, 200)} lies in no class folder. Move it into that of its class; where a CSV holds the labels: "
+            "data.format = 'image_csv' and data.labels in competition.toml."
+        )
+    folders = [nfc(f.partition("/")[0]) for f in below]
     for found in sorted(set(folders)):
         if found not in index:
             raise UserError(
@@ -272,9 +280,9 @@ def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.
     path, extents, marks = folder / "images.npy", folder / _SIZES, folder / _DONE
     if path.is_file() and marks.is_file():
         with contextlib.suppress(ValueError, OSError, EOFError):  # cut off while they were made
-            images = np.load(path, mmap_mode="r+", allow_pickle=False)
-            sizes = np.load(extents, mmap_mode="r+", allow_pickle=False)
-            done = np.load(marks, mmap_mode="r+", allow_pickle=False)
+            images = open_array(path, "r+")
+            sizes = open_array(extents, "r+")
+            done = open_array(marks, "r+")
             shapes = images.shape == (n, *spec.size, spec.channels) and done.shape == (n,) and sizes.shape == (n, 2)
             if shapes and (images.dtype, sizes.dtype, done.dtype) == (np.uint8, np.uint32, np.uint64):
                 for row in np.flatnonzero(done):
@@ -289,7 +297,7 @@ def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.
 
 def _keep_rows(folder: Path, keep: np.ndarray, spec: DataSpec) -> None:
     """Write images.npy anew without the rows that are not kept."""
-    everything = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+    everything = open_array(folder / "images.npy")
     rows = np.flatnonzero(keep)
     kept = new_array(folder / "kept.npy", (len(rows), *spec.size, spec.channels), np.uint8)
     for start in range(0, len(rows), _AT_ONCE):

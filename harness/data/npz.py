@@ -72,7 +72,8 @@ def _array(archive: zipfile.ZipFile, key: str, shown: str) -> Iterator[tuple[IO[
     names = [name.removesuffix(".npy") for name in archive.namelist()]
     if key not in names:
         raise UserError(
-            f"{shown}: no array '{key}'{nearest(key, names)}; it holds {plain(', '.join(names)) or 'nothing'}."
+            f"{shown}: no array '{key}'{nearest(key, names)}; it holds {plain(', '.join(names)) or 'nothing'}. Correct data.images, "
+            "data.test_images or data.label in competition.toml."
         )
     twice = [name for name in archive.namelist() if name == f"{key}.npy"][1:]
     if twice or f"{key}.npy" not in archive.namelist():

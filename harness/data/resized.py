@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.base.files import complete_file
-from harness.base.manifest import faults, manifest_beside, write_manifest
+from harness.base.manifest import faults, manifest_beside, sealed_file
+from harness.base.npy import open_array
 from harness.competition import Competition, Samples
 from harness.competition.recipe import DataChoice
 from harness.data.arrays import new_array
@@ -28,9 +28,8 @@ def resize(dataset: Dataset, choice: DataChoice, tick: Tick = lambda done, total
         path = _path(dataset, split, choice)
         if path is None or _as_chosen(samples, choice) or (path.is_file() and not faults(manifest_beside(path))):
             continue
-        with complete_file(path) as temporary:
+        with sealed_file(path) as temporary:
             _write(samples.images, temporary, choice.size, tick)
-        write_manifest(manifest_beside(path), [path.name])
 
 
 def open_resized(competition: Competition, cache: Path, choice: DataChoice) -> tuple[Competition, Dataset]:
@@ -70,7 +69,7 @@ def _resized(dataset: Dataset, split: str, choice: DataChoice) -> Samples | None
     if isinstance(samples.images, StreamedImages):
         images = samples.images.at_size(choice.size)
     else:
-        images = np.load(_path(dataset, split, choice), mmap_mode="c", allow_pickle=False)
+        images = open_array(_path(dataset, split, choice), "c")
     return dataclasses.replace(samples, images=images)
 
 

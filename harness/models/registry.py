@@ -25,7 +25,7 @@ def check_model(spec: ModelSpec, competition: Competition) -> None:
     for name in spec.args:
         if name not in known and not takes_any:
             raise UserError(
-                f"model.args.{name}: unknown key{nearest(name, known)}; model '{spec.name}' takes: {', '.join(known)}"
+                f"model.args.{name}: unknown key{nearest(name, known)}; model '{spec.name}' takes: {', '.join(known) or 'none'}"
             )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.npy import open_array
 from harness.competition.metrics import row_pieces
 
 LARGE = 1 << 26
@@ -73,7 +74,7 @@ def new_table(path: Path, shape: tuple[int, ...]) -> np.memmap:
 
 def open_table(path: Path) -> np.memmap:
     """A file's map, read only."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return open_array(path)
 
 
 class RowView:

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.base.npy import open_array
+
 RESIDENT_BYTES = 512 * 2**20
 """Up to this size the pixels stay mapped (CPU) or on the device; beyond it batches are read from the file by row."""
 
@@ -60,7 +62,7 @@ class FileImages:
     waits = True
 
     def __init__(self, path: Path, device: torch.device) -> None:
-        images = np.load(path, mmap_mode="r", allow_pickle=False)
+        images = open_array(path)
         self.shape, self.device, self.index_device = tuple(images.shape), device, torch.device("cpu")
         self.offset, self.size = images.offset, int(np.prod(images.shape[1:]))
         self.path, self.file = path, os.open(path, os.O_RDONLY)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from harness.base.errors import UserError
 from harness.base.files import complete_file, write_json
+from harness.base.npy import open_array
 from harness.competition import Recipe
 from harness.data.arrays import new_array
 from harness.train.augment import Draws, augment
@@ -203,8 +204,8 @@ def _features(network: Any, x: Tensor, layout: Layout) -> np.ndarray:
 
 def _assemble(store: FeatureStore, name: str, chunks: list[Path], n_views: int, recipe: Recipe) -> None:
     """One file (views, n, F) of all chunks, a chunk in memory at a time."""
-    first = np.load(chunks[0], mmap_mode="r", allow_pickle=False)
-    n = sum(np.load(path, mmap_mode="r", allow_pickle=False).shape[1] for path in chunks)
+    first = open_array(chunks[0])
+    n = sum(open_array(path).shape[1] for path in chunks)
     targets = [(store.train, 0, n_views), (store.predict, n_views, len(first))] if name == "train" else []
     targets = targets or [(store.test, 0, len(first))]
     for path, low, high in targets:

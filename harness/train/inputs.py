@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.base.npy import open_array
 from harness.competition import Recipe
 from harness.train.augment import Draws, augment
 from harness.train.augment.per_image import PerImage
@@ -122,4 +123,4 @@ class FeatureInputs:
 
 def open_features(path: Path) -> np.ndarray:
     """Stored features float16 (views, n, F), as a memory map."""
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    return open_array(path)

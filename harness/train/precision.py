@@ -23,6 +23,7 @@ from torch import Tensor
 
 from harness.base.errors import UserError
 from harness.base.files import read_json, write_json
+from harness.base.plain import plain
 from harness.competition.train_spec import TrainSpec
 from harness.models.for_prediction import copy_for_prediction
 from harness.models.network import Network
@@ -238,7 +239,7 @@ def usable_device(name: str) -> torch.device:
         torch.zeros(1, device=name)
         return torch.device(name)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
+        reason = plain(str(error).splitlines()[0], 200)
         raise UserError(f"device '{name}' cannot be used: {reason} Take --device cpu, or leave it out.") from error
 
 

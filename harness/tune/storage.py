@@ -207,7 +207,8 @@ def bury_dead(
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if not _is_dead(trial):
             continue
-        tries, again = _number(trial.user_attrs.get("tries", 0)) + 1, parameters(trial)
+        told = trial.user_attrs if isinstance(trial.user_attrs, dict) else {}
+        tries, again = _number(told.get("tries", 0)) + 1, parameters(trial)
         try:
             if tries >= _TRIES:  # while it still may be written to
                 study._storage.set_trial_user_attr(trial._trial_id, "mistake", f"its process died {tries} times")
@@ -218,7 +219,7 @@ def bury_dead(
             shown = ", ".join(f"{key} {value}" for key, value in (again or {}).items()) or "none drawn yet"
             say(f"trial {trial.number}: its process died {tries} times; it is given up ({plain(shown, 300)})")
         elif marked and again is not None:
-            first = trial.user_attrs.get("first", trial.number)
+            first = told.get("first", trial.number)
             study.enqueue_trial(again, user_attrs={"again": trial.number, "tries": tries, "first": first})
             found += 1
     return found
@@ -229,6 +230,8 @@ def _number(value: Any) -> int:
 
 
 def _is_dead(trial: Any) -> bool:
+    if not isinstance(trial.user_attrs, dict):
+        return True  # no trial of ours
     host, _, pid = str(trial.user_attrs.get("worker", "")).rpartition(":")
     if host == socket.gethostname() and pid.isdigit() and not _runs(int(pid)):
         return True
