@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -97,6 +98,21 @@ def _terminated_like_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def carried(*options: str) -> str:
+    """Those of some options ("--data", "--out", "--sample") that this command line names, for a command that is offered next.
+
+    With a leading blank, quoted for a shell; "" where there is none.
+    """
+    words, found = sys.argv[1:], []
+    for place, word in enumerate(words):
+        name, equals, _ = word.partition("=")
+        if name not in options:
+            continue
+        has_value = not equals and name != "--sample"
+        found += words[place : place + 2] if has_value else [word]
+    return "".join(f" {shlex.quote(word)}" for word in found)
 
 
 def data_root(option: Path | None) -> Path:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -17,6 +18,7 @@ from typing import Any
 from harness.base.errors import UserError
 from harness.base.plain import plain
 
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{12}\.tmp")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _OTHER_KIND = {
@@ -132,9 +134,9 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = error.filename or path
+        place = _named(error.filename, path)
         if error.errno in _FULL:
-            place = error.filename or _fullest(path)
+            place = _named(error.filename, _fullest(path))
             raise UserError(
                 f"{place}: the disk is full. Nothing that was finished is lost: free some space, then run the same "
                 "command again (harness.cv: with --resume). Or write elsewhere: --out DIR, HARNESS_CACHE for the cache."
@@ -149,6 +151,14 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
                 "folder: --out DIR, HARNESS_CACHE for the cache."
             ) from error
         raise
+
+
+def _named(filename: Any, path: Path) -> Any:
+    """The place that an error is about; a temporary file stands for the one that it becomes."""
+    if filename is None:
+        return path
+    inner = _TEMPORARY.fullmatch(Path(os.fsdecode(filename)).name) if not isinstance(filename, int) else None
+    return Path(os.fsdecode(filename)).with_name(inner[1]) if inner else filename
 
 
 def _fullest(path: Path) -> Path:

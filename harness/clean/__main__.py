@@ -15,6 +15,7 @@ from harness.base.command import (
     OutOption,
     SampleOption,
     SkipBrokenOption,
+    carried,
     data_root,
     new_app,
     user_command,
@@ -83,7 +84,7 @@ def _print(result: Any, slug: str, sample: bool) -> None:
     print(f"verdicts: {result.csv_path}")
     print(f"page:     {result.page_path}")
     print(
-        f"next:     look at the page; then python -m harness.cv {slug}{' --sample' if sample else ''} uses the verdicts"
+        f"next:     look at the page; then python -m harness.cv {slug}{' --sample' if sample else ''}{carried('--data', '--out')} uses the verdicts"
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.command import carried
 from harness.base.errors import UserError, nearest
 from harness.base.files import write_text
 from harness.base.manifest import sha256_of
@@ -86,7 +87,7 @@ def standing_verdicts(out: Path, competition: Competition, is_sample: bool) -> P
     """
     path = clean_folder(out, competition, is_sample) / "clean.csv"
     about = path.with_name("clean.json")
-    cure = f"Judge the rows again: python -m harness.clean {competition.slug} --overwrite; or go without: --no-clean"
+    cure = f"Judge the rows again: python -m harness.clean {competition.slug}{carried('--data', '--out', '--sample')} --overwrite; or go without: --no-clean"
     if not path.is_file():
         if about.is_file():
             raise UserError(f"{path}: is not there, and {about.name} beside it says that it was written. {cure}")

@@ -18,6 +18,7 @@ from harness.base.command import (
     SetOption,
     SkipBrokenOption,
     StreamOption,
+    carried,
     data_root,
     new_app,
     user_command,
@@ -187,7 +188,8 @@ def _print_result(run, sample: bool, noisy) -> None:
         names, last = [header[c] for c in columns], len(rows) - 1
         print_table(names, cells, title=title, bold=[last], line_before_last=2, width=120)
     slug = run.environment["competition"]["slug"]
-    flags = " --sample" if sample else ""
+    places, results = carried("--data", "--out"), carried("--out")
+    flags = f"{' --sample' if sample else ''}{places}"
     if run.environment["optimistic"]:
         print(f"warning: {run.environment['optimistic']}")
     if noisy:
@@ -207,7 +209,7 @@ def _print_result(run, sample: bool, noisy) -> None:
     if not run.complete:
         print("partial: not all folds are trained; go on without --folds and with --resume")
     if run.recipe.clusters:
-        print(f"next:   python -m harness.oof compare {slug}")
+        print(f"next:   python -m harness.oof compare {slug}{results}")
         if not run.environment["data"].get("unread_test"):  # test pictures without the captions that this run reads
             print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
         return
@@ -216,7 +218,7 @@ def _print_result(run, sample: bool, noisy) -> None:
         if (run.path / "noise.json").is_file()
         else " (run this again with --noise first: it is what forecasts learn from)"
     )
-    print(f"next:   python -m harness.oof forecast {slug} --run {run.name}{suite}")
+    print(f"next:   python -m harness.oof forecast {slug} --run {run.name}{places}{suite}")
     print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.base.command import cache_root
+from harness.base.command import cache_root, carried
 from harness.base.errors import UserError
 from harness.base.files import remove_folder, resumable_folder
 from harness.base.manifest import MANIFEST, faults
@@ -150,7 +150,7 @@ def _visible(folder: Path) -> list[Path]:
 
 def _download_command(competition: Competition, folder: Path) -> str:
     if competition.platform == "kaggle" or competition.dataset:
-        return f"python -m harness.data {competition.slug}   (into {folder}; needs a Kaggle account)"
+        return f"python -m harness.data {competition.slug}{carried('--data')}   (into {folder}; needs a Kaggle account)"
     return f"from {competition.url or 'the competition page'} into {folder}"
 
 

@@ -14,6 +14,7 @@ from harness.base.command import (
     JsonOption,
     OutOption,
     StreamOption,
+    carried,
     data_root,
     new_app,
     user_command,
@@ -189,7 +190,7 @@ def ensemble(
     for line in forecast_lines(made.found) if made else [f"no forecast: {why}"]:
         print(line)
     print(f"ensemble: {result.path}")
-    flags = " --sample" if result.is_sample else ""
+    flags = f"{' --sample' if result.is_sample else ''}{carried('--data', '--out')}"
     print(f"next:     python -m harness.submit --comp {contest.slug} --run {result.path.name} --dry-run{flags}")
 
 
@@ -209,7 +210,9 @@ def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_js
         f"agreement with its members: {found['pooled']:.4f} [{found['low']:.4f}, {found['high']:.4f}] (adjusted Rand index)"
     )
     print(f"ensemble: {saved.path}")
-    print(f"next:     python -m harness.submit --comp {contest.slug} --run {saved.name} --dry-run")
+    print(
+        f"next:     python -m harness.submit --comp {contest.slug} --run {saved.name} --dry-run{carried('--data', '--out')}"
+    )
 
 
 @app.command()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.command import carried
 from harness.base.errors import UserError
 from harness.clusters.labeller import cluster_names
 from harness.clusters.matching import consensus
@@ -51,7 +52,7 @@ def load_clusterings(competition: Competition, out: Path, names: Sequence[str] =
     if not runs:
         raise UserError(
             f"no complete run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.slug}.{unfinished_note(out, competition.slug)}"
+            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
     if names:
         _check_same_rows(runs)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.command import carried
 from harness.base.errors import UserError
 from harness.base.files import read_json
 from harness.competition import Competition
@@ -54,7 +55,7 @@ def comparison_lines(competition: Competition, out: Path, names: Sequence[str] =
     if not chosen:
         raise UserError(
             f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.slug}.{unfinished_note(out, competition.slug)}"
+            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
     return [_line(path) for path in chosen]
 

@@ -113,7 +113,7 @@ def unfinished_note(out: Path, slug: str) -> str:
             whole = whole and read_json(path / "scores.json")["complete"]
         if not whole:
             there.append(path.name)
-    return f" Not finished, or partial: {listed(there, 5)}; go on with them by --resume." if there else ""
+    return f"\n  Not finished, or partial: {listed(there, 5)}; go on with them by --resume." if there else ""
 
 
 def rows_of(environment: dict[str, Any]) -> tuple[str, str]:

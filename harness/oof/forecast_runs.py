@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.base.command import carried
 from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.data.cache import Dataset
@@ -121,6 +122,6 @@ def named_or_best(competition: Competition, out: Path, names: Sequence[str]) -> 
     if not found:
         raise UserError(
             f"no complete run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.slug}.{unfinished_note(out, competition.slug)}"
+            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
     return [found[0][0]]

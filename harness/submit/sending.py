@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from harness.base.command import carried
 from harness.base.errors import UserError
 from harness.base.files import write_text
 from harness.base.secrets import redact
@@ -72,7 +73,7 @@ def _upload_and_submit(ledger: Ledger, platform: Platform, entry: Entry, say: Sa
         ledger.record(entry.id, State.UNKNOWN if doubt else State.INTENT, detail=redact(str(error.args[0])))
         spent = "Nothing was spent by this call." if doubt else "Nothing was spent."
         raise UserError(
-            f"{error.args[0]}\n  {spent} Entry {entry.id} waits in the ledger: python -m harness.submit --resume"
+            f"{error.args[0]}\n  {spent} Entry {entry.id} waits in the ledger: python -m harness.submit --resume{carried('--out')}"
         ) from error
     except Unclear as error:
         ledger.record(entry.id, State.UNKNOWN, detail=redact(str(error)))
@@ -103,7 +104,9 @@ def _conclude_no(ledger: Ledger, entry: Entry, error: Unclear) -> None:
     ledger.record(entry.id, State.INTENT if waits else State.REFUSED, detail=redact(str(error)))
     after = f"it is not in the platform's list {_grace():.0f} s later, so nothing was spent"
     if waits:
-        raise UserError(f"{redact(str(error))}\n  {after}. Entry {entry.id} waits: python -m harness.submit --resume")
+        raise UserError(
+            f"{redact(str(error))}\n  {after}. Entry {entry.id} waits: python -m harness.submit --resume{carried('--out')}"
+        )
     raise UserError(f"{redact(str(error))}\n  {after}; entry {entry.id} of the ledger says so.")
 
 

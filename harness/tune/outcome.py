@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.base.command import carried
 from harness.tune.nested import Nested, nested_estimate
 from harness.tune.page import write_page
 from harness.tune.save import keep_run, save_recipe
@@ -70,7 +71,7 @@ class Outcome:
         if self.run:
             yield f"run:    {self.run}"
         recipe = f"{self.recipe} --sample" if self.is_sample else self.recipe.stem
-        yield f"next:   python -m harness.cv {self.competition} --recipe {recipe}"
+        yield f"next:   python -m harness.cv {self.competition} --recipe {recipe}{carried('--data', '--out')}"
 
 
 def conclude(study: Any, trials: Trials, plan: Plan, *, nested: bool, save: str, keep: bool, out: Path) -> Outcome:

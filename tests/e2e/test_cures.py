@@ -572,7 +572,7 @@ def test_the_cure_cures(fresh: Path, tmp_path: Path, name: str):
     assert told.returncode == 2 and "Traceback" not in told.stderr, told.stderr + told.stdout
     assert told.stderr.count("error: ") == 1 and re.search(case.said, told.stderr, re.S), told.stderr
     assert not re.search(r"KeyError|NoneType|object has no attribute", told.stderr)
-    assert all(any(run.iterdir()) for run in (project / "oof/shapes").glob("*")), (
+    assert all(any(run.iterdir()) for run in (project / "oof/shapes").glob("tiny-*")), (
         "a run's folder in which nothing was begun"
     )
     cure = case.cure(project, told.stderr)

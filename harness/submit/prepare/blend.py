@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.base.command import carried
 from harness.base.errors import UserError
 from harness.clean.verdicts import apply_verdicts, standing_verdicts
 from harness.competition import Competition
@@ -95,7 +96,7 @@ def chosen_runs(
         by = f" by the verdicts of {verdicts}" if cleaned else ""
         raise UserError(
             f"no finished run of '{competition.slug}' on this data{by} in {out / 'oof' / competition.slug}. Train one: "
-            f"python -m harness.cv {competition.slug}{' --sample' if dataset.is_sample else ''}"
+            f"python -m harness.cv {competition.slug}{' --sample' if dataset.is_sample else ''}{carried('--data', '--out')}"
             f"{unfinished_note(out, competition.slug)}"
         )
     return [load_run(path) for path in fitting[:best]]
