@@ -286,7 +286,11 @@ class Ledger:
                     self._check_version(connection)
                 yield connection
             self._checked = True
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
+        except (
+            sa.exc.SQLAlchemyError,
+            ImportError,
+            UnicodeDecodeError,
+        ) as error:  # the last: a damaged schema that sqlite quotes
             said = redact(str(getattr(error, "orig", None) or error).split("\n")[0])
             raise UserError(f"{self.where}: the ledger cannot be used: {said}. {_LOST}") from error
 
