@@ -11,7 +11,7 @@ from harness.base.command import carried
 from harness.tune.nested import Nested, nested_estimate
 from harness.tune.page import write_page
 from harness.tune.save import keep_run, save_recipe
-from harness.tune.study import Plan, best_trial, values_of
+from harness.tune.study import Plan, best_trial, ended_trials, values_of
 from harness.tune.trial import Trials
 
 
@@ -90,7 +90,7 @@ def conclude(study: Any, trials: Trials, plan: Plan, *, nested: bool, save: str,
         trials.recipe,
         values,
         save,
-        f"{trials.recipe.name}, tuned over {len(study.trials)} trials",
+        f"{trials.recipe.name}, tuned over {ended_trials(study)} trials",
     )
     page = write_page(plan.home / "study.html", trials.competition.title, study, trials.metric.name, best, found)
     states = [t.state.name.lower() for t in study.get_trials(deepcopy=False)]

@@ -156,22 +156,22 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
             return _grid_point(study.sampler, trial)
         return own if own and trial.user_attrs.get("first", trial.number) == 0 else dict(trial.params)
 
-    pace = _Pace(plan.trials, _ended(study))
+    pace = _Pace(plan.trials, ended_trials(study))
     while True:
         bury_dead(study, parameters, watcher.say)
-        if _ended(study) >= plan.trials:
+        if ended_trials(study) >= plan.trials:
             return
         _refuse_endless_failures(study, plan)
         if plan.sampler == "grid" and study.sampler.is_exhausted(study) and not (_running(study) or _waiting(study)):
             return
         exhausted = plan.sampler == "grid" and study.sampler.is_exhausted(study) and not _waiting(study)
-        if _ended(study) + _running(study) >= plan.trials or exhausted:
+        if ended_trials(study) + _running(study) >= plan.trials or exhausted:
             time.sleep(_PATIENCE)  # another process may yet die, and its trial wait to be taken up
             continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             trial = study.ask()
-        if _ended(study) + _running(study) > plan.trials and not _is_first_of_running(study, trial, plan):
+        if ended_trials(study) + _running(study) > plan.trials and not _is_first_of_running(study, trial, plan):
             study.tell(trial, state=optuna.trial.TrialState.FAIL)  # another process took the last one
             continue
         if trial.number == 0 and own:
@@ -180,7 +180,7 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
             said, mistake = _carry_out(study, trial, trials)
         if mistake and own and trial.params == own:
             _give_up(study, trials, own, mistake)
-        watcher.say(f"{said} · {pace.line(_ended(study))}")
+        watcher.say(f"{said} · {pace.line(ended_trials(study))}")
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,8 @@ def own_parameters(recipe: Recipe, space: Space) -> dict[str, Any]:
     return found
 
 
-def _ended(study: Any) -> int:
+def ended_trials(study: Any) -> int:
+    """How many trials were trained or pruned; not those whose process died, which are repeated."""
     from optuna.trial import TrialState
 
     return len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)))
@@ -301,7 +302,7 @@ def _is_first_of_running(study: Any, trial: Any, plan: Plan) -> bool:
     from optuna.trial import TrialState
 
     running = sorted(t.number for t in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)))
-    return trial.number in running[: max(plan.trials - _ended(study), 0)]
+    return trial.number in running[: max(plan.trials - ended_trials(study), 0)]
 
 
 def _line(study: Any, number: int, metric: str) -> str:
