@@ -41,7 +41,7 @@ def main(
     """Time training and inference of resnet18, convnext_tiny and efficientnet_b0 at 96 px. Let nothing else run."""
     import torch
 
-    from harness.train.memory import keep_freed_memory
+    from harness.train.allocator import keep_freed_memory
     from harness.train.precision import cpu_name
 
     before = load_before()
@@ -151,9 +151,9 @@ class HarnessLoop:
         from harness.models.backbone import timm_model
         from harness.models.depthwise import remedy_depthwise
         from harness.models.network import Network
-        from harness.train.batches import ResidentImages
         from harness.train.fit import Rows, Training
-        from harness.train.inputs import PixelInputs
+        from harness.train.inputs.network_inputs import PixelInputs
+        from harness.train.inputs.pixels import ResidentImages
         from harness.train.precision import Layout, choose_layout
 
         cpu = torch.device("cpu")
@@ -186,7 +186,7 @@ class HarnessLoop:
         return self.training.images_per_epoch
 
     def predict(self) -> int:
-        from harness.train.predict import Predictor, predict
+        from harness.train.prediction.predict import Predictor, predict
 
         predictor = Predictor(self.training.network, self.predict_layout)
         return len(predict(predictor, self.views, self.rows, self.recipe.predict))

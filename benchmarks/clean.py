@@ -22,9 +22,9 @@ import numpy as np
 from PIL import Image
 
 from harness.base.command import data_root
-from harness.clean.find import find
+from harness.clean.hamming_search import near_pairs
+from harness.clean.judge import find
 from harness.clean.label_votes import label_probabilities
-from harness.clean.search import near_pairs
 from harness.competition import Competition, Samples, find_competition
 from harness.data.dataset import load_dataset
 

@@ -23,9 +23,9 @@ import numpy as np
 
 from benchmarks.common import say
 from harness.competition.metrics import METRICS
-from harness.oof.cross_fit import cross_fit
-from harness.oof.hill_climbing import hill_climb
-from harness.oof.methods import METHODS
+from harness.oof.ensemble.cross_fit import cross_fit
+from harness.oof.ensemble.hill_climbing import hill_climb
+from harness.oof.ensemble.methods import METHODS
 from harness.oof.predictions import Predictions
 from harness.runs import Folds
 

@@ -27,12 +27,12 @@ from harness.base.command import data_root
 from harness.competition import Competition, Samples, find_competition
 from harness.competition.metrics import METRICS
 from harness.data.dataset import load_dataset
-from harness.oof.calibration import Cells, known_rows, suite_cells
-from harness.oof.estimators import ESTIMATORS
-from harness.oof.forecast import Forecast, forecast
-from harness.oof.looks import Looks
-from harness.oof.shift import MOST_ROWS
-from harness.oof.subject import Subject, subject_of
+from harness.oof.forecast.calibration import Cells, known_rows, suite_cells
+from harness.oof.forecast.domain_shift import MOST_ROWS
+from harness.oof.forecast.estimators import ESTIMATORS
+from harness.oof.forecast.forecast import Forecast, forecast
+from harness.oof.forecast.image_statistics import Looks
+from harness.oof.forecast.inputs import Subject, subject_of
 from harness.runs import Run, load_run
 from harness.train.image_statistics import describe_images
 
@@ -104,7 +104,7 @@ def simulate(play: Play, root: Path, work: Path, mixes: int) -> list[dict[str, A
 
 def hold_out(play: Play, root: Path, folder: Path) -> tuple[Competition, np.ndarray, np.ndarray]:
     """Write the other four fifths as a competition of its own; returns it, and the held out images and labels."""
-    from harness.clean.find import find
+    from harness.clean.judge import find
     from harness.competition.recipe import CvSpec, DataChoice
     from harness.cv.folds import make_folds
 
@@ -163,11 +163,11 @@ def predictions(run: Run, competition: Competition, images: np.ndarray, path: Pa
 def _predict_fold(run: Run, competition: Competition, images: np.ndarray, fold: int) -> np.ndarray:
     import torch
 
-    from harness.cv.fold_job import FoldJob, FoldTraining
-    from harness.data.resized import resize_pixels
+    from harness.cv.jobs.fold_job import FoldJob, FoldTraining
+    from harness.data.resize import resize_pixels
     from harness.runs import RunFolder
-    from harness.train.batches import ResidentImages
-    from harness.train.predict import Predictor, predict
+    from harness.train.inputs.pixels import ResidentImages
+    from harness.train.prediction.predict import Predictor, predict
 
     dataset = load_dataset(competition, competition.folder.parent / "data")
     job = FoldJob(run.path, competition.folder, dataset.cache, fold, "cpu", os.cpu_count() or 1)

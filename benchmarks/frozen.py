@@ -37,7 +37,7 @@ def main(
     """Time 5 folds x 10 epochs of a head on a frozen backbone. Let nothing else run."""
     import torch
 
-    from harness.train.memory import keep_freed_memory
+    from harness.train.allocator import keep_freed_memory
     from harness.train.precision import cpu_name
 
     before = load_before()
@@ -130,12 +130,12 @@ class Frozen:
         import torch
 
         from harness.models.backbone import new_head
-        from harness.train.batches import ResidentImages
-        from harness.train.features import FeatureStore, Head, compute_features
         from harness.train.fit import Rows, fit
-        from harness.train.inputs import FeatureInputs, open_features
+        from harness.train.frozen_features import FeatureStore, Head, compute_features
+        from harness.train.inputs.network_inputs import FeatureInputs, open_features
+        from harness.train.inputs.pixels import ResidentImages
         from harness.train.precision import Layout
-        from harness.train.predict import Predictor, predict
+        from harness.train.prediction.predict import Predictor, predict
 
         cpu, plain = torch.device("cpu"), Layout("fp32", False)
         labels = torch.arange(len(self.pixels)) % CLASSES

@@ -91,11 +91,11 @@ def time_speedrun(
 
     from harness.models.network import Network
     from harness.models.speedrun import speedrun
-    from harness.train.batches import ResidentImages, to_float
     from harness.train.fit import Rows, Training
-    from harness.train.inputs import PixelInputs
+    from harness.train.inputs.network_inputs import PixelInputs
+    from harness.train.inputs.pixels import ResidentImages, to_float
     from harness.train.precision import Layout, synchronize
-    from harness.train.predict import Predictor, predict
+    from harness.train.prediction.predict import Predictor, predict
 
     pixels, labels, n = _cifar(cifar, images)
     recipe, layout = speedrun_recipe(epochs, min(1024, n)), Layout("bf16", True)

@@ -51,11 +51,11 @@ class Fold:
     """Fold 0 of a prepared run, trained either way."""
 
     def __init__(self, folder: Path, rows: int, epochs: int, threads: int) -> None:
-        from harness.base.watch import LineWatcher
+        from harness.base.progress import LineWatcher
         from harness.competition import find_competition, load_recipe
-        from harness.cv.fold_job import FoldJob
+        from harness.cv.jobs.fold_job import FoldJob
+        from harness.cv.options import Options
         from harness.cv.pipeline import cross_validate
-        from harness.cv.plan import Options
         from harness.data.dataset import load_dataset
 
         competition_folder, _ = prepare("color", folder, None, rows)
@@ -81,10 +81,10 @@ class Fold:
         import torch
         import torch.nn.functional as F
 
-        from harness.cv.fold_data import Opening, Pixels
+        from harness.cv.jobs.fold_data import Opening, Pixels
         from harness.train.augment import Draws, augment
-        from harness.train.batches import to_float
         from harness.train.fit import epoch_batches
+        from harness.train.inputs.pixels import to_float
         from harness.train.optim import build_optimizer
         from harness.train.precision import Layout
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.base.files import read_json, write_json
+from harness.base.storage.atomic_files import read_json, write_json
 from harness.competition import Competition, Recipe, find_competition, load_recipe
 from harness.data.dataset import Dataset, load_dataset
 
@@ -133,9 +133,9 @@ def time_harness(task: Task) -> dict[str, Any]:
     As for the peers, what is needed is imported and the folds are split before the clock starts.
     """
     import harness.cv.report  # noqa: F401 - the peers import before the clock starts, so may the harness
-    from harness.base.watch import LineWatcher
+    from harness.base.progress import LineWatcher
+    from harness.cv.options import Options
     from harness.cv.pipeline import cross_validate, open_run
-    from harness.cv.plan import Options
 
     with tempfile.TemporaryDirectory() as out:
         options = Options(Path(out), task.job.folds, device=task.job.device)

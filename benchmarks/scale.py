@@ -80,7 +80,7 @@ def main(
 
 def write_images(path: Path, n: int, at_once: int = 50_000) -> None:
     """Random uint8 (n, 32, 32, 3)."""
-    from harness.data.arrays import new_array
+    from harness.data.files.arrays import new_array
 
     rng, images = np.random.default_rng(0), new_array(path, (n, 32, 32, 3), np.uint8)
     for start in range(0, n, at_once):
@@ -101,10 +101,10 @@ def train(path: str, images: int, threads: int, resident: bool) -> None:
     from harness.competition.train_spec import TrainSpec
     from harness.models.network import Network
     from harness.models.small import cnn
-    from harness.train.batches import FileImages, ResidentImages
+    from harness.train.allocator import keep_freed_memory
     from harness.train.fit import Rows, Training
-    from harness.train.inputs import PixelInputs
-    from harness.train.memory import keep_freed_memory
+    from harness.train.inputs.network_inputs import PixelInputs
+    from harness.train.inputs.pixels import FileImages, ResidentImages
     from harness.train.precision import Layout
 
     torch.set_num_threads(threads)

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.common import compare, describe_machine, load_before, print_comparison, print_machine, take_turns
 from harness.base.command import data_root
-from harness.clusters.kmeans import distances, fit_centroids
+from harness.clustering.kmeans import distances, fit_centroids
 from harness.competition import DataChoice, Recipe, find_competition
 from harness.competition.cluster_spec import TextSpec
 from harness.data.dataset import load_dataset
@@ -27,8 +27,8 @@ from harness.models.captioned import Captioned, Shape, build_captioned
 from harness.text.sequences import sequences
 from harness.text.tokens import Tokens, tokenise
 from harness.text.word_vectors import WordVectors
-from harness.train.captioned_inputs import CaptionedInputs
 from harness.train.fit import Rows, fit
+from harness.train.inputs.captions import CaptionedInputs
 from harness.train.precision import Layout, cpu_name
 
 LENGTH, BATCH = 50, 32

@@ -31,7 +31,7 @@ from benchmarks.common import say as _say
 from benchmarks.peers import ROOT, Job
 from harness.base.command import DataOption, JsonOption, data_root, new_app, user_command
 from harness.base.errors import UserError
-from harness.base.files import read_json, write_json
+from harness.base.storage.atomic_files import read_json, write_json
 from harness.competition import find_competition, load_recipe
 from harness.cv.prepare import usable_cores
 from harness.data.dataset import Dataset, load_dataset

@@ -33,7 +33,7 @@ from benchmarks.fuzz.parts import (
     Seed,
 )
 from harness.base.errors import UserError
-from harness.base.files import explain_disk_errors
+from harness.base.storage.atomic_files import explain_disk_errors
 
 HANG_SECONDS = 10.0  # of the processor's time, so that a busy machine makes no findings; six times as long by the clock
 MOST_MEMORY = 2**30

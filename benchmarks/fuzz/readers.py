@@ -105,8 +105,8 @@ def _zips() -> list[Seed]:
 
 
 def _read_zip(path: Path) -> None:
-    from harness.data.archives import FileTree
-    from harness.data.image_folder import list_by_folder, list_test
+    from harness.data.files.archives import FileTree
+    from harness.data.formats.image_folder import list_by_folder, list_test
 
     tree = FileTree(path)
     for name in tree.names("train") + tree.names("test"):
@@ -144,7 +144,7 @@ def _seven_zips() -> list[Seed]:
 
 
 def _read_seven_zip(path: Path) -> None:
-    from harness.data.archives import FileTree
+    from harness.data.files.archives import FileTree
 
     tree = FileTree(path.parent)
     for name in tree.names("train"):
@@ -166,8 +166,8 @@ def _npzs() -> list[Seed]:
 
 
 def _read_npz(path: Path) -> None:
-    from harness.data.archives import FileTree
-    from harness.data.npz import read_npz
+    from harness.data.files.archives import FileTree
+    from harness.data.formats.npz import read_npz
 
     folder = path.parent / "out"
     folder.mkdir()
@@ -185,8 +185,8 @@ def _pixel_csvs() -> list[Seed]:
 
 
 def _read_pixels(path: Path) -> None:
-    from harness.data.archives import FileTree
-    from harness.data.csv_pixels import read_csv_pixels
+    from harness.data.files.archives import FileTree
+    from harness.data.formats.csv_pixels import read_csv_pixels
 
     (path.parent / "out").mkdir()
     read_csv_pixels(FileTree(path.parent), path.name, _spec(format="csv_pixels"), CLASSES, path.parent / "out")
@@ -201,8 +201,8 @@ def _label_csvs() -> list[Seed]:
 
 
 def _read_labels(path: Path) -> None:
-    from harness.data.archives import FileTree
-    from harness.data.labels import read_label_csv
+    from harness.data.files.archives import FileTree
+    from harness.data.formats.labels import read_label_csv
 
     read_label_csv(FileTree(path.parent), path.name, "id", "label", CLASSES)
 
@@ -216,8 +216,8 @@ def _caption_files() -> list[Seed]:
 
 
 def _read_captions(path: Path) -> None:
-    from harness.data.archives import FileTree
-    from harness.data.captioned import read_captioned
+    from harness.data.files.archives import FileTree
+    from harness.data.formats.captioned import read_captioned
 
     (path.parent / "out").mkdir()
     competition = _competition(path.parent, format="captioned", train=path.name, test=None)
@@ -232,7 +232,7 @@ def _submissions() -> list[Seed]:
 
 
 def _read_sample(path: Path) -> None:
-    from harness.data.archives import FileTree
+    from harness.data.files.archives import FileTree
     from harness.data.submission_ids import check_submission_ids
 
     competition = _competition(path.parent, format="image_folder", optional=("x",))
@@ -408,8 +408,8 @@ def _pictures() -> list[Seed]:
 
 
 def _read_picture(path: Path) -> None:
-    from harness.data.archives import FileTree
-    from harness.data.decode import Decoder
+    from harness.data.files.archives import FileTree
+    from harness.data.files.decode import Decoder
 
     if path.name == "eps.png" and path.read_bytes() == _pictures()[-1].content:
         return  # the one seed that is rightly refused

@@ -73,7 +73,7 @@ def _run_files() -> dict[str, bytes]:
         return _made["run"]
     import pandas as pd
 
-    from harness.base.files import write_json
+    from harness.base.storage.atomic_files import write_json
     from harness.competition import Recipe
     from harness.runs import FoldResult, RunFolder
     from harness.runs.folds import Folds
@@ -107,7 +107,7 @@ def _run_seed(name: str) -> Seed:
 
 
 def _read_json(path: Path) -> None:
-    from harness.base.files import read_json
+    from harness.base.storage.atomic_files import read_json
 
     read_json(path)
 
@@ -120,7 +120,7 @@ def _read_run(path: Path) -> None:
 
 
 def _read_fold(path: Path) -> None:
-    from harness.base.manifest import write_manifest
+    from harness.base.storage.manifest import write_manifest
     from harness.runs import RunFolder
 
     folder = RunFolder(path.parent)
@@ -196,7 +196,7 @@ def _checkpoints() -> list[Seed]:
 
 
 def _read_checkpoint(path: Path) -> None:
-    from harness.cv.fold_job import FoldTraining
+    from harness.cv.jobs.fold_job import FoldTraining
 
     folder = SimpleNamespace(checked_checkpoint=lambda fold: path, damaged=lambda wrong: f"{path}: {wrong[0]}")
     FoldTraining.saved_states(SimpleNamespace(fold=0, folder=folder))  # type: ignore[arg-type]  # all that it asks for

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.base.errors import UserError
-from harness.base.files import explain_disk_errors
+from harness.base.storage.atomic_files import explain_disk_errors
 from harness.base.terminal import plain_streams
 
 EXIT_USER_ERROR = 2

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from harness.base.errors import UserError
-from harness.base.plain import plain
+from harness.base.untrusted_text import plain
 
 _NAMES = ("KAGGLE_API_TOKEN", "KAGGLE_KEY", "CODABENCH_TOKEN", "CODABENCH_PASSWORD")
 _IS = r"(?:[\"'\\]*\s*(?:[:=]|%3D)\s*[\"'\\]*|>)"  # what stands between a name and its value: JSON, URL, header, XML

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from harness.base.plain import plain, shown
+from harness.base.untrusted_text import plain, shown
 
 
 class PlainStream:

@@ -46,7 +46,7 @@ def main(
 
     Writes oof/<slug>/clean/clean.csv, which harness.cv uses from then on, and a page to look at it and change it.
     """
-    from harness.base.watch import watching
+    from harness.base.progress import watching
     from harness.clean.pipeline import clean
     from harness.competition import DataChoice, find_competition
     from harness.data.dataset import load_dataset

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.clean.hamming_search import near_pairs
 from harness.clean.phash import ORIENTATIONS, hash_images, orient
-from harness.clean.search import near_pairs
 
 _SMALL = 32
 _ALIKE = 0.98

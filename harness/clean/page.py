@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.base.files import write_text
+from harness.base.storage.atomic_files import write_text
 from harness.clean.verdicts import ACTIONS, Verdict
 from harness.competition import Samples
 from harness.runs.align import align_rows

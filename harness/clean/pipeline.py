@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.files import write_json, write_text
-from harness.base.manifest import sha256_of
-from harness.clean.find import find
+from harness.base.storage.atomic_files import write_json, write_text
+from harness.base.storage.manifest import sha256_of
+from harness.clean.judge import find
 from harness.clean.page import write_page
 from harness.clean.verdicts import Verdict, about_verdicts, clean_folder, verdicts_text
 from harness.competition import Competition

@@ -21,9 +21,9 @@ import numpy as np
 
 from harness.base.command import carried
 from harness.base.errors import UserError, nearest
-from harness.base.files import write_text
-from harness.base.manifest import sha256_of
-from harness.base.plain import listed, plain
+from harness.base.storage.atomic_files import write_text
+from harness.base.storage.manifest import sha256_of
+from harness.base.untrusted_text import listed, plain
 from harness.competition import Competition, Samples
 from harness.runs.align import align_rows
 

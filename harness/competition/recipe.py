@@ -83,7 +83,7 @@ class PredictSpec(Frozen):
     """[predict]: how one image is scored; the same for OOF and for test."""
 
     tta: Strings = ("identity",)
-    """Views that are scored and combined; see `harness.train.views`: identity, hflip, vflip, rot90, rot180, rot270, shiftN (four
+    """Views that are scored and combined; see `harness.train.prediction.views`: identity, hflip, vflip, rot90, rot180, rot270, shiftN (four
     shifts by N pixels), diagonalN (the four diagonal ones), five_crop, scaleP (zoomed to P percent), brightnessP."""
     combine: Literal["probability", "logit", "rank", "max"] = "probability"
     """What is averaged over the views: probabilities, logits, or each class's rank among a view's rows; max: the surest."""

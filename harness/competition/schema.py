@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.base.errors import UserError, nearest
-from harness.base.plain import is_plain, plain
+from harness.base.untrusted_text import is_plain, plain
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -84,16 +84,16 @@ def main(
 
     Writes oof/<slug>/<run>/. A run that was killed goes on with --resume and ends with the same numbers.
     """
-    from harness.base.watch import watching
+    from harness.base.progress import watching
     from harness.clean.verdicts import standing_verdicts
-    from harness.cluster.executor import Cluster
     from harness.competition import find_competition, load_recipe
-    from harness.cv.executor import start_server
-    from harness.cv.noise import noise_suite
+    from harness.cv.jobs.executor import start_server
+    from harness.cv.noise.job import noise_suite
+    from harness.cv.options import Options
     from harness.cv.pipeline import cross_validate
-    from harness.cv.plan import Options
     from harness.data.dataset import load_dataset
-    from harness.data.resized import resize
+    from harness.data.resize import resize
+    from harness.distributed.executor import Cluster
 
     contest = find_competition(competition)
     pseudo = [f'pseudo.run = "{pseudo_labels}"'] if pseudo_labels else []
@@ -168,7 +168,7 @@ def _fold_list(text: str | None) -> tuple[int, ...] | None:
 
 
 def _print_noise(run, noisy) -> None:
-    from harness.cv.noise_report import noise_table, summary_lines
+    from harness.cv.noise.report import noise_table, summary_lines
 
     header, rows = noise_table(noisy)
     print_table(header, rows, title="under noise", width=120)
@@ -203,7 +203,7 @@ def _print_result(run, sample: bool, noisy) -> None:
         said = ", ".join(f"{label(k)} {shown(v)}" for k, v in excluded.items() if k != "n" and v is not None)
         print(f"excluded by verdicts: {excluded['n']:,} rows, never trained on and not in these scores; there: {said}")
     if run.scores.get("pseudo"):
-        from harness.cv.pseudo import pseudo_line
+        from harness.cv.pseudo_labels import pseudo_line
 
         print(pseudo_line(run.environment["pseudo"], run.scores["pseudo"]))
     if not run.complete:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.manifest import faults, manifest_beside, sealed_file, write_manifest
+from harness.base.storage.manifest import faults, manifest_beside, sealed_file, write_manifest
 from harness.clean.verdicts import apply_verdicts
 from harness.competition import Recipe, Samples
 from harness.competition.recipe import CvSpec

@@ -15,24 +15,24 @@ import numpy as np
 
 from harness.base.command import cache_root
 from harness.base.errors import UserError
-from harness.base.files import explain_disk_errors, read_json
+from harness.base.storage.atomic_files import explain_disk_errors, read_json
 from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
 from harness.competition.metrics import row_pieces
-from harness.cv.executor import run_jobs
-from harness.cv.features_job import FeaturesJob
-from harness.cv.fold_job import FoldJob
 from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
-from harness.cv.healing import heal_or_refuse
-from harness.cv.plan import Options, Watcher, describe_run, listed, planned_workers, say_plan
+from harness.cv.jobs.executor import run_jobs
+from harness.cv.jobs.features_job import FeaturesJob
+from harness.cv.jobs.fold_job import FoldJob
+from harness.cv.options import Options, Watcher, describe_run, listed, planned_workers, say_plan
 from harness.cv.prepare import PrepareJob, pick_devices, plan_rounds, usable_cores
-from harness.cv.pseudo import check_pseudo, pseudo_gain
+from harness.cv.pseudo_labels import check_pseudo, pseudo_gain
+from harness.cv.repair import heal_or_refuse
 from harness.cv.scores import competition_metrics, score_run
 from harness.data.cache import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
+from harness.runs.majority_vote import vote
+from harness.runs.probability_tables import is_large, new_table
 from harness.runs.run import proba_column
-from harness.runs.tables import is_large, new_table
-from harness.runs.vote import vote
 
 
 def cross_validate(
@@ -154,7 +154,7 @@ def train_fold_of(
 def _tell_the_other_way(folder: RunFolder, competition: Competition, dataset: Dataset, recipe: Recipe) -> None:
     """The page of a leaky run shows the honest one, and the other way round."""
     if recipe.clusters:
-        from harness.cv.clusters.pipeline import refresh_other_way
+        from harness.cv.clustering.pipeline import refresh_other_way
 
         refresh_other_way(folder, competition, dataset)
 
@@ -203,7 +203,7 @@ def _weights(args: dict[str, Any]) -> str:
 def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, folds: Folds) -> None:
     """Put the folds that stand together: oof.parquet, test.parquet, history.jsonl, report.html, scores.json and, last, the manifest."""
     if folder.recipe().clusters:
-        from harness.cv.clusters.pipeline import finish_clusters
+        from harness.cv.clustering.pipeline import finish_clusters
 
         finish_clusters(folder, competition, dataset, folds)
         return
@@ -344,7 +344,7 @@ def _train(
 def _fold_job(recipe: Recipe) -> type[FoldJob]:
     if not recipe.clusters:
         return FoldJob
-    from harness.cv.clusters.fold_job import ClusterFoldJob
+    from harness.cv.clustering.fold_job import ClusterFoldJob
 
     return ClusterFoldJob
 
@@ -360,7 +360,7 @@ def _prepare_job(
 ) -> PrepareJob:
     kind = PrepareJob
     if recipe.clusters:
-        from harness.cv.clusters.prepare_job import ClusterPrepareJob as kind
+        from harness.cv.clustering.prepare_job import ClusterPrepareJob as kind
     return kind(
         run=folder.path,
         competition=competition.folder,

@@ -48,11 +48,11 @@ class PrepareJob:
 
         from harness.competition import find_competition
         from harness.cv.scores import competition_metrics
-        from harness.data.resized import open_resized
+        from harness.data.resize import open_resized
         from harness.runs import Folds, RunFolder
-        from harness.train.memory import keep_freed_memory
+        from harness.train.allocator import keep_freed_memory
         from harness.train.precision import cpu_name, usable_device
-        from harness.train.views import doubtful_views
+        from harness.train.prediction.views import doubtful_views
 
         torch.set_num_threads(self.threads)
         keep_freed_memory()
@@ -74,9 +74,9 @@ class PrepareJob:
         """Build the network and try it; returns its layout, its size, and where its features will lie."""
         import torch
 
-        from harness.cv.fold_data import feature_network, feature_store, new_network
-        from harness.train.batches import ResidentImages
+        from harness.cv.jobs.fold_data import feature_network, feature_store, new_network
         from harness.train.freeze import frozen_names
+        from harness.train.inputs.pixels import ResidentImages
         from harness.train.precision import choose_layout, is_out_of_memory
 
         recipe, images = self.recipe, dataset.train.images
@@ -118,8 +118,8 @@ def check_recipe(recipe: Recipe, competition: Competition) -> None:
         Names the key.
     """
     from harness.train.augment import check_augment
-    from harness.train.features import check_features
-    from harness.train.views import weighted_views
+    from harness.train.frozen_features import check_features
+    from harness.train.prediction.views import weighted_views
 
     weighted_views(recipe.predict)
     check_augment(recipe.augment, *competition.data.size, competition.data.channels)

@@ -11,7 +11,7 @@ import numpy as np
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows, confused_pairs, confusion, tally
 from harness.cv.folds import rare_classes
-from harness.cv.pseudo import pseudo_line
+from harness.cv.pseudo_labels import pseudo_line
 from harness.data.cache import Dataset
 from harness.report import figures
 from harness.report.page import Page, Section

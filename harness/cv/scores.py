@@ -11,7 +11,7 @@ from harness.competition import Competition
 from harness.competition.metrics import METRICS, Metric, custom_metric, intervals
 from harness.competition.threshold import cross_fitted
 from harness.runs import Folds
-from harness.runs.tables import rows_of_table
+from harness.runs.probability_tables import rows_of_table
 
 
 def competition_metrics(competition: Competition) -> list[Metric]:

@@ -46,7 +46,7 @@ def main(
 
     To see what a recipe's augmentation makes of it: python -m harness.data preview COMPETITION --recipe R
     """
-    from harness.base.watch import watching
+    from harness.base.progress import watching
     from harness.competition import DataChoice, find_competition
     from harness.data.dataset import is_there, load_dataset
     from harness.data.download import can_download, download
@@ -133,7 +133,7 @@ def preview(
     """Write a picture of training images beside augmented ones, as the recipe's model sees them."""
     from harness.competition import find_competition, load_recipe
     from harness.data.dataset import load_dataset
-    from harness.data.resized import open_resized, resize
+    from harness.data.resize import open_resized, resize
     from harness.train import preview as pictures  # upwards: only this door looks at what training does
 
     contest = find_competition(competition)

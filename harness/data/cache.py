@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.base.damage import DAMAGED
 from harness.base.errors import UserError
-from harness.base.files import read_json
-from harness.base.npy import open_array
-from harness.base.plain import plain
+from harness.base.storage.atomic_files import read_json
+from harness.base.storage.damage import DAMAGED
+from harness.base.storage.npy import open_array
+from harness.base.untrusted_text import plain
 from harness.competition import Samples
 
 
@@ -109,8 +109,8 @@ def _open_images(folder: Path) -> Any:
     pictures = folder / "pictures.json"
     if not pictures.is_file():
         return open_array(folder / "images.npy", "c")
-    from harness.data.decode import Decoder
-    from harness.data.stream import StreamedImages
+    from harness.data.files.decode import Decoder
+    from harness.data.streaming import StreamedImages
 
     listed = read_json(pictures)
     return StreamedImages(Path(listed["path"]), listed["files"], Decoder(**listed["decoder"]), listed["top"])

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from harness.base.command import cache_root, carried
 from harness.base.errors import UserError
-from harness.base.files import remove_folder, resumable_folder
-from harness.base.manifest import MANIFEST, faults
-from harness.base.plain import plain
+from harness.base.storage.atomic_files import remove_folder, resumable_folder
+from harness.base.storage.manifest import MANIFEST, faults
+from harness.base.untrusted_text import plain
 from harness.competition import Competition
-from harness.data.archives import FileTree
-from harness.data.building import PICTURE_FORMATS, Building, Tick, stamped
+from harness.data.build import PICTURE_FORMATS, Building, Tick, stamped
 from harness.data.cache import Dataset, open_cache
+from harness.data.files.archives import FileTree
 from harness.data.sample import sample_folder
 
 _CACHE_VERSION = 4

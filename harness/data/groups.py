@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.plain import plain
+from harness.base.untrusted_text import plain
 
 _SECONDS_PER_ID, _SECONDS = 1.0, 120.0
 

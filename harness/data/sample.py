@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harness.base.command import cache_root
 from harness.base.errors import UserError
-from harness.base.files import complete_folder, remove_folder
-from harness.base.manifest import faults, manifest_beside, write_manifest
+from harness.base.storage.atomic_files import complete_folder, remove_folder
+from harness.base.storage.manifest import faults, manifest_beside, write_manifest
 from harness.competition import Competition
-from harness.data.archives import walk
+from harness.data.files.archives import walk
 
 
 def sample_folder(competition: Competition) -> Path:

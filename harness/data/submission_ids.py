@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.plain import plain
+from harness.base.untrusted_text import plain
 from harness.competition import Competition
-from harness.data.archives import FileTree
-from harness.data.names import refuse_twins
-from harness.data.tables import column, read_rows
+from harness.data.files.archives import FileTree
+from harness.data.files.csv_tables import column, read_rows
+from harness.data.files.names import refuse_twins
 
 
 def check_submission_ids(competition: Competition, test_ids: np.ndarray, path: Path, tree: FileTree) -> None:

@@ -35,8 +35,8 @@ def main(
     """The ledger's submissions: CV, forecast, public and private score, gap, rank; and submissions/leaderboard.html."""
     from harness.base.errors import UserError
     from harness.competition import find_competition
+    from harness.leaderboard.candidates import plan_for
     from harness.leaderboard.page import plan_table, write_page
-    from harness.leaderboard.plans import plan_for
     from harness.leaderboard.table import HEADER, lines_of, table_rows
     from harness.ledger import open_ledger
 
@@ -85,7 +85,7 @@ def _directions(slugs: list[str]) -> dict[str, bool]:
 
 
 def _export(path: Path, lines: list[dict[str, Any]], ledger: Ledger, slug: str | None) -> None:
-    from harness.base.files import complete_file, write_json
+    from harness.base.storage.atomic_files import complete_file, write_json
 
     if path.suffix == ".json":
         write_json(path, ledger.everything(slug))

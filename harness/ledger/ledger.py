@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.base.errors import UserError
-from harness.base.plain import plain
 from harness.base.secrets import redact
+from harness.base.untrusted_text import plain
 from harness.ledger.entry import Entry, Intent, State
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ def compare(
     """
     from harness.competition import find_competition
     from harness.cv.scores import competition_metrics
-    from harness.oof.compare import comparison, comparison_table, pair_table, paired_runs, write_comparison
+    from harness.oof.compare.runs import comparison, comparison_table, pair_table, paired_runs, write_comparison
 
     contest = find_competition(competition)
     if contest.is_clustering:
@@ -75,7 +75,7 @@ def compare(
 
 
 def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:
-    from harness.oof.clusterings import clustering_table, load_clusterings, write_clusterings
+    from harness.oof.compare.clusterings import clustering_table, load_clusterings, write_clusterings
 
     runs, path = load_clusterings(contest, out, names), out / "oof" / contest.slug / "compare.html"
     write_clusterings(path, contest, runs)
@@ -104,10 +104,10 @@ def errors(
     Writes errors.html and errors.csv (every wrong or doubted row) into the run's folder.
     """
     from harness.competition import find_competition
-    from harness.oof.clusterings import refuse_clustering
-    from harness.oof.errors import find_errors, write_errors_csv
-    from harness.oof.errors_report import class_table, confusions, reliability_line, write_errors_page
-    from harness.oof.forecast_runs import named_or_best, run_data
+    from harness.oof.compare.clusterings import refuse_clustering
+    from harness.oof.errors.analysis import find_errors, write_errors_csv
+    from harness.oof.errors.report import class_table, confusions, reliability_line, write_errors_page
+    from harness.oof.forecast.runs import named_or_best, run_data
     from harness.runs import load_run
 
     contest = find_competition(competition)
@@ -162,10 +162,10 @@ def ensemble(
     """
     from harness.competition import find_competition
     from harness.ledger import open_ledger
-    from harness.oof.forecast_report import forecast_lines
-    from harness.oof.forecast_runs import forecast_saved
-    from harness.oof.history import past_of
-    from harness.oof.saved import build_ensemble
+    from harness.oof.ensemble.build import build_ensemble
+    from harness.oof.forecast.report import forecast_lines
+    from harness.oof.forecast.runs import forecast_saved
+    from harness.oof.forecast.track_record import past_of
 
     contest = find_competition(competition)
     if contest.is_clustering:
@@ -195,7 +195,7 @@ def ensemble(
 
 
 def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:
-    from harness.oof.clusterings import build_consensus, clustering_table
+    from harness.oof.compare.clusterings import build_consensus, clustering_table
     from harness.runs import load_run
 
     saved = load_run(build_consensus(contest, out, names).path)
@@ -233,10 +233,10 @@ def forecast(
     """
     from harness.competition import find_competition
     from harness.ledger import open_ledger
-    from harness.oof.clusterings import refuse_clustering
-    from harness.oof.forecast_report import forecast_lines
-    from harness.oof.forecast_runs import forecast_saved
-    from harness.oof.history import past_of
+    from harness.oof.compare.clusterings import refuse_clustering
+    from harness.oof.forecast.report import forecast_lines
+    from harness.oof.forecast.runs import forecast_saved
+    from harness.oof.forecast.track_record import past_of
 
     contest = find_competition(competition)
     refuse_clustering(contest, "harness.oof forecast")
@@ -264,9 +264,9 @@ def calibrate(
     """How forecasts have fared: against the ledger's scores, and on corruptions that they had not seen."""
     from harness.competition import find_competition
     from harness.ledger import open_ledger
-    from harness.oof.fared import fared_table, on_corruptions, on_leaderboards, past_table
-    from harness.oof.forecast_runs import named_or_best
-    from harness.oof.history import past_of
+    from harness.oof.forecast.evaluation import fared_table, on_corruptions, on_leaderboards, past_table
+    from harness.oof.forecast.runs import named_or_best
+    from harness.oof.forecast.track_record import past_of
     from harness.runs import load_run
 
     contest = find_competition(competition)

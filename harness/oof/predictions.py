@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.plain import plain
+from harness.base.untrusted_text import plain
 from harness.competition import Competition
 from harness.runs import Folds, Run, RunFolder
 from harness.runs.align import align_rows, check_alignable

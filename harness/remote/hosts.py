@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from harness.base.command import home_folder
 from harness.base.errors import UserError
-from harness.base.files import write_json
-from harness.base.plain import plain
+from harness.base.storage.atomic_files import write_json
+from harness.base.untrusted_text import plain
 
 
 def check_host(service: str, url: str, own: tuple[str, ...], named_by: str) -> None:

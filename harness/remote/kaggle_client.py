@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from harness.base.errors import UserError
 from harness.base.secrets import check_private, redact
-from harness.remote.child import Child, NoAnswer
+from harness.remote.child_process import Child, NoAnswer
 from harness.remote.errors import NoCredentials, Refused, TryLater, Unreachable
 from harness.remote.hosts import is_loopback
 from harness.remote.retry import patiently, wait_words

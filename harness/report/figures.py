@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.base.plain import plain
+from harness.base.untrusted_text import plain
 
 
 def _named(text: object) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.base.files import write_text
-from harness.base.plain import shown
+from harness.base.storage.atomic_files import write_text
+from harness.base.untrusted_text import shown
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Page:
         return self.sections[-1]
 
     def html(self) -> str:
-        """The page's text; whatever is put into it is escaped, and plain (`harness.base.plain`)."""
+        """The page's text; whatever is put into it is escaped, and plain (`harness.base.untrusted_text`)."""
         import jinja2
 
         environment = jinja2.Environment(

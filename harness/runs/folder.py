@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from harness.base.damage import DAMAGED
 from harness.base.errors import UserError
-from harness.base.files import complete_file, dump_json, read_json, write_json, write_text
-from harness.base.manifest import MANIFEST, faults, read_manifest, write_manifest
-from harness.base.plain import plain
+from harness.base.storage.atomic_files import complete_file, dump_json, read_json, write_json, write_text
+from harness.base.storage.damage import DAMAGED
+from harness.base.storage.manifest import MANIFEST, faults, read_manifest, write_manifest
+from harness.base.untrusted_text import plain
 from harness.competition import Recipe
 from harness.competition.schema import validate
 from harness.runs.folds import Folds
 from harness.runs.probabilities import check_probabilities
+from harness.runs.probability_tables import open_table
 from harness.runs.start import START, STARTING, read_start, save_start
-from harness.runs.tables import open_table
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.base.damage import DAMAGED
 from harness.base.errors import UserError
-from harness.base.files import complete_file
-from harness.base.plain import plain
+from harness.base.storage.atomic_files import complete_file
+from harness.base.storage.damage import DAMAGED
+from harness.base.untrusted_text import plain
 
 _HEADER = ["id", "group", "fold", "kept"]
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from harness.base.damage import DAMAGED
 from harness.base.errors import UserError, nearest
-from harness.base.files import read_json
-from harness.base.manifest import MANIFEST, read_manifest
-from harness.base.plain import plain
+from harness.base.storage.atomic_files import read_json
+from harness.base.storage.damage import DAMAGED
+from harness.base.storage.manifest import MANIFEST, read_manifest
+from harness.base.untrusted_text import plain
 from harness.competition import Recipe
 from harness.runs.folder import FINISHED, TABLES, RunFolder
 from harness.runs.folds import Folds
 from harness.runs.probabilities import check_probabilities
+from harness.runs.probability_tables import open_table, rows_of_table
 from harness.runs.start import START, STARTING
-from harness.runs.tables import open_table, rows_of_table
 
 
 @dataclass(frozen=True)

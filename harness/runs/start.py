@@ -6,8 +6,8 @@ import json
 import zipfile
 from pathlib import Path
 
-from harness.base.damage import DAMAGED
-from harness.base.files import complete_file
+from harness.base.storage.atomic_files import complete_file
+from harness.base.storage.damage import DAMAGED
 
 START = "start.zip"
 STARTING = ("recipe.json", "folds.csv", "clean.csv", "environment.json")

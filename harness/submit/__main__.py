@@ -91,7 +91,7 @@ def main(
     Exit codes: 0 scored, 2 nothing was sent, 3 no score yet, 4 perhaps sent, 5 not scorable, 6 kept for later.
     """
     from harness.ledger import open_ledger
-    from harness.oof.history import past_of
+    from harness.oof.forecast.track_record import past_of
     from harness.submit.flow import follow_up, send_new
     from harness.submit.prepare.blend import prepare_blend
     from harness.submit.prepare.bundle import BundleOptions, prepare_bundle
@@ -196,7 +196,7 @@ def _bare(name: str) -> str:
 
 def _lines(prepared: Prepared) -> list[str]:
     """What is about to be sent."""
-    from harness.oof.forecast_report import forecast_lines
+    from harness.oof.forecast.report import forecast_lines
 
     intent, lines = prepared.intent, []
     if intent.members:

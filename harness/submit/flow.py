@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
-from harness.base.files import complete_file, explain_disk_errors
-from harness.base.manifest import sha256_of
 from harness.base.secrets import redact
+from harness.base.storage.atomic_files import complete_file, explain_disk_errors
+from harness.base.storage.manifest import sha256_of
 from harness.competition import Competition, find_competition
 from harness.cv.scores import competition_metrics
 from harness.ledger import Entry, Intent, Ledger, Notebook, State

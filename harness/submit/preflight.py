@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.plain import plain
+from harness.base.untrusted_text import plain
 from harness.competition import Competition
 
 _SHOWN = 3
@@ -98,7 +98,7 @@ def labels_hash(path: Path) -> str:
 
 
 def _header(sample: Path) -> list[str]:
-    from harness.data.tables import read_rows
+    from harness.data.files.csv_tables import read_rows
 
     with sample.open("rb") as file:
         return read_rows(file, str(sample))[0]

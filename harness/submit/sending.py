@@ -22,8 +22,8 @@ from typing import Literal
 
 from harness.base.command import carried
 from harness.base.errors import UserError
-from harness.base.files import write_text
 from harness.base.secrets import redact
+from harness.base.storage.atomic_files import write_text
 from harness.ledger import Entry, Ledger, Notebook, State
 from harness.remote.errors import Refused, Unclear, Unreachable
 from harness.submit.platform import Listed, Platform

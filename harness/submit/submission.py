@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.files import complete_file
+from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
 from harness.competition.threshold import moved
 from harness.data.cache import Dataset
 from harness.data.submission_ids import read_submission_header, read_submission_ids
-from harness.oof.ensemble import Blend
+from harness.oof.ensemble.blend import Blend
 from harness.runs.align import align_rows
-from harness.runs.tables import rows_of_table
+from harness.runs.probability_tables import rows_of_table
 
 
 def wanted_ids(competition: Competition, dataset: Dataset) -> np.ndarray:

@@ -15,12 +15,12 @@ from torch import Tensor
 from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.train.augment import Draws, mix
-from harness.train.average import Ema, Swa, float_state
 from harness.train.freeze import fixed_names, frozen_names, set_mode
-from harness.train.inputs import Inputs
+from harness.train.inputs.network_inputs import Inputs
 from harness.train.loss import Loss, build_loss, class_weights
 from harness.train.optim import Plateau, build_optimizer, lr_factor, set_lr, take_step
 from harness.train.precision import Layout
+from harness.train.weight_averaging import Ema, Swa, float_state
 
 Tick = Callable[[int], None]
 """Called with the number of images done since the last call."""

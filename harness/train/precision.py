@@ -22,10 +22,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.base.errors import UserError
-from harness.base.files import read_json, write_json
-from harness.base.plain import plain
+from harness.base.storage.atomic_files import read_json, write_json
+from harness.base.untrusted_text import plain
 from harness.competition.train_spec import TrainSpec
-from harness.models.for_prediction import copy_for_prediction
+from harness.models.inference.copy import copy_for_prediction
 from harness.models.network import Network
 from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.optim import build_optimizer, take_step
@@ -67,7 +67,7 @@ class Layout:
 
 
 def ready_to_predict(network: nn.Module, batch: Any, layout: Layout) -> nn.Module:
-    """A copy of the network that predicts faster (`harness.models.for_prediction`); the network is left in evaluation mode.
+    """A copy of the network that predicts faster (`harness.models.inference.copy`); the network is left in evaluation mode.
 
     batch : of what it will be called with
     """

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from harness.base.files import complete_file
+from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition, Recipe
 from harness.data.cache import Dataset
 from harness.train.augment import Draws, check_augment, mix
-from harness.train.batches import open_images
-from harness.train.inputs import PixelInputs
+from harness.train.inputs.network_inputs import PixelInputs
+from harness.train.inputs.pixels import open_images
 from harness.train.precision import Layout
 
 _GAP, _MARGIN, _SIDE = 4, 96, 96

@@ -74,7 +74,7 @@ def main(
     A study that was stopped goes on when the same command is given again; several processes may work on one.
     Writes the best recipe to recipes/, the study and its page to oof/<slug>/studies/.
     """
-    from harness.base.watch import LineWatcher
+    from harness.base.progress import LineWatcher
     from harness.tune.outcome import conclude, home_of_recipes
     from harness.tune.prepare import Request, prepare
     from harness.tune.save import check_name
@@ -117,8 +117,8 @@ def _told_how_to_go_on() -> Iterator[None]:
 
 def _work_on_cluster(address: str, gpus: float, parallel: int, seed: int, watcher: Any) -> None:
     """The same command on nodes; the study's storage and the folders must be seen by all of them."""
-    from harness.cluster.executor import Cluster
-    from harness.cluster.workers import run_workers
+    from harness.distributed.executor import Cluster
+    from harness.distributed.workers import run_workers
 
     own = [("--parallel", "1", "--worker", "--seed", str(seed + number)) for number in range(parallel)]
     run_workers(Cluster(address, gpus=gpus), [["harness.tune", *sys.argv[1:], *o] for o in own], watcher.say)

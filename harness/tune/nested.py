@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.competition.metrics import paired
+from harness.cv.options import Options
 from harness.cv.pipeline import cross_validate
-from harness.cv.plan import Options
 from harness.runs import Run
 from harness.tune.space import with_values
 from harness.tune.trial import Trials

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.base.code import code_digest
 from harness.base.command import data_root
 from harness.base.errors import UserError, nearest
-from harness.base.watch import LineWatcher
+from harness.base.progress import LineWatcher
+from harness.base.source_digest import code_digest
 from harness.clean.verdicts import standing_verdicts
 from harness.competition import Competition, Recipe, find_competition, load_recipe
 from harness.data.cache import Dataset
 from harness.data.dataset import load_dataset
-from harness.data.resized import resize
+from harness.data.resize import resize
 from harness.tune.space import Space, check_space
 from harness.tune.storage import identity
 from harness.tune.study import PRUNERS, SAMPLERS, Plan, prune_where

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
-from harness.base.files import write_text
+from harness.base.storage.atomic_files import write_text
 from harness.competition import Recipe, load_recipe
+from harness.cv.options import Options
 from harness.cv.pipeline import cross_validate
-from harness.cv.plan import Options
 from harness.tune.space import with_values
 from harness.tune.trial import Trials
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
-from harness.base.files import complete_file
-from harness.base.plain import plain
 from harness.base.secrets import redact
+from harness.base.storage.atomic_files import complete_file
+from harness.base.untrusted_text import plain
 
 SCHEMA = 1
 """Of what the harness writes into a study."""

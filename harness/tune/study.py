@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.base.errors import UserError
 from harness.competition import Recipe
-from harness.cv.plan import Watcher
+from harness.cv.options import Watcher
 from harness.tune.space import Space, grid_of, parameters_of
 from harness.tune.storage import alive, bury_dead, check_identity, open_storage
 from harness.tune.trial import FAILURES, Trials

@@ -13,8 +13,8 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.competition import Competition, Recipe
 from harness.competition.metrics import Metric
+from harness.cv.options import Options, Watcher
 from harness.cv.pipeline import OpenedRun, open_run, train_fold_of
-from harness.cv.plan import Options, Watcher
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.runs import FoldResult
@@ -123,7 +123,7 @@ class Trials:
     def _score(self, opened: OpenedRun, result: FoldResult) -> float:
         """Of a fold's rows that count."""
         if opened.folder.recipe().clusters:
-            from harness.cv.clusters.fold_job import fold_score
+            from harness.cv.clustering.fold_job import fold_score
 
             return fold_score(opened.folder, result, opened.folds, self.metric)
         rows = np.isin(result.valid_index, opened.folds.scored_rows([result.fold]))

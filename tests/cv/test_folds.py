@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.base.errors import UserError
-from harness.base.manifest import manifest_beside
+from harness.base.storage.manifest import manifest_beside
 from harness.competition import Samples, find_competition
 from harness.competition.recipe import CvSpec
 from harness.cv.folds import FoldsJob, folds_path, load_folds, make_folds, rare_classes

@@ -17,10 +17,10 @@ from PIL import Image
 
 from harness.base.errors import UserError
 from harness.competition import find_competition
-from harness.data.archives import FileTree
-from harness.data.captioned import parse_captions
 from harness.data.dataset import load_dataset
-from harness.data.decode import Decoder, decode
+from harness.data.files.archives import FileTree
+from harness.data.files.decode import Decoder, decode
+from harness.data.formats.captioned import parse_captions
 from harness.data.groups import groups_by_pattern
 from tests.conftest import draw
 

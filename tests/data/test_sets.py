@@ -11,7 +11,7 @@ from PIL import Image
 from harness.base.errors import UserError
 from harness.competition import DataChoice, find_competition
 from harness.data.dataset import load_dataset
-from harness.data.resized import open_resized, resize
+from harness.data.resize import open_resized, resize
 from tests.conftest import make_shapes
 
 

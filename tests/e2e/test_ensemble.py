@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.base.manifest import MANIFEST, read_manifest, write_manifest
+from harness.base.storage.manifest import MANIFEST, read_manifest, write_manifest
 from harness.runs import load_run
 from tests.conftest import make_shapes
 

@@ -74,7 +74,7 @@ def test_every_command_of_the_table_is_one_of_harness():
 def test_the_recipe_of_transfer_learning_is_one():
     from harness.competition import Recipe
     from harness.competition.schema import validate
-    from harness.train.features import check_features
+    from harness.train.frozen_features import check_features
 
     (text,) = [text for kind, text in BLOCKS if kind == "toml" and "[features]" in text]
     recipe = validate(Recipe, {**tomllib.loads(text), "name": "x"}, "README.md")

@@ -49,10 +49,10 @@ def test_sigterm_ends_a_run_as_ctrl_c_does(shapes: Path, run_command, to: str):
 
 SCRIPT = """
 from pathlib import Path
-from harness.base.watch import LineWatcher
+from harness.base.progress import LineWatcher
 from harness.competition import find_competition, load_recipe
 from harness.cv.pipeline import cross_validate
-from harness.cv.plan import Options
+from harness.cv.options import Options
 from harness.data.dataset import load_dataset
 {guard}
     contest = find_competition("shapes")

@@ -11,9 +11,9 @@ from harness.competition.recipe import ModelSpec
 from harness.competition.train_spec import TrainSpec
 from harness.models.network import Network
 from harness.models.speedrun import speedrun
-from harness.train.batches import ResidentImages
 from harness.train.fit import Rows, fit
-from harness.train.inputs import PixelInputs
+from harness.train.inputs.network_inputs import PixelInputs
+from harness.train.inputs.pixels import ResidentImages
 from harness.train.precision import Layout
 
 

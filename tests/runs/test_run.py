@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from harness.base.errors import UserError
-from harness.base.manifest import MANIFEST, read_manifest, write_manifest
+from harness.base.storage.manifest import MANIFEST, read_manifest, write_manifest
 from harness.competition import Recipe
 from harness.competition.recipe import CvSpec, ModelSpec
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run, runs_of

@@ -14,11 +14,11 @@ from harness.competition.recipe import ModelSpec
 from harness.competition.train_spec import TrainSpec
 from harness.models.network import Network
 from harness.models.small import cnn
-from harness.train.average import Ema
-from harness.train.batches import ResidentImages, channel_statistics, to_float
 from harness.train.fit import Rows, batches_per_epoch, epoch_batches, fit, mean_loss
-from harness.train.inputs import PixelInputs
+from harness.train.inputs.network_inputs import PixelInputs
+from harness.train.inputs.pixels import ResidentImages, channel_statistics, to_float
 from harness.train.precision import Layout
+from harness.train.weight_averaging import Ema
 
 PLAIN, CPU = Layout("fp32", False), torch.device("cpu")
 

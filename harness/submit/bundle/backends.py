@@ -141,14 +141,14 @@ BACKENDS = {
 
 
 def _functions(name: str) -> Sequence[Any]:
-    from harness.train.views import views_of
+    from harness.train.prediction.views import views_of
 
     return views_of(name)
 
 
 def _tta_text() -> str:
     """Our own views, as text; the import of __future__ must stand first in a file, and is not needed."""
-    from harness.train import tta
+    from harness.train.prediction import tta
 
     return inspect.getsource(tta).partition("from __future__ import annotations\n\n")[2]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.files import complete_file
+from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.runs import Run, RunFolder
@@ -62,7 +62,7 @@ def open_run(competition: Competition, run: Run, dataset: Dataset) -> Opened:
     UserError
         If it is an ensemble or partial, or its recipe combines views by ranks (which need all rows at once).
     """
-    from harness.cv.fold_job import FoldJob, FoldTraining
+    from harness.cv.jobs.fold_job import FoldJob, FoldTraining
 
     if "ensemble" in run.environment:
         raise UserError(f"run '{run.name}' is an ensemble; a bundle holds the folds of one run")
@@ -88,8 +88,8 @@ def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool) -> np.ndarray
     """What the bundle should say: probabilities float64 (n, classes) of pictures uint8 (n, H, W, C), all folds together."""
     import torch
 
-    from harness.data.resized import resize_pixels
-    from harness.runs.vote import vote as majority
+    from harness.data.resize import resize_pixels
+    from harness.runs.majority_vote import vote as majority
 
     resized = pixels if pixels.shape[1:3] == opened.size else resize_pixels(pixels, opened.size)
     parts = []
@@ -105,9 +105,9 @@ def _predictor(network: nn.Module, spec: Any) -> nn.Module:
     import torch
     import torch.nn as nn
 
-    from harness.train.batches import to_float
-    from harness.train.tta import combine
-    from harness.train.views import weighted_views
+    from harness.train.inputs.pixels import to_float
+    from harness.train.prediction.tta import combine
+    from harness.train.prediction.views import weighted_views
 
     class Predictor(nn.Module):
         """Preprocessing, views, network, combination."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.plain import plain
 from harness.base.secrets import redact
+from harness.base.untrusted_text import plain
 from harness.submit.bundle.sandbox import isolation, run_apart
 
 _RUNNER = """

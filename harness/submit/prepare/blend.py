@@ -15,15 +15,15 @@ from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
 from harness.competition.threshold import moved
 from harness.data.cache import Dataset
-from harness.oof.ensemble import Blend, best_runs, check_same_data, mean_of_probabilities, unfinished_note
+from harness.oof.ensemble.blend import Blend, best_runs, check_same_data, mean_of_probabilities, unfinished_note
 from harness.runs import Run, load_run
-from harness.runs.tables import is_large, rows_of_table
+from harness.runs.probability_tables import is_large, rows_of_table
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
 from harness.submit.submission import wanted_header, wanted_ids, write_submission
 
 if TYPE_CHECKING:
-    from harness.oof.forecast import Forecast
-    from harness.oof.history import Past
+    from harness.oof.forecast.forecast import Forecast
+    from harness.oof.forecast.track_record import Past
 
 
 def prepare_blend(
@@ -65,7 +65,7 @@ def _forecast(
     """The forecast, or a warning why there is none: that costs nobody the submission."""
     if is_large(*runs[0].oof.shape):
         return None, [f"no forecast: {runs[0].oof.size:,} probabilities are more than its estimators are made for"]
-    from harness.oof.forecast_runs import forecast_runs  # it imports torch, which a ready file can do without
+    from harness.oof.forecast.runs import forecast_runs  # it imports torch, which a ready file can do without
 
     return forecast_runs(competition, runs, dataset, past).found, []
 

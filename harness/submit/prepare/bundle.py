@@ -12,7 +12,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.data.cache import Dataset
-from harness.oof.history import Past
+from harness.oof.forecast.track_record import Past
 from harness.runs import Run, RunFolder
 from harness.submit.bundle.backends import Opened
 from harness.submit.bundle.trial import Trial
@@ -56,7 +56,7 @@ def prepare_bundle(
     UserError
         If there is not just one run, a limit is passed, the trial fails, or labels differ where classes are not level.
     """
-    from harness.oof.forecast_runs import forecast_runs
+    from harness.oof.forecast.runs import forecast_runs
 
     if len(runs) != 1:
         raise UserError(f"--bundle: holds the folds of one run, not of {len(runs)}")

@@ -10,7 +10,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.data.cache import Dataset
-from harness.oof.ensemble import Blend
+from harness.oof.ensemble.blend import Blend
 from harness.runs import Run
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
 from harness.submit.submission import wanted_header, wanted_ids, write_submission

@@ -8,7 +8,7 @@ from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.ledger import Notebook
-from harness.oof.history import Past
+from harness.oof.forecast.track_record import Past
 from harness.runs import Run
 from harness.submit.prepare.prepared import Prepared, intent_of
 
@@ -40,7 +40,7 @@ def prepare_notebook(
         raise UserError(f"--notebook: give the one run that it predicts with, not {len(runs)}")
     main, forecast = None, None
     if runs:
-        from harness.oof.forecast_runs import forecast_runs
+        from harness.oof.forecast.runs import forecast_runs
 
         main = runs[0].scores["metrics"][runs[0].scores["metric"]]
         forecast = forecast_runs(competition, runs, dataset, past).found

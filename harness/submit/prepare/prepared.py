@@ -20,7 +20,7 @@ from harness.submit.platform import place_of
 from harness.submit.preflight import check_submission, labels_hash
 
 if TYPE_CHECKING:
-    from harness.oof.forecast import Forecast
+    from harness.oof.forecast.forecast import Forecast
 
 
 @dataclass(frozen=True)

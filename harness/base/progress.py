@@ -1,0 +1,115 @@
+"""Progress of long work: bars with the time left on a terminal, a line per fold elsewhere, nothing for --json."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from harness.base.terminal import console
+from harness.base.untrusted_text import plain, shown
+
+FEATURES = -1
+"""Stands for the features of a frozen backbone where progress wants a fold's number."""
+
+
+class LineWatcher:
+    """For logs and pipes: one line when a fold begins to be counted and one when it is done."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.started: dict[tuple[str, int], float] = {}
+        self.stage = "trained and predicted"
+
+    def say(self, text: str) -> None:
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def progress(self, fold: int, done: int, total: int) -> None:
+        started = self.started.setdefault((self.stage, fold), time.monotonic())
+        if done >= total:
+            what = "features: computed" if fold == FEATURES else f"fold {fold}: {self.stage}"
+            self.say(f"{what}, {time.monotonic() - started:.0f} s")
+
+    def begin(self, stage: str) -> None:
+        """What is done to the folds from now on, as it is said when one is done."""
+        self.stage = stage
+
+    def decoding(self, done: int, total: int) -> None:
+        if done == total:
+            self.say(f"decoded {total:,} pictures (kept in the cache)")
+
+    def unpacking(self, done: int, total: int) -> None:
+        if done == total:
+            self.say(f"unpacked {total:,} files (kept in the cache)")
+
+    def looking(self, done: int, total: int) -> None:
+        if done == total:
+            self.say(f"looked at {total:,} pictures")
+
+    def downloading(self, done: int, total: int | None) -> None:
+        """Bytes."""
+        if done == total:
+            self.say(f"downloaded {total / 2**20:,.1f} MiB")
+
+
+class BarWatcher(LineWatcher):
+    """For people: a bar per fold with the time left."""
+
+    def __init__(self, bars: Any) -> None:
+        super().__init__()
+        self.bars = bars
+        self.tasks: dict[object, Any] = {}
+
+    def say(self, text: str) -> None:
+        self.bars.console.print(shown(text), highlight=False, markup=False)
+
+    def progress(self, fold: int, done: int, total: int) -> None:
+        named = {FEATURES: "features"}.get(fold, f"fold {fold}, noise" if "noise" in self.stage else f"fold {fold}")
+        self._show((self.stage, fold), named, done, total)
+
+    def decoding(self, done: int, total: int) -> None:
+        self._show("decoding", "decoding pictures", done, total)
+
+    def unpacking(self, done: int, total: int) -> None:
+        self._show("unpacking", "unpacking", done, total)
+
+    def looking(self, done: int, total: int) -> None:
+        self._show("looking", "looking at pictures", done, total)
+
+    def downloading(self, done: int, total: int | None) -> None:
+        self._show("downloading", f"downloading, {done / 2**20:,.0f} MiB", done, total)
+
+    def _show(self, key: object, name: str, done: int, total: int | None) -> None:
+        if key not in self.tasks:
+            self.tasks[key] = self.bars.add_task(plain(name), total=total)
+        self.bars.update(self.tasks[key], description=plain(name), completed=done, total=total)
+
+
+@contextmanager
+def watching(quiet: bool = False) -> Iterator[LineWatcher]:
+    """Bars when stderr is a terminal, else lines."""
+    if quiet or not sys.stderr.isatty():
+        yield LineWatcher(quiet)
+        return
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console(stderr=True)) as bars:
+        yield BarWatcher(bars)

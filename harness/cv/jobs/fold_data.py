@@ -1,0 +1,185 @@
+"""What a fold's networks are fed and made of: pixels and whole networks, or stored features and heads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+import torch.nn as nn
+from torch import Tensor
+
+from harness.competition import Competition, Recipe
+from harness.data.cache import Dataset
+from harness.models import build_network
+from harness.models.depthwise import remedy_depthwise
+from harness.models.network import Network
+from harness.models.weights import weights_digest
+from harness.train.frozen_features import FeatureStore, Head
+from harness.train.inputs.network_inputs import FeatureInputs, Inputs, PixelInputs, open_features
+from harness.train.inputs.pixels import Images, JoinedImages, channel_statistics, open_images, to_float
+from harness.train.precision import Layout
+from harness.train.prediction.views import weighted_views
+
+_FIRST_LOOK = 5000  # training images that a network may set itself up by
+
+
+class FoldData(Protocol):
+    """Where a fold's inputs come from.
+
+    Attributes
+    ----------
+    layout, predict_layout : precision and memory format of training and of prediction
+    predicting, test : inputs in the views of a prediction: of the labelled rows, of the test rows (None: hidden)
+    """
+
+    layout: Layout
+    predict_layout: Layout
+    index_device: torch.device
+    predicting: Inputs
+    test: Inputs | None
+
+    def new_network(self, rows: Tensor) -> nn.Module:
+        """Fresh weights from torch's global generator; statistics, where needed, of these rows only."""
+        ...
+
+    def training(self, seed: int) -> Inputs:
+        """Inputs to train on, drawing by this seed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a fold's inputs are opened with.
+
+    Attributes
+    ----------
+    environment : the run's environment.json
+    device, threads : to compute with
+    """
+
+    competition: Competition
+    recipe: Recipe
+    dataset: Dataset
+    environment: dict[str, Any]
+    device: torch.device
+    threads: int
+
+
+def open_fold_data(opening: Opening) -> FoldData:
+    """Pixels, or with [features] the features that were computed before the folds."""
+    if opening.recipe.features:
+        return StoredFeatures(opening)
+    return Pixels(opening)
+
+
+class Pixels:
+    """Whole networks on pixels."""
+
+    def __init__(self, opening: Opening) -> None:
+        recipe, device, test = opening.recipe, opening.device, opening.dataset.test
+        layout = opening.environment["layout"]
+        self.competition, self.recipe, self.threads = opening.competition, recipe, opening.threads
+        self.layout, self.predict_layout = Layout.of(layout), Layout.of(layout, predicting=True)
+        self.images = open_images(opening.dataset.train.images, device)
+        self.index_device = self.images.index_device
+        self.predicting: Inputs = PixelInputs(self.images, recipe, self.predict_layout)
+        self.test = PixelInputs(open_images(test.images, device), recipe, self.predict_layout) if test else None
+        if recipe.pseudo and self.test:
+            self.images = JoinedImages(
+                self.images, self.test.images
+            )  # training only: test rows follow the labelled ones
+
+    def new_network(self, rows: Tensor) -> nn.Module:
+        return new_network(self.competition, self.recipe, self.images, rows)
+
+    def training(self, seed: int) -> Inputs:
+        return PixelInputs(self.images, self.recipe, self.layout, seed + 1, self.threads)
+
+
+class StoredFeatures:
+    """Heads on the features of a frozen backbone; in fp32, they are small."""
+
+    layout = predict_layout = Layout("fp32", channels_last=False)
+    index_device = torch.device("cpu")
+
+    def __init__(self, opening: Opening) -> None:
+        recipe, dataset, device = opening.recipe, opening.dataset, opening.device
+        store = FeatureStore(Path(opening.environment["features"]))
+        self.competition, self.recipe, self.device = opening.competition, recipe, device
+        self.stored, self.looks = open_features(store.train), open_features(store.predict)
+        self.weights = [look.weight for look in weighted_views(recipe.predict)]
+        self.predicting: Inputs = FeatureInputs(None, self.looks, self.weights, device)
+        test = open_features(store.test) if dataset.test else None
+        self.test = FeatureInputs(None, test, self.weights, device) if test is not None else None
+
+    def new_network(self, rows: Tensor) -> nn.Module:
+        from harness.models.backbone import new_head
+
+        n_features, n_classes = self.looks.shape[2], len(self.competition.classes)
+        return Head(new_head(n_features, n_classes, self.recipe.model.args), n_classes).to(self.device)
+
+    def training(self, seed: int) -> Inputs:
+        return FeatureInputs(self.stored, self.looks, self.weights, self.device, seed)
+
+
+class WholeNetworks:
+    """Networks that take pixels, with a fold's saved weights: for pictures that were not there when it was trained.
+
+    Attributes
+    ----------
+    images : the labelled rows
+    layout : precision and memory format of predictions
+    """
+
+    def __init__(self, opening: Opening, train_rows: Tensor) -> None:
+        self.opening, self.train_rows = opening, train_rows
+        self.images = open_images(opening.dataset.train.images, opening.device)
+        self.layout = Layout.of(opening.environment["layout"], predicting=True)
+
+    def load(self, state: dict[str, Tensor]) -> nn.Module:
+        """The network that these weights belong to; of a frozen backbone they are the head's."""
+        opening = self.opening
+        if opening.recipe.features:
+            network = feature_network(opening.competition, opening.recipe, opening.device)
+            network.body.head.load_state_dict({k.removeprefix("head."): v for k, v in state.items()})
+        else:
+            torch.manual_seed(0)
+            network = new_network(opening.competition, opening.recipe, self.images, self.train_rows)
+            network.load_state_dict(state)
+        return network.to(memory_format=self.layout.memory_format).eval()
+
+    def inputs(self, images: Images) -> Inputs:
+        """These images in the views of the recipe's predictions."""
+        return PixelInputs(images, self.opening.recipe, self.layout)
+
+
+def new_network(competition: Competition, recipe: Recipe, images: Images, rows: Tensor) -> Network:
+    """A network with fresh weights (seed torch first), on the images' device.
+
+    It normalises as pretrained weights expect, else by the statistics of the given rows, and sets itself up by some of
+    them where it wants to (`initialise`).
+    """
+    body = build_network(recipe.model, competition)
+    remedy_depthwise(body)
+    mean, std = getattr(body, "normalisation", None) or channel_statistics(images, rows)
+    network = Network(body, mean, std, len(competition.classes)).to(images.device)
+    if hasattr(body, "initialise"):
+        some = to_float(images.take(rows[:_FIRST_LOOK]), torch.contiguous_format)
+        body.initialise((some - network.mean) / network.std)
+    return network
+
+
+def feature_network(competition: Competition, recipe: Recipe, device: torch.device) -> Network:
+    """The backbone that features are taken from, the same for all folds: it may know of no fold's statistics."""
+    torch.manual_seed(recipe.seed)
+    body = build_network(recipe.model, competition)
+    channels = competition.data.channels
+    mean, std = getattr(body, "normalisation", None) or ([0.5] * channels, [0.25] * channels)
+    return Network(body, mean, std, len(competition.classes)).to(device)
+
+
+def feature_store(cache: Path, recipe: Recipe, dataset: Dataset, precision: str) -> FeatureStore:
+    """Where the features of these data by this recipe lie."""
+    return FeatureStore.of(cache, recipe, dataset.fingerprint, weights_digest(recipe.model.args), precision)

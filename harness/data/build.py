@@ -1,0 +1,237 @@
+"""The making of a decoded data set: from a competition's files to the arrays of a cache folder (`cache` draws it)."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.storage.atomic_files import write_json
+from harness.base.storage.manifest import MANIFEST, write_manifest
+from harness.competition import Competition, Samples
+from harness.data.cache import open_samples
+from harness.data.files.archives import FileTree, walk
+from harness.data.files.decode import Decoder
+from harness.data.formats.custom import write_custom
+from harness.data.formats.image_folder import (
+    Broken,
+    Listing,
+    list_by_csv,
+    list_by_folder,
+    list_test,
+    read_image_folder,
+)
+from harness.data.groups import groups_by_pattern
+from harness.data.submission_ids import check_submission_ids, read_submission_ids
+
+PICTURE_FORMATS = ("image_folder", "image_csv", "captioned")
+
+Tick = Callable[[int, int], None]
+"""(done, of how many)."""
+
+
+@dataclass(frozen=True)
+class Building:
+    """The making of a cache folder.
+
+    notes : what is odd about the data, in words; gathered while it is written
+    """
+
+    competition: Competition
+    tree: FileTree
+    sample: bool
+    skip_broken: bool
+    stream: bool
+    tick: Callable[[int, int], None]
+    notes: list[str] = field(default_factory=list)
+
+    def write(self, folder: Path) -> None:
+        """Write both splits, the sample submission and meta.json into `folder`."""
+        self._copy_submission(folder)
+        broken: list[Broken] = []
+        for split in ("train", "test"):
+            (folder / split).mkdir(exist_ok=True)
+            found = self._write_split(split, folder / split)
+            if found is None:
+                (folder / split).rmdir()
+            else:
+                broken += found
+        if broken:
+            lines = [["file", "reason"], *([b.file, b.reason] for b in broken)]
+            with (folder / "broken.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(lines)
+        self._write_meta(folder, len(broken))
+        write_manifest(folder / MANIFEST, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()])
+
+    def _copy_submission(self, folder: Path) -> None:
+        name, tree = self.competition.submission.sample, self.tree
+        if not name or self._left_out(name):
+            return
+        if not tree.has(name):
+            raise UserError(
+                f"{tree.show(name)}: not there. Download it, or correct submission.sample in competition.toml."
+            )
+        with tree.open(name) as file, (folder / "submission.csv").open("wb") as copy:
+            shutil.copyfileobj(file, copy)
+
+    def _write_split(self, split: str, folder: Path) -> list[Broken] | None:
+        """Write one split's arrays; None where the competition has no such split."""
+        competition, tree, spec = self.competition, self.tree, self.competition.data
+        name = spec.train if split == "train" else spec.test
+        if spec.format == "custom":
+            return [] if write_custom(competition, tree, split, folder) else None
+        if name is None or self._left_out(name):
+            return None
+        if not tree.has(name):
+            raise UserError(
+                f"{tree.show(name)}: not there. Download the data again, or set data.test in competition.toml."
+            )
+        classes = competition.classes if split == "train" else None
+        if spec.format == "captioned":
+            from harness.data.formats.captioned import read_captioned
+
+            broken, notes = read_captioned(competition, tree, split, folder, self.tick, self.skip_broken)
+            self.notes.extend(notes)
+            return broken
+        if spec.format == "csv_pixels":
+            from harness.data.formats.csv_pixels import read_csv_pixels
+
+            read_csv_pixels(tree, name, spec, classes, folder)
+            return []
+        if spec.format == "npz":
+            from harness.data.formats.npz import read_npz
+
+            read_npz(tree, name, spec, split, classes, folder)
+            return []
+        listing = self._listing(name, classes, folder.parent / "submission.csv")
+        if self.stream:
+            _write_streamed(listing, tree, Decoder.of(spec), folder)
+            self.notes.extend(listing.notes)
+            return []
+        broken, notes = read_image_folder(tree, listing, spec, folder, self.tick, self.skip_broken)
+        self.notes.extend(notes)
+        return broken
+
+    def _left_out(self, name: str) -> bool:
+        """Whether a file that may be missing is missing."""
+        return name in self.competition.data.optional and not self.tree.has(name)
+
+    def _listing(self, name: str, classes: tuple[str, ...] | None, submission: Path) -> Listing:
+        """The pictures of a split (without classes: the test's)."""
+        tree, spec = self.tree, self.competition.data
+        if classes is None:
+            wanted = None
+            if submission.is_file():
+                shown = tree.show(self.competition.submission.sample or "")
+                wanted = read_submission_ids(self.competition, submission, shown)
+            return list_test(tree, name, wanted)
+        if spec.format == "image_csv":
+            return list_by_csv(tree, name, spec, classes)
+        return list_by_folder(tree, [name, *(m for m in spec.merge if tree.has(m) or m not in spec.optional)], classes)
+
+    def _write_groups(self, folder: Path) -> None:
+        """groups.npy by data.group: rows whose ids it finds alike have the same number."""
+        if self.competition.data.group:
+            ids = np.load(folder / "ids.npy", allow_pickle=False).tolist()
+            np.save(folder / "groups.npy", groups_by_pattern(ids, self.competition.data.group))
+
+    def _write_meta(self, folder: Path, n_broken: int) -> None:
+        self._write_groups(folder / "train")
+        train = open_samples(folder / "train")
+        test = open_samples(folder / "test") if (folder / "test").is_dir() else None
+        if test is not None and (folder / "submission.csv").is_file():
+            check_submission_ids(self.competition, test.ids, folder / "submission.csv", self.tree)
+        kind = "embedded sample" if self.sample else "real data"
+        counts = f"{len(train):,} training and {len(test) if test else 0:,} test images"
+        broken = f"; {n_broken} could not be decoded, see broken.csv in the cache" if n_broken else ""
+        streamed = "; decoded on the way" if self.stream else ""
+        parts = [train] + ([test] if test else [])
+        if not self.stream:
+            self.notes.extend(note for note in map(_constant_note, ("training", "test"), parts) if note)
+        stamp = self.tree.stamp(stamped(self.competition, self.tree)) if self.stream else None
+        write_json(
+            folder / "meta.json",
+            {
+                "source": f"{kind} in {self.tree.path} ({counts}{broken}{streamed})",
+                "is_sample": self.sample,
+                "n_broken": n_broken,
+                "notes": self.notes,
+                "fingerprint": _fingerprint(parts, stamp),
+            },
+        )
+
+
+def stamped(competition: Competition, tree: FileTree) -> list[str]:
+    """Names of the files that the data are read from."""
+    spec = competition.data
+    names = [spec.train, *([spec.test] if spec.test else [])]
+    if spec.format == "custom" and not tree.is_zip:
+        names = sorted(name.removeprefix("/") for name in walk(tree.path, ""))
+    elif spec.format in PICTURE_FORMATS and not tree.is_zip:
+        folders = [*names, *spec.merge]
+        names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
+    if spec.format == "image_csv":
+        names.append(spec.labels)
+    if spec.format == "captioned":
+        names += [*spec.captions, *([spec.test_captions] if spec.test_captions else [])]
+    if competition.submission.sample and competition.submission.sample not in names:
+        names.append(competition.submission.sample)
+    return [name for name in names if tree.has(name)]
+
+
+_FLAT, _FLAT_SHARE = 16, 0.05
+
+
+def _constant_note(kind: str, samples: Samples, rows_at_once: int = 1024) -> str:
+    """A warning, where many decoded images hold next to nothing: their content may have been lost in decoding."""
+    if samples.images.shape[1] * samples.images.shape[2] < 2:
+        return ""  # captions without pictures
+    flat: list[int] = []
+    for start in range(0, len(samples), rows_at_once):
+        rows = np.asarray(samples.images[start : start + rows_at_once]).reshape(
+            -1, int(np.prod(samples.images.shape[1:]))
+        )
+        flat += (start + np.flatnonzero(rows.max(axis=1) - rows.min(axis=1) < _FLAT)).tolist()
+    if len(flat) < max(_FLAT_SHARE * len(samples), 1):
+        return ""
+    return (
+        f"{len(flat):,} of {len(samples):,} {kind} images are nearly constant once decoded (all values within {_FLAT} of 256), e.g. "
+        f"'{samples.ids[flat[0]]}': look at them with harness.data preview. What is drawn in transparency may need another "
+        "data.background, values of 16 bits a data.range"
+    )
+
+
+def _write_streamed(listing: Listing, tree: FileTree, decoder: Decoder, folder: Path) -> None:
+    np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_))
+    if listing.labels is not None:
+        np.save(folder / "labels.npy", listing.labels)
+    where = {"path": str(tree.path.resolve()), "top": tree.top, "files": listing.files}
+    write_json(folder / "pictures.json", where | {"decoder": dataclasses.asdict(decoder)})
+
+
+def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 4096) -> str:
+    """Of ids, groups, labels and pixels; with a `stamp` of the files (streamed pictures) of that in place of pixels."""
+    digest = hashlib.blake2b(digest_size=8)
+    for samples in parts:
+        digest.update("\n".join(samples.ids).encode())
+        digest.update(samples.groups.astype("<i8").tobytes())
+        if samples.labels is not None:
+            digest.update(samples.labels.astype("<i8").tobytes())
+        if samples.captions is not None:
+            digest.update("\n".join(samples.captions.ravel()).encode())
+        digest.update(str(samples.images.shape).encode())
+        if stamp is not None:
+            digest.update(json.dumps(stamp).encode())
+            continue
+        for start in range(0, len(samples), rows_at_once):
+            digest.update(np.ascontiguousarray(samples.images[start : start + rows_at_once]))
+    return digest.hexdigest()

@@ -1,0 +1,139 @@
+"""Images as rows of a CSV (Kaggle's Digit Recognizer): parsed by pyarrow in blocks, straight into uint8."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError, nearest
+from harness.base.untrusted_text import plain
+from harness.competition.competition import DataSpec
+from harness.data.files.archives import FileTree
+from harness.data.files.arrays import new_images
+from harness.data.formats.labels import encode
+
+_BLOCK = 1 << 24
+_OTHER_FILE = "Download the file again if it is cut off, or name another in [data] of competition.toml."
+
+
+def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, ...] | None, folder: Path) -> None:
+    """Write images.npy, ids.npy and (where classes are given) labels.npy of one CSV into a folder.
+
+    The CSV is read block by block: at its peak the memory holds the decoded images once, never the CSV.
+
+    Raises
+    ------
+    UserError
+        If a row has too few or too many columns, a value is no pixel, a label is no class: says which row, column, value.
+    """
+    pixels, others = _columns(tree, name, spec, labelled=classes is not None)
+    blocks, label_parts, id_parts = [], [], []
+    for block in _blocks(tree, name, pixels, others, classes, spec):
+        blocks.append(np.stack([block.column(c).to_numpy() for c in pixels], axis=1))  # (rows, pixels) uint8
+        if classes is not None:
+            label_parts.append(encode(block.column(spec.label), classes, tree.show(name), sum(map(len, label_parts))))
+        if spec.id:
+            id_parts.extend(block.column(spec.id).to_pylist())
+    if not blocks:
+        raise UserError(f"{tree.show(name)}: has a header but no rows. {_OTHER_FILE}")
+    n = sum(map(len, blocks))
+    images = new_images(folder, n, spec)
+    start = 0
+    for rows in blocks:
+        images[start : start + len(rows)] = rows.reshape(-1, *spec.size, spec.channels)
+        start += len(rows)
+    images.flush()
+    np.save(folder / "ids.npy", np.array(id_parts if spec.id else np.arange(1, n + 1).astype(str), dtype=np.str_))
+    if classes is not None:
+        np.save(folder / "labels.npy", np.concatenate(label_parts))
+
+
+def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple[list[str], list[str]]:
+    """Pixel columns in order, and the others, by the header."""
+    with tree.open(name) as file:
+        line = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace").readline()
+    try:
+        header = next(csv.reader([line]), [])
+    except csv.Error as error:
+        raise UserError(f"{tree.show(name)}: its header cannot be read as CSV ({error}). {_OTHER_FILE}") from error
+    twice = (
+        next((column for column in header if header.count(column) > 1), None)
+        if len(set(header)) < len(header)
+        else None
+    )
+    if twice is not None:
+        raise UserError(f"{tree.show(name)}: two columns are named '{plain(twice, 80)}'. Rename one in its header.")
+    others = ([spec.label] if labelled else []) + ([spec.id] if spec.id else [])
+    for column in others:
+        if column not in header:
+            shown = ", ".join(header[:5]) + (", ..." if len(header) > 5 else "")
+            raise UserError(
+                f"{tree.show(name)}: no column '{column}'{plain(nearest(column, header))}. Its header begins: "
+                f"{plain(shown, 300) or '(empty file)'}. Correct data.{'label' if column == spec.label else 'id'} in competition.toml."
+            )
+    pixels = [column for column in header if column not in others]
+    expected = spec.size[0] * spec.size[1] * spec.channels
+    if len(pixels) != expected:
+        raise UserError(
+            f"{tree.show(name)}: {len(pixels)} pixel columns, but data.size {list(spec.size)} x {spec.channels} channels "
+            f"needs {expected}. Correct data.size and data.channels in competition.toml."
+        )
+    return pixels, others
+
+
+def _blocks(
+    tree: FileTree, name: str, pixels: list[str], others: list[str], classes: tuple[str, ...] | None, spec: DataSpec
+) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    types = {column: pa.uint8() for column in pixels} | {column: pa.string() for column in others}
+    options = pa_csv.ConvertOptions(column_types=types, null_values=[], include_columns=pixels + others)
+    try:
+        with tree.open(name) as file:
+            yield from pa_csv.open_csv(
+                file, read_options=pa_csv.ReadOptions(block_size=_BLOCK), convert_options=options
+            )
+    except (pa.ArrowException, UnicodeError) as error:
+        _blame_row(tree, name, pixels)
+        raise UserError(f"{tree.show(name)}: {plain(error, 300)}. {_OTHER_FILE}") from error
+
+
+def _blame_row(tree: FileTree, name: str, pixels: list[str]) -> None:
+    """Find the first row that pyarrow could not take and raise with its number; pyarrow names no row when threaded."""
+    wanted = set(pixels)
+    with tree.open(name) as file:
+        rows = _readable(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""), tree.show(name))
+        header, _ = next(rows)
+        is_pixel = [column in wanted for column in header]
+        for number, (row, line) in enumerate(rows, start=1):
+            place = f"{tree.show(name)}: row {number} (line {line})"
+            if len(row) != len(header):
+                raise UserError(
+                    f"{place} has {len(row)} values, the header has {len(header)}. Correct the row; if the file is cut off, "
+                    "download it again."
+                )
+            for column, pixel, value in zip(header, is_pixel, row, strict=True):
+                if pixel and not (value.isascii() and value.isdigit() and len(value) < 10 and int(value) <= 255):
+                    raise UserError(
+                        f"{place}, column {plain(column, 80)}: '{plain(value, 80)}' is no pixel (a whole number, 0 to 255). Correct the row, "
+                        "or download the file again."
+                    )
+
+
+def _readable(file: Any, shown: str) -> Iterator[tuple[list[str], int]]:
+    """Rows of a CSV, each with its line."""
+    rows = csv.reader(file)
+    while True:
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            raise UserError(f"{shown}: line {rows.line_num + 1}: {error}. Correct the line. {_OTHER_FILE}") from error
+        if row is None:
+            return
+        yield row, rows.line_num

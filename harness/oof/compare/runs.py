@@ -1,0 +1,242 @@
+"""Finished runs side by side: scores over folds and pooled with their intervals, as a table and as one picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.command import carried
+from harness.base.errors import UserError
+from harness.base.storage.atomic_files import read_json
+from harness.competition import Competition
+from harness.cv.noise.job import load_noise
+from harness.cv.scores import competition_metrics
+from harness.oof.compare.pairwise import Pair, compare_pairs, error_correlation, recalls
+from harness.oof.ensemble.blend import unfinished_note
+from harness.oof.predictions import align
+from harness.report import figures
+from harness.report.page import Page
+from harness.runs import RunFolder, load_run, runs_of
+
+MOST = 12
+"""So many runs are held against each other unless they are named."""
+
+
+def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What to say of each run, the best first; reads their small files only.
+
+    Runs on other rows than the first's (data, verdicts or folds) are marked by "rows": "other".
+
+    Raises
+    ------
+    UserError
+        If a named run is not there or not finished, or there is none.
+    """
+    lines = [line for line in comparison_lines(competition, out, names) if competition.metric in line["metrics"]]
+    lines.sort(key=lambda line: _rank(line, competition.metric))
+    for line in lines:
+        line["rows"] = "same" if line["of"] == lines[0]["of"] else "other"
+    return lines
+
+
+def comparison_lines(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """What to say of each run, in the order of their names; raises as `comparison` does."""
+    paths = runs_of(out, competition.slug)
+    known = {path.name: path for path in paths}
+    for name in names:
+        if name not in known:
+            raise UserError(f"--run {name}: no finished run of that name; there are: {', '.join(known) or 'none'}.")
+    chosen = [known[name] for name in names] or paths
+    if not chosen:
+        raise UserError(
+            f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
+            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+        )
+    return [_line(path) for path in chosen]
+
+
+def _line(path: Path) -> dict[str, Any]:
+    folder, noise = RunFolder(path), load_noise(path)
+    names = ("scores.json", "environment.json", "recipe.json", "history.jsonl")
+    wrong = folder.faults([name for name in names if (path / name).exists() or name != "history.jsonl"])
+    if wrong:
+        raise UserError(folder.damaged(wrong))
+    scores, environment, recipe = read_json(path / names[0]), folder.environment(), read_json(path / names[2])
+    data = environment["data"]
+    return {
+        "run": path.name,
+        "recipe": recipe["name"],
+        "answers_to": recipe["answers_to"],
+        "folds": len(scores["folds"]),
+        "complete": scores["complete"],
+        "sample": data["is_sample"],
+        "of": [data["fingerprint"], data.get("clean", ""), environment["folds"]["hash"]],
+        "seconds": round(sum(scores["seconds"].values())),
+        "metrics": scores["metrics"],
+        "camera": noise["camera"] if noise else None,
+    }
+
+
+def _rank(line: dict[str, Any], metric: str) -> float:
+    found = line["metrics"][metric]
+    return -found["pooled"] if found["greater_is_better"] else found["pooled"]
+
+
+def comparison_table(lines: list[dict[str, Any]], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: for each run mean +- std over folds of every metric, and the pooled score of the first."""
+    header = [
+        "recipe",
+        "run",
+        *(m.replace("_", " ") for m in metrics),
+        f"pooled {metrics[0].replace('_', ' ')} [95 %]",
+        "camera",
+        "seconds",
+    ]
+    rows = []
+    for line in lines:
+        found = line["metrics"]
+        main = found[metrics[0]]
+        notes = ("" if line["rows"] == "same" else " (other rows)") + (
+            "" if line["complete"] else f" ({line['folds']} folds)"
+        )
+        rows.append(
+            [
+                line["recipe"],
+                line["run"] + notes,
+                *(_mean_std(found[m]) if m in found else "" for m in metrics),
+                f"{main['pooled']:.4f} [{main['low']:.4f}, {main['high']:.4f}]",
+                "" if line["camera"] is None else f"{line['camera']:.4f}",
+                f"{line['seconds']:,}",
+            ]
+        )
+    return header, rows
+
+
+def _mean_std(metric: dict[str, Any]) -> str:
+    spread = f" +- {metric['std']:.4f}" if metric["std"] is not None else ""
+    return "-" if metric["mean"] is None else f"{metric['mean']:.4f}{spread}"
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Runs on the same rows, held against each other.
+
+    Attributes
+    ----------
+    names : of the runs, best first
+    pairs : every two of them
+    recalls : float (M, C)
+    curves : {run: (epochs, mean training loss over the folds)}
+    """
+
+    names: tuple[str, ...]
+    pairs: list[Pair]
+    recalls: np.ndarray
+    curves: dict[str, tuple[list[float], list[float]]]
+
+
+def paired_runs(competition: Competition, out: Path, lines: list[dict[str, Any]], named: bool) -> Paired | None:
+    """Compare the runs of the rows that most of them share, twelve at most; None where no two do.
+
+    named : the user asked for just these runs, so that one that does not fit is refused
+
+    Raises
+    ------
+    UserError
+        If a named run has other rows, folds or classes (says which and why), or a run is damaged.
+    """
+    chosen = lines if named else _largest_group(lines)[:MOST]
+    if len(chosen) < 2:
+        return None
+    runs = [load_run(out / "oof" / competition.slug / line["run"]) for line in chosen]
+    predictions = align(runs, competition)
+    metric = competition_metrics(competition)[0]
+    return Paired(
+        names=predictions.members,
+        pairs=compare_pairs(predictions, metric),
+        recalls=recalls(predictions, len(competition.classes)),
+        curves={run.name: curve for run in runs if (curve := _curve(run.path / "history.jsonl"))},
+    )
+
+
+def _largest_group(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Complete runs of the same data, verdicts and folds: the most of them, of equally many the best."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        if line["complete"]:
+            groups.setdefault(str(line["of"]), []).append(line)
+    return max(groups.values(), key=len, default=[])
+
+
+def _curve(path: Path) -> tuple[list[float], list[float]] | None:
+    """Training loss by epoch, mean over folds and seeds; None where nothing was trained (an ensemble)."""
+    by_epoch: dict[int, list[float]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        told = json.loads(line)
+        by_epoch.setdefault(told["epoch"], []).append(told["loss"])
+    epochs = sorted(by_epoch)
+    return (list(map(float, epochs)), [float(np.mean(by_epoch[e])) for e in epochs]) if epochs else None
+
+
+def pair_table(paired: Paired) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: the best against each other run, then the others."""
+    rows = [
+        [
+            paired.names[p.first],
+            paired.names[p.second],
+            f"{p.difference:+.5f} [{p.low:+.5f}, {p.high:+.5f}]",
+            "may be chance" if p.is_noise else "beyond chance",
+            f"{p.only_first:,} : {p.only_second:,}",
+            f"{p.p_value:.2g}",
+            f"{p.correlation:.2f}",
+        ]
+        for p in paired.pairs
+    ]
+    header = ["run", "against", "difference [95 %]", "", "only one is right", "McNemar p", "errors correlate"]
+    return header, rows
+
+
+def write_comparison(
+    path: Path, competition: Competition, lines: list[dict[str, Any]], metrics: Sequence[str], paired: Paired | None
+) -> None:
+    """Write the page: the picture, the tables, and what each recipe answers to."""
+    warnings = []
+    if any(line["sample"] for line in lines):
+        warnings.append("Runs on the embedded sample say nothing about the competition's leaderboard.")
+    if any(line["rows"] == "other" for line in lines):
+        warnings.append("Runs marked 'other rows' saw other data, verdicts or folds: their scores are of other rows.")
+    page = Page(
+        title=f"{competition.title}: runs compared", lead=f"{len(lines)} finished runs, best first.", warnings=warnings
+    )
+    section = page.section("In one picture")
+    bars = {f"{line['recipe']} ({line['run'].rpartition('-')[2]})": line["metrics"][metrics[0]] for line in lines}
+    section.figure(
+        figures.score_bars(bars, metrics[0].replace("_", " ")),
+        "Pooled OOF score with its 95 % interval; points are the mean over folds.",
+    )
+    page.section("Scores").table(*comparison_table(lines, metrics))
+    if paired:
+        _pairs(page, competition, paired)
+    answers = {line["recipe"]: line["answers_to"] for line in lines if line["answers_to"]}
+    if answers:
+        page.section("What they answer to").table(["recipe", "published"], [[a, b] for a, b in answers.items()])
+    page.write(path)
+
+
+def _pairs(page: Page, competition: Competition, paired: Paired) -> None:
+    section = page.section("Two by two, on the same rows")
+    section.table(*pair_table(paired))
+    correlation = error_correlation(paired.pairs, len(paired.names))
+    section.figure(figures.matrix(correlation, paired.names), "Correlation of errors: low ones gain most by blending.")
+    shown = [[name, *(f"{value:.4f}" for value in row)] for name, row in zip(paired.names, paired.recalls, strict=True)]
+    page.section("Recall by class").table(["run", *competition.classes], shown)
+    if paired.curves:
+        picture = figures.learning_curves(paired.curves, "training loss")
+        page.section("Learning curves").figure(
+            picture, "Mean training loss over the folds, each under its own augmentation."
+        )

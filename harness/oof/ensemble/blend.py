@@ -1,0 +1,141 @@
+"""Blends of runs: the same rule applied to OOF and to test probabilities, so that the OOF score speaks for the test."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.storage.atomic_files import read_json
+from harness.base.untrusted_text import listed
+from harness.competition import Competition
+from harness.cv.scores import score_run
+from harness.data.cache import Dataset
+from harness.oof.predictions import align, check_member
+from harness.runs import Run, RunFolder, runs_of
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Probabilities of several runs made one; of a single run, that run's.
+
+    Attributes
+    ----------
+    name : the run's name, or 'blend-' and 8 hex digits over the members' names
+    members : names of the runs
+    oof : float32 (n, C); kept : bool (n,), rows that scores are taken from
+    test_ids : str (n_test,), test : float32 (n_test, C)
+    scores : as `score_run` gives them; the mean has nothing to fit, so they are as honest as a single run's
+    """
+
+    name: str
+    members: tuple[str, ...]
+    oof: np.ndarray
+    kept: np.ndarray
+    test_ids: np.ndarray
+    test: np.ndarray
+    scores: dict[str, Any]
+
+
+def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blend:
+    """Unweighted mean over runs.
+
+    Raises
+    ------
+    UserError
+        If the runs cannot be aligned, are partial, or have no test predictions.
+    """
+    hidden = [run.name for run in runs if run.test is None]
+    if hidden:
+        raise UserError(f"run '{hidden[0]}' has no test predictions: the test of '{competition.slug}' is hidden.")
+    if len(runs) == 1:
+        return _alone(runs[0], competition)
+    together = align(runs, competition)
+    oof, folds = together.oof.mean(axis=0, dtype=np.float64).astype(np.float32), together.folds
+    return Blend(
+        name=runs[0].name if len(runs) == 1 else blend_name(together.members),
+        members=together.members,
+        oof=oof,
+        kept=folds.kept,
+        test_ids=together.test_ids,
+        test=together.test.mean(axis=0, dtype=np.float64).astype(np.float32),
+        scores=score_run(competition, together.labels, oof, folds, list(range(folds.k))),
+    )
+
+
+def _alone(run: Run, competition: Competition) -> Blend:
+    """A single run as a blend: nothing is copied."""
+    check_member(run, competition)
+    folds, cleaned = run.folds, list(range(run.folds.k))
+    scores = score_run(competition, run.labels, run.oof, folds, cleaned)
+    return Blend(run.name, (run.name,), run.oof, folds.kept, run.test_ids, run.test, scores)
+
+
+def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[str, Any]]]:
+    """Folders of the complete runs with their environment, best pooled OOF score first; reads their small files only.
+
+    A run that was scored by another metric than the competition has now is left out; so is one that is damaged, which is said.
+    """
+    found = []
+    for path in runs_of(out, competition.slug):
+        try:
+            folder = RunFolder(path)
+            wrong = folder.faults(["scores.json", "environment.json"])
+            if wrong:
+                raise UserError(folder.damaged(wrong))
+            scores, environment = read_json(path / "scores.json"), folder.environment()
+            main = scores["metrics"][competition.metric]
+        except UserError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        except KeyError:
+            continue
+        if scores["complete"] and scores["metric"] == competition.metric:
+            found.append((-main["pooled"] if main["greater_is_better"] else main["pooled"], path, environment))
+    found.sort(key=lambda line: (line[0], line[1]))
+    return [(path, environment) for _, path, environment in found]
+
+
+def unfinished_note(out: Path, slug: str) -> str:
+    """What to add to "no finished run": runs that are there and not whole, so that nobody trains what only has to be finished."""
+    there = []
+    for folder in sorted((out / "oof" / slug).glob("*/recipe.json")):
+        path = folder.parent
+        whole = RunFolder(path).finished
+        with contextlib.suppress(UserError, KeyError, TypeError):
+            whole = whole and read_json(path / "scores.json")["complete"]
+        if not whole:
+            there.append(path.name)
+    return f"\n  Not finished, or partial: {listed(there, 5)}; go on with them by --resume." if there else ""
+
+
+def rows_of(environment: dict[str, Any]) -> tuple[str, str]:
+    """Data and verdicts that a run's rows are by; its scores are of the same rows as those of runs with equal ones."""
+    return environment["data"]["fingerprint"], environment["data"].get("clean", "")
+
+
+def best_runs(out: Path, competition: Competition, fingerprint: str, cleaned: str = "") -> list[Path]:
+    """Folders of the complete runs on this data by these verdicts (digest; "" = none), best first."""
+    return [path for path, about in ranked_runs(out, competition) if rows_of(about) == (fingerprint, cleaned)]
+
+
+def check_same_data(run: Run, dataset: Dataset) -> None:
+    """Refuse a run of other data than is given (UserError)."""
+    if run.environment["data"]["fingerprint"] != dataset.fingerprint:
+        raise UserError(
+            f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is given now "
+            f"({dataset.source}). Give the same --data or --sample as in training."
+        )
+
+
+def blend_name(members: Sequence[str]) -> str:
+    """Name of a blend; the order of its members does not matter. The sample's says so."""
+    digest = hashlib.sha256("\n".join(sorted(members)).encode()).hexdigest()[:8]
+    return ("sample-" if all(m.startswith("sample-") for m in members) else "") + f"blend-{digest}"

@@ -1,0 +1,4 @@
+"""Where a run is wrong, by class, confidence and group, and which labels it doubts.
+
+run -> analysis -> report (errors.html, errors.csv)
+"""

@@ -1,0 +1,261 @@
+"""Where a run is wrong: by class, by confidence, by group, and which labels it doubts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.storage.atomic_files import complete_file
+from harness.competition.metrics import argmax_rows, confused_pairs, group_weights, row_pieces, tally
+from harness.oof.ensemble.temperature import calibrated, fitted_temperature
+from harness.runs import Run
+
+_BINS = 15
+_PAIRS = 40
+_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """Precision, recall or F1 of a class with its 95 % interval (bootstrap over groups)."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far the probabilities can be believed.
+
+    Attributes
+    ----------
+    confidence, accuracy : float (b,), of the rows of each bin of the largest probability; rows : int (b,)
+    ece : expected calibration error, mean |confidence - accuracy| weighted by rows (Naeini and others 2015), 15 bins
+    brier : mean squared distance of probabilities and truth over all classes, in [0, 2]
+    temperature : that would fit them to the labels; above 1 they are too sure
+    ece_after : with it, cross-fitted by fold; NaN where only one fold was trained
+    """
+
+    confidence: np.ndarray
+    accuracy: np.ndarray
+    rows: np.ndarray
+    ece: float
+    brier: float
+    temperature: float
+    ece_after: float
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Everything that `find_errors` says; rows are numbers of the run's rows (int64 arrays), the first the worst.
+
+    Attributes
+    ----------
+    rows : rows that were judged; labels, predicted : int64 (n,) of all rows; proba : float (n, C)
+    confused : (true class, predicted class, rows) of the commonest mistakes, commonest first
+    classes : {class: {"precision" | "recall" | "f1": ClassScore}}, and "rows"
+    mistakes : wrong, by the probability of what was said; unsure : right, by the distance to the second class
+    suspected : rows whose given label the model doubts most (confident learning, Northcutt and others 2021)
+    groups : (number of the group, rows, wrong rows), groups of two rows and more with mistakes
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    predicted: np.ndarray
+    proba: np.ndarray
+    confused: list[tuple[int, int, int]]
+    classes: dict[str, dict[str, Any]]
+    reliability: Reliability
+    mistakes: np.ndarray
+    unsure: np.ndarray
+    suspected: np.ndarray
+    groups: list[tuple[int, int, int]]
+
+
+def find_errors(run: Run) -> Errors:
+    """Judge the rows that the run's score is of.
+
+    Raises
+    ------
+    UserError
+        If no row was predicted.
+    """
+    rows = np.flatnonzero(run.folds.kept & ~np.isnan(run.oof[:, 0]))
+    if not len(rows):
+        raise UserError(f"run '{run.name}': no row was predicted. Repeat the run.")
+    labels, proba = run.labels, run.oof
+    predicted = np.zeros(len(labels), dtype=np.int64)
+    predicted[rows] = argmax_rows(proba, rows)
+    wrong, right = rows[labels[rows] != predicted[rows]], rows[labels[rows] == predicted[rows]]
+    n_classes = len(run.classes)
+    return Errors(
+        rows=rows,
+        labels=labels,
+        predicted=predicted,
+        proba=proba,
+        confused=confused_pairs(labels[rows], predicted[rows], n_classes, _PAIRS),
+        classes=_by_class(run, rows, predicted),
+        reliability=_reliability(labels, proba, rows, run.folds.fold),
+        mistakes=wrong[np.argsort(-proba[wrong, predicted[wrong]], kind="stable")],
+        unsure=right[np.argsort(_margins(proba, right), kind="stable")],
+        suspected=rows[_suspected(labels, proba, rows)],
+        groups=_hardest_groups(run.folds.groups[rows], labels[rows] != predicted[rows]),
+    )
+
+
+def _by_class(run: Run, rows: np.ndarray, predicted: np.ndarray) -> dict[str, dict[str, Any]]:
+    labels, n_classes = run.labels[rows], len(run.classes)
+    hits, truth, said = (np.empty((_RESAMPLES + 1, n_classes), dtype=np.float32) for _ in range(3))
+    for number, weights in enumerate((None, *group_weights(run.folds.groups[rows], _RESAMPLES))):
+        counts = tally(labels, predicted[rows], n_classes, weights)
+        hits[number], truth[number], said[number] = counts.hits, counts.truth, counts.said
+    with np.errstate(invalid="ignore", divide="ignore"):
+        values = {"precision": hits / said, "recall": hits / truth, "f1": 2 * hits / (said + truth)}
+    found: dict[str, dict[str, Any]] = {}
+    for number, name in enumerate(run.classes):
+        found[name] = {"rows": int(truth[0, number])}
+        for metric, value in values.items():
+            drawn = value[1:, number]
+            drawn = drawn[np.isfinite(drawn)]
+            low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
+            found[name][metric] = ClassScore(float(value[0, number]), float(low), float(high))
+    return found
+
+
+def _margins(proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """float (m,): how far the two largest probabilities of some rows are apart."""
+    found = np.empty(len(rows))
+    for piece in row_pieces(len(rows), proba.shape[1]):
+        two = np.partition(proba[rows[piece]].astype(np.float32), -2, axis=1)
+        found[piece] = two[:, -1] - two[:, -2]
+    return found
+
+
+def _reliability(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray, fold: np.ndarray) -> Reliability:
+    sure, hit = _surest(proba, rows), argmax_rows(proba, rows) == labels[rows]
+    after: np.ndarray | None = np.empty(len(rows))
+    for number in np.unique(fold[rows]):
+        mine = fold[rows] == number
+        if mine.all():
+            after = None
+            break
+        after[mine] = _surest(proba, rows[mine], fitted_temperature(proba, labels, rows[~mine]))
+    confidence, accuracy, filled = _bins(sure, hit)
+    return Reliability(
+        confidence=confidence,
+        accuracy=accuracy,
+        rows=filled,
+        ece=_ece(confidence, accuracy, filled),
+        brier=_brier(labels, proba, rows),
+        temperature=fitted_temperature(proba, labels, rows),
+        ece_after=float("nan") if after is None else _ece(*_bins(after, hit)),
+    )
+
+
+def _surest(proba: np.ndarray, rows: np.ndarray, temperature: float | None = None) -> np.ndarray:
+    """Largest probability of some rows, float (m,); at a temperature, where one is given."""
+    found = np.empty(len(rows))
+    for piece in row_pieces(len(rows), proba.shape[1]):
+        part = proba[rows[piece]]
+        found[piece] = (part if temperature is None else calibrated(part, temperature)).max(axis=1)
+    return found
+
+
+def _brier(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> float:
+    total = 0.0
+    for piece in row_pieces(len(rows), proba.shape[1]):
+        part, own = proba[rows[piece]].astype(np.float64), labels[rows[piece]]
+        total += float((part**2).sum() - 2 * part[np.arange(len(own)), own].sum() + len(own))
+    return total / len(rows)
+
+
+def _bins(sure: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean confidence, accuracy and rows of each bin that has rows."""
+    place = np.minimum((sure * _BINS).astype(int), _BINS - 1)
+    rows = np.bincount(place, minlength=_BINS)
+    filled = rows > 0
+    confidence = np.bincount(place, sure, _BINS)[filled] / rows[filled]
+    return confidence, np.bincount(place, hit, _BINS)[filled] / rows[filled], rows[filled]
+
+
+def _ece(confidence: np.ndarray, accuracy: np.ndarray, rows: np.ndarray) -> float:
+    return float((np.abs(confidence - accuracy) * rows).sum() / rows.sum())
+
+
+def _suspected(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Places in `rows` of the rows whose label is doubted, the most doubtful first."""
+    if proba.shape[1] > _CLEANLAB_CLASSES:
+        return _suspected_of_many(labels, proba, rows)
+    from cleanlab.filter import find_label_issues
+
+    own, labels = proba[rows], labels[rows]
+    if len(np.unique(labels)) < proba.shape[1]:  # cleanlab needs every class
+        return np.zeros(0, dtype=int)
+    probabilities = own.astype(np.float64) / own.sum(axis=1, keepdims=True, dtype=np.float64)
+    return find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
+
+
+_CLEANLAB_CLASSES = 500  # it makes tables of all pairs of classes
+
+
+def _suspected_of_many(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Confident learning's rule without its table of all pairs: a row is doubted where another class is as sure as that class is on
+    average of its own rows, and its own label is not (Northcutt and others 2021)."""
+    own = np.empty(len(rows), dtype=np.float32)
+    for piece in row_pieces(len(rows), proba.shape[1]):
+        own[piece] = proba[rows[piece], labels[rows[piece]]]
+    count = np.bincount(labels[rows], minlength=proba.shape[1])
+    usual = np.bincount(labels[rows], own, proba.shape[1]) / np.maximum(count, 1)
+    usual[count == 0] = np.inf
+    doubted = np.zeros(len(rows), dtype=bool)
+    for piece in row_pieces(len(rows), proba.shape[1]):
+        part = proba[rows[piece]].astype(np.float32)
+        said = np.where(part >= usual, part, 0).argmax(axis=1)
+        sure = part[np.arange(len(part)), said] >= usual[said]
+        doubted[piece] = sure & (said != labels[rows[piece]])
+    found = np.flatnonzero(doubted)
+    return found[np.argsort(own[found], kind="stable")]
+
+
+def _hardest_groups(groups: np.ndarray, wrong: np.ndarray) -> list[tuple[int, int, int]]:
+    numbers, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    mistakes = np.bincount(place, wrong)
+    some = np.flatnonzero((sizes > 1) & (mistakes > 0))
+    order = some[np.lexsort((-mistakes[some] / sizes[some], -mistakes[some]))]
+    return [(int(numbers[i]), int(sizes[i]), int(mistakes[i])) for i in order]
+
+
+def errors_table(run: Run, found: Errors) -> Any:
+    """All wrong or suspected rows as a pandas table: id, label, predicted, their probabilities, group, fold, why."""
+    import pandas as pd
+
+    suspected = np.zeros(len(found.labels), dtype=bool)
+    suspected[found.suspected] = True
+    wrong = np.zeros(len(found.labels), dtype=bool)
+    wrong[found.mistakes] = True
+    rows = np.concatenate([found.mistakes, found.suspected[~wrong[found.suspected]]])
+    names = np.array(run.classes)
+    return pd.DataFrame(
+        {
+            "id": run.folds.ids[rows],
+            "label": names[found.labels[rows]],
+            "predicted": names[found.predicted[rows]],
+            "proba_predicted": found.proba[rows, found.predicted[rows]],
+            "proba_label": found.proba[rows, found.labels[rows]],
+            "group": run.folds.groups[rows],
+            "fold": run.folds.fold[rows],
+            "wrong": wrong[rows],
+            "label_suspected": suspected[rows],
+        }
+    )
+
+
+def write_errors_csv(path: Path, run: Run, found: Errors) -> None:
+    """Write `errors_table`."""
+    with complete_file(path) as temporary:
+        errors_table(run, found).to_csv(temporary, index=False)

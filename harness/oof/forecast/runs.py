@@ -1,0 +1,127 @@
+"""Forecasts of finished runs and of their blends: what `harness.oof` and `harness.submit` call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.base.command import carried
+from harness.base.errors import UserError
+from harness.competition import Competition
+from harness.data.cache import Dataset
+from harness.data.dataset import load_dataset
+from harness.oof.ensemble.blend import (
+    blend_name,
+    check_same_data,
+    mean_of_probabilities,
+    ranked_runs,
+    unfinished_note,
+)
+from harness.oof.ensemble.methods import mean
+from harness.oof.forecast.domain_shift import Shift
+from harness.oof.forecast.forecast import Forecast, forecast
+from harness.oof.forecast.image_statistics import Looks, look_at
+from harness.oof.forecast.inputs import Subject, blended, subject_of
+from harness.oof.forecast.report import write_forecast
+from harness.oof.forecast.track_record import Past
+from harness.runs import Run, load_run
+
+
+@dataclass(frozen=True)
+class Forecasting:
+    """A forecast with what its page shows."""
+
+    found: Forecast
+    shift: Shift | None
+    looks: Looks | None
+
+    def write(self, path: Path, competition: Competition, dataset: Dataset) -> Path:
+        """Write the page; returns its path."""
+        write_forecast(path, competition, self.found, self.shift, self.looks, dataset)
+        return path
+
+
+def forecast_runs(
+    competition: Competition, runs: Sequence[Run], dataset: Dataset, past: Sequence[Past] = ()
+) -> Forecasting:
+    """Forecast a run, or the mean of several, on the dataset's test.
+
+    Raises
+    ------
+    UserError
+        If a run was trained on other data, or the runs do not belong together.
+    """
+    for run in runs:
+        check_same_data(run, dataset)
+    subject = _subject(competition, runs)
+    looks = look_at(dataset, subject.scored) if subject.test_folds else None
+    found, shift = forecast(competition, subject, looks=looks, past=past)
+    return Forecasting(found, shift, looks)
+
+
+def _subject(competition: Competition, runs: Sequence[Run]) -> Subject:
+    if len(runs) == 1:
+        return subject_of(runs[0])
+    blend = mean_of_probabilities(runs, competition)
+    return blended(blend_name(blend.members), [subject_of(run) for run in runs], mean, blend.oof, blend.scores)
+
+
+def forecast_saved(
+    competition: Competition,
+    out: Path,
+    names: Sequence[str],
+    root: Path,
+    past: Sequence[Past] = (),
+    stream: bool = False,
+) -> tuple[Forecasting, Path]:
+    """Forecast runs by name (default: the best one) on the data they were trained on, and write forecast.html.
+
+    Raises
+    ------
+    UserError
+        If there is no such run, or its data are not there.
+    """
+    runs = [load_run(path) for path in named_or_best(competition, out, names)]
+    chosen = competition.using(runs[0].recipe.data)
+    dataset = run_data(competition, runs[0], root, stream)
+    forecasting = forecast_runs(chosen, runs, dataset, past)
+    folder = runs[0].path if len(runs) == 1 else out / "oof" / competition.slug
+    name = "forecast.html" if len(runs) == 1 else f"forecast-{forecasting.found.run}.html"
+    return forecasting, forecasting.write(folder / name, chosen, dataset)
+
+
+def run_data(competition: Competition, run: Run, root: Path, stream: bool = False) -> Dataset:
+    """The data that a run was trained on.
+
+    Raises
+    ------
+    UserError
+        If they are not there, or other ones are.
+    """
+    sample = run.environment["data"]["is_sample"]
+    dataset = load_dataset(competition.using(run.recipe.data), root, sample=sample, stream=stream)
+    check_same_data(run, dataset)
+    return dataset
+
+
+def named_or_best(competition: Competition, out: Path, names: Sequence[str]) -> list[Path]:
+    """Folders of the named runs, or of the best one.
+
+    Raises
+    ------
+    UserError
+        If there is no run.
+    """
+    if names:
+        return [out / "oof" / competition.slug / Path(name).name for name in dict.fromkeys(names)]
+    ranked = ranked_runs(out, competition)
+    found = [
+        pair for pair in ranked if not pair[1]["data"]["is_sample"]
+    ] or ranked  # the sample's only where there are no others
+    if not found:
+        raise UserError(
+            f"no complete run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
+            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+        )
+    return [found[0][0]]

@@ -1,0 +1,110 @@
+"""Captions and features of pictures as batches, all rows in one tensor, batches of like length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.base.errors import UserError, nearest
+from harness.models.captioned import Captioned
+
+VIEWS = ("identity", "caption_dropout")
+"""`predict.tta` of these inputs; caption_dropout: as many views as there are captions, each without one of them."""
+
+_POOL = 50  # batches that are sorted by length together: enough to waste little padding, few enough to stay random
+
+
+def check_views(names: Sequence[str]) -> None:
+    """Refuse unknown views (UserError)."""
+    for name in names:
+        if name not in VIEWS:
+            raise UserError(f"predict.tta: unknown view '{name}'{nearest(name, VIEWS)}; known: {', '.join(VIEWS)}")
+
+
+class CaptionedInputs:
+    """Rows of captions and features; see `harness.train.inputs.network_inputs.Inputs`.
+
+    Parameters
+    ----------
+    tokens : int32 (n, K, L) or None; images : float32 (n, F) or None
+    views : names of VIEWS
+    caption_dropout : share of captions that a training batch does without
+    """
+
+    def __init__(
+        self,
+        tokens: np.ndarray | None,
+        images: np.ndarray | None,
+        views: Sequence[str],
+        device: torch.device,
+        seed: int = 0,
+        caption_dropout: float = 0.0,
+    ) -> None:
+        self.tokens = None if tokens is None else torch.from_numpy(tokens).to(device)
+        self.images = None if images is None else torch.from_numpy(images).to(device)
+        rows = self.tokens if self.tokens is not None else self.images
+        assert rows is not None
+        self.n, self.device, self.index_device = len(rows), device, device
+        captions = 1 if self.tokens is None else self.tokens.shape[1]
+        self.left_out = [None] if captions == 1 or "identity" in views else []
+        if captions > 1 and "caption_dropout" in views:
+            self.left_out += list(range(captions))
+        self.view_weights = [1 / len(self.left_out)] * len(self.left_out)
+        self.lengths = None if self.tokens is None else (self.tokens != 0).sum(dim=2).amax(dim=1)
+        self.dropout, self.draws = caption_dropout, torch.Generator().manual_seed(seed + 3)
+
+    def epoch_batches(self, rows: Tensor, batch_size: int, order: torch.Generator) -> list[Tensor]:
+        """Rows in a new random order, rows of like length together, the batches in random order; all full but one pool's."""
+        shuffled = rows[torch.randperm(len(rows), generator=order).to(rows.device)]
+        n_batches = max(len(rows) // batch_size, 1)
+        shuffled = shuffled[: n_batches * batch_size]
+        if self.lengths is None:
+            return list(shuffled.split(batch_size))
+        batches = []
+        for pool in shuffled.split(_POOL * batch_size):
+            by_length = pool[torch.argsort(self.lengths[pool], stable=True)]
+            batches += list(by_length.split(batch_size))
+        return [batches[i] for i in torch.randperm(len(batches), generator=order).tolist()]
+
+    def training(self, batches: list[Tensor], epoch: int) -> Iterator[Captioned]:
+        for rows in batches:
+            yield self._batch(rows, dropped=True)
+
+    def plain(self, batches: list[Tensor]) -> Iterator[Captioned]:
+        for rows in batches:
+            yield self._batch(rows)
+
+    def views(self, batches: list[Tensor]) -> Iterator[list[Captioned]]:
+        for rows in batches:
+            yield [self._batch(rows, without=place) for place in self.left_out]
+
+    def _batch(self, rows: Tensor, dropped: bool = False, without: int | None = None) -> Captioned:
+        images = None if self.images is None else self.images[rows]
+        if self.tokens is None or self.lengths is None:
+            return Captioned(None, images)
+        tokens = self.tokens[rows, :, : max(int(self.lengths[rows].max()), 1)].long()
+        if without is not None:
+            tokens = self._without(tokens, without)
+        if dropped and self.dropout:
+            tokens = self._drop(tokens)
+        return Captioned(tokens, images)
+
+    @staticmethod
+    def _without(tokens: Tensor, place: int) -> Tensor:
+        """Without the caption of that place, where there is another."""
+        left = (tokens != 0).any(dim=2)
+        left[:, place] = False
+        kept = torch.ones_like(left)
+        kept[:, place] = ~left.any(dim=1)
+        return tokens * kept.unsqueeze(2)
+
+    def _drop(self, tokens: Tensor) -> Tensor:
+        there = (tokens != 0).any(dim=2).cpu()
+        drawn = torch.rand(there.shape, generator=self.draws)
+        kept = (drawn >= self.dropout) & there
+        surest = drawn.masked_fill(~there, -1).argmax(dim=1)
+        kept[torch.arange(len(kept)), surest] |= ~kept.any(dim=1)
+        return tokens * kept.unsqueeze(2).to(tokens.device)

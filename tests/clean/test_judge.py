@@ -1,0 +1,143 @@
+"""Verdicts: each kind of spoiled row is found and named, clean rows are left in peace."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from harness.clean.judge import Findings, find
+from harness.clean.label_votes import winner
+from harness.clean.outliers import strangeness
+from harness.competition import Samples
+from tests.clean.cells import as_jpeg, brighter, cells, photograph
+
+CLASSES = ("purple", "red", "blue")
+N = 240
+
+
+@pytest.fixture(scope="module")
+def spoiled() -> tuple[Samples, dict[str, list[int]], Findings]:
+    """240 clean cells; then exact and near copies with right and wrong labels, a family of photographs, flat pictures."""
+    images, labels = cells(N)
+    blend = [(0.7 * photograph(1) + 0.3 * images[i]).astype(np.uint8) for i in range(6)]
+    parts = {
+        "exact": ([images[i] for i in range(6)], labels[:6]),
+        "exact wrong": ([images[i] for i in range(6, 12)], (labels[6:12] + 1) % 3),
+        "near": ([as_jpeg(images[i]) for i in range(12, 18)], labels[12:18]),
+        "near wrong": ([brighter(images[i]) for i in range(18, 24)], (labels[18:24] + 1) % 3),
+        "foreign": ([photograph(1)] * 8 + blend + [photograph(s) for s in range(2, 6)], np.arange(18) % 3),
+        "flat": ([np.full((48, 48, 3), v, np.uint8) for v in (0, 255)], np.array([0, 1])),
+    }
+    rows, everything, named = {}, [images], [labels]
+    for name, (pictures, these) in parts.items():
+        start = sum(map(len, named))
+        rows[name] = list(range(start, start + len(these)))
+        everything.append(np.stack(pictures))
+        named.append(np.asarray(these))
+    samples = Samples(
+        np.array([f"r{i}" for i in range(sum(map(len, named)))]),
+        np.concatenate(everything),
+        np.concatenate(named).astype(np.int64),
+    )
+    return samples, rows, find(samples, CLASSES)
+
+
+def verdicts(findings: Findings) -> dict[int, tuple[str, str]]:
+    return {int(v.id[1:]): (v.verdict, v.action) for v in findings.verdicts}
+
+
+def test_every_spoiled_row_is_named_for_what_it_is(spoiled):
+    _, rows, findings = spoiled
+    said = verdicts(findings)
+    assert all(said[r] == ("exact duplicate", "group") for r in rows["exact"])
+    assert all(said[r] == ("near duplicate", "group") for r in rows["near"])
+    assert all(said[r][0] == "label conflict" for r in rows["exact wrong"] + rows["near wrong"])
+    assert all(said[r] == ("foreign", "exclude") for r in rows["foreign"])
+    assert all(said[r] == ("blank", "exclude") for r in rows["flat"])
+
+
+def test_of_two_labels_the_wrong_one_is_excluded_and_its_partner_kept(spoiled):
+    _, rows, findings = spoiled
+    said = verdicts(findings)
+    wrong = rows["exact wrong"] + rows["near wrong"]
+    assert sum(said[r][1] == "exclude" for r in wrong) == len(wrong)
+    assert Counter(said[r] for r in range(6, 12)) == {("label conflict", "group"): 6}
+
+
+def test_clean_rows_are_not_accused(spoiled):
+    _, _, findings = spoiled
+    said = verdicts(findings)
+    partners = set(range(24))  # the originals of copies are part of their families
+    accused = [r for r in range(N) if r in said and r not in partners]
+    assert len(accused) <= 0.02 * N
+
+
+def test_copies_share_a_group_and_the_evidence_names_the_partner(spoiled):
+    _, rows, findings = spoiled
+    by_row = {int(v.id[1:]): v for v in findings.verdicts}
+    for original, copy in zip(range(6), rows["exact"], strict=True):
+        assert by_row[original].group == by_row[copy].group == f"family-{original}"
+        assert f"row {original} (every pixel)" in by_row[copy].evidence
+
+
+def test_verdicts_do_not_depend_on_the_test_labels_or_the_rows_order(spoiled):
+    samples, _, findings = spoiled
+    order = np.random.default_rng(0).permutation(len(samples))
+    again = find(Samples(samples.ids[order], samples.images[order], samples.labels[order]), CLASSES)
+    assert {(v.id, v.verdict, v.action) for v in again.verdicts} == {
+        (v.id, v.verdict, v.action) for v in findings.verdicts
+    }
+
+
+def test_a_training_row_that_the_test_repeats_is_told_and_kept():
+    images, labels = cells(60)
+    train = Samples(np.arange(60).astype(str), images, labels)
+    test = Samples(np.array(["t0", "t1"]), np.stack([images[7], cells(1, seed=5)[0][0]]))
+    said = {v.id: v for v in find(train, CLASSES, test).verdicts}
+    assert said["7"].verdict == "copy of a test picture" and said["7"].action == "keep" and "t0" in said["7"].evidence
+
+
+def test_label_errors_are_shown_by_out_of_fold_probabilities():
+    images, labels = cells(120)
+    given = labels.copy()
+    given[[5, 50]] = (labels[[5, 50]] + 1) % 3
+    oof = np.full((120, 3), 0.02)
+    oof[np.arange(120), labels] = 0.96
+    said = {v.id: v for v in find(Samples(np.arange(120).astype(str), images, given), CLASSES, oof=oof).verdicts}
+    for row in (5, 50):
+        assert said[str(row)].verdict == "label error" and said[str(row)].action == "keep"
+        assert said[str(row)].evidence.startswith(f"to {CLASSES[labels[row]]}; OOF gives it 0.96")
+    assert sum(v.verdict == "label error" for v in said.values()) == 2
+
+
+def test_tiny_originals_are_told():
+    images, labels = cells(30)
+    sizes = np.full((30, 2), 48)
+    sizes[3] = (5, 9)
+    said = {
+        v.id: v
+        for v in find(Samples(np.arange(30).astype(str), images, labels), CLASSES, original_sizes=sizes).verdicts
+    }
+    assert said["3"].verdict == "tiny" and "9x5 pixels" in said["3"].evidence
+
+
+def test_another_lamp_makes_no_foreign_picture():
+    images, _ = cells(200)
+    bluish = (images[:10] * np.array([0.8, 0.85, 1.0])).astype(np.uint8)
+    strange = strangeness(np.concatenate([images[10:], bluish, np.stack([photograph(3)])]))
+    assert (strange[-11:-1] < 3).mean() >= 0.8 and strange[-1] > 4
+
+
+@pytest.mark.parametrize(
+    ("labels", "proba", "right"),
+    [
+        ([0, 0, 1], [0.1, 0.8, 0.1], 0),  # two of three copies agree
+        ([0, 1], [0.7, 0.1, 0.2], 0),
+        ([0, 1], [0.1, 0.1, 0.8], None),
+        ([1, 2], [0.9, 0.02, 0.08], 2),
+    ],
+)
+def test_the_winning_label(labels: list[int], proba: list[float], right: int | None):
+    assert winner(np.array(labels), np.array(proba)) == right

@@ -1,0 +1,119 @@
+"""The noise suite: which rows it takes, what its scores are made of, and that a second call computes nothing anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.competition import find_competition
+from harness.cv.noise.job import load_noise, suite_corruptions, suite_rows
+from harness.runs import load_run
+from tests.conftest import make_shapes
+
+CV = ("shapes", "--data", "data", "--recipe", "tiny", "--set", "cv.folds=2", "--workers", "1")
+
+
+def test_the_suite_takes_the_same_kept_rows_for_every_run():
+    kept = np.ones(500, bool)
+    kept[::7] = False
+    rows = suite_rows(kept, 100)
+    assert len(rows) == 100 and kept[rows].all() and (np.diff(rows) > 0).all()
+    assert np.array_equal(rows, suite_rows(kept, 100))
+    assert set(rows) <= set(suite_rows(kept, 200))  # more rows are more of the same
+    assert np.array_equal(suite_rows(kept, 0), np.flatnonzero(kept))
+
+
+def test_grey_pictures_have_no_colours_to_corrupt():
+    assert set(suite_corruptions(3)) - set(suite_corruptions(1)) == {"hue", "saturation"}
+
+
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a run of two folds on which the suite was run."""
+    project = tmp_path_factory.mktemp("noisy")
+    make_shapes(project)
+    return project
+
+
+def test_noise_is_scored_shown_and_kept(noisy: Path, run_command):
+    done = run_command("harness.cv", *CV, "--noise", "--noise-rows", "30", "--set", "train.epochs=8", cwd=noisy)
+    assert done.returncode == 0, done.stderr
+    assert "camera" in done.stdout and "noise suite, 30 rows, accuracy" in done.stdout
+    run = next((noisy / "oof" / "shapes").glob("tiny-*"))
+    scores = json.loads((run / "noise.json").read_text())
+    assert set(scores["corruptions"]) == set(suite_corruptions(1)) and scores["rows"] == 30
+    assert scores["mean"] == pytest.approx(np.mean(list(scores["corruptions"].values())))
+    worst = scores["worst"]
+    assert worst["score"] == min(min(v) for v in scores["corruptions"].values())
+    assert scores["corruptions"][worst["corruption"]][worst["severity"] - 1] == worst["score"]
+    assert scores["doubtful"] == ["flips"]  # shapes declares no symmetry
+    page = (run / "noise.html").read_text()
+    assert "Which classes fall" in page and f"{scores['mean']:.4f}" in page
+    before = {p: p.stat().st_mtime_ns for p in (run / "noise").iterdir()}
+    again = run_command("harness.cv", *CV, "--noise", "--noise-rows", "30", "--set", "train.epochs=8", cwd=noisy)
+    assert again.returncode == 0 and "nothing is trained" in again.stderr
+    assert {p: p.stat().st_mtime_ns for p in (run / "noise").iterdir()} == before
+
+
+def test_the_score_without_corruption_is_the_oofs_of_the_same_rows(noisy: Path):
+    run = load_run(next((noisy / "oof" / "shapes").glob("tiny-*")))
+    rows = suite_rows(run.folds.kept, 30)
+    hits = (run.oof[rows].argmax(axis=1) == run.labels[rows]).mean()
+    assert load_noise(run.path)["clean"]["score"] == pytest.approx(hits)
+
+
+def test_predictions_are_the_checkpoints_on_the_corrupted_pictures(noisy: Path):
+    """One corruption recomputed by hand from the checkpoint, the cache and the corruption's own function."""
+    import torch
+    from safetensors.torch import load_file
+
+    from harness.data.dataset import load_dataset
+    from harness.models import build_network
+    from harness.models.network import Network
+    from harness.train.corruptions import corrupt
+
+    competition = find_competition(noisy / "competitions" / "shapes")
+    dataset = load_dataset(competition, noisy / "data")
+    run = load_run(next((noisy / "oof" / "shapes").glob("tiny-*")))
+    with np.load(run.path / "noise" / "fold-1-rows-30.npz") as file:
+        proba, rows, names = file["proba"], file["rows"], file["names"].tolist()
+    assert (run.folds.fold[rows] == 1).all()
+    network = Network(build_network(run.recipe.model, competition), [0.0], [1.0], 2)
+    state = load_file(run.path / "checkpoints" / "fold-1.safetensors")
+    network.load_state_dict({name.removeprefix("seed-0."): tensor for name, tensor in state.items()})
+    pixels = corrupt(torch.from_numpy(np.asarray(dataset.train.images[rows])), rows, "blur", 4)
+    with torch.inference_mode():
+        wanted = network.eval()(pixels.permute(0, 3, 1, 2).float() / 255).softmax(dim=1).numpy()
+    np.testing.assert_allclose(proba[names.index("blur"), 3], wanted, atol=2e-3)
+
+
+def test_training_anew_takes_the_old_suite_away(noisy: Path, run_command):
+    done = run_command("harness.cv", *CV, "--fresh", "--set", "train.epochs=8", cwd=noisy)
+    assert done.returncode == 0, done.stderr
+    run = next((noisy / "oof" / "shapes").glob("tiny-*"))
+    assert not (run / "noise.json").exists() and not list((run / "noise").iterdir())
+
+
+def test_a_fold_of_the_suite_that_is_gone_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    from harness.base.errors import UserError
+    from harness.base.storage.manifest import manifest_beside, write_manifest
+    from harness.cv.noise.job import load_noise
+    from harness.cv.noise.suite import noise_path, suite_paths
+
+    for fold in (0, 1):
+        path = noise_path(tmp_path, fold, 100)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+        write_manifest(manifest_beside(path), [path.name])
+    assert len(suite_paths(tmp_path, [0, 1])) == 2
+    assert suite_paths(tmp_path, [0, 1, 2]) is None and "for 2 of 3 folds" in capsys.readouterr().err
+    noise_path(tmp_path, 1, 100).unlink()
+    with pytest.raises(UserError, match=r"fold-1-rows-100\.npz: is not there. Repeat harness\.cv with --noise"):
+        suite_paths(tmp_path, [0, 1])
+    write_manifest(manifest_beside(tmp_path / "noise.json"), [])
+    (tmp_path / "noise.json.manifest.json").write_text("{}")
+    with pytest.raises(UserError, match="Repeat harness.cv with --noise"):
+        load_noise(tmp_path)

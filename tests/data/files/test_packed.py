@@ -1,0 +1,213 @@
+"""Folders that lie packed: Kaggle's train.7z in its zip, or a zip beside the other files; nothing that they say is believed."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import py7zr
+import pytest
+from PIL import Image
+
+from harness.base.errors import UserError
+from harness.competition import find_competition
+from harness.data.dataset import load_dataset
+from harness.data.files import packed
+from harness.data.files.archives import FileTree
+from harness.data.files.packed import repack
+
+
+def seven_zip(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with py7zr.SevenZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writef(io.BytesIO(content), name)
+    return buffer.getvalue()
+
+
+FILES = {f"train/{i}.txt": bytes([65 + i]) * (i * 700) for i in range(6)}
+
+
+@pytest.mark.parametrize("outer", ["folder", "zip"])
+def test_a_7z_is_read_as_if_its_folder_were_there(tmp_path: Path, outer: str):
+    if outer == "folder":
+        (tmp_path / "train.7z").write_bytes(seven_zip(FILES))
+        tree = FileTree(tmp_path)
+    else:
+        with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("train.7z", seven_zip(FILES))
+            archive.writestr("labels.csv", "id,label\n")
+        tree = FileTree(tmp_path / "all.zip")
+        with tree.open("labels.csv") as file:
+            assert file.read() == b"id,label\n"
+    assert tree.has("train") and not tree.has("test")
+    assert tree.names("train") == sorted(FILES)
+    for name, content in FILES.items():
+        with tree.open(name) as file:
+            assert file.read() == content
+
+
+def test_names_without_the_folder_are_taken_for_its_own(tmp_path: Path):
+    bare = {name.removeprefix("train/"): content for name, content in FILES.items()}
+    (tmp_path / "train.7z").write_bytes(seven_zip(bare))
+    assert FileTree(tmp_path).names("train") == sorted(FILES)
+
+
+def test_a_zip_beside_the_others_is_read_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with zipfile.ZipFile(tmp_path / "train.zip", "w") as archive:
+        for name, content in FILES.items():
+            archive.writestr(name, content)
+    monkeypatch.setattr(packed, "cache_root", lambda: pytest.fail("nothing is copied"))
+    tree = FileTree(tmp_path)
+    assert tree.names("train") == sorted(FILES)
+    with tree.open("train/2.txt") as file:
+        assert file.read() == FILES["train/2.txt"]
+
+
+def test_it_is_unpacked_once_and_tells_how_far_it_is(tmp_path: Path):
+    (tmp_path / "train.7z").write_bytes(seven_zip(FILES))
+    told: list[tuple[int, int]] = []
+    FileTree(tmp_path, lambda done, total: told.append((done, total))).names("train")
+    assert told == [(i, 6) for i in range(1, 7)]
+    FileTree(tmp_path, lambda done, total: pytest.fail("unpacked twice")).names("train")
+
+
+def test_a_plain_folder_goes_before_a_packed_one(tmp_path: Path):
+    (tmp_path / "train.7z").write_bytes(b"not even a 7z")
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "x.txt").write_bytes(b"plain")
+    assert FileTree(tmp_path).names("train") == ["train/x.txt"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "no 7z"])
+def test_damage_is_told_and_leaves_nothing(tmp_path: Path, damage: str):
+    rng = np.random.default_rng(0)
+    content = seven_zip({"train/a.bin": rng.bytes(5000), "train/b.bin": rng.bytes(5000)})
+    broken = {"cut": content[:-40], "flipped": content[:3000] + b"\xff\x00\xff" + content[3003:], "no 7z": b"PK"}[
+        damage
+    ]
+    (tmp_path / "train.7z").write_bytes(broken)
+    with pytest.raises(UserError, match=r"train\.7z: the 7z is truncated, corrupt or not to be trusted"):
+        FileTree(tmp_path).names("train")
+    stamp = FileTree(tmp_path)
+    with pytest.raises(UserError):  # no half-written zip is taken for a whole one
+        stamp.names("train")
+
+
+def test_names_that_lead_out_are_refused(tmp_path: Path):
+    content = seven_zip({"train/aa/evil.txt": b"x"})
+    # the header is not compressed for so small an archive: change the name in it, and its checksum with it
+    evil = rename_in_header(content, "train/aa/evil.txt", "../../../evil.txt")
+    (tmp_path / "train.7z").write_bytes(evil)
+    with pytest.raises(UserError, match="not to be trusted"):
+        repack(tmp_path / "train.7z", tmp_path / "out.zip", "train.7z", lambda done, total: None)
+    assert not list(tmp_path.parent.glob("evil.txt")) and not (tmp_path / "evil.txt").exists()
+
+
+def rename_in_header(content: bytes, old: str, new: str) -> bytes:
+    """The archive written anew with a name that py7zr itself would not write."""
+    assert len(old) == len(new)
+    buffer = io.BytesIO()
+    with py7zr.SevenZipFile(buffer, "w") as archive:
+        archive.set_encoded_header_mode(False)
+        archive.writef(io.BytesIO(b"x"), old)
+    raw = bytearray(buffer.getvalue())
+    at = raw.find(old.encode("utf-16-le"))
+    assert at > 0
+    raw[at : at + 2 * len(old)] = new.encode("utf-16-le")
+    import struct
+    import zlib
+
+    offset, size = struct.unpack("<QQ", raw[12:28])
+    header = bytes(raw[32 + offset : 32 + offset + size])
+    start = struct.pack("<QQI", offset, size, zlib.crc32(header))
+    raw[8:12] = struct.pack("<I", zlib.crc32(start))
+    raw[12:32] = start
+    return bytes(raw)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "train.7z").write_bytes(seven_zip({"train/zeros.bin": bytes(3_000_000)}))
+    monkeypatch.setattr(packed, "_ALWAYS_FINE", 100_000)
+    with pytest.raises(UserError, match=r"would unpack to 3,000,000, more than 200 times as much"):
+        FileTree(tmp_path).names("train")
+
+
+CSV_TOML = """\
+title = "Signs"
+metric = "accuracy"
+classes = ["cat", "dog"]
+
+[data]
+format = "image_csv"
+size = [8, 8]
+channels = 3
+
+[submission]
+sample = "sampleSubmission.csv"
+"""
+
+
+@pytest.fixture
+def signs(tmp_path: Path) -> Path:
+    """Kaggle's CIFAR-10 layout: pictures in train.7z and test.7z, labels in a CSV, all in one zip."""
+    (tmp_path / "competitions" / "signs").mkdir(parents=True)
+    (tmp_path / "competitions" / "signs" / "competition.toml").write_text(CSV_TOML)
+    write_signs(tmp_path, "".join(f"{i},{'cat' if i % 3 else 'dog'}\n" for i in range(1, 13)))
+    return tmp_path
+
+
+def write_signs(project: Path, labels: str) -> None:
+    folder = project / "data" / "signs"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with zipfile.ZipFile(folder / "signs.zip", "w") as archive:
+        for split, n in (("train", 12), ("test", 5)):
+            archive.writestr(f"{split}.7z", seven_zip({f"{split}/{i}.png": png(i) for i in range(1, n + 1)}))
+        archive.writestr("trainLabels.csv", "id,label\n" + labels)
+        archive.writestr("sampleSubmission.csv", "id,label\n" + "".join(f"{i},cat\n" for i in range(1, 6)))
+
+
+def png(number: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (number * 10, 0, 0)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def load(project: Path):
+    return load_dataset(find_competition(project / "competitions" / "signs"), project / "data")
+
+
+def test_kaggles_layout_is_read_by_the_csvs_ids(signs: Path):
+    dataset = load(signs)
+    assert dataset.train.ids.tolist() == [str(i) for i in range(1, 13)]  # the CSV's order, 10 after 9
+    assert dataset.train.labels.tolist() == [0 if i % 3 else 1 for i in range(1, 13)]
+    assert dataset.train.images[9, 0, 0, 0] == 100 and dataset.test.ids.tolist() == list("12345")
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ("1,cat\n2,dog\n1,cat\n", "id '1' stands in row 1 and in row 3"),
+        ("1,cat\n2, dog\n", r"row 2: label ' dog' is no class \(take the spaces around it out\)"),
+        ("1,cat\n2,dgo\n", r"row 2: label 'dgo' is no class \(did you mean 'dog'\?\)"),
+        ("1,cat\n2,1.0\n", "row 2: label '1.0' is no class"),
+        ("1,cat\n99,dog\n", "1 of its 2 ids have no picture"),
+        ("", "has no rows"),
+        ("1,cat,4\n", "cannot be read as CSV"),
+    ],
+)
+def test_a_wrong_label_file_is_told_with_the_row(signs: Path, labels: str, said: str):
+    write_signs(signs, labels)
+    with pytest.raises(UserError, match=said):
+        load(signs)
+
+
+def test_a_label_file_without_the_column_is_told(signs: Path):
+    toml = signs / "competitions" / "signs" / "competition.toml"
+    toml.write_text(toml.read_text().replace('format = "image_csv"', 'format = "image_csv"\nlabel = "class"'))
+    with pytest.raises(UserError, match="no column 'class'; it has id, label. Correct data.label"):
+        load(signs)

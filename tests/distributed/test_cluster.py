@@ -1,0 +1,166 @@
+"""A Ray cluster of two nodes on this machine: the same OOF as without it, a lost node, nothing shared, wrong addresses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes
+
+pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """A head and a second node, one core each."""
+    from ray.cluster_utils import Cluster
+
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ["PYTHONPATH"] = str(REPOSITORY)
+    cluster = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": 100 * 2**20},
+    )
+    cluster.add_node(num_cpus=1, object_store_memory=100 * 2**20)
+    yield cluster
+    cluster.shutdown()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    make_shapes(tmp_path)
+    recipe = TINY_RECIPE.replace("epochs = 2", "epochs = 6")
+    (tmp_path / "competitions" / "shapes" / "recipes" / "tiny.toml").write_text(recipe)
+    return tmp_path
+
+
+def command(*options: str) -> list[str]:
+    fixed = ("shapes", "--data", "data", "--recipe", "tiny", "--device", "cpu", "--json")
+    return [sys.executable, "-m", "harness.cv", *fixed, *options]
+
+
+def cv(project: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}
+    return subprocess.run(command(*options), cwd=project, env=variables, capture_output=True, text=True, timeout=280)
+
+
+def oof(done: subprocess.CompletedProcess[str], project: Path) -> pd.DataFrame:
+    assert done.returncode == 0, done.stderr
+    return pd.read_parquet(project / json.loads(done.stdout)["path"] / "oof.parquet")
+
+
+def test_the_same_oof_with_and_without_ray(nodes, project: Path):
+    plain = oof(cv(project, "--out", "plain"), project)
+    shared = oof(cv(project, "--out", "shared", "--cluster", nodes.address), project)
+    pd.testing.assert_frame_equal(plain, shared)
+    brought = cv(project, "--out", "brought", "--cluster", nodes.address, HARNESS_SHARED="0")
+    pd.testing.assert_frame_equal(plain, oof(brought, project))
+    run = project / json.loads(brought.stdout)["path"]
+    assert len(list((run / "checkpoints").glob("*.safetensors"))) == 5 and not list(run.glob(".seen-*"))
+
+
+def test_a_lost_node_costs_its_folds_time_and_nothing_else(nodes, project: Path):
+    plain = oof(cv(project, "--out", "plain", "--set", "train.epochs=40"), project)
+    extra = nodes.add_node(num_cpus=1, object_store_memory=100 * 2**20)
+    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    options = ("--out", "lost", "--cluster", nodes.address, "--set", "train.epochs=40")
+    process = subprocess.Popen(
+        command(*options), cwd=project, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    ends = time.monotonic() + 120
+    while not list((project / "lost").rglob("fold-*.npz")) and process.poll() is None and time.monotonic() < ends:
+        time.sleep(0.1)
+    nodes.remove_node(extra, allow_graceful=False)
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    found = pd.read_parquet(project / json.loads(out)["path"] / "oof.parquet")
+    pd.testing.assert_frame_equal(plain, found)
+
+
+def test_a_study_on_the_nodes(nodes, project: Path):
+    pytest.importorskip("optuna")
+    path = project / "competitions" / "shapes" / "recipes" / "tiny.toml"
+    path.write_text(
+        path.read_text() + '\n[cv]\nfolds = 2\n[tune]\n"train.lr" = { low = 1e-3, high = 1e-1, log = true }\n'
+    )
+    options = (
+        "shapes",
+        "--data",
+        "data",
+        "--recipe",
+        "tiny",
+        "--trials",
+        "4",
+        "--pruner",
+        "none",
+        "--no-nested",
+        "--json",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.tune", *options, "--parallel", "2", "--cluster", nodes.address],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["trials"]["complete"] == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--cluster", "127.0.0.1:9"), "does not answer"),
+        (("--cluster", "nonsense"), "write 'auto', HOST:PORT"),
+    ],
+)
+def test_an_address_where_nobody_is(project: Path, options: tuple[str, ...], said: str):
+    done = cv(project, *options)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
+
+
+def test_what_no_node_has_is_said_at_once(nodes, project: Path):
+    done = cv(project, "--cluster", nodes.address, "--gpus-per-fold", "1")
+    assert done.returncode == 2 and "which no node has" in done.stderr
+
+
+def test_a_node_with_another_harness_or_other_data_is_refused(project: Path):
+    from harness.base.errors import UserError
+    from harness.cv.jobs.fold_job import FoldJob
+    from harness.distributed.executor import _check_data, _do
+
+    done = cv(project, "--workers", "1")
+    run = project / json.loads(done.stdout)["path"]
+    from harness.competition import find_competition
+    from harness.data.dataset import load_dataset
+
+    contest = find_competition(project / "competitions" / "shapes")
+    cache = load_dataset(contest, project / "data").cache
+    job = FoldJob(run, contest.folder, cache, 0, "cpu", 1)
+    told = _do(job, [None], ".seen-x", "0.0.0+other", None)
+    assert "another harness" in told["mistake"] and "install the same" in told["mistake"]
+    _check_data(job)
+    environment = json.loads((run / "environment.json").read_text())
+    environment["data"]["fingerprint"] = "f" * 16
+    (run / "environment.json").write_text(json.dumps(environment))
+    with pytest.raises(UserError, match="holds other data"):
+        _check_data(job)
+
+
+def test_results_stay_inside_the_run(tmp_path: Path):
+    from harness.base.errors import UserError
+    from harness.distributed.parcel import write_results
+
+    with pytest.raises(UserError, match="does not belong"):
+        write_results(tmp_path / "run", {"../evil": b"x"})
+    write_results(tmp_path / "run", {"fold-0.npz": b"a", "checkpoints/fold-0.safetensors": b"b"})
+    assert (tmp_path / "run" / "fold-0.npz").read_bytes() == b"a" and not (tmp_path / "evil").exists()

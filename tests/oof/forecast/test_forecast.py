@@ -1,0 +1,163 @@
+"""Forecasts of simulated runs: near the truth, and plain about what they cannot know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.competition import find_competition
+from harness.competition.metrics import METRICS
+from harness.cv.noise.suite import Suite
+from harness.oof.forecast.forecast import MIXTURE, forecast
+from harness.oof.forecast.inputs import Subject
+from harness.oof.forecast.track_record import History, Past
+from harness.runs import Folds
+from tests.conftest import FOLDER_TOML
+from tests.oof.forecast.test_estimators import calibrated_rows
+
+N, T = 3000, 2000
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("project") / "competitions" / "pets"
+    folder.mkdir(parents=True)
+    text = FOLDER_TOML.replace('["circle", "square"]', '["cat", "dog", "owl"]')
+    (folder / "competition.toml").write_text(text + "\n[leaderboard]\npublic_share = 0.3\nprivate_share = 0.7\n")
+    return find_competition(folder)
+
+
+def noisier(proba: np.ndarray, strength: float, seed: int) -> np.ndarray:
+    """A model that sees less: less sure, and led astray by what all models see (seed // 10) and by its own noise."""
+    everyone, own = np.random.default_rng(seed // 10), np.random.default_rng(seed)
+    logs = np.log(np.clip(proba, 1e-4, 1)) / (1 + strength)
+    logs += strength * (everyone.normal(size=proba.shape) + 0.5 * own.normal(size=proba.shape))
+    e = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def make_subject(metric: str = "accuracy") -> Subject:
+    proba, labels = calibrated_rows(N, sharpness=6.0)
+    rows = np.arange(0, N, 3)
+    names = tuple(f"c{i}" for i in range(10))
+    suite = Suite(
+        names=names,
+        rows=rows,
+        proba=np.array(
+            [[noisier(proba[rows], 0.3 * (s + 1), 10 * (5 * i + s)) for s in range(5)] for i in range(10)]
+        ).astype(np.float16),
+        statistics=np.random.default_rng(0).normal(size=(10, 5, len(rows), 20)).astype(np.float32),
+        clean_statistics=np.random.default_rng(1).normal(size=(len(rows), 20)).astype(np.float32),
+    )
+    score = METRICS[metric](labels, proba)
+    scores = {"complete": True, "metrics": {metric: {"pooled": score, "low": score - 0.012, "high": score + 0.012}}}
+    folds = Folds(np.arange(N).astype(str), np.arange(N), (np.arange(N) % 5).astype(np.int8))
+    return Subject("one", labels, folds, proba, scores, None, [], suite)
+
+
+@pytest.fixture(scope="module")
+def subject() -> Subject:
+    return make_subject()
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.6, 1.2])
+def test_the_truth_is_inside_and_the_middle_is_near(pets, subject: Subject, strength: float):
+    proba, labels = calibrated_rows(T, sharpness=6.0, seed=9)
+    folds = [noisier(proba, strength, 5000 + k) for k in range(3)] if strength else [proba] * 3
+    found, shift = forecast(pets, replace(subject, test_folds=folds))
+    truth = METRICS["accuracy"](labels, np.mean(folds, axis=0))
+    assert found.public.low <= truth <= found.public.high
+    assert found.public.score == pytest.approx(truth, abs=0.08)
+    assert shift is None and found.kind == "test predictions" and "importance" not in found.estimators
+    assert found.public.rows == 600 and found.private.rows == 1400
+    public, private = (r.high - r.low for r in (found.public, found.private))
+    assert private < public  # fewer rows, more luck
+
+
+def test_a_hidden_test_gets_a_table_of_scenarios(pets, subject: Subject):
+    found, _ = forecast(pets, subject, test_rows=1000)
+    assert found.kind == "hidden test" and list(found.scenarios) == list(MIXTURE)
+    table = found.scenarios
+    assert table["as in training"]["score"] > table["mild (severities 1 and 2)"]["score"]
+    assert table["strong (severities 3 to 5)"]["worst"] < table["mild (severities 1 and 2)"]["worst"]
+    assert found.public.low < table["mild (severities 1 and 2)"]["score"] < found.public.high
+    assert any("our guess" in note for note in found.notes)
+    assert sum(weight for weight, _, _ in MIXTURE.values()) == pytest.approx(1)
+
+
+def test_without_the_noise_suite_only_luck_is_in_the_interval_and_that_is_said(pets, subject: Subject):
+    proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
+    found, _ = forecast(pets, replace(subject, suite=None, test_folds=[proba, proba]))
+    assert found.kind == "sampling only" and found.rule is None and found.fall == 0
+    assert any("noise suite was not run" in note for note in found.notes)
+
+
+def test_three_submissions_pull_the_forecast_and_two_do_not(pets, subject: Subject):
+    proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
+    seen = replace(subject, test_folds=[proba] * 2)
+    plain, _ = forecast(pets, seen)
+    past = [Past("pets", 0.9, 0.9 - 0.1 + 0.001 * i) for i in range(3)]
+    two, _ = forecast(pets, seen, past=past[:2])
+    three, _ = forecast(pets, seen, past=past)
+    assert two.public == plain.public and two.history is None
+    assert three.history["offset"] == pytest.approx(-0.099) and three.history["own"] == 3
+    assert three.public.score < plain.public.score - 0.05
+
+
+def test_others_count_a_tenth():
+    own = [Past("pets", 0.9, 0.88), Past("pets", 0.9, 0.89), Past("pets", 0.9, 0.87)]
+    other = [Past("digits", 0.9, 0.95, metric="accuracy")] * 10
+    losses = [Past("letters", 0.3, 0.9, metric="log_loss")] * 99
+    assert History.of([*own, *other, *losses], "pets", "accuracy").offset == pytest.approx(
+        (-0.06 + 10 * 0.1 * 0.05) / 4
+    )
+    assert History.of(other, "pets", "accuracy") is None
+
+
+def test_a_metric_that_should_be_small_is_forecast_too(pets, tmp_path: Path):
+    subject = make_subject("log_loss")
+    contest = pets.model_copy(update={"metric": "log_loss"})
+    proba, labels = calibrated_rows(T, sharpness=6.0, seed=9)
+    folds = [noisier(proba, 1.2, 5000 + k) for k in range(3)]
+    found, _ = forecast(contest, replace(subject, test_folds=folds))
+    truth = METRICS["log_loss"](labels, np.mean(folds, axis=0))
+    assert found.fall > 0 and found.public.low <= truth <= found.public.high and found.public.low >= 0
+
+
+def test_leaderboard_rows(pets):
+    rows = pets.leaderboard.rows
+    assert rows(1000) == (300, 700) and rows(0) == (0, 0)
+    counted = pets.leaderboard.model_copy(update={"counted": 500, "private_share": None})
+    assert counted.rows(1000) == (150, None) and counted.rows(100) == (30, None) and counted.rows(0) == (150, None)
+
+
+def test_a_metric_of_ones_own_above_one_is_forecast(pets, subject: Subject):
+    contest = pets.model_copy(update={"metric": "custom"})
+    (pets.folder / "competition.py").write_text(
+        "def score(labels, proba):\n    return 100 * float((proba.argmax(1) == labels).mean())\n"
+    )
+    scores = {"complete": True, "metrics": {"custom": {"pooled": 84.0, "low": 82.8, "high": 85.2}}}
+    proba, _ = calibrated_rows(300, sharpness=6.0, seed=9)
+    found, _ = forecast(contest, replace(subject, scores=scores, test_folds=[proba, proba]))
+    assert np.isfinite([found.public.score, found.public.low, found.public.high]).all() and found.public.high > 50
+
+
+def test_a_run_without_a_mistake_still_needs_luck(pets, subject: Subject):
+    scores = {"complete": True, "metrics": {"accuracy": {"pooled": 1.0, "low": 1.0, "high": 1.0}}}
+    sure = np.eye(3)[subject.labels]
+    found, _ = forecast(pets, replace(subject, oof=sure, scores=scores, suite=None, test_folds=[sure[:50]]))
+    assert found.public.low < 1.0
+
+
+def test_models_that_learnt_from_the_test_are_not_asked_about_it(pets, subject: Subject):
+    proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
+    found, _ = forecast(pets, replace(subject, test_folds=[proba, proba], pseudo=True))
+    assert found.estimators == {} and any("learnt from confident test rows" in note for note in found.notes)
+
+
+def test_what_makes_the_score_too_good_is_repeated(pets, subject: Subject):
+    found, _ = forecast(pets, replace(subject, caveats=("the best epoch was picked on the scored rows",)))
+    assert "the best epoch was picked on the scored rows" in found.notes
