@@ -3,7 +3,7 @@
 The plain loop is what a competitor writes: PIL images, torchvision transforms in a DataLoader (its faster number of
 workers), fp32, torch's default memory format and optimiser. The harness: the same network, batch size and strength of
 augmentation through `harness.train`, precision and memory format by its own timing. Both use all cores that are given,
-in turns within one process. Random pixels: speed does not depend on what is in a picture.
+in turns within one process. Random pixels: speed does not depend on what is in an image.
 """
 
 from __future__ import annotations

@@ -3,11 +3,11 @@
 python -m benchmarks.clean [--data DIR] [--rounds 4]
 
 The real training set of blood cells is spoiled, and which rows are is not known. So its plain rows (no verdict) and its
-test pictures (all clean, labelled here by a linear model of the plain rows) are taken for clean, and spoiled anew in each
+test images (all clean, labelled here by a linear model of the plain rows) are taken for clean, and spoiled anew in each
 round: 30 exact and 30 near copies (JPEG, a pixel cropped, 5 % brighter) with the right label and as many with a wrong one,
 140 times one photograph, 60 times another and 40 mixed ones laid over cells at 60, 70, 80 or 100 %, with random labels.
 Photographs are Flickr8k's and aerial views, others in every round. The plain rows were picked by the same command, so the
-false accusations are counted on the test pictures too, which were not.
+false accusations are counted on the test images too, which were not.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def clean_base(competition: Competition, train: Samples, test: Samples, judged: set[str]) -> tuple[Samples, np.ndarray]:
-    """Rows taken for clean, and which of them are test pictures."""
+    """Rows taken for clean, and which of them are test images."""
     plain = np.flatnonzero(~np.isin(train.ids, list(judged)))
     both = np.concatenate([train.images, test.images])
     labels = np.r_[train.labels, np.zeros(len(test), np.int64)]
@@ -132,7 +132,7 @@ def show(competition: Competition, base: Samples, is_test: np.ndarray, pictures:
     out = sum(said[i].action == "exclude" for i in wrong if i in said)
     print(
         f"round {seed}: {', '.join(parts)}; wrong labels excluded {out}/{len(wrong)}; clean rows excluded: "
-        f"{excluded[~is_test].mean():.2%} of plain rows, {excluded[is_test].mean():.2%} of test pictures; {seconds:.1f} s"
+        f"{excluded[~is_test].mean():.2%} of plain rows, {excluded[is_test].mean():.2%} of test images; {seconds:.1f} s"
     )
 
 

@@ -5,7 +5,7 @@ python -m benchmarks.forecast [--data DIR] [--work DIR] [--only digit-recognizer
 A fifth of each training set (whole groups) is held out as the test; a quick recipe is trained on the rest, with the noise
 suite, by the harness's own command. The test is then scored as it is (eight random halves) and under random mixes of two
 or three corruptions with random severities. For a mix the calibration is fitted anew WITHOUT every corruption that the mix
-is made of. The forecast sees pictures and predictions; the truth is taken from the labels afterwards. Beside it stands what
+is made of. The forecast sees images and predictions; the truth is taken from the labels afterwards. Beside it stands what
 plain OOF, and each estimator alone, would have said. Runs stay in --work, so that a second call only forecasts.
 """
 
@@ -152,7 +152,7 @@ def trained(play: Play, competition: Competition, folder: Path) -> Run:
 
 
 def predictions(run: Run, competition: Competition, images: np.ndarray, path: Path) -> np.ndarray:
-    """float32 (k, t, C): what each fold model says of pictures uint8 (t, H, W, C); kept in a file."""
+    """float32 (k, t, C): what each fold model says of images uint8 (t, H, W, C); kept in a file."""
     if not path.is_file():
         say(f"{competition.slug}: predicts {path.stem}")
         with path.open("wb") as file:

@@ -1,6 +1,6 @@
-"""python -m benchmarks.packed: Kaggle's cifar-10.zip with 300,000 test pictures in a 7z, from the zip to a submission.
+"""python -m benchmarks.packed: Kaggle's cifar-10.zip with 300,000 test images in a 7z, from the zip to a submission.
 
-Writes a zip in Kaggle's layout (drawn PNG pictures of about 2 KB in train.7z and test.7z), then has it read by the harness and
+Writes a zip in Kaggle's layout (drawn PNG images of about 2 KB in train.7z and test.7z), then has it read by the harness and
 by what people write themselves: unpack the 7z into a folder of files, open each with Pillow, stack them. Each in a process
 of its own, so that its peak memory is its own. Last, a run of one epoch and its submission, as a user would start them.
 """
@@ -45,8 +45,8 @@ app = new_app()
 @app.command()
 @user_command
 def main(
-    n: Annotated[int, typer.Option("--n", min=100, help="Test pictures.")] = 300_000,
-    n_train: Annotated[int, typer.Option(min=100, help="Training pictures.")] = 5_000,
+    n: Annotated[int, typer.Option("--n", min=100, help="Test images.")] = 300_000,
+    n_train: Annotated[int, typer.Option(min=100, help="Training images.")] = 5_000,
     folder: Annotated[
         Path | None, typer.Option(help="Where everything is written (4 GB). Default: a temporary folder.")
     ] = None,
@@ -65,7 +65,7 @@ def main(
             code = f"from benchmarks.packed import read; read({way!r}, {name!r})"
             found = in_a_process(code, **_environment(place))
             speeds[way], peaks[way] = [found["images"] / found["seconds"]], found["peak_mib"]
-            say(f"{way}: {found['images']:,} pictures in {found['seconds']:.0f} s, peak {found['peak_mib']:,} MiB")
+            say(f"{way}: {found['images']:,} images in {found['seconds']:.0f} s, peak {found['peak_mib']:,} MiB")
         seconds = _run_and_submit(place)
     report = {
         "machine": describe_machine(cpu_name(), before),
@@ -77,9 +77,7 @@ def main(
     if as_json:
         print(json.dumps(report, indent=2))
         return
-    print_comparison(
-        f"{n_train:,} + {n:,} pictures in 7z ({size // 2**20:,} MiB), read into arrays", report["compared"]
-    )
+    print_comparison(f"{n_train:,} + {n:,} images in 7z ({size // 2**20:,} MiB), read into arrays", report["compared"])
     print_peaks(peaks)
     for what, took in seconds.items():
         print(f"{what}: {took:.0f} s")
@@ -108,7 +106,7 @@ def write_download(path: Path, n_train: int, n: int) -> int:
 
 
 def read(way: str, place: str) -> None:
-    """Read the download; prints pictures, seconds and the peak of the resident memory."""
+    """Read the download; prints images, seconds and the peak of the resident memory."""
     started = time.perf_counter()
     images = (_by_harness if way == "harness" else _by_hand)(Path(place))
     print(json.dumps({"images": images, "seconds": time.perf_counter() - started, "peak_mib": peak_mib()}))
@@ -158,7 +156,7 @@ def _environment(place: Path) -> dict[str, str]:
 
 
 def _run_and_submit(place: Path) -> dict[str, float]:
-    """Seconds of a run of one epoch over five folds, which predicts every test picture five times, and of its submission."""
+    """Seconds of a run of one epoch over five folds, which predicts every test image five times, and of its submission."""
     train = "harness.cv cifar-10 --recipe cnn_bn --set train.epochs=1"
     submit = "harness.submit --comp cifar-10 --dry-run"
     commands = {"harness.cv, one epoch": train.split(), "harness.submit --dry-run": submit.split()}

@@ -173,7 +173,7 @@ def time_peer(task: Task, train_fold: FoldTrainer) -> dict[str, Any]:
 
 
 class Pictures:
-    """The Dataset that a competitor writes: row -> (transformed picture, label)."""
+    """The Dataset that a competitor writes: row -> (transformed image, label)."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray, transform: Callable[[Any], Tensor]) -> None:
         self.images, self.labels, self.transform = images, labels, transform
@@ -194,7 +194,7 @@ def loaders(task: Task, fold: int) -> tuple[DataLoader, DataLoader]:
 
     train, valid = task.folds.train_rows(fold), task.folds.valid_rows(fold)
     images, labels = np.asarray(task.dataset.train.images), task.dataset.train.labels
-    images = images[..., 0] if images.shape[3] == 1 else images  # PIL's grey pictures have two dimensions
+    images = images[..., 0] if images.shape[3] == 1 else images  # PIL's grey images have two dimensions
     pixels = images[train].reshape(-1, task.dataset.train.images.shape[3]) / np.float32(255)
     finish = [transforms.ToTensor(), transforms.Normalize(pixels.mean(axis=0).tolist(), pixels.std(axis=0).tolist())]
     changes = [random_affine(task.recipe), transforms.RandomHorizontalFlip(task.recipe.augment.horizontal_flip)]

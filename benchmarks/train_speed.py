@@ -139,7 +139,7 @@ def prepare(network: str, folder: Path, data: Path | None, rows: int) -> tuple[P
 
 
 def write_colors(competition: Path, data: Path, rows: int) -> None:
-    """A competition of 32x32 pictures: each class a fixed pattern, shifted and under noise, so that all can learn it."""
+    """A competition of 32x32 images: each class a fixed pattern, shifted and under noise, so that all can learn it."""
     from PIL import Image
 
     (competition / "recipes").mkdir(parents=True)

@@ -8,7 +8,7 @@ from harness import __version__
 
 COMMANDS = {
     "harness.data": "where a competition's data lies, what is in it, and the embedded sample",
-    "harness.clean": "find duplicates, label conflicts, foreign and mislabelled pictures; harness.cv goes by the verdicts",
+    "harness.clean": "find duplicates, label conflicts, foreign and mislabelled images; harness.cv goes by the verdicts",
     "harness.cv": "train a recipe on k folds: OOF and test probabilities, scores with intervals, a report",
     "harness.tune": "search a recipe's [tune] by Optuna, prune early, judge the best on folds that it was not chosen on",
     "harness.oof": "compare finished runs, look at their errors, combine them, forecast the leaderboard",

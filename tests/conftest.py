@@ -71,7 +71,7 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture
 def shapes(tmp_path: Path) -> Path:
-    """A project folder with competitions/shapes and its data: 40 pictures to train on, 6 to predict."""
+    """A project folder with competitions/shapes and its data: 40 images to train on, 6 to predict."""
     make_shapes(tmp_path)
     return tmp_path
 

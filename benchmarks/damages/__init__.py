@@ -2,8 +2,8 @@
 
 python -m benchmarks.damages [--only runs|cache|journal|clean] [--match PATTERN] [--json FILE] [--work DIR] [--lanes 2]
 
-A tiny project is made once: 54 pictures of 12x12, three folds, verdicts, two runs (one with the noise suite) and a third of
-another picture size, a study. Then for each damage (a file and what is done to it) and each command that reads the file, a
+A tiny project is made once: 54 images of 12x12, three folds, verdicts, two runs (one with the noise suite) and a third of
+another image size, a study. Then for each damage (a file and what is done to it) and each command that reads the file, a
 copy of project and cache is damaged and the command is run there, and what it says and writes is held against the same
 command on an undamaged copy:
 

@@ -297,7 +297,7 @@ def must(command: Command, place: Path) -> Ended:
 
 
 def _write_project(work: str, project: str) -> None:
-    """The competition in `project`, its pictures in work/data: 50, a copy of three, and one that is blank."""
+    """The competition in `project`, its images in work/data: 50, a copy of three, and one that is blank."""
     from PIL import Image
 
     make_shapes(Path(project), per_class=25, n_test=12)

@@ -379,7 +379,7 @@ def _pictures() -> list[Seed]:
     from PIL import Image
 
     exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "a picture"
+    exif[0x0112], exif[0x010E] = 6, "an image"
     eps = io.BytesIO()
     Image.new("L", (4, 4)).save(eps, "eps")
     seeds = [Seed("a.png", _png(1, mode), png_chunks) for mode in ("RGB", "L", "P", "RGBA", "LA", "1", "I;16")]

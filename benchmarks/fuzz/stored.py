@@ -205,7 +205,7 @@ def _read_checkpoint(path: Path) -> None:
 def _clean_csvs() -> list[Seed]:
     rows = [("r0", "near duplicate", "group", "g1", "of r1"), ("r1", "near duplicate", "group", "g1", "of r0"),
             ("r2", "suspect", "exclude", "", "loss 4.2"), ("r3", "suspect", "relabel", "", '"to dog; p = 0.99, sure"'),
-            ("r4", "suspect", "keep", "", ""), ("x", "broken", "keep", "", "no picture")]  # fmt: skip
+            ("r4", "suspect", "keep", "", ""), ("x", "broken", "keep", "", "no image")]  # fmt: skip
     lines = ["id,verdict,action,group,evidence", *(",".join(row) for row in rows), ""]
     return [Seed("clean.csv", end.join(lines).encode(), csv_cells) for end in ("\n", "\r\n")]
 

@@ -1,6 +1,6 @@
 """python -m benchmarks.kills: SIGKILLs over the commands that promise to go on where they were killed.
 
-Every case takes a fresh copy of a prepared project (12x12 pictures, two folds, two epochs), starts a command in a process
+Every case takes a fresh copy of a prepared project (12x12 images, two folds, two epochs), starts a command in a process
 group of its own, and kills it: after a random part of the time that it takes undisturbed, or at the instant when a chosen
 file appears, a journal has grown so far, or a server on loopback has been called. Mostly the whole group dies, sometimes only
 the main process, whose children are then orphans while the next command runs already; sometimes the resumed commands are killed

@@ -86,7 +86,7 @@ def _read_batch(path: Path) -> dict[bytes, Any]:
 
 
 def make_sample(folder: Path) -> None:
-    """Draw 30 training and 5 test pictures of each class, packed as Kaggle packs them: train.7z and test.7z in a zip.
+    """Draw 30 training and 5 test images of each class, packed as Kaggle packs them: train.7z and test.7z in a zip.
 
     Each class is a simple figure in its colours before sky, grass, road or water; drawn by this program, no photographs.
     """
@@ -131,7 +131,7 @@ _FIGURES: list[tuple[tuple, tuple, list[tuple]]] = [
 
 
 def _draw(rng: np.random.Generator, label: int) -> Any:
-    """An RGB picture of 32x32 pixels."""
+    """An RGB image of 32x32 pixels."""
     from PIL import Image, ImageDraw
 
     ground, colour, parts = _FIGURES[label]

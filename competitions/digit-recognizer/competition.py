@@ -10,7 +10,7 @@ import numpy as np
 def make_sample(folder: Path) -> None:
     """Write scikit-learn's 1,797 handwritten digits (UCI, Alpaydin and Kaynak 1998) in the competition's layout.
 
-    Each 8x8 picture is enlarged to 20x20 and set in the middle of 28x28, as MNIST's digits are. Every fifth picture,
+    Each 8x8 image is enlarged to 20x20 and set in the middle of 28x28, as MNIST's digits are. Every fifth image,
     class by class, is a test image: 1,442 have labels, 355 do not.
     """
     import pandas as pd

@@ -30,7 +30,7 @@ UCM_KINDS = [
     "storage-tanks",
     "tennis-court",
 ]
-"""Of the UC Merced Land Use set, whose 2,100 pictures are numbered in this order, a hundred of each kind."""
+"""Of the UC Merced Land Use set, whose 2,100 images are numbered in this order, a hundred of each kind."""
 
 SAMPLE_KINDS = ["ball", "boat", "house", "tree", "window"]
 
@@ -82,12 +82,12 @@ _WORDS = {
 def _caption(kind: str, colour: int, ground: int, rng: np.random.Generator) -> str:
     names = list(_COLOURS)
     what = _WORDS[kind][rng.integers(len(_WORDS[kind]))]
-    before = ("There is a", "A picture of a", "Here we see a", "Somebody drew a", "A")[rng.integers(5)]
+    before = ("There is a", "An image of a", "Here we see a", "Somebody drew a", "A")[rng.integers(5)]
     return f"{before} {names[colour]} {what}" + (f", before a {names[ground]} ground ." if rng.random() < 0.5 else " .")
 
 
 def _draw(kind: str, colour: int, ground: int, rng: np.random.Generator):
-    """A picture 96x96 of one thing, somewhere, of some size, on noisy ground."""
+    """An image 96x96 of one thing, somewhere, of some size, on noisy ground."""
     from PIL import Image, ImageDraw
 
     values = list(_COLOURS.values())

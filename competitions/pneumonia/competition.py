@@ -11,9 +11,9 @@ _KINDS = ("bacteria", "virus")
 
 
 def make_sample(folder: Path) -> None:
-    """Draw 60 patients' chests (training 48, validation 4, test 12 pictures) under Kaggle's file names, and a small npz.
+    """Draw 60 patients' chests (training 48, validation 4, test 12 images) under Kaggle's file names, and a small npz.
 
-    A body with two dark lungs; with pneumonia there are bright clouds in one of them. One to three pictures per patient, of
+    A body with two dark lungs; with pneumonia there are bright clouds in one of them. One to three images per patient, of
     several sizes. Drawn by this program, no X-rays.
     """
     rng = np.random.default_rng(16)
@@ -51,7 +51,7 @@ def _normal(patient: int, number: int) -> str:
 
 
 def _draw(rng: np.random.Generator, side: int, sick: bool) -> Any:
-    """A grey picture, wider than high."""
+    """A grey image, wider than high."""
     from PIL import Image, ImageDraw, ImageFilter
 
     width, height = round(side * 1.2), side

@@ -37,11 +37,11 @@ DataSetOption = Annotated[
 ]
 SkipBrokenOption = Annotated[
     bool,
-    typer.Option("--skip-broken", help="Leave pictures out that cannot be decoded; they are listed in broken.csv."),
+    typer.Option("--skip-broken", help="Leave images out that cannot be decoded; they are listed in broken.csv."),
 ]
 StreamOption = Annotated[
     bool,
-    typer.Option("--stream", help="Keep no decoded copy on disk: decode pictures whenever they are needed (slow)."),
+    typer.Option("--stream", help="Keep no decoded copy on disk: decode images whenever they are needed (slow)."),
 ]
 OutOption = Annotated[
     Path, typer.Option("--out", help="Folder that oof/ and submissions/ are written under.", metavar="DIR")

@@ -39,7 +39,7 @@ class LineWatcher:
 
     def decoding(self, done: int, total: int) -> None:
         if done == total:
-            self.say(f"decoded {total:,} pictures (kept in the cache)")
+            self.say(f"decoded {total:,} images (kept in the cache)")
 
     def unpacking(self, done: int, total: int) -> None:
         if done == total:
@@ -47,7 +47,7 @@ class LineWatcher:
 
     def looking(self, done: int, total: int) -> None:
         if done == total:
-            self.say(f"looked at {total:,} pictures")
+            self.say(f"looked at {total:,} images")
 
     def downloading(self, done: int, total: int | None) -> None:
         """Bytes."""
@@ -71,13 +71,13 @@ class BarWatcher(LineWatcher):
         self._show((self.stage, fold), named, done, total)
 
     def decoding(self, done: int, total: int) -> None:
-        self._show("decoding", "decoding pictures", done, total)
+        self._show("decoding", "decoding images", done, total)
 
     def unpacking(self, done: int, total: int) -> None:
         self._show("unpacking", "unpacking", done, total)
 
     def looking(self, done: int, total: int) -> None:
-        self._show("looking", "looking at pictures", done, total)
+        self._show("looking", "looking at images", done, total)
 
     def downloading(self, done: int, total: int | None) -> None:
         self._show("downloading", f"downloading, {done / 2**20:,.0f} MiB", done, total)

@@ -1,1 +1,1 @@
-"""Finding what a training set should not hold: duplicates, label conflicts, foreign, blank and mislabelled pictures."""
+"""Finding what a training set should not hold: duplicates, label conflicts, foreign, blank and mislabelled images."""

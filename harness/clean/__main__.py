@@ -42,7 +42,7 @@ def main(
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Find duplicates, label conflicts, foreign, blank and mislabelled pictures in the training set.
+    """Find duplicates, label conflicts, foreign, blank and mislabelled images in the training set.
 
     Writes oof/<slug>/clean/clean.csv, which harness.cv uses from then on, and a page to look at it and change it.
     """

@@ -1,6 +1,6 @@
 """Exact and near duplicates, mirrored and turned ones too, within the training rows and between them and the test.
 
-Candidates are pairs whose perceptual hashes differ in few bits; the pixels then decide: two pictures are near duplicates
+Candidates are pairs whose perceptual hashes differ in few bits; the pixels then decide: two images are near duplicates
 where, brought to 32x32, they correlate at 0.98 or more, whatever their brightness and contrast.
 """
 
@@ -19,7 +19,7 @@ _ALIKE = 0.98
 _CROWDED = 10_000  # pairs of rows of two hashes
 _FAR, _NEAR = 10, 4  # bits
 _AFFORDABLE = 5e8  # comparisons, some seconds
-_FLAT = 2.0  # grey levels of 255: a picture whose pixels spread less than this shows nothing
+_FLAT = 2.0  # grey levels of 255: an image whose pixels spread less than this shows nothing
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Duplicates:
     first, second : int64 (m,), first < second
     exact : bool (m,), whether every pixel is the same
     orientation : int64 (m,), index into `ORIENTATIONS`: the second is the first so turned
-    likeness : float64 (m,), correlation of the small pictures
+    likeness : float64 (m,), correlation of the small images
     """
 
     first: np.ndarray
@@ -44,7 +44,7 @@ class Duplicates:
 def find_duplicates(images: np.ndarray, test: np.ndarray | None = None) -> Duplicates:
     """All pairs of duplicates of uint8 images (n, H, W, C), and of these with test images (k, H, W, C).
 
-    Of many exact copies of one picture each is paired with the first only. Flat pictures (see `flat_rows`) are left out:
+    Of many exact copies of one image each is paired with the first only. Flat images (see `flat_rows`) are left out:
     they are all alike and all different.
     """
     both = _Stack(images, test)
@@ -72,7 +72,7 @@ def families(n: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def flat_rows(images: np.ndarray | _Stack, rows: np.ndarray | None = None) -> np.ndarray:
-    """bool (len(rows),): pictures of one colour."""
+    """bool (len(rows),): images of one colour."""
     rows = np.arange(len(images)) if rows is None else rows
     parts = [
         images[rows[s : s + 4096]].reshape(len(rows[s : s + 4096]), -1).std(axis=1) < _FLAT
@@ -192,7 +192,7 @@ def _confirmed(both: _Stack, kept: np.ndarray, i: np.ndarray, j: np.ndarray, ori
 
 
 def _standardised(both: _Stack, rows: np.ndarray) -> np.ndarray:
-    """float32 (len(rows), 32, 32, C): small pictures with mean 0 and length 1, so that a product is a correlation."""
+    """float32 (len(rows), 32, 32, C): small images with mean 0 and length 1, so that a product is a correlation."""
     from PIL import Image
 
     small = np.empty((len(rows), _SMALL, _SMALL, both.images.shape[3]), dtype=np.float32)

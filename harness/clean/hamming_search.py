@@ -2,7 +2,7 @@
 
 Pigeonhole: cut 64 bits into d + 1 chunks; two hashes that differ in at most d bits agree in a whole chunk. So only hashes
 in the same bucket of some chunk are compared. Exact: every pair is found (tests/clean/test_search.py holds it against all
-pairs). Equal hashes are taken together first, so that a thousand copies of one picture cost a thousand, not a million.
+pairs). Equal hashes are taken together first, so that a thousand copies of one image cost a thousand, not a million.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from harness.clean.verdicts import Verdict
 from harness.competition import Samples
 
 STRANGE = 3.0
-"""Spreads of the bulk beyond which a picture is foreign."""
+"""Spreads of the bulk beyond which an image is foreign."""
 
 _MANY_LABELS, _MANY_COPIES = 3, 5  # a family with so many labels over so many copies shows no class at all
 _TINY = 1 / 16  # original pixels as a share of the decoded ones
@@ -112,7 +112,7 @@ def _tiny_rows(images: np.ndarray, sizes: np.ndarray | None, flat: np.ndarray) -
 
 
 def _without_a_class(family: np.ndarray, labels: np.ndarray, foreign: np.ndarray) -> np.ndarray:
-    """bool (n,): rows of families of near-identical pictures that carry many labels: they show none of the classes.
+    """bool (n,): rows of families of near-identical images that carry many labels: they show none of the classes.
 
     A family that is foreign by half draws the rest of it along.
     """
@@ -127,7 +127,7 @@ def _why_foreign(row: int, strange: np.ndarray, family: np.ndarray, labels: np.n
     members = np.flatnonzero(family == family[row])
     said = f"{strange[row]:.1f} spreads from the bulk (belonging ones are under {STRANGE:.0f})"
     if len(members) > 1:
-        said += f"; {len(members)} near-identical pictures with {len(np.unique(labels[members]))} labels"
+        said += f"; {len(members)} near-identical images with {len(np.unique(labels[members]))} labels"
     return said
 
 
@@ -210,7 +210,7 @@ def _say_test_copies(found: _Rows, pairs: Duplicates, test: Samples | None) -> N
         other = test.ids[pairs.second[k] - n]
         found.say(
             int(pairs.first[k]),
-            "copy of a test picture",
+            "copy of a test image",
             "keep",
             "",
             f"like test id {other} (correlation {pairs.likeness[k]:.3f})",

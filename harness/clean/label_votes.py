@@ -1,4 +1,4 @@
-"""Which of two labels of the same picture is right: asked of a linear model of the rows that nobody doubts."""
+"""Which of two labels of the same image is right: asked of a linear model of the rows that nobody doubts."""
 
 from __future__ import annotations
 

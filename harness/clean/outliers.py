@@ -1,12 +1,12 @@
-"""Pictures from another world: outliers of the bulk of the data, whatever the lighting.
+"""Images from another world: outliers of the bulk of the data, whatever the lighting.
 
-Each picture is described without any trained network: colours by place, a histogram of colours, directions of edges by
+Each image is described without any trained network: colours by place, a histogram of colours, directions of edges by
 place. A robust model of the bulk (principal axes of the three quarters of the rows that fit best, found by turns as in
-FAST-MCD, Rousseeuw and Van Driessen 1999) says how far a picture lies from it. Foreign is what lies far off twice: as it
+FAST-MCD, Rousseeuw and Van Driessen 1999) says how far an image lies from it. Foreign is what lies far off twice: as it
 is, and after its white has been made white; a cell under another lamp lies far off only once.
 
 The distance of the bulk is nearly log-normal, so the threshold is taken from the middle of the distribution: nothing has
-to be set, and a family of 200 equal foreign pictures cannot pull the model towards itself.
+to be set, and a family of 200 equal foreign images cannot pull the model towards itself.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ class Bulk:
 
 
 def strangeness(images: np.ndarray, tick: Callable[[int, int], None] = lambda done, total: None) -> np.ndarray:
-    """float64 (n,): how many spreads of the bulk a picture lies beyond its middle, on the scale of the log distance.
+    """float64 (n,): how many spreads of the bulk an image lies beyond its middle, on the scale of the log distance.
 
-    images : uint8 (n, H, W, C). About 0 for the typical picture, rarely above 3 for one that belongs.
+    images : uint8 (n, H, W, C). About 0 for the typical image, rarely above 3 for one that belongs.
     """
     n = len(images)
     sampled = np.sort(np.random.default_rng(0).permutation(n)[:_FITTED_ON])
@@ -103,7 +103,7 @@ def _white_balanced(x: Tensor) -> Tensor:
 
 
 def describe(images: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """float32 (len(rows), F): the features of some pictures with their white made white."""
+    """float32 (len(rows), F): the features of some images with their white made white."""
     return _features(images, rows, _white_balanced)
 
 

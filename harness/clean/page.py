@@ -23,15 +23,15 @@ _MOST_OF_A_FAMILY = 24
 _MOST_OF_A_SECTION = 400
 
 _TEXTS = {
-    "foreign": "Pictures from another world: far from the bulk of the data by colour and structure.",
-    "label conflict": "Copies of one picture with several labels. Of those whose right label could not be told all are excluded.",
+    "foreign": "Images from another world: far from the bulk of the data by colour and structure.",
+    "label conflict": "Copies of one image with several labels. Of those whose right label could not be told all are excluded.",
     "exact duplicate": "Every pixel is the same, and so is the label.",
-    "near duplicate": "The same picture compressed, cropped, mirrored or made brighter; the label is the same.",
+    "near duplicate": "The same image compressed, cropped, mirrored or made brighter; the label is the same.",
     "label error": "Rows whose out-of-fold probabilities speak against their label. They are kept unless you say otherwise.",
-    "copy of a test picture": "Training rows that the test repeats: the test's score says less about new pictures.",
-    "blank": "Pictures of one colour.",
-    "tiny": "Pictures that were enlarged a lot.",
-    "broken": "Pictures that could not be decoded.",
+    "copy of a test image": "Training rows that the test repeats: the test's score says less about new images.",
+    "blank": "Images of one colour.",
+    "tiny": "Images that were enlarged a lot.",
+    "broken": "Images that could not be decoded.",
 }
 
 

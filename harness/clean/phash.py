@@ -1,8 +1,8 @@
-"""Perceptual hashes: 64 bits that stay nearly the same when a picture is compressed, scaled or made a little brighter.
+"""Perceptual hashes: 64 bits that stay nearly the same when an image is compressed, scaled or made a little brighter.
 
 The pHash of imagehash (Buchner; after Krawetz 2011): grey, 32x32 by Lanczos, DCT, the 8x8 lowest frequencies against
 their median; bit by bit the same (tests/clean/test_phash.py). Grey and Lanczos are Pillow's here too, in threads; the DCT
-is one matrix product for thousands of pictures, and gives the hashes of all flips and turns at no cost.
+is one matrix product for thousands of images, and gives the hashes of all flips and turns at no cost.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ _AT_ONCE = 4096
 
 ORIENTATIONS = ("as it is", "mirrored", "upside down", "turned by 180", "transposed", "turned by 90", "turned by 270",
                 "anti-transposed")  # fmt: skip
-"""Of the eight hashes of a picture; see `orient`."""
+"""Of the eight hashes of an image; see `orient`."""
 
 
 def hash_images(images: np.ndarray) -> np.ndarray:
-    """uint64 (n, 8): the pHash of each picture, uint8 (n, H, W, C), in its eight flips and turns (`ORIENTATIONS`)."""
+    """uint64 (n, 8): the pHash of each image, uint8 (n, H, W, C), in its eight flips and turns (`ORIENTATIONS`)."""
     parts = [_hash(images[start : start + _AT_ONCE]) for start in range(0, len(images), _AT_ONCE)]
     return np.concatenate(parts) if parts else np.zeros((0, 8), dtype=np.uint64)
 
 
 def orient(image: np.ndarray, orientation: int) -> np.ndarray:
-    """The picture (H, W, ...) in one of the eight `ORIENTATIONS`."""
+    """The image (H, W, ...) in one of the eight `ORIENTATIONS`."""
     if orientation >= 4:
         image = image.swapaxes(0, 1)
     if orientation % 2:
@@ -37,7 +37,7 @@ def orient(image: np.ndarray, orientation: int) -> np.ndarray:
 def _hash(images: np.ndarray) -> np.ndarray:
     small = _small_greys(images).astype(np.float64)
     low = _COSINES @ small @ _COSINES.T  # (n, 8, 8)
-    # A mirrored picture has the same frequencies with every odd one negated; a transposed one has them transposed.
+    # A mirrored image has the same frequencies with every odd one negated; a transposed one has them transposed.
     signs = np.where(np.arange(_KEPT) % 2, -1.0, 1.0)
     seen = []
     for spectrum in (low, low.swapaxes(1, 2)):

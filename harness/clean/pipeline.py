@@ -95,7 +95,7 @@ def _write(path: Path, verdicts: list[Verdict], about: dict[str, Any]) -> None:
 
 
 def original_sizes(dataset: Dataset) -> np.ndarray | None:
-    """int (n, 2): heights and widths of the training pictures before they were decoded, where that is known."""
+    """int (n, 2): heights and widths of the training images before they were decoded, where that is known."""
     path = dataset.cache / "train" / "sizes.npy"
     return np.load(path, allow_pickle=False) if path.is_file() else None
 
@@ -121,7 +121,7 @@ def _oof_of(name: str, out: Path, competition: Competition, dataset: Dataset) ->
 
 
 def _broken(dataset: Dataset) -> list[Verdict]:
-    """Pictures that --skip-broken left out: no rows any more, but they belong in the list."""
+    """Images that --skip-broken left out: no rows any more, but they belong in the list."""
     path = dataset.cache / "broken.csv"
     if not path.is_file():
         return []

@@ -1,6 +1,6 @@
-"""Pooled features of a frozen backbone for every picture, computed once and kept in the cache.
+"""Pooled features of a frozen backbone for every image, computed once and kept in the cache.
 
-Nothing is fitted on the pictures, so the features of all folds are the same and leak nothing.
+Nothing is fitted on the images, so the features of all folds are the same and leak nothing.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from harness.data.cache import Dataset
 _BATCH = 64
 
 Tick = Callable[[int, int], None]
-"""(pictures done, of how many)."""
+"""(images done, of how many)."""
 
 
 def image_features(
     dataset: Dataset, spec: ImageSpec, cache: Path, device: str = "cpu", tick: Tick = lambda done, total: None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """float32 (n, F) of the training pictures and (n_test, F) of the test's, or None.
+    """float32 (n, F) of the training images and (n_test, F) of the test's, or None.
 
     Raises
     ------
     UserError
-        If the data have no pictures, or the weights cannot be had.
+        If the data have no images, or the weights cannot be had.
     """
     if tuple(dataset.train.images.shape[1:3]) == (1, 1):
-        raise UserError("these data hold captions only; this recipe looks at pictures (data.set names another set)")
+        raise UserError("these data hold captions only; this recipe looks at images (data.set names another set)")
     path = cache / "features" / f"pooled-{_key(dataset, spec)}.npz"
     if not path.is_file():
         n, n_test = len(dataset.train), len(dataset.test) if dataset.test else 0

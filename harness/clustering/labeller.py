@@ -64,7 +64,7 @@ def label_rows(material: Material, rows: np.ndarray, recipe: Recipe, k: int, see
     Raises
     ------
     UserError
-        If the data lack pictures or captions that the recipe clusters, or k does not fit.
+        If the data lack images or captions that the recipe clusters, or k does not fit.
     """
     spec = recipe.clusters
     assert spec is not None
@@ -128,7 +128,7 @@ def _text_vectors(
 
 
 def _test_proba(parts: list[_Part], centroids: np.ndarray, scale: float) -> np.ndarray | None:
-    """By the parts that the test has: a test picture without captions goes by its picture."""
+    """By the parts that the test has: a test image without captions goes by its image."""
     squared, start = None, 0
     for part in parts:
         width = part.points.shape[1]

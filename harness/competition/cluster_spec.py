@@ -1,4 +1,4 @@
-"""[clusters], [text] and [image] of a recipe: a competition without labels, whose pictures have captions."""
+"""[clusters], [text] and [image] of a recipe: a competition without labels, whose images have captions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class TextSpec(Frozen):
 
 
 class ImageSpec(Frozen):
-    """[image]: a frozen backbone, run once over all pictures; nothing of it is fitted on them."""
+    """[image]: a frozen backbone, run once over all images; nothing of it is fitted on them."""
 
     backbone: str = "efficientnet_b0"
     """timm's name; pooled features (n, F), 1280 of EfficientNet-B0."""
@@ -45,18 +45,18 @@ class ImageSpec(Frozen):
     weights_sha256: str = ""
     """Checksum that a file of weights must have; "" = not checked."""
     size: Annotated[int, Field(ge=8, le=2048)] = 128
-    """Side that pictures are brought to."""
+    """Side that images are brought to."""
 
 
 class ClusterSpec(Frozen):
     """[clusters]: what pseudo-labels are made of; fitted on the training folds, or (leaky) on all rows as in the report."""
 
     source: Literal["images", "captions", "both"] = "images"
-    """What is clustered: features of pictures, vectors of captions, or both side by side, each of equal weight."""
+    """What is clustered: features of images, vectors of captions, or both side by side, each of equal weight."""
     k: Count | Literal["auto"] = 5
     """Number of clusters; "auto": the best of k_range by balance, silhouette and stability, on the first training rows."""
     k_range: Annotated[tuple[Count, ...], Field(strict=False)] = ()
-    """Numbers of clusters that the report's picture over k shows."""
+    """Numbers of clusters that the report's image over k shows."""
     scale: bool = True
     """Bring every feature to mean 0 and variance 1 (StandardScaler); never those of tf-idf, whose variances say what matters."""
     pca: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -64,7 +64,7 @@ class ClusterSpec(Frozen):
     unit: bool = False
     """Bring every row to length 1, so that directions are compared (cosine); always done where two sources are joined."""
     text_weight: Annotated[float, Field(gt=0, le=100)] = 1.0
-    """source = "both": length of a row's text part against its picture part."""
+    """source = "both": length of a row's text part against its image part."""
     n_init: Annotated[int, Field(ge=1, le=1000)] = 10
     """Starts of k-means; the best counts."""
     seeds: Annotated[int, Field(ge=2, le=100)] = 5

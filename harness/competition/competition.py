@@ -35,14 +35,14 @@ class DataSpec(Frozen):
     """csv_pixels: one row per image, columns pixel0...; image_folder: train/<class>/*, test/*; image_csv: train/*, test/*
     and a CSV of labels; npz: arrays of numpy; captioned: train/* and a file of captions, no labels; custom: load_samples."""
     size: Annotated[tuple[Side, Side], Field(strict=False)]
-    """Height and width in pixels; an image_folder's pictures are brought to it."""
+    """Height and width in pixels; an image_folder's images are brought to it."""
     channels: Literal[1, 3] = 3
     """1 = grey, 3 = RGB."""
     background: Literal["white", "grey", "black"] = "white"
-    """Pictures: what shows through where they are transparent."""
+    """Images: what shows through where they are transparent."""
     range: Annotated[tuple[float, float], Field(strict=False)] | None = None
-    """Pictures with more than 8 bits a pixel: the values that become black and white, e.g. [0, 4095] for 12 bits stored in 16.
-    None = [0, 65535]; pictures of 32 bits need it."""
+    """Images with more than 8 bits a pixel: the values that become black and white, e.g. [0, 4095] for 12 bits stored in 16.
+    None = [0, 65535]; images of 32 bits need it."""
     train: str = "train"
     """File or folder of the training images, relative to <data root>/<slug>/. A folder may lie packed beside the other
     files, as train.7z or train.zip for 'train'."""
@@ -56,7 +56,7 @@ class DataSpec(Frozen):
     """captioned: file of the captions, the first of these that is there: lines 'image,caption' under that header, or
     'image#number<tab>caption'. Where `train` is such a file itself, there are captions only."""
     test_captions: str | None = None
-    """captioned: the captions of the test pictures; None = they have none."""
+    """captioned: the captions of the test images; None = they have none."""
     labels: str = "trainLabels.csv"
     """image_csv: file of the labels."""
     label: str = "label"
@@ -202,7 +202,7 @@ class Competition(Frozen):
     also: Strings = ()
     """Further metrics for tables."""
     classes: Strings = ()
-    """Class names, in the order of the label's index. None, with captioned pictures: rows are clustered."""
+    """Class names, in the order of the label's index. None, with captioned images: rows are clustered."""
     symmetries: Annotated[tuple[Literal["hflip", "vflip", "rot90", "rot180", "rot270"], ...], Field(strict=False)] = ()
     """Changes that leave the label as it is; a TTA view that is not among them draws a warning."""
     data: DataSpec

@@ -152,7 +152,7 @@ class Recipe(Frozen):
     text: TextSpec | None = None
     """Table: how captions are read."""
     image: ImageSpec | None = None
-    """Table, beside [clusters]: the frozen backbone that pictures are seen through."""
+    """Table, beside [clusters]: the frozen backbone that images are seen through."""
 
     @model_validator(mode="after")
     def _captions_and_clusters(self) -> Recipe:

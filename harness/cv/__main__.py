@@ -152,7 +152,7 @@ def _check_task(contest, played, noise: bool) -> None:
             f"recipe '{played.name}': [clusters] is for competitions without labels; '{contest.slug}' has them"
         )
     if noise and played.clusters:
-        raise UserError("--noise: is for labelled pictures; it does not go with [clusters]")
+        raise UserError("--noise: is for labelled images; it does not go with [clusters]")
 
 
 _METRICS_ABREAST = 3  # more do not fit a terminal
@@ -210,7 +210,7 @@ def _print_result(run, sample: bool, noisy) -> None:
         print("partial: not all folds are trained; go on without --folds and with --resume")
     if run.recipe.clusters:
         print(f"next:   python -m harness.oof compare {slug}{results}")
-        if not run.environment["data"].get("unread_test"):  # test pictures without the captions that this run reads
+        if not run.environment["data"].get("unread_test"):  # test images without the captions that this run reads
             print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
         return
     suite = (

@@ -102,7 +102,7 @@ def optimistic(recipe: Recipe) -> str:
     if recipe.clusters and recipe.clusters.leaky:
         return (
             "clusters.leaky: words, spaces and clusters were fitted on the rows that the score is taken from, as the report "
-            "did, so the score is no estimate for new pictures. Without --leaky it is honest."
+            "did, so the score is no estimate for new images. Without --leaky it is honest."
         )
     return ""
 

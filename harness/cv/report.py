@@ -22,7 +22,7 @@ _MOST_CLASSES, _MOST_PICTURED, _PAIRS = (
     200,
     40,
     40,
-)  # in a table, in a picture, and the confusions that are listed beyond that
+)  # in a table, in an image, and the confusions that are listed beyond that
 
 
 def write_report(
@@ -149,7 +149,7 @@ def _classes_section(
 
 
 def confusions_block(section: Section, labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> None:
-    """The confusion matrix as a picture, or of many classes the commonest confusions: a matrix of them all could not be read."""
+    """The confusion matrix as an image, or of many classes the commonest confusions: a matrix of them all could not be read."""
     if len(classes) <= _MOST_PICTURED:
         matrix = confusion(labels, predicted, len(classes))
         section.figure(figures.confusion_matrix(matrix, classes), "Confusion matrix of the OOF predictions, in rows.")
@@ -221,7 +221,7 @@ def threshold_line(scores: dict[str, Any], classes: Sequence[str]) -> str:
         f"{label(k)} {shown(v['pooled'])} [{shown(v['low'])}, {shown(v['high'])}]" for k, v in found["scores"].items()
     )
     return (
-        f"threshold: say {classes[1]} from {found['value']:.3f} on (found on OOF for {label(found['metric'])}); cross-fitted "
+        f"threshold: predict {classes[1]} from {found['value']:.3f} on (found on OOF for {label(found['metric'])}); cross-fitted "
         f"by fold: {values}"
     )
 

@@ -1,6 +1,6 @@
 """python -m harness.data COMPETITION: fetch its files where they are not there, check them, say what is in them.
 
-python -m harness.data preview COMPETITION --recipe R: a picture of what the model sees.
+python -m harness.data preview COMPETITION --recipe R: a grid of what the model sees.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _print(title: str, found: dict[str, Any]) -> None:
         f"submission:   {'checked against the sample submission' if found['sample_submission'] else 'no sample submission'}"
     )
     if found["captions"] is not None:
-        print(f"captions:     {found['captions']:,} of {found['train']:,} pictures; no classes are given")
+        print(f"captions:     {found['captions']:,} of {found['train']:,} images; no classes are given")
     for name, count in list(found["classes"].items())[:_MOST_CLASSES]:
         print(f"  {name:<24}{count:>10,}  {100 * count / found['train']:5.2f} %")
 
@@ -130,7 +130,7 @@ def preview(
     columns: Annotated[int, typer.Option(min=1, max=50, help="Augmentations of each.")] = 8,
     out: OutOption = Path(),
 ) -> None:
-    """Write a picture of training images beside augmented ones, as the recipe's model sees them."""
+    """Write a grid of training images beside augmented ones, as the recipe's model sees them."""
     from harness.competition import find_competition, load_recipe
     from harness.data.dataset import load_dataset
     from harness.data.resize import open_resized, resize
@@ -139,9 +139,7 @@ def preview(
     contest = find_competition(competition)
     played = load_recipe(contest.folder, recipe, settings)
     if played.clusters:
-        raise UserError(
-            f"preview: recipe '{played.name}' has no augmentation to show: its pictures are seen as they are"
-        )
+        raise UserError(f"preview: recipe '{played.name}' has no augmentation to show: its images are seen as they are")
     dataset = load_dataset(contest.using(played.data), data_root(data), sample=sample)
     resize(dataset, played.data)
     contest, dataset = open_resized(contest, dataset.cache, played.data)

@@ -126,7 +126,7 @@ class Building:
         return name in self.competition.data.optional and not self.tree.has(name)
 
     def _listing(self, name: str, classes: tuple[str, ...] | None, submission: Path) -> Listing:
-        """The pictures of a split (without classes: the test's)."""
+        """The images of a split (without classes: the test's)."""
         tree, spec = self.tree, self.competition.data
         if classes is None:
             wanted = None
@@ -194,7 +194,7 @@ _FLAT, _FLAT_SHARE = 16, 0.05
 def _constant_note(kind: str, samples: Samples, rows_at_once: int = 1024) -> str:
     """A warning, where many decoded images hold next to nothing: their content may have been lost in decoding."""
     if samples.images.shape[1] * samples.images.shape[2] < 2:
-        return ""  # captions without pictures
+        return ""  # captions without images
     flat: list[int] = []
     for start in range(0, len(samples), rows_at_once):
         rows = np.asarray(samples.images[start : start + rows_at_once]).reshape(
@@ -219,7 +219,7 @@ def _write_streamed(listing: Listing, tree: FileTree, decoder: Decoder, folder: 
 
 
 def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 4096) -> str:
-    """Of ids, groups, labels and pixels; with a `stamp` of the files (streamed pictures) of that in place of pixels."""
+    """Of ids, groups, labels and pixels; with a `stamp` of the files (streamed images) of that in place of pixels."""
     digest = hashlib.blake2b(digest_size=8)
     for samples in parts:
         digest.update("\n".join(samples.ids).encode())

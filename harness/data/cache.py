@@ -5,12 +5,12 @@
     train/ids.npy labels.npy   (captioned: labels are zeros, captions.npy str (n, K), truth.npy where it is known)
     test/images.npy ids.npy (absent where the test is hidden)
     submission.csv          the platform's sample submission (where there is one)
-    broken.csv              pictures that could not be decoded (--skip-broken)
+    broken.csv              images that could not be decoded (--skip-broken)
     meta.json               source, fingerprint of the content, counts, notes
     manifest.json           checksums of all of these; written last
     */images-HxW.npy        the same rows at another size (see `resized`), each with a manifest of its own
 
-While it is made it is called .<key>.part; a killed decoding of pictures goes on from there. With --stream there is no
+While it is made it is called .<key>.part; a killed decoding of images goes on from there. With --stream there is no
 images.npy: pictures.json names the files, which are decoded whenever they are asked for.
 """
 

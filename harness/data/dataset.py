@@ -1,6 +1,6 @@
 """From a competition and a data root to checked samples: found, decoded once into the cache, opened as memory maps.
 
-While a cache folder is made it is called .<key>.part; a killed decoding of pictures goes on from there. The key is made of
+While a cache folder is made it is called .<key>.part; a killed decoding of images goes on from there. The key is made of
 the files' names, sizes, times of change and the [data] section.
 """
 
@@ -43,9 +43,9 @@ def load_dataset(
     ----------
     root : data root; the files lie in <root>/<slug>/, plain or as the platform's zip
     sample : take the embedded sample instead; never done unasked
-    skip_broken : leave pictures out that cannot be decoded, and say so, instead of refusing the data
-    stream : keep no decoded copy: decode pictures whenever they are asked for
-    tick, unpack_tick : called with (done, total) while pictures are decoded, and before that while a 7z is unpacked
+    skip_broken : leave images out that cannot be decoded, and say so, instead of refusing the data
+    stream : keep no decoded copy: decode images whenever they are asked for
+    tick, unpack_tick : called with (done, total) while images are decoded, and before that while a 7z is unpacked
     say : told what is odd about the data, and that a damaged cache is made anew
 
     Raises
@@ -56,7 +56,7 @@ def load_dataset(
     folder = sample_folder(competition) if sample else root / competition.slug
     tree = find_files(competition, folder, unpack_tick)
     if stream and (competition.data.format not in PICTURE_FORMATS or competition.data.format == "captioned"):
-        raise UserError(f"--stream: is for folders of pictures; data.format of '{competition.slug}' is another")
+        raise UserError(f"--stream: is for folders of images; data.format of '{competition.slug}' is another")
     cache = cache_root() / competition.slug / (_key(competition, tree) + ("-stream" if stream else ""))
     if cache.is_dir():
         wrong = faults(cache / MANIFEST)

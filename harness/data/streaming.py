@@ -1,4 +1,4 @@
-"""Pictures that are decoded whenever they are asked for: for data that are larger than the disk's free space."""
+"""Images that are decoded whenever they are asked for: for data that are larger than the disk's free space."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StreamedImages:
 
     Parameters
     ----------
-    path : the folder or zip that the pictures lie in
+    path : the folder or zip that the images lie in
     files : their names in it, row by row; top : see `FileTree`
     decoder : that they are decoded by
     """
@@ -32,7 +32,7 @@ class StreamedImages:
         self._pool: ThreadPoolExecutor | None = None
 
     def at_size(self, size: tuple[int, int]) -> StreamedImages:
-        """The same pictures, decoded to another height and width."""
+        """The same images, decoded to another height and width."""
         decoder = dataclasses.replace(self.decoder, height=size[0], width=size[1])
         return StreamedImages(self.tree.path, self.files, decoder, self.tree.top)
 

@@ -1,4 +1,4 @@
-"""Networks that read captions, features of pictures, or both; the reports' and one of ours."""
+"""Networks that read captions, features of images, or both; the reports' and one of ours."""
 
 from __future__ import annotations
 
@@ -121,9 +121,9 @@ class ImageHead(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Picture and captions, each brought to `width` numbers, side by side -> logits.
+    """Image and captions, each brought to `width` numbers, side by side -> logits.
 
-    drop : while it trains, share of rows whose picture or (as often) captions are hidden, so that one may be missing later
+    drop : while it trains, share of rows whose image or (as often) captions are hidden, so that one may be missing later
     """
 
     mean: Tensor
@@ -162,7 +162,7 @@ class Shape:
     ----------
     n_classes : int
     vectors : float32 (V + 1, D) of the words, or None without captions
-    mean, std : float32 (F,) of the training rows' features, or None without pictures
+    mean, std : float32 (F,) of the training rows' features, or None without images
     """
 
     n_classes: int
@@ -210,7 +210,7 @@ def fusion(
     state: str = "last",
     modality_dropout: float = 0.0,
 ) -> nn.Module:
-    """Late fusion: picture 256 and text 256 side by side, then dense layers."""
+    """Late fusion: image 256 and text 256 side by side, then dense layers."""
     encoder = TextEncoder(shape.vectors, units, cell, pooling, state)
     head = nn.Sequential(*dense_layers(2 * width, dense, dropout, False, shape.n_classes))
     return Fusion(encoder, shape.mean, shape.std, width, head, shape.n_classes, modality_dropout)

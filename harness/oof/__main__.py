@@ -138,7 +138,7 @@ def errors(
     print(reliability_line(found))
     print(f"labels in doubt: {len(found.suspected):,} rows (harness.clean judges the training set by more than this)")
     if why:
-        print(f"without pictures: {why}")
+        print(f"without images: {why}")
     print(f"table: {table}\npage:  {page}")
 
 

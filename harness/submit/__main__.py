@@ -60,7 +60,7 @@ def main(
     threshold: Annotated[
         str | None,
         typer.Option(
-            help="Two classes: say the second from this probability on; 'oof' = as found on OOF.", metavar="T"
+            help="Two classes: predict the second from this probability on; 'oof' = as found on OOF.", metavar="T"
         ),
     ] = None,
     message: Annotated[str | None, typer.Option(help="Description shown by the platform.")] = None,
@@ -210,7 +210,7 @@ def _lines(prepared: Prepared) -> list[str]:
     lines += forecast_lines(prepared.forecast) if prepared.forecast else []
     if prepared.threshold is not None:
         lines.append(
-            f"threshold: the second class is said from {prepared.threshold:.3f} on (the forecast is without it)"
+            f"threshold: the second class is predicted from {prepared.threshold:.3f} on (the forecast is without it)"
         )
     if prepared.shares:
         lines += _share_table(prepared.shares)

@@ -1,8 +1,8 @@
-"""What a camera, a scanner or a careless hand does to a picture: corruptions in five severities, the same for every run.
+"""What a camera, a scanner or a careless hand does to an image: corruptions in five severities, the same for every run.
 
-After Hendrycks and Dietterich 2019 ("Benchmarking neural network robustness"), for pictures of any size: strengths that
-are lengths are fractions of the side. What is drawn for a picture depends on the suite's seed, the corruption and the row
-only, so that every run, fold, batch and machine sees the same pictures (up to rounding between devices).
+After Hendrycks and Dietterich 2019 ("Benchmarking neural network robustness"), for images of any size: strengths that
+are lengths are fractions of the side. What is drawn for an image depends on the suite's seed, the corruption and the row
+only, so that every run, fold, batch and machine sees the same images (up to rounding between devices).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class RowDraws:
 
     Parameters
     ----------
-    rows : int64 (B,), the pictures' numbers in the data set
+    rows : int64 (B,), the images' numbers in the data set
     name : of the corruption
     """
 
@@ -129,13 +129,13 @@ def zoom(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
 
 
 def flips(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
-    """A growing share of the pictures, mirrored left-right or up-down."""
+    """A growing share of the images, mirrored left-right or up-down."""
     chosen, sideways = draws.uniform(0, 1) < severity / 5, draws.sign() > 0
     return geometry.mirror(geometry.mirror(x, chosen & sideways, 3), chosen & ~sideways, 2)
 
 
 def occlusion(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
-    """A square of the picture's mean colour."""
+    """A square of the image's mean colour."""
     height, width = x.shape[2:]
     side = max(round(_of(severity, 0.15, 0.22, 0.3, 0.38, 0.46) * min(height, width)), 1)
     top = (draws.uniform(0, 1) * (height - side + 1)).floor().view(-1, 1, 1, 1)
@@ -155,7 +155,7 @@ def pixelate(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
 
 def camera(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
     """Another lamp, lens and sensor at once: tint, brightness, contrast, saturation, blur, noise and JPEG, each at a strength
-    of the picture's own up to the severity's."""
+    of the image's own up to the severity's."""
     most = severity / 5
     x = x * (1 + 0.2 * most * _symmetric(draws, x.shape[1]))
     x = color.brightness(x, 1 + 0.35 * most * draws.uniform(-1, 1))
@@ -167,7 +167,7 @@ def camera(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
 
 
 def handheld(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
-    """The camera mix on a picture that is also turned, zoomed and shifted a little."""
+    """The camera mix on an image that is also turned, zoomed and shifted a little."""
     most = severity / 5
     moved = _moved(
         x,
@@ -187,7 +187,7 @@ CORRUPTIONS: dict[str, Corruption] = {
 """Every corruption by its name; camera and handheld are mixes of several."""
 
 COLOURED = ("hue", "saturation")
-"""What leaves a grey picture as it is."""
+"""What leaves a grey image as it is."""
 
 
 def _either_way(draws: RowDraws, strength: float) -> Tensor:
@@ -195,7 +195,7 @@ def _either_way(draws: RowDraws, strength: float) -> Tensor:
 
 
 def _symmetric(draws: RowDraws, channels: int) -> Tensor:
-    """(B, C, 1, 1) uniform in [-1, 1); one value per picture where there is one channel."""
+    """(B, C, 1, 1) uniform in [-1, 1); one value per image where there is one channel."""
     return torch.stack([draws.uniform(-1, 1) for _ in range(channels)], dim=1).view(-1, channels, 1, 1)
 
 

@@ -1,6 +1,6 @@
-"""What can be said of a picture without knowing what it shows: light, colour, sharpness, noise, place. Each has a name.
+"""What can be said of an image without knowing what it shows: light, colour, sharpness, noise, place. Each has a name.
 
-Two sets of pictures that differ in how they were taken differ here; a domain classifier on these numbers says in words
+Two sets of images that differ in how they were taken differ here; a domain classifier on these numbers says in words
 what gives them away.
 """
 
@@ -43,9 +43,9 @@ _FAINT = 1e-4  # keeps logarithms finite; far below one grey level (0.0039)
 
 
 def image_statistics(pixels: Tensor) -> Tensor:
-    """float32 (B, len(STATISTICS)) of uint8 (B, H, W, C), on the pixels' device; grey pictures have no colour (zeros).
+    """float32 (B, len(STATISTICS)) of uint8 (B, H, W, C), on the pixels' device; grey images have no colour (zeros).
 
-    Lengths are shares of the side and intensities shares of full scale, so that pictures of any size may be compared.
+    Lengths are shares of the side and intensities shares of full scale, so that images of any size may be compared.
     """
     if len(pixels) > _AT_ONCE:  # a quantile of too many numbers at once is refused by torch
         return torch.cat([image_statistics(part) for part in pixels.split(_AT_ONCE)])
@@ -57,7 +57,7 @@ def image_statistics(pixels: Tensor) -> Tensor:
     mean = flat.mean(dim=1)
     columns = [mean, flat.std(dim=1, correction=0), dark, bright, mean - middle]
     columns += [*_colour(x), *_detail(grey), *_place(grey)]
-    return torch.stack(columns, dim=1).nan_to_num_(0.0)  # pictures of one pixel's width have no halves
+    return torch.stack(columns, dim=1).nan_to_num_(0.0)  # images of one pixel's width have no halves
 
 
 def describe_images(
@@ -83,7 +83,7 @@ def _colour(x: Tensor) -> list[Tensor]:
 def _detail(grey: Tensor) -> list[Tensor]:
     """Sharpness, noise, coarse edges, blocks, flat neighbours, each (B,).
 
-    Noise is Immerkaer's mask (1996): what is left of a picture when lines and edges are taken out.
+    Noise is Immerkaer's mask (1996): what is left of an image when lines and edges are taken out.
     """
     across, down = grey[:, :, 1:] - grey[:, :, :-1], grey[:, 1:] - grey[:, :-1]
     across_size = across.abs().mean(dim=(1, 2))

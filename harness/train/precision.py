@@ -145,7 +145,7 @@ def _time_layouts(
         steps = {layout: _step_milliseconds(network, shape, spec, layout, device) for layout in candidates}
         chosen = _fastest(steps)
         found = {**asdict(chosen), "ms_per_step": _rounded(steps)}
-    if device.type == "cpu":  # memory is not what is tried here, and 250 large pictures would take minutes
+    if device.type == "cpu":  # memory is not what is tried here, and 250 large images would take minutes
         shape = (min(shape[0], max(_PIXELS_PREDICTED // (shape[2] * shape[3]), 8)), *shape[1:])
     predictions = {layout: _prediction_milliseconds(network, shape, layout, device) for layout in candidates}
     best = _fastest(predictions)

@@ -1,4 +1,4 @@
-"""A picture of what the model sees: training images beside augmented ones."""
+"""A grid of what the model sees: training images beside augmented ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def preview(
 ) -> None:
     """Write a PNG: in each line a training image and `columns` augmentations of it, as the first epochs would draw them.
 
-    The lines take the classes in turn. Mixup and cutmix take their partners from the lines of the picture.
+    The lines take the classes in turn. Mixup and cutmix take their partners from the lines of the image.
     """
     check_augment(recipe.augment, *competition.data.size, competition.data.channels)
     chosen = one_of_each_class(dataset.train.labels, rows, recipe.seed)
@@ -53,7 +53,7 @@ def one_of_each_class(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
 
 
 def montage(tiles: np.ndarray, names: list[str]) -> object:
-    """A PIL picture of uint8 (rows, columns, H, W, C): a name before each line, a gap after its first image."""
+    """A PIL image of uint8 (rows, columns, H, W, C): a name before each line, a gap after its first image."""
     from PIL import Image, ImageDraw
 
     rows, columns, height, width, channels = tiles.shape

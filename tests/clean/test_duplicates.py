@@ -37,7 +37,7 @@ def test_turned_copies_are_found_with_their_turn(orientation: int):
     turned = np.stack([orient(image, orientation) for image in images[:5]])
     found = find_duplicates(np.concatenate([images, turned]))
     assert found.first.tolist() == [0, 1, 2, 3, 4] and not found.exact.any()
-    # the first picture, so turned, is the second
+    # the first image, so turned, is the second
     assert {ORIENTATIONS[k] for k in found.orientation} == {ORIENTATIONS[orientation]}
 
 

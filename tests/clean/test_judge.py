@@ -19,7 +19,7 @@ N = 240
 
 @pytest.fixture(scope="module")
 def spoiled() -> tuple[Samples, dict[str, list[int]], Findings]:
-    """240 clean cells; then exact and near copies with right and wrong labels, a family of photographs, flat pictures."""
+    """240 clean cells; then exact and near copies with right and wrong labels, a family of photographs, flat images."""
     images, labels = cells(N)
     blend = [(0.7 * photograph(1) + 0.3 * images[i]).astype(np.uint8) for i in range(6)]
     parts = {
@@ -96,7 +96,7 @@ def test_a_training_row_that_the_test_repeats_is_told_and_kept():
     train = Samples(np.arange(60).astype(str), images, labels)
     test = Samples(np.array(["t0", "t1"]), np.stack([images[7], cells(1, seed=5)[0][0]]))
     said = {v.id: v for v in find(train, CLASSES, test).verdicts}
-    assert said["7"].verdict == "copy of a test picture" and said["7"].action == "keep" and "t0" in said["7"].evidence
+    assert said["7"].verdict == "copy of a test image" and said["7"].action == "keep" and "t0" in said["7"].evidence
 
 
 def test_label_errors_are_shown_by_out_of_fold_probabilities():

@@ -1,4 +1,4 @@
-"""Perceptual hashes: imagehash's bit by bit, and the same for flips and turns as if the picture itself were turned."""
+"""Perceptual hashes: imagehash's bit by bit, and the same for flips and turns as if the image itself were turned."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.clean.phash import ORIENTATIONS, hash_images, orient
 
 
 def smooth(n: int, height: int, width: int, channels: int, seed: int = 0) -> np.ndarray:
-    """Pictures with structure, not white noise."""
+    """Images with structure, not white noise."""
     rng = np.random.default_rng(seed)
     coarse = rng.integers(0, 256, (n, 7, 7, channels), dtype=np.uint8)
     grown = [

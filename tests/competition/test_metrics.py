@@ -139,7 +139,7 @@ def test_interval_covers_the_truth_about_as_often_as_it_says():
 
 def test_interval_is_wider_when_rows_come_in_groups():
     rng = np.random.default_rng(0)
-    right = np.repeat(rng.random(60) < 0.8, 5)  # five copies of each picture are right or wrong together
+    right = np.repeat(rng.random(60) < 0.8, 5)  # five copies of each image are right or wrong together
     proba = np.where(right[:, None], [[0.9, 0.1]], [[0.1, 0.9]])
     labels = np.zeros(300, dtype=int)
     alone = interval(METRICS["accuracy"], labels, proba, np.arange(300))

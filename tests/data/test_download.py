@@ -89,7 +89,7 @@ def test_what_is_no_zip_is_thrown_away(project: Path, server, run_command):
     done = fetch(run_command, project, server)
     assert done.returncode == 2 and "Download it again" in done.stderr
     damaged = bytearray(whole)
-    damaged[60] ^= 255  # inside the first picture
+    damaged[60] ^= 255  # inside the first image
     server.zip = bytes(damaged)
     done = fetch(run_command, project, server)
     assert done.returncode == 2 and "Download it again" in done.stderr

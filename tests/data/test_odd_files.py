@@ -44,7 +44,7 @@ def load(project: Path, name: str = "shapes", **options):
 
 @pytest.fixture
 def signs(tmp_path: Path) -> Path:
-    """competitions/signs with six pictures in train/ and labels.csv."""
+    """competitions/signs with six images in train/ and labels.csv."""
     folder = tmp_path / "competitions" / "signs"
     folder.mkdir(parents=True)
     (folder / "competition.toml").write_text(CSV_TOML)
@@ -127,7 +127,7 @@ def test_all_that_pillow_reads_counts_and_what_is_left_out_is_said(shapes: Path)
 def test_an_empty_folder_says_what_it_holds(shapes: Path):
     for path in (shapes / "data" / "shapes" / "test").iterdir():
         path.rename(path.with_suffix(".dat"))
-    with pytest.raises(UserError, match=r"test: no pictures there. It holds 6 with .dat.*\.png"):
+    with pytest.raises(UserError, match=r"test: no images there. It holds 6 with .dat.*\.png"):
         load(shapes)
 
 
@@ -164,12 +164,12 @@ def test_pictures_without_a_label_are_counted(signs: Path):
     write_labels(signs, [(str(i), "cat" if i % 2 else "dog") for i in range(4)])
     told: list[str] = []
     assert len(load(signs, "signs", say=told.append).train) == 4
-    assert any("2 of 6 pictures" in line and "not named by" in line and "train/4.png" in line for line in told)
+    assert any("2 of 6 images" in line and "not named by" in line and "train/4.png" in line for line in told)
 
 
 def test_a_few_missing_pictures_are_counted_as_a_few(signs: Path):
     write_labels(signs, [(str(i), "cat" if i % 2 else "dog") for i in range(3, 9)])
-    with pytest.raises(UserError, match=r"3 of its 6 ids have no picture .*e\.g\. '6'"):
+    with pytest.raises(UserError, match=r"3 of its 6 ids have no image .*e\.g\. '6'"):
         load(signs, "signs")
 
 
@@ -206,7 +206,7 @@ def test_class_folders_in_another_unicode_form(shapes: Path):
     assert load(shapes).train.labels.sum() == 20
 
 
-# What is in a picture
+# What is in an image
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options) -> io.BytesIO:

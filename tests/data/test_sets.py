@@ -99,7 +99,7 @@ def test_merged_folders_are_training_images_and_keep_their_names(shapes: Path):
 
 def test_a_merged_folder_may_be_missing_only_if_it_is_optional(shapes: Path):
     extend(shapes, "", 'format = "image_folder"', 'format = "image_folder"\nmerge = ["val"]')
-    with pytest.raises(UserError, match="val: no pictures there"):
+    with pytest.raises(UserError, match="val: no images there"):
         load(shapes)
     extend(shapes, "", 'merge = ["val"]', 'merge = ["val"]\noptional = ["val", "test"]')
     assert len(load(shapes)[1].train) == 40

@@ -35,7 +35,7 @@ CV = ("cells", "--data", "data", "--recipe", "tiny", "--workers", "1", "--set", 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """150 cells, ten of them twice (five with a wrong label), six foreign pictures; 20 test cells."""
+    """150 cells, ten of them twice (five with a wrong label), six foreign images; 20 test cells."""
     folder = tmp_path_factory.mktemp("cells")
     (folder / "competitions" / "cells" / "recipes").mkdir(parents=True)
     (folder / "competitions" / "cells" / "competition.toml").write_text(TOML)
@@ -190,6 +190,6 @@ def test_runs_are_compared_in_a_table_and_a_picture(cleaned: Path, run_command):
     run = the_run(cleaned)
     assert run.name in done.stdout and f"{run.scores['metrics']['accuracy']['pooled']:.4f} [" in done.stdout
     page = (cleaned / "oof" / "cells" / "compare.html").read_text()
-    assert "In one picture" in page and "<svg" not in page and "data:image/svg+xml" in page
+    assert "In one chart" in page and "<svg" not in page and "data:image/svg+xml" in page
     refused = run_command("harness.oof", "compare", "cells", "--run", "nothing", cwd=cleaned)
     assert refused.returncode == 2 and "no finished run of that name" in refused.stderr

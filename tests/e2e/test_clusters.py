@@ -40,13 +40,13 @@ def test_the_whole_way(project: Path, run_command):
     for run in (honest, leaky):  # each page shows both, the older one too
         text = (project / run["path"] / "report.html").read_text()
         assert "leaky - honest" in text and "typical words" in text and "How many clusters" in text
-    assert "no estimate for new pictures" in (project / leaky["path"] / "report.html").read_text()
+    assert "no estimate for new images" in (project / leaky["path"] / "report.html").read_text()
     pictures = cv(run_command, project, "image_clusters", *IMAGE, "--set", "clusters.k_range=[]")
     assert (project / pictures["path"] / "test.parquet").is_file()
     network = cv(run_command, project, "fusion", *IMAGE, "--set", "clusters.source=both", "--set", "clusters.pca=20")
     assert network["metric"] == "accuracy" and 0 < network["metrics"]["accuracy"]["pooled"] <= 1
     for recipe, options, sends in (
-        ("caption_clusters", words, False),  # the test pictures have no captions
+        ("caption_clusters", words, False),  # the test images have no captions
         ("image_clusters", (*IMAGE, "--set", "clusters.k_range=[]"), True),
     ):
         again = run_command(
@@ -83,7 +83,7 @@ def test_a_run_is_the_same_again_and_goes_on_where_it_was_stopped(project: Path,
 @pytest.mark.parametrize(
     ("recipe", "options", "said"),
     [
-        ("caption_clusters", ("--noise",), "is for labelled pictures"),
+        ("caption_clusters", ("--noise",), "is for labelled images"),
         ("caption_clusters", ("--set", "clusters.k=500"), "more clusters than rows"),
         ("caption_clusters", ("--set", "model.name=lstmm"), "did you mean 'lstm'"),
         ("caption_clusters", ("--set", "clusters.kk=3"), "did you mean 'clusters.k'"),

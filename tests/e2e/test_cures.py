@@ -61,7 +61,7 @@ def quoted(pattern: str) -> Callable[[Path, str], tuple[str, ...]]:
 
 
 def wrong_png(project: Path) -> None:
-    (project / "data" / "shapes" / "train" / "circle" / "3.png").write_bytes(b"no picture")
+    (project / "data" / "shapes" / "train" / "circle" / "3.png").write_bytes(b"no image")
 
 
 CASES = {
@@ -69,8 +69,8 @@ CASES = {
     "more folds than rows": Case(
         lambda p: None, (*CV, "--set", "cv.folds=50"), r"--set cv\.folds=16", quoted(r"--set cv\.folds=16")
     ),
-    "a broken picture": Case(wrong_png, CV, r"circle/3\.png: cannot be decoded", quoted("--skip-broken")),
-    "a broken picture, taken out": Case(
+    "a broken image": Case(wrong_png, CV, r"circle/3\.png: cannot be decoded", quoted("--skip-broken")),
+    "a broken image, taken out": Case(
         wrong_png, CV, "take it out of the folder", lambda p, s: (p / "data/shapes/train/circle/3.png").unlink()
     ),
     "a misspelt class folder": Case(
@@ -424,7 +424,7 @@ CASES |= {
     "an id without an image": Case(
         after(labels_csv, change("labels.csv", "circle1,circle", "circle99,circle")),
         DATA,
-        r"1 of its 16 ids have no picture in .*e\.g\. 'circle99'",
+        r"1 of its 16 ids have no image in .*e\.g\. 'circle99'",
         done(change("labels.csv", "circle99,circle", "circle1,circle")),
     ),
     "an id that two images have": Case(

@@ -48,10 +48,10 @@ def test_a_forecast_has_an_interval_its_parts_and_a_page(copy: Path, run_command
     assert done.returncode == 0, done.stderr
     assert "90 % interval" in done.stdout and "on corruptions left out" in done.stdout and "40 rows" in done.stdout
     page = (run / "forecast.html").read_text()
-    assert "What gives the test pictures away" in page and "train against test" in page
+    assert "What gives the test images away" in page and "train against test" in page
     told = run_command("harness.oof", "forecast", "shapes", "--run", run.name, "--json", cwd=copy)
     said = json.loads(told.stdout)
-    assert said["kind"] == "test pictures" and set(said["estimators"]) >= {"confidence", "importance"}
+    assert said["kind"] == "test images" and set(said["estimators"]) >= {"confidence", "importance"}
     public = said["public"]
     assert 0 <= public["low"] <= public["score"] <= public["high"] <= 1
 
@@ -93,7 +93,7 @@ def test_errors_are_listed_and_shown(copy: Path, run_command):
 def test_errors_without_the_pictures_say_so(copy: Path, run_command):
     shutil.rmtree(copy / "data")
     done = run_command("harness.oof", "errors", "shapes", cwd=copy)
-    assert done.returncode == 0 and "without pictures: no data of 'shapes'" in done.stdout
+    assert done.returncode == 0 and "without images: no data of 'shapes'" in done.stdout
 
 
 def test_runs_are_compared_two_by_two(copy: Path, run_command):

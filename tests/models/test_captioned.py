@@ -1,4 +1,4 @@
-"""Networks over captions and pictures: padding counts nothing, order of captions neither, a missing part is borne."""
+"""Networks over captions and images: padding counts nothing, order of captions neither, a missing part is borne."""
 
 from __future__ import annotations
 

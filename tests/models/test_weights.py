@@ -78,4 +78,4 @@ def test_real_weights_of_lite0_know_a_picture():
     network = timm_model(64, 64, 3, 4, backbone="tf_efficientnet_lite0", weights="package").eval()
     assert network.normalisation == ([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])
     running = network.backbone.bn1.running_var
-    assert not torch.allclose(running, torch.ones_like(running))  # statistics of real pictures, not fresh ones
+    assert not torch.allclose(running, torch.ones_like(running))  # statistics of real images, not fresh ones

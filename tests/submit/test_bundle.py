@@ -170,7 +170,7 @@ def test_a_run_becomes_a_bundle_that_says_the_same_on_every_backend(tmp_path: Pa
             told = submit(run_command, tmp_path, "--backend", backend, *half)
             assert told.returncode == 0, told.stderr
             said = json.loads(told.stdout)
-            assert "labels as the harness says" in said["trial"][0] and said["file"].endswith(".zip")
+            assert "the same labels as the harness" in said["trial"][0] and said["file"].endswith(".zip")
             with zipfile.ZipFile(said["file"]) as archive:
                 assert sorted(archive.namelist()) == files
                 assert "import harness" not in archive.read("model.py").decode()

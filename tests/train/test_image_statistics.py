@@ -1,4 +1,4 @@
-"""Named image statistics: each moves with what it is named after, and none of them breaks on odd pictures."""
+"""Named image statistics: each moves with what it is named after, and none of them breaks on odd images."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One fold of a clustering recipe: label by what the training rows alone say, teach a network, judge it on the others.
 
 Beside fold-K.npz stands clusters/fold-K.npz: labels int16 (n,) of all rows in this fold's own numbering, silhouette
-float32 (n_valid,) of the rows that are judged, plane float32 (n, 2) for a picture, near float32 (n,) squared distance to
+float32 (n_valid,) of the rows that are judged, plane float32 (n, 2) for an image, near float32 (n,) squared distance to
 the row's centroid, stability, davies_bouldin, calinski_harabasz.
 """
 

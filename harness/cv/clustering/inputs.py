@@ -58,7 +58,7 @@ def load_material(
     device: str = "cpu",
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> Material:
-    """Tokens and, where the recipe looks at pictures, their features (computed once, then read)."""
+    """Tokens and, where the recipe looks at images, their features (computed once, then read)."""
     images, test_images = None, None
     if needs_images(recipe):
         images, test_images = image_features(dataset, recipe.image or ImageSpec(), cache, device, tick)

@@ -1,4 +1,4 @@
-"""What is settled before the first fold of a clustering recipe: features of pictures, the number of clusters, sizes."""
+"""What is settled before the first fold of a clustering recipe: features of images, the number of clusters, sizes."""
 
 from __future__ import annotations
 

@@ -16,14 +16,14 @@ from harness.report import figures
 from harness.report.page import Page
 from harness.runs import Folds, Run, RunFolder
 
-_SHEET = 12  # pictures of a contact sheet
-_LINES = 8  # captions of one, where there are no pictures
+_SHEET = 12  # images of a contact sheet
+_LINES = 8  # captions of one, where there are no images
 
 WHY_LEAKY = (
     "The leaky way fits word vectors, scaler, components and clusters on all rows and then scores rows that helped to make "
     "their own labels; the honest way fits them on the training folds only, and a row is labelled by the nearest centroid "
     "of clusters that have never seen it. The leaky score says how well a network repeats a partition that it was given; the "
-    "honest one says how well clusters and network carry over to new pictures."
+    "honest one says how well clusters and network carry over to new images."
 )
 
 
@@ -74,7 +74,7 @@ def write_cluster_report(
 def _warnings(dataset: Dataset, scores: dict[str, Any], environment: dict[str, Any], folds: Folds) -> list[str]:
     found = []
     if dataset.is_sample:
-        found.append("Embedded sample, drawn by a program: these scores say nothing about real pictures.")
+        found.append("Embedded sample, drawn by a program: these scores say nothing about real images.")
     if not scores["complete"]:
         found.append(f"Partial: {len(scores['folds'])} of {folds.k} folds are done; scores cover their rows only.")
     if environment["optimistic"]:
@@ -177,7 +177,7 @@ def _over_k(page: Page, lines: list[dict[str, Any]]) -> None:
 
 
 def _contents(page: Page, dataset: Dataset, pooled: Pooled, rows: np.ndarray, names: list[str]) -> None:
-    """A contact sheet for each cluster: the pictures nearest its middle, their first caption below."""
+    """A contact sheet for each cluster: the images nearest its middle, their first caption below."""
     section, near = page.section("What is in them"), _near(pooled, rows)
     captions, has_pictures = dataset.train.captions, dataset.train.images.shape[1] > 1
     for cluster, name in enumerate(names):

@@ -125,7 +125,7 @@ class StoredFeatures:
 
 
 class WholeNetworks:
-    """Networks that take pixels, with a fold's saved weights: for pictures that were not there when it was trained.
+    """Networks that take pixels, with a fold's saved weights: for images that were not there when it was trained.
 
     Attributes
     ----------

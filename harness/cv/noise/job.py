@@ -1,6 +1,6 @@
 """The noise suite: local noisy test sets. Each fold's model predicts its own validation rows under every corruption.
 
-noise.json holds the score by corruption and severity; noise.html shows it. A model that only fits the pictures of its own
+noise.json holds the score by corruption and severity; noise.html shows it. A model that only fits the images of its own
 camera falls here, long before a leaderboard shows it.
 """
 
@@ -72,7 +72,7 @@ def suite_rows(kept: np.ndarray, rows: int) -> np.ndarray:
 
 
 def suite_corruptions(channels: int) -> list[str]:
-    """Names of the corruptions that change pictures of so many channels."""
+    """Names of the corruptions that change images of so many channels."""
     from harness.train.corruptions import COLOURED, CORRUPTIONS
 
     return [name for name in CORRUPTIONS if channels == 3 or name not in COLOURED]
@@ -111,7 +111,7 @@ def noise_suite(
 
 
 def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable[[int, int, int], None]) -> None:
-    """Write what the fold's model says of its rows of the suite, and what the pictures look like."""
+    """Write what the fold's model says of its rows of the suite, and what the images look like."""
     import torch
 
     from harness.data.cache import open_cache
@@ -159,7 +159,7 @@ def _mean_of(predictors: list[Predictor], inputs: Any, rows: torch.Tensor, train
 class _Corrupted:
     """`Images` whose rows come out corrupted: at the data's own size, as a camera would, then at the recipe's.
 
-    statistics : float32 (len(rows), S) of the corrupted pictures of `rows` (sorted), filled in as they are taken
+    statistics : float32 (len(rows), S) of the corrupted images of `rows` (sorted), filled in as they are taken
     """
 
     def __init__(self, images: Any, name: str, severity: int, size: tuple[int, int], rows: np.ndarray) -> None:
@@ -239,7 +239,7 @@ def _falling_classes(
 
 
 def doubtful_corruptions(competition: Competition, names: Sequence[str]) -> list[str]:
-    """Corruptions that turn or mirror pictures further than the competition says is harmless."""
+    """Corruptions that turn or mirror images further than the competition says is harmless."""
     harmless = {"hflip", "vflip"} <= set(competition.symmetries)
     return [name for name in names if name == "flips" and not harmless]
 

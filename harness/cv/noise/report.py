@@ -1,4 +1,4 @@
-"""The noise suite as tables and a picture."""
+"""The noise suite as tables and a figure."""
 
 from __future__ import annotations
 

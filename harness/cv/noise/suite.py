@@ -39,7 +39,7 @@ class Suite:
         Raises
         ------
         UserError
-            If one is damaged or was written before the suite described its pictures.
+            If one is damaged or was written before the suite described its images.
         """
         parts = []
         for path in paths:

@@ -34,7 +34,7 @@ def new_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np
         raise UserError(
             f"{path.parent}: {math.prod(shape[:1]):,} rows of {' x '.join(map(str, shape[1:])) or '1'} need {needed / 2**30:,.1f} GiB "
             f"of disk, {free / 2**30:,.1f} GiB are free. Lower data.size, free some space, put the cache elsewhere "
-            "(HARNESS_CACHE), or keep no decoded copy of pictures: --stream"
+            "(HARNESS_CACHE), or keep no decoded copy of images: --stream"
         )
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
     if hasattr(os, "posix_fallocate"):

@@ -114,7 +114,7 @@ class Decoder:
         return Decoded(pixels, *had, largest)
 
     def _eight_bits(self, picture: Any) -> tuple[Any, float | None]:
-        """The picture with 8 bits a pixel, and the largest value of one that had more (Pillow's own conversion clips at 255)."""
+        """The image with 8 bits a pixel, and the largest value of one that had more (Pillow's own conversion clips at 255)."""
         from PIL import Image
 
         if not (picture.mode.startswith("I;16") or picture.mode in ("I", "F")):

@@ -1,6 +1,6 @@
 """A folder that the platform delivers packed (Kaggle's train.7z), brought into a zip that can be read in place.
 
-A 7z is one long compressed stream: its pictures cannot be read one by one. It is read once, from front to end, into an
+A 7z is one long compressed stream: its images cannot be read one by one. It is read once, from front to end, into an
 uncompressed zip in the cache: one file instead of 300,000 small ones, nothing written outside it whatever names it holds.
 """
 

@@ -1,4 +1,4 @@
-"""Pictures with captions and no labels: a folder of pictures beside a text file, or the text file alone."""
+"""Images with captions and no labels: a folder of images beside a text file, or the text file alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from harness.data.files.names import nfc
 from harness.data.formats.image_folder import Broken, Listing, list_test, read_image_folder
 
 Captions = dict[str, list[str]]
-"""Captions by the picture's file name, in the file's order."""
+"""Captions by the image's file name, in the file's order."""
 
 _MOST_NAMED = 5
 
@@ -36,13 +36,13 @@ def read_captioned(
 ) -> tuple[list[Broken], list[str]]:
     """Write a split's arrays into `folder`: images, ids (file names), captions, and for training zeros as labels.
 
-    Returns what was left out (pictures that cannot be decoded, and with `skip_broken` those without captions and captions
-    without picture), and notes. Captions alone get a black pixel as picture.
+    Returns what was left out (images that cannot be decoded, and with `skip_broken` those without captions and captions
+    without image), and notes. Captions alone get a black pixel as image.
 
     Raises
     ------
     UserError
-        If a picture of the training part has no caption, or captions have no picture (names them, counts them), or two pictures
+        If an image of the training part has no caption, or captions have no image (names them, counts them), or two images
         have one name.
     """
     spec = competition.data
@@ -92,7 +92,7 @@ def parse_captions(tree: FileTree, name: str) -> Captions:
 
     The first is a CSV whose captions may stand in quotes, then with commas, quotes and line breaks, or without, then with
     commas. Lines end at LF, CR or both, at nothing else. UTF-8, UTF-16 with its mark, or Windows' cp1252. An image called
-    '....jpg.1', as one of Flickr8k's token file is, is the line's own mistake: it has no picture and is left out.
+    '....jpg.1', as one of Flickr8k's token file is, is the line's own mistake: it has no image and is left out.
 
     Raises
     ------
@@ -159,14 +159,14 @@ _SEEN_HEADER = "image,caption"
 
 
 def _is_header(row: list[str], shown: str) -> bool:
-    """Whether the first row is the header; one that is neither it nor a caption of a picture is refused."""
+    """Whether the first row is the header; one that is neither it nor a caption of an image is refused."""
     names = [cell.strip().lower() for cell in row]
     if names == _SEEN_HEADER.split(","):
         return True
     if is_image(names[0]) or re.search(r"\.\w{2,4}\.\d+$", names[0]) or len(row) < 2:
         return False
     raise UserError(
-        f"{shown}: its first line is '{plain(','.join(row), 80)}'; wanted the header '{_SEEN_HEADER}', or a picture's file name with "
+        f"{shown}: its first line is '{plain(','.join(row), 80)}'; wanted the header '{_SEEN_HEADER}', or an image's file name with "
         "its caption. Correct the header, or take the line out."
     )
 
@@ -192,12 +192,12 @@ def _one_line(caption: str) -> str:
 def _strangers(
     tree: FileTree, where: str, name: str, files: dict[str, str], captions: Captions, skip: bool
 ) -> list[Broken]:
-    """Pictures without a caption and captions without a picture."""
+    """Images without a caption and captions without an image."""
     silent = [i for i in files if not any(captions.get(i, []))]
     blind = [i for i in captions if i not in files]
     if len(blind) == len(captions):
         raise UserError(f"{tree.show(where)}: none of its {len(blind):,} images lies in {tree.show(name)}")
-    for lacking, said in ((silent, "pictures have no caption"), (blind, "images with captions have no picture")):
+    for lacking, said in ((silent, "images have no caption"), (blind, "images with captions have no image")):
         if lacking and not skip:
             named = plain(", ".join(lacking[:_MOST_NAMED])) + (", ..." if len(lacking) > _MOST_NAMED else "")
             raise UserError(
@@ -206,7 +206,7 @@ def _strangers(
             )
     for image in silent:
         captions.pop(image, None)
-    return [Broken(i, "no caption") for i in silent] + [Broken(i, "captions, but no picture") for i in blind]
+    return [Broken(i, "no caption") for i in silent] + [Broken(i, "captions, but no image") for i in blind]
 
 
 def _save(competition: Competition, folder: Path, ids: list[str], captions: Captions, split: str) -> None:

@@ -1,4 +1,4 @@
-"""Pictures in folders: train/<class>/*, test/*; decoded once, in parallel, into a uint8 memory map."""
+"""Images in folders: train/<class>/*, test/*; decoded once, in parallel, into a uint8 memory map."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from harness.data.formats.labels import read_label_csv
 Tick = Callable[[int, int], None]
 """(done, of how many)."""
 
-_AT_ONCE = 1024  # pictures between two notes of how far decoding has come
+_AT_ONCE = 1024  # images between two notes of how far decoding has come
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The pictures of one folder: file names in the tree, ids, and (training) labels int64 (n,).
+    """The images of one folder: file names in the tree, ids, and (training) labels int64 (n,).
 
     notes : what was left out and what is odd, in words
     """
@@ -43,14 +43,14 @@ class Listing:
 
 @dataclass(frozen=True)
 class Broken:
-    """A picture that could not be decoded."""
+    """An image that could not be decoded."""
 
     file: str
     reason: str
 
 
 def list_test(tree: FileTree, name: str, wanted: np.ndarray | None = None) -> Listing:
-    """Find a folder's test pictures, without opening one.
+    """Find a folder's test images, without opening one.
 
     Their ids are what the sample submission (`wanted`) calls the files, in its spelling: names without ending ('1'), with it
     ('1.png'), or paths below the folder; without one, names without ending.
@@ -58,21 +58,21 @@ def list_test(tree: FileTree, name: str, wanted: np.ndarray | None = None) -> Li
     Raises
     ------
     UserError
-        If there are no pictures, a file name is unprintable, or two files answer to one id.
+        If there are no images, a file name is unprintable, or two files answer to one id.
     """
     files, notes = _pictures(tree, name)
     return Listing(files, _test_ids(tree, name, files, wanted), None, notes)
 
 
 def list_by_folder(tree: FileTree, names: Sequence[str], classes: tuple[str, ...]) -> Listing:
-    """Find the training pictures below folders named after their classes.
+    """Find the training images below folders named after their classes.
 
     An id is the path below the folder ('cat/1.png'); with several folders, with that folder's name ('val/cat/1.png').
 
     Raises
     ------
     UserError
-        If there are no pictures, or a class folder is unknown or empty.
+        If there are no images, or a class folder is unknown or empty.
     """
     files, ids, labels, notes = [], [], [], []
     for name in names:
@@ -86,14 +86,14 @@ def list_by_folder(tree: FileTree, names: Sequence[str], classes: tuple[str, ...
 
 
 def list_by_csv(tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, ...]) -> Listing:
-    """Find the training pictures that a CSV names, in its order; their ids are the CSV's.
+    """Find the training images that a CSV names, in its order; their ids are the CSV's.
 
     Ids may be names without ending ('1'), with it ('1.png'), or paths below the folder or with it.
 
     Raises
     ------
     UserError
-        If the CSV lacks a column or has it twice, names an id twice, a label that is no class, a picture that is not there,
+        If the CSV lacks a column or has it twice, names an id twice, a label that is no class, an image that is not there,
         or one that may be two files (names both).
     """
     ids, labels = read_label_csv(tree, spec.labels, spec.id or "id", spec.label, classes)
@@ -103,7 +103,7 @@ def list_by_csv(tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, .
     missing = [i for i, row in zip(ids, rows, strict=True) if row is None]
     if missing:
         raise UserError(
-            f"{shown}: {len(missing):,} of its {len(ids):,} ids have no picture in {tree.show(name)}, e.g. "
+            f"{shown}: {len(missing):,} of its {len(ids):,} ids have no image in {tree.show(name)}, e.g. "
             f"'{plain(missing[0], 80)}'. Download both again if one of them is cut off or of another version; or correct data.train, "
             "data.id in competition.toml."
         )
@@ -111,7 +111,7 @@ def list_by_csv(tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, .
     if unnamed:
         notes = (
             *notes,
-            f"{len(unnamed):,} of {len(files):,} pictures in {tree.show(name)} are not named by {shown} and left out, e.g. "
+            f"{len(unnamed):,} of {len(files):,} images in {tree.show(name)} are not named by {shown} and left out, e.g. "
             f"'{files[unnamed[0]]}'",
         )
     return Listing([files[row] for row in rows], ids, labels, notes)
@@ -136,7 +136,7 @@ def _pictures(tree: FileTree, name: str) -> tuple[list[str], tuple[str, ...]]:
     if not files:
         held = f"It holds {listed}. " if others else "It is empty. "
         raise UserError(
-            f"{tree.show(name)}: no pictures there. {held}Looked for {', '.join(ENDINGS)}; correct the folder in [data] of "
+            f"{tree.show(name)}: no images there. {held}Looked for {', '.join(ENDINGS)}; correct the folder in [data] of "
             "competition.toml, or rename the files."
         )
     for file in files:
@@ -153,13 +153,13 @@ def read_image_folder(
 ) -> tuple[list[Broken], list[str]]:
     """Write images.npy, ids.npy and (where there are labels) labels.npy into `folder`; goes on where it was stopped.
 
-    With `skip_broken` a picture that cannot be decoded is left out of the training rows, and stays black among the test
+    With `skip_broken` an image that cannot be decoded is left out of the training rows, and stays black among the test
     rows, which must all be predicted; both are returned, with notes on what is odd.
 
     Raises
     ------
     UserError
-        If a picture cannot be decoded (names it).
+        If an image cannot be decoded (names it).
     """
     broken, notes = _decode_all(tree, listing.files, spec, folder, tick, skip_broken)
     keep = np.ones(len(listing.files), dtype=bool)

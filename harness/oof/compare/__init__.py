@@ -1,4 +1,4 @@
 """Runs side by side on the same rows.
 
-runs (table and picture of all) -> pairwise (paired tests of two)        clusterings (runs without labels, their consensus)
+runs (table and chart of all) -> pairwise (paired tests of two)        clusterings (runs without labels, their consensus)
 """

@@ -153,7 +153,7 @@ def truth_of(competition: Competition, ids: np.ndarray) -> np.ndarray | None:
 def write_clusterings(path: Path, competition: Competition, runs: Sequence[Run]) -> None:
     """Write the page: scores, which runs agree with which, paired tests, what each recipe answers to."""
     sample = any(run.environment["data"]["is_sample"] for run in runs)
-    warnings = ["Runs on the embedded sample say nothing about real pictures."] if sample else []
+    warnings = ["Runs on the embedded sample say nothing about real images."] if sample else []
     leaky = [run.name for run in runs if run.recipe.clusters and run.recipe.clusters.leaky]
     if leaky:
         warnings.append(f"Leaky, so no estimate of anything: {', '.join(leaky)}.")

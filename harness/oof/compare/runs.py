@@ -1,4 +1,4 @@
-"""Finished runs side by side: scores over folds and pooled with their intervals, as a table and as one picture."""
+"""Finished runs side by side: scores over folds and pooled with their intervals, as a table and as one chart."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def pair_table(paired: Paired) -> tuple[list[str], list[list[str]]]:
 def write_comparison(
     path: Path, competition: Competition, lines: list[dict[str, Any]], metrics: Sequence[str], paired: Paired | None
 ) -> None:
-    """Write the page: the picture, the tables, and what each recipe answers to."""
+    """Write the page: the image, the tables, and what each recipe answers to."""
     warnings = []
     if any(line["sample"] for line in lines):
         warnings.append("Runs on the embedded sample say nothing about the competition's leaderboard.")
@@ -213,7 +213,7 @@ def write_comparison(
     page = Page(
         title=f"{competition.title}: runs compared", lead=f"{len(lines)} finished runs, best first.", warnings=warnings
     )
-    section = page.section("In one picture")
+    section = page.section("In one chart")
     bars = {f"{line['recipe']} ({line['run'].rpartition('-')[2]})": line["metrics"][metrics[0]] for line in lines}
     section.figure(
         figures.score_bars(bars, metrics[0].replace("_", " ")),

@@ -56,10 +56,10 @@ def reliability_line(found: Errors) -> str:
 def write_errors_page(
     path: Path, competition: Competition, run: Run, found: Errors, dataset: Dataset | None, why_no_pictures: str = ""
 ) -> None:
-    """Write errors.html; without the data it has no pictures, and says so."""
+    """Write errors.html; without the data it has no images, and says so."""
     warnings = ["Embedded sample, not the competition's data."] if run.environment["data"]["is_sample"] else []
     if dataset is None:
-        warnings.append(f"No pictures: {why_no_pictures}")
+        warnings.append(f"No images: {why_no_pictures}")
     wrong = len(found.mistakes)
     page = Page(
         title=f"{competition.title}: errors of {run.name}",

@@ -1,7 +1,7 @@
-"""Do the test pictures look like the training pictures? A domain classifier on named image statistics.
+"""Do the test images look like the training images? A domain classifier on named image statistics.
 
 Its cross-fitted AUC is 0.5 where nobody can tell them apart and 1 where anybody can; its odds are the weights that make
-training pictures stand for test pictures (Bickel and others 2009).
+training images stand for test images (Bickel and others 2009).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from harness.train.image_statistics import STATISTICS
 
 MOST_ROWS = 5000
-"""So many pictures of each side are looked at; more would not change the answer."""
+"""So many images of each side are looked at; more would not change the answer."""
 
 LEAST_ROWS = 12
 """With fewer on a side nothing can be told."""
@@ -23,13 +23,13 @@ _FOLDS, _LARGEST_WEIGHT = 3, 20.0
 
 @dataclass(frozen=True)
 class Shift:
-    """Training pictures (m) against test pictures (t).
+    """Training images (m) against test images (t).
 
     Attributes
     ----------
     auc : cross-fitted, with its 95 % interval low, high
-    weights : float (m,), odds of being a test picture, mean about 1, at most 20
-    likeness : float (t,), cross-fitted probability of being a test picture; the largest give it away
+    weights : float (m,), odds of being a test image, mean about 1, at most 20
+    likeness : float (t,), cross-fitted probability of being a test image; the largest give it away
     telling : (name of a statistic, its AUC alone, difference of the means in standard deviations), the most telling first
     """
 
@@ -71,7 +71,7 @@ def domain_weights(train: np.ndarray, test: np.ndarray) -> np.ndarray:
 
 
 def cross_fitted_proba(features: np.ndarray, is_test: np.ndarray) -> np.ndarray:
-    """float (n,): probability of being a test picture by a classifier that did not see the row.
+    """float (n,): probability of being a test image by a classifier that did not see the row.
 
     Logistic regression on the statistics and their squares: it tells means and spreads apart, and cannot memorise.
     """
@@ -91,7 +91,7 @@ def cross_fitted_proba(features: np.ndarray, is_test: np.ndarray) -> np.ndarray:
 
 
 def odds(proba: np.ndarray, n_train: int, n_test: int) -> np.ndarray:
-    """Weights from probabilities of being a test picture, cut off at 20 so that no single picture decides."""
+    """Weights from probabilities of being a test image, cut off at 20 so that no single image decides."""
     return np.minimum(proba / np.maximum(1 - proba, 1e-6) * (n_train / n_test), _LARGEST_WEIGHT)
 
 

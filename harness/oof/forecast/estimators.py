@@ -1,4 +1,4 @@
-"""How much a score falls on pictures without labels: estimators that compare a model's output here and there.
+"""How much a score falls on images without labels: estimators that compare a model's output here and there.
 
 Each looks at the labelled rows (`Known`) and at unlabelled ones (`Unknown`) and says how much lower the score is there:
 in the metric where it can, else in accuracy. None of them is right by itself; `harness.oof.forecast.calibration` says which to
@@ -31,7 +31,7 @@ class Known:
     ----------
     metric : of the leaderboard
     labels : int64 (n,); proba : float (n, C)
-    described : int64 (m,), the rows whose pictures were compared with the unknown ones
+    described : int64 (m,), the rows whose images were compared with the unknown ones
     """
 
     metric: Metric
@@ -70,8 +70,8 @@ class Unknown:
     Attributes
     ----------
     proba : float (t, C)
-    weights : float (m,) of the known rows whose pictures were compared: how typical each is of the unknown ones, see
-        `harness.oof.forecast.domain_shift`; None where there are no pictures
+    weights : float (m,) of the known rows whose images were compared: how typical each is of the unknown ones, see
+        `harness.oof.forecast.domain_shift`; None where there are no images
     """
 
     proba: np.ndarray
@@ -165,7 +165,7 @@ def class_weights(known: Known, proba: np.ndarray) -> np.ndarray:
 
 
 def importance_drop(known: Known, unknown: Unknown) -> float:
-    """The score of known rows weighted by how typical they are of the unknown ones (Shimodaira 2000); NaN without pictures."""
+    """The score of known rows weighted by how typical they are of the unknown ones (Shimodaira 2000); NaN without images."""
     if unknown.weights is None:
         return float("nan")
     rows = known.described

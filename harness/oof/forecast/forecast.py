@@ -2,7 +2,7 @@
 
     score = OOF - fall + gain of averaging, each with its spread, plus the luck of a test set of that size
 
-The fall is zero where the test pictures look like the training pictures to a model. It comes from estimators that need no
+The fall is zero where the test images look like the training images to a model. It comes from estimators that need no
 labels, weighed and judged on the noise suite (`harness.oof.forecast.calibration`). Where the test is hidden it is drawn from a
 mixture of scenarios that is written down here. Past submissions pull the forecast towards what was seen before.
 """
@@ -69,11 +69,11 @@ class Forecast:
     run, metric, greater_is_better
     oof : {"score", "low", "high"}: what the run measured, with its 95 % interval
     public, private : private is None where competition.toml knows of none
-    kind : "test pictures", "test predictions" (no pictures at hand), "hidden test" or "sampling only" (no noise suite)
+    kind : "test images", "test predictions" (no images at hand), "hidden test" or "sampling only" (no noise suite)
     fall : expected, positive: worse; gain : of averaging the fold models
     estimators : fall by each estimator
     rule, rule_error : what was trusted, and its mean absolute error on corruptions left out; None without a suite
-    shift : {"auc", "low", "high", "telling"} of the pictures; None where there are none
+    shift : {"auc", "low", "high", "telling"} of the images; None where there are none
     disagreement : of the fold models on the test; None where it is hidden
     shares : {class: (in training, expected in the test)}; empty where the test is hidden
     scenarios : {name: {"weight", "score", "worst"}} for a hidden test
@@ -114,11 +114,11 @@ def forecast(
     test_rows: int = 0,
     cells: Cells | None = None,
 ) -> tuple[Forecast, Shift | None]:
-    """Forecast a run's score on the test; returns the shift between the pictures beside it, for pictures of it.
+    """Forecast a run's score on the test; returns the shift between the images beside it, for images of it.
 
     Parameters
     ----------
-    looks : image statistics; without them the pictures are not compared
+    looks : image statistics; without them the images are not compared
     past : earlier submissions with their scores
     test_rows : size of a hidden test, where it is known
     cells : what `suite_cells` found, where it is at hand already
@@ -275,7 +275,7 @@ def _kind(seen: bool, calibration: Calibration | None, looks: Looks | None) -> s
         return "sampling only"
     if not seen:
         return "hidden test"
-    return "test pictures" if looks else "test predictions"
+    return "test images" if looks else "test predictions"
 
 
 def _described(shift: Shift) -> dict[str, Any]:
@@ -301,7 +301,7 @@ def _notes(
     if subject.pseudo:
         found.append(
             "its models learnt from confident test rows, so that what they say of the test tells nothing about it: only the "
-            "pictures do"
+            "images do"
         )
     if calibration is None:
         cure = (
@@ -321,7 +321,7 @@ def _notes(
     if shift is not None and shift.is_seen:
         name, auc, difference = shift.telling[0]
         found.append(
-            f"the test pictures can be told from the training pictures (AUC {shift.auc:.2f}); most by: {name} "
+            f"the test images can be told from the training images (AUC {shift.auc:.2f}); most by: {name} "
             f"({difference:+.2f} standard deviations, AUC {auc:.2f} alone)"
         )
     if not subject.scores["complete"]:

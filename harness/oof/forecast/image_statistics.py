@@ -1,4 +1,4 @@
-"""Image statistics of training and test pictures, looked at once per forecast."""
+"""Image statistics of training and test images, looked at once per forecast."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.train.image_statistics import describe_images
 
 @dataclass(frozen=True)
 class Looks:
-    """Statistics of some pictures of both sides.
+    """Statistics of some images of both sides.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Looks:
 
 
 def look_at(dataset: Dataset, scored: np.ndarray) -> Looks | None:
-    """Describe up to 5,000 of the scored training rows and as many test pictures; None where the test is hidden or tiny."""
+    """Describe up to 5,000 of the scored training rows and as many test images; None where the test is hidden or tiny."""
     if dataset.test is None or min(len(dataset.test), len(scored)) < LEAST_ROWS:
         return None
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""A forecast in lines for a terminal, and as a page with what the test pictures look like."""
+"""A forecast in lines for a terminal, and as a page with what the test images look like."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _parts(found: Forecast) -> str:
     fell = -found.fall if found.greater_is_better else found.fall
     rose = found.gain if found.greater_is_better else -found.gain
     parts = [f"OOF {found.oof['score']:.4f}"]
-    if found.kind in ("test pictures", "test predictions"):
+    if found.kind in ("test images", "test predictions"):
         parts.append(f"shift {fell:+.4f} (by {found.rule}, off by {found.rule_error:.4f} on corruptions left out)")
     elif found.kind == "hidden test":
         parts.append(f"scenarios {fell:+.4f}")
@@ -93,12 +93,12 @@ def write_forecast(
         _scenarios(page, found)
     if found.disagreement is not None:
         page.section("Fold models").text(
-            f"They disagree on {100 * found.disagreement:.2f} % of the test pictures, mean over pairs. For models of one "
+            f"They disagree on {100 * found.disagreement:.2f} % of the test images, mean over pairs. For models of one "
             "recipe that is near their error, or below it where they share mistakes (Jiang and others 2022); for accuracy "
             "the forecast assumes no smaller error."
         )
     if shift is not None and looks is not None:
-        _pictures(page.section("What gives the test pictures away"), shift, looks, dataset)
+        _pictures(page.section("What gives the test images away"), shift, looks, dataset)
     if found.shares:
         rows = [[n, f"{100 * a:.2f} %", f"{100 * b:.2f} %"] for n, (a, b) in found.shares.items()]
         section = page.section("Shares of the classes")

@@ -85,7 +85,7 @@ def open_run(competition: Competition, run: Run, dataset: Dataset) -> Opened:
 
 
 def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool) -> np.ndarray:
-    """What the bundle should say: probabilities float64 (n, classes) of pictures uint8 (n, H, W, C), all folds together."""
+    """What the bundle should say: probabilities float64 (n, classes) of images uint8 (n, H, W, C), all folds together."""
     import torch
 
     from harness.data.resize import resize_pixels

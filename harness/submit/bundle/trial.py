@@ -50,7 +50,7 @@ class Trial:
     Attributes
     ----------
     labels : int64 (n,)
-    load, seconds_per_image : seconds to load, and of `predict` per picture
+    load, seconds_per_image : seconds to load, and of `predict` per image
     peak_gib : memory of the process and all that it started
     isolated : "sandbox", "network namespace" or "python" (see `sandbox`)
     printed : the first line that it wrote to stdout, "" where it was quiet
@@ -64,7 +64,7 @@ class Trial:
     printed: str
 
     def images_within(self, seconds: float) -> int:
-        """How many pictures it could label in a time limit on a machine like this."""
+        """How many images it could label in a time limit on a machine like this."""
         return max(int((seconds - self.load) / max(self.seconds_per_image, 1e-9)), 0)
 
 
@@ -76,7 +76,7 @@ def try_bundle(
     memory_gib: float | None,
     lacks: Sequence[str] = ("harness",),
 ) -> Trial:
-    """Unpack and run a bundle on pictures uint8 (n, H, W, C).
+    """Unpack and run a bundle on images uint8 (n, H, W, C).
 
     lacks : modules that it must do without
 
@@ -95,7 +95,7 @@ def try_bundle(
         done = run_apart(["-I", "-c", _RUNNER, kind, *lacks], root, seconds, memory_gib)
         if done.ended == "time":
             raise UserError(
-                f"{path}: took longer than {seconds:.0f} s for {len(pixels):,} pictures. Make it faster (fewer views of predict.tta, fewer "
+                f"{path}: took longer than {seconds:.0f} s for {len(pixels):,} images. Make it faster (fewer views of predict.tta, fewer "
                 "folds), or give the platform's true --limit"
             )
         if done.ended == "memory":
@@ -121,7 +121,7 @@ def _read_output(path: Path, folder: Path, n: int) -> tuple[np.ndarray, float, f
         return labels, float(told["load"]), float(told["predict"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError) as error:
         raise UserError(
-            f"{path}: ends without giving labels ({plain(error, 200)}). Model.predict must return one whole number per picture, and "
+            f"{path}: ends without giving labels ({plain(error, 200)}). Model.predict must return one whole number per image, and "
             "must not end the process"
         ) from error
 
@@ -159,7 +159,7 @@ def _unpack(path: Path, folder: Path) -> None:
 
 def _check_labels(path: Path, labels: np.ndarray, n: int, n_classes: int) -> None:
     if labels.shape != (n,):
-        raise UserError(f"{path}: predict gives {labels.shape} for {n} pictures; wanted ({n},), not one-hot")
+        raise UserError(f"{path}: predict gives {labels.shape} for {n} images; wanted ({n},), not one-hot")
     if not np.issubdtype(labels.dtype, np.integer):
         raise UserError(f"{path}: predict gives {labels.dtype}; wanted whole numbers")
     if n and not (labels.min() >= 0 and labels.max() < n_classes):

@@ -18,7 +18,7 @@ from harness.submit.bundle.backends import Opened
 from harness.submit.bundle.trial import Trial
 from harness.submit.prepare.prepared import Prepared, intent_of
 
-_TRIED = 128  # pictures of the trial
+_TRIED = 128  # images of the trial
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ def _built_and_tried(
     ours = predict_opened(opened, pixels, run.recipe.predict.across_folds == "vote")
     _refuse_differences(path, trial.labels, ours, samples.ids, options.half)
     return trial, [
-        f"trial:    {len(pixels)} pictures, labels as the harness says ({trial.isolated}, without {', '.join(backend.lacks)}); "
-        f"{trial.load:.1f} s to load, {1000 * trial.seconds_per_image:.1f} ms a picture, {trial.peak_gib:.2f} GiB: "
-        f"{trial.images_within(seconds):,} pictures in {seconds:.0f} s on a machine like this",
+        f"trial:    {len(pixels)} images, the same labels as the harness ({trial.isolated}, without {', '.join(backend.lacks)}); "
+        f"{trial.load:.1f} s to load, {1000 * trial.seconds_per_image:.1f} ms an image, {trial.peak_gib:.2f} GiB: "
+        f"{trial.images_within(seconds):,} images in {seconds:.0f} s on a machine like this",
         f"bundle:   {size:.1f} MiB, needs {', '.join(backend.needs)}",
     ]
 
@@ -124,7 +124,7 @@ def _hold_against_stored(run: Run, opened: Opened, dataset: Dataset) -> None:
         firm = (said.argmax(axis=1) != stored.argmax(axis=1)) & (two[:, -1] - two[:, -2] > _FIRM)
         if not np.isfinite(said).all() or firm.any() or np.abs(said - stored).mean() > _APART:
             raise UserError(
-                f"run '{run.name}': fold {fold}'s weights do not say what the run's stored predictions say (mean difference "
+                f"run '{run.name}': fold {fold}'s weights do not predict what the run has stored (mean difference "
                 f"{np.abs(said - stored).mean():.3f} over {len(rows)} rows); no bundle is made of them. {RunFolder(run.path).cure()}"
             )
 
@@ -136,6 +136,6 @@ def _refuse_differences(path: Path, said: np.ndarray, ours: np.ndarray, ids: np.
     firm = differs[two[differs, -1] - two[differs, -2] > (0.02 if half else 1e-3)]
     if len(firm):
         raise UserError(
-            f"{path}: says {said[firm[0]]} for picture '{ids[firm[0]]}', the harness says {ours[firm[0]].argmax()} "
+            f"{path}: predicts {said[firm[0]]} for image '{ids[firm[0]]}', the harness {ours[firm[0]].argmax()} "
             f"({len(firm)} of {len(said)} differ); it is not sent"
         )

@@ -1,4 +1,4 @@
-"""The clusters of a run: of the test pictures where there are any, else of the pictures themselves, out of fold."""
+"""The clusters of a run: of the test images where there are any, else of the images themselves, out of fold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def prepare_clusters(
     Raises
     ------
     UserError
-        If there is not just one run, it is partial, or it says nothing of the test pictures.
+        If there is not just one run, it is partial, or it says nothing of the test images.
     """
     if len(runs) != 1:
         raise UserError(
@@ -56,7 +56,7 @@ def _blend(run: Run, dataset: Dataset) -> Blend:
     of_test = dataset.test is not None
     if of_test and run.test is None:
         raise UserError(
-            f"run '{run.name}' reads captions, which the test pictures have not: take one that looks at pictures"
+            f"run '{run.name}' reads captions, which the test images have not: take one that looks at images"
         )
     return Blend(
         name=run.name,

@@ -1,4 +1,4 @@
-"""JPEG as a batched operation on the device: what a compressed picture loses, with a quality per image.
+"""JPEG as a batched operation on the device: what a compressed image loses, with a quality per image.
 
 The baseline of ITU-T T.81 without its lossless part: YCbCr, colour halved in both directions, 8x8 DCT, the tables of
 Annex K scaled by the quality as libjpeg scales them, rounding, and back. Pillow's JPEG agrees (tests).

@@ -1,4 +1,4 @@
-"""Captions and features of pictures as batches, all rows in one tensor, batches of like length."""
+"""Captions and features of images as batches, all rows in one tensor, batches of like length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where batches of pixels come from: a tensor on the device, a file read by row, or pictures decoded on the way."""
+"""Where batches of pixels come from: a tensor on the device, a file read by row, or images decoded on the way."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class FileImages:
 
 
 class DecodedImages:
-    """Pictures that are decoded whenever they are asked for: for data larger than the disk; slow."""
+    """Images that are decoded whenever they are asked for: for data larger than the disk; slow."""
 
     waits = True
 
@@ -95,7 +95,7 @@ class DecodedImages:
 
 
 class JoinedImages:
-    """Two sets of pictures of one size as one: rows of the second follow those of the first."""
+    """Two sets of images of one size as one: rows of the second follow those of the first."""
 
     def __init__(self, first: Images, second: Images) -> None:
         self.first, self.second, self.n = first, second, first.shape[0]
@@ -115,7 +115,7 @@ class JoinedImages:
 def open_images(images: Any, device: torch.device) -> Images:
     """The way to these pixels that suits their size and the device.
 
-    images : uint8 array or memory map (n, H, W, C), or pictures that are decoded on the way (no array)
+    images : uint8 array or memory map (n, H, W, C), or images that are decoded on the way (no array)
     """
     if not isinstance(images, np.ndarray):
         return DecodedImages(images, device)

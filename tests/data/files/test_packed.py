@@ -153,7 +153,7 @@ sample = "sampleSubmission.csv"
 
 @pytest.fixture
 def signs(tmp_path: Path) -> Path:
-    """Kaggle's CIFAR-10 layout: pictures in train.7z and test.7z, labels in a CSV, all in one zip."""
+    """Kaggle's CIFAR-10 layout: images in train.7z and test.7z, labels in a CSV, all in one zip."""
     (tmp_path / "competitions" / "signs").mkdir(parents=True)
     (tmp_path / "competitions" / "signs" / "competition.toml").write_text(CSV_TOML)
     write_signs(tmp_path, "".join(f"{i},{'cat' if i % 3 else 'dog'}\n" for i in range(1, 13)))
@@ -195,7 +195,7 @@ def test_kaggles_layout_is_read_by_the_csvs_ids(signs: Path):
         ("1,cat\n2, dog\n", r"row 2: label ' dog' is no class \(take the spaces around it out\)"),
         ("1,cat\n2,dgo\n", r"row 2: label 'dgo' is no class \(did you mean 'dog'\?\)"),
         ("1,cat\n2,1.0\n", "row 2: label '1.0' is no class"),
-        ("1,cat\n99,dog\n", "1 of its 2 ids have no picture"),
+        ("1,cat\n99,dog\n", "1 of its 2 ids have no image"),
         ("", "has no rows"),
         ("1,cat,4\n", "cannot be read as CSV"),
     ],

@@ -1,4 +1,4 @@
-"""Pictures with captions: both files' forms, and whatever is wrong with them."""
+"""Images with captions: both files' forms, and whatever is wrong with them."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def test_old_encodings_are_read(contest, tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (GOOD.replace("2.jpg", "9.jpg"), r"1 pictures have no caption \(2.jpg\)"),
-        (GOOD + "9.jpg,Nobody is here\n", r"1 images with captions have no picture \(9.jpg\)"),
+        (GOOD.replace("2.jpg", "9.jpg"), r"1 images have no caption \(2.jpg\)"),
+        (GOOD + "9.jpg,Nobody is here\n", r"1 images with captions have no image \(9.jpg\)"),
         (GOOD.replace(".jpg", ".gif"), "none of its 3 images lies in"),
         ("image,caption\n", "holds no captions"),
         ("image,caption\njust a line\n", "line 2: 'just a line' is no"),

@@ -1,4 +1,4 @@
-"""Folders of pictures: decoded once, upright, grey or RGB, at one size."""
+"""Folders of images: decoded once, upright, grey or RGB, at one size."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_other_sizes_modes_and_exif_are_brought_to_one_form():
     np.testing.assert_allclose(decode(see_through, 20, 30, 3, "x"), on_white, atol=1)
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n then nothing"])
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n then nothing"])
 def test_a_broken_picture_is_named(shapes: Path, content: bytes):
     (shapes / "data" / "shapes" / "train" / "circle" / "7.png").write_bytes(content)
     with pytest.raises(UserError, match=r"circle/7\.png: cannot be decoded"):
@@ -202,7 +202,7 @@ def test_streamed_pictures_are_the_decoded_ones(shapes: Path):
 
 
 def test_a_test_folder_with_class_folders_is_a_test_without_labels(shapes: Path):
-    """Kaggle's chest_xray/test has NORMAL/ and PNEUMONIA/ in it: its pictures are predicted, its folders tell nothing."""
+    """Kaggle's chest_xray/test has NORMAL/ and PNEUMONIA/ in it: its images are predicted, its folders tell nothing."""
     test = shapes / "data" / "shapes" / "test"
     names = sorted(p.name for p in test.iterdir())
     for place, name in enumerate(names):

@@ -11,7 +11,7 @@ from harness.train.augment import color
 
 
 def images(channels: int = 3, n: int = 4) -> torch.Tensor:
-    """uint8 pictures (n, C, 12, 10): noise, a gradient, one value, few values."""
+    """uint8 images (n, C, 12, 10): noise, a gradient, one value, few values."""
     noise = torch.randint(0, 256, (n, channels, 12, 10), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     noise[1] = torch.linspace(20, 180, 120).view(1, 12, 10).byte()
     noise[2] = 90

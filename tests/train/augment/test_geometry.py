@@ -22,7 +22,7 @@ from harness.train.augment.geometry import (
 
 
 def smooth_images(n: int, height: int, width: int, channels: int = 1) -> torch.Tensor:
-    """Smooth pictures: two resamplers then differ by rounding only, not by where an edge falls."""
+    """Smooth images: two resamplers then differ by rounding only, not by where an edge falls."""
     noise = torch.rand(n, channels, 5, 5, generator=torch.Generator().manual_seed(0))
     return F.interpolate(noise, size=(height, width), mode="bicubic").clamp(0, 1)
 

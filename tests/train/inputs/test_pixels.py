@@ -59,10 +59,10 @@ def test_a_change_on_the_host_gets_pixels_and_rows(mapped: np.ndarray):
 def test_reading_ahead_keeps_order_and_passes_errors_on():
     def items():
         yield from range(10)
-        raise UserError("broken picture")
+        raise UserError("broken image")
 
     seen = []
-    with pytest.raises(UserError, match="broken picture"):
+    with pytest.raises(UserError, match="broken image"):
         for item in ahead(items()):
             seen.append(item)
     assert seen == list(range(10))

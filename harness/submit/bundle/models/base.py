@@ -12,7 +12,7 @@ BATCH = 128
 
 
 class Base:
-    """Labels for pictures: `Model().predict(X)`. A backend says how a fold is opened and what it says of a batch."""
+    """Labels for images: `Model().predict(X)`. A backend says how a fold is opened and what it says of a batch."""
 
     def __init__(self):
         self.folds = [self.open(HERE / name) for name in ABOUT["weights"]]
