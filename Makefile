@@ -1,26 +1,43 @@
 # Three commands: make demo, make test, make setup. Everything is installed into .venv and nowhere else.
 VENV   := .venv
 PY     := $(VENV)/bin/python
-READY  := $(VENV)/.ready
+UV     := $(VENV)/bin/uv
 # The first Python that is new enough; name another with: make setup PYTHON=/path/to/python3.12
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# uv does not read pip's settings: an index that they name is passed on.
+ifneq ($(or $(UV_DEFAULT_INDEX),$(UV_INDEX_URL),$(PIP_INDEX_URL)),)
+export UV_DEFAULT_INDEX := $(or $(UV_DEFAULT_INDEX),$(UV_INDEX_URL),$(PIP_INDEX_URL))
+endif
+# Install $(1) with its pinned dependencies: by uv, which is several times faster; where it fails, by pip.
+install = { test -x $(UV) && $(UV) pip install --quiet --python $(PY) --constraint constraints.txt $(1); } \
+	|| { echo "uv could not install it; pip does (slower)"; $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(1); }
 
-.PHONY: help setup demo test lint clean lock
+.PHONY: help setup setup-dev demo test lint clean lock
 help:
-	@echo "make demo   set up, then 5-fold CV, a blend and a checked submission on embedded digits"
-	@echo "make test   set up, then the whole test suite"
-	@echo "make setup  create .venv with pinned dependencies"
-	@echo "make lint   ruff, and imports that go down the floors only"
+	@echo "make demo       set up, then 5-fold CV, a blend and a checked submission on embedded digits"
+	@echo "make test       set up with what tests need, then the whole test suite"
+	@echo "make setup      create .venv with what competitions need, pinned"
+	@echo "make setup-dev  the rest as well: tests, Ray, ONNX, PostgreSQL, linters"
+	@echo "make lint       ruff, and imports that go down the layers only"
 
-setup: $(READY)
+setup: $(VENV)/.ready
+setup-dev: $(VENV)/.ready-dev
 
-$(READY): setup.cfg pyproject.toml constraints.txt
+$(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "error: no Python >= 3.11 found; install one, or name it: make setup PYTHON=..." >&2; exit 2; }
-	@echo "Setting up .venv with $(PYTHON); the first time this downloads torch and takes some minutes."
+	@echo "Setting up $(VENV) with $(PYTHON); the first time this downloads torch."
 	$(PYTHON) -m venv $(VENV) || { echo "error: venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
-	$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $(READY)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv || echo "uv cannot be had here; pip is used (slower)"
+	@touch $@
+
+$(VENV)/.ready: setup.cfg pyproject.toml constraints.txt | $(VENV)/.made
+	@$(call install,--editable .)
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	@$(call install,--editable '.[dev]')
+	@touch $@
 
 demo: setup
 	$(PY) -m harness.cv competitions/digit-recognizer --sample --recipe quick --resume
@@ -33,21 +50,19 @@ demo: setup
 	@echo "  $(PY) -m harness.cv competitions/digit-recognizer --recipe quick"
 	@echo "  $(PY) -m harness.submit --comp digit-recognizer --dry-run"
 
-test: setup
+test: setup-dev
 	$(PY) -m pytest
 
-lint: setup
+lint: setup-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports --config setup.cfg
 
-# Renew the pins: the newest versions that every extra agrees on.
-lock:
-	rm -rf .lock-venv && $(PYTHON) -m venv .lock-venv
-	.lock-venv/bin/python -m pip install --quiet '.[kaggle,text,tune,augment,cluster,onnx,umap,postgresql,offline-weights,dev]'
-	{ echo "# Pinned versions of everything we may install; renew with: make lock"; \
-	  .lock-venv/bin/python -m pip freeze --exclude competition-harness; } > constraints.txt
-	rm -rf .lock-venv
+# Renew the pins, for every Python from 3.11 on and every system: the newest versions that all extras agree on.
+lock: setup-dev
+	$(UV) pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
+	  $(addprefix --extra ,kaggle text tune augment cluster onnx umap postgresql offline-weights dev) \
+	  --custom-compile-command "make lock" --output-file constraints.txt setup.cfg
 
 clean:
 	rm -rf $(VENV) build *.egg-info
