@@ -89,7 +89,7 @@ def _client() -> Any:
     try:
         import kaggle
     except ImportError as error:
-        return f"the kaggle client is not installed ({error}): pip install 'competition-harness[kaggle]'"
+        return f"the kaggle client is not installed ({error}): pip install kaggle"
     if not getattr(kaggle.api, "_authenticated", True):
         kaggle.api.authenticate()  # with a token the import asks the network, and hides that it could not
     if not getattr(kaggle.api, "_authenticated", True):

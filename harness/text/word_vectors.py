@@ -38,7 +38,7 @@ class WordVectors:
             from gensim.models import Word2Vec
         except ImportError as error:
             raise UserError(
-                f"[text] needs gensim ({error}): pip install 'competition-harness[text]', or text.embedding = 'tfidf'"
+                f"[text] needs gensim ({error}): pip install gensim, or text.embedding = 'tfidf'"
             ) from error
         sentences = [words for row in rows for words in tokens[row] if words]
         try:

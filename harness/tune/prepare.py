@@ -104,7 +104,7 @@ def _check_library() -> None:
     try:
         import optuna  # noqa: F401
     except ImportError as error:
-        raise UserError("harness.tune needs optuna: pip install -e '.[tune]'") from error
+        raise UserError("harness.tune needs optuna: pip install optuna") from error
 
 
 def _objectives(asked: Request) -> tuple[str, ...]:

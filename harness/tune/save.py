@@ -26,7 +26,7 @@ def save_recipe(folder: Path, recipe: Recipe, values: dict[str, Any], name: str,
     try:
         import tomli_w
     except ImportError as error:
-        raise UserError("writing a recipe needs tomli-w: pip install -e '.[tune]'") from error
+        raise UserError("writing a recipe needs tomli-w: pip install tomli-w") from error
     path = folder / "recipes" / f"{name}.toml"
     best = with_values(recipe, values, name)
     check_name(folder, name)

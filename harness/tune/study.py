@@ -102,7 +102,7 @@ def _sampler(plan: Plan, trials: Trials) -> Any:
         try:
             import cmaes  # noqa: F401
         except ImportError as error:
-            raise UserError("--sampler cmaes: needs pip install cmaes (extra tune)") from error
+            raise UserError("--sampler cmaes: needs the package cmaes: pip install cmaes") from error
         return s.CmaEsSampler(seed=seed, n_startup_trials=5)
     if plan.sampler == "random":
         return s.RandomSampler(seed=seed)
