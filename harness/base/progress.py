@@ -24,10 +24,12 @@ class LineWatcher:
         self.stage = "trained and predicted"
 
     def say(self, text: str) -> None:
+        """Print a line to stderr, where progress goes."""
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
     def progress(self, fold: int, done: int, total: int) -> None:
+        """A fold's progress: batches done of all, as each fold's own bar or line."""
         started = self.started.setdefault((self.stage, fold), time.monotonic())
         if done >= total:
             what = "features: computed" if fold == FEATURES else f"fold {fold}: {self.stage}"
@@ -38,14 +40,17 @@ class LineWatcher:
         self.stage = stage
 
     def decoding(self, done: int, total: int) -> None:
+        """Images decoded so far."""
         if done == total:
             self.say(f"decoded {total:,} images (kept in the cache)")
 
     def unpacking(self, done: int, total: int) -> None:
+        """Files unpacked so far."""
         if done == total:
             self.say(f"unpacked {total:,} files (kept in the cache)")
 
     def looking(self, done: int, total: int) -> None:
+        """Images looked at so far."""
         if done == total:
             self.say(f"looked at {total:,} images")
 
@@ -64,22 +69,28 @@ class BarWatcher(LineWatcher):
         self.tasks: dict[object, Any] = {}
 
     def say(self, text: str) -> None:
+        """Print a line to stderr, where progress goes."""
         self.bars.console.print(shown(text), highlight=False, markup=False)
 
     def progress(self, fold: int, done: int, total: int) -> None:
+        """A fold's progress: batches done of all, as each fold's own bar or line."""
         named = {FEATURES: "features"}.get(fold, f"fold {fold}, noise" if "noise" in self.stage else f"fold {fold}")
         self._show((self.stage, fold), named, done, total)
 
     def decoding(self, done: int, total: int) -> None:
+        """Images decoded so far."""
         self._show("decoding", "decoding images", done, total)
 
     def unpacking(self, done: int, total: int) -> None:
+        """Files unpacked so far."""
         self._show("unpacking", "unpacking", done, total)
 
     def looking(self, done: int, total: int) -> None:
+        """Images looked at so far."""
         self._show("looking", "looking at images", done, total)
 
     def downloading(self, done: int, total: int | None) -> None:
+        """Bytes downloaded so far; total None where the server does not tell."""
         self._show("downloading", f"downloading, {done / 2**20:,.0f} MiB", done, total)
 
     def _show(self, key: object, name: str, done: int, total: int | None) -> None:

@@ -21,10 +21,12 @@ class PlainStream:
         self.raw = raw
 
     def write(self, text: str) -> int:
+        """Write text made plain, in characters that the stream can encode; returns the length of `text`."""
         self.raw.write(encodable(shown(text), self.raw))
         return len(text)
 
     def writelines(self, lines: Sequence[str]) -> None:
+        """Write several texts, each as `write` does."""
         for line in lines:
             self.write(line)
 

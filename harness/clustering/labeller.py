@@ -55,6 +55,7 @@ class Labelled:
 
 
 def text_of(recipe: Recipe) -> TextSpec:
+    """The recipe's [text], or its defaults."""
     return recipe.text or TextSpec()
 
 
@@ -179,4 +180,5 @@ def cluster_names(k: int) -> list[str]:
 
 
 def stability_spec(spec: ClusterSpec) -> dict[str, Any]:
+    """Arguments of `quality.stability`: half of the starts, since it fits often."""
     return {"n_init": max(spec.n_init // 2, 1), "seeds": spec.seeds}

@@ -37,6 +37,7 @@ class FoldsJob:
     verdicts: Path | None = None
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
+        """Make the folds; progress is not told, since it takes a moment."""
         from harness.data.cache import open_cache
 
         if not saved_faults(self.path):

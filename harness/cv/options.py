@@ -19,11 +19,17 @@ from harness.runs import Folds
 class Watcher(Protocol):
     """Who is told how the work goes on."""
 
-    def say(self, text: str) -> None: ...
+    def say(self, text: str) -> None:
+        """Tell the user a line."""
+        ...
 
-    def begin(self, stage: str) -> None: ...
+    def begin(self, stage: str) -> None:
+        """A new stage begins; bars of the last one end."""
+        ...
 
-    def progress(self, fold: int, done: int, total: int) -> None: ...
+    def progress(self, fold: int, done: int, total: int) -> None:
+        """Batches done of all, in a fold."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ class PrepareJob:
     verdicts: Path | None
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
+        """Check the recipe against code and data, and time precision and layout."""
         import torch
 
         from harness.competition import find_competition

@@ -90,6 +90,8 @@ def _opened(cache: Path) -> Dataset:
 
 
 def open_samples(folder: Path) -> Samples:
+    """One split's arrays: images as a memory map, the others in memory."""
+
     def optional(name: str) -> np.ndarray | None:
         path = folder / f"{name}.npy"
         return np.load(path, allow_pickle=False) if path.is_file() else None

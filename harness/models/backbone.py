@@ -94,6 +94,7 @@ class Backbone(nn.Module):
         return self.backbone(x)
 
     def forward(self, x: Tensor) -> Tensor:
+        """float (B, C, H, W) -> logits (B, n_classes)."""
         return self.head(self.features(x))
 
 

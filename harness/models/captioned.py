@@ -31,6 +31,7 @@ class Captioned:
 
     @property
     def device(self) -> torch.device:
+        """Of the tensors that it holds."""
         return self._any.device
 
     @property
@@ -101,6 +102,7 @@ class TextNetwork(nn.Module):
         self.encoder, self.head, self.n_classes = encoder, head, n_classes
 
     def forward(self, x: Captioned) -> Tensor:
+        """Captions and features of B images -> logits (B, n_classes)."""
         return self.head(self.encoder(x.tokens)[0])
 
 
@@ -117,6 +119,7 @@ class ImageHead(nn.Module):
         self.head, self.n_classes = head, n_classes
 
     def forward(self, x: Captioned) -> Tensor:
+        """Captions and features of B images -> logits (B, n_classes)."""
         return self.head((x.images - self.mean) / self.std)
 
 
@@ -141,6 +144,7 @@ class Fusion(nn.Module):
         self.silent = nn.Parameter(torch.zeros(width))  # stands for captions that are not there
 
     def forward(self, x: Captioned) -> Tensor:
+        """Captions and features of B images -> logits (B, n_classes)."""
         image = self.of_image((x.images - self.mean) / self.std)
         if x.tokens is None:
             text = self.silent.expand(len(image), -1)

@@ -32,6 +32,7 @@ class DepthwiseConv2d(nn.Conv2d):
     """nn.Conv2d that, under bfloat16 autocast on a CPU, takes its weight gradient in fp32."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """float (B, C, H, W) -> (B, C, H', W'), as `torch.nn.Conv2d`."""
         slow = x.device.type == "cpu" and torch.is_grad_enabled() and self.weight.requires_grad
         if not (slow and torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.bfloat16):
             return super().forward(x)
@@ -46,6 +47,7 @@ class _Fp32WeightGradient(torch.autograd.Function):
     def forward(
         context: Any, x: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int
     ) -> Tensor:
+        """float (B, C, H, W) -> (B, C, H', W'), as `torch.nn.Conv2d`."""
         context.save_for_backward(x, weight)
         context.settings = (stride, padding, dilation, groups)
         with torch.autocast("cpu", enabled=False):

@@ -28,4 +28,5 @@ class Network(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """float (B, C, H, W), values in [0, 1] -> logits (B, n_classes)."""
         return self.body((x - self.mean) / self.std)

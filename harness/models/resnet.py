@@ -64,4 +64,5 @@ class ResidualPair(nn.Module):
         self.second = ConvBlock(filters, filters, 3, "same", True)
 
     def forward(self, x: Tensor) -> Tensor:
+        """float (B, C, H, W) -> the same shape."""
         return x + self.second(self.first(x))

@@ -157,6 +157,7 @@ class ConvBlock(nn.Module):
         self.pool_first = pool_first
 
     def forward(self, x: Tensor) -> Tensor:
+        """float (B, C, H, W) -> (B, C', H', W')."""
         x = self.conv(x)
         if self.pool_first:
             return self.act(self.norm(self.pool(x)))

@@ -60,6 +60,7 @@ class Speedrun(nn.Module):
         self.whiten.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:
+        """float (B, C, H, W) -> logits (B, n_classes) of the network, (B, C', H/2, W/2) of a stage."""
         x = self.stages(F.gelu(self.whiten(x)))
         return self.output(x.amax(dim=(2, 3))) * _LOGIT_SCALE
 
@@ -73,6 +74,7 @@ class Stage(nn.Module):
         self.norm1, self.norm2 = _norm(outputs), _norm(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """float (B, C, H, W) -> logits (B, n_classes) of the network, (B, C', H/2, W/2) of a stage."""
         x = F.gelu(self.norm1(F.max_pool2d(self.first(x), 2)))
         return F.gelu(self.norm2(self.second(x)))
 

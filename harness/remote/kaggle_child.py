@@ -41,6 +41,7 @@ _IMPORT_SECONDS = 30  # on a busy machine
 
 
 def main() -> None:
+    """Answer one JSON line on stdout for each on stdin, until stdin ends."""
     stdout = sys.stdout
     end_with_parent()  # a call that is still on its way must not land after a resumed one
     with contextlib.suppress(ImportError):

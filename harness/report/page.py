@@ -23,10 +23,12 @@ class Section:
     blocks: list[dict[str, Any]] = field(default_factory=list)
 
     def text(self, text: str) -> Section:
+        """Add a paragraph; escaped."""
         self.blocks.append({"kind": "text", "text": text})
         return self
 
     def code(self, text: str) -> Section:
+        """Add preformatted text; escaped."""
         self.blocks.append({"kind": "code", "text": text})
         return self
 
@@ -36,6 +38,7 @@ class Section:
         return self
 
     def figure(self, svg: bytes, caption: str) -> Section:
+        """Add an SVG with its caption."""
         self.blocks.append({"kind": "figure", "source": _data_uri(svg, "image/svg+xml"), "caption": caption})
         return self
 
@@ -57,9 +60,11 @@ class Page:
     sections: list[Section] = field(default_factory=list)
 
     def card(self, label: str, value: str, note: str = "") -> None:
+        """Add a figure of note at the top."""
         self.cards.append({"label": label, "value": value, "note": note})
 
     def section(self, title: str) -> Section:
+        """Begin a section; returns it."""
         self.sections.append(Section(title))
         return self.sections[-1]
 
@@ -79,6 +84,7 @@ class Page:
         )
 
     def write(self, path: Path) -> None:
+        """Write the page as one HTML file, whole or not at all."""
         write_text(path, self.html())
 
 

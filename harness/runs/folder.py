@@ -59,10 +59,12 @@ class RunFolder:
 
     @property
     def name(self) -> str:
+        """The folder's name: recipe and digest."""
         return self.path.name
 
     @property
     def started(self) -> bool:
+        """Whether recipe, folds and environment were written."""
         return (self.path / "environment.json").is_file()
 
     @property
@@ -85,9 +87,11 @@ class RunFolder:
             return False
 
     def fold_path(self, fold: int) -> Path:
+        """A fold's predictions and history."""
         return self.path / f"fold-{fold}.npz"
 
     def checkpoint_path(self, fold: int) -> Path:
+        """A fold's weights."""
         return self.path / "checkpoints" / f"fold-{fold}.safetensors"
 
     def clusters_path(self, fold: int) -> Path:
@@ -128,9 +132,11 @@ class RunFolder:
             path.unlink(missing_ok=True)
 
     def recipe(self) -> Recipe:
+        """The recipe that the run was trained by."""
         return _recipe(self.path)
 
     def environment(self) -> dict[str, Any]:
+        """Competition, data, versions and machine of the run, as environment.json holds them."""
         told = read_json(self.path / "environment.json")
         if not isinstance(told, dict):
             raise UserError(self.damaged(["environment.json is no object"]))

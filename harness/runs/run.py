@@ -46,10 +46,12 @@ class Run:
 
     @property
     def name(self) -> str:
+        """The folder's name."""
         return self.path.name
 
     @property
     def classes(self) -> list[str]:
+        """Names of the classes, in the order of the probabilities' columns."""
         return self.environment["competition"]["classes"]
 
     @property

@@ -74,27 +74,33 @@ def _of(severity: int, *strengths: float) -> float:
 
 
 def white_noise(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
+    """Gaussian noise, drawn per pixel and channel."""
     return x + _of(severity, 0.03, 0.06, 0.10, 0.15, 0.22) * draws.normal(*x.shape[1:])
 
 
 def blur(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
+    """A Gaussian blur whose width grows with the image's side."""
     by_side, at_least = _of(severity, 0.004, 0.008, 0.013, 0.02, 0.03), _of(severity, 0.4, 0.5, 0.6, 0.75, 0.95)
     return _blurred(x, draws.uniform(0.9, 1.1) * max(by_side * min(x.shape[2:]), at_least))
 
 
 def brightness(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
+    """Brighter or darker."""
     return color.brightness(x, _either_way(draws, _of(severity, 0.1, 0.2, 0.3, 0.4, 0.5)))
 
 
 def contrast(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
+    """More or less contrast, about the mean."""
     return color.contrast(x, _either_way(draws, _of(severity, 0.15, 0.3, 0.45, 0.6, 0.75)))
 
 
 def hue(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
+    """All hues turned, one way or the other."""
     return color.hue(x, draws.sign() * _of(severity, 0.02, 0.04, 0.06, 0.09, 0.13))
 
 
 def saturation(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
+    """More or less colour."""
     return color.saturation(x, _either_way(draws, _of(severity, 0.2, 0.4, 0.6, 0.8, 0.95)))
 
 
@@ -116,15 +122,18 @@ def jpeg(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
 
 
 def shift(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
+    """Moved in a random direction, by a share of the side."""
     far, angle = _of(severity, 0.04, 0.08, 0.12, 0.16, 0.2), draws.uniform(0, 2 * np.pi)
     return _moved(x, shift_x=far * torch.cos(angle), shift_y=far * torch.sin(angle))
 
 
 def rotation(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
+    """Turned about the centre, one way or the other."""
     return _moved(x, angle=draws.sign() * float(np.deg2rad(_of(severity, 5, 10, 18, 30, 45))))
 
 
 def zoom(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
+    """Enlarged or made smaller."""
     return _moved(x, zoom=_either_way(draws, _of(severity, 0.05, 0.1, 0.16, 0.23, 0.3)))
 
 
@@ -147,6 +156,7 @@ def occlusion(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
 
 
 def pixelate(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
+    """Reduced to fewer pixels, and enlarged again."""
     height, width = x.shape[2:]
     share = _of(severity, 0.75, 0.6, 0.45, 0.35, 0.25)
     small = F.interpolate(x, size=(max(round(share * height), 1), max(round(share * width), 1)), mode="area")

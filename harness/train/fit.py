@@ -121,10 +121,12 @@ class Training:
 
     @property
     def images_per_epoch(self) -> int:
+        """Rows that an epoch trains on: whole batches."""
         return self.per_epoch * self.batch_size
 
     @property
     def should_stop(self) -> bool:
+        """Whether the held-out loss has not improved for `patience` epochs."""
         return self.best is not None and self.best.waited >= self.best.patience
 
     def epoch(self, epoch: int, tick: Tick) -> dict[str, Any]:
@@ -239,6 +241,7 @@ class BestEpoch:
         self.weights: list[Tensor] | None = None
 
     def look(self, network: nn.Module, loss: float) -> None:
+        """Note an epoch's held-out loss; keep the weights if it is the best."""
         self.waited += 1
         if self.weights is None or loss < self.loss:
             self.loss, self.waited = loss, 0
@@ -246,6 +249,7 @@ class BestEpoch:
 
     @torch.no_grad()
     def copy_to(self, network: nn.Module) -> None:
+        """Put the best weights into the network."""
         if self.weights is not None:
             torch._foreach_copy_(float_state(network), self.weights)
 

@@ -84,18 +84,22 @@ class FeatureStore:
 
     @property
     def complete(self) -> bool:
+        """Whether all of them were computed."""
         return (self.folder / "complete.json").is_file()
 
     @property
     def train(self) -> Path:
+        """Features of the training views, float16 (views, n, F)."""
         return self.folder / "train.npy"
 
     @property
     def predict(self) -> Path:
+        """Features of the training rows in the views of prediction."""
         return self.folder / "predict.npy"
 
     @property
     def test(self) -> Path:
+        """Features of the test rows in the views of prediction."""
         return self.folder / "test.npy"
 
 
@@ -107,6 +111,7 @@ class Head(nn.Module):
         self.head, self.n_classes = head, n_classes
 
     def forward(self, features: Tensor) -> Tensor:
+        """float (B, F) -> logits (B, n_classes)."""
         return self.head(features)
 
 

@@ -95,6 +95,7 @@ class Plateau:
         self.factor, self.best, self.waited = 1.0, math.inf, 0
 
     def after_epoch(self, loss: float) -> None:
+        """Lower the learning rate where the loss has not improved for long enough."""
         self.waited = 0 if loss < self.best else self.waited + 1
         self.best = min(self.best, loss)
         if self.waited > self.patience:

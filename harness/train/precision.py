@@ -57,9 +57,11 @@ class Layout:
 
     @property
     def memory_format(self) -> torch.memory_format:
+        """torch's name of the layout."""
         return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def autocast(self, device: torch.device) -> torch.autocast:
+        """The context in which the network runs."""
         return torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
     def __str__(self) -> str:

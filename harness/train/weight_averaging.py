@@ -23,6 +23,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def copy_to(self, network: nn.Module) -> None:
+        """Put the averaged weights into the network."""
         torch._foreach_copy_(float_state(network), self.average)
 
     @contextmanager
@@ -48,6 +49,7 @@ class Ema(WeightAverage):
         self.decay = decay
 
     def after_step(self, network: nn.Module, step: int) -> None:
+        """Blend the network's weights in after an optimiser step."""
         self.blend(network, 1 - min(self.decay, (1 + step) / (10 + step)))
 
 
@@ -62,6 +64,7 @@ class Swa(WeightAverage):
         self.seen = 0
 
     def after_epoch(self, network: nn.Module) -> None:
+        """Blend the network's weights in after an epoch."""
         self.seen += 1
         self.blend(network, 1 / self.seen)
 

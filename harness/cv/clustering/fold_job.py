@@ -32,6 +32,7 @@ class ClusterFoldJob(FoldJob):
     """As `FoldJob`."""
 
     def train(self, folder: RunFolder, progress: Progress) -> None:
+        """Cluster the fold's training rows, train a network on the clusters, predict validation and test rows, and save all of it."""
         import torch
 
         from harness.clustering.labeller import label_rows

@@ -46,6 +46,7 @@ def check_clusters(competition: Competition, recipe: Recipe, dataset: Dataset) -
 
 
 def needs_images(recipe: Recipe) -> bool:
+    """Whether a clustering recipe looks at images at all, by its clusters or by its network."""
     assert recipe.clusters is not None
     clustered = recipe.clusters.labels != "truth" and recipe.clusters.source != "captions"
     return clustered or "images" in NEEDS[recipe.model.name]

@@ -18,6 +18,7 @@ class ClusterPrepareJob(PrepareJob):
     """As `PrepareJob`; writes recipe.json, folds.csv and environment.json of a run with [clusters]."""
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
+        """Compute and save what is missing."""
         import torch
 
         from harness.competition import find_competition

@@ -24,6 +24,7 @@ class FeaturesJob:
     threads: int
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
+        """Compute the features that are missing and save them."""
         import torch
 
         from harness.competition import find_competition

@@ -92,9 +92,11 @@ class Pixels:
             )  # training only: test rows follow the labelled ones
 
     def new_network(self, rows: Tensor) -> nn.Module:
+        """A network with fresh weights, its input normalised by what the training rows (int64 (n,)) show."""
         return new_network(self.competition, self.recipe, self.images, rows)
 
     def training(self, seed: int) -> Inputs:
+        """The rows as a network is trained on them, augmented from `seed`."""
         return PixelInputs(self.images, self.recipe, self.layout, seed + 1, self.threads)
 
 
@@ -115,12 +117,14 @@ class StoredFeatures:
         self.test = FeatureInputs(None, test, self.weights, device) if test is not None else None
 
     def new_network(self, rows: Tensor) -> nn.Module:
+        """A network with fresh weights, its input normalised by what the training rows (int64 (n,)) show."""
         from harness.models.backbone import new_head
 
         n_features, n_classes = self.looks.shape[2], len(self.competition.classes)
         return Head(new_head(n_features, n_classes, self.recipe.model.args), n_classes).to(self.device)
 
     def training(self, seed: int) -> Inputs:
+        """The rows as a network is trained on them, augmented from `seed`."""
         return FeatureInputs(self.stored, self.looks, self.weights, self.device, seed)
 
 

@@ -53,6 +53,7 @@ class FoldJob:
     after_epoch: Callable[[int, float], None] | None = None
 
     def __call__(self, progress: Progress) -> None:
+        """Train the fold and save it; nothing, where it stands."""
         from harness.runs import RunFolder
 
         folder = RunFolder(self.run)
@@ -137,6 +138,7 @@ class FoldTraining:
 
     @classmethod
     def open(cls, job: FoldJob, folder: RunFolder, progress: Progress) -> FoldTraining:
+        """Open data, folds and device of a job, in the process that runs it."""
         import torch
 
         from harness.clean.verdicts import apply_verdicts

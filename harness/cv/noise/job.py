@@ -56,6 +56,7 @@ class NoiseJob:
         return noise_path(self.of.run, self.of.fold, self.rows)
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
+        """Predict the fold's rows under every corruption and save them; nothing, where they stand."""
         from harness.cv.jobs.fold_job import FoldTraining
 
         if not suite_stands(self.path):

@@ -47,6 +47,7 @@ class FileTree:
 
     @property
     def is_zip(self) -> bool:
+        """Whether the files lie in a zip."""
         return self.path.is_file()
 
     @functools.cached_property

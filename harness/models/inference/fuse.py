@@ -102,9 +102,11 @@ class FusedConv2d(_Fused):
         self.geometry = (self.padding, list(layer.stride), list(layer.dilation), layer.groups)
 
     def apply_to(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The layer with its activation, by oneDNN; `weight` may be packed."""
         return torch.ops.mkldnn._convolution_pointwise(x, weight, bias, *self.geometry, *self.activation)
 
     def pack(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The weight in the memory layout that oneDNN takes for inputs like `x`."""
         return torch.ops.mkldnn._reorder_convolution_weight(weight, *self.geometry, list(x.shape))
 
 
@@ -112,9 +114,11 @@ class FusedLinear(_Fused):
     """activation(linear(x))."""
 
     def apply_to(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The layer with its activation, by oneDNN; `weight` may be packed."""
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, *self.activation)
 
     def pack(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The weight in the memory layout that oneDNN takes for inputs like `x`."""
         return torch.ops.mkldnn._reorder_linear_weight(weight, x.numel() // x.shape[-1])
 
 

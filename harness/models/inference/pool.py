@@ -35,6 +35,7 @@ class SlicedMaxPool2d(nn.MaxPool2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        """float (B, C, H, W) -> (B, C, H', W'), as the pooling that it stands for."""
         if x.shape[1] < _LEAST_CHANNELS or not x.is_contiguous(memory_format=torch.channels_last):
             return super().forward(x)
         geometry = _pair(self.kernel_size), _pair(self.stride), _pair(self.padding)

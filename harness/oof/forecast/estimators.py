@@ -51,10 +51,12 @@ class Known:
 
     @cached_property
     def accuracy(self) -> float:
+        """Share of rows whose largest probability is at their label."""
         return float((self.proba.argmax(axis=1) == self.labels).mean())
 
     @cached_property
     def score(self) -> float:
+        """The competition's metric on these rows."""
         return self.metric(self.labels, self.proba)
 
     @cached_property

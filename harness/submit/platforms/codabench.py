@@ -40,6 +40,7 @@ def part(competition: Competition) -> str:
 
 
 def open_platform(competition: Competition, place: str) -> Codabench:
+    """The competition on Codabench; `place` is "codabench:PHASE"."""
     phase = place.partition(":")[2]
     return Codabench(competition, int(phase) if phase else None)
 
@@ -66,6 +67,7 @@ class Codabench:
 
     @odd_answers
     def standing(self) -> Standing:
+        """See `Platform.standing`."""
         can = _object(self._get(f"/api/can_make_submission/{self.phase}/"))
         phase = self._with_used(_object(self._get(f"/api/phases/{self.phase}/")))
         reason, left = self._redact(str(can.get("reason") or "no reason given")), self._left(phase)
@@ -103,6 +105,7 @@ class Codabench:
 
     @odd_answers
     def upload(self, path: Path, tag: str) -> str:
+        """See `Platform.upload`: a zip, to the address that the site signs for it."""
         content = path.read_bytes() if path.suffix == ".zip" else _zipped(self.results_file, path)
         name = f"{tag.strip('[]')}-{path.stem}.zip"  # the tag first: names are cut after 35 characters
         asked = {"type": "submission", "request_sassy_file_name": name, "file_size": len(content)}
@@ -114,6 +117,7 @@ class Codabench:
         return key
 
     def submit(self, uploaded: str, message: str) -> str:
+        """See `Platform.submit`."""
         self._refuse_without_quota()
         self._login()  # before the final call: what fails here has spent nothing
         try:
@@ -134,6 +138,7 @@ class Codabench:
 
     @odd_answers
     def find(self, tag: str) -> Listed | None:
+        """See `Platform.find`: by the tag in the zip's name."""
         mark = tag.strip("[]")
         lines = self._listing(mark)
         found = next((line for line in lines if mark in _file_name(line)), None)
@@ -143,6 +148,7 @@ class Codabench:
 
     @odd_answers
     def look(self, ref: str) -> Listed:
+        """See `Platform.look`."""
         line = _object(self._get(f"/api/submissions/{quote(ref, safe='')}/"))
         if str(line.get("id")) != ref:
             told = self._redact(str(line.get("id")))
@@ -152,6 +158,7 @@ class Codabench:
 
     @odd_answers
     def leaderboard(self) -> list[dict[str, Any]]:
+        """See `Platform.leaderboard`."""
         rows = []
         for line in self._board():
             score = self._score(line.get("scores"))

@@ -15,6 +15,7 @@ _STATES = {"PENDING": State.PENDING, "COMPLETE": State.COMPLETE, "ERROR": State.
 
 
 def open_platform(competition: Competition, place: str) -> Kaggle:
+    """The competition on Kaggle."""
     return Kaggle(competition.slug)
 
 
@@ -32,6 +33,7 @@ class Kaggle:
 
     @odd_answers
     def standing(self) -> Standing:
+        """See `Platform.standing`."""
         told = self._client.call("standing")
         problems = []
         if told.get("disabled"):
@@ -49,10 +51,12 @@ class Kaggle:
 
     @odd_answers
     def upload(self, path: Path, tag: str) -> str:
+        """See `Platform.upload`."""
         seconds = self._client.deadline + path.stat().st_size / 2**17
         return self._client.call("upload", path=str(path), deadline=seconds)["token"]
 
     def submit(self, uploaded: str, message: str) -> str:
+        """See `Platform.submit`; a notebook's version is submitted instead of a file."""
         notebook = Notebook.parse(uploaded)
         if notebook:  # Kaggle runs this version of it on the hidden test
             return self._final("submit_notebook", message=message, **vars(notebook))
@@ -60,6 +64,7 @@ class Kaggle:
 
     @odd_answers
     def find(self, tag: str) -> Listed | None:
+        """See `Platform.find`: by the tag in the message."""
         lines = self._submissions()
         found = next((line for line in lines if tag in (line["description"] or "")), None)
         if found is None and any(line["description"] is None and is_recent(line["date"]) for line in lines):
@@ -68,6 +73,7 @@ class Kaggle:
 
     @odd_answers
     def look(self, ref: str) -> Listed:
+        """See `Platform.look`."""
         found = [line for line in self._submissions() if str(line["ref"]) == ref]
         if not found:
             raise Unreachable(f"submission {ref} is not listed")
@@ -75,6 +81,7 @@ class Kaggle:
 
     @odd_answers
     def leaderboard(self) -> list[dict[str, Any]]:
+        """See `Platform.leaderboard`."""
         rows = self._client.call("leaderboard")["rows"]
         return [{"team": redacted(str(row["team"])), "score": row["score"]} for row in rows]
 

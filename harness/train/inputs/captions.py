@@ -70,14 +70,17 @@ class CaptionedInputs:
         return [batches[i] for i in torch.randperm(len(batches), generator=order).tolist()]
 
     def training(self, batches: list[Tensor], epoch: int) -> Iterator[Captioned]:
+        """Batches with captions dropped at random."""
         for rows in batches:
             yield self._batch(rows, dropped=True)
 
     def plain(self, batches: list[Tensor]) -> Iterator[Captioned]:
+        """Batches as they are."""
         for rows in batches:
             yield self._batch(rows)
 
     def views(self, batches: list[Tensor]) -> Iterator[list[Captioned]]:
+        """Batches with one caption left out at a time: views for prediction."""
         for rows in batches:
             yield [self._batch(rows, without=place) for place in self.left_out]
 

@@ -61,15 +61,18 @@ class PixelInputs:
         self.per_image = PerImage(transforms, seed, threads) if transforms else None
 
     def training(self, batches: list[Tensor], epoch: int) -> Iterator[Tensor]:
+        """Augmented batches, float (B, C, H, W), for an epoch."""
         read = read_batches(self.images, batches, self._host_change(epoch))
         for rows, pixels in zip(batches, read, strict=True):
             x, on_device = self._float(pixels), rows.to(self.device, non_blocking=True)
             yield augment(x, self.recipe.augment, self.draws, on_device, epoch, self.seed)
 
     def plain(self, batches: list[Tensor]) -> Iterator[Tensor]:
+        """Batches as they are."""
         return map(self._float, read_batches(self.images, batches))
 
     def views(self, batches: list[Tensor]) -> Iterator[list[Tensor]]:
+        """Each batch in every view that prediction combines."""
         for x in self.plain(batches):
             yield [look.view(x).contiguous(memory_format=self.layout.memory_format) for look in self.looks]
 
@@ -103,17 +106,20 @@ class FeatureInputs:
         self.draws = np.random.default_rng([seed, 2])
 
     def training(self, batches: list[Tensor], epoch: int) -> Iterator[Tensor]:
+        """Augmented batches, float (B, C, H, W), for an epoch."""
         assert self.stored is not None  # only training rows are trained on
         for rows in batches:
             view = self.draws.integers(len(self.stored), size=len(rows))
             yield self._tensor(self.stored[view, rows.numpy()])
 
     def plain(self, batches: list[Tensor]) -> Iterator[Tensor]:
+        """Batches as they are."""
         assert self.stored is not None
         for rows in batches:
             yield self._tensor(self.stored[0, rows.numpy()])
 
     def views(self, batches: list[Tensor]) -> Iterator[list[Tensor]]:
+        """Each batch in every view that prediction combines."""
         for rows in batches:
             yield [self._tensor(look[rows.numpy()]) for look in self.looks]
 

@@ -53,6 +53,7 @@ class ResidentImages:
         self.shape, self.device, self.index_device = tuple(images.shape), device, device
 
     def take(self, rows: Tensor) -> Tensor:
+        """uint8 (B, H, W, C) of rows int64 (B,), on the device."""
         return self.pixels.index_select(0, rows)
 
 
@@ -68,6 +69,7 @@ class FileImages:
         self.path, self.file = path, os.open(path, os.O_RDONLY)
 
     def take(self, rows: Tensor) -> Tensor:
+        """uint8 (B, H, W, C) of rows int64 (B,), on the device."""
         batch = torch.empty((len(rows), *self.shape[1:]), dtype=torch.uint8, pin_memory=self.device.type == "cuda")
         target = memoryview(batch.numpy().reshape(-1))
         for place, row in enumerate(rows.tolist()):
@@ -91,6 +93,7 @@ class DecodedImages:
         self.shape, self.device, self.index_device = tuple(pictures.shape), device, torch.device("cpu")
 
     def take(self, rows: Tensor) -> Tensor:
+        """uint8 (B, H, W, C) of rows int64 (B,), on the device."""
         return torch.from_numpy(self.pictures[rows.numpy()]).to(self.device)
 
 
@@ -103,6 +106,7 @@ class JoinedImages:
         self.device, self.index_device, self.waits = first.device, first.index_device, first.waits or second.waits
 
     def take(self, rows: Tensor) -> Tensor:
+        """uint8 (B, H, W, C) of rows int64 (B,), on the device."""
         batch = torch.empty((len(rows), *self.shape[1:]), dtype=torch.uint8, device=self.device)
         inside = rows < self.n
         for images, chosen, start in ((self.first, inside, 0), (self.second, ~inside, self.n)):

@@ -3,10 +3,14 @@ import onnxruntime
 
 
 class Model(Base):  # noqa: F821
+    """Folds as ONNX graphs."""
+
     def open(self, path):
+        """A session for the file of a fold."""
         wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
         there = [name for name in wanted if name in onnxruntime.get_available_providers()]
         return onnxruntime.InferenceSession(str(path), providers=there)
 
     def run(self, fold, X):
+        """Probabilities (n, C) of uint8 images by a fold."""
         return fold.run(None, {"pixels": X})[0]

@@ -19,6 +19,7 @@ class Network(nn.Module):
         self.register_buffer("std", torch.ones(1, channels, 1, 1))
 
     def forward(self, x):
+        """float (B, C, H, W) -> logits."""
         x = (x - self.mean) / self.std
         if self.side and x.shape[2:] != (self.side, self.side):
             x = F.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False, antialias=True)
@@ -26,12 +27,16 @@ class Network(nn.Module):
 
 
 class Model(TorchBase):  # noqa: F821
+    """timm's backbone with dense layers of ours."""
+
     def build(self):
+        """The network, without weights."""
         named = [(functions_of(name), weight) for name, weight in ABOUT["views"]]  # noqa: F821
         self.views = [(view, weight / len(views)) for views, weight in named for view in views]
         return Network(ABOUT["network"], ABOUT["channels"]).eval()  # noqa: F821
 
     def proba(self, pixels):
+        """Probabilities (B, C) of pixels uint8 (B, H, W, C), over the views."""
         x = pixels.permute(0, 3, 1, 2).float().div(255).contiguous()
         logits = torch.stack([self.network(view(x).contiguous()) for view, _ in self.views])
         weights = torch.tensor([weight for _, weight in self.views], device=self.device).view(-1, 1, 1)
