@@ -8,7 +8,6 @@ import os
 import runpy
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -128,36 +127,37 @@ def run_module(
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout)
 
 
-def run_inside(module: str, *args: str, cwd: Path = REPOSITORY) -> subprocess.CompletedProcess[str]:
+def run_inside(
+    module: str, *args: str, cwd: Path = REPOSITORY, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """As `run_module`, in this process: a second instead of three, for commands whose process is not what is tested."""
-    out, err, before = io.StringIO(), io.StringIO(), sys.argv
-    sys.argv = [module, *map(str, args)]
+    out, err, before = io.StringIO(), io.StringIO(), (sys.argv, dict(os.environ))
+    code = 0
     try:
-        with (
-            contextlib.chdir(cwd),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-            pytest.MonkeyPatch.context() as patch,
-            warnings.catch_warnings(),
-        ):
-            patch.setenv("COLUMNS", "200")
-            patch.delitem(sys.modules, f"{module}.__main__", raising=False)
+        if env is not None:
+            os.environ.clear()
+            os.environ.update(env)
+        os.environ["COLUMNS"] = "200"
+        sys.argv = [module, *map(str, args)]
+        sys.modules.pop(f"{module}.__main__", None)
+        with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             runpy.run_module(module, run_name="__main__", alter_sys=True)
-        code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     finally:
-        sys.argv = before
+        sys.argv = before[0]
+        os.environ.clear()
+        os.environ.update(before[1])
     return subprocess.CompletedProcess([module, *args], code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture
 def run_command():
-    """`run_module`, for a test."""
-    return run_module
+    """`run_inside`, for a test."""
+    return run_inside
 
 
 @pytest.fixture(scope="module")
 def run_command_module():
-    """`run_module`, for a fixture of a whole module."""
-    return run_module
+    """`run_inside`, for a fixture of a whole module."""
+    return run_inside

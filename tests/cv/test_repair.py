@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 
 from harness.runs import RunFolder, load_run
-from tests.conftest import make_shapes, run_module
+from tests.conftest import make_shapes, run_inside
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = tmp_path_factory.mktemp("healing")
     make_shapes(project, per_class=8)
-    done = run_module("harness.cv", "shapes", "--recipe", "tiny", "--set", "cv.folds=2", "--workers", "1", cwd=project)
+    done = run_inside("harness.cv", "shapes", "--recipe", "tiny", "--set", "cv.folds=2", "--workers", "1", cwd=project)
     assert done.returncode == 0, done.stderr
     return project
 
@@ -30,7 +30,7 @@ def project(trained: Path, tmp_path: Path) -> Path:
 
 
 def cv(project: Path, *more: str):
-    return run_module(
+    return run_inside(
         "harness.cv", "shapes", "--recipe", "tiny", "--set", "cv.folds=2", "--workers", "1", *more, cwd=project
     )
 
@@ -123,9 +123,9 @@ def test_saved_folds_come_back_from_a_run_that_used_them(project: Path):
 
 def test_a_damaged_run_is_not_left_out_in_silence(project: Path):
     DAMAGES["cut"](run_of(project) / "scores.json")
-    done = run_module("harness.submit", "--comp", "shapes", "--dry-run", cwd=project)
+    done = run_inside("harness.submit", "--comp", "shapes", "--dry-run", cwd=project)
     assert done.returncode == 2 and "left out: " in done.stderr and "is damaged: scores.json" in done.stderr
-    compared = run_module("harness.oof", "compare", "shapes", cwd=project)
+    compared = run_inside("harness.oof", "compare", "shapes", cwd=project)
     assert compared.returncode == 2 and "is damaged: scores.json" in compared.stderr
 
 
@@ -154,10 +154,10 @@ def test_a_cut_sample_submission_in_the_cache_makes_no_short_file(
     toml = project / "competitions" / "shapes" / "competition.toml"
     toml.write_text(toml.read_text() + '\n[submission]\nsample = "sample.csv"\n')
     (project / "data" / "shapes" / "sample.csv").write_text("id,label\n" + "".join(f"{i},circle\n" for i in range(6)))
-    assert run_module("harness.data", "shapes", cwd=project).returncode == 0
+    assert run_inside("harness.data", "shapes", cwd=project).returncode == 0
     (cached,) = (tmp_path / "cache").rglob("submission.csv")
     cached.write_text("\n".join(cached.read_text().splitlines()[:4]) + "\n")
-    done = run_module("harness.submit", "--comp", "shapes", "--dry-run", "--json", cwd=project)
+    done = run_inside("harness.submit", "--comp", "shapes", "--dry-run", "--json", cwd=project)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"] == 6
 
@@ -190,7 +190,7 @@ def test_a_model_that_gives_nan_is_not_scored(shapes: Path):
     (folder / "recipes" / "own.toml").write_text(
         '[model]\nname = "custom"\n' + settings.replace("epochs = 2", "epochs = 1")
     )
-    done = run_module("harness.cv", "shapes", "--recipe", "own", "--workers", "1", cwd=shapes)
+    done = run_inside("harness.cv", "shapes", "--recipe", "own", "--workers", "1", cwd=shapes)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     assert "no probabilities" in done.stderr or "loss" in done.stderr, done.stderr
     assert not list(shapes.glob("oof/shapes/*/scores.json"))
@@ -200,7 +200,7 @@ def test_nan_predictions_are_named_with_fold_id_and_cure(shapes: Path):
     from harness.base.errors import UserError
     from harness.runs import FoldResult
 
-    done = run_module(
+    done = run_inside(
         "harness.cv", "shapes", "--recipe", "tiny", "--set", "cv.folds=2", "--folds", "0", "--workers", "1", cwd=shapes
     )
     assert done.returncode == 0, done.stderr

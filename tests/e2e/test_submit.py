@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from harness.ledger import State, open_ledger
-from tests.conftest import REPOSITORY, make_shapes
+from tests.conftest import REPOSITORY, make_shapes, run_inside
 from tests.submit import servers
 from tests.submit.servers import FAULTS
 
@@ -86,9 +86,7 @@ def command(*args: str) -> list[str]:
 
 
 def submit(copy: Path, server: servers.Server | None, *args: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        command(*args), cwd=copy, env=environment(copy, server), capture_output=True, text=True, timeout=200
-    )
+    done = run_inside("harness.submit", *args, cwd=copy, env=environment(copy, server))
     assert "Traceback" not in done.stderr, done.stderr
     everything = done.stdout + done.stderr
     ledger = copy / "submissions" / "ledger.sqlite"

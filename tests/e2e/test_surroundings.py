@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, make_shapes
+from tests.conftest import REPOSITORY, make_shapes, run_module
 
 LONG = ("shapes", "--recipe", "tiny", "--set", "train.epochs=400", "--set", "cv.folds=2")
 
@@ -75,7 +75,7 @@ def test_a_script_without_a_main_guard_is_told_what_it_lacks(shapes: Path):
             assert "has no main guard" in done.stderr and "another process is training" not in done.stderr
 
 
-def test_an_ascii_terminal_gets_escapes_not_an_error(tmp_path: Path, run_command):
+def test_an_ascii_terminal_gets_escapes_not_an_error(tmp_path: Path):
     make_shapes(tmp_path, per_class=8)
     toml = tmp_path / "competitions" / "shapes" / "competition.toml"
     toml.write_text(toml.read_text().replace('"Shapes"', '"Käse und Kätzchen"').replace('"circle"', '"Löwe"'), "utf-8")
@@ -85,7 +85,7 @@ def test_an_ascii_terminal_gets_escapes_not_an_error(tmp_path: Path, run_command
         ("harness.data", "shapes"),
         ("harness.cv", "shapes", "--recipe", "tiny", "--workers", "1", "--set", "cv.folds=2"),
     ):
-        done = run_command(*args, cwd=tmp_path, env=ascii_only)
+        done = run_module(*args, cwd=tmp_path, env=ascii_only)
         assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
         assert (done.stdout + done.stderr).isascii()
 
@@ -123,13 +123,13 @@ def test_read_only_data_are_enough(shapes: Path, tmp_path: Path, run_command):
         subprocess.run(["umount", place], check=False)
 
 
-def test_code_from_elsewhere_is_named_before_it_runs(shapes: Path, tmp_path: Path, run_command):
+def test_code_from_elsewhere_is_named_before_it_runs(shapes: Path, tmp_path: Path):
     folder = shapes / "competitions" / "shapes"
     (folder / "competition.py").write_text("def truth(ids):\n    return None, []\n")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     options = ("--data", shapes / "data")
-    told = run_command("harness.data", folder, *options, cwd=elsewhere)
+    told = run_module("harness.data", folder, *options, cwd=elsewhere)
     assert told.returncode == 0 and "competition.py is code that runs with your rights" in told.stderr
-    own = run_command("harness.data", "shapes", cwd=shapes)
+    own = run_module("harness.data", "shapes", cwd=shapes)
     assert own.returncode == 0 and "is code" not in own.stderr

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes
+from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes, run_inside
 from tests.postgresql import server, why_not
 
 SPACE = """
@@ -50,8 +50,7 @@ def command(*options: str) -> list[str]:
 
 
 def tune(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    return subprocess.run(command(*options), cwd=project, env=environment, capture_output=True, text=True, timeout=280)
+    return run_inside("harness.tune", *command(*options)[3:], cwd=project)
 
 
 def trials_of(project: Path, url: str | None = None) -> list:
