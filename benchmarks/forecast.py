@@ -32,7 +32,7 @@ from harness.oof.forecast.domain_shift import MOST_ROWS
 from harness.oof.forecast.estimators import ESTIMATORS
 from harness.oof.forecast.forecast import Forecast, forecast
 from harness.oof.forecast.image_statistics import Looks
-from harness.oof.forecast.inputs import Subject, subject_of
+from harness.oof.forecast.inputs import ForecastInputs, forecast_inputs_of
 from harness.runs import Run, load_run
 from harness.train.image_statistics import describe_images
 
@@ -75,7 +75,7 @@ def simulate(play: Play, root: Path, work: Path, mixes: int) -> list[dict[str, A
     """Forecast and truth of every simulated leaderboard of a competition."""
     competition, held_out, labels = hold_out(play, root, work / play.slug)
     run = trained(play, competition, work / play.slug)
-    subject = subject_of(run)
+    subject = forecast_inputs_of(run)
     assert subject.suite is not None
     metric = METRICS[competition.metric]
     cells = suite_cells(known_rows(subject, metric, subject.suite), subject.suite)
@@ -201,7 +201,7 @@ def mixed(images: np.ndarray, names: tuple[str, ...], levels: np.ndarray, seed: 
 
 def judge(
     competition: Competition,
-    subject: Subject,
+    subject: ForecastInputs,
     cells: Cells,
     looks: Looks,
     proba: np.ndarray,

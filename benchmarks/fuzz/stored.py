@@ -267,7 +267,7 @@ def _trials(home: Path) -> Any:
 
 
 def _journals() -> list[Seed]:
-    from harness.tune.storage import bury_dead
+    from harness.tune.storage import requeue_dead_trials
     from harness.tune.study import open_study
 
     with _folder() as home:
@@ -281,15 +281,15 @@ def _journals() -> list[Seed]:
             if number == 1:
                 study.tell(trial, 0.5)
         fresh = (home / "study.journal").read_bytes()
-        bury_dead(study)
+        requeue_dead_trials(study)
         content = (home / "study.journal").read_bytes()
     return [Seed("study.journal", content, json_lines), Seed("study.journal", fresh, json_lines)]
 
 
 def _read_journal(path: Path) -> None:
-    from harness.tune.storage import bury_dead
+    from harness.tune.storage import requeue_dead_trials
     from harness.tune.study import open_study
 
     study = open_study(_plan(path.parent), _trials(path.parent))
-    bury_dead(study)
+    requeue_dead_trials(study)
     _ = [(trial.params, trial.user_attrs, trial.values) for trial in study.get_trials(deepcopy=False)]

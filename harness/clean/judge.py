@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.clean.duplicates import Duplicates, families, find_duplicates, flat_rows
 from harness.clean.label_votes import label_probabilities, winner
-from harness.clean.outliers import strangeness
+from harness.clean.outliers import outlier_scores
 from harness.clean.phash import ORIENTATIONS
 from harness.clean.verdicts import Verdict
 from harness.competition import Samples
@@ -66,7 +66,7 @@ def find(
     for row in _tiny_rows(images, original_sizes, flat):
         height, width = original_sizes[row]
         found.say(row, "tiny", "exclude", "", f"was {width}x{height} pixels before it was enlarged")
-    strange = strangeness(images, tick)
+    strange = outlier_scores(images, tick)
     foreign = (strange >= STRANGE) & ~flat
     pairs = find_duplicates(images, None if test is None else test.images)
     inside = pairs.second < n

@@ -71,7 +71,7 @@ class Bulk:
         return ((along / self.spread) ** 2).mean(axis=1) + off / self.rest
 
 
-def strangeness(images: np.ndarray, tick: Callable[[int, int], None] = lambda done, total: None) -> np.ndarray:
+def outlier_scores(images: np.ndarray, tick: Callable[[int, int], None] = lambda done, total: None) -> np.ndarray:
     """float64 (n,): how many spreads of the bulk an image lies beyond its middle, on the scale of the log distance.
 
     images : uint8 (n, H, W, C). About 0 for the typical image, rarely above 3 for one that belongs.

@@ -144,7 +144,7 @@ def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec, kept: n
             f"fold {number} has no sample of class '{classes[missing]}' ({int((labels == missing).sum()):,} samples, {spec.folds} folds; "
             f"groups stay together), by {_SEEDS} seeds. {cure}."
         )
-    _deal_out(fold, samples.groups, spec.folds)
+    _assign_left_out_rows(fold, samples.groups, spec.folds)
     return Folds(samples.ids, samples.groups, fold, kept)
 
 
@@ -172,7 +172,7 @@ def _groups_per_class(labels: np.ndarray, groups: np.ndarray, n_classes: int) ->
     return np.bincount(pairs[0], minlength=n_classes)
 
 
-def _deal_out(fold: np.ndarray, groups: np.ndarray, k: int) -> None:
+def _assign_left_out_rows(fold: np.ndarray, groups: np.ndarray, k: int) -> None:
     """Give the rows that have no fold yet (-1) that of their group, else one in turn."""
     missing = np.flatnonzero(fold < 0)
     if not len(missing):

@@ -26,7 +26,7 @@ from harness.cv.jobs.fold_job import FoldJob
 from harness.cv.options import Options, Watcher, describe_run, listed, planned_workers, say_plan
 from harness.cv.prepare import PrepareJob, pick_devices, plan_rounds, usable_cores
 from harness.cv.pseudo_labels import check_pseudo, pseudo_gain
-from harness.cv.repair import heal_or_refuse
+from harness.cv.repair import repair_or_refuse
 from harness.cv.scores import competition_metrics, score_run
 from harness.data.cache import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
@@ -53,7 +53,7 @@ def cross_validate(
     folder, dataset, folds = opened.folder, opened.dataset, opened.folds
     wanted = _wanted_folds(options.folds, folds.k)
     with _locked(folder):
-        heal_or_refuse(folder, folds, options, watcher)
+        repair_or_refuse(folder, folds, options, watcher)
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
             opened.start(competition, recipe, options, watcher)
@@ -66,7 +66,7 @@ def cross_validate(
             )
         else:
             finish_run(folder, competition, dataset, folds)
-            _tell_the_other_way(folder, competition, dataset, recipe)
+            _update_counterpart_report(folder, competition, dataset, recipe)
     return load_run(folder.path)
 
 
@@ -151,12 +151,12 @@ def train_fold_of(
     return folder.load_fold(fold)
 
 
-def _tell_the_other_way(folder: RunFolder, competition: Competition, dataset: Dataset, recipe: Recipe) -> None:
+def _update_counterpart_report(folder: RunFolder, competition: Competition, dataset: Dataset, recipe: Recipe) -> None:
     """The page of a leaky run shows the honest one, and the other way round."""
     if recipe.clusters:
-        from harness.cv.clustering.pipeline import refresh_other_way
+        from harness.cv.clustering.pipeline import update_counterpart_report
 
-        refresh_other_way(folder, competition, dataset)
+        update_counterpart_report(folder, competition, dataset)
 
 
 def _clean(competition: Competition, dataset: Dataset, path: Path | None, watcher: Watcher) -> Cleaning | None:

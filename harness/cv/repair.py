@@ -9,7 +9,7 @@ from harness.cv.options import Options, Watcher
 from harness.runs import Folds, RunFolder
 
 
-def heal_or_refuse(folder: RunFolder, folds: Folds, options: Options, watcher: Watcher) -> None:
+def repair_or_refuse(folder: RunFolder, folds: Folds, options: Options, watcher: Watcher) -> None:
     """With --resume put right what is damaged; without it, say what is.
 
     What was written before training is restored from its second place, folds whose files are lost are taken away, to be

@@ -11,7 +11,7 @@ from harness.base.untrusted_text import plain
 from harness.competition import Competition
 from harness.data.files.archives import FileTree
 from harness.data.files.csv_tables import column, read_rows
-from harness.data.files.names import refuse_twins
+from harness.data.files.names import refuse_duplicate_ids
 
 
 def check_submission_ids(competition: Competition, test_ids: np.ndarray, path: Path, tree: FileTree) -> None:
@@ -47,7 +47,7 @@ def read_submission_ids(competition: Competition, path: Path, shown: str) -> np.
         header, rows = read_rows(file, shown)
     place = column(header, competition.submission.id, shown, "submission.id")
     ids = [row[place] for row in rows]
-    refuse_twins(ids, shown)
+    refuse_duplicate_ids(ids, shown)
     return np.array(ids, dtype=np.str_)
 
 

@@ -111,7 +111,7 @@ def connect(address: str) -> Any:
     except ImportError as error:
         raise UserError("--cluster needs ray: pip install -e '.[cluster]'") from error
     if address != "auto":
-        _knock(address)
+        _check_reachable(address)
     variables = {
         name: os.environ[name] for name in ("HARNESS_CACHE", "HARNESS_DATA", "HARNESS_SHARED") if name in os.environ
     }
@@ -133,7 +133,7 @@ def connect(address: str) -> Any:
     return ray
 
 
-def _knock(address: str) -> None:
+def _check_reachable(address: str) -> None:
     """Ray itself would wait for minutes."""
     place = address.removeprefix("ray://")
     host, _, port = place.rpartition(":")

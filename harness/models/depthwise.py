@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def remedy_depthwise(network: nn.Module) -> int:
+def use_fp32_weight_gradient(network: nn.Module) -> int:
     """Give every plain depthwise convolution of a network the fp32 weight gradient; returns how many there are.
 
     The parameters stay the same objects; on a GPU, in fp32 and at prediction nothing changes.

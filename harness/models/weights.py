@@ -86,14 +86,14 @@ def _quick_to_give_up() -> Iterator[None]:
     from huggingface_hub import constants
 
     was = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = was or not _hub_answers()
+    constants.HF_HUB_OFFLINE = was or not _hub_is_reachable()
     try:
         yield
     finally:
         constants.HF_HUB_OFFLINE = was
 
 
-def _hub_answers(timeout: float = 5.0) -> bool:
+def _hub_is_reachable(timeout: float = 5.0) -> bool:
     """Whether a connection to the hub can be opened; behind a proxy that is left to the client to find out."""
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
         return True

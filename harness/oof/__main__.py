@@ -264,7 +264,7 @@ def calibrate(
     """How forecasts have fared: against the ledger's scores, and on corruptions that they had not seen."""
     from harness.competition import find_competition
     from harness.ledger import open_ledger
-    from harness.oof.forecast.evaluation import fared_table, on_corruptions, on_leaderboards, past_table
+    from harness.oof.forecast.evaluation import on_corruptions, on_leaderboards, past_table, track_record_table
     from harness.oof.forecast.runs import named_or_best
     from harness.oof.forecast.track_record import past_of
     from harness.runs import load_run
@@ -282,7 +282,7 @@ def calibrate(
     else:
         print("no submission of this competition has a score in the ledger yet")
     if found:
-        _print_table("how forecasts have fared", *fared_table(found), left=1)
+        _print_table("how forecasts have fared", *track_record_table(found), left=1)
     for name in (name for name, fared in tried.items() if fared is None):
         print(f"{name}: the noise suite was not run; run harness.cv again with --noise")
 

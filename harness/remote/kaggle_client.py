@@ -18,7 +18,7 @@ from harness.base.secrets import check_private, redact
 from harness.remote.child_process import Child, NoAnswer
 from harness.remote.errors import NoCredentials, Refused, TryLater, Unreachable
 from harness.remote.hosts import is_loopback
-from harness.remote.retry import patiently, wait_words
+from harness.remote.retry import wait_words, with_retries
 
 _FINAL = (400, 401, 403, 404, 405, 410, 413, 422)
 
@@ -44,7 +44,7 @@ class KaggleClient:
         UserError
             If a credentials file may be read by others.
         """
-        return patiently(lambda: self.once(op, deadline, **arguments))
+        return with_retries(lambda: self.once(op, deadline, **arguments))
 
     def once(
         self, op: str, deadline: float | None, alive: Callable[[], Any] | None = None, **arguments: Any

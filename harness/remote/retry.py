@@ -19,7 +19,7 @@ T = TypeVar("T")
 _TRIES, _LONGEST_PAUSE = 4, 60.0
 
 
-def patiently(call: Callable[[], T], tries: int = _TRIES, only: type[Unreachable] = Unreachable) -> T:
+def with_retries(call: Callable[[], T], tries: int = _TRIES, only: type[Unreachable] = Unreachable) -> T:
     """The call's result; after Unreachable once more, with a jittered pause that doubles, or as long as the platform asks.
 
     only : the errors after which it is tried again

@@ -172,7 +172,7 @@ def _open(
     from harness.submit.prepare.blend import chosen_runs
 
     competition = find_competition(comp)
-    named = [load_run(out / "oof" / competition.slug / _bare(name)) for name in dict.fromkeys(names)]
+    named = [load_run(out / "oof" / competition.slug / _without_folder(name)) for name in dict.fromkeys(names)]
     if file and named:
         raise UserError("--file and --run: give one of them")
     choice = DataChoice(set=data_set or (named[0].recipe.data.set if named else ""))
@@ -188,7 +188,7 @@ def _refuse_two_things(asked: dict[str, bool]) -> None:
         raise UserError(f"{' and '.join(names)}: give one of them")
 
 
-def _bare(name: str) -> str:
+def _without_folder(name: str) -> str:
     if Path(name).name != name:
         raise UserError(f"--run {name}: give the run's name only ('{Path(name).name}'); --out says where oof/ lies")
     return name

@@ -69,7 +69,7 @@ def send_new(
             number = ledger.add_once(prepared.intent, force, State.QUEUED, redact(why))
             return _shown(ledger, [number], None, competition)
         number = ledger.add_once(prepared.intent, force)
-        return _carry_on(ledger, platform, competition, [number], wait, say)
+        return _resume_entry(ledger, platform, competition, [number], wait, say)
 
 
 def follow_up(
@@ -110,7 +110,7 @@ def _again(ledger: Ledger, entry: Entry, reserve: int, wait: float, say: Say) ->
                 ledger.record(entry.id, State.REFUSED, detail="the same was sent meanwhile")
                 return _shown(ledger, [entry.id], None, competition)
             ledger.record(entry.id, State.INTENT, detail="sent from the queue", after=entry.event)
-        return _carry_on(ledger, platform, competition, [entry.id], wait, say)
+        return _resume_entry(ledger, platform, competition, [entry.id], wait, say)
     except Unreachable as error:
         say(f"entry {entry.id}: {error.args[0]}")
         return _shown(ledger, [entry.id], None, competition)
@@ -126,7 +126,7 @@ def _was_sent_since(ledger: Ledger, waiting: Entry) -> bool:
     )
 
 
-def _carry_on(
+def _resume_entry(
     ledger: Ledger, platform: Platform, competition: Competition, numbers: Sequence[int], wait: float, say: Say
 ) -> Shown:
     for number in numbers:

@@ -82,7 +82,7 @@ def _upload_and_submit(ledger: Ledger, platform: Platform, entry: Entry, say: Sa
             f"the final call {how} ({redact(str(error))}); looks for it in the platform's list before anything is concluded"
         )
         if _search(ledger, platform, entry, say) == "absent" and error.said_no and not doubt:
-            _conclude_no(ledger, entry, error)
+            _conclude_not_sent(ledger, entry, error)
         return
     ledger.record(entry.id, State.PENDING, ref=ref)
 
@@ -92,7 +92,7 @@ def receipt_of(path: Path) -> Path:
     return path.with_name(f"{path.name}.sent")
 
 
-def _conclude_no(ledger: Ledger, entry: Entry, error: Unclear) -> None:
+def _conclude_not_sent(ledger: Ledger, entry: Entry, error: Unclear) -> None:
     """The platform said no, and for the whole grace period its list did not say otherwise: nothing was spent.
 
     Raises

@@ -188,14 +188,14 @@ class Training:
         set_lr(self.optimizer, lr)
         return lr
 
-    def _thaw(self, epoch: int) -> None:
+    def _unfreeze(self, epoch: int) -> None:
         if epoch == self.spec.unfreeze_epoch:
             self.frozen = self.fixed
         set_mode(self.network, self.frozen)
 
     def _look_at_watched(self) -> float:
         """Mean cross-entropy of the watched rows by the weights that would predict now; keeps them if they are best."""
-        with self.ema.lent_to(self.network) if self.ema else contextlib.nullcontext():
+        with self.ema.applied_to(self.network) if self.ema else contextlib.nullcontext():
             loss = mean_loss(self.network, self.inputs, self.labels, self.rows.watched, self.layout, self.batch_size)
             if self.best is not None:
                 self.best.look(self.network, loss)

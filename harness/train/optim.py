@@ -18,7 +18,7 @@ def build_optimizer(network: nn.Module, spec: TrainSpec) -> torch.optim.Optimize
 
     Call `take_step` instead of its `step`.
     """
-    _spare_dynamo()
+    _skip_dynamo()
     groups = parameter_groups(network, spec)
     if spec.optimizer == "sgd":
         momentum = {"momentum": spec.momentum, "nesterov": spec.momentum > 0}
@@ -42,7 +42,7 @@ def take_step(optimizer: torch.optim.Optimizer) -> None:
     optimizer.zero_grad(set_to_none=True)
 
 
-def _spare_dynamo() -> None:
+def _skip_dynamo() -> None:
     """Let an optimiser's other methods do without torch._dynamo too (see `take_step`); without effect in other versions."""
     for name in ("add_param_group", "zero_grad", "state_dict", "load_state_dict"):
         method = getattr(getattr(torch.optim.Optimizer, name), "__wrapped__", None)

@@ -27,7 +27,7 @@ class WeightAverage:
         torch._foreach_copy_(float_state(network), self.average)
 
     @contextmanager
-    def lent_to(self, network: nn.Module) -> Iterator[None]:
+    def applied_to(self, network: nn.Module) -> Iterator[None]:
         """The network with the average's weights, for as long as it lasts."""
         own = [t.detach().clone() for t in float_state(network)]
         self.copy_to(network)

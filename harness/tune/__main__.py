@@ -92,7 +92,7 @@ def main(
     opened = open_study(plan, made)
     where = "the database" if plan.storage else plan.home
     watcher.say(f"study '{plan.name}': {trials} trials, {sampler}, {pruner}; in {where}")
-    with _told_how_to_go_on():
+    with _hint_how_to_resume():
         if worker:
             end_with_parent()
         if cluster and not worker:
@@ -107,7 +107,7 @@ def main(
 
 
 @contextlib.contextmanager
-def _told_how_to_go_on() -> Iterator[None]:
+def _hint_how_to_resume() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:

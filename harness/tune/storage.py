@@ -49,7 +49,7 @@ def open_storage(url: str | None, folder: Path, say: Callable[[str], None] = lam
         folder.mkdir(parents=True, exist_ok=True)
         path = folder.resolve() / "study.journal"
         backend = JournalFileBackend(str(path))  # its lock is a link
-        mend_journal(path, backend, say)
+        repair_journal(path, backend, say)
         try:
             return JournalStorage(backend)
         except Exception as error:  # whatever Optuna trips over: each line is JSON, but not one that it wrote
@@ -67,7 +67,7 @@ def open_storage(url: str | None, folder: Path, say: Callable[[str], None] = lam
         ) from None
 
 
-def mend_journal(path: Path, backend: Any, say: Callable[[str], None]) -> None:
+def repair_journal(path: Path, backend: Any, say: Callable[[str], None]) -> None:
     """Cut half lines out, which a full disk or a kill leaves in a journal: what such a line says was never acted on.
 
     At its end, and before a line that another process has appended to it.
@@ -169,7 +169,7 @@ def _short(value: Any) -> str:
 
 
 @contextlib.contextmanager
-def alive(study: Any, trial: Any) -> Iterator[None]:
+def heartbeat(study: Any, trial: Any) -> Iterator[None]:
     """Write signs of life into a running trial, so that others can tell when its process has died."""
     done, storage, number = threading.Event(), study._storage, trial._trial_id
 
@@ -189,7 +189,7 @@ def alive(study: Any, trial: Any) -> Iterator[None]:
         thread.join()
 
 
-def bury_dead(
+def requeue_dead_trials(
     study: Any,
     parameters: Callable[[Any], dict[str, Any] | None] = lambda trial: dict(trial.params),
     say: Callable[[str], None] = lambda text: None,

@@ -15,7 +15,7 @@ from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.cv.options import Watcher
 from harness.tune.space import Space, grid_of, parameters_of
-from harness.tune.storage import alive, bury_dead, check_identity, open_storage
+from harness.tune.storage import check_identity, heartbeat, open_storage, requeue_dead_trials
 from harness.tune.trial import FAILURES, Trials
 
 SAMPLERS = ("tpe", "cmaes", "random", "grid")
@@ -158,7 +158,7 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
 
     pace = _Pace(plan.trials, ended_trials(study))
     while True:
-        bury_dead(study, parameters, watcher.say)
+        requeue_dead_trials(study, parameters, watcher.say)
         if ended_trials(study) >= plan.trials:
             return
         _refuse_endless_failures(study, plan)
@@ -176,8 +176,8 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
             continue
         if trial.number == 0 and own:
             trial = _with_fixed(study, trial, own)
-        with alive(study, trial):
-            said, mistake = _carry_out(study, trial, trials)
+        with heartbeat(study, trial):
+            said, mistake = _run_trial(study, trial, trials)
         if mistake and own and trial.params == own:
             _give_up(study, trials, own, mistake)
         watcher.say(f"{said} · {pace.line(ended_trials(study))}")
@@ -225,7 +225,7 @@ def _give_up(study: Any, trials: Trials, own: dict[str, Any], mistake: str) -> N
     raise UserError(f"recipe '{trials.recipe.name}' as it stands cannot be trained, so it is not tuned: {mistake}")
 
 
-def _carry_out(study: Any, trial: Any, trials: Trials) -> tuple[str, str]:
+def _run_trial(study: Any, trial: Any, trials: Trials) -> tuple[str, str]:
     """Train a trial and tell the study; returns what became of it, and why it could not be trained ("" if it could)."""
     import optuna
 

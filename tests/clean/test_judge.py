@@ -9,7 +9,7 @@ import pytest
 
 from harness.clean.judge import Findings, find
 from harness.clean.label_votes import winner
-from harness.clean.outliers import strangeness
+from harness.clean.outliers import outlier_scores
 from harness.competition import Samples
 from tests.clean.cells import as_jpeg, brighter, cells, photograph
 
@@ -126,7 +126,7 @@ def test_tiny_originals_are_told():
 def test_another_lamp_makes_no_foreign_picture():
     images, _ = cells(200)
     bluish = (images[:10] * np.array([0.8, 0.85, 1.0])).astype(np.uint8)
-    strange = strangeness(np.concatenate([images[10:], bluish, np.stack([photograph(3)])]))
+    strange = outlier_scores(np.concatenate([images[10:], bluish, np.stack([photograph(3)])]))
     assert (strange[-11:-1] < 3).mean() >= 0.8 and strange[-1] > 4
 
 

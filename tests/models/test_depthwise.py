@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.models.depthwise import DepthwiseConv2d, remedy_depthwise
+from harness.models.depthwise import DepthwiseConv2d, use_fp32_weight_gradient
 
 
 def pair(**settings) -> tuple[torch.nn.Conv2d, torch.nn.Conv2d]:
@@ -13,7 +13,7 @@ def pair(**settings) -> tuple[torch.nn.Conv2d, torch.nn.Conv2d]:
     plain = torch.nn.Conv2d(6, 6, 5, groups=6, **settings)
     ours = torch.nn.Conv2d(6, 6, 5, groups=6, **settings)
     ours.load_state_dict(plain.state_dict())
-    assert remedy_depthwise(torch.nn.Sequential(ours)) == 1
+    assert use_fp32_weight_gradient(torch.nn.Sequential(ours)) == 1
     return plain, ours
 
 
@@ -50,7 +50,7 @@ def test_only_plain_depthwise_convolutions_are_changed():
         torch.nn.Conv2d(4, 8, 3, groups=2),
         torch.nn.Conv2d(4, 4, 3, groups=4),
     )
-    assert remedy_depthwise(network) == 1
+    assert use_fp32_weight_gradient(network) == 1
     assert [type(m) is DepthwiseConv2d for m in network] == [False, False, False, True]
 
 

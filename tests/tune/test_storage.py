@@ -93,11 +93,11 @@ def dead(study, params: dict | None = None, **attrs):
 def test_a_third_death_ends_a_trial_and_is_said(tmp_path: Path):
     import optuna
 
-    from harness.tune.storage import bury_dead
+    from harness.tune.storage import requeue_dead_trials
 
     study, told = optuna.create_study(storage=open_storage(None, tmp_path)), []
     number = dead(study, {"x": 0.2}, tries=2)
-    assert bury_dead(study, say=told.append) == 0
+    assert requeue_dead_trials(study, say=told.append) == 0
     assert study.trials[number].state.name == "FAIL" and "died 3 times" in study.trials[number].user_attrs["mistake"]
     assert f"trial {number}: its process died 3 times; it is given up" in told[0]
 
@@ -105,13 +105,15 @@ def test_a_third_death_ends_a_trial_and_is_said(tmp_path: Path):
 def test_the_recipe_as_it_is_stays_the_first_trial_however_early_it_died(tmp_path: Path):
     import optuna
 
-    from harness.tune.storage import bury_dead
+    from harness.tune.storage import requeue_dead_trials
 
     study = optuna.create_study(storage=open_storage(None, tmp_path))
     own = {"lr": 0.03}
     assert dead(study) == 0  # before any parameter was drawn
     assert (
-        bury_dead(study, lambda trial: own if trial.user_attrs.get("first", trial.number) == 0 else dict(trial.params))
+        requeue_dead_trials(
+            study, lambda trial: own if trial.user_attrs.get("first", trial.number) == 0 else dict(trial.params)
+        )
         == 1
     )
     again = study.ask()

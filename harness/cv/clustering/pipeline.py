@@ -40,11 +40,11 @@ def finish_clusters(folder: RunFolder, competition: Competition, dataset: Datase
     scores = score_clusters(competition, recipe, pooled, folds, trained, dataset.train.truth)
     scores["seconds"] = {str(r.fold): round(r.seconds, 2) for r in results}
     scores["pseudo"] = None
-    write_cluster_report(folder, competition, dataset, folds, pooled, scores, other_way(folder, recipe))
+    write_cluster_report(folder, competition, dataset, folds, pooled, scores, counterpart_run(folder, recipe))
     folder.finish(scores)
 
 
-def other_way(folder: RunFolder, recipe: Recipe) -> Run | None:
+def counterpart_run(folder: RunFolder, recipe: Recipe) -> Run | None:
     """The finished run of the same recipe done the other way (leaky or honest), on the same data and folds, if there is one."""
     assert recipe.clusters is not None
     wanted = recipe.model_copy(
@@ -62,8 +62,8 @@ def other_way(folder: RunFolder, recipe: Recipe) -> Run | None:
     return None
 
 
-def refresh_other_way(folder: RunFolder, competition: Competition, dataset: Dataset) -> None:
+def update_counterpart_report(folder: RunFolder, competition: Competition, dataset: Dataset) -> None:
     """Write the other way's page anew, so that it shows this run too."""
-    other = other_way(folder, folder.recipe())
+    other = counterpart_run(folder, folder.recipe())
     if other is not None:
         finish_clusters(RunFolder(other.path), competition, dataset, other.folds)

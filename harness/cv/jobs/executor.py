@@ -52,10 +52,10 @@ def run_jobs(
             process.start()
         _follow(len(jobs), crew, events, progress)
     finally:
-        _dismiss(crew, [events, *queues])
+        _stop_workers(crew, [events, *queues])
 
 
-def _dismiss(crew: list[Any], queues: list[Any]) -> None:
+def _stop_workers(crew: list[Any], queues: list[Any]) -> None:
     """End all workers now; what still stands in a queue is dropped, so that our own exit does not wait for a reader."""
     begun = [process for process in crew if process.pid is not None]  # Ctrl-C may come while one is being started
     for process in begun:

@@ -13,7 +13,7 @@ from torch import Tensor
 from harness.competition import Competition, Recipe
 from harness.data.cache import Dataset
 from harness.models import build_network
-from harness.models.depthwise import remedy_depthwise
+from harness.models.depthwise import use_fp32_weight_gradient
 from harness.models.network import Network
 from harness.models.weights import weights_digest
 from harness.train.frozen_features import FeatureStore, Head
@@ -166,7 +166,7 @@ def new_network(competition: Competition, recipe: Recipe, images: Images, rows: 
     them where it wants to (`initialise`).
     """
     body = build_network(recipe.model, competition)
-    remedy_depthwise(body)
+    use_fp32_weight_gradient(body)
     mean, std = getattr(body, "normalisation", None) or channel_statistics(images, rows)
     network = Network(body, mean, std, len(competition.classes)).to(images.device)
     if hasattr(body, "initialise"):

@@ -86,7 +86,7 @@ class Lookup:
         return rows
 
 
-def refuse_twins(ids: Sequence[str], where: str) -> None:
+def refuse_duplicate_ids(ids: Sequence[str], where: str) -> None:
     """Refuse two ids that are one in NFC.
 
     Raises

@@ -10,7 +10,7 @@ from harness.base.errors import UserError, nearest
 from harness.base.untrusted_text import listed, plain
 from harness.data.files.archives import FileTree
 from harness.data.files.csv_tables import column, read_rows
-from harness.data.files.names import nfc, refuse_twins
+from harness.data.files.names import nfc, refuse_duplicate_ids
 
 
 def encode(column: Any, classes: tuple[str, ...], where: str, rows_before: int = 0) -> np.ndarray:
@@ -60,5 +60,5 @@ def read_label_csv(
     at_id = column(header, id_column, shown, "data.id")
     at_label = column(header, label_column, shown, "data.label")
     ids = [row[at_id] for row in rows]
-    refuse_twins(ids, shown)
+    refuse_duplicate_ids(ids, shown)
     return ids, encode(pa.array([row[at_label] for row in rows], pa.string()), classes, shown)

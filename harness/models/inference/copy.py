@@ -15,9 +15,9 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from harness.models.inference.fold import fold_norms, fold_scales, is_layer
-from harness.models.inference.fuse import fuse, keep_packed
-from harness.models.inference.pool import quicken_pooling
+from harness.models.inference.fold import fold_batch_norm, fold_layer_scale, is_layer
+from harness.models.inference.fuse import fuse, pack_weights
+from harness.models.inference.pool import replace_pooling
 
 _TOLERANCE = 1e-3  # of the largest output, in fp32
 
@@ -43,13 +43,13 @@ def copy_for_prediction(
     low_precision : whether predictions are made under bfloat16 autocast
     """
     said = network(example)
-    changes: list[Change] = [fold_norms, fold_scales]
+    changes: list[Change] = [fold_batch_norm, fold_layer_scale]
     if said.device.type == "cpu":
-        changes += [quicken_pooling, fuse]
+        changes += [replace_pooling, fuse]
     made = _changed(network, changes, example, said, memory_format, low_precision)
     if low_precision:
         made = _lowered(made, example)
-    keep_packed(made)
+    pack_weights(made)
     return made
 
 
@@ -68,17 +68,17 @@ def _changed(
         for change in changes:
             change(made, example)
         _order(made, memory_format)
-        keep_packed(made)
+        pack_weights(made)
         return made
 
     def tried(changes: list[Change]) -> nn.Module | None:
         try:
             made = changed(changes)
-            if not _says(made, example, said, low_precision):
+            if not _outputs_match(made, example, said, low_precision):
                 return None
         except (RuntimeError, AttributeError):  # the processor lacks the operation; somebody asks for a layer's inside
             return None
-        keep_packed(made)  # for batches of another size
+        pack_weights(made)  # for batches of another size
         return made
 
     made = tried(changes)
@@ -91,7 +91,7 @@ def _changed(
 
 
 @torch.inference_mode()
-def _says(made: nn.Module, example: Any, said: Tensor, low_precision: bool) -> bool:
+def _outputs_match(made: nn.Module, example: Any, said: Tensor, low_precision: bool) -> bool:
     """Whether a copy says the same in float32, asked as it will be; that it can be asked in bfloat16 is tried too."""
     if low_precision:
         with torch.autocast(said.device.type, torch.bfloat16):

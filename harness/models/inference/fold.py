@@ -18,7 +18,7 @@ _LAYERS = (nn.Conv2d, DepthwiseConv2d, nn.Linear)  # these very types: a subclas
 _TIMM_LAYER, _TIMM_NORM = "Conv2dSame", "BatchNormAct2d"
 
 
-def fold_norms(network: nn.Module, example: Any) -> int:
+def fold_batch_norm(network: nn.Module, example: Any) -> int:
     """Fold a network's batch norms into the layers before them, in place; returns how many there were.
 
     Parameters
@@ -34,7 +34,7 @@ def fold_norms(network: nn.Module, example: Any) -> int:
     return len(pairs)
 
 
-def fold_scales(network: nn.Module, example: Any = None) -> int:
+def fold_layer_scale(network: nn.Module, example: Any = None) -> int:
     """Fold the scale at the end of timm's ConvNeXt blocks into the layer before it, in place; returns how many there were.
 
     example : not looked at

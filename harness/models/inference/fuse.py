@@ -57,7 +57,7 @@ def fuse(network: nn.Module, example: Any) -> int:
     return len(layers)
 
 
-def keep_packed(network: nn.Module) -> None:
+def pack_weights(network: nn.Module) -> None:
     """From the next batch on, keep the weights as the kernels want them for a batch like it (any other fits as well)."""
     for module in network.modules():
         if isinstance(module, _Fused):

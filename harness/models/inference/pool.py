@@ -12,7 +12,7 @@ from torch import Tensor
 _LEAST_CHANNELS = 16  # below, the slices are too short to be worth it
 
 
-def quicken_pooling(network: nn.Module, example: Any = None) -> int:
+def replace_pooling(network: nn.Module, example: Any = None) -> int:
     """Make a network's max pooling and squeeze-and-excite blocks quicker, in place; returns how many there were.
 
     example : not looked at

@@ -97,7 +97,7 @@ def _way(run: Run) -> str:
     return f"{spec.source}{', leaky' if spec.leaky else ''}"
 
 
-def said_of(run: Run) -> np.ndarray:
+def cluster_labels_of(run: Run) -> np.ndarray:
     """Cluster of every row, out of fold, int64 (n,)."""
     return np.nan_to_num(run.oof).argmax(axis=1)
 
@@ -127,7 +127,7 @@ def paired_clusterings(truth: np.ndarray | None, runs: Sequence[Run]) -> tuple[t
     size = max(int(truth.max()) + 1, *(len(run.classes) for run in runs))
     oof = np.zeros((len(runs), len(truth), size), dtype=np.float32)
     for place, run in enumerate(runs):
-        said = said_of(run)
+        said = cluster_labels_of(run)
         table = np.bincount(said * size + truth, minlength=size * size).reshape(size, size)
         rows, columns = linear_sum_assignment(-table)
         kinds = np.zeros(size, dtype=np.int64)
@@ -161,7 +161,7 @@ def write_clusterings(path: Path, competition: Competition, runs: Sequence[Run])
         title=f"{competition.title}: runs compared", lead=f"{len(runs)} runs on the same rows.", warnings=warnings
     )
     page.section("Scores").table(*clustering_table(runs, intervals=True))
-    labels = [said_of(run) for run in runs]
+    labels = [cluster_labels_of(run) for run in runs]
     same = np.array([[agreement([a, b]) for b in labels] for a in labels])
     names = [run.name for run in runs]
     page.section("Who agrees with whom").figure(
@@ -214,7 +214,9 @@ def build_consensus(competition: Competition, out: Path, names: Sequence[str] = 
     runs = runs if names else [run for run in runs if len(run.classes) == k]
     _check_members(competition, runs)
     n, test = len(runs[0].folds.ids), all(run.test is not None for run in runs)
-    labellings = [np.concatenate([said_of(run), *([run.test.argmax(axis=1)] if test else [])]) for run in runs]
+    labellings = [
+        np.concatenate([cluster_labels_of(run), *([run.test.argmax(axis=1)] if test else [])]) for run in runs
+    ]
     together = consensus(labellings, k)
     proba = np.eye(k, dtype=np.float32)[together]
     return _save(competition, out, runs, k, proba[:n], proba[n:] if test else None)
@@ -289,7 +291,7 @@ def _save(
 
 def _scores(competition: Competition, runs: Sequence[Run], said: np.ndarray, k: int) -> dict[str, Any]:
     folds, truth = runs[0].folds, truth_of(competition, runs[0].folds.ids)
-    members = [said_of(run) for run in runs]
+    members = [cluster_labels_of(run) for run in runs]
 
     def values(rows: np.ndarray) -> dict[str, float]:
         found = {"agreement": float(np.mean([agreement([said[rows], m[rows]]) for m in members]))}

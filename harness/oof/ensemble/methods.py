@@ -90,7 +90,7 @@ def _weighted(proba: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return total
 
 
-def _climbed(bags: int) -> Callable[[np.ndarray, np.ndarray, Metric], np.ndarray]:
+def _hill_climbing(bags: int) -> Callable[[np.ndarray, np.ndarray, Metric], np.ndarray]:
     def fit(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> np.ndarray:
         return hill_climb(proba, labels, metric, rounds=50, bags=bags).weights
 
@@ -179,8 +179,8 @@ METHODS: dict[str, Method] = {
         Method("geometric_mean", "geometric mean of probabilities", _nothing, geometric_mean, learns=False),
         Method("logit_mean", "mean of log odds", _nothing, logit_mean, learns=False),
         Method("rank_mean", "mean of ranks", _nothing, rank_mean, learns=False),
-        Method("hill_climbing", "weights by hill climbing on the metric", _climbed(1), _weighted, weights=lambda w: w),
-        Method("bagged_climbing", "the same on ten random halves of the models", _climbed(10), _weighted, weights=lambda w: w),
+        Method("hill_climbing", "weights by hill climbing on the metric", _hill_climbing(1), _weighted, weights=lambda w: w),
+        Method("bagged_climbing", "the same on ten random halves of the models", _hill_climbing(10), _weighted, weights=lambda w: w),
         Method("convex", "weights by the log loss", convex_weights, _weighted, weights=lambda w: w),
         Method("stacking", "logistic regression on log probabilities", _fit_stack, _apply_stack),
         Method("temperature", "the mean, sharpened or softened", fit_temperature, _apply_temperature),

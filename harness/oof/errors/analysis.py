@@ -137,14 +137,14 @@ def _margins(proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _reliability(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray, fold: np.ndarray) -> Reliability:
-    sure, hit = _surest(proba, rows), argmax_rows(proba, rows) == labels[rows]
+    sure, hit = _most_confident(proba, rows), argmax_rows(proba, rows) == labels[rows]
     after: np.ndarray | None = np.empty(len(rows))
     for number in np.unique(fold[rows]):
         mine = fold[rows] == number
         if mine.all():
             after = None
             break
-        after[mine] = _surest(proba, rows[mine], fitted_temperature(proba, labels, rows[~mine]))
+        after[mine] = _most_confident(proba, rows[mine], fitted_temperature(proba, labels, rows[~mine]))
     confidence, accuracy, filled = _bins(sure, hit)
     return Reliability(
         confidence=confidence,
@@ -157,7 +157,7 @@ def _reliability(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray, fold: 
     )
 
 
-def _surest(proba: np.ndarray, rows: np.ndarray, temperature: float | None = None) -> np.ndarray:
+def _most_confident(proba: np.ndarray, rows: np.ndarray, temperature: float | None = None) -> np.ndarray:
     """Largest probability of some rows, float (m,); at a temperature, where one is given."""
     found = np.empty(len(rows))
     for piece in row_pieces(len(rows), proba.shape[1]):

@@ -16,7 +16,7 @@ from harness.competition.metrics import Metric, group_weights
 from harness.cv.noise.suite import Suite
 from harness.oof.forecast.domain_shift import domain_weights
 from harness.oof.forecast.estimators import ESTIMATORS, Known, Unknown, drops
-from harness.oof.forecast.inputs import Subject
+from harness.oof.forecast.inputs import ForecastInputs
 
 _FLOOR = 0.005  # a fall below half a point is not told from none
 _BANDWIDTH = 0.7  # falls that differ by a factor of two still speak for each other
@@ -43,7 +43,7 @@ class Cells:
 
     def without(self, names: set[str]) -> Cells:
         """The cells of other corruptions, and of none that is made of these."""
-        kept = ~np.isin(self.names, list(names | relatives(names)))
+        kept = ~np.isin(self.names, list(names | related_corruptions(names)))
         return Cells(self.names[kept], self.severities[kept], self.said[kept], self.truth[kept], self.scale)
 
 
@@ -65,7 +65,7 @@ MADE_OF = {
 """The mixes of the suite (`harness.train.corruptions`) and what they are made of; each holds the other."""
 
 
-def relatives(names: set[str]) -> set[str]:
+def related_corruptions(names: set[str]) -> set[str]:
     """Mixes that are made of any of these corruptions."""
     return {mix for mix, parts in MADE_OF.items() if parts & names}
 
@@ -127,7 +127,7 @@ Fit = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 """(said (c, E), truth (c,), scale) -> coefficients (E,)."""
 
 
-def known_rows(subject: Subject, metric: Metric, suite: Suite) -> Known:
+def known_rows(subject: ForecastInputs, metric: Metric, suite: Suite) -> Known:
     """The run's OOF as the estimators see it, described where the suite is."""
     scored = subject.scored
     return Known(

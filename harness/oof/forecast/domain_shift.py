@@ -46,7 +46,7 @@ class Shift:
         return self.low > 0.5
 
 
-def find_shift(train: np.ndarray, test: np.ndarray) -> Shift:
+def detect_shift(train: np.ndarray, test: np.ndarray) -> Shift:
     """Compare image statistics (m, S) and (t, S)."""
     both = np.concatenate([train, test])
     is_test = np.r_[np.zeros(len(train), dtype=int), np.ones(len(test), dtype=int)]

@@ -13,7 +13,7 @@ from harness.cv.noise.job import doubtful_corruptions
 from harness.cv.scores import competition_metrics
 from harness.oof.forecast.calibration import calibrate, known_rows, suite_cells
 from harness.oof.forecast.forecast import LEVEL
-from harness.oof.forecast.inputs import subject_of
+from harness.oof.forecast.inputs import forecast_inputs_of
 from harness.oof.forecast.track_record import Past
 from harness.runs import Run
 
@@ -52,7 +52,7 @@ def on_leaderboards(past: Sequence[Past]) -> Fared | None:
 
 def on_corruptions(competition: Competition, run: Run) -> Fared | None:
     """Each corruption x severity forecast by a calibration without that corruption; None where the suite was not run."""
-    subject = subject_of(run)
+    subject = forecast_inputs_of(run)
     if subject.suite is None:
         return None
     metric = competition_metrics(competition)[0]
@@ -70,7 +70,7 @@ def on_corruptions(competition: Competition, run: Run) -> Fared | None:
     return Fared(run.name, len(inside), float(np.mean(inside)), float(np.median(errors)), plain)
 
 
-def fared_table(found: Sequence[Fared]) -> tuple[list[str], list[list[str]]]:
+def track_record_table(found: Sequence[Fared]) -> tuple[list[str], list[list[str]]]:
     """Header and rows."""
     rows = [[f.of, f"{f.n:,}", f"{100 * f.covered:.0f} %", f"{f.error:.5f}", f"{f.plain:.5f}"] for f in found]
     return ["forecasts", "n", f"inside the {100 * LEVEL:.0f} % interval", "median error", "plain OOF's"], rows

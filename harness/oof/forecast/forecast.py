@@ -20,7 +20,7 @@ from harness.competition.metrics import Metric
 from harness.cv.noise.job import doubtful_corruptions
 from harness.cv.scores import competition_metrics
 from harness.oof.forecast.calibration import Calibration, Cells, calibrate, known_rows, suite_cells
-from harness.oof.forecast.domain_shift import Shift, find_shift
+from harness.oof.forecast.domain_shift import Shift, detect_shift
 from harness.oof.forecast.estimators import (
     ESTIMATORS,
     Known,
@@ -32,7 +32,7 @@ from harness.oof.forecast.estimators import (
     importance_drop,
 )
 from harness.oof.forecast.image_statistics import Looks
-from harness.oof.forecast.inputs import Subject
+from harness.oof.forecast.inputs import ForecastInputs
 from harness.oof.forecast.track_record import History, Past
 
 LEVEL = 0.90
@@ -107,7 +107,7 @@ class Forecast:
 
 def forecast(
     competition: Competition,
-    subject: Subject,
+    subject: ForecastInputs,
     *,
     looks: Looks | None = None,
     past: Sequence[Past] = (),
@@ -125,7 +125,7 @@ def forecast(
     """
     metric = competition_metrics(competition)[0]
     known = _known(subject, metric, looks)
-    shift = find_shift(looks.train, looks.test) if looks else None
+    shift = detect_shift(looks.train, looks.test) if looks else None
     seen = bool(subject.test_folds)
     said = _said(known, subject.test_folds, shift, subject.pseudo) if seen else None
     cells, calibration = _calibrated(competition, subject, metric, said, cells)
@@ -170,7 +170,7 @@ _OOF = {"score": "pooled", "low": "low", "high": "high"}
 
 
 def _calibrated(
-    competition: Competition, subject: Subject, metric: Metric, said: np.ndarray | None, cells: Cells | None
+    competition: Competition, subject: ForecastInputs, metric: Metric, said: np.ndarray | None, cells: Cells | None
 ) -> tuple[Cells | None, Calibration | None]:
     """The noise suite's cells that leave labels as they are, and the rule that is best on them; None without a suite."""
     if subject.suite is None:
@@ -181,14 +181,14 @@ def _calibrated(
     return cells, calibrate(cells, None if said is None else np.isfinite(said))
 
 
-def _least_fall(subject: Subject, known: Known, apart: float | None) -> float:
+def _least_fall(subject: ForecastInputs, known: Known, apart: float | None) -> float:
     """The fold models err at least about as often as they disagree; that bounds accuracy only, and only on unseen rows."""
     if apart is None or known.metric.name != "accuracy" or subject.pseudo:
         return -np.inf
     return apart - (1 - known.accuracy)
 
 
-def _known(subject: Subject, metric: Metric, looks: Looks | None) -> Known:
+def _known(subject: ForecastInputs, metric: Metric, looks: Looks | None) -> Known:
     scored = subject.scored
     described = np.searchsorted(scored, looks.train_rows) if looks else np.zeros(0, dtype=int)
     return Known(metric, subject.labels[scored], subject.oof[scored], described)
@@ -239,7 +239,7 @@ def _cells_of(cells: Cells, corruptions: tuple[str, ...] | None, severities: tup
     return cells.truth[chosen] if chosen.any() else np.zeros(1)
 
 
-def _error_of_oof(subject: Subject, metric: Metric, rng: Any) -> np.ndarray:
+def _error_of_oof(subject: ForecastInputs, metric: Metric, rng: Any) -> np.ndarray:
     """Draws (_DRAWS,) of what the model is worth on endlessly many rows like the training rows."""
     found = subject.scores["metrics"][metric.name]
     return rng.normal(found["pooled"], max(_standard_error(found), 0.5 / max(len(subject.scored), 1)), _DRAWS)
@@ -249,7 +249,7 @@ def _standard_error(found: dict[str, float]) -> float:
     return (found["high"] - found["low"]) / (2 * 1.96)
 
 
-def _range(draws: np.ndarray, rows: int, subject: Subject, metric: Metric, rng: Any) -> Range:
+def _range(draws: np.ndarray, rows: int, subject: ForecastInputs, metric: Metric, rng: Any) -> Range:
     """Add the luck of a test set of so many rows, and take the middle and the interval."""
     lucky = _bounded(draws, metric)
     if rows:
@@ -294,7 +294,7 @@ def _shares(competition: Competition, known: Known, folds: list[np.ndarray]) -> 
 
 
 def _notes(
-    subject: Subject, calibration: Calibration | None, looks: Looks | None, shift: Shift | None, seen: bool
+    subject: ForecastInputs, calibration: Calibration | None, looks: Looks | None, shift: Shift | None, seen: bool
 ) -> list[str]:
     found = []
     found += subject.caveats

@@ -17,7 +17,7 @@ Combine = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Subject:
+class ForecastInputs:
     """A run or a blend whose leaderboard score is asked for.
 
     Attributes
@@ -50,7 +50,7 @@ class Subject:
         return np.flatnonzero(self.folds.kept & ~np.isnan(self.oof[:, 0]))
 
 
-def subject_of(run: Run) -> Subject:
+def forecast_inputs_of(run: Run) -> ForecastInputs:
     """Read what a forecast of a run needs.
 
     Raises
@@ -60,7 +60,7 @@ def subject_of(run: Run) -> Subject:
     """
     folder, trained = RunFolder(run.path), [f["fold"] for f in run.scores["folds"]]
     paths = suite_paths(run.path, trained)
-    return Subject(
+    return ForecastInputs(
         name=run.name,
         labels=run.labels,
         folds=run.folds,
@@ -77,8 +77,8 @@ def subject_of(run: Run) -> Subject:
 
 
 def blended(
-    name: str, members: Sequence[Subject], combine: Combine, oof: np.ndarray, scores: dict[str, Any]
-) -> Subject:
+    name: str, members: Sequence[ForecastInputs], combine: Combine, oof: np.ndarray, scores: dict[str, Any]
+) -> ForecastInputs:
     """Members' test and suite predictions combined; rows must be aligned (`harness.oof.predictions.align`).
 
     The suite is the members' where all took it on the same rows, else None.
@@ -91,7 +91,7 @@ def blended(
         suite = None
     if suite is not None:
         suite = combine_suites(suites, combine)
-    return Subject(
+    return ForecastInputs(
         name,
         first.labels,
         first.folds,

@@ -22,7 +22,7 @@ from harness.oof.ensemble.methods import mean
 from harness.oof.forecast.domain_shift import Shift
 from harness.oof.forecast.forecast import Forecast, forecast
 from harness.oof.forecast.image_statistics import Looks, look_at
-from harness.oof.forecast.inputs import Subject, blended, subject_of
+from harness.oof.forecast.inputs import ForecastInputs, blended, forecast_inputs_of
 from harness.oof.forecast.report import write_forecast
 from harness.oof.forecast.track_record import Past
 from harness.runs import Run, load_run
@@ -60,11 +60,11 @@ def forecast_runs(
     return Forecasting(found, shift, looks)
 
 
-def _subject(competition: Competition, runs: Sequence[Run]) -> Subject:
+def _subject(competition: Competition, runs: Sequence[Run]) -> ForecastInputs:
     if len(runs) == 1:
-        return subject_of(runs[0])
+        return forecast_inputs_of(runs[0])
     blend = mean_of_probabilities(runs, competition)
-    return blended(blend_name(blend.members), [subject_of(run) for run in runs], mean, blend.oof, blend.scores)
+    return blended(blend_name(blend.members), [forecast_inputs_of(run) for run in runs], mean, blend.oof, blend.scores)
 
 
 def forecast_saved(

@@ -23,7 +23,7 @@ from harness.ledger import State
 from harness.remote.errors import NoCredentials, OddAnswer, Refused, TryLater, Unclear, Unreachable, odd_answers
 from harness.remote.hosts import check_host
 from harness.remote.numbers import finite
-from harness.remote.retry import patiently, retry_after, wait_words, within
+from harness.remote.retry import retry_after, wait_words, with_retries, within
 from harness.submit.platform import Listed, Standing, is_recent, is_reference
 
 _STATES = {"finished": State.COMPLETE, "failed": State.ERROR, "cancelled": State.ERROR}
@@ -73,7 +73,7 @@ class Codabench:
         reason, left = self._redact(str(can.get("reason") or "no reason given")), self._left(phase)
         problems = []
         if not can.get("can"):
-            if _is_over_for_good(phase) or not (left == 0 or _speaks_of_quota(reason)):
+            if _is_over_for_good(phase) or not (left == 0 or _mentions_quota(reason)):
                 problems.append(f"no submission is taken now: {reason}")
             left = 0
         status = phase.get("status")
@@ -109,11 +109,11 @@ class Codabench:
         content = path.read_bytes() if path.suffix == ".zip" else _zipped(self.results_file, path)
         name = f"{tag.strip('[]')}-{path.stem}.zip"  # the tag first: names are cut after 35 characters
         asked = {"type": "submission", "request_sassy_file_name": name, "file_size": len(content)}
-        told = _object(patiently(lambda: self._post("/api/datasets/", asked)))
+        told = _object(with_retries(lambda: self._post("/api/datasets/", asked)))
         key, url = str(told["key"]), str(told["sassy_url"])
         self._seen.append(url)
-        patiently(lambda: self._put_file(url, content))
-        patiently(lambda: self._call("PUT", f"/api/datasets/completed/{key}/", reads=False))
+        with_retries(lambda: self._put_file(url, content))
+        with_retries(lambda: self._call("PUT", f"/api/datasets/completed/{key}/", reads=False))
         return key
 
     def submit(self, uploaded: str, message: str) -> str:
@@ -220,7 +220,7 @@ class Codabench:
         return finite(wanted[0].get("score")) if wanted else None
 
     def _get(self, path: str) -> Any:
-        return patiently(lambda: self._call("GET", path))
+        return with_retries(lambda: self._call("GET", path))
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         return self._call("POST", path, body)
@@ -330,7 +330,7 @@ def _is_over_for_good(phase: dict[str, Any]) -> bool:
     return _is_number(most) and _is_number(used) and used >= most
 
 
-def _speaks_of_quota(reason: str) -> bool:
+def _mentions_quota(reason: str) -> bool:
     return any(word in reason.casefold() for word in ("today", "day", "daily", "quota", "limit", "maximum"))
 
 

@@ -83,7 +83,7 @@ def _built_and_tried(
         raise UserError(f"--backend {options.backend}: unknown; known: {', '.join(BACKENDS)}")
     backend = BACKENDS[options.backend]
     opened = build_bundle(competition, run, dataset, path, options.half, options.backend)
-    _hold_against_stored(run, opened, dataset)
+    _compare_with_stored(run, opened, dataset)
     size = path.stat().st_size / 2**20
     if options.size_mib is not None and size > options.size_mib:
         cure = "" if options.half else "; --half makes it about half as large"
@@ -105,7 +105,7 @@ def _built_and_tried(
 _ROWS_PER_FOLD, _FIRM, _APART = 24, 0.3, 0.05
 
 
-def _hold_against_stored(run: Run, opened: Opened, dataset: Dataset) -> None:
+def _compare_with_stored(run: Run, opened: Opened, dataset: Dataset) -> None:
     """The weights must say what the run's stored predictions say: each fold's, of rows that it was judged on.
 
     Raises

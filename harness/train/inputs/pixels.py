@@ -140,11 +140,11 @@ def read_batches(images: Images, batches: list[Tensor], change: HostChange | Non
         return torch.from_numpy(change(pixels.cpu().numpy(), rows.cpu().numpy())).to(images.device)
 
     if images.waits or change is not None:
-        return ahead(map(read, batches))
+        return prefetch(map(read, batches))
     return map(read, batches)
 
 
-def ahead(items: Iterator[Any], depth: int = 3) -> Iterator[Any]:
+def prefetch(items: Iterator[Any], depth: int = 3) -> Iterator[Any]:
     """The same items, made up to `depth` in advance by a thread of their own; its errors are raised here."""
     made: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=depth)
     left = threading.Event()

@@ -7,7 +7,7 @@ import torch
 import torch.nn as nn
 
 from harness.models.backbone import timm_model
-from harness.models.inference.pool import SlicedMaxPool2d, quicken_pooling
+from harness.models.inference.pool import SlicedMaxPool2d, replace_pooling
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_maxima_are_the_same(kernel: int, stride: int, padding: int, size: tuple
     x = torch.randn(2, 24, *size, dtype=kind).to(memory_format=torch.channels_last)
     x[0, 3, 2, 2] = torch.nan
     expected = pool(x)
-    assert quicken_pooling(pool) == 1 and type(pool) is SlicedMaxPool2d
+    assert replace_pooling(pool) == 1 and type(pool) is SlicedMaxPool2d
     with torch.inference_mode():  # where views do not tell that they are views
         given = x.clone()
         torch.testing.assert_close(pool(given), expected, rtol=0, atol=0, equal_nan=True)
@@ -32,7 +32,7 @@ def test_few_channels_and_other_memory_go_torchs_way():
     pool = nn.MaxPool2d(2)
     few, contiguous = torch.randn(2, 3, 8, 8).to(memory_format=torch.channels_last), torch.randn(2, 32, 8, 8)
     expected = pool(few), pool(contiguous)
-    quicken_pooling(pool)
+    replace_pooling(pool)
     assert torch.equal(pool(few), expected[0]) and torch.equal(pool(contiguous), expected[1])
 
 
@@ -48,7 +48,7 @@ def test_few_channels_and_other_memory_go_torchs_way():
 )
 def test_other_pooling_stays(pool: nn.Module):
     kind = type(pool)
-    assert quicken_pooling(pool) == 0 and type(pool) is kind
+    assert replace_pooling(pool) == 0 and type(pool) is kind
 
 
 def test_squeeze_and_excite_is_as_exact_as_before():
@@ -59,7 +59,7 @@ def test_squeeze_and_excite_is_as_exact_as_before():
         exact = block(x)
         with torch.autocast("cpu", torch.bfloat16):
             before = block(x.bfloat16()).float()
-            assert quicken_pooling(block) == 1
+            assert replace_pooling(block) == 1
             after = block(x.bfloat16()).float()
         torch.testing.assert_close(block(x), exact)
     assert (after - exact).abs().max() <= 1.2 * (before - exact).abs().max()

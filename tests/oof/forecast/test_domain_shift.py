@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.oof.forecast.domain_shift import cross_fitted_proba, domain_weights, find_shift
+from harness.oof.forecast.domain_shift import cross_fitted_proba, detect_shift, domain_weights
 from harness.train.image_statistics import STATISTICS
 
 S = len(STATISTICS)
@@ -16,7 +16,7 @@ def statistics(n: int, seed: int) -> np.ndarray:
 
 
 def test_nobody_can_tell_equal_sets_apart():
-    found = [find_shift(statistics(800, 2 * seed), statistics(500, 2 * seed + 1)) for seed in range(8)]
+    found = [detect_shift(statistics(800, 2 * seed), statistics(500, 2 * seed + 1)) for seed in range(8)]
     assert np.mean([f.auc for f in found]) == pytest.approx(0.5, abs=0.02)
     assert sum(f.is_seen for f in found) <= 2
     assert 0.7 < np.mean([f.weights.mean() for f in found]) < 1.4
@@ -27,7 +27,7 @@ def test_a_statistic_that_moved_is_named(change: str):
     train, test = statistics(800, 0), statistics(500, 1)
     place = STATISTICS.index("noise")
     test[:, place] = test[:, place] + 2 if change == "mean" else test[:, place] * 4
-    found = find_shift(train, test)
+    found = detect_shift(train, test)
     assert found.is_seen and found.auc > 0.7
     if change == "mean":
         assert found.telling[0][0] == "noise" and found.telling[0][2] > 0.5

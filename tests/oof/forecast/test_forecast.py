@@ -12,7 +12,7 @@ from harness.competition import find_competition
 from harness.competition.metrics import METRICS
 from harness.cv.noise.suite import Suite
 from harness.oof.forecast.forecast import MIXTURE, forecast
-from harness.oof.forecast.inputs import Subject
+from harness.oof.forecast.inputs import ForecastInputs
 from harness.oof.forecast.track_record import History, Past
 from harness.runs import Folds
 from tests.conftest import FOLDER_TOML
@@ -39,7 +39,7 @@ def noisier(proba: np.ndarray, strength: float, seed: int) -> np.ndarray:
     return e / e.sum(axis=1, keepdims=True)
 
 
-def make_subject(metric: str = "accuracy") -> Subject:
+def make_subject(metric: str = "accuracy") -> ForecastInputs:
     proba, labels = calibrated_rows(N, sharpness=6.0)
     rows = np.arange(0, N, 3)
     names = tuple(f"c{i}" for i in range(10))
@@ -55,16 +55,16 @@ def make_subject(metric: str = "accuracy") -> Subject:
     score = METRICS[metric](labels, proba)
     scores = {"complete": True, "metrics": {metric: {"pooled": score, "low": score - 0.012, "high": score + 0.012}}}
     folds = Folds(np.arange(N).astype(str), np.arange(N), (np.arange(N) % 5).astype(np.int8))
-    return Subject("one", labels, folds, proba, scores, None, [], suite)
+    return ForecastInputs("one", labels, folds, proba, scores, None, [], suite)
 
 
 @pytest.fixture(scope="module")
-def subject() -> Subject:
+def subject() -> ForecastInputs:
     return make_subject()
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.6, 1.2])
-def test_the_truth_is_inside_and_the_middle_is_near(pets, subject: Subject, strength: float):
+def test_the_truth_is_inside_and_the_middle_is_near(pets, subject: ForecastInputs, strength: float):
     proba, labels = calibrated_rows(T, sharpness=6.0, seed=9)
     folds = [noisier(proba, strength, 5000 + k) for k in range(3)] if strength else [proba] * 3
     found, shift = forecast(pets, replace(subject, test_folds=folds))
@@ -77,7 +77,7 @@ def test_the_truth_is_inside_and_the_middle_is_near(pets, subject: Subject, stre
     assert private < public  # fewer rows, more luck
 
 
-def test_a_hidden_test_gets_a_table_of_scenarios(pets, subject: Subject):
+def test_a_hidden_test_gets_a_table_of_scenarios(pets, subject: ForecastInputs):
     found, _ = forecast(pets, subject, test_rows=1000)
     assert found.kind == "hidden test" and list(found.scenarios) == list(MIXTURE)
     table = found.scenarios
@@ -88,14 +88,14 @@ def test_a_hidden_test_gets_a_table_of_scenarios(pets, subject: Subject):
     assert sum(weight for weight, _, _ in MIXTURE.values()) == pytest.approx(1)
 
 
-def test_without_the_noise_suite_only_luck_is_in_the_interval_and_that_is_said(pets, subject: Subject):
+def test_without_the_noise_suite_only_luck_is_in_the_interval_and_that_is_said(pets, subject: ForecastInputs):
     proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
     found, _ = forecast(pets, replace(subject, suite=None, test_folds=[proba, proba]))
     assert found.kind == "sampling only" and found.rule is None and found.fall == 0
     assert any("noise suite was not run" in note for note in found.notes)
 
 
-def test_three_submissions_pull_the_forecast_and_two_do_not(pets, subject: Subject):
+def test_three_submissions_pull_the_forecast_and_two_do_not(pets, subject: ForecastInputs):
     proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
     seen = replace(subject, test_folds=[proba] * 2)
     plain, _ = forecast(pets, seen)
@@ -134,7 +134,7 @@ def test_leaderboard_rows(pets):
     assert counted.rows(1000) == (150, None) and counted.rows(100) == (30, None) and counted.rows(0) == (150, None)
 
 
-def test_a_metric_of_ones_own_above_one_is_forecast(pets, subject: Subject):
+def test_a_metric_of_ones_own_above_one_is_forecast(pets, subject: ForecastInputs):
     contest = pets.model_copy(update={"metric": "custom"})
     (pets.folder / "competition.py").write_text(
         "def score(labels, proba):\n    return 100 * float((proba.argmax(1) == labels).mean())\n"
@@ -145,19 +145,19 @@ def test_a_metric_of_ones_own_above_one_is_forecast(pets, subject: Subject):
     assert np.isfinite([found.public.score, found.public.low, found.public.high]).all() and found.public.high > 50
 
 
-def test_a_run_without_a_mistake_still_needs_luck(pets, subject: Subject):
+def test_a_run_without_a_mistake_still_needs_luck(pets, subject: ForecastInputs):
     scores = {"complete": True, "metrics": {"accuracy": {"pooled": 1.0, "low": 1.0, "high": 1.0}}}
     sure = np.eye(3)[subject.labels]
     found, _ = forecast(pets, replace(subject, oof=sure, scores=scores, suite=None, test_folds=[sure[:50]]))
     assert found.public.low < 1.0
 
 
-def test_models_that_learnt_from_the_test_are_not_asked_about_it(pets, subject: Subject):
+def test_models_that_learnt_from_the_test_are_not_asked_about_it(pets, subject: ForecastInputs):
     proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
     found, _ = forecast(pets, replace(subject, test_folds=[proba, proba], pseudo=True))
     assert found.estimators == {} and any("learnt from confident test rows" in note for note in found.notes)
 
 
-def test_what_makes_the_score_too_good_is_repeated(pets, subject: Subject):
+def test_what_makes_the_score_too_good_is_repeated(pets, subject: ForecastInputs):
     found, _ = forecast(pets, replace(subject, caveats=("the best epoch was picked on the scored rows",)))
     assert "the best epoch was picked on the scored rows" in found.notes

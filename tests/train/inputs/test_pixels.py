@@ -15,9 +15,9 @@ from harness.train.inputs.pixels import (
     DecodedImages,
     FileImages,
     ResidentImages,
-    ahead,
     channel_statistics,
     open_images,
+    prefetch,
     read_batches,
     to_float,
 )
@@ -63,14 +63,14 @@ def test_reading_ahead_keeps_order_and_passes_errors_on():
 
     seen = []
     with pytest.raises(UserError, match="broken image"):
-        for item in ahead(items()):
+        for item in prefetch(items()):
             seen.append(item)
     assert seen == list(range(10))
 
 
 def test_a_reader_that_leaves_early_ends_the_thread():
     before = threading.active_count()
-    items = ahead(iter(range(1_000_000)))
+    items = prefetch(iter(range(1_000_000)))
     assert next(items) == 0 and threading.active_count() == before + 1
     items.close()
     assert threading.active_count() == before
