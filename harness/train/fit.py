@@ -132,7 +132,7 @@ class Training:
     def epoch(self, epoch: int, tick: Tick) -> dict[str, Any]:
         """Train one epoch (counted from 1); returns its line of the history."""
         started = time.perf_counter()
-        self._thaw(epoch)
+        self._unfreeze(epoch)
         losses = torch.zeros(self.per_epoch, device=self.inputs.device)
         make = getattr(self.inputs, "epoch_batches", epoch_batches)  # text puts rows of like length together
         batches = make(self.rows.train, self.batch_size, self.order)
