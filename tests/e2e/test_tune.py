@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes, run_inside
+from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes, run_inside, run_module
 from tests.postgresql import server, why_not
 
 SPACE = """
@@ -146,8 +146,9 @@ def test_two_processes_on_one_database_share_the_trials(project: Path):
 
 
 def test_several_processes_of_one_command(project: Path):
-    done = tune(
-        project,
+    done = run_module(
+        "harness.tune",
+        *command()[3:],
         "--trials",
         "8",
         "--set",
@@ -158,6 +159,7 @@ def test_several_processes_of_one_command(project: Path):
         "--parallel",
         "2",
         "--json",
+        cwd=project,
     )
     assert done.returncode == 0, done.stderr
     trials = trials_of(project)

@@ -143,7 +143,7 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in _OTHER_KIND:
             raise UserError(
-                f"{place}: {_OTHER_KIND[error.errno]}. Move it away, or name another in competition.toml, the recipe or the options."
+                f"{place}: {_OTHER_KIND[error.errno]}. Move it away, or name another place (--out DIR, --data DIR, the keys of competition.toml)."
             ) from error
         if error.errno in _DENIED:
             raise UserError(
