@@ -189,10 +189,14 @@ def describe_environment() -> dict[str, Any]:
 
 
 def usable_cores() -> int:
-    """CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """CPU cores this process may use: those that the system gives it, or $HARNESS_CORES of them.
+
+    Processes that share a machine should share its cores: threads of OpenMP wait busily, and two processes with a thread for
+    every core slow each other down many times over.
+    """
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("HARNESS_CORES", "")
+    return min(int(asked), there) if asked.isascii() and asked.isdigit() and int(asked) else there
 
 
 def pick_devices(wanted: str) -> list[str]:

@@ -28,7 +28,9 @@ def run_workers(cluster: Cluster, commands: Sequence[Sequence[str]], say: Callab
         ray = connect(cluster.address)
         options = {"num_cpus": cluster.cpus or 1, "num_gpus": cluster.gpus, "max_retries": 3}
         task = ray.remote(_run).options(**options)
-        waiting = [task.remote(list(command), str(Path.cwd()), code_digest()) for command in commands]
+        waiting = [
+            task.remote(list(command), str(Path.cwd()), code_digest(), cluster.cpus or 1) for command in commands
+        ]
         say(f"cluster: {len(waiting)} processes work on the study")
         try:
             while waiting:
@@ -50,14 +52,15 @@ def _answers(ray: Any, done: Sequence[Any]) -> list[str]:
         return [f"--cluster: a node was lost again and again: {str(error).strip().splitlines()[-1]}"]
 
 
-def _run(command: list[str], folder: str, code: str) -> str:
+def _run(command: list[str], folder: str, code: str, cores: int) -> str:
     """On a node; what went wrong, or ""."""
     node = socket.gethostname()
     if code_digest() != code:
         return f"node {node} has another harness ({code_digest()}, the driver {code}): install the same on all nodes"
     if not Path(folder).is_dir():
         return f"node {node} does not see {folder}: start it from a folder on a disk that all nodes share"
+    environment = {**os.environ, "HARNESS_CORES": str(cores)}  # as many as Ray keeps for it
     done = subprocess.run(
-        [sys.executable, "-m", *command], cwd=folder, env=dict(os.environ), capture_output=True, text=True, check=False
+        [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     return "" if done.returncode == 0 else f"node {node}: {(done.stderr.strip().splitlines() or ['it failed'])[-1]}"
