@@ -93,7 +93,7 @@ class Decoder:
             If it cannot be decoded, whatever the decoder trips over, or declares more pixels than Pillow's limit against
             decompression bombs. `where` is its place in words.
         """
-        from PIL import Image
+        from PIL import Image, UnidentifiedImageError
 
         try:
             with Image.open(file, formats=_formats(where)) as picture:
@@ -108,6 +108,8 @@ class Decoder:
             pixels = np.asarray(upright).reshape(self.height, self.width, self.channels)
         except Exception as error:  # decoders of damaged files raise whatever they like
             said = str(error) or type(error).__name__
+            if isinstance(error, UnidentifiedImageError):  # says it with the file object, whose place is told already
+                said = "not an image, or of a format that is not read"
             raise UserError(
                 f"{where}: cannot be decoded ({said}). Replace it, take it out of the folder, or add --skip-broken."
             ) from error
