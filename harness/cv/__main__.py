@@ -144,6 +144,16 @@ def _again() -> str:
     return shlex.join(["python", "-m", "harness.cv", *kept, "--resume"])
 
 
+def _all_folds() -> str:
+    """This command for all folds."""
+    words, kept = sys.argv[1:], []
+    for place, word in enumerate(words):
+        if word in ("--fresh", "--resume") or word.startswith("--folds") or (place and words[place - 1] == "--folds"):
+            continue
+        kept.append(word)
+    return shlex.join(["python", "-m", "harness.cv", *kept, "--resume"])
+
+
 def _check_task(contest, played, noise: bool) -> None:
     if contest.is_clustering and not played.clusters:
         raise UserError(f"recipe '{played.name}': '{contest.slug}' has no labels; the recipe needs a table [clusters]")
@@ -207,10 +217,12 @@ def _print_result(run, sample: bool, noisy) -> None:
 
         print(pseudo_line(run.environment["pseudo"], run.scores["pseudo"]))
     if not run.complete:
-        print("partial: not all folds are trained; go on without --folds and with --resume")
+        print(f"partial: not all folds are trained; the others: {_all_folds()}")
     if run.recipe.clusters:
         print(f"next:   python -m harness.oof compare {slug}{results}")
-        if not run.environment["data"].get("unread_test"):  # test images without the captions that this run reads
+        if run.complete and not run.environment["data"].get(
+            "unread_test"
+        ):  # test images without the captions that it reads
             print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
         return
     suite = (
@@ -218,6 +230,8 @@ def _print_result(run, sample: bool, noisy) -> None:
         if (run.path / "noise.json").is_file()
         else " (run this again with --noise first: it is what forecasts learn from)"
     )
+    if not run.complete:
+        return  # neither forecasts nor submissions are made of some folds
     print(f"next:   python -m harness.oof forecast {slug} --run {run.name}{places}{suite}")
     print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
 

@@ -35,7 +35,12 @@ def repair_or_refuse(folder: RunFolder, folds: Folds, options: Options, watcher:
             folder.unfinish()
     wrong = folder.faults() if folder.finished else []
     if wrong:
-        watcher.say(f"{folder.path}: put together again: {wrong[0]}")
+        noise = (
+            "; the noise suite's scores go with it: --noise makes them again"
+            if (folder.path / "noise.json").is_file()
+            else ""
+        )
+        watcher.say(f"{folder.path}: put together again: {wrong[0]}{noise}")
         folder.unfinish()
 
 

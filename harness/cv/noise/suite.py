@@ -97,6 +97,10 @@ def suite_paths(run: Path, folds: Iterable[int]) -> list[Path] | None:
             by_rows.setdefault(int(path.stem.rpartition("-")[2]), []).append(path)
     whole = [rows for rows, paths in by_rows.items() if len(paths) == len(numbers)]
     if not whole:
+        if not by_rows and (run / "noise.json").is_file():
+            raise UserError(
+                f"{run / 'noise'}: is not there, and noise.json says that it was. Repeat harness.cv with --noise: it is predicted anew."
+            )
         if by_rows:
             some = max(map(len, by_rows.values()))
             print(

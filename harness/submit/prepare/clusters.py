@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def prepare_clusters(
     oof = {k: main[k] for k in ("pooled", "low", "high")}
     said = message or f"{run.name}: {run.scores['metric']} {main['pooled']:.5f}"
     intent = intent_of(named, path, len(ids), run.name, (run.name,), said, main, None)
+    intent = dataclasses.replace(intent, metric=run.scores["metric"])  # without labels not the competition's
     return Prepared(intent, dataset.source, oof, None, None, _shares(named, blend), [])
 
 
