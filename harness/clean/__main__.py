@@ -69,10 +69,11 @@ def main(
     if as_json:
         print(json.dumps(result.summary(), indent=2))
     else:
-        _print(result, contest.slug, sample)
+        recipe = "" if "quick" in contest.recipes else f" --recipe {(contest.recipes or ['RECIPE'])[0]}"
+        _print(result, f"{contest.slug}{recipe}", sample)
 
 
-def _print(result: Any, slug: str, sample: bool) -> None:
+def _print(result: Any, trained: str, sample: bool) -> None:
     from harness.clean.page import count_table
     from harness.clean.verdicts import ACTIONS
 
@@ -84,7 +85,7 @@ def _print(result: Any, slug: str, sample: bool) -> None:
     print(f"verdicts: {result.csv_path}")
     print(f"page:     {result.page_path}")
     print(
-        f"next:     look at the page; then python -m harness.cv {slug}{' --sample' if sample else ''}{carried('--data', '--out')} uses the verdicts"
+        f"next:     look at the page; then python -m harness.cv {trained}{' --sample' if sample else ''}{carried('--data', '--out')} uses the verdicts"
     )
 
 

@@ -32,12 +32,16 @@ def read_toml(path: Path) -> dict[str, Any]:
         If the file is missing or is not TOML (with the line).
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # editors of Windows begin a file with a mark
         _refuse_endless_keys(path, text)
         values = tomllib.loads(text)
     except FileNotFoundError as error:
         raise UserError(f"{path}: not there.") from error
-    except (ValueError, RecursionError) as error:  # of syntax, of encoding, of numbers with thousands of digits
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{path}: is not in UTF-8 ({error.reason} at byte {error.start:,}). Save it as UTF-8."
+        ) from error
+    except (ValueError, RecursionError) as error:  # of syntax, of numbers with thousands of digits
         raise UserError(f"{path}: not valid TOML: {plain(error, 300)}") from error
     if _depth(values) > _DEEPEST:
         raise UserError(f"{path}: tables and lists are nested more than {_DEEPEST} deep; nothing here is.")

@@ -487,6 +487,18 @@ CASES |= {
         "not valid TOML.*line 8",
         done(lambda p: edit(toml(p), "channels 1", "channels = 1")),
     ),
+    "TOML in another encoding": Case(
+        lambda p: toml(p).write_text(toml(p).read_text(), encoding="utf-16"),
+        DATA,
+        r"competition\.toml: is not in UTF-8 .*Save it as UTF-8",
+        done(lambda p: toml(p).write_text(toml(p).read_text(encoding="utf-16"), encoding="utf-8-sig")),
+    ),
+    "a noise folder that is lost": Case(
+        after(trained("--noise"), lambda p: [shutil.rmtree(path) for path in (p / "oof/shapes").glob("tiny-*/noise")]),
+        ("harness.oof", "forecast", "shapes", "--run", "RUN"),
+        "noise: is not there, and noise.json says that it was",
+        lambda p, s: (*CV, "--noise", "--resume"),
+    ),
     "no space to search": Case(
         lambda p: None, TUNE, r'Add for example:\s+\[tune\]\s+"train\.lr" = \{low',
         done(lambda p: (p / "competitions/shapes/recipes/tiny.toml").write_text(
