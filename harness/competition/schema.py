@@ -138,8 +138,17 @@ def _explain(schema: type[BaseModel], problem: Any) -> str:
     ):  # two keys of a table that do not go together: what is said names them
         return f"[{key}] {said}" if key else said
     return (
-        f"{plain(key, 200)} = {plain(repr(problem['input']), 200)}: {plain(said, 1000)}" if key else plain(said, 1000)
+        f"{plain(key, 200)} = {plain(_written(problem['input']), 200)}: {plain(said, 1000)}"
+        if key
+        else plain(said, 1000)
     )
+
+
+def _written(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # TOML's hexadecimal numbers may be longer than Python writes out
+        return "a number of thousands of digits"
 
 
 def _nearest_key(schema: type[BaseModel], key: str) -> str:

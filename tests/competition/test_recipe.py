@@ -121,3 +121,11 @@ def test_every_key_of_a_recipe_is_documented():
 def test_resolved_json_reads_back_as_the_same_recipe(folder: Path):
     recipe = load_recipe(folder, "tiny")
     assert Recipe.model_validate(recipe.model_dump(mode="json")) == recipe
+
+
+def test_a_number_of_thousands_of_digits_is_told(tmp_path: Path):
+    path = tmp_path / "recipes" / "one.toml"
+    path.parent.mkdir()
+    path.write_text("seed = 0x" + "f" * 5_000 + '\n[model]\nname = "cnn"\n')
+    with pytest.raises(UserError, match=r"seed = a number of thousands of digits"):
+        load_recipe(tmp_path, "one")
