@@ -138,17 +138,16 @@ def main(
         _print_result(run, sample, noisy)
 
 
-def _again() -> str:
-    """The command that goes on with what this one began."""
-    kept = [word for word in sys.argv[1:] if word not in ("--fresh", "--resume")]
-    return shlex.join(["python", "-m", "harness.cv", *kept, "--resume"])
-
-
-def _all_folds() -> str:
-    """This command for all folds."""
-    words, kept = sys.argv[1:], []
-    for place, word in enumerate(words):
-        if word in ("--fresh", "--resume") or word.startswith("--folds") or (place and words[place - 1] == "--folds"):
+def _again(all_folds: bool = False) -> str:
+    """The command that goes on with what this one began; or, without --folds, with the folds that it left out."""
+    kept: list[str] = []
+    words = iter(sys.argv[1:])
+    for word in words:
+        if word in ("--fresh", "--resume"):
+            continue
+        if all_folds and word.partition("=")[0] == "--folds":
+            if word == "--folds":
+                next(words, None)  # its value
             continue
         kept.append(word)
     return shlex.join(["python", "-m", "harness.cv", *kept, "--resume"])
@@ -217,7 +216,7 @@ def _print_result(run, sample: bool, noisy) -> None:
 
         print(pseudo_line(run.environment["pseudo"], run.scores["pseudo"]))
     if not run.complete:
-        print(f"partial: not all folds are trained; the others: {_all_folds()}")
+        print(f"partial: not all folds are trained; the others: {_again(all_folds=True)}")
     if run.recipe.clusters:
         print(f"next:   python -m harness.oof compare {slug}{results}")
         if run.complete and not run.environment["data"].get(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -627,3 +628,15 @@ def test_too_many_calls_say_when():
 
     assert re.fullmatch(r"; it asks to wait 90 s, until \d\d:\d\d", wait_words(90.0))
     assert "does not say when" in wait_words(None)
+
+
+@pytest.mark.parametrize("folds", [("--folds", "0"), ("--folds=1",)])
+def test_a_partial_run_names_the_command_that_finishes_it(fresh: Path, tmp_path: Path, folds: tuple[str, ...]):
+    project = tmp_path / "project"
+    shutil.copytree(fresh, project, symlinks=True)
+    told = run_inside(*CV, *folds, cwd=project)
+    command = re.search(r"the others: python -m (\S.*--resume)", told.stdout)
+    assert told.returncode == 0 and command and "harness.submit" not in told.stdout, told.stdout + told.stderr
+    done = run_inside(*shlex.split(command[1]), cwd=project)
+    assert done.returncode == 0 and "partial" not in done.stdout, done.stderr
+    assert "harness.submit" in done.stdout
