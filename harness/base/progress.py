@@ -15,12 +15,17 @@ FEATURES = -1
 """Stands for the features of a frozen backbone where progress wants a fold's number."""
 
 
+EVERY = 60.0
+"""Seconds after which a log hears again of work that goes on."""
+
+
 class LineWatcher:
-    """For logs and pipes: one line when a fold begins to be counted and one when it is done."""
+    """For logs and pipes: a line when something is done, and one a minute with the time left while it goes on."""
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.started: dict[tuple[str, int], float] = {}
+        self.started: dict[object, float] = {}
+        self.told: dict[object, float] = {}
         self.stage = "trained and predicted"
 
     def say(self, text: str) -> None:
@@ -30,10 +35,21 @@ class LineWatcher:
 
     def progress(self, fold: int, done: int, total: int) -> None:
         """A fold's progress: batches done of all, as each fold's own bar or line."""
-        started = self.started.setdefault((self.stage, fold), time.monotonic())
+        key, name = (self.stage, fold), "features" if fold == FEATURES else f"fold {fold}"
+        self._tell(key, name, done, total)
         if done >= total:
-            what = "features: computed" if fold == FEATURES else f"fold {fold}: {self.stage}"
-            self.say(f"{what}, {time.monotonic() - started:.0f} s")
+            what = "features: computed" if fold == FEATURES else f"{name}: {self.stage}"
+            self.say(f"{what}, {time.monotonic() - self.started[key]:.0f} s")
+
+    def _tell(self, key: object, name: str, done: int, total: int | None) -> None:
+        """Say how far it is, if nothing was said of it for a minute."""
+        now = time.monotonic()
+        started = self.started.setdefault(key, now)
+        if now - self.told.setdefault(key, started) < EVERY or not total or not 0 < done < total:
+            return
+        self.told[key] = now
+        left = (now - started) * (total - done) / done
+        self.say(f"{name}: {100 * done / total:.0f} %, {now - started:.0f} s so far, about {left:.0f} s left")
 
     def begin(self, stage: str) -> None:
         """What is done to the folds from now on, as it is said when one is done."""
@@ -41,21 +57,25 @@ class LineWatcher:
 
     def decoding(self, done: int, total: int) -> None:
         """Images decoded so far."""
+        self._tell("decoding", "decoding images", done, total)
         if done == total:
             self.say(f"decoded {total:,} images (kept in the cache)")
 
     def unpacking(self, done: int, total: int) -> None:
         """Files unpacked so far."""
+        self._tell("unpacking", "unpacking files", done, total)
         if done == total:
             self.say(f"unpacked {total:,} files (kept in the cache)")
 
     def looking(self, done: int, total: int) -> None:
         """Images looked at so far."""
+        self._tell("looking", "looking at images", done, total)
         if done == total:
             self.say(f"looked at {total:,} images")
 
     def downloading(self, done: int, total: int | None) -> None:
-        """Bytes."""
+        """Bytes downloaded so far; total None where the server does not tell."""
+        self._tell("downloading", "downloading", done, total)
         if done == total:
             self.say(f"downloaded {total / 2**20:,.1f} MiB")
 

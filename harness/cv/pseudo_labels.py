@@ -77,7 +77,7 @@ def check_pseudo(recipe: Recipe, run: Path, dataset: Dataset, folds: Folds, clea
 def pseudo_gain(
     competition: Competition, recipe: Recipe, run: Path, labels: np.ndarray, oof: np.ndarray, rows: np.ndarray
 ) -> dict[str, Any] | None:
-    """{"run", "source": its score, "gain", "low", "high"} against the run that gave the labels; None without [pseudo].
+    """{"run", "source": its score, "gain", "low", "high", "same_recipe": but for [pseudo]} against the run that gave the labels; None without [pseudo].
 
     rows : int64, the rows that are scored
     """
@@ -86,7 +86,15 @@ def pseudo_gain(
     source, metric = load_run(source_of(run, recipe).path), competition_metrics(competition)[0]
     theirs = source.oof[rows]
     _, _, _, gain, low, high = paired(metric, labels[rows], oof[rows], theirs, source.folds.groups[rows])
-    return {"run": source.name, "source": metric(labels[rows], theirs), "gain": gain, "low": low, "high": high}
+    plain_recipe = recipe.model_copy(update={"pseudo": None, "name": source.recipe.name})
+    return {
+        "run": source.name,
+        "source": metric(labels[rows], theirs),
+        "gain": gain,
+        "low": low,
+        "high": high,
+        "same_recipe": plain_recipe.digest() == source.recipe.digest(),
+    }
 
 
 def pseudo_line(pseudo: dict[str, Any], scores: dict[str, Any] | None) -> str:
@@ -99,4 +107,6 @@ def pseudo_line(pseudo: dict[str, Any], scores: dict[str, Any] | None) -> str:
         said += (
             f"; OOF against that run: {scores['gain']:+.5f} [{scores['low']:+.5f}, {scores['high']:+.5f}], {verdict}"
         )
+        if not scores.get("same_recipe", True):
+            said += "; that run has another recipe, so the difference is of both"
     return said

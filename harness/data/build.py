@@ -56,6 +56,11 @@ class Building:
 
     def write(self, folder: Path) -> None:
         """Write both splits, the sample submission and meta.json into `folder`."""
+        self.notes.extend(
+            f"{self.tree.show(name)} (data.merge) is not there; it is optional, so its images are not among the training images"
+            for name in self.competition.data.merge
+            if self._left_out(name)
+        )
         self._copy_submission(folder)
         broken: list[Broken] = []
         for split in ("train", "test"):

@@ -12,15 +12,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.base.command import cache_root, carried
+from harness.base.command import cache_root
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import remove_folder, resumable_folder
 from harness.base.storage.manifest import MANIFEST, faults
-from harness.base.untrusted_text import plain
 from harness.competition import Competition
 from harness.data.build import PICTURE_FORMATS, Building, Tick, stamped
 from harness.data.cache import Dataset, open_cache
 from harness.data.files.archives import FileTree
+from harness.data.missing import archive_name, no_data, other_content
 from harness.data.sample import sample_folder
 
 _CACHE_VERSION = 4
@@ -96,18 +96,8 @@ def find_files(competition: Competition, folder: Path, tick: Tick = lambda done,
         return found
     archive = folder / archive_name(competition)
     if archive.is_file():
-        raise UserError(_other_content(competition, FileTree(archive)))
-    others = [name for name, other in competition.sets.items() if FileTree(folder).has(other.data.train)]
-    there = "".join(
-        f"  There are files of another data set: --set data.set={name} (--data-set {name})\n" for name in others
-    )
-    sample = "  or try the harness on the embedded sample: add --sample\n" if competition.hook("make_sample") else ""
-    raise UserError(
-        f"no data of '{competition.slug}': neither {folder / competition.data.train} nor {archive} with it is there.\n"
-        f"  Download it:           {_download_command(competition, folder)}\n"
-        f"{there}{sample}"
-        "  (the folder is <data root>/<slug>/; the root comes from --data DIR, else $HARNESS_DATA, else data/)"
-    )
+        raise UserError(other_content(competition, FileTree(archive)))
+    raise UserError(no_data(competition, folder))
 
 
 def _tree(competition: Competition, folder: Path, tick: Tick = lambda done, total: None) -> FileTree | None:
@@ -124,34 +114,8 @@ def _tree(competition: Competition, folder: Path, tick: Tick = lambda done, tota
     return None
 
 
-def _other_content(competition: Competition, tree: FileTree) -> str:
-    """What to say of a zip without the training data: what it holds, and how that may have been meant."""
-    wanted, tops = competition.data.train, tree.top_folders()
-    cased = next((name for name in sorted(tree.members) if name.casefold() == wanted.casefold()), None)
-    deeper = next((name for name in sorted(tree.members) if name.endswith(f"/{wanted}")), None)
-    meant = cased or deeper
-    cure = (
-        f"It has '{plain(meant)}': write data.train = \"{plain(meant)}\" in competition.toml."
-        if meant
-        else "Correct data.train in competition.toml, or take the zip away and fetch it anew."
-    )
-    held = ", ".join(f"'{plain(name, 60)}'" for name in tops[:8]) + (", ..." if len(tops) > 8 else "")
-    return f"{tree.path}: holds no '{wanted}' (data.train). At its top are {held or 'no files'}. {cure}"
-
-
-def archive_name(competition: Competition) -> str:
-    """What the platform's zip is called in a competition's data folder."""
-    return competition.data.archive or f"{competition.slug}.zip"
-
-
 def _visible(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if not path.name.startswith(".")]
-
-
-def _download_command(competition: Competition, folder: Path) -> str:
-    if competition.platform == "kaggle" or competition.dataset:
-        return f"python -m harness.data {competition.slug}{carried('--data')}   (into {folder}; needs a Kaggle account)"
-    return f"from {competition.url or 'the competition page'} into {folder}"
 
 
 def _key(competition: Competition, tree: FileTree) -> str:

@@ -13,8 +13,8 @@ from harness.base.command import carried
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import explain_disk_errors, write_json
 from harness.competition import Competition
-from harness.data.dataset import archive_name
 from harness.data.files.archives import explain_zip_errors, open_zip
+from harness.data.missing import archive_name
 from harness.remote.errors import NoCredentials, Refused, Unreachable
 from harness.remote.kaggle_client import KaggleClient
 

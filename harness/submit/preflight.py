@@ -54,10 +54,14 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
     )
 
 
-def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> Any:
+def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> tuple[Any, str]:
     """A ready submission file as a pandas table of strings, its rows in the platform's order where just their order differs.
 
     A byte-order mark and CRLF line ends are taken as they come.
+
+    Returns
+    -------
+    The table, and what was changed in it, in words ("" = nothing).
 
     Raises
     ------
@@ -66,6 +70,8 @@ def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> An
     """
     import pandas as pd
 
+    if path.is_dir():
+        raise UserError(f"--file {path}: is a folder; name the CSV in it")
     if not path.is_file():
         raise UserError(f"--file {path}: not there")
     if path.suffix.lower() not in (".csv", ".txt"):
@@ -86,9 +92,16 @@ def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> An
         raise UserError(
             f"--file {path}: its columns are not separated by commas; its first line is '{plain(table.columns[0], 200)}'"
         )
-    if name in table and table[name].is_unique and set(table[name]) == set(ids.tolist()):
+    if table.columns[0] in ("", "Unnamed: 0") and name in table.columns[1:]:
+        raise UserError(
+            f"--file {path}: its first column has no name: the rows' numbers, as pandas writes them. Write it anew with "
+            "to_csv(..., index=False)."
+        )
+    given = table[name].tolist() if name in table else []
+    if given != ids.tolist() and len(set(given)) == len(given) and set(given) == set(ids.tolist()):
         table = table.set_index(name, drop=False).loc[ids.tolist()]
-    return table
+        return table, f"the rows of {path.name} were put into the platform's order"
+    return table, ""
 
 
 def labels_hash(path: Path) -> str:

@@ -108,6 +108,25 @@ def test_runs_are_compared_two_by_two(copy: Path, run_command):
     assert "Two by two" in page and "Recall by class" in page and "Learning curves" in page
 
 
+def test_a_damaged_run_is_left_out_of_the_comparison_and_a_partial_one_is_no_reference(copy: Path, run_command):
+    names = sorted(p.parent.name for p in copy.glob("oof/shapes/*/scores.json"))
+    part = ("--set", "cv.folds=2", "--folds", "0")
+    assert run_command("harness.cv", *CV[:-2], *part, cwd=copy).returncode == 0
+    table = copy / "oof" / "shapes" / names[0] / "oof.parquet"
+    content = bytearray(table.read_bytes())
+    content[len(content) // 2] ^= 1
+    table.write_bytes(bytes(content))
+    (with_suite(copy) / "noise.json").write_text("{")
+    done = run_command("harness.oof", "compare", "shapes", "--json", cwd=copy)
+    assert done.returncode == 0, done.stderr
+    assert f"left out: oof/shapes/{names[0]}: the run is damaged" in done.stderr
+    assert "without its noise suite" in done.stderr
+    rows = {line["run"]: line["rows"] for line in json.loads(done.stdout)["runs"]}
+    assert rows.pop(names[1]) == "same" and list(rows.values()) == ["other"]
+    named = run_command("harness.oof", "compare", "shapes", "--run", names[0], cwd=copy)
+    assert named.returncode == 2 and "the run is damaged" in named.stderr
+
+
 def test_named_runs_on_other_folds_are_refused_with_the_reason(copy: Path, run_command):
     other = ("shapes", "--data", "data", "--recipe", "tiny", "--workers", "1", "--set", "cv.folds=2")
     assert run_command("harness.cv", *other, cwd=copy).returncode == 0

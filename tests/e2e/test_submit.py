@@ -269,6 +269,7 @@ def test_a_ready_file_is_taken_in_any_order_with_bom_and_crlf(copy: Path, platfo
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["oof"] is None and told["rows"] == 6
+    assert told["warnings"] == ["the rows of mine.csv were put into the platform's order"]
 
 
 @pytest.mark.parametrize(
@@ -279,6 +280,8 @@ def test_a_ready_file_is_taken_in_any_order_with_bom_and_crlf(copy: Path, platfo
         ("id,label\n" + "0,circle\n" * 6, "twice or more"),
         ("id,label\n" + "".join(f"{i},0.3\n" for i in range(6)), "has no class in 6 rows"),
         ("a" * 60_000, "bytes; a submission of 6 rows has"),
+        (",id,label\n" + "".join(f"{i},{i},circle\n" for i in range(6)), "to_csv(..., index=False)"),
+        ("id,label\n0,oval\n", "--file mine.csv does not pass its checks"),
     ],
 )
 def test_a_ready_file_that_is_wrong_is_refused(copy: Path, platform, text: str, said: str):

@@ -14,7 +14,9 @@ _LONGEST_CELL = 1 << 20
 
 
 def read_rows(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of a CSV with commas, as text; a column without a name in which nothing stands is left out.
+    """Header and rows of a CSV, as text; a column without a name in which nothing stands is left out.
+
+    Values are separated by commas; by tabs or semicolons where the header has those and no comma.
 
     Parameters
     ----------
@@ -34,7 +36,8 @@ def read_rows(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]]:
         ) from error
     previous = csv.field_size_limit(_LONGEST_CELL)
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator(text))
+        rows = [row for row in lines if row]
     except csv.Error as error:
         raise UserError(
             f"{shown}: cannot be read as CSV ({error}). Download it again if it is cut off, or correct it."
@@ -55,6 +58,12 @@ def read_rows(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]]:
                 f"({plain(','.join(row), 80)}). Put values that hold commas into quotes; if the file is cut off, download it again."
             )
     return header, [row[: len(header)] for row in rows]
+
+
+def separator(text: str) -> str:
+    """What separates the values of a CSV: a comma, or a tab or semicolon where its first line has no comma."""
+    first = text.lstrip("\r\n").partition("\n")[0]
+    return "," if "," in first else next((mark for mark in "\t;" if mark in first), ",")
 
 
 def column(header: Sequence[str], name: str, shown: str, key: str) -> int:

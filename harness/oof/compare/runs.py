@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,9 @@ MOST = 12
 
 
 def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """What to say of each run, the best first; reads their small files only.
+    """What to say of each run, the best first; its predictions are held against their checksums, not loaded.
 
-    Runs on other rows than the first's (data, verdicts or folds) are marked by "rows": "other".
+    Runs on other rows (data, verdicts or folds) than most complete ones share are marked by "rows": "other".
 
     Raises
     ------
@@ -39,13 +40,17 @@ def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -
     """
     lines = [line for line in comparison_lines(competition, out, names) if competition.metric in line["metrics"]]
     lines.sort(key=lambda line: _rank(line, competition.metric))
+    reference = (_largest_group(lines) or lines)[:1]
     for line in lines:
-        line["rows"] = "same" if line["of"] == lines[0]["of"] else "other"
+        line["rows"] = "same" if line["of"] == reference[0]["of"] else "other"
     return lines
 
 
 def comparison_lines(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """What to say of each run, in the order of their names; raises as `comparison` does."""
+    """What to say of each run, in the order of their names; raises as `comparison` does.
+
+    A damaged run is left out, which is said, unless it was named: then it is refused.
+    """
     paths = runs_of(out, competition.slug)
     known = {path.name: path for path in paths}
     for name in names:
@@ -57,13 +62,31 @@ def comparison_lines(competition: Competition, out: Path, names: Sequence[str] =
             f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
             f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
-    return [_line(path) for path in chosen]
+    lines = []
+    for path in chosen:
+        try:
+            lines.append(_line(path))
+        except UserError as error:
+            if names or len(chosen) == 1:
+                raise
+            print(f"left out: {error}", file=sys.stderr)
+    return lines
+
+
+def _noise(path: Path) -> dict[str, Any] | None:
+    """noise.json of a run; where it is damaged the run is shown without it, which is said."""
+    try:
+        return load_noise(path)
+    except UserError as error:
+        print(f"without its noise suite: {error}", file=sys.stderr)
+        return None
 
 
 def _line(path: Path) -> dict[str, Any]:
-    folder, noise = RunFolder(path), load_noise(path)
-    names = ("scores.json", "environment.json", "recipe.json", "history.jsonl")
-    wrong = folder.faults([name for name in names if (path / name).exists() or name != "history.jsonl"])
+    folder, noise = RunFolder(path), _noise(path)
+    names = ("scores.json", "environment.json", "recipe.json")
+    tables = ("history.jsonl", "oof.parquet", "proba/oof.npy")
+    wrong = folder.faults([*names, *(name for name in tables if (path / name).exists())])
     if wrong:
         raise UserError(folder.damaged(wrong))
     scores, environment, recipe = read_json(path / names[0]), folder.environment(), read_json(path / names[2])

@@ -129,6 +129,11 @@ def best_runs(out: Path, competition: Competition, fingerprint: str, cleaned: st
 def check_same_data(run: Run, dataset: Dataset) -> None:
     """Refuse a run of other data than is given (UserError)."""
     if run.environment["data"]["fingerprint"] != dataset.fingerprint:
+        if run.environment["data"]["source"] == dataset.source:
+            raise UserError(
+                f"run '{run.name}': the files have changed since it was trained (another content: {dataset.source}). Put the old "
+                "files back, or train it on the new ones: the same harness.cv command makes another run."
+            )
         raise UserError(
             f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is given now "
             f"({dataset.source}). Give the same --data or --sample as in training."

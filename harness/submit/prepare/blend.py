@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,6 +99,10 @@ def chosen_runs(
             f"no finished run of '{competition.slug}' on this data{by} in {out / 'oof' / competition.slug}. Train one: "
             f"python -m harness.cv {competition.slug}{' --sample' if dataset.is_sample else ''}{carried('--data', '--out')}"
             f"{unfinished_note(out, competition.slug)}"
+        )
+    if len(fitting) < best:
+        print(
+            f"note: --best {best}: only {len(fitting)} finished runs are on this data; they are taken", file=sys.stderr
         )
     return [load_run(path) for path in fitting[:best]]
 

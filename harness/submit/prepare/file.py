@@ -21,9 +21,9 @@ def prepare_file(competition: Competition, dataset: Dataset, file: Path, out: Pa
         If it cannot be read or does not pass its checks.
     """
     ids, path = wanted_ids(competition, dataset), out / "submissions" / competition.slug / f"file-{file.stem}.csv"
-    table = read_ready_file(file, competition, ids)
+    table, moved = read_ready_file(file, competition, ids)
     with complete_file(path) as temporary:
         table.to_csv(temporary, index=False)
-    refuse_problems(path, competition, ids, dataset)
+    refuse_problems(path, competition, ids, dataset, f"--file {file}")
     intent = intent_of(competition, path, len(ids), path.stem, (), message or f"file {file.name}", None, None)
-    return Prepared(intent, dataset.source, None, None, None, {}, [])
+    return Prepared(intent, dataset.source, None, None, None, {}, [moved] if moved else [])

@@ -67,11 +67,14 @@ class Prepared:
         }
 
 
-def refuse_problems(path: Path, competition: Competition, ids: np.ndarray, dataset: Dataset) -> None:
-    """Raise a `UserError` with everything that is wrong with a submission file at once."""
+def refuse_problems(path: Path, competition: Competition, ids: np.ndarray, dataset: Dataset, shown: str = "") -> None:
+    """Raise a `UserError` with everything that is wrong with a submission file at once.
+
+    shown : its place in words, where `path` is a copy of it
+    """
     problems = check_submission(path, competition, ids, dataset.submission)
     if problems:
-        raise UserError("\n  ".join([f"{path} does not pass its checks; it is not sent:", *problems]))
+        raise UserError("\n  ".join([f"{shown or path} does not pass its checks; it is not sent:", *problems]))
 
 
 def intent_of(
