@@ -102,7 +102,9 @@ def test_a_merged_folder_may_be_missing_only_if_it_is_optional(shapes: Path):
     with pytest.raises(UserError, match="val: no images there"):
         load(shapes)
     extend(shapes, "", 'merge = ["val"]', 'merge = ["val"]\noptional = ["val", "test"]')
-    assert len(load(shapes)[1].train) == 40
+    told: list[str] = []
+    assert len(load(shapes, say=told.append)[1].train) == 40
+    assert any("val (data.merge) is not there; it is optional" in line for line in told)
 
 
 def test_groups_are_what_the_pattern_finds_alike(tmp_path: Path):
