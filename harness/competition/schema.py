@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,6 +134,10 @@ def _explain(schema: type[BaseModel], problem: Any) -> str:
         return f"{key}: missing; it has no default"
     said = problem["msg"].removeprefix("Value error, ")
     said = said[0].lower() + said[1:]
+    if problem["type"] == "tuple_type":
+        said = "write a list in brackets: [..., ...]"
+    if problem["type"] == "literal_error" and isinstance(problem["input"], str):
+        said += nearest(problem["input"], _QUOTED.findall(problem["ctx"]["expected"]))
     if problem["type"] == "value_error" and isinstance(
         problem["input"], dict
     ):  # two keys of a table that do not go together: what is said names them
@@ -142,6 +147,9 @@ def _explain(schema: type[BaseModel], problem: Any) -> str:
         if key
         else plain(said, 1000)
     )
+
+
+_QUOTED = re.compile("'([^']*)'")
 
 
 def _written(value: Any) -> str:

@@ -147,8 +147,9 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in _DENIED:
             raise UserError(
-                f"{place}: may not be read or written ({error.strerror}). Change its permissions, or write to another "
-                "folder: --out DIR, HARNESS_CACHE for the cache."
+                f"{place}: may not be read or written ({error.strerror}). Change its permissions, or work in a "
+                "place of your own: --out DIR (saved runs are looked for there: copy oof/ and submissions/ into it), HARNESS_CACHE for the "
+                "cache."
             ) from error
         raise
 
