@@ -62,6 +62,7 @@ def main(
             unpack_tick=watcher.unpacking,
             say=watcher.say,
         )
+        contest = dataset.competition or contest
         watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
         if contest.is_clustering:  # duplicates are found all the same; labels cannot be wrong
             contest = contest.model_copy(update={"classes": ("unlabelled",)})

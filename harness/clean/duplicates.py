@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.base.pictures import as_picture
 from harness.clean.hamming_search import near_pairs
 from harness.clean.phash import ORIENTATIONS, hash_images, orient
 
@@ -198,9 +199,8 @@ def _standardised(both: _Stack, rows: np.ndarray) -> np.ndarray:
     small = np.empty((len(rows), _SMALL, _SMALL, both.images.shape[3]), dtype=np.float32)
     for s in range(0, len(rows), 1024):
         for k, image in enumerate(both[rows[s : s + 1024]]):
-            picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
-            small[s + k] = np.asarray(picture.resize((_SMALL, _SMALL), Image.Resampling.BILINEAR)).reshape(
-                small.shape[1:]
-            )
+            bands = [image] if image.shape[-1] in (1, 3) else np.split(image, image.shape[-1], axis=2)
+            parts = [as_picture(band).resize((_SMALL, _SMALL), Image.Resampling.BILINEAR) for band in bands]
+            small[s + k] = np.concatenate([np.asarray(p).reshape(_SMALL, _SMALL, -1) for p in parts], axis=2)
     small -= small.mean(axis=(1, 2, 3), keepdims=True)
     return small / np.sqrt((small**2).sum(axis=(1, 2, 3), keepdims=True)).clip(min=1e-6)

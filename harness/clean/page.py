@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.pictures import as_picture
 from harness.base.storage.atomic_files import write_text
 from harness.clean.verdicts import ACTIONS, Verdict
 from harness.competition import Samples
@@ -112,9 +113,7 @@ def _row(verdict: Verdict, samples: Samples, classes: Sequence[str]) -> dict[str
 
 
 def _thumbnail(image: np.ndarray) -> str:
-    from PIL import Image
-
-    picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
+    picture = as_picture(image)
     picture.thumbnail((_THUMBNAIL, _THUMBNAIL))
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=85)

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from harness.base.pictures import as_picture
+
 _SIDE, _KEPT = 32, 8
 _AT_ONCE = 4096
 
@@ -52,8 +54,7 @@ def _small_greys(images: np.ndarray) -> np.ndarray:
     small = np.empty((len(images), _SIDE, _SIDE), dtype=np.uint8)
 
     def reduce(row: int) -> None:
-        picture = images[row]
-        grey = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture).convert("L")
+        grey = as_picture(images[row]).convert("L")
         small[row] = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS))
 
     with ThreadPoolExecutor() as pool:

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
@@ -14,9 +14,13 @@ from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UserError, nearest
 from harness.base.process import end_if_run_again
-from harness.competition.metrics import METRICS, TWO_CLASS_METRICS
-from harness.competition.recipe import DataChoice, Side, Strings, image_that_fits, recipe_names
+from harness.competition.class_file import CLASSES_FILE, read_classes
+from harness.competition.data_spec import DataSpec, SubmissionSpec
+from harness.competition.recipe import DataChoice, Strings, recipe_names
 from harness.competition.schema import Frozen, read_toml, validate
+from harness.competition.scoring.registry import find_metric, needs_two_classes
+from harness.competition.scoring.spec import parsed, written
+from harness.competition.tasks import TASKS, Task
 
 HOOKS = {
     "load_samples": "load_samples(folder: Path, split: 'train' | 'test') -> Samples | None: read what TOML can't describe",
@@ -26,123 +30,6 @@ HOOKS = {
     "truth": "truth(ids) -> (kinds int64 (n,), names): true kinds, known from elsewhere, to check clusters against",
     "make_sample": "make_sample(folder: Path) -> None: write the small embedded sample in the true layout",
 }
-
-
-class DataSpec(Frozen):
-    """[data]: which files hold what."""
-
-    format: Literal["csv_pixels", "image_folder", "image_csv", "npz", "captioned", "custom"]
-    """csv_pixels: one row per image, columns pixel0...; image_folder: train/<class>/*, test/*; image_csv: train/*, test/*
-    and a CSV of labels; npz: arrays of numpy; captioned: train/* and a file of captions, no labels; custom: load_samples."""
-    size: Annotated[tuple[Side, Side], Field(strict=False)]
-    """Height and width in pixels; an image_folder's images are brought to it."""
-    channels: Literal[1, 3] = 3
-    """1 = grey, 3 = RGB."""
-    background: Literal["white", "grey", "black"] = "white"
-    """Images: what shows through where they are transparent."""
-    range: Annotated[tuple[float, float], Field(strict=False)] | None = None
-    """Images with more than 8 bits a pixel: the values that become black and white, e.g. [0, 4095] for 12 bits stored in 16.
-    None = [0, 65535]; images of 32 bits need it."""
-    train: str = "train"
-    """File or folder of the training images, relative to <data root>/<slug>/. A folder may lie packed beside the other
-    files, as train.7z or train.zip for 'train'."""
-    merge: Strings = ()
-    """image_folder: further folders like `train` whose images are training images too."""
-    test: str | None = "test"
-    """File or folder of the test images, or None where the test is hidden."""
-    optional: Strings = ()
-    """Files and folders of this table and of [submission] that may be missing: the competition then has none."""
-    captions: Strings = ("captions.txt",)
-    """captioned: file of the captions, the first of these that is there: lines 'image,caption' under that header, or
-    'image#number<tab>caption'. Where `train` is such a file itself, there are captions only."""
-    test_captions: str | None = None
-    """captioned: the captions of the test images; None = they have none."""
-    labels: str = "trainLabels.csv"
-    """image_csv: file of the labels."""
-    label: str = "label"
-    """csv_pixels, image_csv: the label's column. npz: array of the labels, indices of classes, in `train`."""
-    id: str | None = None
-    """csv_pixels, image_csv: the id's column. Default: the row's number, counted from 1; image_csv: 'id'."""
-    images: str = "images"
-    """npz: array of the training images, uint8 (n, H, W) or (n, H, W, C), in `train`; ids are its row numbers from 0."""
-    test_images: str = "images"
-    """npz: array of the test images in `test`."""
-    group: str | None = None
-    """Regular expression on a training image's id: images whose groups (...) it finds alike, say the same patient, share
-    a fold. Where it finds nothing an image stands alone."""
-    archive: str | None = None
-    """Zip that the platform delivers, read when the files themselves are not there. Default: <slug>.zip."""
-
-    @field_validator("size")
-    @classmethod
-    def _an_image_that_fits(cls, size: tuple[int, int]) -> tuple[int, int]:
-        return image_that_fits(size)
-
-    @field_validator("range")
-    @classmethod
-    def _from_low_to_high(cls, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
-        if bounds is not None and bounds[0] >= bounds[1]:
-            raise ValueError("must be [LOW, HIGH] with LOW below HIGH")
-        return bounds
-
-    @field_validator("train", "test", "labels", "test_captions", "archive")
-    @classmethod
-    def _inside_the_data_folder(cls, name: str | None) -> str | None:
-        return None if name is None else _inside(name)
-
-    @field_validator("merge", "optional", "captions")
-    @classmethod
-    def _all_inside_the_data_folder(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(map(_inside, names))
-
-    @field_validator("group")
-    @classmethod
-    def _a_pattern_with_groups(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            import regex  # with a limit of time: see harness.data.groups
-
-            try:
-                compiled = regex.compile(pattern)
-            except (regex.error, RecursionError, OverflowError) as error:
-                raise ValueError(f"is no regular expression: {error}") from None
-            if not compiled.groups:
-                raise ValueError("needs a group in parentheses: what it matches names the samples' group")
-        return pattern
-
-
-def _inside(name: str) -> str:
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise ValueError("must be a file or folder below <data root>/<slug>/")
-    return path.as_posix()  # 'train/' is 'train'
-
-
-class SubmissionSpec(Frozen):
-    """[submission]: the file that the platform wants."""
-
-    id: str = "id"
-    """Name of the id column."""
-    target: str = "label"
-    """Name of the prediction's column. With value = "probability" it is for two classes: one column, the probability of the
-    second; left out, every class has a column of its own."""
-    value: Literal["class", "index", "probability"] = "class"
-    """class: the class's name; index: its number; probability: a column per class, or `target` (above)."""
-    sample: str | None = None
-    """The platform's sample submission; ids and columns are checked against it. None = all test ids, in order."""
-
-    @field_validator("sample")
-    @classmethod
-    def _inside_the_data_folder(cls, name: str | None) -> str | None:
-        return None if name is None else _inside(name)
-
-    @property
-    def one_probability(self) -> bool:
-        """Whether two classes share the one column `target`, which holds the second's probability."""
-        return self.value == "probability" and "target" in self.model_fields_set
-
-    def columns(self, classes: tuple[str, ...]) -> list[str]:
-        """The columns of the file beside the id, before the sample submission puts them in its order."""
-        return list(classes) if self.value == "probability" and not self.one_probability else [self.target]
 
 
 class LeaderboardSpec(Frozen):
@@ -197,12 +84,18 @@ class Competition(Frozen):
     """The competition's page."""
     dataset: Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+(/\d+)?$")] | None = None
     """OWNER/NAME of a data set on Kaggle that holds its files, where the competition itself is not on Kaggle."""
+    task: Literal["single", "binary", "multilabel", "ordinal", "regression"] = "single"
+    """What a row's target is: one of several classes, one of two, any of several labels, one of ordered grades, a number or more."""
     metric: str
-    """What the leaderboard shows; a name of `harness.competition.metrics`, or 'custom' for `score`."""
+    """What the leaderboard shows: a name of `harness.competition.scoring`, or a table with its parameters, as {name = "fbeta", beta =
+    2}; 'custom' for `score`, with label and greater_is_better where they are not 'custom' and true."""
     also: Strings = ()
     """Further metrics for tables."""
     classes: Strings = ()
-    """Class names, in the order of the label's index. None, with captioned images: rows are clustered."""
+    """Names of the classes, in the order of the label's index; of the labels; of the numbers. Left out, they are read from the data and
+    kept in classes.txt beside competition.toml (captioned images without are clustered)."""
+    classes_read: bool = False
+    """Whether `classes` were read from the data; set by the loader."""
     symmetries: Annotated[tuple[Literal["hflip", "vflip", "rot90", "rot180", "rot270"], ...], Field(strict=False)] = ()
     """Changes that leave the label as it is; a TTA view that is not among them draws a warning."""
     data: DataSpec
@@ -222,35 +115,106 @@ class Competition(Frozen):
             raise ValueError(f"unknown{nearest(name, known)}; known: {', '.join(known)}")
         return name
 
-    @model_validator(mode="after")
-    def _two_distinct_classes(self) -> Competition:
-        if self.is_clustering and self.data.format == "captioned":
-            return self
-        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
-            raise ValueError("classes: needs two classes or more, each named once")
-        return self
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _numbers_are_names(cls, names: Any) -> Any:
+        """`classes = [0, 1]` names the classes "0" and "1"."""
+        if not isinstance(names, list | tuple):
+            return names
+        return [str(n) if isinstance(n, int) and not isinstance(n, bool) else n for n in names]
+
+    @field_validator("metric", mode="before")
+    @classmethod
+    def _metric_with_parameters(cls, metric: Any) -> Any:
+        return written(metric) if isinstance(metric, dict) else metric
+
+    @field_validator("also", mode="before")
+    @classmethod
+    def _metrics_with_parameters(cls, metrics: Any) -> Any:
+        return tuple(map(written, metrics)) if isinstance(metrics, list | tuple) else metrics
+
+    @model_validator(mode="before")
+    @classmethod
+    def _values_of_the_task(cls, values: Any) -> Any:
+        """What a submission holds, where the task leaves no choice."""
+        value = (
+            {"multilabel": "labels", "regression": "number"}.get(str(values.get("task")))
+            if isinstance(values, dict)
+            else None
+        )
+        if value is None or not isinstance(values.get("submission", {}), dict):
+            return values
+        return {**values, "submission": {"value": value, **values.get("submission", {})}}
 
     @model_validator(mode="after")
-    def _one_column_for_two_classes(self) -> Competition:
-        for table, spec in (
-            ("submission", self.submission),
-            *((f"sets.{n}.submission", d.submission) for n, d in self.sets.items()),
-        ):
-            if spec.one_probability and len(self.classes) != 2:
+    def _classes_of_the_task(self) -> Competition:
+        self._check_classes(self.classes)
+        return self
+
+    def _check_classes(self, classes: tuple[str, ...]) -> None:
+        """Refuse classes, and what depends on them, that do not fit the task (ValueError)."""
+        if not classes:
+            return  # they are read from the data, or rows are clustered
+        if len(set(classes)) < len(classes):
+            twice = next(name for name in classes if classes.count(name) > 1)
+            raise ValueError(f"classes: '{twice}' is named twice")
+        if len(classes) < self.kind.least:
+            raise ValueError(
+                f"classes: needs two classes or more, each named once; task = '{self.task}' is {self.kind.what}"
+            )
+        if self.task == "binary" and len(classes) != 2:
+            raise ValueError(f"classes: task = 'binary' has two, these are {len(classes)}")
+        for name in (self.metric, *self.also):
+            if self.kind.is_one_class and needs_two_classes(name) and len(classes) != 2:
+                raise ValueError(f"metric '{name}' is for two classes (the second is the positive one)")
+        tables = {"submission": self.submission, **{f"sets.{n}.submission": d.submission for n, d in self.sets.items()}}
+        for table, spec in tables.items():
+            most = 1 if self.task == "multilabel" else 2
+            if spec.one_probability and len(classes) != most:
                 raise ValueError(
                     f"[{table}] target = '{spec.target}': with value = \"probability\" it is for two classes; take it out to have "
                     "a column per class"
+                )
+
+    @model_validator(mode="after")
+    def _values_that_fit_the_task(self) -> Competition:
+        known = {"multilabel": ("labels", "probability", "onehot", "ranked"), "regression": ("number",)}
+        fitting = known.get(self.task, ("class", "index", "probability", "onehot", "ranked"))
+        tables = {"submission": self.submission, **{f"sets.{n}.submission": d.submission for n, d in self.sets.items()}}
+        for table, spec in tables.items():
+            if spec.value not in fitting:
+                raise ValueError(
+                    f"[{table}] value = '{spec.value}': task = '{self.task}' is {self.kind.what}; write one of: {', '.join(fitting)}"
                 )
         return self
 
     @model_validator(mode="after")
     def _known_metrics(self) -> Competition:
         for name in (self.metric, *self.also):
-            if name not in METRICS and name != "custom":
-                raise ValueError(f"metric '{name}' is unknown{nearest(name, METRICS)}; known: {', '.join(METRICS)}")
-            if name in TWO_CLASS_METRICS and len(self.classes) != 2:
-                raise ValueError(f"metric '{name}' is for two classes (the second is the positive one)")
+            if parsed(name)[0] != "custom":
+                find_metric(name, self.kind.of)
         return self
+
+    @property
+    def kind(self) -> Task:
+        """What the task makes of targets and outputs."""
+        return TASKS[self.task]
+
+    def with_classes(self, classes: tuple[str, ...]) -> Competition:
+        """The competition with classes that were read from its data.
+
+        Raises
+        ------
+        UserError
+            If they do not fit the task or the metrics.
+        """
+        try:
+            self._check_classes(classes)
+            if not classes:
+                raise ValueError("classes: the data hold none")
+        except ValueError as error:
+            raise UserError(f"{self.folder / 'competition.toml'}: {error} (read from the data)") from error
+        return self.model_copy(update={"classes": classes, "classes_read": True})
 
     def using(self, choice: DataChoice) -> Competition:
         """The competition on the data set that a recipe chose.
@@ -273,7 +237,7 @@ class Competition(Frozen):
     @property
     def is_clustering(self) -> bool:
         """Whether nobody gave classes, so that clusters stand for them."""
-        return not self.classes
+        return not self.classes and self.data.format == "captioned"
 
     @property
     def recipes(self) -> list[str]:
@@ -322,12 +286,14 @@ def find_competition(name: str | Path) -> Competition:
             "(a slug is looked up in competitions/ of the current folder)."
         )
     values = read_toml(path)
-    for key in ("slug", "folder", "set"):
+    for key in ("slug", "folder", "set", "classes_read"):
         if key in values:
             raise UserError(f"{path}: {key}: unknown key; a competition is named after its folder")
     if (folder / "competition.py").is_file() and not _is_own(folder):
         _say_code(folder)
     folder = folder.resolve()
+    if "classes" not in values and (folder / CLASSES_FILE).is_file():
+        values = {**values, "classes": read_classes(folder), "classes_read": True}
     return validate(Competition, {**values, "slug": folder.name, "folder": folder}, str(path))
 
 

@@ -29,12 +29,14 @@ class Metric:
     prepare : (labels (n,), proba (n, C)) -> Scorer
     greater_is_better : direction
     of_tally : its value from a `Tally`, where it is one of the predicted classes only; else None
+    of_answers : whether it judges answers (classes, labels, grades), so that a task's decision counts, not the outputs themselves
     """
 
     name: str
     prepare: Callable[[np.ndarray, np.ndarray], Scorer]
     greater_is_better: bool = True
     of_tally: Callable[[Tally], float] | None = None
+    of_answers: bool = False
 
     def __call__(self, labels: np.ndarray, proba: np.ndarray) -> float:
         """Value over all rows; labels int (n,), proba float (n, C)."""
@@ -341,7 +343,7 @@ def _binary_auc(positive: np.ndarray, score: np.ndarray) -> Scorer:
 
 
 def _of_classes(name: str, value: Callable[[Tally], float]) -> Metric:
-    return Metric(name, lambda labels, proba: _ClassScorer(value, labels, proba), of_tally=value)
+    return Metric(name, lambda labels, proba: _ClassScorer(value, labels, proba), of_tally=value, of_answers=True)
 
 
 METRICS: dict[str, Metric] = {
@@ -366,7 +368,9 @@ TWO_CLASS_METRICS = ("f1", "sensitivity", "specificity")
 """Of the second of two classes, which is the positive one; specificity is the first one's recall."""
 
 
-def custom_metric(score: Callable[[np.ndarray, np.ndarray], float]) -> Metric:
+def custom_metric(
+    score: Callable[[np.ndarray, np.ndarray], float], name: str = "custom", greater_is_better: bool = True
+) -> Metric:
     """Wrap a competition's own `score(labels, proba)`; a resample repeats rows as often as they were drawn."""
 
     def prepare(labels: np.ndarray, proba: np.ndarray) -> Scorer:
@@ -376,4 +380,4 @@ def custom_metric(score: Callable[[np.ndarray, np.ndarray], float]) -> Metric:
 
         return scorer
 
-    return Metric("custom", prepare)
+    return Metric(name, prepare, greater_is_better)

@@ -120,6 +120,7 @@ def main(
                 unpack_tick=watcher.unpacking,
                 say=watcher.say,
             )
+            contest = dataset.competition or contest
             resize(dataset, played.data, watcher.decoding)
             watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
             run = cross_validate(contest, played, dataset, options, watcher)

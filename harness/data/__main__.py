@@ -70,6 +70,7 @@ def main(
             unpack_tick=watcher.unpacking,
             say=watcher.say,
         )
+    contest = dataset.competition or contest
     found = _describe(contest, dataset)
     print(json.dumps(found, indent=2)) if as_json else _print(contest.title, found)
 
@@ -142,7 +143,7 @@ def preview(
         raise UserError(f"preview: recipe '{played.name}' has no augmentation to show: its images are seen as they are")
     dataset = load_dataset(contest.using(played.data), data_root(data), sample=sample)
     resize(dataset, played.data)
-    contest, dataset = open_resized(contest, dataset.cache, played.data)
+    contest, dataset = open_resized(dataset.competition or contest, dataset.cache, played.data)
     path = out / "oof" / contest.slug / f"preview-{'sample-' if sample else ''}{played.name}-{played.digest()}.png"
     pictures.preview(contest, played, dataset, path, rows, columns)
     print(f"data:    {dataset.source}")

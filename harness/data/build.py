@@ -10,28 +10,27 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import write_json
 from harness.base.storage.manifest import MANIFEST, write_manifest
+from harness.base.storage.npy import open_array
 from harness.competition import Competition, Samples
 from harness.data.cache import open_samples
 from harness.data.files.archives import FileTree, walk
 from harness.data.files.decode import Decoder
 from harness.data.formats.custom import write_custom
-from harness.data.formats.image_folder import (
-    Broken,
-    Listing,
-    list_by_csv,
-    list_by_folder,
-    list_test,
-    read_image_folder,
-)
-from harness.data.groups import groups_by_pattern
-from harness.data.submission_ids import check_submission_ids, read_submission_ids
+from harness.data.formats.images import Broken, read_images
+from harness.data.groups import group_numbers, groups_by_pattern
+from harness.data.rows.listing import Listing, list_by_folder, list_by_table, list_test
+from harness.data.rows.targets import RawTargets, classes_of, encode
+from harness.data.submission_ids import check_submission_ids, read_submission_ids, sample_columns
+
+if TYPE_CHECKING:
+    from harness.data.formats.csv_pixels import PixelRows
 
 PICTURE_FORMATS = ("image_folder", "image_csv", "captioned")
 
@@ -43,7 +42,7 @@ Tick = Callable[[int, int], None]
 class Building:
     """The making of a cache folder.
 
-    notes : what is odd about the data, in words; gathered while it is written
+    notes : what is odd about the data, in words; found : classes that the data name; both gathered while it is written
     """
 
     competition: Competition
@@ -53,6 +52,12 @@ class Building:
     stream: bool
     tick: Callable[[int, int], None]
     notes: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes: as competition.toml names them, or as the training rows were found to have them."""
+        return self.competition.classes or tuple(self.found)
 
     def write(self, folder: Path) -> None:
         """Write both splits, the sample submission and meta.json into `folder`."""
@@ -100,52 +105,97 @@ class Building:
             raise UserError(
                 f"{tree.show(name)}: not there. Download the data again, or set data.test in competition.toml."
             )
-        classes = competition.classes if split == "train" else None
+        labelled = split == "train"
         if spec.format == "captioned":
             from harness.data.formats.captioned import read_captioned
 
             broken, notes = read_captioned(competition, tree, split, folder, self.tick, self.skip_broken)
             self.notes.extend(notes)
             return broken
-        if spec.format == "csv_pixels":
+        if spec.format in ("csv_pixels", "table_pixels"):
             from harness.data.formats.csv_pixels import read_csv_pixels
+            from harness.data.formats.table_pixels import read_table_pixels
 
-            read_csv_pixels(tree, name, spec, classes, folder)
+            read = read_csv_pixels if spec.format == "csv_pixels" else read_table_pixels
+            self._save_pixel_rows(read(tree, name, spec, labelled, folder), folder)
             return []
         if spec.format == "npz":
-            from harness.data.formats.npz import read_npz
-
-            read_npz(tree, name, spec, split, classes, folder)
+            self._write_npz(name, split, folder)
             return []
-        listing = self._listing(name, classes, folder.parent / "submission.csv")
+        listing = self._listing(name, labelled, folder.parent / "submission.csv")
+        labels = self._encoded(listing.targets) if listing.targets else None
+        self.notes.extend(listing.notes)
         if self.stream:
-            _write_streamed(listing, tree, Decoder.of(spec), folder)
-            self.notes.extend(listing.notes)
+            _write_streamed(listing, labels, tree, Decoder.of(spec), folder)
             return []
-        broken, notes = read_image_folder(tree, listing, spec, folder, self.tick, self.skip_broken)
+        broken, notes = read_images(tree, listing, labels, spec, folder, self.tick, self.skip_broken)
         self.notes.extend(notes)
         return broken
+
+    def _encoded(self, raw: RawTargets) -> np.ndarray:
+        """Targets as arrays; where nobody named the classes, those that the data name become them."""
+        task = self.competition.kind
+        if not self.classes:
+            self.found.extend(classes_of(task, raw, sample_columns(self.competition, self.tree)))
+            self.competition.with_classes(self.classes)  # do they fit task and metrics?
+        return encode(task, raw, self.classes)
+
+    def _save_pixel_rows(self, rows: PixelRows, folder: Path) -> None:
+        """ids.npy, labels.npy and groups.npy of rows whose pixels stood in a table."""
+        n, ids = len(open_array(folder / "images.npy")), rows.ids
+        if ids is None:
+            ids = self._sample_ids(n, folder.parent / "submission.csv") if rows.targets is None else None
+        np.save(
+            folder / "ids.npy", np.array(ids if ids is not None else np.arange(1, n + 1).astype(str), dtype=np.str_)
+        )
+        if rows.targets is not None:
+            np.save(folder / "labels.npy", self._encoded(rows.targets))
+            if rows.groups is not None:
+                np.save(folder / "groups.npy", group_numbers(rows.groups))
+
+    def _sample_ids(self, n: int, submission: Path) -> list[str] | None:
+        """Ids of test rows that have only numbers: those of the sample submission, where it counts from 0, or data.id names a column
+        that the training rows have and these lack, and it has as many rows."""
+        if not submission.is_file():
+            return None
+        shown = self.tree.show(self.competition.submission.sample or "")
+        ids = read_submission_ids(self.competition, submission, shown)
+        counted = ids.tolist() == list(map(str, range(n)))
+        return ids.tolist() if len(ids) == n and (counted or self.competition.data.id) else None
+
+    def _write_npz(self, name: str, split: str, folder: Path) -> None:
+        from harness.data.formats.npz import classes_of_array, labels_of_array, read_npz
+
+        labels = read_npz(self.tree, name, self.competition.data, split, folder)
+        if labels is None:
+            return
+        task, where = self.competition.kind, f"{self.tree.show(name)}:{self.competition.data.one_label}"
+        if not self.classes:
+            self.found.extend(classes_of_array(task, labels, where))
+            self.competition.with_classes(self.classes)
+        np.save(folder / "labels.npy", labels_of_array(task, labels, self.classes, where))
 
     def _left_out(self, name: str) -> bool:
         """Whether a file that may be missing is missing."""
         return name in self.competition.data.optional and not self.tree.has(name)
 
-    def _listing(self, name: str, classes: tuple[str, ...] | None, submission: Path) -> Listing:
-        """The images of a split (without classes: the test's)."""
+    def _listing(self, name: str, labelled: bool, submission: Path) -> Listing:
+        """The images of a split, with the targets of the training rows."""
         tree, spec = self.tree, self.competition.data
-        if classes is None:
+        if not labelled:
             wanted = None
             if submission.is_file():
                 shown = tree.show(self.competition.submission.sample or "")
                 wanted = read_submission_ids(self.competition, submission, shown)
-            return list_test(tree, name, wanted)
+            return list_test(tree, name, spec, wanted)
         if spec.format == "image_csv":
-            return list_by_csv(tree, name, spec, classes)
-        return list_by_folder(tree, [name, *(m for m in spec.merge if tree.has(m) or m not in spec.optional)], classes)
+            return list_by_table(tree, name, spec)
+        names = [name, *(m for m in spec.merge if tree.has(m) or m not in spec.optional)]
+        return list_by_folder(tree, spec, names, self.competition.classes)
 
     def _write_groups(self, folder: Path) -> None:
         """groups.npy by data.group: rows whose ids it finds alike have the same number."""
-        if self.competition.data.group:
+        if self.competition.data.group and not (folder / "groups.npy").is_file():
             ids = np.load(folder / "ids.npy", allow_pickle=False).tolist()
             np.save(folder / "groups.npy", groups_by_pattern(ids, self.competition.data.group))
 
@@ -169,6 +219,7 @@ class Building:
                 "source": f"{kind} in {self.tree.path} ({counts}{broken}{streamed})",
                 "is_sample": self.sample,
                 "n_broken": n_broken,
+                "classes": list(self.classes),
                 "notes": self.notes,
                 "fingerprint": _fingerprint(parts, stamp),
             },
@@ -185,7 +236,7 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
         folders = [*names, *spec.merge]
         names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
     if spec.format == "image_csv":
-        names.append(spec.labels)
+        names += [spec.labels, *([spec.test_rows] if spec.test_rows else []), *([spec.join.file] if spec.join else [])]
     if spec.format == "captioned":
         names += [*spec.captions, *([spec.test_captions] if spec.test_captions else [])]
     if competition.submission.sample and competition.submission.sample not in names:
@@ -215,10 +266,14 @@ def _constant_note(kind: str, samples: Samples, rows_at_once: int = 1024) -> str
     )
 
 
-def _write_streamed(listing: Listing, tree: FileTree, decoder: Decoder, folder: Path) -> None:
+def _write_streamed(
+    listing: Listing, labels: np.ndarray | None, tree: FileTree, decoder: Decoder, folder: Path
+) -> None:
     np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_))
-    if listing.labels is not None:
-        np.save(folder / "labels.npy", listing.labels)
+    if labels is not None:
+        np.save(folder / "labels.npy", labels)
+        if listing.groups is not None:
+            np.save(folder / "groups.npy", group_numbers(listing.groups))
     where = {"path": str(tree.path.resolve()), "top": tree.top, "files": listing.files}
     write_json(folder / "pictures.json", where | {"decoder": dataclasses.asdict(decoder)})
 
@@ -230,7 +285,7 @@ def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 40
         digest.update("\n".join(samples.ids).encode())
         digest.update(samples.groups.astype("<i8").tobytes())
         if samples.labels is not None:
-            digest.update(samples.labels.astype("<i8").tobytes())
+            digest.update(samples.labels.astype("<i8" if samples.labels.ndim == 1 else "<f4").tobytes())
         if samples.captions is not None:
             digest.update("\n".join(samples.captions.ravel()).encode())
         digest.update(str(samples.images.shape).encode())

@@ -27,7 +27,7 @@ from harness.base.storage.atomic_files import read_json
 from harness.base.storage.damage import DAMAGED
 from harness.base.storage.npy import open_array
 from harness.base.untrusted_text import plain
-from harness.competition import Samples
+from harness.competition import Competition, Samples
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Dataset:
     fingerprint : 16 hex digits over ids, labels and pixels; equal data have equal fingerprints wherever they lie
     cache : folder that the arrays are mapped from
     notes : what is odd about the data, in words
+    classes : names of the outputs, as competition.toml has them or the data name them
+    competition : with these classes, where `load_dataset` opened the data
     """
 
     train: Samples
@@ -53,6 +55,8 @@ class Dataset:
     fingerprint: str
     cache: Path
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    competition: Competition | None = None
 
 
 def open_cache(cache: Path) -> Dataset:
@@ -86,6 +90,7 @@ def _opened(cache: Path) -> Dataset:
         fingerprint=meta["fingerprint"],
         cache=cache,
         notes=tuple(meta["notes"]),
+        classes=tuple(meta.get("classes", ())),
     )
 
 

@@ -6,6 +6,7 @@ the files' names, sizes, times of change and the [data] section.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import sys
@@ -16,14 +17,16 @@ from harness.base.command import cache_root
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import remove_folder, resumable_folder
 from harness.base.storage.manifest import MANIFEST, faults
+from harness.base.untrusted_text import listed
 from harness.competition import Competition
+from harness.competition.class_file import CLASSES_FILE, save_classes
 from harness.data.build import PICTURE_FORMATS, Building, Tick, stamped
 from harness.data.cache import Dataset, open_cache
 from harness.data.files.archives import FileTree
 from harness.data.missing import archive_name, no_data, other_content
 from harness.data.sample import sample_folder
 
-_CACHE_VERSION = 4
+_CACHE_VERSION = 5
 
 
 def load_dataset(
@@ -71,7 +74,32 @@ def load_dataset(
     dataset = open_cache(cache)
     for note in dataset.notes:
         say(f"note: {note}")
-    return dataset
+    return dataclasses.replace(dataset, competition=_with_classes(competition, dataset, say))
+
+
+def _with_classes(competition: Competition, dataset: Dataset, say: Callable[[str], None]) -> Competition:
+    """The competition with the classes that its data name, which are kept beside competition.toml.
+
+    Raises
+    ------
+    UserError
+        If they cannot be kept there.
+    """
+    if competition.classes or competition.is_clustering:
+        return competition
+    found = competition.with_classes(dataset.classes)
+    try:
+        save_classes(competition.folder, dataset.classes)
+    except (OSError, UserError) as error:
+        raise UserError(
+            f"{competition.folder}: classes.txt cannot be written there ({error}). Write the classes into competition.toml: classes = "
+            f"{json.dumps(list(dataset.classes)[:3], ensure_ascii=False)[:-1]}, ...]"
+        ) from error
+    say(
+        f"note: {len(dataset.classes):,} classes read from the data ({listed(dataset.classes)}); kept in "
+        f"{competition.folder / CLASSES_FILE}"
+    )
+    return found
 
 
 def is_there(competition: Competition, root: Path) -> bool:
@@ -125,7 +153,8 @@ def _key(competition: Competition, tree: FileTree) -> str:
         tree.stamp(stamped(competition, tree)),
         competition.data.model_dump(mode="json"),
         competition.submission.model_dump(mode="json"),
-        competition.classes,
+        *([competition.task] if competition.task != "single" else []),
+        [] if competition.classes_read else competition.classes,
         [p.stat().st_mtime_ns for p in [competition.folder / "competition.py"] if p.is_file()],
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

@@ -13,6 +13,40 @@ from harness.base.untrusted_text import plain
 _SECONDS_PER_ID, _SECONDS = 1.0, 120.0
 
 
+def matches(texts: Sequence[str], pattern: str, key: str) -> list[tuple[str | None, ...] | None]:
+    """What a pattern's groups (...) match in each text (None: a group that takes no part); None where it finds nothing.
+
+    The pattern may be a stranger's: it has a limit of time. key : of competition.toml
+
+    Raises
+    ------
+    UserError
+        If it takes too long: some patterns take exponential time (`(a+)+$`).
+    """
+    import regex
+
+    compiled, ends = regex.compile(pattern), time.monotonic() + _SECONDS
+    found: list[tuple[str | None, ...] | None] = []
+    for text in texts:
+        try:
+            left = ends - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            match = compiled.search(text, timeout=min(left, _SECONDS_PER_ID))
+        except TimeoutError as error:
+            raise UserError(
+                f"{key} = '{plain(pattern, 80)}' in competition.toml: takes too long, on id '{plain(text, 80)}'. Write it without "
+                "a repetition inside a repetition."
+            ) from error
+        found.append(match.groups() if match else None)
+    return found
+
+
+def group_numbers(groups: Sequence[str]) -> np.ndarray:
+    """int64 (n,): equal texts have the same number."""
+    return np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)[1].astype(np.int64)
+
+
 def groups_by_pattern(ids: Sequence[str], pattern: str) -> np.ndarray:
     """Group numbers int64 (n,): rows whose ids the pattern's groups (...) find alike have the same one.
 
@@ -23,19 +57,6 @@ def groups_by_pattern(ids: Sequence[str], pattern: str) -> np.ndarray:
     UserError
         If it takes too long: some patterns take exponential time (`(a+)+$`).
     """
-    import regex
-
-    compiled, ends, names = regex.compile(pattern), time.monotonic() + _SECONDS, []
-    for i in ids:
-        try:
-            left = ends - time.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            found = compiled.search(i, timeout=min(left, _SECONDS_PER_ID))
-        except TimeoutError as error:
-            raise UserError(
-                f"data.group = '{plain(pattern, 80)}' in competition.toml: takes too long, on id '{plain(i, 80)}'. Write it without "
-                "a repetition inside a repetition."
-            ) from error
-        names.append("|".join(map(str, found.groups())) if found else f"\n{i}")
-    return np.unique(names, return_inverse=True)[1].astype(np.int64)
+    found = matches(ids, pattern, "data.group")
+    names = [f"\n{i}" if groups is None else "|".join(map(str, groups)) for i, groups in zip(ids, found, strict=True)]
+    return group_numbers(names)

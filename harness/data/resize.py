@@ -91,6 +91,8 @@ def _write(images: np.ndarray, path: Path, size: tuple[int, int], tick: Tick) ->
 def _resized_picture(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     from PIL import Image
 
+    if picture.shape[-1] not in (1, 3):  # each channel for itself
+        return np.concatenate([_resized_picture(b, size) for b in np.split(picture, picture.shape[-1], axis=2)], axis=2)
     image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
     small = np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR))
     return small.reshape(*size, picture.shape[-1])

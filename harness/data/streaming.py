@@ -19,14 +19,14 @@ class StreamedImages:
     Parameters
     ----------
     path : the folder or zip that the images lie in
-    files : their names in it, row by row; top : see `FileTree`
+    files : their names in it, of each row one or, where the channels lie in several, so many; top : see `FileTree`
     decoder : that they are decoded by
     """
 
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, path: Path, files: list[str], decoder: Decoder, top: str = "") -> None:
+    def __init__(self, path: Path, files: list[list[str]], decoder: Decoder, top: str = "") -> None:
         self.tree, self.files, self.decoder = FileTree(path, top=top), files, decoder
         self.shape = (len(files), decoder.height, decoder.width, decoder.channels)
         self._pool: ThreadPoolExecutor | None = None
@@ -49,6 +49,6 @@ class StreamedImages:
         return np.stack(list(decoded)) if len(chosen) else np.zeros((0, *self.shape[1:]), dtype=np.uint8)
 
     def _decoded(self, row: int) -> np.ndarray:
-        file = self.files[row]
-        with self.tree.open(file) as opened:
-            return self.decoder(opened, self.tree.show(file)).pixels
+        from harness.data.formats.images import decode_row
+
+        return decode_row(self.tree, self.files[row], self.decoder).pixels

@@ -35,6 +35,16 @@ def check_submission_ids(competition: Competition, test_ids: np.ndarray, path: P
         )
 
 
+def sample_columns(competition: Competition, tree: FileTree) -> list[str]:
+    """The columns of the sample submission beside its id; [] where there is none: it fixes the order of classes that the data name."""
+    name = competition.submission.sample
+    if not name or not tree.has(name):
+        return []
+    with tree.open(name) as file:
+        header, _ = read_rows(file, tree.show(name))
+    return [column for column in header if column != competition.submission.id]
+
+
 def read_submission_ids(competition: Competition, path: Path, shown: str) -> np.ndarray:
     """Ids (n,) str of a sample submission, in its order and its spelling.
 

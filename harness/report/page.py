@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.pictures import as_picture
 from harness.base.storage.atomic_files import write_text
 from harness.base.untrusted_text import shown
 
@@ -93,8 +94,6 @@ def _data_uri(content: bytes, mime: str) -> str:
 
 
 def _png(image: np.ndarray) -> str:
-    from PIL import Image
-
     buffer = io.BytesIO()
-    Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(buffer, "PNG")
+    as_picture(image).save(buffer, "PNG")
     return _data_uri(buffer.getvalue(), "image/png")

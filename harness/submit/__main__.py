@@ -178,6 +178,7 @@ def _open(
     choice = DataChoice(set=data_set or (named[0].recipe.data.set if named else ""))
     competition = competition.using(choice)
     dataset = load_dataset(competition, data_root(data), sample=sample, stream=stream)
+    competition = dataset.competition or competition
     runs = chosen_runs(competition, dataset, named, best, out) if named or best else []
     return competition, dataset, runs
 

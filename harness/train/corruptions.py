@@ -112,6 +112,8 @@ def jpeg(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
     pixels = x.clamp(0, 1).mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
     def compress(image: np.ndarray) -> np.ndarray:
+        if image.shape[-1] not in (1, 3):  # each channel for itself
+            return np.concatenate([compress(band) for band in np.split(image, image.shape[-1], axis=2)], axis=2)
         buffer = io.BytesIO()
         Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image).save(buffer, "JPEG", quality=quality)
         return np.asarray(Image.open(buffer)).reshape(image.shape)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from harness.base.pictures import as_picture
 from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition, Recipe
 from harness.data.cache import Dataset
@@ -56,7 +57,7 @@ def montage(tiles: np.ndarray, names: list[str]) -> object:
     """A PIL image of uint8 (rows, columns, H, W, C): a name before each line, a gap after its first image."""
     from PIL import Image, ImageDraw
 
-    rows, columns, height, width, channels = tiles.shape
+    rows, columns, height, width, _ = tiles.shape
     zoom = max(round(_SIDE / max(height, width)), 1)
     tall, wide = height * zoom + _GAP, width * zoom + _GAP
     picture = Image.new("RGB", (_MARGIN + columns * wide + 3 * _GAP, 24 + rows * tall), "white")
@@ -67,7 +68,7 @@ def montage(tiles: np.ndarray, names: list[str]) -> object:
         draw.text((4, 24 + row * tall + tall // 2 - 6), names[row][:15], fill="black")
         for column in range(columns):
             tile = tiles[row, column].repeat(zoom, axis=0).repeat(zoom, axis=1)
-            image = Image.fromarray(tile[..., 0] if channels == 1 else tile)
+            image = as_picture(tile)
             left = _MARGIN + column * wide + (3 * _GAP if column else 0)
             picture.paste(image, (left, 24 + row * tall))
     return picture

@@ -70,6 +70,7 @@ def prepare(asked: Request, watcher: LineWatcher) -> tuple[Trials, Plan]:
             f"--pruner {asked.pruner}: looks at epochs, which recipes with [clusters] do not show; take percentile"
         )
     dataset = _read(asked, competition, recipe, watcher)
+    competition = dataset.competition or competition
     verdicts = standing_verdicts(asked.out, competition, asked.sample)
     about = _about(competition, recipe, space, dataset, verdicts) | {
         "objectives": list(objectives),

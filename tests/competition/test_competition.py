@@ -38,8 +38,8 @@ def test_an_unknown_competition_lists_the_known(project: Path):
     [
         ('metric = "accuracy"', 'metric = "acuracy"', "metric 'acuracy' is unknown .did you mean 'accuracy'"),
         ('metric = "accuracy"', "", "metric: missing; it has no default"),
-        ('["circle", "square"]', '["circle", "circle"]', "each named once"),
-        ("channels = 1", "channels = 2", r"data\.channels = 2: input should be 1 or 3"),
+        ('["circle", "square"]', '["circle", "circle"]', "named twice"),
+        ("channels = 1", "channels = 0", r"data\.channels = 0: input should be greater than or equal to 1"),
         ("size =", "sise =", r"data\.sise: unknown key .did you mean 'data\.size'"),
     ],
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.competition.competition import DataSpec
+from harness.competition.data_spec import DataSpec
 
 
 def new_images(folder: Path, n: int, spec: DataSpec) -> np.memmap:

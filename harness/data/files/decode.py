@@ -11,7 +11,7 @@ import numpy as np
 from harness.base.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.competition.competition import DataSpec
+    from harness.competition.data_spec import DataSpec
 
 _FORMATS = {
     "PNG": (".png", ".apng"),
@@ -40,7 +40,9 @@ _FORMATS = {
 _BY_ENDING_ONLY = ("TGA", "PCX", "XBM", "MSP")
 """Formats whose files hardly say what they are: rubbish would pass for one. They are tried where the name ends like them."""
 
-ENDINGS = tuple(ending for endings in _FORMATS.values() for ending in endings)
+_ARRAYS = (".npy",)
+_DICOM = (".dcm", ".dicom")
+ENDINGS = tuple(ending for endings in (*_FORMATS.values(), _ARRAYS, _DICOM) for ending in endings)
 
 BACKGROUNDS = {"white": (255, 255, 255), "grey": (128, 128, 128), "black": (0, 0, 0)}
 
@@ -95,13 +97,17 @@ class Decoder:
         """
         from PIL import Image, UnidentifiedImageError
 
+        ending = PurePosixPath(where).suffix.lower()
+        if ending in (*_ARRAYS, *_DICOM):
+            from harness.data.files.decode_arrays import decode_dicom, decode_npy
+
+            return (decode_npy if ending in _ARRAYS else decode_dicom)(self, file, where)
         try:
             with Image.open(file, formats=_formats(where)) as picture:
                 _refuse_bomb(picture)
                 picture.load()
                 flat, largest = self._eight_bits(picture)
-                upright = _upright(_opaque(flat, self.background), picture)
-                upright = upright.convert("L" if self.channels == 1 else "RGB")
+                upright = _upright(self._bands(flat), picture)
             had = upright.height, upright.width
             if upright.size != (self.width, self.height):
                 upright = upright.resize((self.width, self.height), Image.Resampling.BILINEAR)
@@ -114,6 +120,15 @@ class Decoder:
                 f"{where}: cannot be decoded ({said}). Replace it, take it out of the folder, or add --skip-broken."
             ) from error
         return Decoded(pixels, *had, largest)
+
+    def _bands(self, flat: Any) -> Any:
+        """The image with as many channels as are wanted: one (grey), three (RGB), or those that the file has."""
+        if self.channels in (1, 3):
+            return _opaque(flat, self.background).convert("L" if self.channels == 1 else "RGB")
+        bands = flat.getbands()
+        if len(bands) != self.channels:
+            raise ValueError(f"has {len(bands)} channels ({', '.join(bands)}), data.channels is {self.channels}")
+        return flat
 
     def _eight_bits(self, picture: Any) -> tuple[Any, float | None]:
         """The image with 8 bits a pixel, and the largest value of one that had more (Pillow's own conversion clips at 255)."""

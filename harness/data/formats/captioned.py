@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import io
 import re
 from collections.abc import Callable
@@ -18,7 +17,8 @@ from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
 from harness.data.files.decode import is_image
 from harness.data.files.names import nfc
-from harness.data.formats.image_folder import Broken, Listing, list_test, read_image_folder
+from harness.data.formats.images import Broken, read_images
+from harness.data.rows.listing import Listing, list_test
 
 Captions = dict[str, list[str]]
 """Captions by the image's file name, in the file's order."""
@@ -53,22 +53,22 @@ def read_captioned(
         new_images(folder, len(captions), spec.model_copy(update={"size": (1, 1)}))
         _save(competition, folder, list(captions), captions, split)
         return [], []
-    found = list_test(tree, name)
-    files = _by_name(tree, found.files)
+    found = list_test(tree, name, spec)
+    files = _by_name(tree, [row[0] for row in found.files])
     where = next((f for f in spec.captions if tree.has(f)), None) if split == "train" else spec.test_captions
     if where is None:
         if split == "train":
             raise UserError(
                 f"{tree.path}: holds none of {', '.join(spec.captions)}. Download the captions, or name their file in data.captions."
             )
-        listing = Listing(list(files.values()), list(files), None, found.notes)
-        return read_image_folder(tree, listing, spec, folder, tick, skip_broken)
+        listing = Listing([(file,) for file in files.values()], list(files), None, None, found.notes)
+        return read_images(tree, listing, None, spec, folder, tick, skip_broken)
     captions = {nfc(image): lines for image, lines in parse_captions(tree, where).items()}
     left_out = _strangers(tree, where, name, files, captions, skip_broken) if split == "train" else []
     ids = [i for i in captions if i in files] if split == "train" else list(files)
-    listing = Listing([files[i] for i in ids], ids, np.zeros(len(ids), np.int64) if split == "train" else None)
-    listing = dataclasses.replace(listing, notes=found.notes)
-    broken, notes = read_image_folder(tree, listing, spec, folder, tick, skip_broken)
+    labels = np.zeros(len(ids), np.int64) if split == "train" else None
+    listing = Listing([(files[i],) for i in ids], ids, None, None, found.notes)
+    broken, notes = read_images(tree, listing, labels, spec, folder, tick, skip_broken)
     _save(competition, folder, np.load(folder / "ids.npy", allow_pickle=False).tolist(), captions, split)
     return [*left_out, *broken], notes
 

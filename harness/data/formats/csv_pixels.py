@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,33 @@ import numpy as np
 
 from harness.base.errors import UserError, nearest
 from harness.base.untrusted_text import plain
-from harness.competition.competition import DataSpec
+from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
-from harness.data.formats.labels import encode
+from harness.data.rows.targets import RawTargets
 
 _BLOCK = 1 << 24
 _OTHER_FILE = "Download the file again if it is cut off, or name another in [data] of competition.toml."
 
 
-def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, classes: tuple[str, ...] | None, folder: Path) -> None:
-    """Write images.npy, ids.npy and (where classes are given) labels.npy of one CSV into a folder.
+@dataclass(frozen=True)
+class PixelRows:
+    """What stands beside the pixels of a table's rows.
+
+    Attributes
+    ----------
+    ids : None where the table has no id column, so that the rows' numbers stand for them
+    targets : of training rows
+    groups : a text of each row, or None
+    """
+
+    ids: list[str] | None
+    targets: RawTargets | None
+    groups: list[str] | None = None
+
+
+def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, folder: Path) -> PixelRows:
+    """Write images.npy of one CSV into a folder; returns what stands beside the pixels.
 
     The CSV is read block by block: at its peak the memory holds the decoded images once, never the CSV.
 
@@ -31,14 +48,13 @@ def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, classes: tuple[st
     UserError
         If a row has too few or too many columns, a value is no pixel, a label is no class: says which row, column, value.
     """
-    pixels, others = _columns(tree, name, spec, labelled=classes is not None)
-    blocks, label_parts, id_parts = [], [], []
-    for block in _blocks(tree, name, pixels, others, classes, spec):
+    pixels, others = _columns(tree, name, spec, labelled)
+    blocks: list[np.ndarray] = []
+    beside: dict[str, list[str]] = {column: [] for column in others}
+    for block in _blocks(tree, name, pixels, others):
         blocks.append(np.stack([block.column(c).to_numpy() for c in pixels], axis=1))  # (rows, pixels) uint8
-        if classes is not None:
-            label_parts.append(encode(block.column(spec.label), classes, tree.show(name), sum(map(len, label_parts))))
-        if spec.id:
-            id_parts.extend(block.column(spec.id).to_pylist())
+        for column, cells in beside.items():
+            cells.extend(block.column(column).to_pylist())
     if not blocks:
         raise UserError(f"{tree.show(name)}: has a header but no rows. {_OTHER_FILE}")
     n = sum(map(len, blocks))
@@ -48,9 +64,13 @@ def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, classes: tuple[st
         images[start : start + len(rows)] = rows.reshape(-1, *spec.size, spec.channels)
         start += len(rows)
     images.flush()
-    np.save(folder / "ids.npy", np.array(id_parts if spec.id else np.arange(1, n + 1).astype(str), dtype=np.str_))
-    if classes is not None:
-        np.save(folder / "labels.npy", np.concatenate(label_parts))
+    ids = beside.get(spec.id or "")
+    if not labelled:
+        return PixelRows(ids, None)
+    groups = list(map("\x1f".join, zip(*(beside[c] for c in spec.group_by), strict=True))) if spec.group_by else None
+    return PixelRows(
+        ids, RawTargets([beside[c] for c in spec.label], list(spec.label), tree.show(name), spec.separator), groups
+    )
 
 
 def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple[list[str], list[str]]:
@@ -68,13 +88,15 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
     )
     if twice is not None:
         raise UserError(f"{tree.show(name)}: two columns are named '{plain(twice, 80)}'. Rename one in its header.")
-    others = ([spec.label] if labelled else []) + ([spec.id] if spec.id else [])
+    others = list(dict.fromkeys((*spec.label, *spec.group_by) if labelled else ())) + ([spec.id] if spec.id else [])
+    if not labelled and spec.id and spec.id not in header:
+        others.remove(spec.id)  # the test's rows have numbers only
     for column in others:
         if column not in header:
             shown = ", ".join(header[:5]) + (", ..." if len(header) > 5 else "")
             raise UserError(
                 f"{tree.show(name)}: no column '{column}'{plain(nearest(column, header))}. Its header begins: "
-                f"{plain(shown, 300) or '(empty file)'}. Correct data.{'label' if column == spec.label else 'id'} in competition.toml."
+                f"{plain(shown, 300) or '(empty file)'}. Correct data.{_key_of(column, spec)} in competition.toml."
             )
     pixels = [column for column in header if column not in others]
     expected = spec.size[0] * spec.size[1] * spec.channels
@@ -86,9 +108,11 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
     return pixels, others
 
 
-def _blocks(
-    tree: FileTree, name: str, pixels: list[str], others: list[str], classes: tuple[str, ...] | None, spec: DataSpec
-) -> Iterator[Any]:
+def _key_of(column: str, spec: DataSpec) -> str:
+    return "label" if column in spec.label else "id" if column == spec.id else "group_by"
+
+
+def _blocks(tree: FileTree, name: str, pixels: list[str], others: list[str]) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.csv as pa_csv
 

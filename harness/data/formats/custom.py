@@ -52,7 +52,15 @@ def _check_custom(competition: Competition, samples: Samples, split: str) -> Non
         raise UserError(f"{where}: images are {samples.images.shape[1:]}; data.size and channels say {shape}")
     if split == "test":
         return
-    labels, n_classes = samples.labels, len(competition.classes)
+    labels, n_classes, task = samples.labels, len(competition.classes), competition.kind
+    if not n_classes:
+        raise UserError(
+            f"{competition.folder / 'competition.toml'}: classes: missing; data.format = 'custom' needs them"
+        )
+    if not task.is_one_class:
+        if labels is None or labels.ndim != 2 or labels.shape[1] != n_classes or task.wrong_rows(labels).any():
+            raise UserError(f"{where}: labels must be float (n, {n_classes}), {task.what}; no NaN")
+        return
     if labels is None or not np.issubdtype(labels.dtype, np.integer):
         raise UserError(
             f"{where}: labels are {None if labels is None else labels.dtype}; wanted int64 indices of classes"

@@ -15,17 +15,16 @@ import numpy as np
 from harness.base.errors import UserError, nearest
 from harness.base.storage.damage import DAMAGED, is_of_content
 from harness.base.untrusted_text import plain
-from harness.competition.competition import DataSpec
+from harness.competition.data_spec import DataSpec
+from harness.competition.tasks import Task
 from harness.data.files.archives import FileTree, open_zip
 from harness.data.files.arrays import new_images
 
 _AT_ONCE = 16 * 2**20  # bytes between two writes
 
 
-def read_npz(
-    tree: FileTree, name: str, spec: DataSpec, split: str, classes: tuple[str, ...] | None, folder: Path
-) -> None:
-    """Write images.npy, ids.npy and (where there are classes) labels.npy of one split into `folder`.
+def read_npz(tree: FileTree, name: str, spec: DataSpec, split: str, folder: Path) -> np.ndarray | None:
+    """Write images.npy and ids.npy of one split into `folder`; returns the training labels as the file has them.
 
     Ids are row numbers from 0.
 
@@ -37,15 +36,16 @@ def read_npz(
     with _open(tree, name) as archive:
         key = spec.images if split == "train" else spec.test_images
         n = _copy_images(archive, key, spec, folder, tree.show(name))
-        if classes is not None:
-            labels = _labels(archive, spec.label, classes, tree.show(name))
+        labels = None
+        if split == "train":
+            labels = _labels(archive, spec.one_label, tree.show(name))
             if len(labels) != n:
                 raise UserError(
-                    f"{tree.show(name)}: {n:,} images ('{key}') but {len(labels):,} labels ('{spec.label}'). Correct data.images and data.label "
+                    f"{tree.show(name)}: {n:,} images ('{key}') but {len(labels):,} labels ('{spec.one_label}'). Correct data.images and data.label "
                     "in competition.toml, or the file."
                 )
-            np.save(folder / "labels.npy", labels)
     np.save(folder / "ids.npy", np.arange(n).astype(np.str_))
+    return labels
 
 
 @contextlib.contextmanager
@@ -133,19 +133,65 @@ def _copy_images(archive: zipfile.ZipFile, key: str, spec: DataSpec, folder: Pat
     return shape[0]
 
 
-def _labels(archive: zipfile.ZipFile, key: str, classes: tuple[str, ...], shown: str) -> np.ndarray:
-    """Indices int64 (n,) of classes, from integers (n,) or (n, 1)."""
+def _labels(archive: zipfile.ZipFile, key: str, shown: str) -> np.ndarray:
+    """Numbers (n,) or (n, K); a single column is (n,)."""
     with _array(archive, key, shown) as (file, shape, dtype):
-        if dtype.kind not in "iu" or len(shape) not in (1, 2) or shape[1:] not in ((), (1,)):
+        if dtype.kind not in "iufb" or len(shape) not in (1, 2) or 0 in shape:
             raise UserError(
-                f"{shown}:{key}: is {dtype} {shape}, wanted integers (n,) or (n, 1), the indices of the classes (0 to "
-                f"{len(classes) - 1})."
+                f"{shown}:{key}: is {dtype} {shape}, wanted integers (n,) or (n, 1), the indices of the classes, or with another task "
+                "numbers (n, K). Correct data.label in competition.toml, or the array."
             )
-        labels = np.frombuffer(file.read(), dtype).astype(np.int64)
+        labels = np.frombuffer(file.read(), dtype).reshape(shape)
+    return labels[:, 0] if labels.ndim == 2 and shape[1] == 1 else labels
+
+
+def labels_of_array(task: Task, labels: np.ndarray, classes: tuple[str, ...], where: str) -> np.ndarray:
+    """An array's labels as targets of the task: int64 (n,) indices of classes, float32 (n, K) of labels or numbers.
+
+    Raises
+    ------
+    UserError
+        If a row's is none (names it, and the cure).
+    """
+    if not task.is_one_class:
+        table = (labels[:, None] if labels.ndim == 1 else labels).astype(np.float32)
+        if table.shape[1] != len(classes):
+            raise UserError(
+                f"{where}: has {table.shape[1]} columns, 'classes' in competition.toml {len(classes)} names. Correct one of them."
+            )
+        bad = np.flatnonzero(task.wrong_rows(table))
+        if len(bad):
+            raise UserError(
+                f"{where}: row {bad[0]} (from 0): {table[bad[0]][:8].tolist()} {task.wrong_why}. Correct the array."
+            )
+        return table
+    if labels.ndim == 2 and labels.shape[1] == len(classes) and (labels.sum(axis=1) == 1).all():
+        return labels.argmax(axis=1).astype(np.int64)  # one-hot
+    if labels.ndim != 1 or labels.dtype.kind not in "iub":
+        raise UserError(
+            f"{where}: is {labels.dtype} {labels.shape}, wanted integers (n,) or (n, 1), the indices of the classes (0 to {len(classes) - 1})."
+        )
     outside = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if len(outside):
         raise UserError(
-            f"{shown}:{key}: row {outside[0]} (from 0): label {labels[outside[0]]} is no class (0 to {len(classes) - 1}). "
+            f"{where}: row {outside[0]} (from 0): label {labels[outside[0]]} is no class (0 to {len(classes) - 1}). "
             "Correct 'classes' in competition.toml, or the array."
         )
-    return labels
+    return labels.astype(np.int64)
+
+
+def classes_of_array(task: Task, labels: np.ndarray, where: str) -> tuple[str, ...]:
+    """Names for classes that nobody named: '0' to the largest index; of several columns their numbers.
+
+    Raises
+    ------
+    UserError
+        If they cannot be told from the array.
+    """
+    if labels.ndim == 2 or not task.is_one_class:
+        return tuple(map(str, range(labels.shape[1] if labels.ndim == 2 else 1)))
+    if labels.dtype.kind not in "iub" or labels.min() < 0 or labels.max() > 100_000:
+        raise UserError(
+            f"{where}: the classes cannot be told from {labels.dtype} values. Write 'classes' in competition.toml."
+        )
+    return tuple(map(str, range(int(labels.max()) + 1)))

@@ -16,9 +16,11 @@ _LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601-2, as torchvision rounds it
 
 
 def grey(x: Tensor) -> Tensor:
-    """Luma (B, 1, H, W); an image of one channel is its own."""
+    """Luma (B, 1, H, W); an image of one channel is its own, of other channels than colours it is their mean."""
     if x.shape[1] == 1:
         return x
+    if x.shape[1] != 3:
+        return x.mean(dim=1, keepdim=True)
     weights = x.new_tensor(_LUMA).view(1, 3, 1, 1)
     return (x * weights).sum(dim=1, keepdim=True)
 

@@ -30,7 +30,7 @@ def jpeg(x: Tensor, quality: Tensor) -> Tensor:
     """Compress and read again: float (B, C, H, W) in [0, 1], quality (B,) from 1 to 100."""
     height, width = x.shape[2:]
     padded = F.pad(x.float() * 255, (0, -width % 16, 0, -height % 16), mode="replicate")
-    if x.shape[1] == 1:
+    if x.shape[1] != 3:
         back = _lossy(padded - 128, _table(_LUMA, quality)) + 128
     else:
         luma, chroma = _to_ycc(padded.round())

@@ -24,10 +24,11 @@ def check_augment(spec: AugmentSpec, height: int, width: int, channels: int) -> 
     UserError
         Names the key.
     """
-    if channels == 1:
+    if channels != 3:
         for name in _COLORED:
             if getattr(spec, name):
-                raise UserError(f"augment.{name} = {getattr(spec, name)}: these images are grey; take it out")
+                what = "are grey" if channels == 1 else f"have {channels} channels, no colours"
+                raise UserError(f"augment.{name} = {getattr(spec, name)}: these images {what}; take it out")
     if spec.quarter_turns and height != width:
         raise UserError(f"augment.quarter_turns = true: needs square images, these are {height}x{width}")
     if spec.pad_crop >= min(height, width):

@@ -14,7 +14,7 @@ from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.data.dataset import load_dataset
 from harness.data.files.decode import Decoder, decode
-from harness.data.formats import image_folder
+from harness.data.formats import images as image_decoding
 
 
 def load(project: Path):
@@ -169,7 +169,7 @@ def test_broken_pictures_are_left_out_when_asked_for_and_recorded(shapes: Path):
 
 
 def test_a_stopped_decoding_goes_on_where_it_was(shapes: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(image_folder, "_AT_ONCE", 10)
+    monkeypatch.setattr(image_decoding, "_AT_ONCE", 10)
     competition, decoded, real = find_competition(shapes / "competitions" / "shapes"), [], Decoder.__call__
 
     def counting(decoder, file, where):

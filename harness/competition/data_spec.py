@@ -1,0 +1,197 @@
+"""[data] and [submission] of competition.toml: where rows, targets and pixels are, and what the platform wants back."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from harness.competition.recipe import Side, Strings, image_that_fits
+from harness.competition.schema import Frozen
+
+Names = Annotated[tuple[str, ...], Field(strict=False)]
+
+
+class DataSpec(Frozen):
+    """[data]: which files hold what."""
+
+    format: Literal["csv_pixels", "table_pixels", "image_folder", "image_csv", "npz", "captioned", "custom"]
+    """csv_pixels: one row per image, columns pixel0...; table_pixels: rows of a table whose cells hold an image each; image_folder:
+    train/<class>/*, test/*; image_csv: train/*, test/* and a table of labels; npz: arrays of numpy; captioned: train/* and a file of
+    captions, no labels; custom: load_samples."""
+    size: Annotated[tuple[Side, Side], Field(strict=False)]
+    """Height and width in pixels, or one number for both; images in files are brought to it."""
+    channels: Annotated[int, Field(ge=1, le=64)] = 3
+    """1 = grey, 3 = RGB; with several `files` a row, so many in all: one of each, or three."""
+    background: Literal["white", "grey", "black"] = "white"
+    """Images: what shows through where they are transparent."""
+    range: Annotated[tuple[float, float], Field(strict=False)] | None = None
+    """Images with more than 8 bits a pixel: the values that become black and white, e.g. [0, 4095] for 12 bits stored in 16.
+    None = [0, 65535]; images of 32 bits need it."""
+    train: str = "train"
+    """File or folder of the training images, relative to <data root>/<slug>/. A folder may lie packed beside the other
+    files, as train.7z or train.zip for 'train'."""
+    merge: Strings = ()
+    """image_folder: further folders like `train` whose images are training images too."""
+    test: str | None = "test"
+    """File or folder of the test images, or None where the test is hidden."""
+    optional: Strings = ()
+    """Files and folders of this table and of [submission] that may be missing: the competition then has none."""
+    captions: Strings = ("captions.txt",)
+    """captioned: file of the captions, the first of these that is there: lines 'image,caption' under that header, or
+    'image#number<tab>caption'. Where `train` is such a file itself, there are captions only."""
+    test_captions: str | None = None
+    """captioned: the captions of the test images; None = they have none."""
+    labels: str = "trainLabels.csv"
+    """image_csv: file of the labels."""
+    label: Names = ("label",)
+    """csv_pixels, table_pixels, image_csv: the target's column, or a list of columns: one-hot, a label each, a number each. npz:
+    array of the labels, indices of classes, in `train`."""
+    separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
+    """Several labels in one cell: what stands between them, e.g. " "."""
+    label_pattern: str | None = None
+    """image_folder: regular expression on a training image's path below the folder; what its groups (...) match is the label, as in
+    '^(cat|dog)'. Default: the label is the first folder."""
+    id: str | None = None
+    """csv_pixels, table_pixels, image_csv: the id's column. Default: the row's number, counted from 1; image_csv: 'id'."""
+    files: Names = ()
+    """image_csv: where a row's image is below `train` or `test`, e.g. '{id}.jpg', '{file_name}' (any column). Several: each a part of
+    the channels, as '{id}_red.png', '{id}_green.png'. Default: found by its id."""
+    pixels: Names = ()
+    """table_pixels: the columns that hold an image: numbers in a string or a list; several columns are channels."""
+    test_rows: str | None = None
+    """image_csv: table that names the test rows, with the same id column, where it is no sample submission."""
+    join: JoinSpec | None = None
+    """image_csv: another table whose columns `group_by` and `files` may name too."""
+    group_by: Names = ()
+    """image_csv, table_pixels, csv_pixels: columns of the training table; rows with equal values, say of one patient, share a fold."""
+    images: str = "images"
+    """npz: array of the training images, uint8 (n, H, W) or (n, H, W, C), in `train`; ids are its row numbers from 0."""
+    test_images: str = "images"
+    """npz: array of the test images in `test`."""
+    group: str | None = None
+    """Regular expression on a training image's id: images whose groups (...) it finds alike, say the same patient, share
+    a fold. Where it finds nothing an image stands alone."""
+    archive: str | None = None
+    """Zip that the platform delivers, read when the files themselves are not there. Default: <slug>.zip."""
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _one_number_is_a_square(cls, size: object) -> object:
+        return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
+
+    @field_validator("label", "files", "pixels", "group_by", mode="before")
+    @classmethod
+    def _one_name_is_a_list_of_one(cls, names: object) -> object:
+        return (names,) if isinstance(names, str) else names
+
+    @field_validator("size")
+    @classmethod
+    def _an_image_that_fits(cls, size: tuple[int, int]) -> tuple[int, int]:
+        return image_that_fits(size)
+
+    @field_validator("range")
+    @classmethod
+    def _from_low_to_high(cls, bounds: tuple[float, float] | None) -> tuple[float, float] | None:
+        if bounds is not None and bounds[0] >= bounds[1]:
+            raise ValueError("must be [LOW, HIGH] with LOW below HIGH")
+        return bounds
+
+    @field_validator("train", "test", "labels", "test_captions", "test_rows", "archive")
+    @classmethod
+    def _inside_the_data_folder(cls, name: str | None) -> str | None:
+        return None if name is None else _inside(name)
+
+    @field_validator("merge", "optional", "captions")
+    @classmethod
+    def _all_inside_the_data_folder(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_inside, names))
+
+    @field_validator("group", "label_pattern")
+    @classmethod
+    def _a_pattern_with_groups(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            import regex  # with a limit of time: see harness.data.groups
+
+            try:
+                compiled = regex.compile(pattern)
+            except (regex.error, RecursionError, OverflowError) as error:
+                raise ValueError(f"is no regular expression: {error}") from None
+            if not compiled.groups:
+                raise ValueError("needs a group in parentheses: what it matches names the samples' group")
+        return pattern
+
+    @model_validator(mode="after")
+    def _pixels_of_a_table(self) -> DataSpec:
+        if self.format == "table_pixels" and not self.pixels:
+            raise ValueError("data.pixels: missing; table_pixels needs the columns that hold the images")
+        return self
+
+    @property
+    def one_label(self) -> str:
+        """The target's column, of those formats that have one."""
+        return self.label[0]
+
+
+class JoinSpec(Frozen):
+    """[data] join: another table, row by row."""
+
+    file: str
+    """The table, relative to <data root>/<slug>/."""
+    id: str
+    """Its id column."""
+
+    @field_validator("file")
+    @classmethod
+    def _inside_the_data_folder(cls, name: str) -> str:
+        return _inside(name)
+
+
+def _inside(name: str) -> str:
+    path = PurePosixPath(name)
+    if name in (".", "./"):
+        return "."
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError("must be a file or folder below <data root>/<slug>/")
+    return path.as_posix()  # 'train/' is 'train'
+
+
+class SubmissionSpec(Frozen):
+    """[submission]: the file that the platform wants."""
+
+    id: str = "id"
+    """Name of the id column."""
+    target: str = "label"
+    """Name of the prediction's column. With value = "probability" it is for two classes: one column, the probability of the
+    second; left out, every class has a column of its own."""
+    value: Literal["class", "index", "probability", "labels", "onehot", "ranked", "number"] = "class"
+    """class: the class's name; index: its number; probability: a column per class or label, or `target` (above); labels: the names of
+    all labels in one cell; onehot: a column of 0 and 1 per class or label; ranked: the k likeliest names in one cell; number: a
+    column per number. Default: class; of several labels labels, of numbers number."""
+    separator: Annotated[str, Field(min_length=1, max_length=8)] = " "
+    """labels, ranked: what stands between two names."""
+    k: Annotated[int, Field(ge=1)] = 5
+    """ranked: so many names."""
+    empty: Literal["blank", "likeliest"] = "blank"
+    """labels: what a row gets for which no label is given: an empty cell, or the likeliest label."""
+    sample: str | None = None
+    """The platform's sample submission; ids and columns are checked against it. None = all test ids, in order."""
+
+    @field_validator("sample")
+    @classmethod
+    def _inside_the_data_folder(cls, name: str | None) -> str | None:
+        return None if name is None else _inside(name)
+
+    @property
+    def one_probability(self) -> bool:
+        """Whether the one column `target` holds the probability of the second of two classes, or of the one label."""
+        return self.value == "probability" and "target" in self.model_fields_set
+
+    def columns(self, classes: tuple[str, ...]) -> list[str]:
+        """The columns of the file beside the id, before the sample submission puts them in its order."""
+        if self.value == "number" and len(classes) == 1 and "target" not in self.model_fields_set:
+            return list(classes)
+        several = self.value == "onehot" or (self.value == "number" and len(classes) > 1)
+        wide = self.value == "probability" and not self.one_probability
+        return list(classes) if several or wide else [self.target]

@@ -1,0 +1,163 @@
+"""Metrics of answers: the class that is predicted, the labels that are given, the grade; under row weights.
+
+For several labels an answer is what has a probability of one half or more: a decision (`harness.competition.tasks`) moves the
+probabilities so that this is what it decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.competition.metrics import Scorer, Tally, argmax_rows, confusion
+
+
+def ratio(part: np.ndarray, whole: np.ndarray, empty: float = 0.0) -> np.ndarray:
+    """part / whole, `empty` where there is no whole."""
+    return np.divide(part, whole, out=np.full(np.shape(part), empty, dtype=np.float64), where=np.asarray(whole) > 0)
+
+
+class Weighted:
+    """A weighted mean of a value of each row (n,); NaN of a resample without weight."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = np.asarray(values, dtype=np.float64)
+
+    def __call__(self, weights: np.ndarray | None) -> float:
+        """The mean under row weights."""
+        return float(np.average(self.values, weights=weights))
+
+
+class LabelCounts:
+    """Counts of each label under row weights, for metrics of several labels a row.
+
+    Attributes
+    ----------
+    truth, said : bool (n, T)
+    """
+
+    def __init__(self, truth: np.ndarray, outputs: np.ndarray, threshold: float = 0.5) -> None:
+        self.truth, self.said = np.asarray(truth) >= 0.5, np.asarray(outputs) >= threshold
+        self.hit = self.truth & self.said
+
+    def per_label(self, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Hits, true labels and given labels of each column, float (T,) each."""
+        w = np.ones(len(self.truth)) if weights is None else weights
+        return w @ self.hit, w @ self.truth, w @ self.said
+
+    def per_row(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same of each row, float (n,) each."""
+        return self.hit.sum(axis=1), self.truth.sum(axis=1), self.said.sum(axis=1)
+
+
+def _fbeta(hits: np.ndarray, truth: np.ndarray, said: np.ndarray, beta: float) -> np.ndarray:
+    return ratio((1 + beta**2) * np.asarray(hits, float), beta**2 * np.asarray(truth, float) + np.asarray(said, float))
+
+
+def label_fbeta(truth: np.ndarray, outputs: np.ndarray, beta: float, average: str) -> Scorer:
+    """F-beta of several labels, as scikit-learn's `fbeta_score` with zero_division = 0."""
+    counts = LabelCounts(truth, outputs)
+    if average == "samples":
+        return Weighted(_fbeta(*counts.per_row(), beta))
+    return _OfLabels(counts, lambda h, t, s: _fbeta(h, t, s, beta), average)
+
+
+class _OfLabels:
+    """A mean over labels of a function of their counts; a label without a row in a resample keeps its value over all rows."""
+
+    def __init__(self, counts: LabelCounts, value: Callable[..., np.ndarray], average: str) -> None:
+        self.counts, self.value, self.average = counts, value, average
+        self.everything = value(*counts.per_label(None))
+
+    def __call__(self, weights: np.ndarray | None) -> float:
+        hits, truth, said = self.counts.per_label(weights)
+        if self.average == "micro":
+            return float(self.value(hits.sum(), truth.sum(), said.sum()))
+        values = self.value(hits, truth, said)
+        if self.average == "weighted":
+            return float(np.average(values, weights=truth)) if truth.sum() else 0.0
+        return float(values.mean())
+
+    def resampled(self, weights: np.ndarray) -> float:
+        """The value of a bootstrap resample."""
+        if self.average != "macro":
+            return self(weights)
+        hits, truth, said = self.counts.per_label(weights)
+        return float(np.where(truth + said > 0, self.value(hits, truth, said), self.everything).mean())
+
+
+def label_jaccard(truth: np.ndarray, outputs: np.ndarray, average: str) -> Scorer:
+    """Intersection over union of true and given labels."""
+    counts = LabelCounts(truth, outputs)
+
+    def jaccard(hits: np.ndarray, true: np.ndarray, said: np.ndarray) -> np.ndarray:
+        return ratio(np.asarray(hits, float), np.asarray(true + said - hits, float))
+
+    return Weighted(jaccard(*counts.per_row())) if average == "samples" else _OfLabels(counts, jaccard, average)
+
+
+def label_hamming(truth: np.ndarray, outputs: np.ndarray) -> Scorer:
+    """Share of the labels that are wrong."""
+    counts = LabelCounts(truth, outputs)
+    return Weighted((counts.truth != counts.said).mean(axis=1))
+
+
+def label_exact(truth: np.ndarray, outputs: np.ndarray) -> Scorer:
+    """Share of the rows of which every label is right (subset accuracy)."""
+    counts = LabelCounts(truth, outputs)
+    return Weighted((counts.truth == counts.said).all(axis=1))
+
+
+def class_fbeta(beta: float, average: str) -> Callable[[Tally], float]:
+    """F-beta of exclusive classes from a tally: macro, micro, weighted, or 'binary' (of the second class)."""
+
+    def value(t: Tally) -> float:
+        if average == "micro":
+            return float(_fbeta(t.hits.sum(), t.truth.sum(), t.said.sum(), beta))
+        each = _fbeta(t.hits, t.truth, t.said, beta)
+        if average == "binary":
+            return float(each[1])
+        if average == "weighted":
+            return float(np.average(each, weights=t.truth))
+        return float(each[(t.truth + t.said) > 0].mean())
+
+    return value
+
+
+def matthews(t: Tally) -> float:
+    """Matthews correlation of exclusive classes (Gorodkin 2004); 0 where it is not defined, as scikit-learn has it."""
+    n = t.truth.sum()
+    covariance = n * t.hits.sum() - t.truth @ t.said
+    of_truth, of_said = n**2 - t.truth @ t.truth, n**2 - t.said @ t.said
+    return float(covariance / np.sqrt(of_truth * of_said)) if of_truth * of_said > 0 else 0.0
+
+
+class ByConfusion:
+    """A value of the weighted confusion matrix (C, C); for as many classes as a matrix of them can be held."""
+
+    def __init__(self, value: Callable[[np.ndarray], float], labels: np.ndarray, proba: np.ndarray) -> None:
+        self.value, self.labels, self.n = value, labels, proba.shape[1]
+        self.predicted = argmax_rows(proba)
+
+    def __call__(self, weights: np.ndarray | None) -> float:
+        """The value under row weights."""
+        return float(self.value(confusion(self.labels, self.predicted, self.n, weights)))
+
+
+def kappa(matrix: np.ndarray, power: int) -> float:
+    """Cohen's kappa, with disagreements weighted by |i - j|^power (0: all alike); 1 where all is one class, as it is all right.
+
+    Cohen 1968, "Weighted kappa"; as scikit-learn's `cohen_kappa_score`.
+    """
+    n = len(matrix)
+    apart = np.abs(np.subtract.outer(np.arange(n), np.arange(n))).astype(np.float64)
+    weights = (apart > 0).astype(np.float64) if power == 0 else apart**power
+    expected = np.outer(matrix.sum(axis=1), matrix.sum(axis=0)) / max(matrix.sum(), 1e-12)
+    chance = (weights * expected).sum()
+    return float(1 - (weights * matrix).sum() / chance) if chance > 0 else 1.0
+
+
+def cost(matrix: np.ndarray, prices: np.ndarray) -> float:
+    """Mean price of an answer; prices float (C, C): rows true, columns predicted."""
+    return float((matrix * prices).sum() / matrix.sum())

@@ -1,0 +1,120 @@
+"""Metrics of the order that outputs put rows or classes in, under row weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.competition.metrics import Scorer, _binary_auc
+from harness.competition.scoring.answers import Weighted
+
+
+def label_auc(truth: np.ndarray, outputs: np.ndarray, average: str) -> Scorer:
+    """ROC AUC of several labels: the mean over columns ('macro'), weighted by their positives, or of all cells ('micro')."""
+    return _PerColumn(truth, outputs, _binary_auc, average)
+
+
+def label_average_precision(truth: np.ndarray, outputs: np.ndarray, average: str) -> Scorer:
+    """Average precision of several labels, as scikit-learn's `average_precision_score`."""
+    return _PerColumn(truth, outputs, average_precision, average)
+
+
+class _PerColumn:
+    """A mean over columns of a ranking metric; a column without both kinds of rows keeps its value, or has none and is left out."""
+
+    def __init__(self, truth: np.ndarray, outputs: np.ndarray, of_column, average: str) -> None:
+        truth = np.asarray(truth) >= 0.5
+        self.micro, self.columns = average == "micro", truth.shape[1]
+        self.shares = truth.sum(axis=0).astype(np.float64) if average == "weighted" else np.ones(truth.shape[1])
+        if self.micro:
+            self.scorers = [of_column(truth.ravel(), np.asarray(outputs, dtype=np.float64).ravel())]
+        else:
+            self.scorers = [of_column(truth[:, c], np.asarray(outputs[:, c], np.float64)) for c in range(self.columns)]
+        self.everything = np.array([scorer(None) for scorer in self.scorers])
+
+    def _each(self, weights: np.ndarray | None) -> np.ndarray:
+        if weights is None:
+            return self.everything
+        if self.micro:
+            weights = np.repeat(weights, self.columns)
+        return np.array([scorer(weights) for scorer in self.scorers])
+
+    def _mean(self, values: np.ndarray) -> float:
+        if self.micro:
+            return float(values[0])
+        known = ~np.isnan(values) & (self.shares > 0)
+        return float(np.average(values[known], weights=self.shares[known])) if known.any() else float("nan")
+
+    def __call__(self, weights: np.ndarray | None) -> float:
+        return self._mean(self._each(weights))
+
+    def resampled(self, weights: np.ndarray) -> float:
+        """The value of a bootstrap resample."""
+        values = self._each(weights)
+        return self._mean(np.where(np.isnan(values), self.everything, values))
+
+
+def average_precision(positive: np.ndarray, score: np.ndarray) -> Scorer:
+    """Sum over thresholds of precision times the gain in recall; positive bool (n,), score float (n,)."""
+    order = np.argsort(-score, kind="stable")
+    up = positive[order]
+    ends = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])  # last row of each run of equal scores
+
+    def value(weights: np.ndarray | None) -> float:
+        w = np.ones(len(order)) if weights is None else weights[order]
+        hits, seen = np.cumsum(w * up)[ends], np.cumsum(w)[ends]
+        if not hits[-1]:
+            return float("nan")
+        precision = np.divide(hits, seen, out=np.zeros(len(ends)), where=seen > 0)
+        return float((np.diff(hits, prepend=0.0) * precision).sum() / hits[-1])
+
+    return value
+
+
+def partial_auc(positive: np.ndarray, score: np.ndarray, min_tpr: float) -> Scorer:
+    """Area under the ROC curve above a true-positive rate, in [0, 1 - min_tpr] (ISIC 2024's metric)."""
+    order = np.argsort(-score, kind="stable")
+    up = positive[order]
+    ends = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])
+
+    def value(weights: np.ndarray | None) -> float:
+        w = np.ones(len(order)) if weights is None else weights[order]
+        tp, fp = np.r_[0.0, np.cumsum(w * up)[ends]], np.r_[0.0, np.cumsum(w * ~up)[ends]]
+        if not tp[-1] or not fp[-1]:
+            return float("nan")
+        tpr, fpr = tp / tp[-1], fp / fp[-1]
+        above = np.maximum(tpr, min_tpr) - min_tpr
+        cut = np.interp(min_tpr, tpr, fpr)  # where the curve crosses the rate
+        inside = tpr >= min_tpr
+        x, y = np.r_[cut, fpr[inside]], np.r_[0.0, above[inside]]
+        return float((np.diff(x) * (y[1:] + y[:-1])).sum() / 2)
+
+    return value
+
+
+def mean_average_precision_at(labels: np.ndarray, outputs: np.ndarray, k: int) -> Scorer:
+    """MAP@k: of exclusive classes 1 / rank of the true one among the k likeliest, else 0; of several labels the mean of
+    precision at each true one among them, over at most k."""
+    top = top_classes(outputs, k)
+    if labels.ndim == 1:
+        places = top == labels[:, None]
+        return Weighted(np.where(places.any(axis=1), 1 / (places.argmax(axis=1) + 1), 0.0))
+    hit = np.take_along_axis(np.asarray(labels) >= 0.5, top, axis=1)
+    precision = np.cumsum(hit, axis=1) / np.arange(1, top.shape[1] + 1)
+    wanted = np.minimum((np.asarray(labels) >= 0.5).sum(axis=1), k)
+    return Weighted((precision * hit).sum(axis=1) / np.maximum(wanted, 1))
+
+
+def top_k_accuracy(labels: np.ndarray, outputs: np.ndarray, k: int) -> Scorer:
+    """Share of the rows whose class is among the k likeliest."""
+    return Weighted((top_classes(outputs, k) == labels[:, None]).any(axis=1))
+
+
+def top_classes(outputs: np.ndarray, k: int) -> np.ndarray:
+    """The k likeliest classes of each row, likeliest first, int64 (n, min(k, C)); of equal ones the first."""
+    k = min(k, outputs.shape[1])
+    found = np.empty((len(outputs), k), dtype=np.int64)
+    step = max((1 << 22) // outputs.shape[1], 1)
+    for start in range(0, len(outputs), step):
+        part = -np.asarray(outputs[start : start + step], dtype=np.float64)
+        found[start : start + step] = np.argsort(part, axis=1, kind="stable")[:, :k]
+    return found

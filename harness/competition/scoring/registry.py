@@ -1,0 +1,216 @@
+"""Every metric that competition.toml may name: for which tasks it is, which parameters it takes, which way is better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import nearest
+from harness.competition.metrics import METRICS, TWO_CLASS_METRICS, Metric, _ClassScorer
+from harness.competition.scoring import answers, ranking, values
+from harness.competition.scoring.spec import parsed
+
+CLASSES, LABELS, NUMBERS = "classes", "labels", "numbers"
+"""What a row's target is: one of several classes, any of several labels, one or more numbers. Tasks name theirs."""
+
+Make = Callable[[dict[str, Any]], Metric]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A metric with parameters.
+
+    Attributes
+    ----------
+    of : what targets it is for
+    defaults : its parameters with the values that they have unless competition.toml says otherwise
+    make : (parameters) -> Metric whose name is replaced by the one that was written
+    two_classes : whether it is for two classes only
+    """
+
+    of: str
+    defaults: dict[str, Any]
+    make: Make
+    two_classes: bool = False
+
+
+def find_metric(text: str, of: str = CLASSES) -> Metric:
+    """The metric of that name and with these parameters, for targets of this kind.
+
+    Raises
+    ------
+    ValueError
+        If there is none (names the nearest), it is for other targets, or a parameter is unknown or of no use.
+    """
+    name, parameters = parsed(text)
+    family = FAMILIES.get((of, name))
+    if family is None:
+        if of == CLASSES and name in METRICS and not parameters:
+            return METRICS[name]
+        raise ValueError(_unknown(text, name, of))
+    unknown = [key for key in parameters if key not in family.defaults]
+    if unknown:
+        known = ", ".join(family.defaults) or "none"
+        raise ValueError(
+            f"metric '{text}': unknown parameter '{unknown[0]}'{nearest(unknown[0], family.defaults)}; it takes: {known}"
+        )
+    for key, value in parameters.items():
+        _check_parameter(text, key, value)
+    return replace(family.make(family.defaults | parameters), name=text)
+
+
+def needs_two_classes(text: str) -> bool:
+    """Whether a metric is for two classes only."""
+    name, parameters = parsed(text)
+    if name in TWO_CLASS_METRICS and "average" not in parameters:
+        return True
+    family = FAMILIES.get((CLASSES, name))
+    return family is not None and (family.two_classes or (family.defaults | parameters).get("average") == "binary")
+
+
+def metric_names(of: str) -> list[str]:
+    """Names of the metrics for targets of this kind, sorted."""
+    return sorted({*(name for kind, name in FAMILIES if kind == of), *(METRICS if of == CLASSES else ())})
+
+
+_AVERAGES = ("binary", "macro", "micro", "weighted", "samples")
+
+
+def _check_parameter(text: str, key: str, value: Any) -> None:
+    if key == "average":
+        if value not in _AVERAGES:
+            raise ValueError(f"metric '{text}': average is one of {', '.join(_AVERAGES)}")
+        return
+    if key in ("weights", "matrix"):
+        if value is not None and not isinstance(value, list | str):
+            raise ValueError(f"metric '{text}': {key} is a list of numbers")
+        return
+    least = 1 if key == "k" else 0
+    whole = key == "k"
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not value >= least:
+        raise ValueError(
+            f"metric '{text}': {key} = {value!r}: wanted a {'whole ' if whole else ''}number of {least} or more"
+        )
+
+
+def _unknown(text: str, name: str, of: str) -> str:
+    known = metric_names(of)
+    others = sorted(kind for kind in (CLASSES, LABELS, NUMBERS) if kind != of and name in metric_names(kind))
+    if others:
+        return (
+            f"metric '{text}' is for targets that are {' or '.join(others)}, and those of this task are {of}; for these there are: "
+            f"{', '.join(known)}"
+        )
+    return f"metric '{text}' is unknown{nearest(name, known)}; known: {', '.join(known)}"
+
+
+def _classes(value: Callable[..., Any]) -> Make:
+    """Of predicted classes by a tally; value: (parameters) -> (Tally) -> float."""
+
+    def make(p: dict[str, Any]) -> Metric:
+        of_tally = value(p)
+        return Metric("", lambda y, o: _ClassScorer(of_tally, y, o), of_tally=of_tally, of_answers=True)
+
+    return make
+
+
+def _matrix(value: Callable[..., Any], greater: bool = True) -> Make:
+    def make(p: dict[str, Any]) -> Metric:
+        of_matrix = value(p)
+        return Metric("", lambda y, o: answers.ByConfusion(of_matrix, y, o), greater, of_answers=True)
+
+    return make
+
+
+def _plain(prepare: Callable[..., Any], greater: bool = True, of_answers: bool = False) -> Make:
+    """prepare: (targets, outputs, **parameters) -> Scorer."""
+
+    def make(p: dict[str, Any]) -> Metric:
+        return Metric("", lambda y, o: prepare(y, o, **p), greater, of_answers=of_answers)
+
+    return make
+
+
+def _kappa(power: int | None) -> Make:
+    powers = {"none": 0, "linear": 1, "quadratic": 2}
+    return _matrix(lambda p: lambda m: answers.kappa(m, powers[p["weights"]] if power is None else power))
+
+
+def _fixed(average: str) -> Make:
+    return _plain(lambda y, o: answers.label_fbeta(y, o, 1.0, average), of_answers=True)
+
+
+def _cost(p: dict[str, Any]) -> Callable[[np.ndarray], float]:
+    prices = np.asarray(p["matrix"], dtype=np.float64)
+    return lambda m: answers.cost(m, prices)
+
+
+FAMILIES: dict[tuple[str, str], Family] = {
+    # One of several classes.
+    (CLASSES, "error"): Family(CLASSES, {}, _matrix(lambda p: lambda m: 1 - np.trace(m) / m.sum(), greater=False)),
+    (CLASSES, "fbeta"): Family(
+        CLASSES, {"beta": 2, "average": "macro"}, _classes(lambda p: answers.class_fbeta(p["beta"], p["average"]))
+    ),
+    (CLASSES, "f1"): Family(CLASSES, {"average": "binary"}, _classes(lambda p: answers.class_fbeta(1.0, p["average"]))),
+    (CLASSES, "micro_f1"): Family(CLASSES, {}, _classes(lambda p: answers.class_fbeta(1.0, "micro"))),
+    (CLASSES, "mcc"): Family(CLASSES, {}, _classes(lambda p: answers.matthews)),
+    (CLASSES, "kappa"): Family(CLASSES, {"weights": "none"}, _kappa(None)),
+    (CLASSES, "quadratic_kappa"): Family(CLASSES, {}, _kappa(2)),
+    (CLASSES, "linear_kappa"): Family(CLASSES, {}, _kappa(1)),
+    (CLASSES, "cost"): Family(CLASSES, {"matrix": None}, _matrix(_cost, greater=False)),
+    (CLASSES, "map_at_k"): Family(CLASSES, {"k": 5}, _plain(ranking.mean_average_precision_at)),
+    (CLASSES, "top_k_accuracy"): Family(CLASSES, {"k": 5}, _plain(ranking.top_k_accuracy)),
+    (CLASSES, "log_loss"): Family(
+        CLASSES, {"eps": values.EPS, "weights": None}, _plain(values.class_log_loss, greater=False)
+    ),
+    (CLASSES, "brier"): Family(CLASSES, {}, _plain(values.class_brier, greater=False)),
+    (CLASSES, "average_precision"): Family(
+        CLASSES,
+        {},
+        _plain(lambda y, o: ranking.average_precision(y == 1, np.asarray(o[:, 1], np.float64))),
+        two_classes=True,
+    ),
+    (CLASSES, "partial_auc"): Family(
+        CLASSES,
+        {"min_tpr": 0.8},
+        _plain(lambda y, o, min_tpr: ranking.partial_auc(y == 1, np.asarray(o[:, 1], np.float64), min_tpr)),
+        two_classes=True,
+    ),
+    (CLASSES, "probabilistic_f"): Family(
+        CLASSES, {"beta": 1}, _plain(lambda y, o, beta: values.probabilistic_f(y, o[:, 1], beta)), two_classes=True
+    ),
+    # Any of several labels.
+    (LABELS, "fbeta"): Family(LABELS, {"beta": 2, "average": "samples"}, _plain(answers.label_fbeta, of_answers=True)),
+    (LABELS, "f1"): Family(
+        LABELS,
+        {"average": "samples"},
+        _plain(lambda y, o, average: answers.label_fbeta(y, o, 1.0, average), of_answers=True),
+    ),
+    (LABELS, "micro_f1"): Family(LABELS, {}, _fixed("micro")),
+    (LABELS, "macro_f1"): Family(LABELS, {}, _fixed("macro")),
+    (LABELS, "samples_f1"): Family(LABELS, {}, _fixed("samples")),
+    (LABELS, "weighted_f1"): Family(LABELS, {}, _fixed("weighted")),
+    (LABELS, "jaccard"): Family(LABELS, {"average": "samples"}, _plain(answers.label_jaccard, of_answers=True)),
+    (LABELS, "hamming_loss"): Family(LABELS, {}, _plain(answers.label_hamming, greater=False, of_answers=True)),
+    (LABELS, "accuracy"): Family(LABELS, {}, _plain(answers.label_exact, of_answers=True)),
+    (LABELS, "roc_auc"): Family(LABELS, {"average": "macro"}, _plain(ranking.label_auc)),
+    (LABELS, "average_precision"): Family(LABELS, {"average": "macro"}, _plain(ranking.label_average_precision)),
+    (LABELS, "map_at_k"): Family(LABELS, {"k": 5}, _plain(ranking.mean_average_precision_at)),
+    (LABELS, "log_loss"): Family(
+        LABELS, {"eps": values.EPS, "weights": None}, _plain(values.label_log_loss, greater=False)
+    ),
+    (LABELS, "brier"): Family(LABELS, {}, _plain(values.label_brier, greater=False)),
+    # Numbers.
+    (NUMBERS, "rmse"): Family(NUMBERS, {}, _plain(values.root_mean_square, greater=False)),
+    (NUMBERS, "mcrmse"): Family(
+        NUMBERS, {}, _plain(lambda y, o: values.root_mean_square(y, o, per_column=True), greater=False)
+    ),
+    (NUMBERS, "rmsle"): Family(NUMBERS, {}, _plain(values.root_mean_square_log, greater=False)),
+    (NUMBERS, "mae"): Family(NUMBERS, {}, _plain(values.mean_absolute, greater=False)),
+    (NUMBERS, "r2"): Family(NUMBERS, {}, _plain(values.explained)),
+    (NUMBERS, "pearson"): Family(NUMBERS, {}, _plain(values.pearson)),
+}
+"""By (kind of targets, name). The plain metrics of exclusive classes, without parameters, are those of `METRICS`."""

@@ -1,0 +1,100 @@
+"""Decisions: what turns outputs into answers. Found on rows that are not judged by it; a score by them is cross-fitted (`Task.decided`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.competition.metrics import Metric
+
+_MOST_ROWS, _CANDIDATES, _PASSES, _MOST_LABELS = 20_000, 40, 3, 200
+
+
+def expected_grade(outputs: np.ndarray) -> np.ndarray:
+    """Mean of the grade 0 to C - 1 under the probabilities (n, C), float (n,)."""
+    return np.asarray(outputs, dtype=np.float64) @ np.arange(outputs.shape[1])
+
+
+def as_grades(values: np.ndarray, cuts: Sequence[float], n: int) -> np.ndarray:
+    """Probabilities float32 (n, C) that are all on the grade in which a value lies between the cuts."""
+    grades = np.searchsorted(np.asarray(cuts), values, side="right")
+    return np.eye(n, dtype=np.float32)[grades]
+
+
+def best_cuts(metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> list[float]:
+    """Cuts between C grades on the expected grade, by coordinate ascent from the middles; of equally good ones the middle one.
+
+    As Kaggle's "optimised rounder" (Abhishek Thakur 2019), by a search that needs no smooth score.
+    """
+    rows = _some(len(targets))
+    targets, values, n = targets[rows], expected_grade(outputs[rows]), outputs.shape[1]
+    sign = 1 if metric.greater_is_better else -1
+    cuts = [grade + 0.5 for grade in range(n - 1)]
+
+    def score(cuts: list[float]) -> float:
+        return sign * metric(targets, as_grades(values, cuts, n))
+
+    best = score(cuts)
+    for _ in range(_PASSES):
+        before = best
+        for place in range(n - 1):
+            low = cuts[place - 1] if place else min(values.min(), 0.0)
+            high = cuts[place + 1] if place < n - 2 else max(values.max(), n - 1)
+            tried = np.linspace(low, high, _CANDIDATES + 2)[1:-1]
+            scores = np.array([score([*cuts[:place], t, *cuts[place + 1 :]]) for t in tried])
+            if scores.max() > best:
+                best = float(scores.max())
+                cuts[place] = float(_middle(tried, scores))
+        if best == before:
+            break
+    return [float(cut) for cut in cuts]
+
+
+def best_thresholds(metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> list[float]:
+    """A threshold for each of T labels: first the one that is best for all, then each by coordinate ascent from it.
+
+    Of more than 200 labels the one for all stands: there are too few rows of each to find its own.
+    """
+    rows = _some(len(targets))
+    targets, outputs = targets[rows], np.asarray(outputs[rows], dtype=np.float64)
+    sign, n = (1 if metric.greater_is_better else -1), outputs.shape[1]
+    grid = np.unique(np.r_[np.linspace(0.02, 0.98, 49), 0.5])
+    scores = np.array([sign * metric(targets, (outputs >= t).astype(np.float32)) for t in grid])
+    found, best = np.full(n, _middle(grid, scores)), float(scores.max())
+    said = (outputs >= found).astype(np.float32)
+    for _ in range(_PASSES if n <= _MOST_LABELS else 0):
+        before = best
+        for label in range(n):
+            column, kept = outputs[:, label], said[:, label].copy()
+            tried = np.unique(np.quantile(column, np.linspace(0.02, 0.98, 25)))
+            scores = np.empty(len(tried))
+            for number, threshold in enumerate(tried):
+                said[:, label] = column >= threshold
+                scores[number] = sign * metric(targets, said)
+            if scores.max() > best + 1e-12:
+                best, found[label] = float(scores.max()), _middle(tried, scores)
+                kept = (column >= found[label]).astype(np.float32)
+            said[:, label] = kept
+        if best == before:
+            break
+    return [float(np.clip(t, 1e-4, 1 - 1e-4)) for t in found]
+
+
+def moved_labels(outputs: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+    """Probabilities float32 (n, T) of which one half is where each label's threshold was; their order within a label stays."""
+    p, t = np.asarray(outputs, dtype=np.float64), np.asarray(thresholds)
+    up = p * (1 - t)
+    moved = up / np.maximum(up + (1 - p) * t, 1e-12)
+    said = p >= t
+    return np.where(said, np.maximum(moved, 0.5), np.minimum(moved, 0.5 - 1e-6)).astype(np.float32)
+
+
+def _middle(tried: np.ndarray, scores: np.ndarray) -> float:
+    best = np.flatnonzero(scores >= scores.max() - 1e-12)
+    return float(tried[best[len(best) // 2]])
+
+
+def _some(n: int) -> np.ndarray:
+    """Rows to search on: all, or so many evenly spread."""
+    return np.arange(n) if n <= _MOST_ROWS else np.linspace(0, n - 1, _MOST_ROWS).astype(np.int64)

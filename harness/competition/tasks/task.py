@@ -1,0 +1,172 @@
+"""The kinds of tasks: one class of several, two classes, several labels, ordered grades, numbers.
+
+Everywhere a row has K outputs, one for each name in the competition's `classes`: the probability of a class or of a label, or a
+number. Targets are int64 (n,) where a row has one class, else float32 (n, K).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.competition.metrics import Metric, argmax_rows
+from harness.competition.scoring.registry import CLASSES, LABELS, NUMBERS
+from harness.competition.tasks import decisions
+
+_SUM_TOLERANCE = 1e-2  # rows are stored as float32 or float16
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a kind of task fixes.
+
+    Attributes
+    ----------
+    name : in competition.toml
+    of : kind of the targets, as metrics ask for it: "classes", "labels" or "numbers"
+    activation : what makes outputs of logits: "softmax", "sigmoid" or "identity"
+    losses : names of the losses that train it, the default first
+    least : so many names in `classes` it needs
+    ordered : whether the classes are grades
+    decides : whether answers come by a decision that is found on OOF (thresholds, cut points), not by the largest output
+    what : it, in words
+    """
+
+    name: str
+    of: str
+    activation: str
+    losses: tuple[str, ...]
+    least: int
+    what: str
+    ordered: bool = False
+    decides: bool = False
+
+    @property
+    def is_one_class(self) -> bool:
+        """Whether a row has exactly one class: targets int64 (n,), outputs that sum to one."""
+        return self.of == CLASSES
+
+    def wrong_rows(self, outputs: np.ndarray) -> np.ndarray:
+        """Which rows (bool (n,)) are no outputs of this task: not finite, outside [0, 1], of classes not summing to one."""
+        rows = np.asarray(outputs, dtype=np.float32)
+        with np.errstate(invalid="ignore"):
+            if self.of == NUMBERS:
+                return ~np.isfinite(rows).all(axis=1)
+            sound = ((rows >= 0) & (rows <= 1 + _SUM_TOLERANCE)).all(axis=1)
+            if self.is_one_class:
+                sound &= np.abs(rows.sum(axis=1, dtype=np.float64) - 1) < _SUM_TOLERANCE
+        return ~sound
+
+    @property
+    def wrong_why(self) -> str:
+        """What `wrong_rows` finds, in words."""
+        return {
+            CLASSES: "are no probabilities (NaN, infinite, negative, or they do not sum to one)",
+            LABELS: "are no probabilities (NaN, infinite, or outside 0 to 1)",
+            NUMBERS: "are no numbers (NaN or infinite)",
+        }[self.of]
+
+    def strata(self, targets: np.ndarray, bins: int = 10) -> np.ndarray:
+        """What folds are balanced on where it is one kind a row, int64 (n,): the class, or of numbers the quantile of their mean.
+
+        Of several labels it is the rarest that the row has (0 = none); `harness.cv.folds` balances all of them.
+        """
+        if self.is_one_class:
+            return targets
+        if self.of == NUMBERS:
+            spread = targets.std(axis=0)
+            score = ((targets - targets.mean(axis=0)) / np.where(spread > 0, spread, 1)).mean(axis=1)
+            edges = np.quantile(score, np.linspace(0, 1, min(bins, max(len(score) // 10, 2)) + 1)[1:-1])
+            return np.searchsorted(edges, score, side="right").astype(np.int64)
+        counts = targets.sum(axis=0)
+        rarity = np.where(targets >= 0.5, counts, np.inf)
+        return np.where(np.isfinite(rarity.min(axis=1)), rarity.argmin(axis=1) + 1, 0).astype(np.int64)
+
+    def plain(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs whose simple answer (the largest; one half or more) is this task's without a decision: of grades the expected one."""
+        if not self.ordered:
+            return outputs
+        return decisions.as_grades(decisions.expected_grade(outputs), _middles(outputs.shape[1]), outputs.shape[1])
+
+    def metric(self, metric: Metric) -> Metric:
+        """The metric as this task takes it: one of answers judges `plain` answers."""
+        if not (self.ordered and metric.of_answers):
+            return metric
+        return Metric(
+            metric.name,
+            lambda y, o: metric.prepare(y, self.plain(np.asarray(o))),
+            metric.greater_is_better,
+            of_answers=True,
+        )
+
+    def fit_decision(self, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> list[float]:
+        """What the decision is where it is found on these rows: a threshold for each label, or the cuts between grades."""
+        if self.ordered:
+            return decisions.best_cuts(metric, targets, outputs)
+        return decisions.best_thresholds(metric, targets, outputs)
+
+    def decide(self, outputs: np.ndarray, decision: Sequence[float]) -> np.ndarray:
+        """Outputs (n, K) whose simple answer is what the decision makes of them."""
+        if self.ordered:
+            return decisions.as_grades(decisions.expected_grade(outputs), decision, outputs.shape[1])
+        return decisions.moved_labels(outputs, decision)
+
+    def decided(
+        self, metric: Metric, targets: np.ndarray, outputs: np.ndarray, fold: np.ndarray
+    ) -> tuple[np.ndarray, list[float]]:
+        """Outputs as decided, each fold by what the others found (in one fold alone: by the plain rule), and the decision of all."""
+        found = self.fit_decision(metric, targets, outputs)
+        numbers = np.unique(fold)
+        if len(numbers) < 2:
+            return self.plain(np.asarray(outputs)), found
+        out = np.empty(outputs.shape, dtype=np.float32)
+        for number in numbers:
+            mine = fold == number
+            out[mine] = self.decide(outputs[mine], self.fit_decision(metric, targets[~mine], outputs[~mine]))
+        return out, found
+
+    def answers(self, outputs: np.ndarray) -> np.ndarray:
+        """The simple answers: classes int64 (n,), or labels bool (n, K); of numbers themselves."""
+        if self.is_one_class:
+            return argmax_rows(outputs)
+        return np.asarray(outputs) >= 0.5 if self.of == LABELS else np.asarray(outputs)
+
+    def describe(self, target: Any, names: Sequence[str]) -> str:
+        """A row's target in words: 'cat', 'haze primary', '3.5'."""
+        if self.is_one_class:
+            return names[int(target)]
+        if self.of == LABELS:
+            return (
+                ", ".join(name for name, has in zip(names, np.asarray(target) >= 0.5, strict=True) if has) or "(none)"
+            )
+        return ", ".join(f"{value:.4g}" for value in np.atleast_1d(target))
+
+
+def _middles(n: int) -> list[float]:
+    return [grade + 0.5 for grade in range(n - 1)]
+
+
+_OF_CLASSES = ("cross_entropy", "focal")
+TASKS = {
+    task.name: task
+    for task in (
+        Task("single", CLASSES, "softmax", _OF_CLASSES, 2, "one of several classes"),
+        Task("binary", CLASSES, "softmax", _OF_CLASSES, 2, "one of two classes, the second being the positive one"),
+        Task("multilabel", LABELS, "sigmoid", ("bce", "asymmetric", "focal"), 1, "any of several labels", decides=True),
+        Task(
+            "ordinal",
+            CLASSES,
+            "softmax",
+            ("cross_entropy", "focal", "cumulative", "mse", "mae", "huber"),
+            2,
+            "one of several ordered grades",
+            ordered=True,
+            decides=True,
+        ),
+        Task("regression", NUMBERS, "identity", ("mse", "mae", "huber", "bce"), 1, "one number or more"),
+    )
+}
+"""By name."""

@@ -1,0 +1,199 @@
+"""Image files decoded once, in parallel, into a uint8 memory map; what was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.storage.npy import open_array
+from harness.competition.data_spec import DataSpec
+from harness.data.files.archives import FileTree
+from harness.data.files.arrays import new_array, new_images
+from harness.data.files.decode import Decoded, Decoder
+from harness.data.groups import group_numbers
+from harness.data.rows.listing import Listing
+
+Tick = Callable[[int, int], None]
+"""(done, of how many)."""
+
+_AT_ONCE = 1024  # images between two notes of how far decoding has come
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An image that could not be decoded."""
+
+    file: str
+    reason: str
+
+
+def read_images(
+    tree: FileTree,
+    listing: Listing,
+    labels: np.ndarray | None,
+    spec: DataSpec,
+    folder: Path,
+    tick: Tick,
+    skip_broken: bool = False,
+) -> tuple[list[Broken], list[str]]:
+    """Write images.npy, ids.npy and (where there are labels) labels.npy into `folder`; goes on where it was stopped.
+
+    With `skip_broken` an image that cannot be decoded is left out of the training rows, and stays black among the test
+    rows, which must all be predicted; both are returned, with notes on what is odd.
+
+    Raises
+    ------
+    UserError
+        If an image cannot be decoded (names it).
+    """
+    broken, notes = _decode_all(tree, listing.files, spec, folder, tick, skip_broken)
+    keep = np.ones(len(listing.files), dtype=bool)
+    if broken and labels is not None:
+        keep[list(broken)] = False
+        _keep_rows(folder, keep, spec)
+        _check_classes_left(tree, listing.files, labels, keep)
+    np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_)[keep])
+    if labels is not None:
+        np.save(folder / "labels.npy", labels[keep])
+        if listing.groups is not None:
+            np.save(
+                folder / "groups.npy", group_numbers([g for g, kept in zip(listing.groups, keep, strict=True) if kept])
+            )
+    return list(broken.values()), [*listing.notes, *notes]
+
+
+def _decode_all(
+    tree: FileTree, files: list[tuple[str, ...]], spec: DataSpec, folder: Path, tick: Tick, skip_broken: bool
+) -> tuple[dict[int, Broken], list[str]]:
+    """Fill images.npy, in threads; decoded.npy has the checksums of the rows that are done.
+
+    Returns the broken ones by row, and notes.
+    """
+    images, sizes, done = _open_or_begin(folder, len(files), spec)
+    broken: dict[int, Broken] = {}
+    decoder, largest = Decoder.of(spec), []
+
+    def decode_into(row: int) -> None:
+        try:
+            decoded = decode_row(tree, files[row], decoder)
+            images[row], sizes[row] = decoded.pixels, (decoded.height, decoded.width)
+            if decoded.largest is not None:
+                largest.append(decoded.largest)
+        except UserError as error:
+            if not skip_broken:
+                raise
+            images[row] = 0
+            broken[row] = Broken(tree.show(files[row][0]), str(error))
+
+    todo = np.flatnonzero(done == 0)
+    finished = len(files) - len(todo)
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(todo), _AT_ONCE):
+            part = todo[start : start + _AT_ONCE]
+            for _ in pool.map(decode_into, part.tolist()):
+                finished += 1
+                tick(finished, len(files))
+            images.flush()
+            sizes.flush()
+            for row in part:
+                done[row] = 0 if row in broken else _checksum(images[row])  # broken ones are tried again after a stop
+            done.flush()
+    images.flush()
+    (folder / _DONE).unlink()
+    return dict(sorted(broken.items())), _notes_on_depth(largest, spec)
+
+
+def decode_row(tree: FileTree, files: Sequence[str], decoder: Decoder) -> Decoded:
+    """The image of a row: of one file, or of several whose channels are put behind each other.
+
+    Raises
+    ------
+    UserError
+        If one cannot be decoded, or the channels are not as many as data.channels says.
+    """
+    if len(files) == 1:
+        with tree.open(files[0]) as file:
+            return decoder(file, tree.show(files[0]))
+    each = dataclasses.replace(decoder, channels=1 if decoder.channels == len(files) else 3)
+    parts = []
+    for name in files:
+        with tree.open(name) as file:
+            parts.append(each(file, tree.show(name)))
+    pixels = np.concatenate([part.pixels for part in parts], axis=2)
+    largest = [part.largest for part in parts if part.largest is not None]
+    return Decoded(pixels, parts[0].height, parts[0].width, max(largest, default=None))
+
+
+def _notes_on_depth(largest: list[float], spec: DataSpec) -> list[str]:
+    """Images of more than 8 bits whose values keep to the low end become dark ones: that is said, with the key that mends it."""
+    if not largest or spec.range is not None or max(largest) >= 32_768:
+        return []
+    most = int(max(largest))
+    upto = next(2**bits - 1 for bits in range(8, 17) if 2**bits > most)
+    return [
+        f"{len(largest):,} images have 16 bits a pixel, of which no value is above {most:,}: taken as 0 to 65,535 they come out dark, "
+        f"at most {most >> 8} of 255. If they have fewer bits, say so: data.range = [0, {upto}] in competition.toml"
+    ]
+
+
+def _checksum(pixels: np.ndarray) -> int:
+    """Of a decoded row; never 0."""
+    return (1 << 32) | zlib.crc32(np.ascontiguousarray(pixels))
+
+
+_DONE, _SIZES = (
+    "decoded.npy",
+    "sizes.npy",
+)  # checksums of the decoded rows, 0 = not yet; heights and widths that they had
+
+
+def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.memmap, np.memmap]:
+    """images.npy, sizes.npy and decoded.npy of a stopped decoding, or new ones."""
+    path, extents, marks = folder / "images.npy", folder / _SIZES, folder / _DONE
+    if path.is_file() and marks.is_file():
+        with contextlib.suppress(ValueError, OSError, EOFError):  # cut off while they were made
+            images = open_array(path, "r+")
+            sizes = open_array(extents, "r+")
+            done = open_array(marks, "r+")
+            shapes = images.shape == (n, *spec.size, spec.channels) and done.shape == (n,) and sizes.shape == (n, 2)
+            if shapes and (images.dtype, sizes.dtype, done.dtype) == (np.uint8, np.uint32, np.uint64):
+                for row in np.flatnonzero(done):
+                    if done[row] != _checksum(images[row]):
+                        done[row] = 0
+                return images, sizes, done
+    images = new_images(folder, n, spec)
+    sizes, done = new_array(extents, (n, 2), np.uint32), new_array(marks, (n,), np.uint64)
+    done[:] = 0
+    return images, sizes, done
+
+
+def _keep_rows(folder: Path, keep: np.ndarray, spec: DataSpec) -> None:
+    """Write images.npy anew without the rows that are not kept."""
+    everything = open_array(folder / "images.npy")
+    rows = np.flatnonzero(keep)
+    kept = new_array(folder / "kept.npy", (len(rows), *spec.size, spec.channels), np.uint8)
+    for start in range(0, len(rows), _AT_ONCE):
+        kept[start : start + _AT_ONCE] = everything[rows[start : start + _AT_ONCE]]
+    kept.flush()
+    (folder / "kept.npy").replace(folder / "images.npy")
+    np.save(folder / _SIZES, np.load(folder / _SIZES, allow_pickle=False)[rows])
+
+
+def _check_classes_left(tree: FileTree, files: list[tuple[str, ...]], labels: np.ndarray, keep: np.ndarray) -> None:
+    if labels.ndim > 1:
+        return
+    lost = set(np.unique(labels)) - set(np.unique(labels[keep]))
+    if lost:
+        example = files[int(np.argmax(labels == min(lost)))][0]
+        raise UserError(
+            f"{tree.show(example)}: neither it nor another image of its class can be decoded, so that the class has none. Replace them, or take "
+            "the class out of 'classes' in competition.toml."
+        )

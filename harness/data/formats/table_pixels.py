@@ -1,0 +1,72 @@
+"""Rows of a table whose cells hold an image each: numbers in a string (FER2013) or a list (radar bands), a column for each channel."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.untrusted_text import plain
+from harness.competition.data_spec import DataSpec
+from harness.data.files.archives import FileTree
+from harness.data.files.arrays import new_images
+from harness.data.formats.csv_pixels import PixelRows
+from harness.data.rows.listing import groups_of
+from harness.data.rows.tables import Table, read_table
+from harness.data.rows.targets import RawTargets
+
+
+def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, folder: Path) -> PixelRows:
+    """Write images.npy of one table into a folder; returns what stands beside the pixels.
+
+    Values are taken as 0 to 255; others need data.range, whose ends become 0 and 255.
+
+    Raises
+    ------
+    UserError
+        If a cell has another number of values than data.size says, or one is no number or out of range: names row and column.
+    """
+    table = read_table(tree, name, "data.train" if labelled else "data.test")
+    columns = [table.column(column, "data.pixels") for column in spec.pixels]
+    images, per_cell = new_images(folder, len(table), spec), spec.channels // len(columns)
+    if per_cell * len(columns) != spec.channels:
+        raise UserError(
+            f"{table.shown}: data.channels = {spec.channels} are not shared evenly by the {len(columns)} columns of data.pixels. Correct "
+            "them in competition.toml."
+        )
+    for row in range(len(table)):
+        parts = [
+            _pixels(cells[row], spec, per_cell, table, row, c) for c, cells in zip(spec.pixels, columns, strict=True)
+        ]
+        images[row] = np.concatenate(parts, axis=2)
+    images.flush()
+    ids = table.column(spec.id, "data.id") if spec.id and (labelled or table.has(spec.id)) else None
+    if not labelled:
+        return PixelRows(ids, None)
+    raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
+    return PixelRows(ids, raw, groups_of(table, ids or list(map(str, range(len(table)))), spec))
+
+
+def _pixels(cell: str, spec: DataSpec, channels: int, table: Table, row: int, column: str) -> np.ndarray:
+    """uint8 (H, W, channels) of one cell."""
+    place = f"{table.shown}: row {row + 1}, column '{plain(column, 80)}'"
+    try:
+        values = np.array(json.loads(cell) if cell.startswith("[") else cell.split(), dtype=np.float64).ravel()
+    except ValueError as error:
+        raise UserError(f"{place}: holds what is no number ({plain(error, 120)}). Correct the cell.") from error
+    height, width = spec.size
+    if len(values) != height * width * channels:
+        raise UserError(
+            f"{place}: has {len(values):,} values; data.size {list(spec.size)} needs {height * width * channels:,}. Correct data.size or "
+            "data.channels in competition.toml, or the cell."
+        )
+    low, high = spec.range or (0.0, 255.0)
+    if spec.range is None and not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 255):
+        raise UserError(
+            f"{place}: its values are {values.min():g} to {values.max():g}, not 0 to 255. Say which become black and white: data.range = "
+            "[LOW, HIGH] in competition.toml."
+        )
+    scaled = np.round(255 * np.clip((np.nan_to_num(values) - low) / (high - low), 0, 1)).astype(np.uint8)
+    return scaled.reshape(height, width, channels)

@@ -1,0 +1,309 @@
+"""The rows of image files: found in folders, by their names, or by a table, with their targets as text and their groups."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from harness.base.errors import UserError, nearest
+from harness.base.untrusted_text import is_plain, listed, plain
+from harness.competition.data_spec import DataSpec
+from harness.data.files.archives import FileTree
+from harness.data.files.decode import ENDINGS, is_image
+from harness.data.files.names import Lookup, nfc, refuse_duplicate_ids, stem, without_ending
+from harness.data.groups import matches
+from harness.data.rows.tables import Table, joined, read_table
+from harness.data.rows.targets import RawTargets
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a split, row by row; none is opened.
+
+    Attributes
+    ----------
+    files : names in the tree, of each row one or, where the channels lie in several, so many
+    ids : of the rows
+    targets : as text; None of test rows
+    groups : a text of each row, equal ones share a fold; None = by data.group, or each alone
+    notes : what was left out and what is odd, in words
+    """
+
+    files: list[tuple[str, ...]]
+    ids: list[str]
+    targets: RawTargets | None
+    groups: list[str] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes: tuple[str, ...]) -> Listing:
+    """The training images below folders named after their classes, or with names that tell it (`label_pattern`).
+
+    An id is the path below the folder ('cat/1.png'); with several folders, with that folder's name ('val/cat/1.png').
+
+    Raises
+    ------
+    UserError
+        If there are no images, a class folder is unknown or empty, or a name tells no label.
+    """
+    files: list[str] = []
+    ids: list[str] = []
+    labels: list[str] = []
+    notes: list[str] = []
+    for name in names:
+        found, left_out = image_files(tree, name)
+        notes += left_out
+        below = [f.removeprefix(f"{name}/") for f in found]
+        if spec.label_pattern:
+            found_in = matches(below, spec.label_pattern, "data.label_pattern")
+            of_file = [None if g is None else "".join(part for part in g if part) for g in found_in]
+            kept = [place for place, label in enumerate(of_file) if label is not None]
+            notes += _unlabelled(tree, name, below, of_file)
+            labels += [str(of_file[place]) for place in kept]
+        else:
+            kept = list(range(len(found)))
+            labels += _folder_labels(tree, name, below, classes)
+        prefix = f"{PurePosixPath(name).name}/" if len(names) > 1 else ""
+        files += [found[place] for place in kept]
+        ids += [prefix + below[place] for place in kept]
+    shown = tree.show(names[0])
+    if not files:
+        raise UserError(
+            f"{shown}: data.label_pattern = '{plain(spec.label_pattern, 80)}' finds a label in no file name, e.g. not in "
+            f"'{plain(below[0], 80)}'. Correct it in competition.toml."
+        )
+    return Listing([(f,) for f in files], ids, RawTargets([labels], ["label"], shown), None, tuple(notes))
+
+
+def _unlabelled(tree: FileTree, name: str, below: list[str], labels: list[str | None]) -> list[str]:
+    without = [path for path, label in zip(below, labels, strict=True) if label is None]
+    if not without:
+        return []
+    return [
+        f"{len(without):,} of {len(below):,} images in {tree.show(name)} have no label in their names (data.label_pattern) and are left "
+        f"out, e.g. '{plain(without[0], 80)}'"
+    ]
+
+
+def _folder_labels(tree: FileTree, name: str, below: list[str], classes: tuple[str, ...]) -> list[str]:
+    loose = next((f for f in below if "/" not in f), None)
+    if loose is not None:
+        raise UserError(
+            f"{tree.show(name)}: {plain(loose, 200)} lies in no class folder. Move it into that of its class; where a CSV holds the labels: "
+            "data.format = 'image_csv' and data.labels in competition.toml; where the name tells it: data.label_pattern."
+        )
+    folders = [nfc(f.partition("/")[0]) for f in below]
+    known = {nfc(c) for c in classes}
+    for found in sorted(set(folders)) if classes else ():
+        if found not in known:
+            raise UserError(
+                f"{tree.show(name)}: folder '{found}' is no class{nearest(found, classes)}. Classes: "
+                f"{listed(classes)}. Rename the folder, or correct 'classes' in competition.toml."
+            )
+    empty = [c for c in classes if nfc(c) not in set(folders)]
+    if empty:
+        raise UserError(
+            f"{tree.show(name)}: no images of class '{empty[0]}': its folder is missing or empty. Complete it, or take the class out of 'classes' in competition.toml."
+        )
+    return folders
+
+
+def training_table(tree: FileTree, spec: DataSpec) -> Table:
+    """The table of the training rows, with the columns of `join`."""
+    table = read_table(tree, spec.labels, "data.labels")
+    if spec.join:
+        table = joined(table, read_table(tree, spec.join.file, "data.join.file"), id_column(spec), spec.join.id)
+    return table
+
+
+def id_column(spec: DataSpec) -> str:
+    """Name of the id's column in tables."""
+    return spec.id or "id"
+
+
+def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
+    """The training images that a table names, in its order; their ids are the table's.
+
+    Ids may be names without ending ('1'), with it ('1.png'), or paths below the folder or with it; or `files` says where each lies.
+
+    Raises
+    ------
+    UserError
+        If the table lacks a column or has it twice, names an id twice, an image that is not there, or one that may be two files
+        (names both).
+    """
+    table = training_table(tree, spec)
+    ids = table.column(id_column(spec), "data.id")
+    refuse_duplicate_ids(ids, table.shown)
+    raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
+    there, notes = image_files(tree, name)
+    files = rows_files(tree, name, spec, table, ids, there)
+    missing = [i for i, found in zip(ids, files, strict=True) if found is None]
+    if missing:
+        raise UserError(
+            f"{table.shown}: {len(missing):,} of its {len(ids):,} ids have no image in {tree.show(name)}, e.g. "
+            f"'{plain(missing[0], 80)}'{_wanted_file(spec, table, ids, missing[0])}. Download both again if one of them is cut off or of "
+            "another version; or correct data.train, data.id, data.files in competition.toml."
+        )
+    kept = [found for found in files if found is not None]
+    used = {file for found in kept for file in found}
+    unnamed = [file for file in there if file not in used]
+    if unnamed and name != spec.test:
+        notes = (
+            *notes,
+            f"{len(unnamed):,} of {len(there):,} images in {tree.show(name)} are not named by {table.shown} and left out, e.g. "
+            f"'{unnamed[0]}'",
+        )
+    return Listing(kept, ids, raw, groups_of(table, ids, spec), notes)
+
+
+def groups_of(table: Table, ids: Sequence[str], spec: DataSpec) -> list[str] | None:
+    """A text of each row by the columns of `group_by`; a row without one is a group of its own."""
+    if not spec.group_by:
+        return None
+    cells = [table.column(name, "data.group_by") for name in spec.group_by]
+    return [
+        "\x1f".join(values) if any(values) else f"\n{i}"
+        for i, values in zip(ids, zip(*cells, strict=True), strict=True)
+    ]
+
+
+def _wanted_file(spec: DataSpec, table: Table, ids: Sequence[str], i: str) -> str:
+    if not spec.files:
+        return ""
+    return f" (by data.files it would be '{plain(filled(spec.files[0], table.row(ids.index(i)), i), 200)}')"
+
+
+def rows_files(
+    tree: FileTree, name: str, spec: DataSpec, table: Table | None, ids: Sequence[str], there: list[str]
+) -> list[tuple[str, ...] | None]:
+    """The files of each row: by the templates of `files`, or found by its id; None where one is not there."""
+    if not spec.files:
+        rows = _matched(tree, name, there, ids, table.shown if table else "sample submission")
+        return [None if row is None else (there[row],) for row in rows]
+    known, found = {nfc(path): path for path in there}, []
+    for number, i in enumerate(ids):
+        values = table.row(number) if table else {}
+        asked = [_below(name, filled(template, values, i)) for template in spec.files]
+        paths = [known.get(nfc(path)) for path in asked]
+        found.append(None if None in paths else tuple(path for path in paths if path is not None))
+    return found
+
+
+def filled(template: str, values: dict[str, str], i: str) -> str:
+    """A path by a template: '{id}' and any column's name are replaced.
+
+    Raises
+    ------
+    UserError
+        If it names what is no column.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        key = match[1]
+        if key in values:
+            return values[key]
+        if key == "id":
+            return i
+        raise UserError(
+            f"data.files = '{plain(template, 80)}' in competition.toml: '{{{plain(key, 80)}}}' is no column{plain(nearest(key, values))}; there "
+            f"are: {listed(['id', *values])}."
+        )
+
+    return re.sub(r"\{([^{}]+)\}", value, template)
+
+
+def _below(name: str, path: str) -> str:
+    """A row's path in the tree: below the folder, which it may begin with."""
+    path = path.replace("\\", "/").removeprefix("./")
+    return path if name == "." or path.startswith(f"{name}/") else f"{name}/{path}"
+
+
+def list_test(tree: FileTree, name: str, spec: DataSpec, wanted: np.ndarray | None = None) -> Listing:
+    """The test images of a folder: those that the sample submission (`wanted`) or data.test_rows names, in that order, else all.
+
+    Their ids are what the sample submission calls the files, in its spelling: names without ending ('1'), with it ('1.png'), or
+    paths below the folder; without one, names without ending. What has no image is told when ids are held against the sample.
+
+    Raises
+    ------
+    UserError
+        If there are no images, a file name is unprintable, or two files answer to one id.
+    """
+    there, notes = image_files(tree, name)
+    table = read_table(tree, spec.test_rows, "data.test_rows") if spec.test_rows else None
+    if table is not None:
+        ids = table.column(id_column(spec), "data.id")
+        refuse_duplicate_ids(ids, table.shown)
+        if spec.join and spec.files:
+            table = joined(table, read_table(tree, spec.join.file, "data.join.file"), id_column(spec), spec.join.id)
+    elif wanted is not None and len(wanted):
+        ids = wanted.tolist()
+    else:
+        return Listing([(f,) for f in there], _own_ids(name, there, spec), None, None, notes)
+    files = rows_files(tree, name, spec, table, ids, there)
+    if table is not None and None in files:
+        lost = ids[files.index(None)]
+        raise UserError(
+            f"{table.shown}: id '{plain(lost, 80)}' has no image in {tree.show(name)}. Correct data.test, data.id or data.files in "
+            "competition.toml, or download both again."
+        )
+    rows = [(i, found) for i, found in zip(ids, files, strict=True) if found is not None]
+    if not rows:
+        raise UserError(
+            f"{tree.show(name)}: none of the {len(ids):,} ids of the sample submission has an image there, e.g. not '{plain(ids[0], 80)}'. "
+            f"There is, e.g., '{plain(there[0], 200)}'. Correct data.test, submission.id or data.files in competition.toml."
+        )
+    used = {file for _, found in rows for file in found}
+    surplus = [file for file in there if file not in used]
+    if surplus and name != spec.train:
+        notes = (
+            *notes,
+            f"{len(surplus):,} of {len(there):,} images in {tree.show(name)} are not asked for and left out, e.g. '{surplus[0]}'",
+        )
+    return Listing([found for _, found in rows], [i for i, _ in rows], None, None, notes)
+
+
+def _own_ids(name: str, files: list[str], spec: DataSpec) -> list[str]:
+    """Names without ending, or paths where those are not unique."""
+    if len(spec.files) > 1:
+        raise UserError(
+            "data.files: several files make a test row, and nothing says which rows there are. Name a table of them: data.test_rows, or the "
+            "sample submission: submission.sample, in competition.toml."
+        )
+    below = [f.removeprefix(f"{name}/") for f in files]
+    stems = [stem(f) for f in below]
+    return stems if len(set(map(nfc, stems))) == len(stems) else [without_ending(f) for f in below]
+
+
+def _matched(tree: FileTree, name: str, files: list[str], ids: Sequence[str], where: str) -> list[int | None]:
+    """For each id the number of its file, by the way of writing ids that fits most of them."""
+    lookup = Lookup([f.removeprefix(f"{name}/") for f in files], lambda number: tree.show(files[number]))
+    asked = [i.replace("\\", "/").removeprefix("./").removeprefix(f"{name}/") for i in ids]
+    return lookup.rows(asked, lookup.way_of(asked), where)
+
+
+def image_files(tree: FileTree, name: str) -> tuple[list[str], tuple[str, ...]]:
+    """Names of a folder's image files, and what is said of the others: none is left out unsaid."""
+    everything = tree.names(name)
+    files = [f for f in everything if is_image(f)]
+    others = Counter(PurePosixPath(f).suffix.lower() or "no ending" for f in everything if not is_image(f))
+    counted = ", ".join(f"{n:,} with {ending}" for ending, n in others.most_common())
+    if not files:
+        held = f"It holds {counted}. " if others else "It is empty. "
+        raise UserError(
+            f"{tree.show(name)}: no images there. {held}Looked for {', '.join(ENDINGS)}; correct the folder in [data] of "
+            "competition.toml, or rename the files."
+        )
+    for file in files:
+        if not is_plain(file):
+            raise UserError(
+                f"{tree.show(name)}: the file name {plain(file)!r} has unprintable characters. Rename the file."
+            )
+    left_out = f"left out of {tree.show(name)}, not among the image formats: {plain(counted)}"
+    return files, (left_out,) if others and name != "." else ()

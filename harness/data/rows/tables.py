@@ -1,0 +1,225 @@
+"""Tables of a competition's own as columns of text: CSV, TSV, Parquet, JSON records and COCO annotations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.untrusted_text import plain
+from harness.data.files.archives import FileTree
+from harness.data.files.csv_tables import column, read_rows
+from harness.data.files.names import nfc
+
+_MOST_JSON = 1 << 30
+ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".json", ".jsonl")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows as text.
+
+    Attributes
+    ----------
+    header : names of the columns
+    columns : of each place in the header its cells; a cell that is missing is ""
+    shown : the table's place, in words
+    """
+
+    header: list[str]
+    columns: list[list[str]]
+    shown: str
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+    def column(self, name: str, key: str) -> list[str]:
+        """The cells of a column; `key` of competition.toml names it (UserError where there is none of that name, or two)."""
+        return self.columns[column(self.header, name, self.shown, key)]
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a column."""
+        return name in self.header
+
+    def row(self, number: int) -> dict[str, str]:
+        """A row as a dict."""
+        return {name: cells[number] for name, cells in zip(self.header, self.columns, strict=True)}
+
+    def rows(self, numbers: Sequence[int]) -> Table:
+        """Some of the rows."""
+        return Table(self.header, [[cells[n] for n in numbers] for cells in self.columns], self.shown)
+
+
+def read_table(tree: FileTree, name: str, key: str) -> Table:
+    """Read a table; its ending says which kind it is.
+
+    key : of competition.toml, that names the file
+
+    Raises
+    ------
+    UserError
+        If it is not there, cannot be read, or has no rows.
+    """
+    shown = tree.show(name)
+    if not tree.has(name):
+        raise UserError(f"{shown}: not there. Download it, or correct {key} in competition.toml.")
+    ending = PurePosixPath(name).suffix.lower()
+    with tree.open(name) as file:
+        if ending == ".parquet":
+            table = _parquet(file, shown)
+        elif ending in (".json", ".jsonl"):
+            table = _json(file, shown)
+        else:
+            header, rows = read_rows(file, shown)
+            table = Table(header, [[row[place] for row in rows] for place in range(len(header))], shown)
+    if not len(table):
+        raise UserError(
+            f"{shown}: has no rows. Download it again if it is cut off, or correct {key} in competition.toml."
+        )
+    return table
+
+
+def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
+    """The table with the other's columns beside its own, row by row by id; a name that both have stays the first one's.
+
+    Raises
+    ------
+    UserError
+        If an id is not in the other table, or stands there twice with different values.
+    """
+    places: dict[str, int] = {}
+    for number, i in enumerate(other.column(other_id, "data.join.id")):
+        before = places.setdefault(_bare(i), number)
+        if before != number and other.row(before) != other.row(number):
+            raise UserError(
+                f"{other.shown}: id '{plain(i, 80)}' stands in rows {before + 1} and {number + 1} with different values."
+            )
+    rows = []
+    for i in table.column(id_column, "data.id"):
+        if _bare(i) not in places:
+            raise UserError(
+                f"{other.shown}: has no row for id '{plain(i, 80)}' of {table.shown}. Complete it, or correct data.join in competition.toml."
+            )
+        rows.append(places[_bare(i)])
+    new = [
+        (name, [cells[r] for r in rows])
+        for name, cells in zip(other.header, other.columns, strict=True)
+        if name not in table.header
+    ]
+    return Table([*table.header, *(n for n, _ in new)], [*table.columns, *(c for _, c in new)], table.shown)
+
+
+def _bare(i: str) -> str:
+    """An id without the ending that one of two tables may leave out."""
+    path = PurePosixPath(nfc(i))
+    return path.with_suffix("").as_posix() if path.suffix.lower() in _IMAGE_ENDINGS else nfc(i)
+
+
+_IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".dcm", ".npy", ".webp")
+
+
+def text_of(value: Any) -> str:
+    """A cell's value as text: whole numbers without '.0', missing ones as ''."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, bool | np.bool_):
+        return "1" if value else "0"
+    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    if isinstance(value, list | dict | np.ndarray):
+        return json.dumps(value.tolist() if isinstance(value, np.ndarray) else value)
+    return str(value)
+
+
+def _parquet(file: IO[bytes], shown: str) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        read = pq.read_table(pa.BufferReader(file.read()))
+        columns = [[text_of(value) for value in read.column(place).to_pylist()] for place in range(read.num_columns)]
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{shown}: cannot be read as Parquet ({plain(error, 200)}). Download it again.") from error
+    return Table(list(read.column_names), columns, shown)
+
+
+def _json(file: IO[bytes], shown: str) -> Table:
+    content = file.read(_MOST_JSON + 1)
+    if len(content) > _MOST_JSON:
+        raise UserError(
+            f"{shown}: has more than {_MOST_JSON:,} bytes; a table as JSON may have no more. Save it as Parquet."
+        )
+    try:
+        told = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        told = _json_lines(content, shown, error)
+    if isinstance(told, dict) and isinstance(told.get("images"), list):
+        return _coco(told, shown)
+    if isinstance(told, dict) and told and all(isinstance(v, str | int | float | bool) for v in told.values()):
+        return Table(["id", "label"], [list(told), [text_of(v) for v in told.values()]], shown)
+    if isinstance(told, dict) and told and all(isinstance(v, dict) for v in told.values()):
+        told = [{"id": key, **value} for key, value in told.items()]
+    if isinstance(told, dict) and told and all(isinstance(v, list) for v in told.values()):
+        return Table(list(told), [[text_of(v) for v in cells] for cells in _even(told, shown)], shown)
+    if not isinstance(told, list) or not all(isinstance(row, dict) for row in told):
+        raise UserError(f"{shown}: is no table: wanted a list of records, a record for each id, or COCO annotations.")
+    return _records(told, shown)
+
+
+def _json_lines(content: bytes, shown: str, error: Exception) -> list[Any]:
+    try:
+        return [json.loads(line) for line in content.decode("utf-8-sig").splitlines() if line.strip()]
+    except (ValueError, RecursionError):
+        raise UserError(
+            f"{shown}: cannot be read as JSON ({plain(error, 200)}). Download it again if it is cut off."
+        ) from error
+
+
+def _even(told: dict[str, list[Any]], shown: str) -> list[list[Any]]:
+    if len({len(cells) for cells in told.values()}) > 1:
+        raise UserError(f"{shown}: is no table: its columns are not equally long.")
+    return list(told.values())
+
+
+def _records(records: list[dict[str, Any]], shown: str) -> Table:
+    header = list(dict.fromkeys(key for record in records for key in record))
+    return Table(header, [[text_of(record.get(name)) for record in records] for name in header], shown)
+
+
+def _coco(told: dict[str, Any], shown: str) -> Table:
+    """A row for each image of COCO annotations, with its annotation's columns and the names of its categories.
+
+    An image with several annotations has their categories with blanks between, and is one row.
+    """
+    images = {_key(image, "id", shown): dict(image) for image in told["images"] if isinstance(image, dict)}
+    names = {text_of(c.get("id")): c for c in told.get("categories", []) if isinstance(c, dict)}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for annotation in told.get("annotations", []):
+        if isinstance(annotation, dict):
+            found.setdefault(text_of(annotation.get("image_id")), []).append(annotation)
+    strange = next((i for i in found if i not in images), None)
+    if strange is not None:
+        raise UserError(f"{shown}: an annotation is of image_id '{plain(strange, 80)}', which is not among its images.")
+    records = []
+    for i, image in images.items():
+        record = {**image}
+        of_image = found.get(i, [])
+        for annotation in of_image[:1]:
+            record |= {k: v for k, v in annotation.items() if k not in ("id", "image_id") and k not in record}
+        categories = list(dict.fromkeys(text_of(a.get("category_id")) for a in of_image))
+        if categories:
+            record["category_id"] = " ".join(categories)
+            record["category"] = " ".join(text_of(names.get(c, {}).get("name", c)) for c in categories)
+        records.append(record)
+    return _records(records, shown)
+
+
+def _key(image: dict[str, Any], name: str, shown: str) -> str:
+    if name not in image:
+        raise UserError(f"{shown}: an image has no '{name}'.")
+    return text_of(image[name])

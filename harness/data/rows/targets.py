@@ -1,0 +1,219 @@
+"""Targets as text to arrays: class indices, 0/1 for each label, numbers; every cell that cannot be one is named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.base.errors import UserError, nearest
+from harness.base.untrusted_text import is_plain, listed, plain
+from harness.competition.scoring.registry import LABELS, NUMBERS
+from harness.competition.tasks import Task
+from harness.data.files.names import nfc
+
+
+@dataclass(frozen=True)
+class RawTargets:
+    """Targets as the data have them.
+
+    Attributes
+    ----------
+    columns : cells of each target column
+    names : of the columns
+    shown : where they stand, in words
+    separator : what stands between several labels in one cell, or None
+    """
+
+    columns: list[list[str]]
+    names: list[str]
+    shown: str
+    separator: str | None = None
+
+    def place(self, row: int, column: int = 0) -> str:
+        """A cell's place, in words."""
+        return f"{self.shown}: row {row + 1}, column '{plain(self.names[column], 80)}'"
+
+
+def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+    """The classes that the data name: of several columns their names; of one its values.
+
+    wanted : columns of the sample submission: where they are the same names, their order counts; else numbers are sorted as
+        numbers, names as text
+    """
+    if len(raw.columns) > 1 or task.of == NUMBERS:
+        found = [nfc(name) for name in raw.names]
+    elif task.of == LABELS:
+        found = list(dict.fromkeys(label for cell in raw.columns[0] for label in split_labels(cell, raw.separator)))
+    else:
+        found = list(dict.fromkeys(map(nfc, raw.columns[0])))
+        if "" in found:
+            row = raw.columns[0].index("")
+            raise UserError(f"{raw.place(row)}: is empty. Give it a label, or take the row out.")
+    odd = next((name for name in found if not is_plain(name)), None)
+    if odd is not None:
+        raise UserError(f"{raw.shown}: the label {plain(odd, 80)!r} has characters that cannot be printed. Rename it.")
+    order = [nfc(name) for name in wanted if nfc(name) in set(found)]
+    if set(order) == set(found):
+        return tuple(order)
+    return tuple(found if len(raw.columns) > 1 or task.of == NUMBERS else sorted_names(found))
+
+
+def sorted_names(names: Iterable[str]) -> list[str]:
+    """Numbers as numbers, names as text, with the numbers in them in their order: 'c2' before 'c10'."""
+
+    def key(name: str) -> list[tuple[int, float, str]]:
+        parts = re.split(r"(-?\d+)" if re.fullmatch(r"-?\d+", name) else r"(\d+)", name)
+        return [(0, float(part), "") if part.lstrip("-").isdigit() else (1, 0.0, part) for part in parts if part]
+
+    return sorted(names, key=key)
+
+
+def encode(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
+    """Targets as arrays: int64 (n,) of classes, float32 (n, K) of labels (0 or 1) and numbers.
+
+    Raises
+    ------
+    UserError
+        If a cell is no class, no 0 or 1, no number: says which row and column, the value and the cure.
+    """
+    if task.of == NUMBERS:
+        _check_columns(task, raw, classes)
+        return np.stack([_numbers(raw, c) for c in range(len(raw.columns))], axis=1).astype(np.float32)
+    if len(raw.columns) > 1:
+        _check_columns(task, raw, classes)
+        order = [[nfc(n) for n in raw.names].index(nfc(name)) for name in classes]
+        table = np.stack([_zero_or_one(raw, c) for c in order], axis=1)
+        return table.astype(np.float32) if task.of == LABELS else _one_hot(raw, table, classes)
+    if task.of == LABELS:
+        return _labels_in_a_cell(raw, classes)
+    return _class_indices(raw, classes)
+
+
+def split_labels(cell: str, separator: str | None) -> list[str]:
+    """The labels in a cell, in NFC; blanks count as one separator, whatever their number."""
+    parts = [cell] if separator is None else cell.split() if separator == " " else cell.split(separator)
+    return [nfc(part.strip()) for part in parts if part.strip()]
+
+
+def _check_columns(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> None:
+    if {nfc(c) for c in classes} != {nfc(n) for n in raw.names} and not (
+        task.of == NUMBERS and len(classes) == len(raw.names)
+    ):
+        raise UserError(
+            f"{raw.shown}: data.label names the columns {plain(', '.join(raw.names[:20]), 300)}, 'classes' are {listed(classes)}. They "
+            "must be the same names: correct one, or leave 'classes' out of competition.toml."
+        )
+
+
+def _numbers(raw: RawTargets, column: int) -> np.ndarray:
+    cells = raw.columns[column]
+    try:
+        values = np.array(cells, dtype=np.float64)
+    except ValueError:
+        values = np.array([_number(cell) for cell in cells])
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise UserError(
+            f"{raw.place(int(bad[0]), column)}: '{plain(cells[bad[0]], 80)}' is no number. Correct the cell, or take the row out"
+            f"{f' ({len(bad):,} rows are like it)' if len(bad) > 1 else ''}."
+        )
+    return values
+
+
+def _number(cell: str) -> float:
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
+
+
+_TRUE, _FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
+
+
+def _zero_or_one(raw: RawTargets, column: int) -> np.ndarray:
+    cells = [cell.strip().lower() for cell in raw.columns[column]]
+    wrong = next((row for row, cell in enumerate(cells) if cell not in _TRUE and cell not in _FALSE), None)
+    if wrong is not None:
+        raise UserError(
+            f"{raw.place(wrong, column)}: '{plain(raw.columns[column][wrong], 80)}' is neither 0 nor 1. Correct the cell, or data.label in "
+            "competition.toml."
+        )
+    values = np.array([cell in _TRUE for cell in cells])
+    if not values.any():
+        raise UserError(
+            f"{raw.shown}: column '{plain(raw.names[column], 80)}' is 1 in no row: nothing can be learnt of it. Take it out of data.label and "
+            "of 'classes' in competition.toml, or complete the table."
+        )
+    return values
+
+
+def _one_hot(raw: RawTargets, table: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:
+    """Class indices of rows with just one 1."""
+    count = table.sum(axis=1)
+    wrong = np.flatnonzero(count != 1)
+    if len(wrong):
+        row = int(wrong[0])
+        marked = ", ".join(c for c, has in zip(classes, table[row], strict=True) if has) or "none"
+        raise UserError(
+            f"{raw.shown}: row {row + 1} has {count[row]} of the columns {listed(classes)} at 1 ({plain(marked, 200)}), wanted one; {len(wrong):,} "
+            'rows are like it. Where a row may have several: task = "multilabel" in competition.toml.'
+        )
+    return table.argmax(axis=1).astype(np.int64)
+
+
+def _labels_in_a_cell(raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
+    index = {nfc(name): place for place, name in enumerate(classes)}
+    table = np.zeros((len(raw.columns[0]), len(classes)), dtype=np.float32)
+    for row, cell in enumerate(raw.columns[0]):
+        for label in split_labels(cell, raw.separator):
+            if label not in index:
+                raise UserError(
+                    f"{raw.place(row)}: label '{plain(label, 80)}' is none of the classes{plain(nearest(label, classes))}: {listed(classes)}. "
+                    f"{_separator_hint(label, index)}Correct the cell, or 'classes' in competition.toml."
+                )
+            table[row, index[label]] = 1
+    empty = [name for name, has in zip(classes, table.any(axis=0), strict=True) if not has]
+    if empty:
+        raise UserError(
+            f"{raw.shown}: no row has the label '{plain(empty[0], 80)}'. Take it out of 'classes' in competition.toml, or complete the table."
+        )
+    return table
+
+
+def _separator_hint(label: str, index: dict[str, int]) -> str:
+    for mark in (" ", ",", ";", "|"):
+        parts = [part.strip() for part in label.split(mark)]
+        if len(parts) > 1 and all(part in index for part in parts):
+            return f'Labels are separated by "{mark}" there: data.separator = "{mark}". '
+    return ""
+
+
+def _class_indices(raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
+    index = {nfc(name): place for place, name in enumerate(classes)}
+    cells = raw.columns[0]
+    known = {cell: index.get(nfc(cell), -1) for cell in dict.fromkeys(cells)}
+    wrong = next((cell for cell, place in known.items() if place < 0), None)
+    if wrong is not None:
+        row = cells.index(wrong)
+        raise UserError(
+            f"{raw.shown}: row {row + 1}: label '{plain(wrong, 80)}' is no class{_hint(wrong, index, classes)}. Classes: {listed(classes)}. "
+            "Correct the row, or 'classes' in competition.toml."
+        )
+    return np.array([known[cell] for cell in cells], dtype=np.int64)
+
+
+def _hint(label: str, index: dict[str, int], classes: tuple[str, ...]) -> str:
+    """How the label may have been meant."""
+    if label.strip() in index:
+        return " (take the spaces around it out)"
+    cased = {name.casefold(): name for name in index}
+    if label.casefold() in cased:
+        return f" (it is written '{plain(cased[label.casefold()], 80)}' there)"
+    if re.fullmatch(r"-?\d+\.0+", label) and label.partition(".")[0] in index:
+        return f' (the column holds numbers with a point: write classes = ["{label}", ...], or the column without it)'
+    if re.fullmatch(r"-?\d+", label) and f"{label}.0" in index:
+        return f' (write it without a point: "{label}")'
+    return plain(nearest(label, classes))
