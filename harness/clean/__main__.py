@@ -64,7 +64,9 @@ def main(
         )
         contest = dataset.competition or contest
         watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
-        if contest.is_clustering:  # duplicates are found all the same; labels cannot be wrong
+        if (
+            contest.is_clustering or not contest.kind.is_one_class
+        ):  # duplicates are found all the same; labels cannot be wrong
             contest = contest.model_copy(update={"classes": ("unlabelled",)})
         result = clean(contest, dataset, out, run, overwrite, watcher.looking)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Callable
@@ -74,6 +75,9 @@ def clean(
     folder = clean_folder(out, competition, dataset.is_sample)
     path = folder / "clean.csv"
     _refuse_to_lose_changes(path, overwrite)
+    if dataset.train.labels is not None and dataset.train.labels.ndim > 1:  # copies are found; labels are not judged
+        unjudged = np.zeros(len(dataset.train), dtype=np.int64)
+        dataset = dataclasses.replace(dataset, train=dataclasses.replace(dataset.train, labels=unjudged))
     oof = _oof_of(run, out, competition, dataset) if run else None
     findings = find(dataset.train, competition.classes, dataset.test, original_sizes(dataset), oof, tick)
     verdicts = findings.verdicts + _broken(dataset)

@@ -163,6 +163,8 @@ class Recipe(Frozen):
     def digest(self) -> str:
         """First 8 hex digits of a hash of everything that changes the result (not of name and comments)."""
         content = self.model_dump(mode="json", exclude={"name", "description", "answers_to", "tune"})
+        if content["train"]["loss"] == "auto":
+            content["train"]["loss"] = "cross_entropy"  # as it was called while there was one task only
         for table in ("pseudo", "clusters", "text", "image"):
             if content[table] is None:
                 del content[table]  # runs from before there was such a table keep their names

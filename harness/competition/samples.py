@@ -17,7 +17,8 @@ class Samples:
     ----------
     ids : str array (n,), unique
     images : uint8 array or memory map (n, H, W, C)
-    labels : int64 array (n,), index into the competition's classes, or None for test rows
+    labels : int64 array (n,), index into the competition's classes, or float32 (n, K), 0 or 1 for each label or K numbers (see
+        `harness.competition.tasks`); None for test rows
     captions : str array (n, K) or None; "" where an image has fewer than K
     truth : int64 array (n,) or None: true kinds, known from elsewhere; nothing is ever fitted on them unless asked for
     groups : int64 array (n,); samples of a group share a fold. Default: each row its own group

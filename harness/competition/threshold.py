@@ -10,7 +10,6 @@ import numpy as np
 from harness.competition.metrics import Metric, intervals
 
 _CANDIDATES = 400
-_ORDER_ONLY = ("roc_auc", "log_loss")
 
 
 def best_threshold(metric: Metric, labels: np.ndarray, positive: np.ndarray) -> float:
@@ -55,13 +54,13 @@ def cross_fitted(
     two classes, one fold, or a metric that only orders rows
     """
     metric = metrics[0]
-    if proba.shape[1] != 2 or metric.name in _ORDER_ONLY or len(np.unique(fold)) < 2 or metric.name == "custom":
+    if proba.shape[1] != 2 or not metric.of_answers or len(np.unique(fold)) < 2:
         return None
     positive, per_row = proba[:, 1], np.empty(len(labels))
     for number in np.unique(fold):
         mine = fold == number
         per_row[mine] = best_threshold(metric, labels[~mine], positive[~mine])
-    deciding = [m for m in metrics if m.name not in _ORDER_ONLY and m.name != "custom"]
+    deciding = [m for m in metrics if m.of_answers]
     scorers = [m.prepare(labels, decide(positive, per_row)) for m in deciding]
     found = intervals(scorers, groups)
     return {

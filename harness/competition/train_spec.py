@@ -50,8 +50,10 @@ class TrainSpec(Frozen):
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """schedule = "plateau": what the learning rate is multiplied by."""
 
-    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
-    """focal: Lin and others 2017."""
+    loss: Literal["auto", "cross_entropy", "focal", "bce", "asymmetric", "cumulative", "mse", "mae", "huber"] = "auto"
+    """auto: cross_entropy; of several labels bce (binary cross-entropy of each), of numbers mse. focal: Lin and others 2017; asymmetric:
+    of several labels, Ridnik and others 2021; cumulative: of grades, binary cross-entropy of "above grade k"; mse, mae, huber: of numbers,
+    and of grades on the expected one; bce: also of numbers from 0 to 1."""
     focal_gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
     """loss = "focal": how much sure hits count less."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0

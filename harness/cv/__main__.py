@@ -188,7 +188,7 @@ def _print_noise(run, noisy) -> None:
 
 
 def _print_result(run, sample: bool, noisy) -> None:
-    from harness.cv.report import fold_table, label, shown, threshold_line
+    from harness.cv.report import decision_line, fold_table, label, shown, threshold_line
 
     header, rows = fold_table(run.scores)
     for first in range(2, len(header), _METRICS_ABREAST):
@@ -208,6 +208,8 @@ def _print_result(run, sample: bool, noisy) -> None:
     print(f"report: {run.path / 'report.html'}")
     if run.scores.get("threshold"):
         print(threshold_line(run.scores, run.classes))
+    if run.scores.get("decision"):
+        print(decision_line(run.scores, run.task, run.classes))
     excluded = run.scores.get("excluded", {"n": 0})
     if excluded["n"]:
         said = ", ".join(f"{label(k)} {shown(v)}" for k, v in excluded.items() if k != "n" and v is not None)
@@ -232,8 +234,11 @@ def _print_result(run, sample: bool, noisy) -> None:
     )
     if not run.complete:
         return  # neither forecasts nor submissions are made of some folds
-    print(f"next:   python -m harness.oof forecast {slug} --run {run.name}{places}{suite}")
-    print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
+    first = "next:  "
+    if run.task.is_one_class:
+        print(f"next:   python -m harness.oof forecast {slug} --run {run.name}{places}{suite}")
+        first = "       "
+    print(f"{first} python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
 
 
 if __name__ == "__main__":

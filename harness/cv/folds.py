@@ -14,6 +14,9 @@ from harness.base.storage.manifest import faults, manifest_beside, sealed_file, 
 from harness.clean.verdicts import apply_verdicts
 from harness.competition import Recipe, Samples
 from harness.competition.recipe import CvSpec
+from harness.competition.scoring.registry import LABELS
+from harness.competition.tasks import TASKS, Task
+from harness.cv.iterative_folds import iterative_folds
 from harness.runs import Folds, RunFolder
 
 
@@ -35,6 +38,7 @@ class FoldsJob:
     spec: CvSpec
     path: Path
     verdicts: Path | None = None
+    task: str = "single"
 
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
         """Make the folds; progress is not told, since it takes a moment."""
@@ -47,7 +51,7 @@ class FoldsJob:
             cleaning = apply_verdicts(self.verdicts, samples, self.classes)
             samples, kept = cleaning.samples, cleaning.kept
         with sealed_file(self.path) as temporary:
-            make_folds(samples, self.classes, self.spec, kept).save(temporary)
+            make_folds(samples, self.classes, self.spec, kept, TASKS[self.task]).save(temporary)
 
 
 def saved_faults(path: Path) -> list[str]:
@@ -107,8 +111,16 @@ def load_folds(samples: Samples, path: Path) -> Folds:
     return folds
 
 
-def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec, kept: np.ndarray | None = None) -> Folds:
+def make_folds(
+    samples: Samples,
+    classes: tuple[str, ...],
+    spec: CvSpec,
+    kept: np.ndarray | None = None,
+    task: Task = TASKS["single"],
+) -> Folds:
     """Split rows into k folds with equal class shares; rows of a group share a fold.
+
+    Of several labels each is spread evenly (`iterative_folds`), numbers are by their quantiles.
 
     Rows that are not kept (bool (n,)) are dealt out afterwards: to the fold of their group, or in turn.
 
@@ -123,8 +135,15 @@ def make_folds(samples: Samples, classes: tuple[str, ...], spec: CvSpec, kept: n
     assert samples.labels is not None  # training rows always have labels
     kept = np.ones(len(samples), dtype=bool) if kept is None else kept
     rows = np.flatnonzero(kept)
-    labels, groups = samples.labels[rows], samples.groups[rows]
+    groups = samples.groups[rows]
     _check_counts(groups, spec.folds)
+    if task.of == LABELS:
+        fold = np.full(len(samples), -1, dtype=np.int8)
+        fold[rows] = iterative_folds(samples.labels[rows], groups, spec.folds, spec.seed)
+        _assign_left_out_rows(fold, samples.groups, spec.folds)
+        return Folds(samples.ids, samples.groups, fold, kept)
+    labels = task.strata(samples.labels[rows])
+    classes = classes if task.is_one_class else tuple(f"quantile {i}" for i in range(int(labels.max()) + 1))
     common = _groups_per_class(labels, groups, len(classes)) >= spec.folds
     for attempt in range(_SEEDS):
         fold = np.full(len(samples), -1, dtype=np.int8)
@@ -152,8 +171,13 @@ _SEEDS = 20
 
 
 def rare_classes(labels: np.ndarray, groups: np.ndarray, classes: Sequence[str], k: int) -> list[str]:
-    """What to say of classes with fewer images (or groups) than folds."""
-    counts = _groups_per_class(labels, groups, len(classes))
+    """What to say of classes, or of several labels a row, with fewer images (or groups) than folds; labels (n,) or 0/1 (n, T)."""
+    if labels.ndim > 1 and not np.isin(labels[: 1 << 16], (0, 1)).all():
+        return []  # numbers
+    if labels.ndim > 1:
+        counts = np.array([len(np.unique(groups[column >= 0.5])) for column in labels.T])
+    else:
+        counts = _groups_per_class(labels, groups, len(classes))
     rare = np.flatnonzero(counts < k)
     if not len(rare):
         return []
@@ -220,6 +244,14 @@ def _lacking(
     return (int(without[0][0]), int(without[0][1])) if len(without) else None
 
 
+def strata_of(targets: np.ndarray) -> np.ndarray:
+    """What a part of the rows is balanced on, int64 (n,): the class, the rarest label, the quantile."""
+    if targets.ndim == 1:
+        return targets
+    labels = np.isin(targets[: 1 << 16], (0, 1)).all()
+    return TASKS["multilabel" if labels else "regression"].strata(targets)
+
+
 def split_watched(samples: Samples, folds: Folds, fold: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray | None]:
     """Rows to train on and rows that early stopping watches, int64 each; None where nothing is watched.
 
@@ -232,7 +264,7 @@ def split_watched(samples: Samples, folds: Folds, fold: int, recipe: Recipe) -> 
     if spec.stop_on == "validation":
         return train, folds.valid_rows(fold)
     assert samples.labels is not None
-    labels, groups = samples.labels[train], samples.groups[train]
+    labels, groups = strata_of(samples.labels[train]), samples.groups[train]
     parts = max(round(1 / spec.inner_fraction), 2)
     if len(np.unique(groups)) < parts:
         raise UserError(

@@ -79,7 +79,12 @@ def describe_run(
     return {
         "command": options.command,
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "competition": {"slug": competition.slug, "metric": competition.metric, "classes": list(competition.classes)},
+        "competition": {
+            "slug": competition.slug,
+            "metric": competition.metric,
+            "classes": list(competition.classes),
+            **_task(competition),
+        },
         "data": {
             "source": dataset.source,
             "is_sample": dataset.is_sample,
@@ -96,6 +101,10 @@ def describe_run(
         "threads": plan_threads(folds.k, workers, usable_cores()),
         **describe_environment(),
     }
+
+
+def _task(competition: Competition) -> dict[str, str]:
+    return {} if competition.task == "single" else {"task": competition.task}
 
 
 def optimistic(recipe: Recipe) -> str:

@@ -32,7 +32,7 @@ from harness.data.cache import Dataset
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
 from harness.runs.majority_vote import vote
 from harness.runs.probability_tables import is_large, new_table
-from harness.runs.run import proba_column
+from harness.runs.run import proba_column, target_table
 
 
 def cross_validate(
@@ -110,7 +110,7 @@ def open_run(
         restore_folds(saved_folds, homes, dataset.train, watcher.say)
     if not saved_folds.is_file():
         classes = competition.classes or ("row",)  # of clusters nothing is known yet
-        job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts)
+        job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts, competition.task)
         run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
     folds = load_folds(dataset.train, saved_folds)
     if competition.classes:
@@ -180,6 +180,8 @@ def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: 
     The sample's name says that it is one.
     """
     parts = [recipe.digest(), dataset.fingerprint, folds.hash] + ([cleaned] if cleaned else [])
+    if competition.task not in ("single", "binary"):
+        parts.append(competition.task)
     if recipe.model.name == "custom":
         code = competition.folder / "competition.py"  # that it is missing is said where the model is built
         parts.append(code.read_text(encoding="utf-8", errors="replace") if code.is_file() else "")
@@ -215,8 +217,9 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
     test = combine_folds([r.test_proba for r in results], folder.recipe().predict.across_folds, proba / "test.npy")
     columns = [proba_column(c) for c in competition.classes]
     history = [line for result in results for line in result.history]
+    targets = target_table(competition.kind, competition.classes, dataset.train.labels)
     folder.save_tables(
-        _table({"id": dataset.train.ids, "label": dataset.train.labels, "fold": folds.fold}, columns, oof),
+        _table({"id": dataset.train.ids, **targets, "fold": folds.fold}, columns, oof),
         _table({"id": dataset.test.ids}, columns, test) if dataset.test else None,
         history,
     )

@@ -123,9 +123,27 @@ def check_recipe(recipe: Recipe, competition: Competition) -> None:
     from harness.train.prediction.views import weighted_views
 
     weighted_views(recipe.predict)
+    _check_task(recipe, competition)
     check_augment(recipe.augment, *competition.data.size, competition.data.channels)
     if recipe.features:
         check_features(recipe)
+
+
+def _check_task(recipe: Recipe, competition: Competition) -> None:
+    from harness.train.loss import check_loss
+
+    task = competition.kind
+    check_loss(recipe.train, task)
+    if task.is_one_class:
+        return
+    if recipe.pseudo:
+        raise UserError(
+            f"[pseudo]: labels rows with one of several classes; task = '{task.name}' is {task.what}. Take it out."
+        )
+    if recipe.predict.across_folds == "vote":
+        raise UserError(
+            f"predict.across_folds = 'vote': folds vote for one of several classes; task = '{task.name}' is {task.what}. Take it out."
+        )
 
 
 def too_large_a_batch(network: Network, shape: tuple[int, int, int, int], recipe: Recipe, device: torch.device) -> str:

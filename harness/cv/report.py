@@ -10,8 +10,10 @@ import numpy as np
 
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows, confused_pairs, confusion, tally
+from harness.competition.tasks import Task
 from harness.cv.folds import rare_classes
 from harness.cv.pseudo_labels import pseudo_line
+from harness.cv.report_targets import targets_sections
 from harness.data.cache import Dataset
 from harness.report import figures
 from harness.report.page import Page, Section
@@ -47,9 +49,13 @@ def write_report(
     rows = np.flatnonzero(~np.isnan(oof[:, 0]) & folds.kept)
     if environment.get("pseudo"):
         _pseudo_section(page, environment["pseudo"], scores["pseudo"])
-    labels, predicted = dataset.train.labels[rows], argmax_rows(oof, rows)
-    _classes_section(page, labels, predicted, competition, test)
-    _mistakes_section(page, dataset, oof, rows, predicted, competition.classes)
+    task = competition.kind
+    if task.is_one_class:
+        labels, predicted = dataset.train.labels[rows], _answers(task, oof, rows, scores.get("decision"))
+        _classes_section(page, labels, predicted, competition, test)
+        _mistakes_section(page, dataset, oof, rows, predicted, competition.classes)
+    else:
+        targets_sections(page, task, dataset, oof, rows, test, competition.classes, scores.get("decision"))
     _training_section(page, history)
     section = page.section("What produced it")
     if recipe.answers_to:
@@ -57,6 +63,13 @@ def write_report(
     section.code(json.dumps(recipe.model_dump(mode="json"), indent=1))
     section.code(json.dumps({k: v for k, v in environment.items() if k != "competition"}, indent=1))
     page.write(folder.path / "report.html")
+
+
+def _answers(task: Task, oof: np.ndarray, rows: np.ndarray, decision: dict[str, Any] | None) -> np.ndarray:
+    """Class of each row: the likeliest, or the grade that the decision gives."""
+    if decision is None:
+        return argmax_rows(oof, rows)
+    return argmax_rows(task.decide(np.asarray(oof[rows]), decision["values"]))
 
 
 def _pseudo_section(page: Page, pseudo: dict[str, Any], gain: dict[str, Any]) -> None:
@@ -212,6 +225,24 @@ def fold_table(scores: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     n = sum(f["n"] for f in scores["folds"])
     rows += [["mean +- std", "", *spread], ["pooled OOF [95 %]", f"{n:,}", *pooled]]
     return ["", "rows", *map(label, names)], rows
+
+
+def decision_line(scores: dict[str, Any], task: Task, classes: Sequence[str]) -> str:
+    """What the task's decision is, and that scores of answers are cross-fitted by it."""
+    found = scores["decision"]
+    values = [f"{value:.3f}" for value in found["values"]]
+    if task.ordered:
+        told = (
+            "cuts between grades on the expected one: " + ", ".join(values[:12]) + (", ..." if len(values) > 12 else "")
+        )
+    else:
+        pairs = [f"{name} {value}" for name, value in zip(classes, values, strict=True)]
+        told = (
+            "a label is given from: "
+            + ", ".join(pairs[:8])
+            + (f", ... ({len(pairs):,} labels)" if len(pairs) > 8 else "")
+        )
+    return f"decision: {told} (found on OOF for {label(found['metric'])}; the scores above are by what the other folds found)"
 
 
 def threshold_line(scores: dict[str, Any], classes: Sequence[str]) -> str:

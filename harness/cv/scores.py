@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition import Competition
-from harness.competition.metrics import METRICS, Metric, custom_metric, intervals
+from harness.competition.metrics import Metric, custom_metric, intervals
+from harness.competition.scoring.registry import find_metric
+from harness.competition.scoring.spec import parsed
+from harness.competition.tasks import Task
 from harness.competition.threshold import cross_fitted
 from harness.runs import Folds
 from harness.runs.probability_tables import rows_of_table
@@ -25,9 +29,12 @@ def score_run(
 ) -> dict[str, Any]:
     """All metrics of a run.
 
+    Metrics of answers are of the task's decision, where it has one (thresholds of labels, cuts between grades): each fold's answers by
+    what the other folds found.
+
     Parameters
     ----------
-    labels : int64 (n,)
+    labels : int64 (n,), or float32 (n, K) (see `harness.competition.tasks`)
     oof : float32 (n, C); rows of untrained folds are not looked at
     trained : folds that were trained
 
@@ -36,23 +43,27 @@ def score_run(
     {"metric": name, "complete": bool, "folds": [{"fold", "n", <metric>...}], "metrics": {<metric>: {"mean", "std"
     over folds, "pooled", "low", "high" of the 95 % interval, "greater_is_better"}}; a fold's value is None where it is not
     defined there (an AUC without one of the classes). "threshold": see
-    `cross_fitted`, "excluded": {"n", <metric>: its value on the rows that verdicts exclude}}
+    `cross_fitted`; "decision": see `Task.find_decision`, or None; "excluded": {"n", <metric>: its
+    value on the rows that verdicts exclude}}
     """
-    metrics = competition_metrics(competition)
+    metrics, task = competition_metrics(competition), competition.kind
     rows = folds.scored_rows(trained)
+    outputs, fold = rows_of_table(oof, rows), folds.fold[rows]
+    judged = _Judged.of(task, metrics, labels[rows], outputs, fold)
     per_fold = []
-    for fold in trained:
-        valid = folds.scored_rows([fold])
-        values = {m.name: m(labels[valid], rows_of_table(oof, valid)) for m in metrics}
+    for number in trained:
+        valid = fold == number
+        values = {m.name: m(labels[rows][valid], judged.outputs_for(m)[valid]) for m in metrics}
         for name, value in values.items():
-            if name == "custom" and not np.isfinite(value):
-                raise UserError(f"fold {fold}: metric '{name}' is {value}; correct score in competition.py")
+            if is_custom(name) and not np.isfinite(value):
+                raise UserError(f"fold {number}: metric '{name}' is {value}; correct score in competition.py")
         known = {
             name: float(value) if np.isfinite(value) else None for name, value in values.items()
         }  # an AUC of one class
-        per_fold.append({"fold": fold, "n": len(valid), **known})
-    scorers = [m.prepare(labels[rows], rows_of_table(oof, rows)) for m in metrics]
+        per_fold.append({"fold": number, "n": int(valid.sum()), **known})
+    scorers = [m.prepare(labels[rows], judged.outputs_for(m)) for m in metrics]
     found = intervals(scorers, folds.groups[rows])
+    two = task.is_one_class and not task.decides
     return {
         "metric": metrics[0].name,
         "complete": len(trained) == folds.k,
@@ -66,21 +77,52 @@ def score_run(
             }
             for metric, scorer, (low, high) in zip(metrics, scorers, found, strict=True)
         },
-        "threshold": cross_fitted(
-            metrics, labels[rows], rows_of_table(oof, rows), folds.fold[rows], folds.groups[rows]
-        ),
-        "excluded": _score_excluded(metrics, labels, oof, folds, trained),
+        "threshold": cross_fitted(metrics, labels[rows], outputs, fold, folds.groups[rows]) if two else None,
+        "decision": judged.told,
+        "excluded": _score_excluded(metrics, labels, oof, folds, trained, judged),
     }
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """Outputs as metrics judge them: as they are, or as the task's decision moves them.
+
+    Attributes
+    ----------
+    plain, decided : float (n, K); the same where the task decides nothing
+    told : what scores.json says of the decision, or None
+    """
+
+    task: Task
+    plain: np.ndarray
+    decided: np.ndarray
+    told: dict[str, Any] | None
+
+    @classmethod
+    def of(
+        cls, task: Task, metrics: list[Metric], targets: np.ndarray, outputs: np.ndarray, fold: np.ndarray
+    ) -> _Judged:
+        asking = next((m for m in metrics if m.of_answers), None)
+        if not task.decides or asking is None:
+            return cls(task, outputs, outputs, None)
+        told = task.find_decision(asking, targets, outputs, fold)
+        return cls(task, outputs, task.decide_by_fold(outputs, fold, told), told)
+
+    def outputs_for(self, metric: Metric) -> np.ndarray:
+        """What a metric judges."""
+        return self.decided if metric.of_answers else self.plain
+
+
 def _score_excluded(
-    metrics: list[Metric], labels: np.ndarray, oof: np.ndarray, folds: Folds, trained: list[int]
+    metrics: list[Metric], labels: np.ndarray, oof: np.ndarray, folds: Folds, trained: list[int], judged: _Judged
 ) -> dict[str, Any]:
     """Scores of the rows that no model was trained on and no score is taken from; None where one is not defined."""
     rows = np.flatnonzero(np.isin(folds.fold, trained) & ~folds.kept)
     if not len(rows):
         return {"n": 0}
-    values = {m.name: m(labels[rows], rows_of_table(oof, rows)) for m in metrics}
+    outputs = rows_of_table(oof, rows)
+    decided = judged.task.decide(outputs, judged.told["values"]) if judged.told else outputs
+    values = {m.name: m(labels[rows], decided if m.of_answers else outputs) for m in metrics}
     return {"n": len(rows), **{name: value if np.isfinite(value) else None for name, value in values.items()}}
 
 
@@ -109,10 +151,16 @@ def _over_folds(metric: Metric, per_fold: list[dict[str, Any]]) -> dict[str, Any
     }
 
 
-def _metric(competition: Competition, name: str) -> Metric:
-    if name in METRICS:
-        return METRICS[name]
+def _metric(competition: Competition, text: str) -> Metric:
+    if not is_custom(text):
+        return competition.kind.metric(find_metric(text, competition.kind.of))
     score = competition.hook("score")
     if score is None:
         raise UserError(f"metric = 'custom' needs score(labels, proba) in {competition.folder / 'competition.py'}")
-    return custom_metric(score)
+    _, told = parsed(text)
+    return custom_metric(score, text, told.get("greater_is_better", True))
+
+
+def is_custom(text: str) -> bool:
+    """Whether a metric is the competition's own `score`."""
+    return parsed(text)[0] == "custom"

@@ -78,7 +78,11 @@ def main(
 def _describe(competition: Any, dataset: Any) -> dict[str, Any]:
     import numpy as np
 
-    counts = np.bincount(dataset.train.labels, minlength=len(competition.classes))
+    labels, task = dataset.train.labels, competition.kind
+    if task.is_one_class or competition.is_clustering:
+        counts = np.bincount(labels, minlength=len(competition.classes))
+    else:
+        counts = labels.sum(axis=0) if task.of == "labels" else np.zeros(0)
     captions = dataset.train.captions
     return {
         "source": dataset.source,
@@ -92,7 +96,14 @@ def _describe(competition: Any, dataset: Any) -> dict[str, Any]:
         "notes": list(dataset.notes),
         "sample_submission": dataset.submission is not None,
         "captions": None if captions is None else int((captions != "").sum()),
+        "task": competition.task,
         "classes": {name: int(n) for name, n in zip(competition.classes, counts, strict=False)},
+        "numbers": {}
+        if task.of != "numbers"
+        else {
+            name: {"min": float(c.min()), "mean": float(c.mean()), "max": float(c.max())}
+            for name, c in zip(competition.classes, labels.T, strict=True)
+        },
     }
 
 
@@ -112,6 +123,8 @@ def _print(title: str, found: dict[str, Any]) -> None:
     for name, count in list(found["classes"].items())[:_MOST_CLASSES]:
         print(f"  {name:<24}{count:>10,}  {100 * count / found['train']:5.2f} %")
 
+    for name, of in list(found["numbers"].items())[:_MOST_CLASSES]:
+        print(f"  {name:<24}{of['min']:>12.5g} to {of['max']:.5g}, mean {of['mean']:.5g}")
     if len(found["classes"]) > _MOST_CLASSES:
         print(f"  ... {len(found['classes']):,} classes in all (--json lists them)")
 

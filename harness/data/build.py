@@ -204,7 +204,8 @@ class Building:
         train = open_samples(folder / "train")
         test = open_samples(folder / "test") if (folder / "test").is_dir() else None
         if test is not None and (folder / "submission.csv").is_file():
-            check_submission_ids(self.competition, test.ids, folder / "submission.csv", self.tree)
+            named = self.competition.with_classes(self.classes) if self.found else self.competition
+            check_submission_ids(named, test.ids, folder / "submission.csv", self.tree)
         kind = "embedded sample" if self.sample else "real data"
         counts = f"{len(train):,} training and {len(test) if test else 0:,} test images"
         broken = f"; {n_broken} could not be decoded, see broken.csv in the cache" if n_broken else ""

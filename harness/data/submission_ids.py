@@ -78,6 +78,7 @@ def read_submission_header(competition: Competition, path: Path, shown: str) -> 
     wanted = spec.columns(competition.classes)
     for name in wanted:
         column(header, name, shown, "classes" if name in competition.classes else "submission.target")
+    _refuse_other_values(competition, path, shown, header, wanted)
     extra = [name for name in header if name not in (spec.id, *wanted)]
     if extra:
         raise UserError(
@@ -86,3 +87,34 @@ def read_submission_header(competition: Competition, path: Path, shown: str) -> 
             "competition.toml, or write the rows yourself: to_submission in competition.py."
         )
     return header
+
+
+def _refuse_other_values(
+    competition: Competition, path: Path, shown: str, header: list[str], wanted: list[str]
+) -> None:
+    """Refuse a sample submission whose cells cannot be what submission.value says: probabilities where names are due, names where
+    numbers are. Placeholders of the right kind pass."""
+    with path.open("rb") as file:
+        _, rows = read_rows(file, shown)
+    spec, cells = competition.submission, [row[header.index(wanted[0])].strip() for row in rows[:1000]]
+    cells = [cell for cell in cells if cell]
+    known = set(map(str, range(len(competition.classes)))) if spec.value == "index" else set(competition.classes)
+    fractions = cells and all(_number(cell) is not None and not float(cell).is_integer() for cell in cells)
+    numeric = all(_number(cell) is not None for cell in cells)
+    if spec.value in ("class", "index", "onehot", "labels") and fractions and not known.intersection(cells):
+        said, meant = "fractions", "probability"
+    elif spec.value in ("probability", "number", "index", "onehot") and cells and not numeric:
+        said, meant = "text", "class"
+    else:
+        return
+    raise UserError(
+        f"{shown}: column '{plain(wanted[0], 80)}' holds {said}, as '{plain(cells[0], 80)}', where submission.value = '{spec.value}' would "
+        f'write something else. Correct it in competition.toml: value = "{meant}"?'
+    )
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None

@@ -10,6 +10,7 @@ from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.cv.scores import competition_metrics
 from harness.leaderboard.planner import Candidate, Plan, make_plan
+from harness.oof.compare.pairwise import row_errors
 from harness.oof.ensemble.blend import ranked_runs, rows_of
 from harness.runs import load_run
 
@@ -43,8 +44,8 @@ def plan_for(competition: Competition, out: Path, lines: Sequence[dict[str, Any]
                 name=run.name,
                 cv=found["pooled"],
                 error=(found["high"] - found["low"]) / (2 * 1.96),
-                said=run.test.argmax(axis=1),
-                right=run.oof.argmax(axis=1) == run.labels,
+                said=run.task.answers(run.test),
+                right=row_errors(run.task, run.labels, run.oof) <= 0,
                 public=public.get(run.name),
             )
         )

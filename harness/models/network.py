@@ -16,13 +16,24 @@ class Network(nn.Module):
     ----------
     body : module (B, C, H, W) -> (B, n_classes)
     mean, std : per channel, length C, of the training rows only, or what pretrained weights expect
+    activation : what makes outputs of its logits: "softmax" (one of several classes), "sigmoid" (several labels), "identity" (numbers)
+    scale : of numbers, (mean, standard deviation) (K,) each of the training targets: logits are in units of them
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, body: nn.Module, mean: Sequence[float], std: Sequence[float], n_classes: int) -> None:
+    def __init__(
+        self,
+        body: nn.Module,
+        mean: Sequence[float],
+        std: Sequence[float],
+        n_classes: int,
+        activation: str = "softmax",
+        scale: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
         super().__init__()
+        set_outputs(self, activation, scale)
         self.body, self.n_classes = body, n_classes
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
@@ -30,3 +41,17 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """float (B, C, H, W), values in [0, 1] -> logits (B, n_classes)."""
         return self.body((x - self.mean) / self.std)
+
+
+def set_outputs(network: nn.Module, activation: str, scale: tuple[Tensor, Tensor] | None) -> None:
+    """Tell a network what its logits are; the scale of numbers travels with its weights."""
+    network.activation = activation
+    if scale is not None:
+        network.register_buffer("target_mean", scale[0].float())
+        network.register_buffer("target_std", scale[1].float())
+
+
+def target_scale(network: nn.Module) -> tuple[Tensor, Tensor] | None:
+    """(mean, standard deviation) that a network's logits are in units of; None where they are no numbers."""
+    mean = getattr(network, "target_mean", None)
+    return None if mean is None else (mean, network.target_std)

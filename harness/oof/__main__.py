@@ -104,14 +104,16 @@ def errors(
     Writes errors.html and errors.csv (every wrong or doubted row) into the run's folder.
     """
     from harness.competition import find_competition
-    from harness.oof.compare.clusterings import refuse_clustering
+    from harness.oof.compare.clusterings import refuse_other_tasks
     from harness.oof.errors.analysis import find_errors, write_errors_csv
     from harness.oof.errors.report import class_table, confusions, reliability_line, write_errors_page
     from harness.oof.forecast.runs import named_or_best, run_data
     from harness.runs import load_run
 
     contest = find_competition(competition)
-    refuse_clustering(contest, "harness.oof errors")
+    refuse_other_tasks(
+        contest, "harness.oof errors", "The run's report.html has a table of them and the rows furthest off."
+    )
     chosen = load_run(named_or_best(contest, out, [run] if run else [])[0])
     found = find_errors(chosen)
     dataset, why = None, ""
@@ -233,13 +235,13 @@ def forecast(
     """
     from harness.competition import find_competition
     from harness.ledger import open_ledger
-    from harness.oof.compare.clusterings import refuse_clustering
+    from harness.oof.compare.clusterings import refuse_other_tasks
     from harness.oof.forecast.report import forecast_lines
     from harness.oof.forecast.runs import forecast_saved
     from harness.oof.forecast.track_record import past_of
 
     contest = find_competition(competition)
-    refuse_clustering(contest, "harness.oof forecast")
+    refuse_other_tasks(contest, "harness.oof forecast", "Go by the OOF score and its interval.")
     past = past_of(open_ledger(out).entries())
     made, page = forecast_saved(contest, out, run or [], data_root(data), past, stream)
     if as_json:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
 from harness.competition import Competition
+from harness.competition.metrics import Metric
+from harness.competition.tasks import TASKS, Task
 from harness.runs import Folds, Run, RunFolder
 from harness.runs.align import align_rows, check_alignable
 from harness.runs.probabilities import check_probabilities
@@ -27,6 +30,7 @@ class Predictions:
     folds : of the rows; excluded ones are predicted, never fitted on, and not scored
     oof : float32 (M, n, C)
     test_ids : str (t,) or None; test : float32 (M, t, C) or None, where the test is hidden
+    task : what labels and outputs are; decisions : of each run, as its scores.json has it, or None
     """
 
     members: tuple[str, ...]
@@ -35,6 +39,20 @@ class Predictions:
     oof: np.ndarray
     test_ids: np.ndarray | None
     test: np.ndarray | None
+    task: Task = TASKS["single"]
+    decisions: tuple[dict[str, Any] | None, ...] = ()
+
+    def judged(self, metric: Metric) -> np.ndarray:
+        """OOF outputs (M, n, C) as a metric judges them: of answers by each run's decision, found on other folds."""
+        if not metric.of_answers or not any(self.decisions):
+            return self.oof
+        fold = self.folds.fold
+        return np.stack(
+            [
+                oof if told is None else self.task.decide_by_fold(oof, fold, told)
+                for oof, told in zip(self.oof, self.decisions, strict=True)
+            ]
+        )
 
 
 def align(runs: Sequence[Run], competition: Competition) -> Predictions:
@@ -59,7 +77,8 @@ def align(runs: Sequence[Run], competition: Competition) -> Predictions:
     test = None
     if not hidden:
         test = np.stack([run.test[align_rows(run.test_ids, first.test_ids, str(run.path))] for run in runs])
-    return Predictions(tuple(run.name for run in runs), first.labels, first.folds, oof, first.test_ids, test)
+    names, decisions = tuple(run.name for run in runs), tuple(run.scores.get("decision") for run in runs)
+    return Predictions(names, first.labels, first.folds, oof, first.test_ids, test, first.task, decisions)
 
 
 def check_member(run: Run, competition: Competition) -> None:
@@ -69,13 +88,17 @@ def check_member(run: Run, competition: Competition) -> None:
             f"run '{run.name}' has the classes {plain(', '.join(run.classes[:20]), 300)}; competition.toml has other ones now. Train it "
             "anew, or put the classes back."
         )
+    if run.task.name != competition.task and competition.classes:
+        raise UserError(
+            f"run '{run.name}' is of task '{run.task.name}'; competition.toml says '{competition.task}' now. Train it anew, or put the task back."
+        )
     if not run.complete:
         done = len(run.scores["folds"])
         raise UserError(f"run '{run.name}' is partial: {done} of {run.folds.k} folds. Finish it with --resume.")
     cure = RunFolder(run.path).cure()
-    check_probabilities(run.oof, run.folds.ids, f"run '{run.name}', OOF", cure)
+    check_probabilities(run.oof, run.folds.ids, f"run '{run.name}', OOF", cure, run.task)
     if run.test is not None:
-        check_probabilities(run.test, run.test_ids, f"run '{run.name}', test", cure)
+        check_probabilities(run.test, run.test_ids, f"run '{run.name}', test", cure, run.task)
 
 
 def _refuse_more_than_memory(runs: Sequence[Run]) -> None:

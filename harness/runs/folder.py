@@ -18,6 +18,7 @@ from harness.base.storage.manifest import MANIFEST, faults, read_manifest, write
 from harness.base.untrusted_text import plain
 from harness.competition import Recipe
 from harness.competition.schema import validate
+from harness.competition.tasks import TASKS, Task
 from harness.runs.folds import Folds
 from harness.runs.probabilities import check_probabilities
 from harness.runs.probability_tables import open_table
@@ -143,6 +144,14 @@ class RunFolder:
         return told
 
     @property
+    def task(self) -> Task:
+        """The kind of task that the run's outputs are of, as environment.json has it."""
+        try:
+            return task_of(self.environment())
+        except UserError:  # lost, and about to be restored
+            return TASKS["single"]
+
+    @property
     def verdicts_path(self) -> Path:
         """The verdicts on training rows that the run goes by; absent where there are none."""
         return self.path / "clean.csv"
@@ -239,9 +248,12 @@ class RunFolder:
             ids = Folds.load(self.path / "folds.csv").ids[result.valid_index]
         except (UserError, IndexError):  # lost, and about to be restored
             ids = result.valid_index.astype(np.str_)
-        check_probabilities(result.valid_proba, ids, f"fold {result.fold}, validation rows", _UNSTABLE)
+        task = self.task
+        check_probabilities(result.valid_proba, ids, f"fold {result.fold}, validation rows", _UNSTABLE, task)
         rows = np.arange(len(result.test_proba)).astype(np.str_)  # a fold does not know the test's ids
-        check_probabilities(result.test_proba, rows, f"fold {result.fold}, test rows (by number from 0)", _UNSTABLE)
+        check_probabilities(
+            result.test_proba, rows, f"fold {result.fold}, test rows (by number from 0)", _UNSTABLE, task
+        )
 
     def load_fold(self, fold: int) -> FoldResult:
         """Read fold-K.npz.
@@ -347,6 +359,12 @@ class RunFolder:
             return (self.path / name).read_bytes()
         except OSError:
             return None
+
+
+def task_of(environment: dict[str, Any]) -> Task:
+    """The kind of task in environment.json; of runs from before there were others: one of several classes."""
+    told = environment.get("competition")
+    return TASKS.get(told.get("task", "single") if isinstance(told, dict) else "single", TASKS["single"])
 
 
 def _dict_in(content: bytes | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from harness.base.storage.damage import DAMAGED
 from harness.base.storage.manifest import MANIFEST, read_manifest
 from harness.base.untrusted_text import plain
 from harness.competition import Recipe
-from harness.runs.folder import FINISHED, TABLES, RunFolder
+from harness.competition.tasks import Task
+from harness.runs.folder import FINISHED, TABLES, RunFolder, task_of
 from harness.runs.folds import Folds
 from harness.runs.probabilities import check_probabilities
 from harness.runs.probability_tables import open_table, rows_of_table
@@ -29,7 +31,7 @@ class Run:
     ----------
     path, recipe, scores, environment : as saved
     folds : of the training rows, in the competition's order
-    labels : int64 array (n,)
+    labels : int64 array (n,), of several labels and of numbers float32 (n, K)
     oof : float32 array (n, C), of many classes a float16 map; NaN in rows whose fold was not trained
     test_ids : str array (n_test,), test : float32 array (n_test, C); both None where the test is hidden
     """
@@ -53,6 +55,11 @@ class Run:
     def classes(self) -> list[str]:
         """Names of the classes, in the order of the probabilities' columns."""
         return self.environment["competition"]["classes"]
+
+    @property
+    def task(self) -> Task:
+        """The kind of task."""
+        return task_of(self.environment)
 
     @property
     def complete(self) -> bool:
@@ -100,21 +107,23 @@ def _loaded(path: Path) -> Run:
         raise UserError(folder.damaged(wrong))
     folds, environment = Folds.load(path / "folds.csv"), folder.environment()
     columns = [proba_column(c) for c in environment["competition"]["classes"]]
-    oof, table = _read_table(folder, "oof", ["id", "label"], columns)
+    task, classes = task_of(environment), environment["competition"]["classes"]
+    of_targets = target_columns(task, classes)
+    oof, table = _read_table(folder, "oof", ["id", *of_targets], columns)
     if not np.array_equal(oof["id"].to_numpy(dtype=np.str_), folds.ids):
         raise UserError(folder.damaged(["oof.parquet and folds.csv hold different ids"]))
     test, test_table = pd.DataFrame(), None
     if environment["data"]["n_test"]:
         test, test_table = _read_table(folder, "test", ["id"], columns)
     scores = read_json(path / "scores.json")
-    _check_read(folder, folds, scores, table, test, test_table)
+    _check_read(folder, folds, scores, table, test, test_table, task)
     return Run(
         path=path,
         recipe=folder.recipe(),
         scores=scores,
         environment=environment,
         folds=folds,
-        labels=oof["label"].to_numpy(),
+        labels=oof["label"].to_numpy() if task.is_one_class else oof[of_targets].to_numpy(dtype=np.float32),
         oof=table,
         test_ids=test["id"].to_numpy(dtype=np.str_) if len(test) else None,
         test=test_table if len(test) else None,
@@ -122,14 +131,20 @@ def _loaded(path: Path) -> Run:
 
 
 def _check_read(
-    folder: RunFolder, folds: Folds, scores: dict[str, Any], oof: np.ndarray, test: Any, test_table: np.ndarray | None
+    folder: RunFolder,
+    folds: Folds,
+    scores: dict[str, Any],
+    oof: np.ndarray,
+    test: Any,
+    test_table: np.ndarray | None,
+    task: Task,
 ) -> None:
     """Rows of trained folds must be probabilities, and so must the test's."""
     rows = np.flatnonzero(np.isin(folds.fold, [f["fold"] for f in scores["folds"]]))
     where = f"run '{folder.name}'"
-    check_probabilities(rows_of_table(oof, rows), folds.ids[rows], f"{where}, OOF", folder.cure())
+    check_probabilities(rows_of_table(oof, rows), folds.ids[rows], f"{where}, OOF", folder.cure(), task)
     if test_table is not None:
-        check_probabilities(test_table, test["id"].to_numpy(dtype=np.str_), f"{where}, test", folder.cure())
+        check_probabilities(test_table, test["id"].to_numpy(dtype=np.str_), f"{where}, test", folder.cure(), task)
 
 
 def _read_table(folder: RunFolder, of: str, first: list[str], columns: list[str]) -> tuple[Any, np.ndarray]:
@@ -153,6 +168,17 @@ def runs_in(home: Path) -> list[Path]:
     """Folders of the finished runs in a folder of runs, sorted by name; damaged ones are among them."""
     found = {path.parent for name in ("scores.json", MANIFEST) for path in home.glob(f"*/{name}")}
     return sorted(found)
+
+
+def target_columns(task: Task, classes: Sequence[str]) -> list[str]:
+    """Names of the targets' columns in oof.parquet."""
+    return ["label"] if task.is_one_class else [f"label_{name}" for name in classes]
+
+
+def target_table(task: Task, classes: Sequence[str], labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The targets' columns of oof.parquet."""
+    columns = [labels] if task.is_one_class else list(labels.T)
+    return dict(zip(target_columns(task, classes), columns, strict=True))
 
 
 def proba_column(class_name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,11 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
     problems = _check_ids(table[spec.id].to_numpy(dtype=np.str_), ids)
     for column in header[1:]:
         empty = np.flatnonzero(table[column].to_numpy() == "")
-        if len(empty):
+        if len(empty) and not (spec.value == "labels" and spec.empty == "blank"):
             problems.append(f"column {column} is empty in {len(empty):,} rows, first in row {empty[0] + 1}")
     if own_rows:
         return problems
-    return problems + (
-        _check_probabilities(table[values], adds_up=not spec.one_probability)
-        if spec.value == "probability"
-        else _check_values(table, competition)
-    )
+    return problems + _check_values(table, values, competition)
 
 
 def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> tuple[Any, str]:
@@ -141,16 +138,45 @@ def _check_ids(found: np.ndarray, wanted: np.ndarray) -> list[str]:
     return problems
 
 
-def _check_values(table: Any, competition: Competition) -> list[str]:
+def _check_values(table: Any, columns: list[str], competition: Competition) -> list[str]:
+    """What stands in the cells, by submission.value."""
     spec = competition.submission
-    allowed = [str(i) for i in range(len(competition.classes))] if spec.value == "index" else list(competition.classes)
-    column = table[spec.target]
-    wrong = np.flatnonzero((~column.isin(allowed) & (column != "")).to_numpy())
-    if not len(wrong):
-        return []
-    return [
-        f"column {spec.target} has no class in {len(wrong):,} rows, first '{plain(column.iloc[wrong[0]], 80)}' in row {wrong[0] + 1}"
-    ]
+    if spec.value == "probability":
+        adds_up = competition.kind.is_one_class and not spec.one_probability
+        return _check_probabilities(table[columns], adds_up)
+    if spec.value == "number":
+        return _check_cells(table, columns, _is_number, "no number")
+    if spec.value == "onehot":
+        return _check_cells(table, columns, lambda cell: cell in ("0", "1"), "neither 0 nor 1")
+    allowed = set(map(str, range(len(competition.classes))) if spec.value == "index" else competition.classes)
+    if spec.value in ("labels", "ranked"):
+        most = spec.k if spec.value == "ranked" else len(allowed)
+
+        def are_names(cell: str) -> bool:
+            named = [part for part in cell.split(spec.separator) if part]
+            return len(named) <= most and len(set(named)) == len(named) and allowed.issuperset(named)
+
+        return _check_cells(table, columns, are_names, f"not only names of classes, {most:,} at most")
+    return _check_cells(table, columns, lambda cell: cell in allowed, "no class")
+
+
+def _check_cells(table: Any, columns: list[str], is_right: Callable[[str], bool], what: str) -> list[str]:
+    problems = []
+    for column in columns:
+        known = {cell: is_right(cell) for cell in table[column].unique()}
+        wrong = np.flatnonzero((~table[column].map(known).astype(bool) & (table[column] != "")).to_numpy())
+        if len(wrong):
+            problems.append(
+                f"column {column} has {what} in {len(wrong):,} rows, first '{plain(table[column].iloc[wrong[0]], 80)}' in row {wrong[0] + 1}"
+            )
+    return problems
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return bool(np.isfinite(float(cell)))
+    except ValueError:
+        return False
 
 
 def _check_probabilities(values: Any, adds_up: bool) -> list[str]:

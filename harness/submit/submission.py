@@ -12,6 +12,7 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
+from harness.competition.scoring.ranking import top_classes
 from harness.competition.threshold import moved
 from harness.data.cache import Dataset
 from harness.data.submission_ids import read_submission_header, read_submission_ids
@@ -52,6 +53,8 @@ def write_submission(
 ) -> None:
     """Write the CSV of the rows `ids`, in their order; with a threshold the second class is said from it on.
 
+    Answers are by the task's decision, found on all OOF rows of the blend, where it has one.
+
     header : the columns in the platform's order, where there is a sample submission
 
     Raises
@@ -61,7 +64,7 @@ def write_submission(
     """
     rows = align_rows(blend.test_ids, ids, f"test predictions of {blend.name}")
     proba = rows_of_table(blend.test, rows)
-    proba = proba if threshold is None else moved(proba, threshold)
+    proba = decided(competition, blend, proba if threshold is None else moved(proba, threshold))
     hook = competition.hook("to_submission")
     table = hook(ids, proba, competition.classes) if hook else submission_table(competition, ids, proba)
     if not hook and header:
@@ -70,15 +73,50 @@ def write_submission(
         table.to_csv(temporary, index=False)
 
 
-def submission_table(competition: Competition, ids: np.ndarray, proba: np.ndarray) -> Any:
-    """Rows (id, prediction) as competition.toml's [submission] describes them; proba float (n, C)."""
+ANSWERS = ("class", "index", "labels", "onehot")
+"""Values of [submission] that are answers, so that a decision counts; the others are the outputs themselves."""
+
+
+def decided(competition: Competition, blend: Blend, outputs: np.ndarray) -> np.ndarray:
+    """Outputs whose simple answer is what the task's decision makes of them, where answers are sent; else as they are."""
+    task, told = competition.kind, blend.scores.get("decision")
+    if competition.submission.value not in ANSWERS or not task.decides:
+        return outputs
+    return task.decide(outputs, told["values"]) if told else task.plain(outputs)
+
+
+def submission_table(competition: Competition, ids: np.ndarray, outputs: np.ndarray) -> Any:
+    """Rows (id, prediction) as competition.toml's [submission] describes them; outputs float (n, C)."""
     import pandas as pd
 
-    spec = competition.submission
-    if spec.one_probability:
-        return pd.DataFrame({spec.id: ids, spec.target: proba[:, 1]})
-    if spec.value == "probability":
-        return pd.DataFrame({spec.id: ids} | {c: proba[:, i] for i, c in enumerate(competition.classes)})
-    index = argmax_rows(proba)
-    values = index if spec.value == "index" else np.array(competition.classes)[index]
-    return pd.DataFrame({spec.id: ids, spec.target: values})
+    spec, names = competition.submission, np.array(competition.classes)
+    columns = spec.columns(competition.classes)
+    if spec.value == "probability" and spec.one_probability:
+        values = [outputs[:, -1]]
+    elif spec.value in ("probability", "number"):
+        values = list(outputs.T)
+    elif spec.value == "onehot":
+        values = list(_zero_or_one(competition, outputs).T)
+    elif spec.value == "labels":
+        values = [_named(competition, outputs, names)]
+    elif spec.value == "ranked":
+        values = [[spec.separator.join(names[row]) for row in top_classes(outputs, spec.k)]]
+    else:
+        index = argmax_rows(outputs)
+        values = [index if spec.value == "index" else names[index]]
+    return pd.DataFrame({spec.id: ids} | dict(zip(columns, values, strict=True)))
+
+
+def _zero_or_one(competition: Competition, outputs: np.ndarray) -> np.ndarray:
+    if not competition.kind.is_one_class:
+        return (np.asarray(outputs) >= 0.5).astype(np.int64)
+    return np.eye(outputs.shape[1], dtype=np.int64)[argmax_rows(outputs)]
+
+
+def _named(competition: Competition, outputs: np.ndarray, names: np.ndarray) -> list[str]:
+    """Names of each row's labels in one cell; where there is none, as submission.empty says."""
+    spec, said = competition.submission, np.asarray(outputs) >= 0.5
+    if spec.empty == "likeliest":
+        none = np.flatnonzero(~said.any(axis=1))
+        said[none, np.asarray(outputs)[none].argmax(axis=1)] = True
+    return [spec.separator.join(names[row]) for row in said]

@@ -14,6 +14,9 @@ from torch import Tensor
 
 from harness.base.errors import UserError
 from harness.competition import Recipe
+from harness.competition.tasks import TASKS, Task
+from harness.competition.train_spec import TrainSpec
+from harness.models.network import target_scale
 from harness.train.augment import Draws, mix
 from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.inputs.network_inputs import Inputs
@@ -27,6 +30,8 @@ Tick = Callable[[int], None]
 
 _LOOK_EVERY = 200  # steps between two looks at the loss: a look waits for the device
 _EXPLODED = 1e4
+WATCHED = TrainSpec()
+"""What early stopping watches: the task's plain loss, without weights and smoothing."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ def fit(
     seed: int,
     tick: Tick = lambda images: None,
     after_epoch: Callable[[nn.Module, int], None] | None = None,
+    task: Task = TASKS["single"],
 ) -> list[dict[str, Any]]:
     """Train a network on some rows, in place.
 
@@ -60,9 +66,10 @@ def fit(
     ----------
     network : on the device of `inputs`, with an attribute n_classes; gives logits (B, n_classes)
     inputs : batches of all rows of the competition, by row
-    labels : int64 (n,) on the device
+    labels : int64 (n,) on the device, or float (n, K) of several labels and of numbers
     seed : of the order of the rows and of mixing
     after_epoch : called with the network and the epoch's number; what it raises ends the training
+    task : what the labels are, and so which losses train it
 
     Returns
     -------
@@ -73,7 +80,7 @@ def fit(
     UserError
         If the loss is no longer a number or explodes (names epoch, batch, learning rate and the cure).
     """
-    training = Training(network, inputs, labels, rows, recipe, layout, seed)
+    training = Training(network, inputs, labels, rows, recipe, layout, seed, task)
     history: list[dict[str, Any]] = []
     for epoch in range(1, recipe.train.epochs + 1):
         history.append(training.epoch(epoch, tick))
@@ -98,6 +105,7 @@ class Training:
         recipe: Recipe,
         layout: Layout,
         seed: int,
+        task: Task = TASKS["single"],
     ) -> None:
         self.network, self.inputs, self.labels, self.rows = network, inputs, labels, rows
         self.mixing, self.spec, self.layout = recipe.augment, recipe.train, layout
@@ -108,7 +116,10 @@ class Training:
         set_mode(network, self.frozen)
         self.optimizer = build_optimizer(network, self.spec)
         trained_labels = labels[rows.train.to(labels.device)]
-        self.loss: Loss = build_loss(self.spec, class_weights(trained_labels, self.n_classes, self.spec))
+        scale = target_scale(network)
+        weights = class_weights(trained_labels, self.n_classes, self.spec)
+        self.loss: Loss = build_loss(self.spec, weights, task, scale)
+        self.watching = build_loss(WATCHED, None, task, scale)
         self.forward = torch.compile(network) if self.spec.compile else network
         self.order = torch.Generator().manual_seed(seed)
         self.draws = Draws(inputs.device, seed + 1)
@@ -196,7 +207,9 @@ class Training:
     def _look_at_watched(self) -> float:
         """Mean cross-entropy of the watched rows by the weights that would predict now; keeps them if they are best."""
         with self.ema.applied_to(self.network) if self.ema else contextlib.nullcontext():
-            loss = mean_loss(self.network, self.inputs, self.labels, self.rows.watched, self.layout, self.batch_size)
+            loss = mean_loss(
+                self.network, self.inputs, self.labels, self.rows.watched, self.layout, self.batch_size, self.watching
+            )
             if self.best is not None:
                 self.best.look(self.network, loss)
         return loss
@@ -256,9 +269,15 @@ class BestEpoch:
 
 @torch.inference_mode()
 def mean_loss(
-    network: nn.Module, inputs: Inputs, labels: Tensor, rows: Tensor, layout: Layout, batch_size: int
+    network: nn.Module,
+    inputs: Inputs,
+    labels: Tensor,
+    rows: Tensor,
+    layout: Layout,
+    batch_size: int,
+    loss: Loss = nn.functional.cross_entropy,
 ) -> float:
-    """Mean cross-entropy over rows, without augmentation; leaves the network in prediction mode."""
+    """Mean loss (cross-entropy, where none is given) over rows, without augmentation; leaves the network in prediction mode."""
     network.eval()
     total = torch.zeros((), dtype=torch.float64)
     parts = list(rows.split(max(batch_size, 250)))
@@ -266,7 +285,7 @@ def mean_loss(
         with layout.autocast(x.device):
             logits = network(x)
         y = labels[part.to(labels.device)]
-        total += nn.functional.cross_entropy(logits.float(), y, reduction="sum").cpu()
+        total += (loss(logits.float(), y) * len(y)).cpu()
     return float(total / len(rows))
 
 

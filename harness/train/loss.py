@@ -1,4 +1,4 @@
-"""Losses: cross-entropy and focal, with class weights, label smoothing, and targets that are mixtures."""
+"""Losses of every task: of classes, labels, grades and numbers, with class weights, label smoothing, targets that are mixtures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.base.errors import UserError
+from harness.competition.scoring.registry import LABELS, NUMBERS
+from harness.competition.tasks import TASKS, Task
 from harness.competition.train_spec import TrainSpec
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -17,10 +20,14 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 def class_weights(labels: Tensor, n_classes: int, spec: TrainSpec) -> Tensor | None:
     """Weight of each class (C,), scaled so that the mean over the given rows is 1; None where all are the same.
 
+    Of several labels (float (n, C)) it is the weight of a label's presence against its absence: "balanced" makes the two count alike.
+
     labels : int64 (n,), of the rows that are trained on
     """
     if spec.class_weights == "none":
         return None
+    if labels.ndim > 1:
+        return _presence_weights(labels, spec)
     counts = torch.bincount(labels, minlength=n_classes).float().clamp(min=1)
     if spec.class_weights == "balanced":
         weights = 1 / counts
@@ -29,9 +36,43 @@ def class_weights(labels: Tensor, n_classes: int, spec: TrainSpec) -> Tensor | N
     return weights * counts.sum() / (weights * counts).sum()
 
 
-def build_loss(spec: TrainSpec, weights: Tensor | None) -> Loss:
-    """The recipe's loss. Weighted losses are divided by the rows, not by the weights, for hard and mixed targets alike."""
-    plain = spec.loss == "cross_entropy" and weights is None
+def _presence_weights(labels: Tensor, spec: TrainSpec) -> Tensor:
+    there = labels.float().sum(dim=0).clamp(min=1)
+    away = (len(labels) - there).clamp(min=1)
+    if spec.class_weights == "balanced":
+        return away / there
+    share = lambda counts: (1 - spec.effective_beta) / (1 - spec.effective_beta**counts)
+    return share(there) / share(away)
+
+
+def check_loss(spec: TrainSpec, task: Task) -> None:
+    """Refuse a loss that does not train this task (UserError)."""
+    if spec.loss != "auto" and spec.loss not in task.losses:
+        raise UserError(
+            f"train.loss = '{spec.loss}': does not train task = '{task.name}' ({task.what}); write one of: auto, {', '.join(task.losses)}"
+        )
+    if task.of == NUMBERS and spec.class_weights != "none":
+        raise UserError(f"train.class_weights = '{spec.class_weights}': numbers have no classes; take it out")
+
+
+def build_loss(
+    spec: TrainSpec,
+    weights: Tensor | None,
+    task: Task = TASKS["single"],
+    scale: tuple[Tensor, Tensor] | None = None,
+) -> Loss:
+    """The recipe's loss for a task. Weighted losses are divided by the rows, not by the weights, for hard and mixed targets alike.
+
+    scale : of numbers, (mean, standard deviation) (K,) that logits are in units of
+    """
+    name = task.losses[0] if spec.loss == "auto" else spec.loss
+    if task.of == NUMBERS:
+        return _number_loss(name, scale)
+    if task.of == LABELS:
+        return _label_loss(name, weights, spec)
+    if name in ("cumulative", *_DISTANCES):
+        return _grade_loss(name, weights)
+    plain = name == "cross_entropy" and weights is None
 
     def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(logits.float(), targets, label_smoothing=spec.label_smoothing)
@@ -40,6 +81,73 @@ def build_loss(spec: TrainSpec, weights: Tensor | None) -> Loss:
         return soft_loss(logits.float(), targets, weights, spec.label_smoothing, _gamma(spec))
 
     return cross_entropy if plain else general
+
+
+def _distance(name: str, found: Tensor, wanted: Tensor) -> Tensor:
+    """Of each element."""
+    return _DISTANCES[name](found, wanted, reduction="none")
+
+
+_DISTANCES = {"mse": F.mse_loss, "mae": F.l1_loss, "huber": F.smooth_l1_loss}
+
+
+def _number_loss(name: str, scale: tuple[Tensor, Tensor] | None) -> Loss:
+    """In units of the targets' spread; bce: of numbers from 0 to 1 whose log odds the network gives."""
+    mean, std = scale if scale is not None else (0.0, 1.0)
+
+    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+        if name == "bce":
+            return F.binary_cross_entropy_with_logits(logits.float(), targets.float())
+        return _distance(name, logits.float(), (targets.float() - mean) / std).mean()
+
+    return loss
+
+
+def _label_loss(name: str, weights: Tensor | None, spec: TrainSpec) -> Loss:
+    """Binary cross-entropy of each label; focal: sure hits count less; asymmetric: sure absences hardly at all."""
+    smoothing = spec.label_smoothing
+
+    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+        logits, targets = logits.float(), targets.float() * (1 - smoothing) + smoothing / 2
+        there, away = -F.logsigmoid(logits), -F.logsigmoid(-logits)
+        if name == "asymmetric":
+            p = logits.sigmoid()
+            shifted = (1 - p + _SHIFT).clamp(max=1)  # easy absences are dropped
+            away = -shifted.clamp(min=1e-8).log() * (1 - shifted).clamp(min=0) ** _ASYMMETRIC_GAMMA
+        elif name == "focal":
+            p = logits.sigmoid()
+            there, away = there * (1 - p) ** spec.focal_gamma, away * p**spec.focal_gamma
+        if weights is not None:
+            there = there * weights
+        return (targets * there + (1 - targets) * away).mean()
+
+    return loss
+
+
+_SHIFT, _ASYMMETRIC_GAMMA = 0.05, 4.0  # the paper's
+
+
+def _grade_loss(name: str, weights: Tensor | None) -> Loss:
+    """Of ordered grades: binary cross-entropy of "above grade k" for every k, or a distance of the expected grade."""
+
+    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+        proba, n = logits.float().softmax(dim=1), logits.shape[1]
+        soft = F.one_hot(targets, n).float() if targets.ndim == 1 else targets
+        if name == "cumulative":
+            above, truth = (1 - p.cumsum(dim=1)[:, :-1] for p in (proba, soft))
+            each = F.binary_cross_entropy(above.clamp(1e-6, 1 - 1e-6), truth.clamp(0, 1), reduction="none").mean(dim=1)
+        else:
+            grades = torch.arange(n, device=logits.device, dtype=torch.float32)
+            # the distance alone leaves the classes' probabilities free: a little cross-entropy holds them to the truth
+            each = _distance(name, proba @ grades, soft @ grades) + _ANCHOR * -(
+                soft * logits.float().log_softmax(dim=1)
+            ).sum(dim=1)
+        return (each if weights is None else each * (soft @ weights)).mean()
+
+    return loss
+
+
+_ANCHOR = 0.1
 
 
 def soft_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, smoothing: float, gamma: float) -> Tensor:

@@ -27,7 +27,8 @@ def preview(
     The lines take the classes in turn. Mixup and cutmix take their partners from the lines of the image.
     """
     check_augment(recipe.augment, *competition.data.size, competition.data.channels)
-    chosen = one_of_each_class(dataset.train.labels, rows, recipe.seed)
+    task = competition.kind
+    chosen = one_of_each_class(task.strata(dataset.train.labels), rows, recipe.seed)
     cpu = torch.device("cpu")
     inputs = PixelInputs(open_images(dataset.train.images, cpu), recipe, Layout("fp32", False), recipe.seed)
     index = torch.from_numpy(chosen)
@@ -37,7 +38,7 @@ def preview(
         x = next(iter(inputs.training([index], epoch)))
         seen.append(mix(x, labels, len(competition.classes), recipe.augment, draws)[0])
     tiles = torch.stack(seen, dim=1).clamp(0, 1).mul(255).round().byte()  # (rows, 1 + columns, C, H, W)
-    names = [competition.classes[label] for label in labels.tolist()]
+    names = [task.describe(label, competition.classes) for label in labels.numpy()]
     picture = montage(tiles.permute(0, 1, 3, 4, 2).numpy(), names)
     with complete_file(path) as temporary:
         picture.save(temporary, format="PNG")

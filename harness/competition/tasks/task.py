@@ -114,19 +114,29 @@ class Task:
             return decisions.as_grades(decisions.expected_grade(outputs), decision, outputs.shape[1])
         return decisions.moved_labels(outputs, decision)
 
-    def decided(
+    def find_decision(
         self, metric: Metric, targets: np.ndarray, outputs: np.ndarray, fold: np.ndarray
-    ) -> tuple[np.ndarray, list[float]]:
-        """Outputs as decided, each fold by what the others found (in one fold alone: by the plain rule), and the decision of all."""
-        found = self.fit_decision(metric, targets, outputs)
+    ) -> dict[str, Any]:
+        """The decision found on all rows, and for each fold the one that the other folds found.
+
+        Returns
+        -------
+        {"values": [...], "metric": name, "folds": {fold: [...]}}; with one fold alone no fold has one, and the plain rule counts
+        """
         numbers = np.unique(fold)
-        if len(numbers) < 2:
-            return self.plain(np.asarray(outputs)), found
-        out = np.empty(outputs.shape, dtype=np.float32)
-        for number in numbers:
-            mine = fold == number
-            out[mine] = self.decide(outputs[mine], self.fit_decision(metric, targets[~mine], outputs[~mine]))
-        return out, found
+        by_fold = {
+            str(number): self.fit_decision(metric, targets[fold != number], outputs[fold != number])
+            for number in (numbers if len(numbers) > 1 else ())
+        }
+        return {"values": self.fit_decision(metric, targets, outputs), "metric": metric.name, "folds": by_fold}
+
+    def decide_by_fold(self, outputs: np.ndarray, fold: np.ndarray, told: dict[str, Any]) -> np.ndarray:
+        """Outputs (n, K) as decided, each fold by what the others found; a fold that has no decision by the plain rule."""
+        out = self.plain(np.array(outputs, dtype=np.float32))
+        for number, values in told["folds"].items():
+            mine = fold == int(number)
+            out[mine] = self.decide(outputs[mine], values)
+        return out
 
     def answers(self, outputs: np.ndarray) -> np.ndarray:
         """The simple answers: classes int64 (n,), or labels bool (n, K); of numbers themselves."""

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 import torch.nn as nn
 from torch import Tensor
 
 from harness.competition import Competition, Recipe
+from harness.competition.scoring.registry import NUMBERS
+from harness.competition.tasks import Task
 from harness.data.cache import Dataset
 from harness.models import build_network
 from harness.models.depthwise import use_fp32_weight_gradient
-from harness.models.network import Network
+from harness.models.network import Network, set_outputs
 from harness.models.weights import weights_digest
 from harness.train.frozen_features import FeatureStore, Head
 from harness.train.inputs.network_inputs import FeatureInputs, Inputs, PixelInputs, open_features
@@ -81,6 +84,7 @@ class Pixels:
         recipe, device, test = opening.recipe, opening.device, opening.dataset.test
         layout = opening.environment["layout"]
         self.competition, self.recipe, self.threads = opening.competition, recipe, opening.threads
+        self.labels = opening.dataset.train.labels
         self.layout, self.predict_layout = Layout.of(layout), Layout.of(layout, predicting=True)
         self.images = open_images(opening.dataset.train.images, device)
         self.index_device = self.images.index_device
@@ -93,7 +97,11 @@ class Pixels:
 
     def new_network(self, rows: Tensor) -> nn.Module:
         """A network with fresh weights, its input normalised by what the training rows (int64 (n,)) show."""
-        return new_network(self.competition, self.recipe, self.images, rows)
+        return new_network(self.competition, self.recipe, self.images, rows, self.scale(rows))
+
+    def scale(self, rows: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Of numbers: mean and spread of the training rows' targets."""
+        return scale_of(self.competition, self.recipe, self.labels, rows)
 
     def training(self, seed: int) -> Inputs:
         """The rows as a network is trained on them, augmented from `seed`."""
@@ -110,6 +118,7 @@ class StoredFeatures:
         recipe, dataset, device = opening.recipe, opening.dataset, opening.device
         store = FeatureStore(Path(opening.environment["features"]))
         self.competition, self.recipe, self.device = opening.competition, recipe, device
+        self.labels = dataset.train.labels
         self.stored, self.looks = open_features(store.train), open_features(store.predict)
         self.weights = [look.weight for look in weighted_views(recipe.predict)]
         self.predicting: Inputs = FeatureInputs(None, self.looks, self.weights, device)
@@ -121,7 +130,10 @@ class StoredFeatures:
         from harness.models.backbone import new_head
 
         n_features, n_classes = self.looks.shape[2], len(self.competition.classes)
-        return Head(new_head(n_features, n_classes, self.recipe.model.args), n_classes).to(self.device)
+        head = Head(new_head(n_features, n_classes, self.recipe.model.args), n_classes)
+        task = self.competition.kind
+        set_outputs(head, activation_of(task, self.recipe), scale_of(self.competition, self.recipe, self.labels, rows))
+        return head.to(self.device)
 
     def training(self, seed: int) -> Inputs:
         """The rows as a network is trained on them, augmented from `seed`."""
@@ -147,10 +159,16 @@ class WholeNetworks:
         opening = self.opening
         if opening.recipe.features:
             network = feature_network(opening.competition, opening.recipe, opening.device)
-            network.body.head.load_state_dict({k.removeprefix("head."): v for k, v in state.items()})
+            network.body.head.load_state_dict(
+                {k.removeprefix("head."): v for k, v in state.items() if k.startswith("head.")}
+            )
+            scale = (state["target_mean"], state["target_std"]) if "target_mean" in state else None
+            set_outputs(network, activation_of(opening.competition.kind, opening.recipe), scale)
+            network.to(opening.device)
         else:
             torch.manual_seed(0)
-            network = new_network(opening.competition, opening.recipe, self.images, self.train_rows)
+            scale = scale_of(opening.competition, opening.recipe, opening.dataset.train.labels, self.train_rows)
+            network = new_network(opening.competition, opening.recipe, self.images, self.train_rows, scale)
             network.load_state_dict(state)
         return network.to(memory_format=self.layout.memory_format).eval()
 
@@ -159,7 +177,31 @@ class WholeNetworks:
         return PixelInputs(images, self.opening.recipe, self.layout)
 
 
-def new_network(competition: Competition, recipe: Recipe, images: Images, rows: Tensor) -> Network:
+def activation_of(task: Task, recipe: Recipe) -> str:
+    """What makes outputs of logits: numbers that are trained as probabilities are those."""
+    return "sigmoid" if task.of == NUMBERS and recipe.train.loss == "bce" else task.activation
+
+
+def scale_of(
+    competition: Competition, recipe: Recipe, labels: np.ndarray | None, rows: Tensor
+) -> tuple[Tensor, Tensor] | None:
+    """Of numbers: (mean, spread) float32 (K,) each of the training rows' targets, so that a network learns numbers of like size."""
+    if labels is None or activation_of(competition.kind, recipe) != "identity":
+        return None
+    trained = rows.cpu().numpy()
+    targets = labels[trained[trained < len(labels)]]
+    spread = targets.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    return torch.from_numpy(targets.mean(axis=0).astype(np.float32)), torch.from_numpy(spread.astype(np.float32))
+
+
+def new_network(
+    competition: Competition,
+    recipe: Recipe,
+    images: Images,
+    rows: Tensor,
+    scale: tuple[Tensor, Tensor] | None = None,
+) -> Network:
     """A network with fresh weights (seed torch first), on the images' device.
 
     It normalises as pretrained weights expect, else by the statistics of the given rows, and sets itself up by some of
@@ -168,7 +210,8 @@ def new_network(competition: Competition, recipe: Recipe, images: Images, rows: 
     body = build_network(recipe.model, competition)
     use_fp32_weight_gradient(body)
     mean, std = getattr(body, "normalisation", None) or channel_statistics(images, rows)
-    network = Network(body, mean, std, len(competition.classes)).to(images.device)
+    activation = activation_of(competition.kind, recipe)
+    network = Network(body, mean, std, len(competition.classes), activation, scale).to(images.device)
     if hasattr(body, "initialise"):
         some = to_float(images.take(rows[:_FIRST_LOOK]), torch.contiguous_format)
         body.initialise((some - network.mean) / network.std)
@@ -181,7 +224,7 @@ def feature_network(competition: Competition, recipe: Recipe, device: torch.devi
     body = build_network(recipe.model, competition)
     channels = competition.data.channels
     mean, std = getattr(body, "normalisation", None) or ([0.5] * channels, [0.25] * channels)
-    return Network(body, mean, std, len(competition.classes)).to(device)
+    return Network(body, mean, std, len(competition.classes), activation_of(competition.kind, recipe)).to(device)
 
 
 def feature_store(cache: Path, recipe: Recipe, dataset: Dataset, precision: str) -> FeatureStore:

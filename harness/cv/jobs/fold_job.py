@@ -227,7 +227,8 @@ class FoldTraining:
         network = self.data.new_network(self.rows.train)
         inputs = self.data.training(number)
         look = self._look(after_epoch) if after_epoch else None
-        lines = fit(network, inputs, self.labels, self.rows, self.recipe, self.data.layout, number, self.tick, look)
+        layout, task = self.data.layout, self.opening.competition.kind
+        lines = fit(network, inputs, self.labels, self.rows, self.recipe, layout, number, self.tick, look, task)
         return network, lines
 
     def _look(self, after_epoch: Callable[[int, float], None]) -> Callable[[nn.Module, int], None]:
@@ -236,6 +237,7 @@ class FoldTraining:
         from harness.runs.probabilities import check_probabilities
         from harness.train.prediction.predict import Predictor, plain_proba
 
+        task = self.opening.competition.kind
         metric, rows = competition_metrics(self.opening.competition)[0], self.valid_rows
         rows = rows[torch_mask(self.kept, rows)]
         labels = self.labels[rows.to(self.labels.device)].cpu().numpy()
@@ -245,7 +247,7 @@ class FoldTraining:
             predictor = Predictor(network, self.data.predict_layout)
             proba = plain_proba(predictor, self.data.predicting, rows, self.recipe.predict)
             check_probabilities(
-                proba.numpy(), ids, f"epoch {epoch}", "Lower train.lr, or take train.precision = 'fp32'."
+                proba.numpy(), ids, f"epoch {epoch}", "Lower train.lr, or take train.precision = 'fp32'.", task
             )
             after_epoch(epoch, metric(labels, proba.numpy()))
 

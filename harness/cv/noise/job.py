@@ -141,7 +141,11 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
             said = _mean_of(predictors, inputs, index, training)
             ids = training.opening.dataset.train.ids[valid]
             check_probabilities(
-                said, ids, f"fold {job.of.fold}, corruption '{name}' {level}", "Take --set train.precision=fp32."
+                said,
+                ids,
+                f"fold {job.of.fold}, corruption '{name}' {level}",
+                "Take --set train.precision=fp32.",
+                training.opening.competition.kind,
             )
             proba[number, level - 1] = said
             statistics[number, level - 1] = corrupted.statistics
@@ -195,12 +199,17 @@ def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]
     "worst": {"corruption", "severity", "score"}, "camera": mean over the camera mixes, "classes": {name: {"clean":
     recall, "noisy": mean recall, "worst": corruption with the lowest}}, "doubtful": corruptions that may change a label}
     """
-    metric = competition_metrics(competition)[0]
+    metric, task = competition_metrics(competition)[0], competition.kind
     trained = [f["fold"] for f in run.scores["folds"]]
     suite = Suite.load([noise_path(run.path, fold, rows) for fold in trained])
     names, order, proba = list(suite.names), suite.rows, suite.proba.astype(np.float32)
-    labels = run.labels[order]
-    scorer = metric.prepare(labels, run.oof[order])
+    labels, clean = run.labels[order], run.oof[order]
+    told = run.scores.get("decision")
+    if told and metric.of_answers:  # answers as the task decides them, the same way for clean and corrupted images
+        clean = task.decide(clean, told["values"])
+        shape = proba.shape
+        proba = task.decide(proba.reshape(-1, shape[-1]), told["values"]).reshape(shape)
+    scorer = metric.prepare(labels, clean)
     low, high = intervals([scorer], run.folds.groups[order])[0]
     scores = {name: [metric(labels, proba[i, s]) for s in range(proba.shape[1])] for i, name in enumerate(names)}
     worst = min if metric.greater_is_better else max
@@ -214,7 +223,9 @@ def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]
         "mean": float(np.mean(list(scores.values()))),
         "camera": float(np.mean([scores[n] for n in ("camera", "handheld") if n in scores])),
         "worst": {"corruption": name, "severity": severity + 1, "score": scores[name][severity]},
-        "classes": _falling_classes(competition.classes, names, labels, run.oof[order], proba),
+        "classes": _falling_classes(competition.classes, names, labels, run.oof[order], proba)
+        if task.is_one_class
+        else {},
         "doubtful": doubtful_corruptions(competition, names),
     }
 

@@ -39,6 +39,15 @@ def refuse_clustering(competition: Competition, what: str) -> None:
         )
 
 
+def refuse_other_tasks(competition: Competition, what: str, instead: str) -> None:
+    """Refuse what is made for one of several classes (UserError)."""
+    refuse_clustering(competition, what)
+    if not competition.kind.is_one_class:
+        raise UserError(
+            f"{what}: is for one of several classes; task = '{competition.task}' is {competition.kind.what}. {instead}"
+        )
+
+
 def load_clusterings(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[Run]:
     """The named finished runs, or all complete ones on the rows and folds that most of them share.
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.competition.metrics import Metric, group_weights
+from harness.competition.scoring.answers import LabelCounts
+from harness.competition.scoring.registry import LABELS
+from harness.competition.tasks import Task
 from harness.oof.predictions import Predictions
 
 _RESAMPLES = 1000
@@ -20,9 +23,9 @@ class Pair:
     ----------
     difference : of their scores, positive where the first is better, with its 95 % interval low, high (bootstrap over
         groups, both on the same resamples)
-    only_first, only_second : rows that only one of them has right
-    p_value : exact McNemar test (1947) of the accuracies, two-sided
-    correlation : of their errors (phi): 1 = the same rows are wrong, 0 = independent, NaN where one makes none
+    only_first, only_second : rows that only one of them has right; of several labels, or numbers, where it errs less
+    p_value : exact McNemar test (1947) of the accuracies, two-sided; else the sign test of who errs less
+    correlation : of their errors: 1 = the same rows are wrong, 0 = independent, NaN where one makes none
     """
 
     first: int
@@ -45,18 +48,19 @@ def compare_pairs(predictions: Predictions, metric: Metric) -> list[Pair]:
     """Every two of the runs, by the same resamples."""
     rows = np.flatnonzero(predictions.folds.kept)
     labels, sign = predictions.labels[rows], 1 if metric.greater_is_better else -1
-    scorers = [metric.prepare(labels, proba[rows]) for proba in predictions.oof]
+    judged = predictions.judged(metric)
+    scorers = [metric.prepare(labels, proba[rows]) for proba in judged]
     scores = sign * np.array([scorer(None) for scorer in scorers])
     resamples = group_weights(predictions.folds.groups[rows], _RESAMPLES)
     drawn = sign * np.array([[scorer(weights) for scorer in scorers] for weights in resamples])
-    right = np.array([proba[rows].argmax(axis=1) == labels for proba in predictions.oof])
+    wrong = [row_errors(predictions.task, labels, proba[rows]) for proba in judged]
     pairs = []
     for i in range(len(scores)):
         for j in range(i + 1, len(scores)):
             low, high = np.nanquantile(drawn[:, i] - drawn[:, j], [0.025, 0.975])
-            only_i, only_j = int((right[i] & ~right[j]).sum()), int((right[j] & ~right[i]).sum())
+            only_i, only_j = int((wrong[i] < wrong[j]).sum()), int((wrong[j] < wrong[i]).sum())
             difference = float(scores[i] - scores[j])
-            correlation = _phi(~right[i], ~right[j])
+            correlation = _correlation(wrong[i], wrong[j])
             p_value = _mcnemar(only_i, only_j)
             pairs.append(Pair(i, j, difference, float(low), float(high), only_i, only_j, p_value, correlation))
     return pairs
@@ -69,7 +73,16 @@ def _mcnemar(only_first: int, only_second: int) -> float:
     return float(binomtest(only_first, n, 0.5).pvalue) if n else 1.0
 
 
-def _phi(wrong: np.ndarray, other: np.ndarray) -> float:
+def row_errors(task: Task, labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """How wrong each row's answer is, float (n,): 0 or 1 of a class, the share of the labels, the distance of a number."""
+    if task.is_one_class:
+        return (outputs.argmax(axis=1) != labels).astype(np.float64)
+    if task.of == LABELS:
+        return ((outputs >= 0.5) != (labels >= 0.5)).mean(axis=1)
+    return np.abs(outputs - labels).mean(axis=1)
+
+
+def _correlation(wrong: np.ndarray, other: np.ndarray) -> float:
     spread = wrong.std() * other.std()
     return (
         float(((wrong * 1.0 - wrong.mean()) * (other * 1.0 - other.mean())).mean() / spread) if spread else float("nan")
@@ -88,6 +101,11 @@ def recalls(predictions: Predictions, n_classes: int) -> np.ndarray:
     """float (M, C): recall of each class by each run; NaN where a class has no row."""
     rows = np.flatnonzero(predictions.folds.kept)
     labels = predictions.labels[rows]
+    if predictions.task.of == LABELS:
+        told = [LabelCounts(labels, proba[rows]).per_label(None) for proba in predictions.oof]
+        return np.array([np.where(truth > 0, hits / np.maximum(truth, 1), np.nan) for hits, truth, _ in told])
+    if not predictions.task.is_one_class:
+        return np.zeros((len(predictions.oof), 0))
     truth = np.bincount(labels, minlength=n_classes).astype(float)
     truth[truth == 0] = np.nan
     hits = [np.bincount(labels[proba[rows].argmax(axis=1) == labels], minlength=n_classes) for proba in predictions.oof]

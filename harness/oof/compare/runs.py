@@ -257,7 +257,8 @@ def _pairs(page: Page, competition: Competition, paired: Paired) -> None:
     correlation = error_correlation(paired.pairs, len(paired.names))
     section.figure(figures.matrix(correlation, paired.names), "Correlation of errors: low ones gain most by blending.")
     shown = [[name, *(f"{value:.4f}" for value in row)] for name, row in zip(paired.names, paired.recalls, strict=True)]
-    page.section("Recall by class").table(["run", *competition.classes], shown)
+    if paired.recalls.shape[1]:
+        page.section("Recall by class").table(["run", *competition.classes], shown)
     if paired.curves:
         picture = figures.learning_curves(paired.curves, "training loss")
         page.section("Learning curves").figure(

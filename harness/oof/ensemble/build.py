@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 from collections.abc import Sequence
@@ -13,15 +14,17 @@ import numpy as np
 
 from harness.base.errors import UserError, nearest
 from harness.competition import Competition, Recipe
+from harness.competition.metrics import Metric
+from harness.competition.scoring.registry import LABELS
 from harness.cv.noise.suite import Suite, suite_paths
 from harness.cv.scores import competition_metrics, score_run
 from harness.oof.ensemble.blend import ranked_runs, rows_of
 from harness.oof.ensemble.cross_fit import CrossFitted, cross_fit
-from harness.oof.ensemble.methods import METHODS
+from harness.oof.ensemble.methods import METHODS, methods_of
 from harness.oof.forecast.inputs import combine_suites
 from harness.oof.predictions import Predictions, align
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
-from harness.runs.run import proba_column
+from harness.runs.run import proba_column, target_table
 
 
 @dataclass(frozen=True)
@@ -107,16 +110,32 @@ def build_ensemble(
     UserError
         If there are fewer than two runs, they do not belong together, or the method is unknown.
     """
-    if method is not None and method not in METHODS:
-        raise UserError(f"--method {method}: unknown{nearest(method, METHODS)}; known: {', '.join(METHODS)}")
+    known = methods_of(competition.kind)
+    if method is not None and method not in known:
+        fits = f" for task = '{competition.task}'" if method in METHODS else nearest(method, known)
+        raise UserError(f"--method {method}: unknown{fits}; known: {', '.join(known)}")
     runs = _members(competition, out, names, best)
-    predictions = align(runs, competition)
     metric = competition_metrics(competition)[0]
+    predictions = _levelled(align(runs, competition), metric)
     found = cross_fit(predictions, metric)
     chosen = next(r for r in found if r.method.name == method) if method else _pick(found)
     path = save_ensemble(competition, out, runs, predictions, chosen)
     sample = runs[0].environment["data"]["is_sample"]
     return EnsembleResult(path, predictions.members, metric.name, chosen.method.name, found, sample)
+
+
+def _levelled(predictions: Predictions, metric: Metric) -> Predictions:
+    """Of several labels and a metric of answers: outputs moved so that one half is where each run gives a label.
+
+    OOF by what the other folds found, the test by what all found: so a mean of runs is asked at one half, as each of them is.
+    """
+    if predictions.task.of != LABELS or not metric.of_answers or not all(predictions.decisions):
+        return predictions
+    test = predictions.test
+    if test is not None:
+        pairs = zip(test, predictions.decisions, strict=True)
+        test = np.stack([predictions.task.decide(of_run, told["values"]) for of_run, told in pairs])
+    return dataclasses.replace(predictions, oof=predictions.judged(metric), test=test)
 
 
 def _pick(found: list[CrossFitted]) -> CrossFitted:
@@ -180,10 +199,11 @@ def save_ensemble(
         return pd.DataFrame(ids | {c: proba[:, i].astype(np.float32) for i, c in enumerate(columns)})
 
     folds, oof = predictions.folds, chosen.oof
+    targets = target_table(competition.kind, competition.classes, predictions.labels)
     test = None
     if predictions.test is not None:
         test = table({"id": predictions.test_ids}, chosen.method.apply(predictions.test, chosen.fitted))
-    folder.save_tables(table({"id": folds.ids, "label": predictions.labels, "fold": folds.fold}, oof), test, [])
+    folder.save_tables(table({"id": folds.ids, **targets, "fold": folds.fold}, oof), test, [])
     _save_folds(folder, runs, folds, chosen)
     _save_noise(folder, runs, chosen)
     scores = score_run(competition, predictions.labels, oof, folds, list(range(folds.k)))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.competition.metrics import Metric, paired
-from harness.oof.ensemble.methods import METHODS, Method
+from harness.oof.ensemble.methods import Method, methods_of
 from harness.oof.predictions import Predictions
 
 
@@ -47,10 +47,11 @@ class CrossFitted:
 
 def cross_fit(predictions: Predictions, metric: Metric, names: list[str] | None = None) -> list[CrossFitted]:
     """Every method (or the named ones), the plain mean first."""
-    chosen = ["mean", *(n for n in names or METHODS if n != "mean")]
+    methods = methods_of(predictions.task)
+    chosen = ["mean", *(n for n in names or methods if n != "mean")]
     kept = np.flatnonzero(predictions.folds.kept)
-    plain = METHODS["mean"].apply(predictions.oof, None)
-    return [_one(METHODS[name], predictions, metric, kept, plain) for name in chosen]
+    plain = methods["mean"].apply(predictions.oof, None)
+    return [_one(methods[name], predictions, metric, kept, plain) for name in chosen]
 
 
 def _one(method: Method, predictions: Predictions, metric: Metric, kept: np.ndarray, plain: np.ndarray) -> CrossFitted:

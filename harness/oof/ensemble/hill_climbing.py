@@ -112,7 +112,7 @@ def _climb(
 
 
 def _scores_of(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> _Scores:
-    if metric.name == "log_loss":
+    if metric.name == "log_loss" and labels.ndim == 1:
         return _LogLoss(proba, labels)
     if metric.of_tally is not None:
         return _OfClasses(proba, labels, metric)

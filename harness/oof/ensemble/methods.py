@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.competition.metrics import Metric
+from harness.competition.scoring.registry import LABELS
+from harness.competition.tasks import Task
 from harness.oof.ensemble.hill_climbing import hill_climb
 from harness.oof.ensemble.temperature import calibrated, fitted_temperature, softmax
 from harness.runs.majority_vote import vote
@@ -188,3 +190,29 @@ METHODS: dict[str, Method] = {
     )
 }  # fmt: skip
 """Every way to combine, by name; the plain mean first, since the others are held against it."""
+
+
+def methods_of(task: Task) -> dict[str, Method]:
+    """Those that fit the task: where outputs do not sum to one, weighted means, and of several labels means of ranks and log odds."""
+    if task.is_one_class:
+        return METHODS
+    names = ("mean", "hill_climbing", "bagged_climbing")
+    found = {name: METHODS[name] for name in names}
+    return found | _OF_LABELS if task.of == LABELS else found
+
+
+def _label_ranks(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
+    from scipy.stats import rankdata
+
+    return np.mean([rankdata(model, axis=0) / len(model) for model in proba], axis=0)
+
+
+def _label_odds(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
+    clipped = np.clip(proba.astype(np.float64), _EPS, 1 - _EPS)
+    return 1 / (1 + np.exp(-np.log(clipped / (1 - clipped)).mean(axis=0)))
+
+
+_OF_LABELS = {
+    "logit_mean": Method("logit_mean", "mean of log odds", _nothing, _label_odds, learns=False),
+    "rank_mean": Method("rank_mean", "mean of ranks", _nothing, _label_ranks, learns=False),
+}

@@ -98,7 +98,7 @@ def expected_score(metric: Metric, said: np.ndarray, belief: np.ndarray) -> floa
         return float(-(belief * np.log(np.clip(said, _EPS_LOSS, 1.0))).sum(axis=1).mean())
     most = max(min(_ROWS_TILED, _CELLS_TILED // n_classes**2), 100)
     rows = np.arange(n) if n <= most else np.sort(np.random.default_rng(0).permutation(n)[:most])
-    if metric.name == "custom":  # takes whole rows only: labels are drawn
+    if metric.name.startswith("custom"):  # takes whole rows only: labels are drawn
         drawn = _drawn_labels(belief[rows])
         return float(np.mean([metric(labels, said[rows]) for labels in drawn]))
     labels = np.tile(np.arange(n_classes), len(rows))
@@ -180,7 +180,7 @@ def _weighted_score(known: Known, rows: np.ndarray | slice, weights: np.ndarray)
     if not weights.any():
         return known.score
     scaled = weights * (len(weights) / weights.sum())
-    if known.metric.name == "custom":
+    if known.metric.name.startswith("custom"):
         scaled = np.round(scaled * 20)  # it takes whole rows only
     return known.metric.prepare(known.labels[rows], known.proba[rows])(scaled)
 

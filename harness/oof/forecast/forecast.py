@@ -255,7 +255,9 @@ def _range(draws: np.ndarray, rows: int, subject: ForecastInputs, metric: Metric
     if rows:
         found = subject.scores["metrics"][metric.name]
         error = _standard_error(found) * np.sqrt(len(subject.scored) / rows)
-        if metric.greater_is_better and metric.name != "custom":  # a proportion: its spread follows its size
+        if metric.greater_is_better and not metric.name.startswith(
+            "custom"
+        ):  # a proportion: its spread follows its size
             error = error * np.sqrt(lucky * (1 - lucky) / max(found["pooled"] * (1 - found["pooled"]), 1e-4))
         if metric.of_tally:  # no fewer than coins would have, also where OOF is without a mistake
             error = np.maximum(error, np.sqrt(lucky * (1 - lucky) / rows))
@@ -265,7 +267,7 @@ def _range(draws: np.ndarray, rows: int, subject: ForecastInputs, metric: Metric
 
 
 def _bounded(draws: np.ndarray, metric: Metric) -> np.ndarray:
-    if metric.name == "custom":
+    if metric.name.startswith("custom"):
         return draws
     return np.clip(draws, 0, _BOUNDED if metric.greater_is_better else None)
 

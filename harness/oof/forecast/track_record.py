@@ -50,7 +50,7 @@ class History:
     @classmethod
     def of(cls, past: Sequence[Past], slug: str, metric: str = "") -> History | None:
         """None where fewer than three submissions of this competition have a score; others count if their metric is the same."""
-        past = [p for p in past if p.competition == slug or (p.metric == metric and metric != "custom")]
+        past = [p for p in past if p.competition == slug or (p.metric == metric and not metric.startswith("custom"))]
         own = sum(p.competition == slug for p in past)
         if own < ENOUGH:
             return None

@@ -14,6 +14,8 @@ from harness.base.errors import UserError
 from harness.clean.verdicts import apply_verdicts, standing_verdicts
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
+from harness.competition.scoring.registry import LABELS, NUMBERS
+from harness.competition.tasks import Task
 from harness.competition.threshold import moved
 from harness.data.cache import Dataset
 from harness.oof.ensemble.blend import Blend, best_runs, check_same_data, mean_of_probabilities, unfinished_note
@@ -51,7 +53,7 @@ def prepare_blend(
     forecast, why_none = _forecast(competition, runs, dataset, past)
     main = blend.scores["metrics"][blend.scores["metric"]]
     said = message or f"{blend.name}: OOF {blend.scores['metric']} {main['pooled']:.5f}"
-    shares = _shares(blend, competition.classes, decision)
+    shares = _shares(blend, competition.kind, competition.classes, decision)
     told = main if decision is None else _at_threshold(threshold, blend)
     intent = intent_of(
         competition, path, len(ids), blend.name, blend.members, said, told, forecast if decision is None else None
@@ -64,6 +66,8 @@ def _forecast(
     competition: Competition, runs: Sequence[Run], dataset: Dataset, past: Sequence[Past]
 ) -> tuple[Forecast | None, list[str]]:
     """The forecast, or a warning why there is none: that costs nobody the submission."""
+    if not competition.kind.is_one_class:
+        return None, [f"no forecast: its estimators are made for one of several classes; task = '{competition.task}'"]
     if is_large(*runs[0].oof.shape):
         return None, [f"no forecast: {runs[0].oof.size:,} probabilities are more than its estimators are made for"]
     from harness.oof.forecast.runs import forecast_runs  # it imports torch, which a ready file can do without
@@ -111,7 +115,7 @@ def _threshold(asked: str | None, blend: Blend, competition: Competition) -> flo
     """The decision threshold that was asked for; None where the larger probability decides."""
     if asked is None:
         return None
-    if len(competition.classes) != 2:
+    if len(competition.classes) != 2 or not competition.kind.is_one_class:
         raise UserError(f"--threshold {asked}: is for two classes; '{competition.slug}' has {len(competition.classes)}")
     if asked == "oof":
         found = blend.scores["threshold"]
@@ -134,8 +138,16 @@ def _at_threshold(asked: str | None, blend: Blend) -> dict[str, Any] | None:
     return blend.scores["threshold"]["scores"].get(blend.scores["metric"])
 
 
-def _shares(blend: Blend, classes: tuple[str, ...], threshold: float | None) -> dict[str, dict[str, float]]:
+def _shares(blend: Blend, task: Task, classes: tuple[str, ...], threshold: float | None) -> dict[str, dict[str, float]]:
+    if task.of == NUMBERS:
+        return {}
+    told = blend.scores.get("decision")
+
     def shares(proba: np.ndarray) -> np.ndarray:
+        if told:
+            proba = task.decide(proba, told["values"])
+        if task.of == LABELS:
+            return (np.asarray(proba) >= 0.5).mean(axis=0)
         proba = proba if threshold is None else moved(proba, threshold)
         return np.bincount(argmax_rows(proba), minlength=len(classes)) / len(proba)
 

@@ -58,6 +58,11 @@ def prepare_bundle(
     """
     from harness.oof.forecast.runs import forecast_runs
 
+    if competition.task not in ("single", "binary"):
+        raise UserError(
+            f"--bundle: its model.py predicts one of several classes; task = '{competition.task}' is {competition.kind.what}. Send a file, or "
+            "a notebook (--notebook)"
+        )
     if len(runs) != 1:
         raise UserError(f"--bundle: holds the folds of one run, not of {len(runs)}")
     run, path = runs[0], out / "submissions" / competition.slug / f"{runs[0].name}.zip"

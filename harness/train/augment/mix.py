@@ -19,7 +19,7 @@ def mix(x: Tensor, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws) -
 
     Parameters
     ----------
-    x : float (B, C, H, W); y : int64 (B,)
+    x : float (B, C, H, W); y : int64 (B,), or float (B, n_classes) where a row has several labels or numbers
 
     Returns
     -------
@@ -32,7 +32,7 @@ def mix(x: Tensor, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws) -
     mixed = draws.host.random(n) < spec.mix_probability
     by_cutmix = mixed & (draws.host.random(n) < 0.5) if spec.mixup and spec.cutmix else mixed & bool(spec.cutmix)
     keep = np.ones(n, dtype=np.float32)
-    other, targets = x[partner], F.one_hot(y, n_classes).float()
+    other, targets = x[partner], F.one_hot(y, n_classes).float() if y.ndim == 1 else y
     if by_cutmix.any():
         share = np.where(by_cutmix, draws.host.beta(spec.cutmix, spec.cutmix, n), 1.0)
         x, kept = cutmix(x, other, draws.to_device(share), draws.uniform(0, 1, n), draws.uniform(0, 1, n))

@@ -10,6 +10,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from harness.competition.recipe import PredictSpec
+from harness.models.network import target_scale
 from harness.train.inputs.network_inputs import Inputs
 from harness.train.precision import Layout, ready_to_predict
 from harness.train.prediction.tta import combine
@@ -24,13 +25,15 @@ class Predictor:
 
     def __init__(self, network: nn.Module, layout: Layout) -> None:
         self.network, self.layout = network, layout
+        self.activation, self.scale = getattr(network, "activation", "softmax"), target_scale(network)
         self._ready: nn.Module | None = None
 
     def __call__(self, x: Any) -> Tensor:
-        """Logits float32 (B, n_classes) of a batch."""
+        """Logits float32 (B, n_classes) of a batch; numbers in their own unit."""
         self._ready = self._ready or ready_to_predict(self.network, x, self.layout)
         with self.layout.autocast(x.device):
-            return self._ready(x).float()
+            logits = self._ready(x).float()
+        return logits if self.scale is None else logits * self.scale[1] + self.scale[0]
 
 
 @torch.inference_mode()
@@ -73,14 +76,18 @@ def predict_batches(
         if spec.combine == "rank":
             ranked.append(logits.cpu())
         else:
-            yield combine(logits, weights, spec.combine).cpu()
+            yield combine(logits, weights, spec.combine, predictor.activation).cpu()
         tick(len(views[0]))
     if ranked:
-        yield combine(torch.cat(ranked, dim=1), weights.cpu(), "rank")
+        yield combine(torch.cat(ranked, dim=1), weights.cpu(), "rank", predictor.activation)
 
 
 @torch.inference_mode()
 def plain_proba(predictor: Predictor, inputs: Inputs, rows: Tensor, spec: PredictSpec) -> Tensor:
     """Class probabilities float32 (m, n_classes) of some rows as they are, in the first of their views; on the CPU."""
-    parts = [predictor(views[0]).softmax(dim=1).cpu() for views in inputs.views(list(rows.split(spec.batch_size)))]
+    weight = torch.ones(1, 1, 1, device=inputs.device)
+    parts = [
+        combine(predictor(views[0])[None], weight, "probability", predictor.activation).cpu()
+        for views in inputs.views(list(rows.split(spec.batch_size)))
+    ]
     return torch.cat(parts) if parts else torch.zeros(0)

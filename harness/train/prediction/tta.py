@@ -88,17 +88,22 @@ def _resize(x: Tensor, height: int, width: int) -> Tensor:
     return F.interpolate(x, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
 
 
-def combine(logits: Tensor, weights: Tensor, how: str) -> Tensor:
-    """One distribution per row from the logits (V, m, C) of its views, by weights (V, 1, 1) that sum to one.
+def combine(logits: Tensor, weights: Tensor, how: str, activation: str = "softmax") -> Tensor:
+    """One output per row and class from the logits (V, m, C) of its views, by weights (V, 1, 1) that sum to one.
+
+    activation : "softmax"; "sigmoid", where classes do not exclude each other; "identity", where logits are numbers
 
     probability : mean of the softmax; logit : softmax of the mean logits
     max : for each class its largest probability in any view, scaled to sum to one (weights play no part)
     rank : mean of each class's rank among the m rows, in (0, 1], scaled to sum to one; it depends on which rows are
         predicted together, and suits metrics that only order the rows (AUC)
     """
+    if activation == "identity":
+        return (logits * weights).sum(dim=0)
     if how == "logit":
-        return (logits * weights).sum(dim=0).softmax(dim=1)
-    proba = logits.softmax(dim=2)
+        mean = (logits * weights).sum(dim=0)
+        return mean.softmax(dim=1) if activation == "softmax" else mean.sigmoid()
+    proba = logits.softmax(dim=2) if activation == "softmax" else logits.sigmoid()
     if how == "probability":
         return (proba * weights).sum(dim=0)
     if how == "max":
@@ -106,4 +111,4 @@ def combine(logits: Tensor, weights: Tensor, how: str) -> Tensor:
     else:
         ranks = proba.argsort(dim=1).argsort(dim=1).float().add_(1).div_(proba.shape[1])
         proba = (ranks * weights).sum(dim=0)
-    return proba / proba.sum(dim=1, keepdim=True)
+    return proba / proba.sum(dim=1, keepdim=True) if activation == "softmax" else proba

@@ -1,0 +1,88 @@
+"""Of a run's page: what it gets right and wrong where a row has several labels, or numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.competition.metrics import _binary_auc
+from harness.competition.scoring.answers import LabelCounts, ratio
+from harness.competition.scoring.registry import LABELS
+from harness.competition.tasks import Task
+from harness.data.cache import Dataset
+from harness.report.page import Page
+
+_MOST, _GALLERY = 200, 24
+
+
+def targets_sections(
+    page: Page,
+    task: Task,
+    dataset: Dataset,
+    oof: np.ndarray,
+    rows: np.ndarray,
+    test: np.ndarray,
+    names: Sequence[str],
+    decision: dict[str, Any] | None,
+) -> None:
+    """A table of the labels or numbers, and the rows that are furthest off.
+
+    oof : float (n, K); rows : int64, those that are scored; decision : as scores.json has it
+    """
+    targets, outputs = dataset.train.labels[rows], np.asarray(oof[rows], dtype=np.float64)
+    if task.of == LABELS:
+        header, table = label_table(targets, outputs, np.asarray(test), names, decision)
+        page.section("Labels").table(header, table[:_MOST])
+        wrong = -(targets * np.log(outputs + 1e-7) + (1 - targets) * np.log(1 - outputs + 1e-7)).sum(axis=1)
+    else:
+        header, table = number_table(targets, outputs, names)
+        page.section("Numbers").table(header, table[:_MOST])
+        spread = targets.std(axis=0)
+        wrong = (((outputs - targets) / np.where(spread > 0, spread, 1)) ** 2).mean(axis=1)
+    answers = outputs if task.of != LABELS or decision is None else task.decide(outputs, decision["values"])
+    worst = np.argsort(-wrong, kind="stable")[:_GALLERY]
+    captions = [
+        f"{task.describe(targets[i], names)} taken for {task.describe(answers[i], names)}, id {dataset.train.ids[rows[i]]}"
+        for i in worst
+    ]
+    section = page.section("Furthest off")
+    section.text("Look here first for wrong labels and for what the model cannot see.")
+    section.gallery(np.asarray(dataset.train.images[rows[worst]]), captions)
+
+
+def label_table(
+    targets: np.ndarray, outputs: np.ndarray, test: np.ndarray, names: Sequence[str], decision: dict[str, Any] | None
+) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: how often each label is there, how well it is found, from which probability on it is given."""
+    thresholds = np.asarray(decision["values"] if decision else [0.5] * len(names))
+    counts = LabelCounts(targets, (outputs >= thresholds).astype(np.float32))
+    hits, truth, said = counts.per_label(None)
+    precision, recall, f1 = ratio(hits, said), ratio(hits, truth), ratio(2 * hits, truth + said)
+    shares = (np.asarray(test) >= thresholds).mean(axis=0) if len(test) else None
+    header = ["label", "rows", "precision", "recall", "F1", "AUC", "given from", "given, OOF"]
+    rows = []
+    for i, name in enumerate(names):
+        auc = _binary_auc(targets[:, i] >= 0.5, outputs[:, i])(None)
+        line = [name, f"{truth[i]:,.0f}", *(f"{v[i]:.5f}" for v in (precision, recall, f1)), _shown(auc)]
+        line += [f"{thresholds[i]:.3f}", f"{100 * said[i] / len(targets):.2f} %"]
+        rows.append(line + ([f"{100 * shares[i]:.2f} %"] if shares is not None else []))
+    return header + (["given, test"] if shares is not None else []), rows
+
+
+def number_table(targets: np.ndarray, outputs: np.ndarray, names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: mean and spread of each number, and how far predictions are off."""
+    off = outputs - targets
+    spread = targets.var(axis=0)
+    r2 = 1 - np.divide((off**2).mean(axis=0), spread, out=np.full(len(spread), np.nan), where=spread > 0)
+    rows = [
+        [name, *(f"{v[i]:.5g}" for v in (targets.mean(axis=0), targets.std(axis=0), np.sqrt((off**2).mean(axis=0)))),
+         f"{np.abs(off[:, i]).mean():.5g}", _shown(r2[i])]
+        for i, name in enumerate(names)
+    ]  # fmt: skip
+    return ["number", "mean", "std", "RMSE", "MAE", "R2"], rows
+
+
+def _shown(value: float) -> str:
+    return f"{value:.5f}" if np.isfinite(value) else "-"
