@@ -164,7 +164,12 @@ def preview(
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["preview"]:
+    if sys.argv[1:2] == ["init"]:
+        from harness.data.init import app as init_app
+
+        del sys.argv[1]
+        init_app(prog_name="python -m harness.data init")
+    elif sys.argv[1:2] == ["preview"]:
         del sys.argv[1]
         preview_app(prog_name="python -m harness.data preview")
     else:

@@ -135,7 +135,7 @@ def _grade_loss(name: str, weights: Tensor | None) -> Loss:
         soft = F.one_hot(targets, n).float() if targets.ndim == 1 else targets
         if name == "cumulative":
             above, truth = (1 - p.cumsum(dim=1)[:, :-1] for p in (proba, soft))
-            each = F.binary_cross_entropy(above.clamp(1e-6, 1 - 1e-6), truth.clamp(0, 1), reduction="none").mean(dim=1)
+            each = F.binary_cross_entropy(above.clamp(1e-6, 1 - 1e-6), truth.clamp(0, 1), reduction="none").sum(dim=1)
         else:
             grades = torch.arange(n, device=logits.device, dtype=torch.float32)
             # the distance alone leaves the classes' probabilities free: a little cross-entropy holds them to the truth

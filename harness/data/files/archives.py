@@ -84,6 +84,9 @@ class FileTree:
         UserError
             If a folder or a link cannot be followed (names it).
         """
+        if under == ".":
+            everything = self.files if self.is_zip else walk(self.path, "")
+            return sorted(name for name in (n.removeprefix("/") for n in everything) if not _is_hidden(name))
         packed = self._packed_above(under)
         if packed:
             inner, prefix = self._inside(packed)

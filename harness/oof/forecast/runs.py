@@ -52,6 +52,10 @@ def forecast_runs(
     UserError
         If a run was trained on other data, or the runs do not belong together.
     """
+    if not competition.kind.is_one_class:
+        raise UserError(
+            f"its estimators are made for one of several classes; task = '{competition.task}' is {competition.kind.what}"
+        )
     for run in runs:
         check_same_data(run, dataset)
     subject = _subject(competition, runs)

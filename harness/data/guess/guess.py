@@ -1,0 +1,365 @@
+"""From an inventory to a layout and targets: every format that the harness reads without Python."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.data.guess.inventory import Images, Inventory, Looks, look_at
+from harness.data.guess.layout import (
+    Layout,
+    Matched,
+    find_sample,
+    group_columns,
+    group_pattern,
+    id_column_of,
+    label_pattern,
+    train_and_test,
+)
+from harness.data.guess.targets import Targets, find_targets
+from harness.data.rows.tables import Table
+
+_LARGEST_SIDE = 128
+
+
+def guess(inventory: Inventory) -> tuple[Layout, Targets]:
+    """Layout and targets of what lies there.
+
+    Raises
+    ------
+    UserError
+        If neither images nor pixels in tables nor arrays with labels are found.
+    """
+    layout = Layout(sample=find_sample(inventory))
+    pixels = _pixel_tables(inventory)
+    if pixels:
+        return layout, _of_pixel_tables(layout, inventory, *pixels)
+    if inventory.images:
+        return layout, _of_images(layout, inventory)
+    if inventory.arrays:
+        return layout, _of_arrays(layout, inventory)
+    raise UserError(
+        f"{inventory.tree.path}: there are tables, but no images and no pixels in them. Name the folder that holds the images too."
+    )
+
+
+# Images in files.
+
+
+def _of_images(layout: Layout, inventory: Inventory) -> Targets:
+    train, test, merged = train_and_test(inventory)
+    assert train is not None  # there are images
+    tables = {n: t for n, t in inventory.tables.items() if not layout.sample or n != layout.sample[0]}
+    chosen = _training_table(tables, train, layout.sample)
+    if chosen is None:
+        return _by_folders(layout, inventory, train, test, merged)
+    name, table, matched = chosen
+    layout.train_table, layout.id_column = (name, table), matched.column
+    _size(layout, inventory, train, len(matched.files))
+    layout.set("format", "image_csv", "the labels stand in a table")
+    layout.set("train", train.folder)
+    test_table = _test_table(tables, name, matched.column)
+    if test is None:
+        test = train if (layout.sample or test_table) else None
+    layout.set(
+        "test", test.folder if test else "test", "" if test else "there are no test images: hidden, or not unpacked"
+    )
+    if test is None:
+        layout.set("optional", ["test"])
+    layout.set("labels", name, f"{matched.share:.0%} of its rows have an image" if matched.share < 1 else "")
+    layout.set("id", matched.column)
+    if matched.files:
+        layout.set("files", list(matched.files) if len(matched.files) > 1 else matched.files[0])
+    if test_table and not layout.sample:
+        layout.set("test_rows", test_table[0])
+    targets = find_targets(table, None, matched.column, layout.sample, test_table[1] if test_table else None)
+    _joined_sample_id(layout, matched)
+    groups = group_columns(table, matched.column, targets.label)
+    if groups:
+        layout.set(
+            "group_by",
+            groups[0] if len(groups) == 1 else groups,
+            "rows of one share a fold: take it out if they are independent",
+        )
+    elif pattern := group_pattern(table.column(matched.column, "")):
+        layout.set("group", pattern, "pairs share a fold")
+    return targets
+
+
+def _training_table(
+    tables: dict[str, Table], train: Images, sample: tuple[str, Table] | None
+) -> tuple[str, Table, Matched] | None:
+    """The table that names most of the training images and has something to learn beside; of equal ones a 'train' before others."""
+    found = []
+    for name, table in tables.items():
+        if re.search(r"test", PurePosixPath(name).name, re.I) or len(table.header) < 2:
+            continue
+        matched = id_column_of(table, train)
+        if matched is None:
+            continue
+        named = bool(re.search(r"train|label", PurePosixPath(name).name, re.I))
+        covered = matched.share * len(table)
+        found.append(((covered > 0.3 * len(train.files), named, covered), name, table, matched))
+    if not found:
+        return None
+    _, name, table, matched = max(found, key=lambda f: f[0])
+    return name, table, matched
+
+
+def _test_table(tables: dict[str, Table], train_name: str, id_column: str) -> tuple[str, Table] | None:
+    named = [
+        n
+        for n in tables
+        if n != train_name and re.search(r"test", PurePosixPath(n).name, re.I) and tables[n].has(id_column)
+    ]
+    return (named[0], tables[named[0]]) if named else None
+
+
+def _joined_sample_id(layout: Layout, matched: Matched) -> None:
+    if layout.sample and not layout.sample[1].has(matched.column):
+        layout.unknown.append(
+            f"the sample submission calls its id otherwise than '{matched.column}' of the training table: its ids are looked for among the test images"
+        )
+
+
+def _by_folders(
+    layout: Layout, inventory: Inventory, train: Images, test: Images | None, merged: list[Images]
+) -> Targets:
+    """Labels in folders' or files' names."""
+    tops = {PurePosixPath(p).parts[0] for p in train.below if "/" in p}
+    loose = sum("/" not in p for p in train.below)
+    while len(tops) == 1 and not loose and test is None:  # everything lies in one folder more
+        inner = next(i for i in inventory.images if i.folder == (tops_path(train, tops)))
+        train, tops = inner, {PurePosixPath(p).parts[0] for p in inner.below if "/" in p}
+        loose = sum("/" not in p for p in train.below)
+    _size(layout, inventory, train, 0)
+    layout.set("format", "image_folder")
+    layout.set("train", train.folder)
+    labels: list[str] | None = None
+    if len(tops) >= 2 and loose <= 0.02 * len(train.below):
+        layout.why["format"] = f"each class has a folder ({len(tops):,} of them)"
+        labels = [PurePosixPath(p).parts[0] for p in train.below if "/" in p]
+        if merged:
+            layout.set("merge", [i.folder for i in merged], "its images are training images too")
+    else:
+        told = label_pattern(train.below)
+        if told is None:
+            raise UserError(
+                f"{inventory.tree.path}: {len(train.files):,} images in '{train.folder}', but neither a table names them, nor do folders or "
+                f"file names tell labels (e.g. '{plain_name(train)}'). {_tables_said(inventory)}"
+            )
+        pattern, labels = told
+        layout.set("label_pattern", pattern, f"the label stands in the file's name, e.g. '{plain_name(train)}'")
+    if test is None and layout.sample and "label_pattern" in layout.values:
+        test = train
+    layout.set(
+        "test", test.folder if test else "test", "" if test else "there are no test images: hidden, or not unpacked"
+    )
+    if test is None:
+        layout.set("optional", ["test"])
+    layout.labels_of = labels
+    if pattern := group_pattern([PurePosixPath(p).stem for p in train.below]):
+        layout.set("group", pattern, "pairs share a fold")
+    return find_targets(None, labels, None, layout.sample, None)
+
+
+def tops_path(train: Images, tops: set[str]) -> str:
+    """The one folder below."""
+    top = next(iter(tops))
+    return top if train.folder == "." else f"{train.folder}/{top}"
+
+
+def plain_name(images: Images) -> str:
+    """An example of a name."""
+    return images.below[0]
+
+
+def _tables_said(inventory: Inventory) -> str:
+    if inventory.unread:
+        name, why = next(iter(inventory.unread.items()))
+        return f"One table could not be read: {name} ({why})."
+    listed = ", ".join(f"{name} ({', '.join(table.header[:6])})" for name, table in list(inventory.tables.items())[:4])
+    return f"Tables there: {listed or 'none'}. Write data.labels, data.id, data.files into a competition.toml yourself (see docs/layouts.md)."
+
+
+def _size(layout: Layout, inventory: Inventory, train: Images, n_files: int) -> None:
+    """data.size, channels and range, by what some images look like."""
+    looks = look_at(inventory.tree, train.files)
+    if not len(looks.heights):
+        layout.set("size", [64, 64], f"no image could be opened ({looks.odd})" if looks.odd else "")
+        layout.set("channels", 3)
+        return
+    layout.set("size", *_sides(looks))
+    channels = max(n_files, 1) if n_files > 1 else 1 if looks.grey else 3
+    layout.set(
+        "channels",
+        channels,
+        "one for each file of a row" if n_files > 1 else "all that were looked at are grey" if channels == 1 else "",
+    )
+    if looks.deep is not None and looks.deep < 32_768:
+        upto = next(2**bits - 1 for bits in range(8, 17) if 2**bits > looks.deep)
+        layout.set("range", [0, upto], "16 bits a pixel, of which fewer are used")
+    if looks.odd:
+        layout.unknown.append(f"an image could not be opened: {looks.odd}")
+
+
+def _sides(looks: Looks) -> tuple[list[int], str]:
+    heights, widths = looks.heights, looks.widths
+    height, width = float(np.median(heights)), float(np.median(widths))
+    same = len(set(heights)) == 1 and len(set(widths)) == 1
+    had = (
+        f"{int(height)} x {int(width)}"
+        if same
+        else f"{heights.min()} to {heights.max()} x {widths.min()} to {widths.max()}"
+    )
+    shrink = min(_LARGEST_SIDE / max(height, width), 1.0)
+    if same and shrink == 1:
+        return [int(height), int(width)], "as they are"
+    aspect = width / height
+    if 0.75 < aspect < 1.34:
+        side = max(round(min(max(height, width), _LARGEST_SIDE)), 8)
+        return [side, side], f"they are {had}; decoded once to this size, recipes may take less"
+    sides = [max(round(height * shrink / 8) * 8, 8), max(round(width * shrink / 8) * 8, 8)]
+    return sides, f"they are {had}; decoded once to this size, recipes may take less"
+
+
+# Pixels in tables.
+
+
+def _pixel_tables(inventory: Inventory) -> tuple[str, str | None, list[str]] | None:
+    """Training table, test table and the columns that hold whole images ([] where every pixel has a column); None where there is none."""
+    wide = {n: t for n, t in inventory.tables.items() if len(t.header) >= 64 and _mostly_pixels(t)}
+    cells = {n: columns for n, t in inventory.tables.items() if (columns := _image_cells(t))}
+    for found in (wide, cells):
+        train = sorted(found, key=lambda n: (bool(re.search("test", n, re.I)), not re.search("train", n, re.I), n))
+        if train and not re.search("test", train[0], re.I):
+            test = next((n for n in train[1:] if re.search("test", n, re.I)), None)
+            return train[0], test, [] if found is wide else cells[train[0]]
+    return None
+
+
+def _mostly_pixels(table: Table) -> bool:
+    row = [cells[0] for cells in table.columns]
+    return sum(bool(re.fullmatch(r"\d{1,3}", cell)) for cell in row) >= 0.9 * len(row)
+
+
+def _image_cells(table: Table) -> list[str]:
+    """Columns whose cells are lists of a hundred numbers or more."""
+    found = []
+    for name, cells in zip(table.header, table.columns, strict=True):
+        some = cells[:5]
+        if all(len(c) > 150 and re.fullmatch(r"[\[\]\d\s.,eE+-]+", c) for c in some) and some:
+            found.append(name)
+    return found
+
+
+def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str | None, columns: list[str]) -> Targets:
+    table = inventory.tables[train]
+    test_table = inventory.tables[test] if test else None
+    layout.train_table = (train, table)
+    others = [c for c in table.header if c not in columns] if columns else _no_pixels(table, test_table)
+    id_column = next(
+        (
+            c
+            for c in others
+            if re.fullmatch(r"(image|img)?_?id|filename|index", c, re.I) and len(set(table.column(c, ""))) == len(table)
+        ),
+        None,
+    )
+    targets_table = Table(others, [table.column(c, "") for c in others], table.shown)
+    targets = find_targets(targets_table, None, id_column, layout.sample, test_table)
+    if columns:
+        first = table.column(columns[0], "")[0]
+        n, values = len(re.findall(r"[^\s,\[\]]+", first)), _values_of(table, columns)
+        layout.set("format", "table_pixels", "whole images stand in cells")
+        layout.set("pixels", columns)
+        channels = len(columns)
+        if values and (values[0] < 0 or values[1] > 255 or any(not float(v).is_integer() for v in values)):
+            low, high = math.floor(values[0] * 1.05 if values[0] < 0 else values[0]), math.ceil(values[1])
+            layout.set("range", [low, high], "what becomes black and white: about what the first rows hold")
+    else:
+        n = len(table.header) - len([c for c in others if c in table.header])
+        layout.set("format", "csv_pixels", "a column for each pixel")
+        channels = 3 if math.isqrt(n) ** 2 != n and n % 3 == 0 and math.isqrt(n // 3) ** 2 == n // 3 else 1
+        n //= channels
+    side = math.isqrt(n)
+    layout.set(
+        "size",
+        [side, side] if side * side == n else [1, n],
+        "" if side * side == n else f"{n} pixels are no square: say how they lie",
+    )
+    layout.set("channels", channels)
+    layout.set("train", train)
+    layout.set("test", test or "test.csv", "" if test else "there is no test table")
+    if test is None:
+        layout.set("optional", ["test.csv"])
+    if id_column:
+        layout.set("id", id_column)
+    return targets
+
+
+def _no_pixels(table: Table, test: Table | None) -> list[str]:
+    """Columns of a wide table that are no pixels: by name, and what the test table lacks."""
+    named = [c for c in table.header if not re.fullmatch(r"(pixel|p|px|x)?[_ ]?\d+(x\d+)?", c, re.I)]
+    lacking = [c for c in table.header if test is not None and c not in test.header]
+    return (
+        list(dict.fromkeys([*(named if len(named) < 8 else []), *(lacking if len(lacking) < 8 else [])]))
+        or table.header[:1]
+    )
+
+
+def _values_of(table: Table, columns: list[str]) -> tuple[float, float] | None:
+    numbers: list[float] = []
+    for column in columns:
+        for cell in table.column(column, "")[:200]:
+            numbers += [float(v) for v in re.findall(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", cell)]
+    return (min(numbers), max(numbers)) if numbers else None
+
+
+# Arrays.
+
+
+def _of_arrays(layout: Layout, inventory: Inventory) -> Targets:
+    from harness.data.files.archives import open_zip
+
+    name = next((n for n in inventory.arrays if re.search("train", n, re.I)), inventory.arrays[0])
+    shapes: dict[str, tuple[int, ...]] = {}
+    with inventory.tree.open(name) as file, open_zip(file, name, inventory.tree.size(name)) as archive:
+        for member in archive.namelist():
+            with archive.open(member) as inside:
+                version = np.lib.format.read_magic(inside)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shapes[member.removesuffix(".npy")] = read(inside)[0]
+    images = [k for k, s in shapes.items() if len(s) in (3, 4)]
+    if not images:
+        raise UserError(f"{inventory.tree.show(name)}: holds no array of images (n, H, W) or (n, H, W, C): {shapes}")
+    train = next((k for k in images if re.search("train", k, re.I)), images[0])
+    n = shapes[train][0]
+    labels = next((k for k, s in shapes.items() if k != train and s[0] == n and len(s) <= 2), None)
+    if labels is None:
+        raise UserError(f"{inventory.tree.show(name)}: no array of {n:,} labels for '{train}'; it holds {shapes}")
+    test = next((k for k in images if re.search("test", k, re.I)), None)
+    other = next((n for n in inventory.arrays if n != name and re.search("test", n, re.I)), None)
+    layout.set("format", "npz")
+    layout.set("size", list(shapes[train][1:3]))
+    layout.set("channels", shapes[train][3] if len(shapes[train]) == 4 else 1)
+    layout.set("train", name)
+    layout.set("images", train)
+    layout.set("label", labels)
+    layout.set("test", other or name)
+    if test and not other:
+        layout.set("test_images", test)
+    if not (test or other):
+        layout.values.pop("test")
+        layout.set("test", "test.npz", "there is no test array")
+        layout.set("optional", ["test.npz"])
+    targets = Targets(submission={"id": "id", "target": "label", "value": "index"})
+    if layout.sample:
+        targets = find_targets(None, ["0", "1", "2"], None, layout.sample, None)
+        targets.submission["value"] = "index"
+    targets.label = []
+    return targets

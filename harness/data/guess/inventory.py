@@ -1,0 +1,197 @@
+"""What lies there: tables with their columns, folders of images with their sizes, arrays. Nothing is interpreted yet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.data.files.archives import FileTree, walk
+from harness.data.files.decode import is_image
+from harness.data.files.packed import KINDS
+from harness.data.rows.tables import Table, read_table
+
+_LOOKED_AT, _MOST_ROWS = 60, 400_000
+_TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
+
+
+@dataclass(frozen=True)
+class Images:
+    """Image files below one folder.
+
+    Attributes
+    ----------
+    folder : relative to the data's folder; "." = the folder itself
+    files : their names, sorted
+    """
+
+    folder: str
+    files: list[str]
+
+    @property
+    def below(self) -> list[str]:
+        """Their paths below the folder."""
+        return self.files if self.folder == "." else [f.removeprefix(f"{self.folder}/") for f in self.files]
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a folder or zip holds.
+
+    Attributes
+    ----------
+    tree : to read it by
+    tables : by name
+    images : folders with images, each with everything below it, the most images first
+    arrays : names of .npz files
+    unread : tables that could not be read, with the reason
+    """
+
+    tree: FileTree
+    tables: dict[str, Table]
+    images: list[Images]
+    arrays: list[str]
+    unread: dict[str, str] = field(default_factory=dict)
+
+
+def take_stock(tree: FileTree) -> Inventory:
+    """Look through a folder or zip.
+
+    Raises
+    ------
+    UserError
+        If there is nothing in it that could be a competition's data.
+    """
+    names = all_names(tree)
+    tables: dict[str, Table] = {}
+    unread: dict[str, str] = {}
+    for name in names:
+        if PurePosixPath(name).suffix.lower() not in _TABLES or _is_by_the_way(name):
+            continue
+        try:
+            wide = _wide_csv(tree, name)
+            tables[name] = wide if wide is not None else read_table(tree, name, "the file's name")
+        except UserError as error:
+            unread[name] = str(error).split(". ")[0]
+    images = _image_folders([n for n in names if is_image(n)])
+    arrays = [n for n in names if n.lower().endswith(".npz")]
+    if not (tables or images or arrays):
+        held = Counter(PurePosixPath(n).suffix.lower() or "no ending" for n in names)
+        listed = ", ".join(f"{count:,} with {ending}" for ending, count in held.most_common(8)) or "nothing"
+        raise UserError(
+            f"{tree.path}: holds no table, no image and no .npz; it holds {listed}. Name the folder or zip of the data."
+        )
+    return Inventory(tree, tables, images, arrays, unread)
+
+
+def all_names(tree: FileTree) -> list[str]:
+    """Every file, those in packed folders ('train.zip' is 'train/...') among them; hidden ones are left out."""
+    if tree.is_zip:
+        top = sorted(tree.files)
+    else:
+        top = [name.removeprefix("/").removeprefix("./") for name in walk(tree.path, "")]
+    found = []
+    for name in top:
+        if any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts):
+            continue
+        kind = next((k for k in KINDS if name.lower().endswith(k)), None)
+        bare = name[: -len(kind)] if kind else ""
+        if kind and bare:
+            inner = tree.names(bare)
+            found += inner if inner else [name]
+            continue
+        found.append(name)
+    return sorted(found)
+
+
+def _is_by_the_way(name: str) -> bool:
+    """Files that tools leave."""
+    return PurePosixPath(name).name in ("download.json", "dataset-metadata.json", "package.json")
+
+
+def _wide_csv(tree: FileTree, name: str) -> Table | None:
+    """Of a CSV of pixels (hundreds of columns) the first rows only; None where it is no such table."""
+    if not name.lower().endswith((".csv", ".tsv")):
+        return None
+    with tree.open(name) as file:
+        lines = list(_first_lines(file, 60))
+    rows = list(csv.reader(lines, delimiter="\t" if name.lower().endswith(".tsv") else ","))
+    if not rows or len(rows[0]) < 64 or len(rows) < 2:
+        return None
+    numeric = sum(bool(re.fullmatch(r"\d{1,3}", cell.strip())) for cell in rows[1])
+    if numeric < 0.9 * len(rows[0]):
+        return None
+    header, body = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
+    return Table(header, [[row[c] for row in body] for c in range(len(header))], tree.show(name))
+
+
+def _first_lines(file: Any, n: int) -> list[str]:
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
+    return [line for _, line in zip(range(n), text, strict=False)]
+
+
+def _image_folders(files: list[str]) -> list[Images]:
+    """Every folder that has images somewhere below it, the most images first; of equally many the deepest."""
+    below: dict[str, list[str]] = {}
+    for name in files:
+        for parent in PurePosixPath(name).parents:
+            below.setdefault(parent.as_posix(), []).append(name)
+    folders = [Images(folder, sorted(found)) for folder, found in below.items()]
+    return sorted(folders, key=lambda i: (-len(i.files), -len(PurePosixPath(i.folder).parts) if i.folder != "." else 0))
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What some images look like.
+
+    Attributes
+    ----------
+    heights, widths : of those that were opened, int (m,)
+    grey : whether all are grey
+    deep : largest value of those with more than 8 bits a pixel, or None
+    odd : what could not be opened, with the reason
+    """
+
+    heights: np.ndarray
+    widths: np.ndarray
+    grey: bool
+    deep: float | None
+    odd: str = ""
+
+
+def look_at(tree: FileTree, files: list[str]) -> Looks:
+    """Open some images, evenly spread."""
+    from PIL import Image
+
+    chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, min(_LOOKED_AT, len(files))).astype(int))]
+    heights, widths, grey, deep, odd = [], [], True, [], ""
+    for name in chosen:
+        try:
+            with tree.open(name) as file:
+                if name.lower().endswith(".npy"):
+                    array = np.load(io.BytesIO(file.read()), allow_pickle=False)
+                    heights.append(
+                        array.shape[-2] if array.ndim > 2 and array.shape[0] < array.shape[-1] else array.shape[0]
+                    )
+                    widths.append(
+                        array.shape[-1] if array.ndim > 2 and array.shape[0] < array.shape[-1] else array.shape[1]
+                    )
+                    continue
+                with Image.open(io.BytesIO(file.read())) as picture:
+                    heights.append(picture.height)
+                    widths.append(picture.width)
+                    if picture.mode.startswith("I"):
+                        deep.append(float(np.asarray(picture).max()))
+                    elif picture.mode not in ("L", "1", "LA"):
+                        small = np.asarray(picture.convert("RGB").resize((32, 32)), dtype=np.int16)
+                        grey &= bool(np.abs(small - small.mean(axis=2, keepdims=True)).max() <= 2)
+        except Exception as error:  # decoders of damaged files raise whatever they like
+            odd = odd or f"{name}: {error}"
+    return Looks(np.array(heights), np.array(widths), grey, max(deep, default=None), odd)

@@ -1,0 +1,212 @@
+"""Which images are trained on and which are predicted, which column of a table is their id, which files belong to a row."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from harness.data.files.names import nfc
+from harness.data.guess.inventory import Images, Inventory
+from harness.data.rows.tables import Table
+
+_ENOUGH = 0.95
+_TRIED = 3_000
+
+
+@dataclass
+class Layout:
+    """Where rows and pixels are, as [data] has it.
+
+    Attributes
+    ----------
+    values : keys of [data] with their values
+    why : of a key, why
+    train_table, sample : the tables of the training rows and of the sample submission, where there are such
+    labels_of : labels of the training rows, where folders or names tell them
+    unknown : what could not be known, in words
+    """
+
+    values: dict[str, object] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    train_table: tuple[str, Table] | None = None
+    sample: tuple[str, Table] | None = None
+    id_column: str | None = None
+    labels_of: list[str] | None = None
+    unknown: list[str] = field(default_factory=list)
+
+    def set(self, key: str, value: object, why: str = "") -> None:
+        """Note a value, and why it is one."""
+        self.values[key] = value
+        if why:
+            self.why[key] = why
+
+
+def find_sample(inventory: Inventory) -> tuple[str, Table] | None:
+    """The sample submission, by its name."""
+    named = [
+        n
+        for n in inventory.tables
+        if re.search(r"sample.?sub|submission|sample_solution|benchmark|^sample", PurePosixPath(n).name, re.I)
+    ]
+    plain = sorted(named, key=lambda n: ("sample" not in n.lower(), len(n)))
+    return (plain[0], inventory.tables[plain[0]]) if plain else None
+
+
+def train_and_test(inventory: Inventory) -> tuple[Images | None, Images | None, list[Images]]:
+    """Folders of the training and of the test images, and those that may be merged with the first (validation)."""
+
+    def named(pattern: str, but: str = "$^") -> list[Images]:
+        found = [
+            i
+            for i in inventory.images
+            if i.folder != "."
+            and re.search(pattern, PurePosixPath(i.folder).name, re.I)
+            and not re.search(but, PurePosixPath(i.folder).name, re.I)
+        ]
+        return [
+            i
+            for i in found
+            if not any(i.folder.startswith(f"{o.folder}/") and len(o.files) >= len(i.files) for o in found)
+        ]
+
+    train = named(r"train", r"test")
+    test = named(r"test", r"train")
+    if train:
+        chosen = train[0]
+        merged = [
+            i
+            for i in named(r"^val(id|idation)?$")
+            if PurePosixPath(i.folder).parent == PurePosixPath(chosen.folder).parent
+        ]
+        return chosen, test[0] if test else None, merged
+    if test:
+        rest = [
+            i
+            for i in inventory.images
+            if i.folder != "."
+            and not i.folder.startswith(test[0].folder)
+            and not test[0].folder.startswith(f"{i.folder}/")
+        ]
+        return (rest[0] if rest else None), test[0], []
+    if not inventory.images:
+        return None, None, []
+    most = len(inventory.images[0].files)
+    whole = [i for i in inventory.images if len(i.files) == most]
+    return whole[0], None, []  # one folder for both: the deepest that holds all
+
+
+@dataclass(frozen=True)
+class Matched:
+    """How a column names images.
+
+    Attributes
+    ----------
+    column : its name; files : templates where ids alone do not find them; share : of the rows that have an image
+    """
+
+    column: str
+    files: tuple[str, ...]
+    share: float
+
+
+def id_column_of(table: Table, images: Images) -> Matched | None:
+    """The column that names images, and how; None where no column does."""
+    ways = {
+        "stem": {nfc(PurePosixPath(p).stem) for p in images.below},
+        "name": {nfc(PurePosixPath(p).name) for p in images.below},
+        "path": {nfc(p) for p in images.below}
+        | {nfc(PurePosixPath(p).with_suffix("").as_posix()) for p in images.below},
+        "whole": {nfc(p) for p in images.files},
+    }
+    best: Matched | None = None
+    for name, cells in zip(table.header, table.columns, strict=True):
+        some = [nfc(c.replace("\\", "/").removeprefix("./")) for c in cells[:_TRIED]]
+        if len(set(some)) < 0.9 * len(some) or not some:
+            continue
+        share = max(sum(c in known for c in some) / len(some) for known in ways.values())
+        if share > (best.share if best else 0.5):
+            best = Matched(name, (), share)
+    return best if best and best.share >= 0.5 else _by_template(table, images)
+
+
+def _by_template(table: Table, images: Images) -> Matched | None:
+    """Several files a row, '<id>_red.png', or one with more in its name, 'Train_<id>.jpg'."""
+    paths = images.below
+    for name, cells in zip(table.header, table.columns, strict=True):
+        some = [c for c in cells[:200] if c]
+        if len(set(some)) < 0.9 * len(some) or not some or min(map(len, some)) < 2:
+            continue
+        patterns: Counter[str] = Counter()
+        by_value: dict[str, list[str]] = {}
+        wanted = set(some)
+        for path in paths:
+            stem = PurePosixPath(path).stem
+            for cut in {stem.find("_"), stem.rfind("_"), stem.find("-"), stem.rfind("-")} - {-1}:
+                for value in (stem[:cut], stem[cut + 1 :]):
+                    if value in wanted:
+                        pattern = path.replace(value, "{id}")
+                        if pattern not in by_value.setdefault(value, []):
+                            by_value[value].append(pattern)
+                            patterns[pattern] += 1
+        kept = [p for p, count in patterns.items() if count >= _ENOUGH * len(wanted)]
+        if kept:
+            return Matched(name, tuple(p.replace("{id}", f"{{{name}}}") for p in sorted(kept, key=_colour_order)), 1.0)
+    return None
+
+
+def _colour_order(template: str) -> tuple[int, str]:
+    """Red, green, blue before others, as RGB has them."""
+    order = next((i for i, colour in enumerate(("red", "green", "blue")) if colour in template.lower()), 9)
+    return order, template
+
+
+def label_pattern(names: Sequence[str]) -> tuple[str, list[str]] | None:
+    """A pattern by which file names tell a label: 'cat.0.jpg', 'dog_12.png', 'IM_benign_3.png'; None where they do not."""
+    stems = [PurePosixPath(n).name for n in names]
+    for pattern in (
+        r"^([A-Za-z]+)[._-]?\d+\.\w+$",
+        r"^([A-Za-z][A-Za-z_-]*?)[._-]\d+[\w.-]*\.\w+$",
+        r"^\d+[._-]([A-Za-z]+)\.\w+$",
+    ):
+        found = [m[1] if (m := re.match(pattern, s)) else None for s in stems]
+        labels = [label for label in found if label]
+        kinds = Counter(labels)
+        if (
+            len(labels) >= _ENOUGH * len(stems)
+            and 2 <= len(kinds) <= max(len(stems) // 5, 2)
+            and min(kinds.values()) > 1
+        ):
+            alternatives = "|".join(sorted(kinds))
+            if len(kinds) <= 12:
+                before = pattern.partition("([A-Za-z")[0]
+                return (f"^({alternatives})" if before == "^" else pattern), labels
+            return pattern, labels
+    return None
+
+
+def group_columns(table: Table, id_column: str, targets: Sequence[str]) -> list[str]:
+    """Columns that look like groups: a patient, a driver, a place; with fewer values than rows."""
+    found = []
+    for name, cells in zip(table.header, table.columns, strict=True):
+        distinct = len(set(cells))
+        if name in (id_column, *targets) or distinct in (1, len(cells)):
+            continue
+        if re.search(
+            r"patient|subject|person|driver|location|seq_?id|sequence|animal|slide|site_id|case_?id|plant_?id|study_?id|group",
+            name,
+            re.I,
+        ):
+            found.append(name)
+    return found[:1]
+
+
+def group_pattern(ids: Sequence[str]) -> str | None:
+    """Ids of pairs, '10_left' and '10_right': what stands before is the group."""
+    for pattern in (r"^(.+)_(?:left|right)(?:\.\w+)?$", r"^(.+)_(?:L|R)(?:\.\w+)?$"):
+        found = [re.match(pattern, i) for i in ids[:2000]]
+        if found and all(found):
+            return pattern
+    return None

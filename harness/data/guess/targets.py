@@ -1,0 +1,297 @@
+"""Which columns are targets, what kind of task they make, and how answers are handed in: by the sample submission first."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.data.files.names import nfc
+from harness.data.rows.tables import Table
+
+_NAMED = re.compile(
+    r"^(label|labels|target|targets|class|classes|category|category_id|species|breed|tags|diagnosis|level|grade|score|attribute_ids|"
+    r"has_\w+|is_\w+|emotion|digit|y|whale_?id|id_?label|landmark_id|individual_id|cancer|isup_grade|pawpularity)$",
+    re.I,
+)
+_GRADES = re.compile(r"diagnosis|level|grade|severity|stage|isup|rating|quality", re.I)
+_ASIDE = re.compile(
+    r"^(unnamed.*|index|width|height|split|fold|date\w*|path|file\w*|filename|url|license\w*|rights\w*|usage)$", re.I
+)
+
+
+@dataclass
+class Targets:
+    """What is predicted, and how it is handed in.
+
+    Attributes
+    ----------
+    task : of competition.toml; label : data.label; separator : data.separator
+    metric : the likeliest; fits : others that the sample submission fits
+    submission : keys of [submission]; why : of a key, why
+    """
+
+    task: str = "single"
+    label: list[str] = field(default_factory=list)
+    separator: str | None = None
+    metric: str = "accuracy"
+    fits: tuple[str, ...] = ()
+    submission: dict[str, object] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+
+
+def find_targets(
+    train: Table | None,
+    labels: Sequence[str] | None,
+    id_column: str | None,
+    sample: tuple[str, Table] | None,
+    test: Table | None,
+) -> Targets:
+    """Targets of the training table, or of labels that folders or names tell.
+
+    labels : of the rows, where no table has them; test : table of the test rows, whose columns are no targets
+    """
+    found = Targets()
+    sample_columns = _sample_columns(sample[1]) if sample else ("id", [])
+    if labels is None and train is not None:
+        _columns(found, train, id_column, sample_columns[1], sample, test)
+    _kind(
+        found,
+        [train.column(c, "") for c in found.label] if labels is None and train is not None else [list(labels or [])],
+        sample,
+    )
+    if sample:
+        _handed_in(found, sample[1], sample_columns, _values(found, train, labels))
+    else:
+        _without_sample(found)
+    return found
+
+
+def _sample_columns(sample: Table) -> tuple[str, list[str]]:
+    """The id's column and the others; an index column without a name is left aside."""
+    header = [name for name in sample.header if name.strip() and not name.startswith("Unnamed")]
+    unique = [name for name in header if len(set(sample.column(name, ""))) == len(sample)]
+    first = header[0] if header[0] in unique or not unique else unique[0]
+    return first, [name for name in header if name != first]
+
+
+def _columns(
+    found: Targets,
+    train: Table,
+    id_column: str | None,
+    asked: list[str],
+    sample: tuple[str, Table] | None,
+    test: Table | None,
+) -> None:
+    """data.label: the sample's columns where the training table has them, else the column whose values they are, else by name."""
+    inside = [name for name in asked if train.has(name)]
+    if asked and len(inside) == len(asked):
+        found.label = asked
+        found.why["label"] = "the sample submission's columns"
+        return
+    names = {nfc(name) for name in asked}
+    for column, cells in zip(train.header, train.columns, strict=True):
+        if column != id_column and len(asked) > 1 and {nfc(c) for c in cells} == names:
+            found.label = [column]
+            found.why["label"] = "its values are the sample submission's columns"
+            return
+    in_test = set(test.header) if test else set()
+    rest = [c for c in train.header if c != id_column and c not in in_test and not _ASIDE.match(c)]
+    rest = rest or [c for c in train.header if c != id_column]
+    if sample and len(asked) == 1:
+        values = {nfc(v) for v in sample[1].column(asked[0], "")}
+        same = [
+            c
+            for c in rest
+            if values & {nfc(v) for v in train.column(c, "")} and len(set(train.column(c, ""))) < len(train)
+        ]
+        if len(same) == 1:
+            found.label = same
+            found.why["label"] = "it holds the values that the sample submission has"
+            return
+    named = [c for c in rest if _NAMED.match(c)]
+    chosen = named[:1] or [c for c in rest if 1 < len(set(train.column(c, ""))) < max(len(train), 3)][:1] or rest[:1]
+    found.label = chosen
+    found.why["label"] = "by its name" if named else "the first column that could be one: look whether it is"
+
+
+def _values(found: Targets, train: Table | None, labels: Sequence[str] | None) -> list[str]:
+    """The distinct labels, where a row has one."""
+    if labels is not None:
+        return list(dict.fromkeys(map(nfc, labels)))
+    return (
+        list(dict.fromkeys(map(nfc, train.column(found.label[0], ""))))
+        if train is not None and len(found.label) == 1
+        else list(found.label)
+    )
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | None) -> None:
+    """The task, by what stands in the cells."""
+    if len(columns) > 1:
+        cells = {cell for column in columns for cell in column}
+        if cells <= {"0", "1", "0.0", "1.0", "True", "False"}:
+            one = all(sum(cell in ("1", "1.0", "True") for cell in row) == 1 for row in zip(*columns, strict=True))
+            found.task = "single" if one else "multilabel"
+            found.why["task"] = (
+                "every row has just one 1 among these columns"
+                if one
+                else "rows have any number of 1 among these columns"
+            )
+        else:
+            found.task, found.why["task"] = "regression", "these columns hold numbers other than 0 and 1"
+        return
+    cells = columns[0] if columns else []
+    distinct = list(dict.fromkeys(cells))
+    numbers = [_number(cell) for cell in distinct]
+    separator = _separator(cells)
+    if separator:
+        found.task, found.separator = "multilabel", separator
+        found.why["task"] = "cells hold several labels that occur again and again in other combinations"
+    elif numbers and all(n is not None for n in numbers):
+        _numeric_kind(found, [n for n in numbers if n is not None], len(cells), sample)
+    else:
+        found.why["task"] = f"one of {len(distinct):,} labels a row"
+
+
+def _numeric_kind(found: Targets, values: list[float], n: int, sample: tuple[str, Table] | None) -> None:
+    whole = all(value.is_integer() for value in values)
+    name = found.label[0] if found.label else ""
+    if not whole or (len(values) > 30 and len(values) > 0.02 * n and _sample_is_fractional(sample)):
+        found.task, found.why["task"] = "regression", "the column holds numbers that are no grades"
+    elif len(values) == 2:
+        found.task, found.why["task"] = "binary", "two values"
+    elif (
+        len(values) <= 12
+        and sorted(values) == list(range(int(min(values)), int(min(values)) + len(values)))
+        and _GRADES.search(name)
+    ):
+        found.task, found.why["task"] = "ordinal", "whole numbers in a row, and the column's name speaks of grades"
+    elif len(values) > 30 and re.search(r"score|age|pawpularity|count|price|weight|height|area", name, re.I):
+        found.task, found.why["task"] = "regression", "many whole numbers, and the column's name speaks of a quantity"
+    else:
+        found.why["task"] = f"one of {len(values):,} labels a row"
+
+
+def _sample_is_fractional(sample: tuple[str, Table] | None) -> bool:
+    if sample is None:
+        return False
+    _, columns = _sample_columns(sample[1])
+    cells = [_number(c) for name in columns for c in sample[1].column(name, "")[:200]]
+    return any(c is not None and not c.is_integer() for c in cells)
+
+
+def _separator(cells: list[str]) -> str | None:
+    """What stands between several labels in a cell; None where a cell is one label (with blanks in its name, perhaps)."""
+    distinct = set(cells)
+    for mark in ("|", ";", ",", " "):
+        split = [[p for p in cell.split(mark) if p.strip()] for cell in distinct]
+        several = [parts for parts in split if len(parts) > 1]
+        if len(several) < max(0.02 * len(distinct), 1):
+            continue
+        tokens = Counter(p.strip() for parts in split for p in set(parts))
+        alone = sum(cell in tokens for cell in distinct)
+        once = sum(count == 1 for count in tokens.values())
+        if (
+            len(tokens) < len(distinct)
+            and once < 0.5 * len(tokens)
+            and (alone >= 2 or len(tokens) < 0.5 * len(distinct))
+        ):
+            return mark
+    return None
+
+
+def _handed_in(found: Targets, sample: Table, columns: tuple[str, list[str]], values: list[str]) -> None:
+    """[submission], by the header and cells of the sample submission."""
+    id_column, asked = columns
+    spec = found.submission
+    spec["id"] = id_column
+    cells = [c for name in asked for c in sample.column(name, "")[:500]]
+    numbers = [_number(c) for c in cells if c.strip()]
+    fractional = any(n is not None and not n.is_integer() for n in numbers)
+    if found.task == "regression":
+        spec["value"] = "number"
+        if len(asked) == 1:
+            spec["target"] = asked[0]
+        _metric(found, "rmse", "mae", "r2", "mcrmse")
+    elif len(asked) > 1:
+        spec["value"] = "probability"
+        found.why["value"] = "a column for each class" if found.task != "multilabel" else "a column for each label"
+        _metric(
+            found,
+            *(
+                ("roc_auc", "log_loss", "average_precision")
+                if found.task == "multilabel"
+                else ("log_loss", "roc_auc", "brier")
+            ),
+        )
+    elif found.task == "multilabel":
+        spec.update(value="labels", target=asked[0] if asked else "label")
+        if found.separator and found.separator != " ":
+            spec["separator"] = found.separator
+        _metric(found, "samples_f1", "micro_f1", "macro_f1", "fbeta(beta=2)")
+    else:
+        _one_column(found, asked[0] if asked else "label", cells, numbers, fractional, values)
+
+
+def _one_column(
+    found: Targets, target: str, cells: list[str], numbers: list[float | None], fractional: bool, values: list[str]
+) -> None:
+    spec, known = found.submission, set(values)
+    spec["target"] = target
+    several = [c.split() for c in cells if len(c.split()) > 1 and nfc(c) not in known]
+    if several and len(several) >= 0.5 * len(cells):
+        spec.update(value="ranked", k=max(map(len, several)))
+        found.why["value"] = f"the sample submission has {spec['k']} names in a cell"
+        _metric(found, f"map@{spec['k']}", "accuracy")
+    elif len(values) == 2 and (fractional or target.lower() in ("probability", "prob", "score", "p")):
+        spec["value"] = "probability"
+        found.why["value"] = "two classes, and the sample submission holds a fraction: the probability of the second"
+        _metric(found, "roc_auc", "log_loss", "average_precision", "brier")
+    elif cells and all(nfc(c) in known for c in cells if c.strip()):
+        spec["value"] = "class"
+        found.why["value"] = "the sample submission holds names of classes"
+        _answers(found)
+    elif numbers and all(n is not None for n in numbers):
+        spec["value"] = "index"
+        found.why["value"] = (
+            "the sample submission holds whole numbers, the labels are names: their numbers in the order of `classes`"
+        )
+        _answers(found)
+    else:
+        spec["value"] = "class"
+        found.why["value"] = "one name a row; those in the sample submission are none of the labels"
+        _answers(found)
+
+
+def _answers(found: Targets) -> None:
+    if found.task == "ordinal":
+        _metric(found, "quadratic_kappa", "accuracy", "macro_f1")
+    else:
+        _metric(found, "accuracy", "macro_f1", "micro_f1", "balanced_accuracy")
+
+
+def _metric(found: Targets, *names: str) -> None:
+    found.metric, found.fits = names[0], names[1:]
+
+
+def _without_sample(found: Targets) -> None:
+    found.submission = {"id": "id", "target": found.label[0] if len(found.label) == 1 else "label"}
+    if found.task == "multilabel":
+        found.submission["value"] = "labels"
+        _metric(found, "samples_f1", "micro_f1", "roc_auc")
+    elif found.task == "regression":
+        found.submission["value"] = "number"
+        _metric(found, "rmse", "mae", "r2")
+    else:
+        found.submission["value"] = "class"
+        _answers(found)
+    found.why["value"] = "there is no sample submission: look what the platform wants"

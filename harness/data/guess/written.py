@@ -1,0 +1,89 @@
+"""competition.toml with a comment for every guess, recipes and a README, written where nothing stands yet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from harness.base.errors import UserError
+from harness.base.storage.atomic_files import write_text
+from harness.base.untrusted_text import plain
+from harness.data.guess.layout import Layout
+from harness.data.guess.targets import Targets
+
+
+def competition_toml(title: str, platform: str, layout: Layout, targets: Targets, facts: Iterable[str] = ()) -> str:
+    """The text of competition.toml."""
+    lines = [f"# {plain(line, 300)}" for line in facts]
+    lines += ["# Guessed from the files: look at every line with a comment before you trust a score.", ""]
+    lines += [_line("title", title), _line("platform", platform)]
+    lines.append(_line("task", targets.task, targets.why.get("task", "")))
+    others = ", ".join(targets.fits)
+    lines.append(
+        _line(
+            "metric",
+            targets.metric,
+            f"not known: the competition's page says which. It fits the submission, as do {others}",
+        )
+    )
+    lines.append("# classes = [...]          left out: read from the data and kept in classes.txt")
+    lines.append('# symmetries = ["hflip"]   changes that leave the label as it is (also vflip, rot90, rot180, rot270)')
+    lines += ["", "[data]"]
+    for key, value in layout.values.items():
+        lines.append(_line(key, value, layout.why.get(key, "")))
+    if targets.label and layout.values.get("format") not in ("image_folder", "npz"):
+        label = targets.label[0] if len(targets.label) == 1 else targets.label
+        lines.append(_line("label", label, targets.why.get("label", "")))
+        if targets.separator:
+            lines.append(_line("separator", targets.separator))
+    if "group_by" not in layout.values and "group" not in layout.values:
+        lines.append(
+            '# group_by = ["patient"]   a column whose rows must share a fold (a patient, a place, a burst of images)'
+        )
+    lines += ["", "[submission]"]
+    if layout.sample:
+        lines.append(_line("sample", layout.sample[0]))
+    for key, value in targets.submission.items():
+        lines.append(_line(key, value, targets.why.get(key, "")))
+    return "\n".join(lines) + "\n"
+
+
+def _line(key: str, value: object, why: str = "") -> str:
+    text = f"{key} = {_toml(value)}"
+    return f"{text:<28}# {plain(why, 300)}" if why else text
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_toml(v)}" for key, v in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    if isinstance(value, str):
+        if "\\" in value and "'" not in value:
+            return f"'{value}'"
+        return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)
+
+
+def write_competition(folder: Path, files: dict[str, str]) -> list[Path]:
+    """Write files below a competition's folder; nothing that stands is touched.
+
+    Raises
+    ------
+    UserError
+        If competition.toml stands there.
+    """
+    if (folder / "competition.toml").exists():
+        raise UserError(
+            f"{folder / 'competition.toml'}: stands already, and is not written over. Move it away, or name another: --slug NAME"
+        )
+    written = []
+    for name, text in files.items():
+        path = folder / name
+        if path.exists():
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, text)
+        written.append(path)
+    return written

@@ -1,0 +1,217 @@
+"""python -m harness.data init FOLDER_OR_ZIP: write the competition.toml that fits what lies there, with a comment for every guess."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness.base.command import DataOption, JsonOption, carried, data_root, new_app, user_command
+from harness.base.errors import UserError
+
+app = new_app()
+
+
+@app.command()
+@user_command
+def main(
+    place: Annotated[Path, typer.Argument(help="Folder or zip with the competition's files.", metavar="FOLDER_OR_ZIP")],
+    slug: Annotated[
+        str | None, typer.Option(help="Name of the competition's folder. Default: by the folder or zip.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Title for people. Default: by the slug.")] = None,
+    platform: Annotated[str, typer.Option(help="Where it is submitted: kaggle, codabench or none.")] = "none",
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a competition's files, guess layout, task and submission, and write competitions/<slug>/ with recipes.
+
+    Nothing is written over, nothing is moved; files elsewhere are linked into <data root>/<slug>/.
+    """
+    made = init(place, slug, title, platform, data_root(data))
+    if as_json:
+        print(json.dumps(made.told, indent=2))
+        return
+    print("\n".join(made.lines))
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was written, in lines for people and for scripts."""
+
+    lines: list[str]
+    told: dict[str, Any]
+
+
+def init(place: Path, slug: str | None, title: str | None, platform: str, root: Path) -> Made:
+    """Guess and write; raises UserError where nothing fits or competition.toml stands."""
+    from harness.competition import find_competition
+    from harness.data.files.archives import FileTree
+    from harness.data.guess.guess import guess
+    from harness.data.guess.inventory import take_stock
+    from harness.data.guess.written import competition_toml, write_competition
+
+    source = _source(place)
+    name = _slug(slug, source, root)
+    folder = Path("competitions") / name
+    if (folder / "competition.toml").exists():
+        raise UserError(
+            f"{folder / 'competition.toml'}: stands already, and is not written over. Move it away, or name another: --slug NAME"
+        )
+    tree = FileTree(source)
+    tree = tree.below_top() if tree.is_zip else tree
+    inventory = take_stock(tree)
+    layout, targets = guess(inventory)
+    facts = _facts(layout, targets)
+    said = _found(inventory, layout, facts)
+    text = competition_toml(
+        title or name.replace("-", " ").replace("_", " ").capitalize(), platform, layout, targets, said
+    )
+    files = {"competition.toml": text, "README.md": _readme(name, title, source)}
+    files |= {f"recipes/{recipe}.toml": recipe_toml(recipe, facts) for recipe in ("quick", "strong", "transfer")}
+    linked = _link(source, root, name)
+    written = write_competition(folder, files)
+    find_competition(folder)  # what was written must be readable
+    lines = [f"found:    {line}" for line in said] + ([f"linked:   {linked}"] if linked else [])
+    lines += [f"guessed:  {line}" for line in _guesses(layout, targets)]
+    lines += [f"unknown:  {line}" for line in [_metric_said(targets), *layout.unknown]]
+    lines += [f"written:  {path}" for path in written]
+    places = carried("--data")
+    lines.append(f"next:     read {folder / 'competition.toml'}, then: python -m harness.data {name}{places}")
+    lines.append(f"          python -m harness.cv {name} --recipe quick{places}")
+    told = {
+        "slug": name,
+        "folder": str(folder),
+        "task": targets.task,
+        "metric": targets.metric,
+        "fits": list(targets.fits),
+    }
+    told |= {
+        "data": layout.values,
+        "submission": targets.submission,
+        "unknown": layout.unknown,
+        "files": list(map(str, written)),
+    }
+    return Made(lines, told)
+
+
+def recipe_toml(name: str, facts: Any) -> str:
+    """A built-in recipe as a file."""
+    import tomli_w
+
+    from harness.competition.builtin.rules import built_in
+
+    return tomli_w.dumps(built_in(name, facts))
+
+
+def _source(place: Path) -> Path:
+    """The folder or zip itself; a zip that lies alone in a folder."""
+    if not place.exists():
+        raise UserError(f"{place}: not there. Name the folder or zip that holds the competition's files.")
+    if place.is_file():
+        if place.suffix.lower() != ".zip":
+            raise UserError(f"{place}: is no zip. Name the folder that it lies in, or a zip.")
+        return place
+    inside = [
+        path for path in sorted(place.iterdir()) if not path.name.startswith(".") and path.name != "download.json"
+    ]
+    return inside[0] if len(inside) == 1 and inside[0].suffix.lower() == ".zip" else place
+
+
+def _slug(asked: str | None, source: Path, root: Path) -> str:
+    resolved = source.resolve()
+    of_root = root.resolve()
+    named = resolved.parent.name if resolved.parent.parent == of_root and source.is_file() else Path(resolved.name).stem
+    found = asked or re.sub(r"[^a-z0-9_-]+", "-", named.lower()).strip("-")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", found):
+        raise UserError(f"--slug {found}: give letters, digits, - and _ only")
+    return found
+
+
+def _link(source: Path, root: Path, name: str) -> str:
+    """Where the files are read from below the data root; "" where they lie there already."""
+    place = root / name
+    wanted = place if source.is_dir() else place / f"{name}.zip"
+    if wanted.exists() and wanted.resolve() == source.resolve():
+        return ""
+    if wanted.exists() or wanted.is_symlink():
+        raise UserError(
+            f"{wanted}: is there already, and is not {source}. Name another slug: --slug NAME, or another root: --data DIR"
+        )
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        wanted.symlink_to(source.resolve(), target_is_directory=source.is_dir())
+    except OSError as error:
+        raise UserError(
+            f"{wanted}: no link can be made there ({error.strerror}). Move {source} to that place, and run this again."
+        ) from error
+    return f"{wanted} -> {source.resolve()}"
+
+
+def _facts(layout: Any, targets: Any) -> Any:
+    """What built-in recipes look at, as far as tables and names tell it."""
+    from collections import Counter
+
+    from harness.competition.builtin.facts import Facts, facts_of
+
+    del facts_of
+    values = layout.values
+    height, width = values.get("size", [64, 64])
+    table = layout.train_table[1] if layout.train_table else None
+    labels = layout.labels_of or (
+        table.column(targets.label[0], "") if table is not None and len(targets.label) == 1 else []
+    )
+    if targets.task == "multilabel" and len(targets.label) == 1:
+        labels = [part for cell in labels for part in cell.split(targets.separator)]
+    counts = Counter(labels)
+    outputs = (
+        len(targets.label) if len(targets.label) > 1 else 1 if targets.task == "regression" else max(len(counts), 2)
+    )
+    imbalance = max(counts.values()) / min(counts.values()) if counts and targets.task != "regression" else 1.0
+    rows = len(table) if table is not None else len(layout.labels_of or []) or 1000
+    return Facts(height, width, int(values.get("channels", 3)), rows, outputs, imbalance, targets.task, targets.metric)
+
+
+def _found(inventory: Any, layout: Any, facts: Any) -> list[str]:
+    """What lies there, in lines."""
+    lines = [
+        f"{len(t):,} rows in {name}: {', '.join(t.header[:8])}{', ...' if len(t.header) > 8 else ''}"
+        for name, t in list(inventory.tables.items())[:8]
+    ]
+    shown = [i for i in inventory.images if i.folder in (layout.values.get("train"), layout.values.get("test"))]
+    lines += [
+        f"{len(i.files):,} images in {'the folder itself' if i.folder == '.' else i.folder}, e.g. {i.below[0]}"
+        for i in shown
+    ]
+    lines += [f"arrays in {name}" for name in inventory.arrays[:4]]
+    lines += [f"not read: {name} ({why})" for name, why in list(inventory.unread.items())[:4]]
+    return lines
+
+
+def _guesses(layout: Any, targets: Any) -> list[str]:
+    lines = [f"task {targets.task}" + (f": {targets.why['task']}" if targets.why.get("task") else "")]
+    if targets.label:
+        lines.append(
+            f"label {', '.join(targets.label[:6])}{', ...' if len(targets.label) > 6 else ''}: {targets.why.get('label', '')}".rstrip(
+                ": "
+            )
+        )
+    value = targets.submission.get("value", "class")
+    lines.append(f"submission value {value}" + (f": {targets.why['value']}" if targets.why.get("value") else ""))
+    lines += [f"{key} {layout.values[key]}: {layout.why[key]}" for key in ("group_by", "group") if key in layout.why]
+    return lines
+
+
+def _metric_said(targets: Any) -> str:
+    return f"the metric: the competition's page says it; {targets.metric} was written, and {', '.join(targets.fits)} fit the submission too"
+
+
+def _readme(name: str, title: str | None, source: Path) -> str:
+    return (
+        f"# {title or name}\n\nData: `{source.name}`, where `python -m harness.data init` found it.\n\nTask, rules, and the published results that "
+        "it is measured against: to be written.\n"
+    )
