@@ -227,7 +227,7 @@ class RunFolder:
             np.savez(
                 file,
                 valid_index=result.valid_index,
-                **{
+                **{  # type: ignore[arg-type]  # numpy's stub: a key could be allow_pickle
                     f"{of}_proba": table
                     for of, table in (("valid", result.valid_proba), ("test", result.test_proba))
                     if not self._lies_apart(result.fold, of, table)
@@ -241,7 +241,12 @@ class RunFolder:
     def _lies_apart(self, fold: int, of: str, table: np.ndarray) -> bool:
         """Whether a table is the map of its own file already."""
         path = self.fold_table(fold, of)
-        return isinstance(table, np.memmap) and path.is_file() and Path(table.filename) == path.resolve()
+        return (
+            isinstance(table, np.memmap)
+            and table.filename is not None  # a copy of a map is a memmap without a file
+            and path.is_file()
+            and Path(table.filename) == path.resolve()
+        )
 
     def _check_predictions(self, result: FoldResult) -> None:
         try:

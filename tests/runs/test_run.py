@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from harness.competition import Recipe
 from harness.competition.recipe import CvSpec, ModelSpec
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run, runs_of
 from harness.runs.align import align_rows, check_alignable
+from harness.runs.probability_tables import new_table
 
 CLASSES = ["cat", "dog"]
 
@@ -204,3 +206,16 @@ def test_the_second_place_of_another_run_is_not_believed(tmp_path: Path):
     (one.path / "start.zip").write_bytes((other.path / "start.zip").read_bytes())
     assert one.start_faults() and one.restore_start() == ["start.zip"]
     assert (one.path / "folds.csv").read_bytes() == before and not one.start_faults()
+
+
+def test_a_copy_of_a_map_is_saved_with_the_fold(tmp_path: Path):
+    folder = make_run(tmp_path / "one")
+    fold = folder.load_fold(0)
+    table = new_table(folder.fold_table(0, "valid"), fold.valid_proba.shape)
+    table[:] = fold.valid_proba
+    folder.save_fold(replace(fold, valid_proba=table.copy()))  # a memmap too, but of no file
+    with np.load(folder.fold_path(0)) as file:
+        np.testing.assert_array_equal(file["valid_proba"], table)
+    folder.save_fold(replace(fold, valid_proba=table))
+    with np.load(folder.fold_path(0)) as file:
+        assert "valid_proba" not in file.files
