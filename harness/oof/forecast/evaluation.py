@@ -44,7 +44,8 @@ def on_leaderboards(past: Sequence[Past]) -> Fared | None:
     if not told:
         return None
     public = np.array([p.public for p in told])
-    inside = [p.low <= p.public <= p.high for p in told]
+    low, high = np.array([p.low for p in told]), np.array([p.high for p in told])
+    inside = (low <= public) & (public <= high)
     error = np.abs(public - [p.forecast for p in told])
     plain = np.abs(public - [p.cv for p in told])
     return Fared("leaderboard", len(told), float(np.mean(inside)), float(np.median(error)), float(np.median(plain)))
@@ -80,14 +81,17 @@ def past_table(past: Sequence[Past]) -> tuple[list[str], list[list[str]]]:
     """Header and rows: each scored submission, oldest first."""
     rows: list[list[Any]] = []
     for p in past:
-        told = p.low is not None and p.high is not None
+        interval = inside = ""
+        if p.forecast is not None and p.low is not None and p.high is not None:
+            interval = f"{p.forecast:.5f} [{p.low:.5f}, {p.high:.5f}]"
+            inside = "inside" if p.low <= p.public <= p.high else "OUTSIDE"
         rows.append(
             [
                 p.run,
                 f"{p.cv:.5f}",
-                f"{p.forecast:.5f} [{p.low:.5f}, {p.high:.5f}]" if told else "none",
+                interval or "none",
                 f"{p.public:.5f}",
-                ("inside" if p.low <= p.public <= p.high else "OUTSIDE") if told else "",
+                inside,
                 f"{p.public - p.cv:+.5f}",
             ]
         )

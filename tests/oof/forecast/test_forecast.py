@@ -11,6 +11,7 @@ import pytest
 from harness.competition import find_competition
 from harness.competition.metrics import METRICS
 from harness.cv.noise.suite import Suite
+from harness.oof.forecast.evaluation import Fared, on_leaderboards, past_table
 from harness.oof.forecast.forecast import MIXTURE, forecast
 from harness.oof.forecast.inputs import ForecastInputs
 from harness.oof.forecast.track_record import History, Past
@@ -161,3 +162,13 @@ def test_models_that_learnt_from_the_test_are_not_asked_about_it(pets, subject: 
 def test_what_makes_the_score_too_good_is_repeated(pets, subject: ForecastInputs):
     found, _ = forecast(pets, replace(subject, caveats=("the best epoch was picked on the scored rows",)))
     assert "the best epoch was picked on the scored rows" in found.notes
+
+
+def test_the_table_of_the_past_shows_submissions_of_which_no_or_half_a_forecast_is_known():
+    past = [
+        Past("pets", 0.9, 0.88, 0.89, 0.87, 0.91),
+        Past("pets", 0.9, 0.8),
+        Past("pets", 0.9, 0.8, low=0.7, high=0.9),
+    ]
+    assert [row[2] for row in past_table(past)[1]] == ["0.89000 [0.87000, 0.91000]", "none", "none"]
+    assert on_leaderboards(past) == Fared("leaderboard", 1, 1.0, pytest.approx(0.01), pytest.approx(0.02))
