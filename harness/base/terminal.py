@@ -89,9 +89,10 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
 
     from rich.console import Console
 
-    out = Console(file=io.StringIO(), width=240, markup=False, emoji=False, highlight=False)
+    text = io.StringIO()
+    out = Console(file=text, width=240, markup=False, emoji=False, highlight=False)
     out.print(_table(header, rows, title, 1, (), 0))
-    return [line.rstrip() for line in out.file.getvalue().rstrip("\n").split("\n")]
+    return [line.rstrip() for line in text.getvalue().rstrip("\n").split("\n")]
 
 
 def _table(

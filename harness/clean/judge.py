@@ -61,18 +61,19 @@ def find(
     images, n = samples.images, len(samples)
     found = _Rows(samples, classes)
     flat = flat_rows(images)
-    for row in np.flatnonzero(flat):
+    for row in np.flatnonzero(flat).tolist():
         found.say(row, "blank", "exclude", "", "one colour all over")
-    for row in _tiny_rows(images, original_sizes, flat):
-        height, width = original_sizes[row]
-        found.say(row, "tiny", "exclude", "", f"was {width}x{height} pixels before it was enlarged")
+    if original_sizes is not None:
+        for row in _tiny_rows(images, original_sizes, flat):
+            height, width = original_sizes[row]
+            found.say(row, "tiny", "exclude", "", f"was {width}x{height} pixels before it was enlarged")
     strange = outlier_scores(images, tick)
     foreign = (strange >= STRANGE) & ~flat
     pairs = find_duplicates(images, None if test is None else test.images)
     inside = pairs.second < n
     family = families(n, pairs.first[inside], pairs.second[inside])
     foreign |= _without_a_class(family, samples.labels, foreign)
-    for row in np.flatnonzero(foreign):
+    for row in np.flatnonzero(foreign).tolist():
         found.say(row, "foreign", "exclude", _name(family, row), _why_foreign(row, strange, family, samples.labels))
     _judge_families(found, pairs, family, found.judged, oof)
     _say_test_copies(found, pairs, test)
@@ -85,7 +86,8 @@ class _Rows:
     """Verdicts as they are found; the first on a row stands."""
 
     def __init__(self, samples: Samples, classes: Sequence[str]) -> None:
-        self.samples, self.classes = samples, classes
+        assert samples.labels is not None  # training rows always have labels
+        self.samples, self.labels, self.classes = samples, samples.labels, classes
         self.judged = np.zeros(len(samples), dtype=bool)
         self._verdicts: dict[int, Verdict] = {}
 
@@ -104,9 +106,7 @@ def _name(family: np.ndarray, row: int) -> str:
     return f"family-{members[0]}" if len(members) > 1 else ""
 
 
-def _tiny_rows(images: np.ndarray, sizes: np.ndarray | None, flat: np.ndarray) -> np.ndarray:
-    if sizes is None:
-        return np.zeros(0, dtype=np.int64)
+def _tiny_rows(images: np.ndarray, sizes: np.ndarray, flat: np.ndarray) -> np.ndarray:
     decoded = images.shape[1] * images.shape[2]
     return np.flatnonzero((sizes.prod(axis=1) < _TINY * decoded) & ~flat)
 
@@ -135,7 +135,7 @@ def _judge_families(
     found: _Rows, pairs: Duplicates, family: np.ndarray, out: np.ndarray, oof: np.ndarray | None
 ) -> None:
     """Group copies of one label; of copies with several labels keep those with the right one, where that can be told."""
-    labels, n = found.samples.labels, len(family)
+    labels, n = found.labels, len(family)
     partners = _best_partners(pairs, n)
     members = _members(family, ~out)
     conflicts = [rows for rows in members if len(np.unique(labels[rows])) > 1]
@@ -183,8 +183,10 @@ def _members(family: np.ndarray, eligible: np.ndarray) -> list[np.ndarray]:
     """Row numbers of each family with two eligible rows or more."""
     rows = np.flatnonzero(eligible)
     order = rows[np.argsort(family[rows], kind="stable")]
-    starts = np.flatnonzero(np.r_[True, np.diff(family[order]) != 0]) if len(order) else []
-    return [part for part in np.split(order, starts[1:]) if len(part) > 1] if len(order) else []
+    if not len(order):
+        return []
+    starts = np.flatnonzero(np.r_[True, np.diff(family[order]) != 0])
+    return [part for part in np.split(order, starts[1:]) if len(part) > 1]
 
 
 def _right_labels(
@@ -193,7 +195,7 @@ def _right_labels(
     """For each family with several labels the one that fits; None where that is open."""
     if not conflicts:
         return []
-    labels, rows = found.samples.labels, np.concatenate(conflicts)
+    labels, rows = found.labels, np.concatenate(conflicts)
     if oof is not None and not np.isnan(oof[rows]).any():
         proba = oof[rows]
     else:
@@ -205,6 +207,8 @@ def _right_labels(
 
 
 def _say_test_copies(found: _Rows, pairs: Duplicates, test: Samples | None) -> None:
+    if test is None:
+        return
     n = len(found.samples)
     for k in np.flatnonzero(pairs.second >= n):
         other = test.ids[pairs.second[k] - n]
@@ -222,7 +226,7 @@ def _say_label_errors(found: _Rows, oof: np.ndarray) -> None:
     from cleanlab.filter import find_label_issues
 
     rows = np.flatnonzero(~found.judged & ~np.isnan(oof).any(axis=1))
-    labels = found.samples.labels
+    labels = found.labels
     if len(np.unique(labels[rows])) < oof.shape[1]:
         return  # cleanlab wants every class
     proba = oof[rows] / oof[rows].sum(axis=1, keepdims=True)

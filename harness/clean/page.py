@@ -104,6 +104,7 @@ def _sections(verdicts: Sequence[Verdict], samples: Samples, classes: Sequence[s
 
 
 def _row(verdict: Verdict, samples: Samples, classes: Sequence[str]) -> dict[str, Any]:
+    assert samples.labels is not None  # training rows always have labels
     row = int(align_rows(samples.ids, np.array([verdict.id]), "verdicts")[0])
     return {
         **dataclasses.asdict(verdict),

@@ -236,7 +236,7 @@ def _digest(samples: Samples, kept: np.ndarray, labels: np.ndarray, groups: np.n
     """Over what counts, not over wording; "" where nothing changes."""
     same_groups = len(np.unique(np.stack([samples.groups, groups]), axis=1).T) == len(np.unique(groups))
     same_groups = same_groups and len(np.unique(groups)) == len(np.unique(samples.groups))
-    if kept.all() and same_groups and np.array_equal(labels, samples.labels):
+    if kept.all() and same_groups and samples.labels is not None and np.array_equal(labels, samples.labels):
         return ""
     digest = hashlib.sha256("\n".join(samples.ids).encode())
     for array in (kept.astype(np.uint8), labels.astype("<i8"), np.unique(groups, return_inverse=True)[1].astype("<i8")):

@@ -42,7 +42,7 @@ def image_features(
         train = backbone.features(dataset.train.images, lambda done: tick(done, n + n_test))
         test = backbone.features(dataset.test.images, lambda done: tick(n + done, n + n_test)) if dataset.test else None
         with complete_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, train=train, **({} if test is None else {"test": test}))
+            np.savez(file, train=train, **({} if test is None else {"test": test}))  # type: ignore[arg-type]  # as if a key could be allow_pickle
     with np.load(path, allow_pickle=False) as file:
         return file["train"], file["test"] if "test" in file.files else None
 

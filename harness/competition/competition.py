@@ -326,7 +326,7 @@ def _hooks(path: Path) -> dict[str, Callable[..., Any]]:
     if not path.is_file():
         return {}
     module = _import(path)
-    own = {
+    own: dict[str, Callable[..., Any]] = {
         name: value
         for name, value in vars(module).items()
         if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")

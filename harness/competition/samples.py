@@ -29,7 +29,7 @@ class Samples:
     labels: np.ndarray | None = None
     captions: np.ndarray | None = None
     truth: np.ndarray | None = None
-    groups: np.ndarray = field(default=None)  # type: ignore[assignment]
+    groups: np.ndarray = field(default=None)  # type: ignore[arg-type]  # made in __post_init__
 
     def __post_init__(self) -> None:
         if self.groups is None:

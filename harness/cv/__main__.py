@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,10 @@ from harness.base.command import (
 )
 from harness.base.errors import UserError
 from harness.base.terminal import print_table
+
+if TYPE_CHECKING:
+    from harness.competition import Competition, Recipe
+    from harness.runs import Run
 
 app = new_app()
 
@@ -154,7 +158,7 @@ def _again(all_folds: bool = False) -> str:
     return shlex.join(["python", "-m", "harness.cv", *kept, "--resume"])
 
 
-def _check_task(contest, played, noise: bool) -> None:
+def _check_task(contest: Competition, played: Recipe, noise: bool) -> None:
     if contest.is_clustering and not played.clusters:
         raise UserError(f"recipe '{played.name}': '{contest.slug}' has no labels; the recipe needs a table [clusters]")
     if played.clusters and not contest.is_clustering:
@@ -177,7 +181,7 @@ def _fold_list(text: str | None) -> tuple[int, ...] | None:
         raise UserError(f"--folds {text}: give fold numbers with commas between, e.g. --folds 0,1") from None
 
 
-def _print_noise(run, noisy) -> None:
+def _print_noise(run: Run, noisy: dict[str, Any]) -> None:
     from harness.cv.noise.report import noise_table, summary_lines
 
     header, rows = noise_table(noisy)
@@ -187,7 +191,7 @@ def _print_noise(run, noisy) -> None:
     print(f"noise:  {run.path / 'noise.html'}")
 
 
-def _print_result(run, sample: bool, noisy) -> None:
+def _print_result(run: Run, sample: bool, noisy: dict[str, Any] | None) -> None:
     from harness.cv.report import decision_line, fold_table, label, shown, threshold_line
 
     header, rows = fold_table(run.scores)
@@ -234,11 +238,11 @@ def _print_result(run, sample: bool, noisy) -> None:
     )
     if not run.complete:
         return  # neither forecasts nor submissions are made of some folds
-    first = "next:  "
+    lead = "next:  "
     if run.task.is_one_class:
         print(f"next:   python -m harness.oof forecast {slug} --run {run.name}{places}{suite}")
-        first = "       "
-    print(f"{first} python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
+        lead = "       "
+    print(f"{lead} python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
 
 
 if __name__ == "__main__":

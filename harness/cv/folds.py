@@ -153,6 +153,7 @@ def make_folds(
         if lacking is None:
             break
     else:
+        assert lacking is not None
         number, missing = lacking
         cure = (
             "Lower it: --set cv.folds=2"

@@ -113,7 +113,7 @@ def open_run(
         job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts, competition.task)
         run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
     folds = load_folds(dataset.train, saved_folds)
-    if competition.classes:
+    if competition.classes and dataset.train.labels is not None:
         for warning in rare_classes(dataset.train.labels, dataset.train.groups, competition.classes, folds.k):
             watcher.say(f"warning: {warning}")
     folder = RunFolder(homes / run_name(competition, recipe, dataset, folds, cleaned))
@@ -215,17 +215,19 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
     proba = folder.path / "proba"
     oof = pool_oof(results, len(dataset.train), len(competition.classes), proba / "oof.npy")
     test = combine_folds([r.test_proba for r in results], folder.recipe().predict.across_folds, proba / "test.npy")
+    labels = dataset.train.labels
+    assert labels is not None  # training rows always have labels
     columns = [proba_column(c) for c in competition.classes]
     history = [line for result in results for line in result.history]
-    targets = target_table(competition.kind, competition.classes, dataset.train.labels)
+    targets = target_table(competition.kind, competition.classes, labels)
     folder.save_tables(
         _table({"id": dataset.train.ids, **targets, "fold": folds.fold}, columns, oof),
         _table({"id": dataset.test.ids}, columns, test) if dataset.test else None,
         history,
     )
-    scores = score_run(competition, dataset.train.labels, oof, folds, [r.fold for r in results])
+    scores = score_run(competition, labels, oof, folds, [r.fold for r in results])
     rows = folds.scored_rows([r.fold for r in results])
-    scores["pseudo"] = pseudo_gain(competition, folder.recipe(), folder.path, dataset.train.labels, oof, rows)
+    scores["pseudo"] = pseudo_gain(competition, folder.recipe(), folder.path, labels, oof, rows)
     scores["seconds"] = {str(r.fold): round(r.seconds, 2) for r in results}
     write_report(folder, competition, dataset, folds, oof, test, history, scores)
     folder.finish(scores)

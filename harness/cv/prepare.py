@@ -106,7 +106,7 @@ class PrepareJob:
         if recipe.features:
             store = feature_store(self.timings, recipe, dataset, layout["predict_precision"])
             found["features"] = str(store.folder)
-            found["trained_parameters"] = sum(p.numel() for p in network.body.head.parameters())
+            found["trained_parameters"] = sum(p.numel() for p in network.body.get_submodule("head").parameters())
         return found
 
 

@@ -49,6 +49,7 @@ def write_report(
     rows = np.flatnonzero(~np.isnan(oof[:, 0]) & folds.kept)
     if environment.get("pseudo"):
         _pseudo_section(page, environment["pseudo"], scores["pseudo"])
+    assert dataset.train.labels is not None  # training rows always have labels
     task = competition.kind
     if task.is_one_class:
         labels, predicted = dataset.train.labels[rows], _answers(task, oof, rows, scores.get("decision"))
@@ -97,6 +98,7 @@ def _warnings(dataset: Dataset, scores: dict[str, Any], environment: dict[str, A
     if environment["optimistic"]:
         found.append(environment["optimistic"])
     found += dataset.notes
+    assert dataset.train.labels is not None  # training rows always have labels
     found += rare_classes(dataset.train.labels, dataset.train.groups, environment["competition"]["classes"], folds.k)
     for view in environment["doubtful_views"]:
         found.append(f"TTA view '{view}' is none of the competition's symmetries: it may change the label.")
@@ -175,6 +177,7 @@ def confusions_block(section: Section, labels: np.ndarray, predicted: np.ndarray
 def _mistakes_section(
     page: Page, dataset: Dataset, oof: np.ndarray, rows: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]
 ) -> None:
+    assert dataset.train.labels is not None  # training rows always have labels
     labels = dataset.train.labels[rows]
     wrong = np.flatnonzero(labels != predicted)
     section = page.section(f"Most confident mistakes ({len(wrong):,} wrong of {len(rows):,})")

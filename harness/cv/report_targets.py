@@ -31,6 +31,7 @@ def targets_sections(
 
     oof : float (n, K); rows : int64, those that are scored; decision : as scores.json has it
     """
+    assert dataset.train.labels is not None  # training rows always have labels
     targets, outputs = dataset.train.labels[rows], np.asarray(oof[rows], dtype=np.float64)
     if task.of == LABELS:
         header, table = label_table(targets, outputs, np.asarray(test), names, decision)

@@ -79,6 +79,7 @@ def _describe(competition: Any, dataset: Any) -> dict[str, Any]:
     import numpy as np
 
     labels, task = dataset.train.labels, competition.kind
+    counts: np.ndarray
     if task.is_one_class or competition.is_clustering:
         counts = np.bincount(labels, minlength=len(competition.classes))
     else:

@@ -294,5 +294,5 @@ def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 40
             digest.update(json.dumps(stamp).encode())
             continue
         for start in range(0, len(samples), rows_at_once):
-            digest.update(np.ascontiguousarray(samples.images[start : start + rows_at_once]))
+            digest.update(np.ascontiguousarray(samples.images[start : start + rows_at_once]).data)
     return digest.hexdigest()

@@ -107,7 +107,7 @@ def open_samples(folder: Path) -> Samples:
         labels=optional("labels"),
         captions=optional("captions"),
         truth=optional("truth"),
-        groups=optional("groups"),
+        groups=optional("groups"),  # type: ignore[arg-type]  # None: each row its own
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,12 @@ def resize(dataset: Dataset, choice: DataChoice, tick: Tick = lambda done, total
     """Write the images at the size that a recipe chose beside the decoded ones; nothing, where they stand undamaged."""
     for split, samples in _splits(dataset):
         path = _path(dataset, split, choice)
-        if path is None or _as_chosen(samples, choice) or (path.is_file() and not faults(manifest_beside(path))):
+        if (
+            path is None
+            or choice.size is None
+            or _as_chosen(samples, choice)
+            or (path.is_file() and not faults(manifest_beside(path)))
+        ):
             continue
         with sealed_file(path) as temporary:
             _write(samples.images, temporary, choice.size, tick)
@@ -37,7 +43,8 @@ def open_resized(competition: Competition, cache: Path, choice: DataChoice) -> t
     competition, dataset = competition.using(choice), open_cache(cache)
     if choice.size is None or choice.size == competition.data.size:
         return competition, dataset
-    train, test = (_resized(dataset, split, choice) for split in ("train", "test"))
+    train = _resized(dataset, "train", dataset.train, choice)
+    test = _resized(dataset, "test", dataset.test, choice) if dataset.test else None
     data = competition.data.model_copy(update={"size": choice.size})
     return competition.model_copy(update={"data": data}), dataclasses.replace(dataset, train=train, test=test)
 
@@ -62,14 +69,11 @@ def _as_chosen(samples: Samples, choice: DataChoice) -> bool:
     return samples.images.shape[1:3] == choice.size or isinstance(samples.images, StreamedImages)
 
 
-def _resized(dataset: Dataset, split: str, choice: DataChoice) -> Samples | None:
-    samples = dict(_splits(dataset)).get(split)
-    if samples is None:
-        return None
-    if isinstance(samples.images, StreamedImages):
-        images = samples.images.at_size(choice.size)
-    else:
-        images = open_array(_path(dataset, split, choice), "c")
+def _resized(dataset: Dataset, split: str, samples: Samples, choice: DataChoice) -> Samples:
+    path = _path(dataset, split, choice)
+    assert choice.size is not None and path is not None
+    old: Any = samples.images
+    images: Any = old.at_size(choice.size) if isinstance(old, StreamedImages) else open_array(path, "c")
     return dataclasses.replace(samples, images=images)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import os
 import socket
 import sys
@@ -119,7 +120,7 @@ def connect(address: str) -> Any:
     try:
         ray.init(
             address=address,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             log_to_driver=False,
             runtime_env={"env_vars": variables},
             ignore_reinit_error=True,
@@ -182,7 +183,8 @@ def _board(ray: Any) -> Any:
 def _news(ray: Any, board: Any) -> list[tuple[int, int, int]]:
     """What jobs told since; nothing while the board's node is being replaced: progress is not worth a run."""
     try:
-        return ray.get(board.read.remote(), timeout=5.0)
+        news: list[tuple[int, int, int]] = ray.get(board.read.remote(), timeout=5.0)
+        return news
     except (ray.exceptions.RayError, TimeoutError):
         return []
 

@@ -74,7 +74,7 @@ def _named(folder: Path, slug: str) -> Path:
 
 def results_of(run: Path, fold: int) -> dict[str, bytes]:
     """The files that a fold's job wrote, by their name in the run folder."""
-    names = (f"fold-{fold}.npz", f"checkpoints/fold-{fold}.safetensors", f"clusters/fold-{fold}.npz")
+    names: tuple[str, ...] = (f"fold-{fold}.npz", f"checkpoints/fold-{fold}.safetensors", f"clusters/fold-{fold}.npz")
     names = (*names, *(f"proba/fold-{fold}-{of}.npy" for of in ("valid", "test")), f"fold-{fold}.manifest.json")
     return {name: (run / name).read_bytes() for name in names if (run / name).is_file()}
 

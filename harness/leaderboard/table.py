@@ -70,6 +70,7 @@ def _line(entry: Entry, board: Sequence[dict[str, Any]], greater: bool) -> dict[
 
 def medal(rank: int, teams: int) -> str | None:
     """The medal that a rank would win on Kaggle (its progression page), where the leaderboard gives medals at all."""
+    gold: float
     if teams < 250:
         gold, silver, bronze = max(round(0.1 * teams), 1) if teams < 100 else 10, 0.2 * teams, 0.4 * teams
     elif teams < 1000:

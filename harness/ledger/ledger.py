@@ -232,7 +232,7 @@ class Ledger:
             "created": _now(),
         }
         inserted = connection.execute(_tables()["submissions"].insert().values(values))
-        number = int(inserted.inserted_primary_key[0])
+        number = _key_of(inserted)
         self._event(connection, number, state, "", None, None, detail)
         return number
 
@@ -248,7 +248,7 @@ class Ledger:
     ) -> int:
         values = {"submission": entry, "at": _now(), "state": str(state), "ref": ref, "detail": detail}
         values |= {"public": public, "private": private}
-        return int(connection.execute(_tables()["events"].insert().values(values)).inserted_primary_key[0])
+        return _key_of(connection.execute(_tables()["events"].insert().values(values)))
 
     def _entries(self, connection: sa.Connection, competition: str | None) -> list[Entry]:
         tables = _tables()
@@ -394,6 +394,12 @@ _cached: sa.MetaData | None = None
 
 def _tables() -> dict[str, sa.Table]:
     return dict(_metadata().tables)
+
+
+def _key_of(inserted: sa.CursorResult[Any]) -> int:
+    key = inserted.inserted_primary_key
+    assert key is not None  # of one row
+    return int(key[0])
 
 
 def _entry(row: dict[str, Any], events: list[dict[str, Any]]) -> Entry:

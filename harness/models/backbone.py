@@ -105,5 +105,5 @@ def _fixed_size(backbone: str) -> bool:
     return bool(config and config.fixed_input_size)
 
 
-def _n_features(model: nn.Module) -> int:
+def _n_features(model: Any) -> int:
     return int(getattr(model, "head_hidden_size", None) or model.num_features)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -120,6 +120,7 @@ class ImageHead(nn.Module):
 
     def forward(self, x: Captioned) -> Tensor:
         """Captions and features of B images -> logits (B, n_classes)."""
+        assert x.images is not None
         return self.head((x.images - self.mean) / self.std)
 
 
@@ -145,6 +146,7 @@ class Fusion(nn.Module):
 
     def forward(self, x: Captioned) -> Tensor:
         """Captions and features of B images -> logits (B, n_classes)."""
+        assert x.images is not None
         image = self.of_image((x.images - self.mean) / self.std)
         if x.tokens is None:
             text = self.silent.expand(len(image), -1)
@@ -186,6 +188,7 @@ def lstm(
     state: str = "last",
 ) -> nn.Module:
     """An LSTM (or GRU) over captions and dense layers, as in the report."""
+    assert shape.vectors is not None  # by NEEDS
     head = nn.Sequential(*dense_layers(units, dense, dropout, False, shape.n_classes))
     return TextNetwork(TextEncoder(shape.vectors, units, cell, pooling, state), head, shape.n_classes)
 
@@ -198,6 +201,7 @@ def image_head(
     batch_norm: bool = False,
 ) -> nn.Module:
     """Dense layers on features of a frozen backbone, as in the report."""
+    assert shape.mean is not None and shape.std is not None  # by NEEDS
     head = nn.Sequential(*dense_layers(len(shape.mean), dense, dropout, batch_norm, shape.n_classes))
     return ImageHead(shape.mean, shape.std, head, shape.n_classes)
 
@@ -215,12 +219,13 @@ def fusion(
     modality_dropout: float = 0.0,
 ) -> nn.Module:
     """Late fusion: image 256 and text 256 side by side, then dense layers."""
+    assert shape.vectors is not None and shape.mean is not None and shape.std is not None  # by NEEDS
     encoder = TextEncoder(shape.vectors, units, cell, pooling, state)
     head = nn.Sequential(*dense_layers(2 * width, dense, dropout, False, shape.n_classes))
     return Fusion(encoder, shape.mean, shape.std, width, head, shape.n_classes, modality_dropout)
 
 
-BUILDERS = {"lstm": lstm, "image_head": image_head, "fusion": fusion}
+BUILDERS: dict[str, Callable[..., nn.Module]] = {"lstm": lstm, "image_head": image_head, "fusion": fusion}
 NEEDS = {"lstm": ("captions",), "image_head": ("images",), "fusion": ("captions", "images"), "kmeans": ()}
 """What each must be fed."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn as nn
@@ -43,7 +44,7 @@ class Network(nn.Module):
         return self.body((x - self.mean) / self.std)
 
 
-def set_outputs(network: nn.Module, activation: str, scale: tuple[Tensor, Tensor] | None) -> None:
+def set_outputs(network: Any, activation: str, scale: tuple[Tensor, Tensor] | None) -> None:
     """Tell a network what its logits are; the scale of numbers travels with its weights."""
     network.activation = activation
     if scale is not None:
@@ -51,7 +52,7 @@ def set_outputs(network: nn.Module, activation: str, scale: tuple[Tensor, Tensor
         network.register_buffer("target_std", scale[1].float())
 
 
-def target_scale(network: nn.Module) -> tuple[Tensor, Tensor] | None:
+def target_scale(network: Any) -> tuple[Tensor, Tensor] | None:
     """(mean, standard deviation) that a network's logits are in units of; None where they are no numbers."""
     mean = getattr(network, "target_mean", None)
     return None if mean is None else (mean, network.target_std)

@@ -107,7 +107,11 @@ def _n_features(layers: list[nn.Module], channels: int, height: int, width: int)
 
 
 def _pooled_head(head: str) -> list[nn.Module]:
-    heads = {"flatten": [], "max": [nn.AdaptiveMaxPool2d(1)], "average": [nn.AdaptiveAvgPool2d(1)]}
+    heads: dict[str, list[nn.Module]] = {
+        "flatten": [],
+        "max": [nn.AdaptiveMaxPool2d(1)],
+        "average": [nn.AdaptiveAvgPool2d(1)],
+    }
     if head not in heads:
         raise ValueError(f"head = {head!r}; known: {', '.join(heads)}")
     return [*heads[head], nn.Flatten()]
@@ -147,7 +151,8 @@ class ConvBlock(nn.Module):
     ) -> None:
         super().__init__()
         stride = 2 if padding == "half" else 1
-        pad = {"same": "same", "valid": 0, "half": kernel // 2}.get(padding)
+        pads: dict[str, str | int] = {"same": "same", "valid": 0, "half": kernel // 2}
+        pad = pads.get(padding)
         if pad is None:
             raise ValueError(f"padding = {padding!r}; known: same, valid")
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=pad, bias=not batch_norm)

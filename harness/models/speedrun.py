@@ -57,6 +57,7 @@ class Speedrun(nn.Module):
         values, vectors = torch.linalg.eigh(covariance)
         kernels = (vectors / torch.sqrt(values + self.eps)).T.flip(0).reshape(-1, c, _PATCH, _PATCH)
         self.whiten.weight.copy_(torch.cat([kernels, -kernels]))
+        assert self.whiten.bias is not None
         self.whiten.bias.zero_()
 
     def forward(self, x: Tensor) -> Tensor:

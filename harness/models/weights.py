@@ -116,7 +116,7 @@ def _from_file(backbone: str, path: Path, kwargs: dict[str, Any]) -> nn.Module:
         reason = "\n  ".join(line.strip() for line in str(error).splitlines()[:6])
         raise UserError(f"{path}: these weights do not fit '{backbone}':\n  {reason}") from error
     _check_keys(model, backbone, path)
-    return _with_normalisation(model, timm.get_pretrained_cfg(backbone).to_dict(), kwargs["in_chans"])
+    return _with_normalisation(model, _config(backbone), kwargs["in_chans"])
 
 
 def _from_package(backbone: str, kwargs: dict[str, Any]) -> nn.Module:
@@ -138,7 +138,7 @@ def _from_package(backbone: str, kwargs: dict[str, Any]) -> nn.Module:
     if kwargs["in_chans"] != 3:
         adapted["conv_stem.weight"] = timm.models.adapt_input_conv(kwargs["in_chans"], adapted["conv_stem.weight"])
     model.load_state_dict(adapted)
-    return _with_normalisation(model, timm.get_pretrained_cfg(backbone).to_dict(), kwargs["in_chans"])
+    return _with_normalisation(model, _config(backbone), kwargs["in_chans"])
 
 
 def _package_file(backbone: str) -> Path:
@@ -162,7 +162,7 @@ def _package_file(backbone: str) -> Path:
     return path
 
 
-def _check_keys(model: nn.Module, backbone: str, path: Path) -> None:
+def _check_keys(model: Any, backbone: str, path: Path) -> None:
     """timm's loader leaves out what a file lacks, or has too much, without a word; here it is an error."""
     from safetensors import safe_open
 
@@ -195,7 +195,15 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _with_normalisation(model: nn.Module, config: dict[str, Any], channels: int) -> nn.Module:
+def _config(backbone: str) -> dict[str, Any]:
+    import timm
+
+    config = timm.get_pretrained_cfg(backbone)
+    assert config is not None  # every model of timm has one
+    return config.to_dict()
+
+
+def _with_normalisation(model: Any, config: dict[str, Any], channels: int) -> nn.Module:
     """Remember what pixels the weights were trained on; grey images take the mean over the colours."""
     mean, std = list(config["mean"]), list(config["std"])
     if channels == 1:

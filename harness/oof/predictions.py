@@ -76,7 +76,11 @@ def align(runs: Sequence[Run], competition: Competition) -> Predictions:
         oof[place] = run.oof[align_rows(run.folds.ids, first.folds.ids, str(run.path))]
     test = None
     if not hidden:
-        test = np.stack([run.test[align_rows(run.test_ids, first.test_ids, str(run.path))] for run in runs])
+        parts = []
+        for run in runs:
+            assert run.test is not None and run.test_ids is not None and first.test_ids is not None
+            parts.append(run.test[align_rows(run.test_ids, first.test_ids, str(run.path))])
+        test = np.stack(parts)
     names, decisions = tuple(run.name for run in runs), tuple(run.scores.get("decision") for run in runs)
     return Predictions(names, first.labels, first.folds, oof, first.test_ids, test, first.task, decisions)
 
@@ -97,7 +101,7 @@ def check_member(run: Run, competition: Competition) -> None:
         raise UserError(f"run '{run.name}' is partial: {done} of {run.folds.k} folds. Finish it with --resume.")
     cure = RunFolder(run.path).cure()
     check_probabilities(run.oof, run.folds.ids, f"run '{run.name}', OOF", cure, run.task)
-    if run.test is not None:
+    if run.test is not None and run.test_ids is not None:
         check_probabilities(run.test, run.test_ids, f"run '{run.name}', test", cure, run.task)
 
 

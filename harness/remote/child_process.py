@@ -83,7 +83,8 @@ class Child:
         environment = {
             k: v for k, v in os.environ.items() if k not in ("VERBOSE", "VERBOSE_OUTPUT")
         }  # kaggle would print the Authorization
-        self._answers = answers = queue.Queue()
+        answers: queue.Queue[str | None] = queue.Queue()
+        self._answers = answers
         self._process = process = subprocess.Popen(
             [sys.executable, "-m", self.module],
             stdin=subprocess.PIPE,

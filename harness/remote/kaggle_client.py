@@ -152,8 +152,10 @@ def _credential_files() -> list[Path]:
     if home:
         files = [home / ".kaggle" / name for name in ("access_token", "access_token.txt", "credentials.json")]
         files.append(home / ".config" / "kaggle" / "kaggle.json")
-    if folder or home:
-        files.append((Path(folder) if folder else home / ".kaggle") / "kaggle.json")
+    if folder:
+        files.append(Path(folder) / "kaggle.json")
+    elif home:
+        files.append(home / ".kaggle" / "kaggle.json")
     named = os.environ.get("KAGGLE_API_TOKEN", "")  # a value, or a path
     return [path for path in [*files, *([Path(named)] if named else [])] if _is_file(path)]
 

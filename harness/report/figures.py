@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.base.untrusted_text import plain
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def _named(text: object) -> str:
@@ -262,7 +266,7 @@ def _scaled(values: Sequence[object], log: bool) -> list[float]:
     return ((numbers - numbers.min()) / span if span else np.full(len(numbers), 0.5)).tolist()
 
 
-def _figure(width: float, height: float):
+def _figure(width: float, height: float) -> tuple[Figure, Any]:
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -271,7 +275,7 @@ def _figure(width: float, height: float):
     return figure, figure.subplots()
 
 
-def _svg(figure) -> bytes:
+def _svg(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()

@@ -53,7 +53,7 @@ def align_rows(ids: np.ndarray, wanted: np.ndarray, where: str) -> np.ndarray:
         raise UserError(f"{where}: {len(wanted):,} ids are missing, e.g. '{wanted[0]}'.")
     order = np.argsort(ids)
     position = np.searchsorted(ids, wanted, sorter=order).clip(max=len(ids) - 1)
-    rows = order[position]
+    rows: np.ndarray = order[position]
     missing = wanted[ids[rows] != wanted]
     if len(missing):
         raise UserError(f"{where}: {len(missing):,} ids are missing, e.g. '{missing[0]}'.")

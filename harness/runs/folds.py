@@ -34,7 +34,7 @@ class Folds:
     ids: np.ndarray
     groups: np.ndarray
     fold: np.ndarray
-    kept: np.ndarray = field(default=None)  # type: ignore[assignment]
+    kept: np.ndarray = field(default=None)  # type: ignore[arg-type]  # made in __post_init__
 
     def __post_init__(self) -> None:
         if self.kept is None:

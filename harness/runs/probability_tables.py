@@ -35,6 +35,7 @@ class Summing:
     def __init__(self, n: int, n_classes: int, of: int, path: Path) -> None:
         self.path, self.of, self.large = path, of, is_large(n, n_classes)
         self._sums = path.with_name(f".{path.name}.sums.tmp")
+        self.total: np.ndarray
         if not self.large:
             self.total = np.zeros((n, n_classes))
         elif of == 1:  # nothing is added up: it is written once
@@ -55,7 +56,8 @@ class Summing:
         if not self.large:
             return (self.total / self.of).astype(np.float32)
         if self.of == 1:
-            self.total.flush()
+            if isinstance(self.total, np.memmap):
+                self.total.flush()
             return self.total
         found = new_table(self.path, self.total.shape)
         for piece in row_pieces(*found.shape):
@@ -93,9 +95,9 @@ class RowView:
         return len(self.rows)
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        if isinstance(key, tuple):
-            return self.table[(self.rows[key[0]], *key[1:])]
-        return self.table[self.rows[key]]
+        of_table = (self.rows[key[0]], *key[1:]) if isinstance(key, tuple) else self.rows[key]
+        found: np.ndarray = self.table[of_table]
+        return found
 
 
 def rows_of_table(table: Any, rows: np.ndarray) -> Any:

@@ -54,7 +54,8 @@ class Run:
     @property
     def classes(self) -> list[str]:
         """Names of the classes, in the order of the probabilities' columns."""
-        return self.environment["competition"]["classes"]
+        classes: list[str] = self.environment["competition"]["classes"]
+        return classes
 
     @property
     def task(self) -> Task:

@@ -118,7 +118,8 @@ def main(
     ledger = open_ledger(out)
     unasked = 0 if file or notebook else best  # without --run: so many runs
     competition, dataset, runs = _open(comp, run or [], unasked, file, data, data_set, sample, stream, out)
-    past, tried = past_of(ledger.entries()), []
+    past = past_of(ledger.entries())
+    tried: list[str] = []
     if file:
         prepared = prepare_file(competition, dataset, file, out, message)
     elif bundle:

@@ -84,7 +84,9 @@ def follow_up(
     """
     slug = find_competition(comp).slug if comp else None
     states = (OPEN if resume else ()) + ((State.QUEUED,) if queued else ())
-    entries, lines, summaries = [], [], []
+    entries: list[Entry] = []
+    lines: list[str] = []
+    summaries: list[dict[str, Any]] = []
     with _alone(out):
         waiting = [entry for entry in ledger.entries(slug) if entry.state in states]
         if not waiting:

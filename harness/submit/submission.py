@@ -91,6 +91,7 @@ def submission_table(competition: Competition, ids: np.ndarray, outputs: np.ndar
 
     spec, names = competition.submission, np.array(competition.classes)
     columns = spec.columns(competition.classes)
+    values: list[np.ndarray | list[str]]
     if spec.value == "probability" and spec.one_probability:
         values = [outputs[:, -1]]
     elif spec.value in ("probability", "number"):

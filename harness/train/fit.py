@@ -110,7 +110,8 @@ class Training:
         self.network, self.inputs, self.labels, self.rows = network, inputs, labels, rows
         self.mixing, self.spec, self.layout = recipe.augment, recipe.train, layout
         network.to(memory_format=layout.memory_format)
-        self.n_classes = network.n_classes
+        assert isinstance(network.n_classes, int)
+        self.n_classes: int = network.n_classes
         self.fixed = fixed_names(network)
         self.frozen = frozen_names(network, self.spec) | self.fixed
         set_mode(network, self.frozen)
@@ -206,6 +207,7 @@ class Training:
 
     def _look_at_watched(self) -> float:
         """Mean cross-entropy of the watched rows by the weights that would predict now; keeps them if they are best."""
+        assert self.rows.watched is not None
         with self.ema.applied_to(self.network) if self.ema else contextlib.nullcontext():
             loss = mean_loss(
                 self.network, self.inputs, self.labels, self.rows.watched, self.layout, self.batch_size, self.watching

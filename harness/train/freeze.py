@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn as nn
 
 from harness.base.errors import UserError
@@ -10,7 +12,7 @@ from harness.competition.train_spec import TrainSpec
 
 def blocks(network: nn.Module) -> list[list[str]]:
     """Parameter names in blocks, first to last: timm's own grouping of a backbone, else module by module; head last."""
-    backbone = next((m for m in network.modules() if hasattr(m, "group_matcher")), None)
+    backbone: Any = next((m for m in network.modules() if hasattr(m, "group_matcher")), None)
     if backbone is None:
         return [names for _, names in layers(network)]
     prefix = next(name for name, module in network.named_modules() if module is backbone)
@@ -41,13 +43,12 @@ def frozen_names(network: nn.Module, spec: TrainSpec) -> set[str]:
     UserError
         If the network has fewer layers or blocks than should be trained.
     """
-    if spec.freeze_layers is None and spec.freeze_blocks is None:
-        return set()
     if spec.freeze_layers is not None:
         key, kept, units = "freeze_layers", spec.freeze_layers, [names for _, names in layers(network)]
+    elif spec.freeze_blocks is not None:
+        key, kept, units = "freeze_blocks", spec.freeze_blocks + 1, blocks(network)  # 1: the head
     else:
-        key, kept, units = "freeze_blocks", spec.freeze_blocks, blocks(network)
-        kept += 1  # the head
+        return set()
     if kept >= len(units):
         raise UserError(
             f"train.{key} = {getattr(spec, key)}: the network has only {len(units)}; leave it out to train all"

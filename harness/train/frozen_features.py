@@ -181,6 +181,7 @@ def _compute_chunk(
         plain = _features(network, x, layout) if n_views or "identity" in recipe.predict.tta else None
         for view in range(n_views):
             if view == 0:
+                assert plain is not None
                 done[0].append(plain)
                 continue
             seen = x
@@ -191,7 +192,7 @@ def _compute_chunk(
             done[view].append(_features(network, seen, layout))
         for place, look in enumerate(looks):
             seen = look.view(x)
-            done[n_views + place].append(plain if seen is x else _features(network, seen, layout))
+            done[n_views + place].append(_features(network, seen, layout) if plain is None or seen is not x else plain)
     with complete_file(path) as temporary, temporary.open("wb") as file:
         np.save(file, np.stack([np.concatenate(view) for view in done]))
 

@@ -21,8 +21,8 @@ def build_optimizer(network: nn.Module, spec: TrainSpec) -> torch.optim.Optimize
     _skip_dynamo()
     groups = parameter_groups(network, spec)
     if spec.optimizer == "sgd":
-        momentum = {"momentum": spec.momentum, "nesterov": spec.momentum > 0}
-        return torch.optim.SGD(groups, lr=spec.lr, **momentum, fused=True)
+        nesterov = spec.momentum > 0
+        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, nesterov=nesterov, fused=True)
     if spec.optimizer == "rmsprop":
         return torch.optim.RMSprop(groups, lr=spec.lr, momentum=spec.momentum)
     if spec.optimizer in ("lion", "muon"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from harness.train.inputs.network_inputs import PixelInputs
 from harness.train.inputs.pixels import open_images
 from harness.train.precision import Layout
 
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
 _GAP, _MARGIN, _SIDE = 4, 96, 96
 
 
@@ -27,6 +31,7 @@ def preview(
     The lines take the classes in turn. Mixup and cutmix take their partners from the lines of the image.
     """
     check_augment(recipe.augment, *competition.data.size, competition.data.channels)
+    assert dataset.train.labels is not None  # training rows always have labels
     task = competition.kind
     chosen = one_of_each_class(task.strata(dataset.train.labels), rows, recipe.seed)
     cpu = torch.device("cpu")
@@ -54,7 +59,7 @@ def one_of_each_class(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
     return np.lexsort((labels, turn))[: min(n, len(labels))]
 
 
-def montage(tiles: np.ndarray, names: list[str]) -> object:
+def montage(tiles: np.ndarray, names: list[str]) -> Picture:
     """A PIL image of uint8 (rows, columns, H, W, C): a name before each line, a gap after its first image."""
     from PIL import Image, ImageDraw
 

@@ -9,7 +9,7 @@ import warnings
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.base.errors import UserError
 from harness.competition import Recipe
@@ -61,8 +61,8 @@ def open_study(plan: Plan, trials: Trials) -> Any:
 
     storage = open_storage(plan.storage, plan.home, trials.watcher.say)
     where = "the database" if plan.storage else plan.home / "study.journal"
-    greater = "maximize" if trials.metric.greater_is_better else "minimize"
-    directions = [greater, "minimize"][: len(trials.objectives)]
+    greater: Literal["minimize", "maximize"] = "maximize" if trials.metric.greater_is_better else "minimize"
+    directions: list[Literal["minimize", "maximize"]] = [greater, "minimize"][: len(trials.objectives)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # multivariate, group and constant_liar are called experimental
         try:

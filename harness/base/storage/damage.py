@@ -9,7 +9,7 @@ import tokenize
 import zipfile
 import zlib
 
-DAMAGED: tuple[type[Exception], ...] = (
+DAMAGED = (
     ValueError,  # JSON, Unicode, numpy's headers, impossible sizes
     KeyError,
     IndexError,

@@ -23,7 +23,8 @@ def open_array(path: Path, mode: Literal["r", "r+", "c"] = "r") -> np.memmap:
         dtype = _READERS[version](file)[2]
     if dtype.hasobject or not dtype.itemsize:
         raise ValueError(f"items are of type {dtype}, not numbers")
-    return np.load(path, mmap_mode=mode, allow_pickle=False)
+    opened: np.memmap = np.load(path, mmap_mode=mode, allow_pickle=False)
+    return opened
 
 
 _READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

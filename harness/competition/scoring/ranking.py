@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from harness.competition.metrics import Scorer, _binary_auc
@@ -21,7 +23,13 @@ def label_average_precision(truth: np.ndarray, outputs: np.ndarray, average: str
 class _PerColumn:
     """A mean over columns of a ranking metric; a column without both kinds of rows keeps its value, or has none and is left out."""
 
-    def __init__(self, truth: np.ndarray, outputs: np.ndarray, of_column, average: str) -> None:
+    def __init__(
+        self,
+        truth: np.ndarray,
+        outputs: np.ndarray,
+        of_column: Callable[[np.ndarray, np.ndarray], Scorer],
+        average: str,
+    ) -> None:
         truth = np.asarray(truth) >= 0.5
         self.micro, self.columns = average == "micro", truth.shape[1]
         self.shares = truth.sum(axis=0).astype(np.float64) if average == "weighted" else np.ones(truth.shape[1])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
-_SHORT = {
+_SHORT: dict[re.Pattern[str], Callable[[re.Match[str]], tuple[str, dict[str, Any]]]] = {
     re.compile(r"map@(\d+)"): lambda m: ("map_at_k", {"k": int(m[1])}),
     re.compile(r"top(\d+)_accuracy"): lambda m: ("top_k_accuracy", {"k": int(m[1])}),
     re.compile(r"f(\d+(?:\.\d+)?)"): lambda m: ("fbeta", {"beta": float(m[1])}) if m[1] != "1" else ("f1", {}),

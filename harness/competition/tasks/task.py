@@ -54,11 +54,11 @@ class Task:
         rows = np.asarray(outputs, dtype=np.float32)
         with np.errstate(invalid="ignore"):
             if self.of == NUMBERS:
-                return ~np.isfinite(rows).all(axis=1)
+                return np.asarray(~np.isfinite(rows).all(axis=1))
             sound = ((rows >= 0) & (rows <= 1 + _SUM_TOLERANCE)).all(axis=1)
             if self.is_one_class:
                 sound &= np.abs(rows.sum(axis=1, dtype=np.float64) - 1) < _SUM_TOLERANCE
-        return ~sound
+        return np.asarray(~sound)
 
     @property
     def wrong_why(self) -> str:

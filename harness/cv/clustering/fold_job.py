@@ -50,6 +50,7 @@ class ClusterFoldJob(FoldJob):
         by_truth = recipe.clusters.labels == "truth"
         labelled = None if by_truth else label_rows(material, rows, recipe, k, seed)
         labels = dataset.train.truth if labelled is None else labelled.labels
+        assert labels is not None  # of the truth: checked before the folds
         if recipe.model.name == "kmeans":
             assert labelled is not None
             result = _clusters_alone(self.fold, labelled, folds, has_test=_has_test(folder))
@@ -110,6 +111,7 @@ class _Network:
         self.tokens = self.test_tokens = self.images = self.test_images = vectors = mean = std = None
         train = folds.train_rows(job.fold)
         if "captions" in needs:
+            assert material.tokens is not None
             words = (labelled.words if labelled else None) or WordVectors.fit(
                 material.tokens, fitted.tolist(), text, seed_of(recipe.seed, 0, 0)
             )
@@ -118,6 +120,7 @@ class _Network:
             if material.test_tokens is not None:
                 self.test_tokens = sequences(material.test_tokens, words, text, self.tokens.shape[1])
         if "images" in needs:
+            assert material.images is not None
             self.images, self.test_images = material.images, material.test_images
             of_train = torch.from_numpy(self.images[train])
             mean, std = of_train.mean(dim=0), of_train.std(dim=0).clamp(min=1e-3)
@@ -135,7 +138,9 @@ class _Network:
         has_test = _has_test(self.folder)
         n_test = self.folder.environment()["data"]["n_test"]
         tick = ticker(fold, images_in_all(recipe, len(self.rows.train), len(valid) + n_test, 1), progress)
-        valid_proba, test_proba, history, states = 0.0, 0.0, [], {}
+        valid_proba, test_proba = (np.zeros((n, self.k)) for n in (len(valid), n_test))
+        history: list[dict[str, Any]] = []
+        states: dict[str, torch.Tensor] = {}
         labels = torch.from_numpy(self.labels).to(self.device)
         for seed in range(recipe.train.seeds):
             number = seed_of(recipe.seed, fold, seed)
@@ -149,7 +154,7 @@ class _Network:
             history += [{"fold": fold, "seed": seed, **line} for line in lines]
             states |= {f"seed-{seed}.{name}": tensor for name, tensor in network.state_dict().items()}
         save_checkpoint(self.folder.checkpoint_path(fold), states)
-        test = test_proba / recipe.train.seeds if has_test else np.zeros((0, self.k))
+        test = test_proba / recipe.train.seeds
         proba = (valid_proba / recipe.train.seeds).astype(np.float32)
         return FoldResult(fold, valid, proba, np.asarray(test, dtype=np.float32), history, 0.0)
 
@@ -166,7 +171,8 @@ class _Network:
         kept, watched = split_watched(stand_in, self.folds, self.job.fold, self.recipe)
         if self.tokens is not None and self.images is None:
             kept = kept[(self.tokens[kept] != 0).any(axis=(1, 2))]
-        return Rows(*(None if rows is None else torch.from_numpy(rows).to(self.device) for rows in (kept, watched)))
+        watches = None if watched is None else torch.from_numpy(watched).to(self.device)
+        return Rows(torch.from_numpy(kept).to(self.device), watches)
 
     def _inputs(self, tokens: np.ndarray | None, images: np.ndarray | None, seed: int = 0) -> Any:
         from harness.clustering.labeller import text_of

@@ -22,7 +22,7 @@ def finish_clusters(folder: RunFolder, competition: Competition, dataset: Datase
     recipe, environment = folder.recipe(), folder.environment()
     names, results = environment["competition"]["classes"], [folder.load_fold(f) for f in folder.done(folds.k)]
     pooled = Pooled(folder, results, len(folds.ids), len(names))
-    test = np.mean(pooled.tests, axis=0, dtype=np.float64).astype(np.float32)
+    test = np.asarray(np.mean(pooled.tests, axis=0, dtype=np.float64), dtype=np.float32)
     if recipe.predict.across_folds == "vote" and len(test):
         test = vote(pooled.tests).astype(np.float32)
     columns = [proba_column(name) for name in names]

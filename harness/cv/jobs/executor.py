@@ -132,7 +132,8 @@ def _work(waiting: Any, events: Any) -> None:
         signal.signal(number, signal.SIG_IGN)
 
     def progress(*said: int) -> None:
-        if not multiprocessing.parent_process().is_alive():  # killed: nobody would ever collect us
+        parent = multiprocessing.parent_process()
+        if parent is not None and not parent.is_alive():  # killed: nobody would ever collect us
             raise SystemExit(1)
         events.put(("progress", *said))
 

@@ -86,14 +86,13 @@ class Pixels:
         self.competition, self.recipe, self.threads = opening.competition, recipe, opening.threads
         self.labels = opening.dataset.train.labels
         self.layout, self.predict_layout = Layout.of(layout), Layout.of(layout, predicting=True)
-        self.images = open_images(opening.dataset.train.images, device)
+        self.images: Images = open_images(opening.dataset.train.images, device)
         self.index_device = self.images.index_device
         self.predicting: Inputs = PixelInputs(self.images, recipe, self.predict_layout)
-        self.test = PixelInputs(open_images(test.images, device), recipe, self.predict_layout) if test else None
-        if recipe.pseudo and self.test:
-            self.images = JoinedImages(
-                self.images, self.test.images
-            )  # training only: test rows follow the labelled ones
+        tested = PixelInputs(open_images(test.images, device), recipe, self.predict_layout) if test else None
+        self.test: Inputs | None = tested
+        if recipe.pseudo and tested:
+            self.images = JoinedImages(self.images, tested.images)  # training only: test rows follow the labelled ones
 
     def new_network(self, rows: Tensor) -> nn.Module:
         """A network with fresh weights, its input normalised by what the training rows (int64 (n,)) show."""
@@ -123,7 +122,7 @@ class StoredFeatures:
         self.weights = [look.weight for look in weighted_views(recipe.predict)]
         self.predicting: Inputs = FeatureInputs(None, self.looks, self.weights, device)
         test = open_features(store.test) if dataset.test else None
-        self.test = FeatureInputs(None, test, self.weights, device) if test is not None else None
+        self.test: Inputs | None = FeatureInputs(None, test, self.weights, device) if test is not None else None
 
     def new_network(self, rows: Tensor) -> nn.Module:
         """A network with fresh weights, its input normalised by what the training rows (int64 (n,)) show."""
@@ -154,12 +153,12 @@ class WholeNetworks:
         self.images = open_images(opening.dataset.train.images, opening.device)
         self.layout = Layout.of(opening.environment["layout"], predicting=True)
 
-    def load(self, state: dict[str, Tensor]) -> nn.Module:
+    def load(self, state: dict[str, Tensor]) -> Network:
         """The network that these weights belong to; of a frozen backbone they are the head's."""
         opening = self.opening
         if opening.recipe.features:
             network = feature_network(opening.competition, opening.recipe, opening.device)
-            network.body.head.load_state_dict(
+            network.body.get_submodule("head").load_state_dict(
                 {k.removeprefix("head."): v for k, v in state.items() if k.startswith("head.")}
             )
             scale = (state["target_mean"], state["target_std"]) if "target_mean" in state else None

@@ -90,7 +90,8 @@ def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
     n_classes, n_test = len(fold.opening.competition.classes), fold.data.test.n if fold.data.test else 0
     valid = Summing(len(fold.valid_rows), n_classes, seeds, folder.fold_table(job.fold, "valid"))
     test = Summing(n_test, n_classes, seeds, folder.fold_table(job.fold, "test"))
-    history, states = [], {}
+    history: list[dict[str, Any]] = []
+    states: dict[str, torch.Tensor] = {}
     for seed in range(seeds):
         network, lines = fold.train(seed, job.after_epoch if seed == 0 else None)
         fold.predict(network, fold.data.predicting, fold.valid_rows, valid)
@@ -161,6 +162,7 @@ class FoldTraining:
             samples = apply_verdicts(folder.verdicts_path, samples, competition.classes).samples
         train, watched = split_watched(samples, folds, job.fold, recipe)
         labels = samples.labels
+        assert labels is not None  # training rows always have labels
         if recipe.pseudo:
             more, classes = pseudo_rows(source_of(folder.path, recipe), job.fold, recipe.pseudo.threshold)
             train, labels = np.concatenate([train, len(labels) + more]), np.concatenate([labels, classes])

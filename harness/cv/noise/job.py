@@ -136,7 +136,7 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     total = len(names) * len(SEVERITIES)
     for number, name in enumerate(names if len(valid) else []):  # few rows, many folds: one may have none
         for level in SEVERITIES:
-            corrupted = _Corrupted(pictures, name, level, tuple(data.images.shape[1:3]), valid)
+            corrupted = _Corrupted(pictures, name, level, data.images.shape[1:3], valid)
             inputs = data.inputs(corrupted)
             said = _mean_of(predictors, inputs, index, training)
             ids = training.opening.dataset.train.ids[valid]

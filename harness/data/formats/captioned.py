@@ -129,7 +129,8 @@ def _decoded(content: bytes, shown: str) -> str:
 
 def _comma_rows(text: str, shown: str) -> list[tuple[str, str]]:
     """(image, caption) of a CSV, quoted or not; only the first comma parts the two where nothing is quoted."""
-    reader, rows, before = csv.reader(io.StringIO(text, newline="")), [], 0
+    rows: list[tuple[str, str]] = []
+    reader, before = csv.reader(io.StringIO(text, newline="")), 0
     while True:
         try:
             row = next(reader, None)

@@ -146,7 +146,7 @@ def _notes_on_depth(largest: list[float], spec: DataSpec) -> list[str]:
 
 def _checksum(pixels: np.ndarray) -> int:
     """Of a decoded row; never 0."""
-    return (1 << 32) | zlib.crc32(np.ascontiguousarray(pixels))
+    return (1 << 32) | zlib.crc32(np.ascontiguousarray(pixels).data)
 
 
 _DONE, _SIZES = (
@@ -164,7 +164,8 @@ def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.
             sizes = open_array(extents, "r+")
             done = open_array(marks, "r+")
             shapes = images.shape == (n, *spec.size, spec.channels) and done.shape == (n,) and sizes.shape == (n, 2)
-            if shapes and (images.dtype, sizes.dtype, done.dtype) == (np.uint8, np.uint32, np.uint64):
+            types = tuple(array.dtype.type for array in (images, sizes, done))
+            if shapes and types == (np.uint8, np.uint32, np.uint64):
                 for row in np.flatnonzero(done):
                     if done[row] != _checksum(images[row]):
                         done[row] = 0

@@ -129,7 +129,7 @@ def text_of(value: Any) -> str:
         return ""
     if isinstance(value, bool | np.bool_):
         return "1" if value else "0"
-    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(value) < 2**53:
+    if isinstance(value, float | np.floating) and float(value).is_integer() and abs(float(value)) < 2**53:
         return str(int(value))
     if isinstance(value, list | dict | np.ndarray):
         return json.dumps(value.tolist() if isinstance(value, np.ndarray) else value)

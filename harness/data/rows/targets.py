@@ -175,7 +175,7 @@ def _labels_in_a_cell(raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
                     f"{_separator_hint(label, index)}Correct the cell, or 'classes' in competition.toml."
                 )
             table[row, index[label]] = 1
-    empty = [name for name, has in zip(classes, table.any(axis=0), strict=True) if not has]
+    empty = [name for name, has in zip(classes, np.any(table, axis=0).tolist(), strict=True) if not has]
     if empty:
         raise UserError(
             f"{raw.shown}: no row has the label '{plain(empty[0], 80)}'. Take it out of 'classes' in competition.toml, or complete the table."

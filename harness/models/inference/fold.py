@@ -6,7 +6,7 @@ There batch norm is a fixed scale and shift per channel, which the layer before 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch.nn as nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
@@ -40,6 +40,7 @@ def fold_layer_scale(network: nn.Module, example: Any = None) -> int:
     example : not looked at
     """
     found = 0
+    block: Any  # timm's
     for block in network.modules():
         if _is_timms(block, "ConvNeXtBlock") and block.gamma is not None and is_layer(block.mlp.fc2):
             layer = block.mlp.fc2
@@ -51,7 +52,7 @@ def fold_layer_scale(network: nn.Module, example: Any = None) -> int:
     return found
 
 
-def is_layer(module: nn.Module) -> bool:
+def is_layer(module: nn.Module) -> TypeGuard[nn.Conv2d | nn.Linear]:
     """Whether it is a plain convolution or dense layer, timm's with padding as TensorFlow does it too."""
     return type(module) in _LAYERS or _is_timms(module, _TIMM_LAYER)
 
@@ -68,9 +69,10 @@ def _is_timms(module: nn.Module, name: str) -> bool:
 
 
 def _fold(network: nn.Module, layer_name: str, norm_name: str) -> None:
-    layer, norm = network.get_submodule(layer_name), network.get_submodule(norm_name)
+    layer: Any = network.get_submodule(layer_name)
+    norm: Any = network.get_submodule(norm_name)
     statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
-    fuse = fuse_linear_bn_weights if isinstance(layer, nn.Linear) else fuse_conv_bn_weights
+    fuse: Any = fuse_linear_bn_weights if isinstance(layer, nn.Linear) else fuse_conv_bn_weights
     layer.weight, layer.bias = fuse(layer.weight, layer.bias, *statistics)
     rest = nn.Sequential(norm.drop, norm.act) if _is_timms(norm, _TIMM_NORM) else nn.Identity()
     network.set_submodule(norm_name, rest.eval())

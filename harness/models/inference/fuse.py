@@ -49,7 +49,8 @@ def fuse(network: nn.Module, example: Any) -> int:
         return 0
     layers, activations = called_layers(network, example, _is_layer, _is_activation)
     for name in layers:
-        layer, activation = network.get_submodule(name), _NONE
+        layer: Any = network.get_submodule(name)
+        activation = _NONE
         if name in activations:
             activation = _activation(network.get_submodule(activations[name])) or _NONE
             network.set_submodule(activations[name], nn.Identity())
@@ -128,7 +129,7 @@ def _available() -> bool:
 
 def _is_layer(module: nn.Module) -> bool:
     """These very types: a subclass may do something else with its weight."""
-    if type(module) in (nn.Conv2d, DepthwiseConv2d):
+    if isinstance(module, nn.Conv2d) and type(module) in (nn.Conv2d, DepthwiseConv2d):
         return module.padding_mode == "zeros" and _padding(module) is not None
     return type(module) is nn.Linear
 
@@ -137,7 +138,7 @@ def _padding(layer: nn.Conv2d) -> list[int] | None:
     """Pixels on each side, by height and width; None where the sides differ."""
     if layer.padding == "valid":
         return [0, 0]
-    if layer.padding != "same":
+    if not isinstance(layer.padding, str):  # else it is "same"
         return list(layer.padding)
     whole = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
     return None if any(pixels % 2 for pixels in whole) else [pixels // 2 for pixels in whole]

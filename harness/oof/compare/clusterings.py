@@ -18,6 +18,7 @@ from harness.clustering.matching import consensus
 from harness.clustering.quality import TRUTH_METRICS, against_truth, agreement
 from harness.competition import Competition, Recipe
 from harness.competition.metrics import METRICS, group_weights
+from harness.competition.recipe import ModelSpec
 from harness.cv.clustering.scores import add_metric, summary
 from harness.oof.compare.pairwise import Pair, compare_pairs
 from harness.oof.compare.runs import comparison_lines
@@ -222,10 +223,10 @@ def build_consensus(competition: Competition, out: Path, names: Sequence[str] = 
     k = len(runs[0].classes) if runs else 0
     runs = runs if names else [run for run in runs if len(run.classes) == k]
     _check_members(competition, runs)
-    n, test = len(runs[0].folds.ids), all(run.test is not None for run in runs)
-    labellings = [
-        np.concatenate([cluster_labels_of(run), *([run.test.argmax(axis=1)] if test else [])]) for run in runs
-    ]
+    n, of_test = len(runs[0].folds.ids), [run.test.argmax(axis=1) for run in runs if run.test is not None]
+    labellings, test = [cluster_labels_of(run) for run in runs], len(of_test) == len(runs)
+    if test:
+        labellings = [np.concatenate(parts) for parts in zip(labellings, of_test, strict=True)]
     together = consensus(labellings, k)
     proba = np.eye(k, dtype=np.float32)[together]
     return _save(competition, out, runs, k, proba[:n], proba[n:] if test else None)
@@ -264,7 +265,7 @@ def _save(
     recipe = Recipe(
         name="ensemble-consensus",
         description=f"{len(runs)} clusterings: what most of them agree on",
-        model={"name": "ensemble", "args": {"method": "consensus", "members": members}},
+        model=ModelSpec(name="ensemble", args={"method": "consensus", "members": members}),
         cv=first.recipe.cv,
         data=first.recipe.data,
     )
@@ -287,7 +288,7 @@ def _save(
     said = oof.argmax(axis=1)
     folder.save_tables(
         table({"id": folds.ids, "label": said, "fold": folds.fold}, oof),
-        None if test is None else table({"id": first.test_ids}, test),
+        None if test is None or first.test_ids is None else table({"id": first.test_ids}, test),
         [],
     )
     for fold in range(folds.k):

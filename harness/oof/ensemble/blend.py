@@ -58,6 +58,7 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     if len(runs) == 1:
         return _alone(runs[0], competition)
     together = align(runs, competition)
+    assert together.test is not None and together.test_ids is not None
     oof, folds = together.oof.mean(axis=0, dtype=np.float64).astype(np.float32), together.folds
     return Blend(
         name=runs[0].name if len(runs) == 1 else blend_name(together.members),
@@ -73,6 +74,7 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
 def _alone(run: Run, competition: Competition) -> Blend:
     """A single run as a blend: nothing is copied."""
     check_member(run, competition)
+    assert run.test is not None and run.test_ids is not None
     folds, cleaned = run.folds, list(range(run.folds.k))
     scores = score_run(competition, run.labels, run.oof, folds, cleaned)
     return Blend(run.name, (run.name,), run.oof, folds.kept, run.test_ids, run.test, scores)

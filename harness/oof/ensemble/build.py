@@ -15,12 +15,13 @@ import numpy as np
 from harness.base.errors import UserError, nearest
 from harness.competition import Competition, Recipe
 from harness.competition.metrics import Metric
+from harness.competition.recipe import ModelSpec
 from harness.competition.scoring.registry import LABELS
 from harness.cv.noise.suite import Suite, suite_paths
 from harness.cv.scores import competition_metrics, score_run
 from harness.oof.ensemble.blend import ranked_runs, rows_of
 from harness.oof.ensemble.cross_fit import CrossFitted, cross_fit
-from harness.oof.ensemble.methods import METHODS, methods_of
+from harness.oof.ensemble.methods import METHODS, Fitted, methods_of
 from harness.oof.forecast.inputs import combine_suites
 from harness.oof.predictions import Predictions, align
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
@@ -134,7 +135,7 @@ def _levelled(predictions: Predictions, metric: Metric) -> Predictions:
     test = predictions.test
     if test is not None:
         pairs = zip(test, predictions.decisions, strict=True)
-        test = np.stack([predictions.task.decide(of_run, told["values"]) for of_run, told in pairs])
+        test = np.stack([predictions.task.decide(of_run, told["values"]) for of_run, told in pairs if told])
     return dataclasses.replace(predictions, oof=predictions.judged(metric), test=test)
 
 
@@ -187,7 +188,7 @@ def save_ensemble(
     recipe = Recipe(
         name=f"ensemble-{chosen.method.name}",
         description=f"{len(runs)} runs: {chosen.method.says}",
-        model={"name": "ensemble", "args": about},
+        model=ModelSpec(name="ensemble", args=about),
         cv=first.recipe.cv,
         data=first.recipe.data,
     )
@@ -201,7 +202,7 @@ def save_ensemble(
     folds, oof = predictions.folds, chosen.oof
     targets = target_table(competition.kind, competition.classes, predictions.labels)
     test = None
-    if predictions.test is not None:
+    if predictions.test is not None and predictions.test_ids is not None:
         test = table({"id": predictions.test_ids}, chosen.method.apply(predictions.test, chosen.fitted))
     folder.save_tables(table({"id": folds.ids, **targets, "fold": folds.fold}, oof), test, [])
     _save_folds(folder, runs, folds, chosen)
@@ -234,8 +235,11 @@ def _save_noise(folder: RunFolder, runs: Sequence[Run], chosen: CrossFitted) -> 
         parts = [Suite.load([path]) for path in of_fold]
         if any(part.names != parts[0].names or not np.array_equal(part.rows, parts[0].rows) for part in parts):
             return
-        fitted = chosen.fitted_without[fold]
-        together = combine_suites(parts, lambda stack, f=fitted: chosen.method.apply(stack, f))
+
+        def combine(stack: np.ndarray, fitted: Fitted = chosen.fitted_without[fold]) -> np.ndarray:
+            return chosen.method.apply(stack, fitted)
+
+        together = combine_suites(parts, combine)
         together.save(folder.path / "noise" / of_fold[0].name)
 
 

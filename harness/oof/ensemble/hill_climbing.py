@@ -64,14 +64,17 @@ def hill_climb(
         raise ValueError(f"hill climbing needs models and rows; proba is {proba.shape}, labels {labels.shape}")
     scored = _scores_of(proba, labels, metric)
     rng, n_models = np.random.default_rng(seed), len(proba)
-    total, path = np.zeros(n_models), []
+    total = np.zeros(n_models)
+    path: list[float] = []
     for bag in range(bags):
         chosen = np.arange(n_models)
         if bags > 1:
             chosen = np.sort(rng.permutation(n_models)[: max(round(share * n_models), 1)])
-        weights, path = _climb(
-            scored, chosen, metric, rounds, lambda done, b=bag: tick(b * rounds + done, bags * rounds)
-        )
+
+        def climbed(done: int, before: int = bag * rounds) -> None:
+            tick(before + done, bags * rounds)
+
+        weights, path = _climb(scored, chosen, metric, rounds, climbed)
         total += weights
     return Selection(total / total.sum(), path)
 
@@ -163,6 +166,7 @@ class _OfClasses:
     """
 
     def __init__(self, proba: np.ndarray, labels: np.ndarray, metric: Metric) -> None:
+        assert metric.of_tally is not None
         self.n_models, _, self.n_classes = proba.shape
         said = np.stack([_argmax(model) for model in proba])
         agreed = (said == said[0]).all(axis=0)

@@ -53,7 +53,7 @@ def mean(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
 
 
 def _vote(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
-    return vote(proba)
+    return vote(list(proba))
 
 
 def geometric_mean(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:

@@ -138,13 +138,12 @@ def _margins(proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def _reliability(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray, fold: np.ndarray) -> Reliability:
     sure, hit = _most_confident(proba, rows), argmax_rows(proba, rows) == labels[rows]
-    after: np.ndarray | None = np.empty(len(rows))
-    for number in np.unique(fold[rows]):
-        mine = fold[rows] == number
-        if mine.all():
-            after = None
-            break
-        after[mine] = _most_confident(proba, rows[mine], fitted_temperature(proba, labels, rows[~mine]))
+    numbers, after = np.unique(fold[rows]), None
+    if len(numbers) != 1:
+        after = np.empty(len(rows))
+        for number in numbers:
+            mine = fold[rows] == number
+            after[mine] = _most_confident(proba, rows[mine], fitted_temperature(proba, labels, rows[~mine]))
     confidence, accuracy, filled = _bins(sure, hit)
     return Reliability(
         confidence=confidence,

@@ -7,7 +7,7 @@ kept, and what it was wrong by there, relative to the size of the fall, is the f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,8 +161,8 @@ def suite_cells(known: Known, suite: Suite, tick: Callable[[int, int], None] = l
         said.append(drops(known, Unknown(clean[rows], weights)) - at_home)
         truth.append(known.sign * (score - known.metric(labels[rows], clean[rows])))
     kept = np.isfinite(truth)  # a class without a row has no AUC
-    found = (np.array(values)[kept] for values in (names, severities, said, truth))
-    return Cells(*found, _scale(known.metric, labels, clean))
+    of, at, told, true = (np.array(values)[kept] for values in (names, severities, said, truth))
+    return Cells(of, at, told, true, _scale(known.metric, labels, clean))
 
 
 def _scale(metric: Metric, labels: np.ndarray, proba: np.ndarray) -> float:
@@ -187,7 +187,7 @@ def calibrate(cells: Cells, usable: np.ndarray | None = None) -> Calibration:
     rules = _rules(np.flatnonzero(np.ones(len(ESTIMATORS), bool) if usable is None else usable))
     found = {name: _left_out(fit, cells) for name, fit in rules.items()}
     errors = {name: float(np.abs(said - cells.truth).mean()) for name, said in found.items()}
-    best = min(errors, key=errors.get)
+    best = min(errors, key=errors.__getitem__)
     said = found[best]
     residuals = (cells.truth - said) / (cells.scale + np.abs(said))
     coefficients = rules[best](cells.said, cells.truth, cells.scale)
@@ -209,14 +209,22 @@ def _rules(usable: np.ndarray) -> dict[str, Fit]:
     names = list(ESTIMATORS)
     for place in usable:
         name = names[place]
-        rules[name] = lambda said, truth, scale, p=place: np.eye(said.shape[1])[p]
-        rules[f"{name}, scaled"] = lambda said, truth, scale, p=place: _weighted_fit(said, truth, scale, [p])
+        rules[name] = _as_it_is(place)
+        rules[f"{name}, scaled"] = _scaled([place])
     if len(usable):
-        rules["all, weighted"] = lambda said, truth, scale: _weighted_fit(said, truth, scale, usable)
+        rules["all, weighted"] = _scaled(usable)
     return rules
 
 
-def _weighted_fit(said: np.ndarray, truth: np.ndarray, scale: float, columns: object) -> np.ndarray:
+def _as_it_is(place: int) -> Fit:
+    return lambda said, truth, scale: np.eye(said.shape[1])[place]
+
+
+def _scaled(columns: Iterable[int]) -> Fit:
+    return lambda said, truth, scale: _weighted_fit(said, truth, scale, columns)
+
+
+def _weighted_fit(said: np.ndarray, truth: np.ndarray, scale: float, columns: Iterable[int]) -> np.ndarray:
     """Coefficients >= 0 of some columns by least squares of relative errors; small falls count as much as large ones."""
     from scipy.optimize import nnls
 

@@ -298,7 +298,7 @@ def _shares(competition: Competition, known: Known, folds: list[np.ndarray]) -> 
 def _notes(
     subject: ForecastInputs, calibration: Calibration | None, looks: Looks | None, shift: Shift | None, seen: bool
 ) -> list[str]:
-    found = []
+    found: list[str] = []
     found += subject.caveats
     if subject.pseudo:
         found.append(

@@ -85,11 +85,11 @@ def blended(
     """
     first = members[0]
     test_folds = [combine(np.stack(parts)) for parts in zip(*(m.test_folds for m in members), strict=True)]
-    suites = [member.suite for member in members]
-    suite = suites[0]
-    if any(s is None or s.names != suite.names or not np.array_equal(s.rows, suite.rows) for s in suites):
-        suite = None
-    if suite is not None:
+    suites = [member.suite for member in members if member.suite is not None]
+    suite = None
+    if len(suites) == len(members) and all(
+        s.names == suites[0].names and np.array_equal(s.rows, suites[0].rows) for s in suites
+    ):
         suite = combine_suites(suites, combine)
     return ForecastInputs(
         name,

@@ -102,6 +102,7 @@ def _onnx_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: boo
                 output_names=["probabilities"],
                 verbose=False,
             )
+        assert program is not None  # of dynamo=True
         model = program.model_proto
         yield f"{name}.onnx", (_halved(model) if half else model).SerializeToString()
 
@@ -117,7 +118,7 @@ def _timm_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: boo
     height, width = opened.size
     wanted = timm_arguments(args.get("backbone", "resnet18"), height, width, body.image_size)
     about["network"] = {"backbone": args.get("backbone", "resnet18"), "image_size": body.image_size, "args": wanted}
-    about["network"]["head"] = [_layer(layer) for layer in body.head]
+    about["network"]["head"] = [_layer(layer) for layer in body.head.children()]
     weights = spec.weights or [float(len(_functions(name))) for name in spec.tta]
     about["views"] = [[name, weight / sum(weights)] for name, weight in zip(spec.tta, weights, strict=True)]
     about["combine"] = spec.combine
@@ -197,7 +198,9 @@ def _explained(what: str) -> Iterator[None]:
 def _arrays(state: dict[str, torch.Tensor], half: bool) -> bytes:
     buffer = io.BytesIO()
     arrays = {key: tensor.numpy() for key, tensor in state.items()}
-    np.savez(buffer, **{k: a.astype(np.float16) if half and a.dtype == np.float32 else a for k, a in arrays.items()})
+    if half:
+        arrays = {k: a.astype(np.float16) if a.dtype == np.float32 else a for k, a in arrays.items()}
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub: a key could be allow_pickle
     return buffer.getvalue()
 
 

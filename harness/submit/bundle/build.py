@@ -79,7 +79,7 @@ def open_run(competition: Competition, run: Run, dataset: Dataset) -> Opened:
             network = _predictor(whole.load(state).float(), run.recipe.predict)
             name = f"fold-{fold}" + (f"-seed-{seed}" if len(saved) > 1 else "")
             states[name] = {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
-        size = tuple(whole.images.shape[1:3])
+        size = whole.images.shape[1:3]
     assert network is not None
     return Opened(network.eval(), states, size)
 
@@ -98,7 +98,7 @@ def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool) -> np.ndarray
             opened.network.load_state_dict(state)
             batches = torch.from_numpy(np.ascontiguousarray(resized)).split(128)
             parts.append(np.concatenate([opened.network(batch).numpy() for batch in batches]))
-    return majority(parts) if vote else np.mean(parts, axis=0, dtype=np.float64)
+    return majority(parts) if vote else np.asarray(np.mean(parts, axis=0, dtype=np.float64))
 
 
 def _predictor(network: nn.Module, spec: Any) -> nn.Module:

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def _works(command: list[str]) -> bool:
         return False
 
 
-def _limits(seconds: float):
+def _limits(seconds: float) -> Callable[[], None]:
     """Set in the child before it begins: no core dumps, no endless files, no endless work."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

@@ -60,13 +60,15 @@ def _blend(run: Run, dataset: Dataset) -> Blend:
         raise UserError(
             f"run '{run.name}' reads captions, which the test images have not: take one that looks at images"
         )
+    test_ids, test = (run.test_ids, run.test) if of_test else (run.folds.ids, run.oof)
+    assert test_ids is not None and test is not None
     return Blend(
         name=run.name,
         members=(run.name,),
         oof=run.oof,
         kept=run.folds.kept,
-        test_ids=run.test_ids if of_test else run.folds.ids,
-        test=run.test if of_test else run.oof,
+        test_ids=test_ids,
+        test=test,
         scores=run.scores,
     )
 

@@ -49,7 +49,7 @@ class CaptionedInputs:
         assert rows is not None
         self.n, self.device, self.index_device = len(rows), device, device
         captions = 1 if self.tokens is None else self.tokens.shape[1]
-        self.left_out = [None] if captions == 1 or "identity" in views else []
+        self.left_out: list[int | None] = [None] if captions == 1 or "identity" in views else []
         if captions > 1 and "caption_dropout" in views:
             self.left_out += list(range(captions))
         self.view_weights = [1 / len(self.left_out)] * len(self.left_out)

@@ -71,7 +71,7 @@ class FileImages:
     def take(self, rows: Tensor) -> Tensor:
         """uint8 (B, H, W, C) of rows int64 (B,), on the device."""
         batch = torch.empty((len(rows), *self.shape[1:]), dtype=torch.uint8, pin_memory=self.device.type == "cuda")
-        target = memoryview(batch.numpy().reshape(-1))
+        target = batch.numpy().reshape(-1).data
         for place, row in enumerate(rows.tolist()):
             part = target[place * self.size : (place + 1) * self.size]
             if os.preadv(self.file, [part], self.offset + row * self.size) != self.size:
