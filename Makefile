@@ -13,13 +13,14 @@ endif
 install = { test -x $(UV) && $(UV) pip install --quiet --python $(PY) --constraint constraints.txt $(1); } \
 	|| { echo "uv could not install it; pip does (slower)"; $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(1); }
 
-.PHONY: help setup setup-dev demo test lint clean lock
+.PHONY: help setup setup-dev demo test lint types clean lock
 help:
 	@echo "make demo       set up, then 5-fold CV, a blend and a checked submission on embedded digits"
 	@echo "make test       set up with what tests need, then the whole test suite"
 	@echo "make setup      create .venv with what competitions need, pinned"
 	@echo "make setup-dev  the rest as well: tests, Ray, ONNX, PostgreSQL, linters"
-	@echo "make lint       ruff, and imports that go down the layers only"
+	@echo "make lint       ruff, types, and imports that go down the layers only"
+	@echo "make types      mypy alone"
 
 setup: $(VENV)/.ready
 setup-dev: $(VENV)/.ready-dev
@@ -53,10 +54,13 @@ demo: setup
 test: setup-dev
 	$(PY) -m pytest
 
-lint: setup-dev
+lint: setup-dev types
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(VENV)/bin/lint-imports --config setup.cfg
+
+types: setup-dev
+	$(PY) -m mypy
 
 # Renew the pins, for every Python from 3.11 on and every system: the newest versions that all extras agree on.
 lock: setup-dev
