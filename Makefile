@@ -13,7 +13,7 @@ endif
 install = { test -x $(UV) && $(UV) pip install --quiet --python $(PY) --constraint constraints.txt $(1); } \
 	|| { echo "uv could not install it; pip does (slower)"; $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(1); }
 
-.PHONY: help setup setup-dev demo test lint types clean lock
+.PHONY: help setup setup-dev demo test lint types dist clean lock
 help:
 	@echo "make demo       set up, then 5-fold CV, a blend and a checked submission on embedded digits"
 	@echo "make test       set up with what tests need, then the whole test suite"
@@ -21,6 +21,7 @@ help:
 	@echo "make setup-dev  the rest as well: tests, Ray, ONNX, PostgreSQL, linters"
 	@echo "make lint       ruff, types, and imports that go down the layers only"
 	@echo "make types      mypy alone"
+	@echo "make dist       a wheel and an sdist in dist/, the wheel tried in an environment of its own"
 
 setup: $(VENV)/.ready
 setup-dev: $(VENV)/.ready-dev
@@ -62,6 +63,12 @@ lint: setup-dev types
 types: setup-dev
 	$(PY) -m mypy
 
+# The wheel is built from the sdist: what the sdist lacks, building misses.
+dist: setup-dev
+	rm -rf dist build
+	$(PY) -m build --no-isolation --quiet
+	.ci/wheel
+
 # Renew the pins, for every Python from 3.11 on and every system: the newest versions that all extras agree on.
 lock: setup-dev
 	$(UV) pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
@@ -69,4 +76,4 @@ lock: setup-dev
 	  --custom-compile-command "make lock" --output-file constraints.txt setup.cfg
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist *.egg-info
