@@ -67,7 +67,7 @@ types: setup-dev
 dist: setup-dev
 	rm -rf dist build
 	$(PY) -m build --no-isolation --quiet
-	.ci/wheel
+	.ci/wheel $(PY)
 
 # Renew the pins, for every Python from 3.11 on and every system: the newest versions that all extras agree on.
 lock: setup-dev
