@@ -83,7 +83,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     places = carried("--data")
     lines.append(f"next:     read {folder / 'competition.toml'}, then: python -m harness.data {name}{places}")
     lines.append(f"          python -m harness.cv {name} --recipe quick{places}")
-    told = {
+    told: dict[str, Any] = {
         "slug": name,
         "folder": str(folder),
         "task": targets.task,
@@ -156,9 +156,8 @@ def _facts(layout: Any, targets: Any) -> Any:
     """What built-in recipes look at, as far as tables and names tell it."""
     from collections import Counter
 
-    from harness.competition.builtin.facts import Facts, facts_of
+    from harness.competition.builtin.facts import Facts
 
-    del facts_of
     values = layout.values
     height, width = values.get("size", [64, 64])
     table = layout.train_table[1] if layout.train_table else None

