@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.fuzz.changes import csv_cells, scramble, toml_lines
+from benchmarks.fuzz.changes import csv_cells, json_lines, json_values, scramble, toml_lines
 from benchmarks.fuzz.forms import (
     NAMES,
     jpeg_exif,
     npy_lies,
+    parquet_columns,
     png_chunks,
     seven_zip_header,
     tiff_tags,
@@ -41,6 +43,10 @@ def readers_of_data() -> list[Reader]:
         Reader("npz", _npzs, _read_npz, NPY_WORDS),
         Reader("pixels", _pixel_csvs, _read_pixels, CSV_WORDS),
         Reader("labels", _label_csvs, _read_labels, CSV_WORDS),
+        Reader("table", _tables, _read_any_table, (*CSV_WORDS, b'"images":', b'"image_id":', b"NaN", b"1e999", b"PAR1")),
+        Reader("cells", _cells_of_pixels, _read_cells_of_pixels, (*CSV_WORDS, b"[", b"1e999", b"NaN")),
+        Reader("array", _image_arrays, _read_image_array, NPY_WORDS),
+        Reader("init", _zips, _read_init, zip_words),
         Reader("captions", _caption_files, _read_captions, (*CSV_WORDS, b"#", b"\t", b"image,caption", b".jpg.1", "\u2028".encode())),
         Reader("sample", _submissions, _read_sample, CSV_WORDS),
         Reader("ready", _submissions, _read_ready, CSV_WORDS),
@@ -52,13 +58,14 @@ def readers_of_data() -> list[Reader]:
 
 
 def _spec(**values: Any) -> Any:
-    from harness.competition.competition import DataSpec
+    from harness.competition.data_spec import DataSpec
 
     return DataSpec.model_validate({"size": (4, 4), "channels": 1, **values})
 
 
 def _competition(folder: Path, **data: Any) -> Any:
-    from harness.competition.competition import Competition, SubmissionSpec
+    from harness.competition import Competition
+    from harness.competition.data_spec import SubmissionSpec
 
     classes = () if data.get("format") == "captioned" else CLASSES
     return Competition(slug="fuzz", folder=folder / "contest", title="Fuzz", metric="accuracy", classes=classes, data=_spec(**data),
@@ -106,15 +113,15 @@ def _zips() -> list[Seed]:
 
 def _read_zip(path: Path) -> None:
     from harness.data.files.archives import FileTree
-    from harness.data.formats.image_folder import list_by_folder, list_test
+    from harness.data.rows.listing import list_by_folder, list_test
 
     tree = FileTree(path)
     for name in tree.names("train") + tree.names("test"):
         with tree.open(name) as file:
             while file.read(2**20):
                 pass
-    list_test(tree, "test")
-    list_by_folder(tree, ["train"], CLASSES)
+    list_test(tree, "test", _spec(format="image_folder"))
+    list_by_folder(tree, _spec(format="image_folder"), ["train"], CLASSES)
     tree.archive.close()
 
 
@@ -166,14 +173,16 @@ def _npzs() -> list[Seed]:
 
 
 def _read_npz(path: Path) -> None:
+    from harness.competition.tasks import TASKS
     from harness.data.files.archives import FileTree
-    from harness.data.formats.npz import read_npz
+    from harness.data.formats.npz import labels_of_array, read_npz
 
     folder = path.parent / "out"
     folder.mkdir()
-    read_npz(
-        FileTree(path.parent), path.name, _spec(format="npz", label="labels", train=path.name), "train", CLASSES, folder
-    )
+    spec = _spec(format="npz", label="labels", train=path.name)
+    labels = read_npz(FileTree(path.parent), path.name, spec, "train", folder)
+    if labels is not None:
+        labels_of_array(TASKS["single"], labels, CLASSES, str(path))
 
 
 def _pixel_csvs() -> list[Seed]:
@@ -189,7 +198,92 @@ def _read_pixels(path: Path) -> None:
     from harness.data.formats.csv_pixels import read_csv_pixels
 
     (path.parent / "out").mkdir()
-    read_csv_pixels(FileTree(path.parent), path.name, _spec(format="csv_pixels"), CLASSES, path.parent / "out")
+    rows = read_csv_pixels(FileTree(path.parent), path.name, _spec(format="csv_pixels"), True, path.parent / "out")
+    _encode(rows.targets)
+
+
+def _encode(raw: Any) -> None:
+    from harness.competition.tasks import TASKS
+    from harness.data.rows.targets import encode
+
+    encode(TASKS["single"], raw, CLASSES)
+
+
+def _tables() -> list[Seed]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{"id": f"{n}", "label": CLASSES[n % 3], "more": [n, None, 1.5]} for n in range(6)]
+    coco = {
+        "images": [{"id": n, "file_name": f"{n}.png"} for n in range(6)],
+        "annotations": [{"id": n, "image_id": n, "category_id": n % 3} for n in range(6)],
+        "categories": [{"id": n, "name": name} for n, name in enumerate(CLASSES)],
+    }
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"id": [str(n) for n in range(6)], "label": [CLASSES[n % 3] for n in range(6)]}), buffer)
+    tabbed = "id\tlabel\n" + "".join(f"{n}\t{CLASSES[n % 3]}\n" for n in range(6))
+    return [
+        Seed("labels.json", json.dumps(rows).encode(), json_values),
+        Seed("labels.json", json.dumps(coco).encode(), json_values),
+        Seed("labels.jsonl", "\n".join(map(json.dumps, rows)).encode(), json_lines),
+        Seed("labels.parquet", buffer.getvalue(), parquet_columns),
+        Seed("labels.tsv", tabbed.encode(), csv_cells),
+    ]
+
+
+def _read_any_table(path: Path) -> None:
+    from harness.data.files.archives import FileTree
+    from harness.data.rows.tables import joined, read_table
+    from harness.data.rows.targets import RawTargets
+
+    table = read_table(FileTree(path.parent), path.name, "data.labels")
+    name = "label" if table.has("label") else "category"
+    joined(table, table, "id", "id")
+    _encode(RawTargets([table.column(name, "data.label")], [name], table.shown))
+
+
+def _cells_of_pixels() -> list[Seed]:
+    text = "emotion,pixels\n" + "".join(
+        f"{CLASSES[n % 3]},{' '.join(str((n * 7 + p) % 256) for p in range(16))}\n" for n in range(5)
+    )
+    rows = [{"emotion": CLASSES[n % 3], "pixels": [float(n * p % 256) for p in range(16)]} for n in range(5)]
+    return [Seed("train.csv", text.encode(), csv_cells), Seed("train.json", json.dumps(rows).encode(), json_values)]
+
+
+def _read_cells_of_pixels(path: Path) -> None:
+    from harness.data.files.archives import FileTree
+    from harness.data.formats.table_pixels import read_table_pixels
+
+    (path.parent / "out").mkdir()
+    spec = _spec(format="table_pixels", pixels="pixels", label="emotion")
+    _encode(read_table_pixels(FileTree(path.parent), path.name, spec, True, path.parent / "out").targets)
+
+
+def _image_arrays() -> list[Seed]:
+    seeds = []
+    for array in (
+        np.arange(63, dtype=np.uint8).reshape(7, 9),
+        np.linspace(0, 1, 63, dtype=np.float32).reshape(7, 9, 1),
+    ):
+        buffer = io.BytesIO()
+        np.save(buffer, array)
+        seeds.append(Seed("a.npy", buffer.getvalue(), npy_lies))
+    return seeds
+
+
+def _read_image_array(path: Path) -> None:
+    from harness.data.files.decode import Decoder
+
+    with path.open("rb") as file:
+        Decoder(4, 4, 1, bounds=(0.0, 1.0))(file, str(path))
+
+
+def _read_init(path: Path) -> None:
+    from harness.data.files.archives import FileTree
+    from harness.data.guess.guess import guess
+    from harness.data.guess.inventory import take_stock
+
+    guess(take_stock(FileTree(path).below_top()))
 
 
 def _label_csvs() -> list[Seed]:
@@ -202,9 +296,12 @@ def _label_csvs() -> list[Seed]:
 
 def _read_labels(path: Path) -> None:
     from harness.data.files.archives import FileTree
-    from harness.data.formats.labels import read_label_csv
+    from harness.data.rows.tables import read_table
+    from harness.data.rows.targets import RawTargets
 
-    read_label_csv(FileTree(path.parent), path.name, "id", "label", CLASSES)
+    table = read_table(FileTree(path.parent), path.name, "data.labels")
+    table.column("id", "data.id")
+    _encode(RawTargets([table.column("label", "data.label")], ["label"], table.shown))
 
 
 def _caption_files() -> list[Seed]:

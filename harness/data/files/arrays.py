@@ -6,11 +6,31 @@ import math
 import os
 import shutil
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition.data_spec import DataSpec
+
+_PIECE = 1 << 24
+
+
+def read_whole(file: IO[bytes], most: int) -> bytes:
+    """What a file holds, piece by piece: asked for all at once, as much memory is taken as is asked for.
+
+    Raises
+    ------
+    ValueError
+        If it holds more than `most` bytes.
+    """
+    pieces, size = [], 0
+    while piece := file.read(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > most:
+            raise ValueError(f"more than {most:,} bytes")
+    return b"".join(pieces)
 
 
 def new_images(folder: Path, n: int, spec: DataSpec) -> np.memmap:

@@ -8,6 +8,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.storage.damage import DAMAGED
+from harness.data.files.arrays import read_whole
 
 if TYPE_CHECKING:
     from harness.data.files.decode import Decoded, Decoder
@@ -24,8 +26,8 @@ def decode_npy(decoder: Decoder, file: IO[bytes], where: str) -> Decoded:
         If it is no such array, or pickled.
     """
     try:
-        array = np.load(io.BytesIO(file.read(_MOST_BYTES)), allow_pickle=False)
-    except (ValueError, EOFError, OSError, SyntaxError, MemoryError) as error:
+        array = np.load(io.BytesIO(read_whole(file, _MOST_BYTES)), allow_pickle=False)
+    except (OSError, *DAMAGED) as error:
         raise UserError(f"{where}: cannot be read as an array ({error}). Replace it, or add --skip-broken.") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "uifb":
         raise UserError(f"{where}: holds no array of numbers. Save it with numpy.save as numbers.")
@@ -48,7 +50,7 @@ def decode_dicom(decoder: Decoder, file: IO[bytes], where: str) -> Decoded:
     except ImportError as error:
         raise UserError(f"{where}: DICOM files need pydicom: pip install -e '.[medical]'") from error
     try:
-        read = pydicom.dcmread(io.BytesIO(file.read(_MOST_BYTES)))
+        read = pydicom.dcmread(io.BytesIO(read_whole(file, _MOST_BYTES)))
         values = np.asarray(read.pixel_array)
         values = values[0] if int(getattr(read, "NumberOfFrames", 1) or 1) > 1 else values
         if values.ndim == 2:

@@ -54,7 +54,7 @@ def _pixels(cell: str, spec: DataSpec, channels: int, table: Table, row: int, co
     place = f"{table.shown}: row {row + 1}, column '{plain(column, 80)}'"
     try:
         values = np.array(json.loads(cell) if cell.startswith("[") else cell.split(), dtype=np.float64).ravel()
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{place}: holds what is no number ({plain(error, 120)}). Correct the cell.") from error
     height, width = spec.size
     if len(values) != height * width * channels:

@@ -122,7 +122,10 @@ def _wide_csv(tree: FileTree, name: str) -> Table | None:
         return None
     with tree.open(name) as file:
         lines = list(_first_lines(file, 60))
-    rows = list(csv.reader(lines, delimiter="\t" if name.lower().endswith(".tsv") else ","))
+    try:
+        rows = list(csv.reader(lines, delimiter="\t" if name.lower().endswith(".tsv") else ","))
+    except csv.Error:  # said when it is read as a table
+        return None
     if not rows or len(rows[0]) < 64 or len(rows) < 2:
         return None
     numeric = sum(bool(re.fullmatch(r"\d{1,3}", cell.strip())) for cell in rows[1])

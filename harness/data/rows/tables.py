@@ -13,6 +13,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
 from harness.data.files.archives import FileTree
+from harness.data.files.arrays import read_whole
 from harness.data.files.csv_tables import column, read_rows
 from harness.data.files.names import nfc
 
@@ -149,11 +150,10 @@ def _parquet(file: IO[bytes], shown: str) -> Table:
 
 
 def _json(file: IO[bytes], shown: str) -> Table:
-    content = file.read(_MOST_JSON + 1)
-    if len(content) > _MOST_JSON:
-        raise UserError(
-            f"{shown}: has more than {_MOST_JSON:,} bytes; a table as JSON may have no more. Save it as Parquet."
-        )
+    try:
+        content = read_whole(file, _MOST_JSON)
+    except ValueError as error:
+        raise UserError(f"{shown}: has {error}; a table as JSON may have no more. Save it as Parquet.") from error
     try:
         told = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -197,9 +197,9 @@ def _coco(told: dict[str, Any], shown: str) -> Table:
     An image with several annotations has their categories with blanks between, and is one row.
     """
     images = {_key(image, "id", shown): dict(image) for image in told["images"] if isinstance(image, dict)}
-    names = {text_of(c.get("id")): c for c in told.get("categories", []) if isinstance(c, dict)}
+    names = {text_of(c.get("id")): c for c in _list(told, "categories", shown) if isinstance(c, dict)}
     found: dict[str, list[dict[str, Any]]] = {}
-    for annotation in told.get("annotations", []):
+    for annotation in _list(told, "annotations", shown):
         if isinstance(annotation, dict):
             found.setdefault(text_of(annotation.get("image_id")), []).append(annotation)
     strange = next((i for i in found if i not in images), None)
@@ -217,6 +217,15 @@ def _coco(told: dict[str, Any], shown: str) -> Table:
             record["category"] = " ".join(text_of(names.get(c, {}).get("name", c)) for c in categories)
         records.append(record)
     return _records(records, shown)
+
+
+def _list(told: dict[str, Any], name: str, shown: str) -> list[Any]:
+    value = told.get(name, [])
+    if not isinstance(value, list):
+        raise UserError(
+            f"{shown}: its '{name}' are no list. Download it again, or name another file in competition.toml."
+        )
+    return value
 
 
 def _key(image: dict[str, Any], name: str, shown: str) -> str:
