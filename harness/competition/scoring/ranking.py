@@ -30,35 +30,38 @@ class _PerColumn:
         of_column: Callable[[np.ndarray, np.ndarray], Scorer],
         average: str,
     ) -> None:
-        truth = np.asarray(truth) >= 0.5
-        self.micro, self.columns = average == "micro", truth.shape[1]
-        self.shares = truth.sum(axis=0).astype(np.float64) if average == "weighted" else np.ones(truth.shape[1])
-        if self.micro:
-            self.scorers = [of_column(truth.ravel(), np.asarray(outputs, dtype=np.float64).ravel())]
+        self.truth = np.asarray(truth) >= 0.5
+        self.average, self.columns = average, self.truth.shape[1]
+        if average == "micro":
+            self.scorers = [of_column(self.truth.ravel(), np.asarray(outputs, dtype=np.float64).ravel())]
         else:
-            self.scorers = [of_column(truth[:, c], np.asarray(outputs[:, c], np.float64)) for c in range(self.columns)]
+            columns = range(self.columns)
+            self.scorers = [of_column(self.truth[:, c], np.asarray(outputs[:, c], np.float64)) for c in columns]
         self.everything = np.array([scorer(None) for scorer in self.scorers])
 
     def _each(self, weights: np.ndarray | None) -> np.ndarray:
         if weights is None:
             return self.everything
-        if self.micro:
+        if self.average == "micro":
             weights = np.repeat(weights, self.columns)
         return np.array([scorer(weights) for scorer in self.scorers])
 
-    def _mean(self, values: np.ndarray) -> float:
-        if self.micro:
+    def _mean(self, values: np.ndarray, weights: np.ndarray | None) -> float:
+        if self.average == "micro":
             return float(values[0])
-        known = ~np.isnan(values) & (self.shares > 0)
-        return float(np.average(values[known], weights=self.shares[known])) if known.any() else float("nan")
+        shares = np.ones(self.columns)
+        if self.average == "weighted":
+            shares = (np.ones(len(self.truth)) if weights is None else weights) @ self.truth
+        known = ~np.isnan(values) & (shares > 0)
+        return float(np.average(values[known], weights=shares[known])) if known.any() else float("nan")
 
     def __call__(self, weights: np.ndarray | None) -> float:
-        return self._mean(self._each(weights))
+        return self._mean(self._each(weights), weights)
 
     def resampled(self, weights: np.ndarray) -> float:
         """The value of a bootstrap resample."""
         values = self._each(weights)
-        return self._mean(np.where(np.isnan(values), self.everything, values))
+        return self._mean(np.where(np.isnan(values), self.everything, values), weights)
 
 
 def average_precision(positive: np.ndarray, score: np.ndarray) -> Scorer:

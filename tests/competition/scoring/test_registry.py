@@ -1,0 +1,235 @@
+"""Every metric against scikit-learn or its published definition, over all rows and under row weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from harness.competition.metrics import intervals
+from harness.competition.scoring.registry import (
+    CLASSES,
+    FAMILIES,
+    LABELS,
+    NUMBERS,
+    find_metric,
+    metric_names,
+    needs_two_classes,
+)
+
+N = 120
+
+
+def of_classes(seed: int, c: int = 4):
+    rng = np.random.default_rng(seed)
+    return np.r_[np.arange(c), rng.integers(0, c, N - c)], rng.dirichlet(np.ones(c), N), rng.integers(0, 4, N).astype(float)
+
+
+def of_labels(seed: int, t: int = 5):
+    rng = np.random.default_rng(seed)
+    truth = (rng.random((N, t)) < 0.3).astype(np.float32)
+    truth[0], truth[1] = 1, 0
+    return truth, rng.random((N, t)).astype(np.float32), rng.integers(0, 4, N).astype(float)
+
+
+def of_numbers(seed: int, k: int = 3):
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=(N, k))
+    return truth, truth + rng.normal(size=(N, k)), rng.integers(0, 4, N).astype(float)
+
+
+def _beta(average: str, beta: float):
+    return lambda y, o, w: sk.fbeta_score(y, o.argmax(1), beta=beta, average=average, sample_weight=w, zero_division=0)
+
+
+CLASS_CASES = {
+    "error": lambda y, o, w: 1 - sk.accuracy_score(y, o.argmax(1), sample_weight=w),
+    "fbeta(beta=2)": _beta("macro", 2),
+    "fbeta(beta=0.5, average=weighted)": _beta("weighted", 0.5),
+    "micro_f1": _beta("micro", 1),
+    "mcc": lambda y, o, w: sk.matthews_corrcoef(y, o.argmax(1), sample_weight=w),
+    "kappa": lambda y, o, w: sk.cohen_kappa_score(y, o.argmax(1), sample_weight=w),
+    "quadratic_kappa": lambda y, o, w: sk.cohen_kappa_score(y, o.argmax(1), weights="quadratic", sample_weight=w),
+    "linear_kappa": lambda y, o, w: sk.cohen_kappa_score(y, o.argmax(1), weights="linear", sample_weight=w),
+    "top_k_accuracy(k=2)": lambda y, o, w: sk.top_k_accuracy_score(y, o, k=2, sample_weight=w, labels=range(4)),
+    "map@1": lambda y, o, w: sk.accuracy_score(y, o.argmax(1), sample_weight=w),
+    "log_loss(eps=1e-15)": lambda y, o, w: sk.log_loss(y, o, sample_weight=w, labels=range(4)),
+}
+
+
+@pytest.mark.parametrize("name", CLASS_CASES)
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_metrics_of_classes_are_scikit_learns(name: str, seed: int):
+    labels, proba, weights = of_classes(seed)
+    scorer = find_metric(name).prepare(labels, proba)
+    assert scorer(None) == pytest.approx(CLASS_CASES[name](labels, proba, None), abs=1e-9)
+    assert scorer(weights) == pytest.approx(CLASS_CASES[name](labels, proba, weights), abs=1e-9)
+
+
+TWO_CASES = {
+    "average_precision": lambda y, p, w: sk.average_precision_score(y, p, sample_weight=w),
+    "brier": lambda y, p, w: sk.brier_score_loss(y, p, sample_weight=w),
+    "fbeta(average=binary, beta=2)": lambda y, p, w: sk.fbeta_score(y, p > 0.5, beta=2, sample_weight=w, zero_division=0),
+}
+
+
+@pytest.mark.parametrize("name", TWO_CASES)
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_metrics_of_two_classes_are_scikit_learns(name: str, seed: int):
+    labels, proba, weights = of_classes(seed, 2)
+    weights[:2] = 1
+    scorer = find_metric(name).prepare(labels, proba)
+    assert scorer(None) == pytest.approx(TWO_CASES[name](labels, proba[:, 1], None), abs=1e-9)
+    assert scorer(weights) == pytest.approx(TWO_CASES[name](labels, proba[:, 1], weights), abs=1e-9)
+    assert needs_two_classes(name) or name == "brier"
+
+
+def _averaged(function, average: str):
+    return lambda y, o, w: function(y, o, average=average, sample_weight=w)
+
+
+LABEL_CASES = {
+    f"{name}(average={average})": _averaged(function, average)
+    for name, function in (("roc_auc", sk.roc_auc_score), ("average_precision", sk.average_precision_score))
+    for average in ("macro", "micro", "weighted")
+} | {
+    f"fbeta(average={average}, beta=2)": lambda y, o, w, a=average: sk.fbeta_score(
+        y, o >= 0.5, beta=2, average=a, sample_weight=w, zero_division=0
+    )
+    for average in ("samples", "micro", "macro", "weighted")
+} | {
+    "jaccard": lambda y, o, w: sk.jaccard_score(y, o >= 0.5, average="samples", sample_weight=w, zero_division=0),
+    "hamming_loss": lambda y, o, w: sk.hamming_loss(y, o >= 0.5, sample_weight=w),
+    "accuracy": lambda y, o, w: sk.accuracy_score(y, o >= 0.5, sample_weight=w),
+    "log_loss(eps=1e-15)": lambda y, o, w: np.mean([sk.log_loss(y[:, c], o[:, c], sample_weight=w, labels=[0, 1]) for c in range(5)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LABEL_CASES)
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_metrics_of_labels_are_scikit_learns(name: str, seed: int):
+    truth, outputs, weights = of_labels(seed)
+    weights[:2] = 1
+    scorer = find_metric(name, LABELS).prepare(truth, outputs)
+    assert scorer(None) == pytest.approx(LABEL_CASES[name](truth, outputs.astype(np.float64), None), abs=1e-6)
+    assert scorer(weights) == pytest.approx(LABEL_CASES[name](truth, outputs.astype(np.float64), weights), abs=1e-6)
+
+
+NUMBER_CASES = {
+    "rmse": lambda y, o, w: np.sqrt(sk.mean_squared_error(y, o, sample_weight=w)),
+    "mcrmse": lambda y, o, w: np.sqrt(sk.mean_squared_error(y, o, sample_weight=w, multioutput="raw_values")).mean(),
+    "mae": lambda y, o, w: sk.mean_absolute_error(y, o, sample_weight=w),
+    "r2": lambda y, o, w: sk.r2_score(y, o, sample_weight=w),
+}
+
+
+@pytest.mark.parametrize("name", NUMBER_CASES)
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_metrics_of_numbers_are_scikit_learns(name: str, seed: int):
+    truth, outputs, weights = of_numbers(seed)
+    scorer = find_metric(name, NUMBERS).prepare(truth, outputs)
+    assert scorer(None) == pytest.approx(NUMBER_CASES[name](truth, outputs, None))
+    assert scorer(weights) == pytest.approx(NUMBER_CASES[name](truth, outputs, weights))
+
+
+def test_correlation_is_numpys():
+    truth, outputs, _ = of_numbers(1)
+    expected = np.mean([np.corrcoef(truth[:, c], outputs[:, c])[0, 1] for c in range(3)])
+    assert find_metric("pearson", NUMBERS)(truth, outputs) == pytest.approx(expected)
+
+
+def test_rmsle_takes_negative_predictions_as_zero():
+    truth, outputs = np.array([[3.0], [0.0]]), np.array([[3.0], [-5.0]])
+    assert find_metric("rmsle", NUMBERS)(truth, outputs) == 0
+
+
+def test_map_at_k_is_one_over_the_rank_and_nothing_behind_k():
+    proba = np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
+    assert find_metric("map@2")(np.array([0, 1, 2]), proba) == pytest.approx((1 + 0.5 + 0) / 3)
+    truth = np.array([[1, 0, 1], [0, 1, 0], [0, 0, 0]])
+    by_hand = ((1 + 2 / 3) / 2 + 1 / 2 + 0) / 3
+    assert find_metric("map@3", LABELS)(truth, proba) == pytest.approx(by_hand)
+
+
+def test_the_area_above_a_true_positive_rate():
+    """By the ISIC 2024 competition's own way: the curve of flipped labels and scores, its partial area rescaled."""
+    rng = np.random.default_rng(0)
+    y, p = rng.random(400) < 0.2, rng.random(400)
+    p[y] += 0.3
+    flipped, scores, max_fpr = ~y, -p, 0.2
+    partial_scaled = sk.roc_auc_score(flipped, scores, max_fpr=max_fpr)
+    expected = 0.5 * max_fpr**2 + (max_fpr - 0.5 * max_fpr**2) / 0.5 * (partial_scaled - 0.5)
+    proba = np.stack([1 - p / 2, p / 2], axis=1)
+    assert find_metric("partial_auc(min_tpr=0.8)")(y.astype(int), proba) == pytest.approx(expected)
+
+
+def test_probabilistic_f_of_certain_answers_is_f1():
+    y = np.array([0, 1, 1, 0, 1])
+    said = np.array([0, 1, 0, 1, 1])
+    proba = np.stack([1 - said, said], axis=1).astype(float)
+    assert find_metric("probabilistic_f")(y, proba) == pytest.approx(sk.f1_score(y, said))
+
+
+def test_a_cost_matrix_has_true_classes_in_rows():
+    prices = "cost(matrix=[[0, 1], [10, 0]])"
+    proba = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    assert find_metric(prices)(np.array([0, 1, 0]), proba) == pytest.approx((0 + 10 + 1) / 3)
+    assert not find_metric(prices).greater_is_better
+
+
+def test_class_weights_of_a_log_loss():
+    labels, proba, _ = of_classes(3)
+    weights = [1.0, 5.0, 2.0, 0.5]
+    losses = -np.log(proba[np.arange(N), labels])
+    expected = np.average(losses, weights=np.array(weights)[labels])
+    assert find_metric("log_loss(weights=[1.0, 5.0, 2.0, 0.5])")(labels, proba) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("of", "name"), sorted(FAMILIES))
+def test_every_metric_has_an_interval_that_holds_its_value(of: str, name: str):
+    data = {CLASSES: of_classes(5, 2), LABELS: of_labels(5), NUMBERS: of_numbers(5)}[of]
+    text = "cost(matrix=[[0, 1], [1, 0]])" if name == "cost" else name
+    metric = find_metric(text, of)
+    scorer = metric.prepare(*data[:2])
+    [(low, high)] = intervals([scorer], np.arange(N), resamples=200)
+    assert low <= scorer(None) <= high and np.isfinite(scorer(None))
+    assert metric.name == text
+
+
+def test_a_label_that_a_resample_lacks_keeps_its_value():
+    truth, outputs = np.zeros((40, 2), dtype=np.float32), np.zeros((40, 2), dtype=np.float32)
+    truth[0, 0] = outputs[0, 0] = 1  # one row has the first label, and it is found
+    truth[:20, 1], outputs[:20, 1] = 1, 1
+    for name in ("macro_f1", "roc_auc", "average_precision"):
+        scorer = find_metric(name, LABELS).prepare(truth, outputs)
+        without = np.r_[0.0, np.ones(39)]
+        assert scorer.resampled(without) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "of", "said"),
+    [
+        ("f2_score", CLASSES, "is unknown"),
+        ("rmse", CLASSES, "is for targets that are numbers, and those of this task are classes"),
+        ("quadratic_kapa", CLASSES, "did you mean 'quadratic_kappa'"),
+        ("fbeta(betta=2)", LABELS, "unknown parameter 'betta' (did you mean 'beta'?)"),
+        ("fbeta(average=mean)", LABELS, "average is one of binary, macro"),
+        ("map@0", CLASSES, "wanted a whole number of 1 or more"),
+        ("fbeta(beta=-1)", CLASSES, "wanted a number of 0 or more"),
+    ],
+)
+def test_a_metric_that_is_none_says_why(text: str, of: str, said: str):
+    with pytest.raises(ValueError) as error:
+        find_metric(text, of)
+    assert said in str(error.value)
+
+
+def test_names_are_listed_by_kind():
+    assert "rmse" in metric_names(NUMBERS) and "rmse" not in metric_names(CLASSES)
+    assert {"accuracy", "quadratic_kappa"} <= set(metric_names(CLASSES))
