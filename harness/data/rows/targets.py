@@ -43,7 +43,7 @@ def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple
     wanted : columns of the sample submission: where they are the same names, their order counts; else numbers are sorted as
         numbers, names as text
     """
-    if len(raw.columns) > 1 or task.of == NUMBERS:
+    if _is_wide(task, raw) or task.of == NUMBERS:
         found = [nfc(name) for name in raw.names]
     elif task.of == LABELS:
         found = list(dict.fromkeys(label for cell in raw.columns[0] for label in split_labels(cell, raw.separator)))
@@ -58,7 +58,7 @@ def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple
     order = [nfc(name) for name in wanted if nfc(name) in set(found)]
     if set(order) == set(found):
         return tuple(order)
-    return tuple(found if len(raw.columns) > 1 or task.of == NUMBERS else sorted_names(found))
+    return tuple(found if _is_wide(task, raw) or task.of == NUMBERS else sorted_names(found))
 
 
 def sorted_names(names: Iterable[str]) -> list[str]:
@@ -82,7 +82,7 @@ def encode(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
     if task.of == NUMBERS:
         _check_columns(task, raw, classes)
         return np.stack([_numbers(raw, c) for c in range(len(raw.columns))], axis=1).astype(np.float32)
-    if len(raw.columns) > 1:
+    if _is_wide(task, raw):
         _check_columns(task, raw, classes)
         order = [[nfc(n) for n in raw.names].index(nfc(name)) for name in classes]
         table = np.stack([_zero_or_one(raw, c) for c in order], axis=1)
@@ -90,6 +90,14 @@ def encode(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
     if task.of == LABELS:
         return _labels_in_a_cell(raw, classes)
     return _class_indices(raw, classes)
+
+
+def _is_wide(task: Task, raw: RawTargets) -> bool:
+    """Whether each column is a label: several of them, or one of 0 and 1 where a row may have any number of labels."""
+    if len(raw.columns) > 1:
+        return True
+    flags = (cell.strip().lower() in (*_TRUE, *_FALSE) for cell in raw.columns[0][:1000])
+    return task.of == LABELS and raw.separator is None and all(flags)
 
 
 def split_labels(cell: str, separator: str | None) -> list[str]:

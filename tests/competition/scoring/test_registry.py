@@ -24,7 +24,11 @@ N = 120
 
 def of_classes(seed: int, c: int = 4):
     rng = np.random.default_rng(seed)
-    return np.r_[np.arange(c), rng.integers(0, c, N - c)], rng.dirichlet(np.ones(c), N), rng.integers(0, 4, N).astype(float)
+    return (
+        np.r_[np.arange(c), rng.integers(0, c, N - c)],
+        rng.dirichlet(np.ones(c), N),
+        rng.integers(0, 4, N).astype(float),
+    )
 
 
 def of_labels(seed: int, t: int = 5):
@@ -72,7 +76,9 @@ def test_metrics_of_classes_are_scikit_learns(name: str, seed: int):
 TWO_CASES = {
     "average_precision": lambda y, p, w: sk.average_precision_score(y, p, sample_weight=w),
     "brier": lambda y, p, w: sk.brier_score_loss(y, p, sample_weight=w),
-    "fbeta(average=binary, beta=2)": lambda y, p, w: sk.fbeta_score(y, p > 0.5, beta=2, sample_weight=w, zero_division=0),
+    "fbeta(average=binary, beta=2)": lambda y, p, w: sk.fbeta_score(
+        y, p > 0.5, beta=2, sample_weight=w, zero_division=0
+    ),
 }
 
 

@@ -60,7 +60,9 @@ def test_cuts_undo_a_shift_of_the_grades():
 def test_thresholds_of_labels_are_found_each_for_itself():
     rng = np.random.default_rng(0)
     truth = (rng.random((800, 3)) < 0.3).astype(np.float32)
-    outputs = np.clip(truth * 0.2 + np.array([0.1, 0.4, 0.7]) + rng.normal(0, 0.03, truth.shape), 0, 1).astype(np.float32)
+    outputs = np.clip(truth * 0.2 + np.array([0.1, 0.4, 0.7]) + rng.normal(0, 0.03, truth.shape), 0, 1).astype(
+        np.float32
+    )
     metric = find_metric("micro_f1", LABELS)
     fold = np.arange(800) % 4
     told = LABELLED.find_decision(metric, truth, outputs, fold)

@@ -1,0 +1,102 @@
+"""Tables of every kind as columns of text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.base.errors import UserError
+from harness.data.files.archives import FileTree
+from harness.data.rows.tables import joined, read_table
+
+FRAME = pd.DataFrame({"id": ["a", "b", "c"], "grade": [0, 2, 1], "share": [0.5, 1.0, 2.25], "cat": [True, False, True]})
+
+
+def read(folder: Path, name: str, text: str | bytes):
+    (folder / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_table(FileTree(folder), name, "data.labels")
+
+
+def as_parquet(folder: Path) -> bytes:
+    FRAME.to_parquet(folder / "x")
+    return (folder / "x").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("t.csv", lambda f: FRAME.to_csv(index=False)),
+        ("t.tsv", lambda f: FRAME.to_csv(index=False, sep="\t")),
+        ("semicolons.csv", lambda f: FRAME.to_csv(index=False, sep=";")),
+        ("t.parquet", as_parquet),
+        ("records.json", lambda f: FRAME.to_json(orient="records")),
+        ("columns.json", lambda f: json.dumps(FRAME.to_dict("list"))),
+        ("by_id.json", lambda f: json.dumps({r["id"]: {k: v for k, v in r.items() if k != "id"} for r in FRAME.to_dict("records")})),
+        ("lines.jsonl", lambda f: FRAME.to_json(orient="records", lines=True)),
+    ],
+)  # fmt: skip
+def test_the_same_rows_from_every_kind(tmp_path: Path, name: str, write):
+    table = read(tmp_path, name, write(tmp_path))
+    assert table.header == ["id", "grade", "share", "cat"] and len(table) == 3
+    assert table.column("id", "") == ["a", "b", "c"] and table.column("grade", "") == ["0", "2", "1"]
+    assert [float(x) for x in table.column("share", "")] == [0.5, 1.0, 2.25]
+    assert [c.lower() in ("1", "true") for c in table.column("cat", "")] == [True, False, True]
+
+
+def test_labels_by_id_alone(tmp_path: Path):
+    table = read(tmp_path, "t.json", '{"a.png": "cat", "b.png": 3}')
+    assert table.column("id", "") == ["a.png", "b.png"] and table.column("label", "") == ["cat", "3"]
+
+
+COCO = {
+    "images": [{"id": 7, "file_name": "x/7.jpg", "location": 3}, {"id": 9, "file_name": "9.jpg", "location": 4}],
+    "annotations": [{"id": 1, "image_id": 9, "category_id": 1}, {"id": 2, "image_id": 7, "category_id": 0}],
+    "categories": [{"id": 0, "name": "oak"}, {"id": 1, "name": "red beech"}],
+}
+
+
+def test_coco_annotations_are_a_row_for_each_image(tmp_path: Path):
+    table = read(tmp_path, "train.json", json.dumps(COCO))
+    assert table.row(0) == {"id": "7", "file_name": "x/7.jpg", "location": "3", "category_id": "0", "category": "oak"}
+    assert table.column("category", "") == ["oak", "red beech"]
+
+
+def test_an_image_with_several_annotations_has_all_its_categories(tmp_path: Path):
+    more = {**COCO, "annotations": [*COCO["annotations"], {"id": 3, "image_id": 7, "category_id": 1}]}
+    assert read(tmp_path, "train.json", json.dumps(more)).column("category_id", "") == ["0 1", "1"]
+
+
+def test_an_annotation_of_an_unknown_image_is_told(tmp_path: Path):
+    wrong = {**COCO, "annotations": [{"image_id": 8, "category_id": 0}]}
+    with pytest.raises(UserError, match="image_id '8', which is not among its images"):
+        read(tmp_path, "train.json", json.dumps(wrong))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("t.json", "{", "cannot be read as JSON"),
+        ("t.json", "[1, 2]", "is no table"),
+        ("t.json", '{"a": [1], "b": [1, 2]}', "its columns are not equally long"),
+        ("t.parquet", "PAR1", "cannot be read as Parquet"),
+        ("t.csv", "id,label\n", "has no rows"),
+    ],
+)
+def test_damaged_tables_are_named(tmp_path: Path, name: str, text: str, said: str):
+    with pytest.raises(UserError, match=said) as error:
+        read(tmp_path, name, text)
+    assert name in str(error.value)
+
+
+def test_joined_by_ids_with_and_without_ending(tmp_path: Path):
+    left = read(tmp_path, "a.csv", "img,classname\n1.jpg,c0\n2.jpg,c1\n")
+    right = read(tmp_path, "b.csv", "name,driver,classname\n2,p2,x\n1,p1,x\n3,p3,x\n")
+    table = joined(left, right, "img", "name")
+    assert table.column("driver", "") == ["p1", "p2"] and table.column("classname", "") == ["c0", "c1"]
+    with pytest.raises(UserError, match="has no row for id '4'"):
+        joined(read(tmp_path, "c.csv", "img,x\n4,1\n"), right, "img", "name")
+    with pytest.raises(UserError, match="stands in rows 1 and 2 with different values"):
+        joined(left, read(tmp_path, "d.csv", "name,driver\n1,p1\n1,p2\n"), "img", "name")

@@ -1,0 +1,91 @@
+"""Targets as text to arrays, and what is said of a cell that cannot be one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.base.errors import UserError
+from harness.competition.tasks import TASKS
+from harness.data.rows.targets import RawTargets, classes_of, encode, sorted_names, split_labels
+
+SINGLE, LABELS, NUMBERS = TASKS["single"], TASKS["multilabel"], TASKS["regression"]
+
+
+def cells(*values: str, separator: str | None = None) -> RawTargets:
+    return RawTargets([list(values)], ["label"], "train.csv", separator)
+
+
+def columns(**values: list[str]) -> RawTargets:
+    return RawTargets(list(values.values()), list(values), "train.csv")
+
+
+def test_classes_are_sorted_as_numbers_or_names_or_as_the_sample_has_them():
+    assert classes_of(SINGLE, cells("10", "9", "2", "9")) == ("2", "9", "10")
+    assert classes_of(SINGLE, cells("c10", "c2", "c2")) == ("c2", "c10")
+    assert classes_of(SINGLE, cells("b", "a"), wanted=["b", "a"]) == ("b", "a")
+    assert classes_of(SINGLE, cells("b", "a"), wanted=["b", "x"]) == ("a", "b")
+    assert classes_of(LABELS, cells("haze primary", "clear", separator=" ")) == ("clear", "haze", "primary")
+    assert classes_of(LABELS, columns(rust=["1"], scab=["0"])) == ("rust", "scab")
+    assert sorted_names(["-2", "10", "-10"]) == ["-10", "-2", "10"]
+
+
+def test_one_label_a_row():
+    assert encode(SINGLE, cells("b", "a", "b"), ("a", "b")).tolist() == [1, 0, 1]
+
+
+def test_several_labels_in_a_cell_and_none():
+    found = encode(LABELS, cells("a  c", "", "b", separator=" "), ("a", "b", "c"))
+    assert found.tolist() == [[1, 0, 1], [0, 0, 0], [0, 1, 0]] and found.dtype == np.float32
+    assert split_labels("a| b |", "|") == ["a", "b"]
+
+
+def test_columns_of_labels_in_the_order_of_the_classes():
+    raw = columns(rust=["1", "0.0", "1"], scab=["0", "1", "True"])
+    assert encode(LABELS, raw, ("scab", "rust")).tolist() == [[0, 1], [1, 0], [1, 1]]
+
+
+def test_one_column_of_0_and_1_is_one_label():
+    assert classes_of(LABELS, columns(cactus=["1", "0"])) == ("cactus",)
+    assert encode(LABELS, columns(cactus=["1", "0"]), ("cactus",)).tolist() == [[1], [0]]
+
+
+def test_one_hot_columns_are_one_class():
+    assert encode(SINGLE, columns(a=["1", "0"], b=["0", "1"]), ("a", "b")).tolist() == [0, 1]
+
+
+def test_numbers():
+    assert encode(NUMBERS, columns(x=["1", "-2.5"], y=["1e3", "0"]), ("x", "y")).tolist() == [[1, 1000], [-2.5, 0]]
+
+
+@pytest.mark.parametrize(
+    ("task", "raw", "classes", "said"),
+    [
+        (SINGLE, cells("a", "c"), ("a", "b"), "row 2: label 'c' is no class"),
+        (SINGLE, cells("a", " b"), ("a", "b"), "take the spaces around it out"),
+        (SINGLE, cells("a", "B"), ("a", "b"), "it is written 'b' there"),
+        (SINGLE, cells("0.0"), ("0", "1"), 'write classes = ["0.0", ...]'),
+        (
+            SINGLE,
+            columns(a=["1", "1"], b=["0", "1"]),
+            ("a", "b"),
+            "row 2 has 2 of the columns a, b at 1 (a, b), wanted one",
+        ),
+        (SINGLE, columns(a=["1", "0"], b=["0", "0"]), ("a", "b"), "column 'b' is 1 in no row"),
+        (LABELS, columns(a=["1", "2"], b=["1", "0"]), ("a", "b"), "row 2, column 'a': '2' is neither 0 nor 1"),
+        (LABELS, columns(a=["1"], b=["1"]), ("a", "c"), "They must be the same names"),
+        (LABELS, cells("a b"), ("a", "b"), 'Labels are separated by " " there: data.separator = " "'),
+        (LABELS, cells("a", separator=" "), ("a", "b"), "no row has the label 'b'"),
+        (NUMBERS, columns(x=["1", "much"]), ("x",), "row 2, column 'x': 'much' is no number"),
+        (NUMBERS, columns(x=["nan", "", "1"]), ("x",), "(2 rows are like it)"),
+    ],
+)
+def test_a_cell_that_cannot_be_a_target_is_named(task, raw: RawTargets, classes: tuple[str, ...], said: str):
+    with pytest.raises(UserError) as error:
+        encode(task, raw, classes)
+    assert said in str(error.value) and str(error.value).startswith("train.csv")
+
+
+def test_a_row_without_a_label_is_told_before_it_becomes_a_class():
+    with pytest.raises(UserError, match="row 2, column 'label': is empty"):
+        classes_of(SINGLE, cells("a", ""))
