@@ -19,6 +19,7 @@ from harness.base.storage.atomic_files import explain_disk_errors, read_json
 from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
 from harness.competition.metrics import row_pieces
+from harness.competition.tasks.fitting import check_fits
 from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
 from harness.cv.jobs.executor import run_jobs
 from harness.cv.jobs.features_job import FeaturesJob
@@ -100,6 +101,7 @@ def open_run(
     competition: Competition, recipe: Recipe, dataset: Dataset, options: Options, watcher: Watcher
 ) -> OpenedRun:
     """Apply the verdicts, make or read the folds, and name the run."""
+    check_fits(recipe, competition.kind)
     competition.check_hooks()  # else a misspelt one would come out when everything is trained
     homes = options.out / "oof" / competition.slug
     cleaning = _clean(competition, dataset, options.verdicts, watcher)

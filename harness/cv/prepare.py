@@ -118,32 +118,16 @@ def check_recipe(recipe: Recipe, competition: Competition) -> None:
     UserError
         Names the key.
     """
+    from harness.competition.tasks.fitting import check_fits
     from harness.train.augment import check_augment
     from harness.train.frozen_features import check_features
     from harness.train.prediction.views import weighted_views
 
     weighted_views(recipe.predict)
-    _check_task(recipe, competition)
+    check_fits(recipe, competition.kind)
     check_augment(recipe.augment, *competition.data.size, competition.data.channels)
     if recipe.features:
         check_features(recipe)
-
-
-def _check_task(recipe: Recipe, competition: Competition) -> None:
-    from harness.train.loss import check_loss
-
-    task = competition.kind
-    check_loss(recipe.train, task)
-    if task.is_one_class:
-        return
-    if recipe.pseudo:
-        raise UserError(
-            f"[pseudo]: labels rows with one of several classes; task = '{task.name}' is {task.what}. Take it out."
-        )
-    if recipe.predict.across_folds == "vote":
-        raise UserError(
-            f"predict.across_folds = 'vote': folds vote for one of several classes; task = '{task.name}' is {task.what}. Take it out."
-        )
 
 
 def too_large_a_batch(network: Network, shape: tuple[int, int, int, int], recipe: Recipe, device: torch.device) -> str:

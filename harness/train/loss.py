@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.base.errors import UserError
 from harness.competition.scoring.registry import LABELS, NUMBERS
 from harness.competition.tasks import TASKS, Task
 from harness.competition.train_spec import TrainSpec
@@ -43,16 +42,6 @@ def _presence_weights(labels: Tensor, spec: TrainSpec) -> Tensor:
         return away / there
     share = lambda counts: (1 - spec.effective_beta) / (1 - spec.effective_beta**counts)
     return share(there) / share(away)
-
-
-def check_loss(spec: TrainSpec, task: Task) -> None:
-    """Refuse a loss that does not train this task (UserError)."""
-    if spec.loss != "auto" and spec.loss not in task.losses:
-        raise UserError(
-            f"train.loss = '{spec.loss}': does not train task = '{task.name}' ({task.what}); write one of: auto, {', '.join(task.losses)}"
-        )
-    if task.of == NUMBERS and spec.class_weights != "none":
-        raise UserError(f"train.class_weights = '{spec.class_weights}': numbers have no classes; take it out")
 
 
 def build_loss(

@@ -68,7 +68,9 @@ def best_thresholds(metric: Metric, targets: np.ndarray, outputs: np.ndarray) ->
         for label in range(n):
             column, kept = outputs[:, label], said[:, label].copy()
             levels = np.unique(np.quantile(column, np.linspace(0.0, 1.0, 34)))
-            tried = (levels[1:] + levels[:-1]) / 2 if len(levels) > 1 else levels  # between values: as far from both as can be
+            tried = (
+                (levels[1:] + levels[:-1]) / 2 if len(levels) > 1 else levels
+            )  # between values: as far from both as can be
             scores = np.empty(len(tried))
             for number, threshold in enumerate(tried):
                 said[:, label] = column >= threshold

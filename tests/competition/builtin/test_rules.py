@@ -1,0 +1,79 @@
+"""The rules of built-in recipes, one by one; what they give is a recipe that the harness takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from harness.competition.builtin.facts import Facts
+from harness.competition.builtin.rules import NAMES, built_in
+from harness.competition.recipe import Recipe
+from harness.competition.schema import validate
+from harness.models.registry import check_model
+from tests.conftest import REPOSITORY
+
+FACTS = Facts(
+    height=256, width=256, channels=3, rows=5_000, outputs=10, imbalance=1.2, task="single", metric="accuracy"
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {}, {"height": 8, "width": 8, "channels": 1}, {"height": 28, "width": 28, "channels": 1, "rows": 60_000},
+        {"height": 64, "width": 256}, {"rows": 300_000}, {"rows": 40}, {"task": "regression", "metric": "rmse", "outputs": 1},
+        {"task": "multilabel", "metric": "samples_f1"}, {"channels": 4}, {"gpu": True}, {"weights": "package"},
+    ],
+)  # fmt: skip
+def test_every_recipe_is_one_that_the_harness_takes(name: str, change: dict[str, object]):
+    from harness.competition import find_competition
+
+    found = validate(Recipe, {**built_in(name, replace(FACTS, **change)), "name": name}, name)
+    check_model(found.model, find_competition(REPOSITORY / "competitions" / "digit-recognizer"))
+
+
+def test_images_are_as_large_as_a_processor_can_pay():
+    sides = [built_in("quick", replace(FACTS, rows=n))["data"]["size"][0] for n in (1_000, 20_000, 90_000, 500_000)]
+    assert sides == sorted(sides, reverse=True) and sides[0] > sides[-1]
+    assert built_in("strong", FACTS)["data"]["size"][0] > built_in("quick", FACTS)["data"]["size"][0]
+    assert "data" not in built_in("quick", replace(FACTS, height=28, width=28))  # never enlarged
+    assert built_in("quick", replace(FACTS, height=128, width=256))["data"]["size"] == [32, 64]  # the shape stays
+
+
+def test_nothing_is_turned_or_mirrored_that_is_not_declared():
+    for name in NAMES:
+        found = built_in(name, FACTS)
+        assert not {"horizontal_flip", "vertical_flip"} & set(found["augment"]) and found["predict"]["tta"] == [
+            "identity"
+        ]
+        assert found["augment"].get("rotation", 0) <= 12
+    declared = replace(FACTS, symmetries=("hflip", "vflip", "rot90", "rot180", "rot270"))
+    found = built_in("strong", declared)
+    assert (
+        found["augment"]["horizontal_flip"]
+        and found["augment"]["rotation"] == 180
+        and len(found["predict"]["tta"]) == 6
+    )
+
+
+def test_classes_are_balanced_only_where_the_metric_counts_them_alike():
+    uneven = replace(FACTS, imbalance=50.0)
+    assert "class_weights" not in built_in("quick", uneven)["train"]
+    assert built_in("quick", replace(uneven, metric="macro_f1"))["train"]["class_weights"] == "effective"
+
+
+def test_probabilities_are_not_smoothed_where_they_are_judged():
+    assert "label_smoothing" in built_in("quick", FACTS)["train"]
+    assert "label_smoothing" not in built_in("quick", replace(FACTS, metric="log_loss"))["train"]
+
+
+def test_more_rows_fewer_epochs_within_bounds():
+    epochs = [built_in("quick", replace(FACTS, rows=n))["train"]["epochs"] for n in (500, 5_000, 50_000, 2_000_000)]
+    assert epochs == sorted(epochs, reverse=True) and epochs[0] <= 40 and epochs[-1] == 4
+
+
+def test_weights_at_hand_are_taken():
+    assert built_in("transfer", replace(FACTS, weights="package"))["model"]["args"]["weights"] == "package"
+    assert built_in("transfer", FACTS)["model"]["args"]["weights"] == "pretrained"

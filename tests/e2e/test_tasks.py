@@ -1,0 +1,173 @@
+"""Competitions of every task from `init` to a submission: several labels, grades, numbers; what does not fit is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from harness.runs import load_run
+
+FAST = ("--recipe", "quick", "--workers", "1", "--set", "train.epochs=3", "--set", "cv.folds=3")
+
+
+def save(pixels: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def write_rows(folder: Path, train: pd.DataFrame, sample: pd.DataFrame) -> None:
+    train.to_csv(folder / "train.csv", index=False)
+    sample.to_csv(folder / "sample_submission.csv", index=False)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, run_command_module) -> Path:
+    """Digits as three competitions, their TOML written by `init`: two side by side (tags), their size in steps (level), two numbers."""
+    root = tmp_path_factory.mktemp("tasks")
+    digits, rng = load_digits(), np.random.default_rng(0)
+    images, labels = (digits.images * 15.9).astype(np.uint8), digits.target
+    pairs, tags = rng.integers(0, len(labels), (400, 2)), []
+    for number, (a, b) in enumerate(pairs):
+        save(
+            np.hstack([images[a], images[b]]),
+            root / "data" / "tags" / ("train" if number < 300 else "test") / f"{number}.png",
+        )
+        tags.append(" ".join(sorted({f"d{labels[a]}", f"d{labels[b]}"})))
+    table = pd.DataFrame({"image": range(400), "tags": tags})
+    write_rows(root / "data" / "tags", table[:300], table[300:].assign(tags="d0 d1"))
+    for slug in ("level", "numbers"):
+        for number in range(400):
+            save(images[number], root / "data" / slug / "images" / f"x{number}.png")
+    ids = [f"x{n}" for n in range(400)]
+    levels = pd.DataFrame({"id_code": ids, "level": labels[:400] // 2})
+    write_rows(root / "data" / "level", levels[:300], levels[300:].assign(level=0))
+    ink = images[:400].mean(axis=(1, 2)) / 255
+    numbers = pd.DataFrame({"id": ids, "ink": ink.round(4), "digit": labels[:400] * 1.5})
+    write_rows(root / "data" / "numbers", numbers[:300], numbers[300:].assign(ink=0.5, digit=0.5))
+    for slug in ("tags", "level", "numbers"):
+        done = run_command_module("harness.data", "init", f"data/{slug}", cwd=root)
+        assert done.returncode == 0, done.stderr
+        for more in ((), ("--set", "seed=1")):
+            done = run_command_module("harness.cv", slug, *FAST, *more, cwd=root)
+            assert done.returncode == 0, done.stderr
+    return root
+
+
+def test_init_tells_the_tasks_apart(project: Path):
+    toml = {
+        slug: (project / "competitions" / slug / "competition.toml").read_text()
+        for slug in ("tags", "level", "numbers")
+    }
+    assert 'task = "multilabel"' in toml["tags"] and 'separator = " "' in toml["tags"]
+    assert 'task = "ordinal"' in toml["level"] and 'metric = "quadratic_kappa"' in toml["level"]
+    assert 'task = "regression"' in toml["numbers"] and 'label = ["ink", "digit"]' in toml["numbers"]
+    assert "not known: the competition's page says which" in toml["tags"]
+
+
+def test_init_never_writes_over(project: Path, run_command):
+    done = run_command("harness.data", "init", "data/tags", cwd=project)
+    assert done.returncode == 2 and "stands already, and is not written over" in done.stderr
+
+
+def submission(project: Path, run_command, slug: str) -> pd.DataFrame:
+    done = run_command("harness.submit", "--comp", slug, "--dry-run", cwd=project)
+    assert done.returncode == 0, done.stderr
+    [path] = (project / "submissions" / slug).glob("quick-*.csv")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    sample = pd.read_csv(project / "data" / slug / "sample_submission.csv", dtype=str)
+    assert list(table.columns) == list(sample.columns) and table.iloc[:, 0].tolist() == sample.iloc[:, 0].tolist()
+    path.unlink()
+    return table
+
+
+def runs_of(project: Path, slug: str):
+    return [load_run(path.parent) for path in sorted((project / "oof" / slug).glob("quick-*/scores.json"))]
+
+
+def test_several_labels_are_handed_in_as_the_decision_gives_them(project: Path, run_command):
+    table = submission(project, run_command, "tags")
+    names = set(" ".join(table["tags"]).split())
+    assert names <= {f"d{n}" for n in range(10)} and len(names) > 3
+    best = max(runs_of(project, "tags"), key=lambda run: run.scores["metrics"]["samples_f1"]["pooled"])
+    given = (best.test >= np.array(best.scores["decision"]["values"])).sum(axis=1)
+    assert [len(cell.split()) for cell in table["tags"]] == given.tolist()
+
+
+def test_the_score_is_by_what_the_other_folds_found(project: Path):
+    from sklearn.metrics import f1_score
+
+    run = runs_of(project, "tags")[0]
+    said = np.zeros(run.oof.shape, dtype=bool)
+    for fold, values in run.scores["decision"]["folds"].items():
+        mine = run.folds.fold == int(fold)
+        said[mine] = run.oof[mine] >= np.array(values)
+    by_hand = f1_score(run.labels, said, average="samples", zero_division=0)
+    assert run.scores["metrics"]["samples_f1"]["pooled"] == pytest.approx(by_hand, abs=1e-9)
+
+
+def test_grades_and_numbers_are_handed_in(project: Path, run_command):
+    assert set(submission(project, run_command, "level")["level"]) <= {"0", "1", "2", "3", "4"}
+    table = submission(project, run_command, "numbers").set_index("id").astype(float)
+    assert 0 <= table["ink"].mean() <= 1 and 2 < table["digit"].mean() < 12
+    run = runs_of(project, "numbers")[0]
+    assert run.labels.shape == (300, 2) and run.scores["metrics"]["rmse"]["greater_is_better"] is False
+
+
+@pytest.mark.parametrize("slug", ["tags", "level", "numbers"])
+def test_compare_and_ensemble_work_for_every_task(project: Path, run_command, slug: str):
+    told = json.loads(run_command("harness.oof", "compare", slug, "--json", cwd=project).stdout)
+    assert len(told["runs"]) >= 2 and len(told["pairs"]) == 1
+    done = run_command("harness.oof", "ensemble", slug, "--method", "hill_climbing", cwd=project)
+    assert done.returncode == 0, done.stderr
+    made = load_run(next((project / "oof" / slug).glob("ensemble-hill_climbing-*")))
+    assert made.oof.shape == runs_of(project, slug)[0].oof.shape and made.task.name != "single"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("harness.oof", "errors", "tags"), "is for one of several classes; task = 'multilabel'"),
+        (("harness.oof", "forecast", "numbers"), "is for one of several classes; task = 'regression'"),
+        (("harness.oof", "ensemble", "tags", "--method", "vote"), "unknown for task = 'multilabel'"),
+        (("harness.cv", "numbers", *FAST, "--set", "train.loss=cross_entropy"), "does not train task = 'regression'"),
+        (("harness.cv", "numbers", *FAST, "--set", "train.class_weights=balanced"), "numbers have no classes"),
+        (("harness.cv", "tags", *FAST, "--set", "predict.across_folds=vote"), "folds vote for one of several classes"),
+        (("harness.submit", "--comp", "numbers", "--bundle", "--dry-run"), "its model.py predicts one of several classes"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_a_task_is_refused_with_a_reason(
+    project: Path, run_command, command: tuple[str, ...], said: str
+):
+    done = run_command(*command, cwd=project)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('task = "multilabel"', 'task = "regression"', "write one of: number"),
+        ('metric = "samples_f1"', 'metric = "rmse"', "is for targets that are numbers"),
+        ('metric = "samples_f1"', 'metric = {name = "fbeta", betta = 2}', "did you mean 'beta'"),
+        ('value = "labels"', 'value = "class"', "is any of several labels; write one of: labels"),
+        ('labels = "train.csv"', 'labels = "nothing.csv"', "nothing.csv: not there"),
+        ('separator = " "', 'separator = ";"', "is none of the classes"),
+    ],
+)
+def test_a_toml_that_does_not_fit_is_told_before_training(
+    project: Path, run_command, tmp_path: Path, old: str, new: str, said: str
+):
+    import shutil
+
+    folder = tmp_path / "competitions" / "tags"
+    shutil.copytree(project / "competitions" / "tags", folder)
+    text = (folder / "competition.toml").read_text()
+    assert old in text
+    (folder / "competition.toml").write_text(text.replace(old, new))
+    done = run_command("harness.data", str(folder), "--data", str(project / "data"), cwd=tmp_path)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
