@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.base.errors import UserError
+from harness.base.option_groups import GroupedCommand, Spread
 from harness.base.storage.atomic_files import explain_disk_errors
 from harness.base.terminal import plain_streams
 
@@ -52,23 +53,33 @@ SetOption = Annotated[
         "--set", help="Override a recipe's key, e.g. --set train.epochs=3; may be repeated.", metavar="KEY=VALUE"
     ),
 ]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else there.")]
 
 
 def new_app(**options: Any) -> typer.Typer:
     """A typer application with the habits of all our commands."""
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
+    return _App(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
+
+
+class _App(typer.Typer):
+    def command(self, name: str | None = None, **options: Any) -> Callable[[Any], Any]:
+        return super().command(name, **{"cls": GroupedCommand, **options})
 
 
 def user_command(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its exit codes: 2 with one clear message for a user's mistake, 130 for Ctrl-C and for SIGTERM."""
+    """Give a command its exit codes: 2 with one clear message for a user's mistake, 130 for Ctrl-C and for SIGTERM.
+
+    A parameter that is a group of options (`option_groups`) stands for them on the command line.
+    """
+    spread = Spread(function)
 
     @functools.wraps(function)
-    def guarded(*args: Any, **kwargs: Any) -> None:
+    def guarded(**given: Any) -> None:
         with plain_streams():
             try:
                 with explain_disk_errors(Path.cwd()), _terminated_like_interrupted():
-                    function(*args, **kwargs)
+                    function(**spread.gathered(given))
             except UserError as error:
                 print(f"error: {error}", file=sys.stderr)
                 raise typer.Exit(EXIT_USER_ERROR) from None
@@ -79,6 +90,8 @@ def user_command(function: Callable[..., None]) -> Callable[..., None]:
             except EOFError as error:  # typer would take it for Ctrl-D and say "Aborted!"
                 raise RuntimeError("a file ended before it should, and no reader said which") from error
 
+    guarded.__signature__ = spread.signature  # type: ignore[attr-defined]
+    guarded.__annotations__ = {name: p.annotation for name, p in spread.signature.parameters.items()}
     return guarded
 
 

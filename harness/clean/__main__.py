@@ -8,18 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.base.command import (
-    DataOption,
-    DataSetOption,
-    JsonOption,
-    OutOption,
-    SampleOption,
-    SkipBrokenOption,
-    carried,
-    data_root,
-    new_app,
-    user_command,
-)
+from harness.base.command import JsonOption, OutOption, carried, new_app, user_command
+from harness.base.option_groups import Without
+from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
 
 app = new_app()
@@ -28,17 +19,14 @@ app = new_app()
 @app.command()
 @user_command
 def main(
-    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/bloodcells.")],
+    which: CompetitionChoice,
+    where: Annotated[DataOptions, Without("stream")],
     run: Annotated[
         str | None, typer.Option(help="A finished run whose OOF probabilities show label errors.", metavar="NAME")
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a clean.csv that was changed by hand since it was written.")
     ] = False,
-    data: DataOption = None,
-    data_set: DataSetOption = "",
-    sample: SampleOption = False,
-    skip_broken: SkipBrokenOption = False,
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -49,20 +37,11 @@ def main(
     from harness.base.progress import watching
     from harness.clean.pipeline import clean
     from harness.competition import DataChoice, find_competition
-    from harness.data.dataset import load_dataset
+    from harness.data.chosen import load_chosen
 
-    contest = find_competition(competition).using(DataChoice(set=data_set))
+    contest = find_competition(which.required()).using(DataChoice(set=where.data_set))
     with watching(quiet=as_json) as watcher:
-        dataset = load_dataset(
-            contest,
-            data_root(data),
-            sample=sample,
-            skip_broken=skip_broken,
-            tick=watcher.decoding,
-            unpack_tick=watcher.unpacking,
-            say=watcher.say,
-        )
-        contest = dataset.competition or contest
+        contest, dataset = load_chosen(contest, where, watcher)
         watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
         if (
             contest.is_clustering or not contest.kind.is_one_class
@@ -73,7 +52,7 @@ def main(
         print(json.dumps(result.summary(), indent=2))
     else:
         recipe = "" if "quick" in contest.recipes else f" --recipe {(contest.recipes or ['RECIPE'])[0]}"
-        _print(result, f"{contest.slug}{recipe}", sample)
+        _print(result, f"{contest.slug}{recipe}", where.sample)
 
 
 def _print(result: Any, trained: str, sample: bool) -> None:

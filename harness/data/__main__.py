@@ -6,39 +6,30 @@ python -m harness.data preview COMPETITION --recipe R: a grid of what the model 
 from __future__ import annotations
 
 import json
+import runpy
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from harness.base.command import (
-    DataOption,
-    DataSetOption,
-    JsonOption,
-    OutOption,
-    SampleOption,
-    SetOption,
-    SkipBrokenOption,
-    StreamOption,
-    data_root,
-    new_app,
-    user_command,
-)
+from harness.base.command import JsonOption, new_app, user_command
 from harness.base.errors import UserError
+from harness.base.options import CompetitionChoice, DataOptions
 
-app, preview_app = new_app(), new_app()
+LATER = {"preview": "harness.train"}
+"""Commands that are called by this name too, and the later stage that carries them out."""
+
+_MOST_CLASSES = 200
+
+app = new_app()
 
 
 @app.command()
 @user_command
 def main(
-    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/digit-recognizer.")],
-    data: DataOption = None,
-    data_set: DataSetOption = "",
-    sample: SampleOption = False,
-    skip_broken: SkipBrokenOption = False,
-    stream: StreamOption = False,
+    which: CompetitionChoice,
+    where: DataOptions,
     again: Annotated[bool, typer.Option("--download", help="Fetch the files anew although they are there.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,29 +39,20 @@ def main(
     """
     from harness.base.progress import watching
     from harness.competition import DataChoice, find_competition
-    from harness.data.dataset import is_there, load_dataset
+    from harness.data.chosen import load_chosen
+    from harness.data.dataset import is_there
     from harness.data.download import can_download, download
 
-    contest, root = find_competition(competition).using(DataChoice(set=data_set)), data_root(data)
+    contest, root = find_competition(which.required()).using(DataChoice(set=where.data_set)), where.root
     if again and not can_download(contest):
         raise UserError(
             f"--download: the files of '{contest.slug}' are not on Kaggle; get them from {contest.url or 'its page'}"
         )
     with watching(quiet=as_json) as watcher:
-        if again or (not sample and can_download(contest) and not is_there(contest, root)):
+        if again or (not where.sample and can_download(contest) and not is_there(contest, root)):
             zipped = download(contest, root / contest.slug, watcher.downloading)
             watcher.say(f"downloaded: {zipped}; its sha256 is in {zipped.parent / 'download.json'}")
-        dataset = load_dataset(
-            contest,
-            root,
-            sample=sample,
-            skip_broken=skip_broken,
-            stream=stream,
-            tick=watcher.decoding,
-            unpack_tick=watcher.unpacking,
-            say=watcher.say,
-        )
-    contest = dataset.competition or contest
+        contest, dataset = load_chosen(contest, where, watcher)
     found = _describe(contest, dataset)
     print(json.dumps(found, indent=2)) if as_json else _print(contest.title, found)
 
@@ -130,48 +112,13 @@ def _print(title: str, found: dict[str, Any]) -> None:
         print(f"  ... {len(found['classes']):,} classes in all (--json lists them)")
 
 
-_MOST_CLASSES = 200
-
-
-@preview_app.command()
-@user_command
-def preview(
-    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/digit-recognizer.")],
-    recipe: Annotated[str, typer.Option(help="Name of a file in recipes/, without .toml.")] = "quick",
-    settings: SetOption = None,
-    data: DataOption = None,
-    sample: SampleOption = False,
-    rows: Annotated[int, typer.Option(min=1, max=100, help="Images, the classes in turn.")] = 10,
-    columns: Annotated[int, typer.Option(min=1, max=50, help="Augmentations of each.")] = 8,
-    out: OutOption = Path(),
-) -> None:
-    """Write a grid of training images beside augmented ones, as the recipe's model sees them."""
-    from harness.competition import find_competition, load_recipe
-    from harness.data.dataset import load_dataset
-    from harness.data.resize import open_resized, resize
-    from harness.train import preview as pictures  # upwards: only this door looks at what training does
-
-    contest = find_competition(competition)
-    played = load_recipe(contest.folder, recipe, settings)
-    if played.clusters:
-        raise UserError(f"preview: recipe '{played.name}' has no augmentation to show: its images are seen as they are")
-    dataset = load_dataset(contest.using(played.data), data_root(data), sample=sample)
-    resize(dataset, played.data)
-    contest, dataset = open_resized(dataset.competition or contest, dataset.cache, played.data)
-    path = out / "oof" / contest.slug / f"preview-{'sample-' if sample else ''}{played.name}-{played.digest()}.png"
-    pictures.preview(contest, played, dataset, path, rows, columns)
-    print(f"data:    {dataset.source}")
-    print(f"preview: {path}")
-
-
 if __name__ == "__main__":
     if sys.argv[1:2] == ["init"]:
         from harness.data.init import app as init_app
 
         del sys.argv[1]
         init_app(prog_name="python -m harness.data init")
-    elif sys.argv[1:2] == ["preview"]:
-        del sys.argv[1]
-        preview_app(prog_name="python -m harness.data preview")
+    elif sys.argv[1:2] and sys.argv[1] in LATER:  # as a command of its own: nothing here imports what later stages do
+        runpy.run_module(LATER[sys.argv[1]], run_name="__main__", alter_sys=True)
     else:
         app(prog_name="python -m harness.data")

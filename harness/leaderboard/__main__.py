@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.base.command import JsonOption, OutOption, new_app, user_command
+from harness.base.options import CompetitionChoice
 from harness.base.terminal import print_table
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ app = new_app()
 @app.command()
 @user_command
 def main(
-    comp: Annotated[str | None, typer.Option(help="Folder or slug; default: every competition in the ledger.")] = None,
+    which: CompetitionChoice,
     plan: Annotated[
         bool, typer.Option("--plan", help="Say what to send next and which two to choose, with reasons.")
     ] = False,
@@ -32,7 +33,10 @@ def main(
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """The ledger's submissions: CV, forecast, public and private score, gap, rank; and submissions/leaderboard.html."""
+    """The ledger's submissions: CV, forecast, public and private score, gap, rank; and submissions/leaderboard.html.
+
+    Without a competition: those of every competition in the ledger.
+    """
     from harness.base.errors import UserError
     from harness.competition import find_competition
     from harness.leaderboard.candidates import plan_for
@@ -41,7 +45,7 @@ def main(
     from harness.ledger import open_ledger
 
     ledger = open_ledger(out)
-    wanted = find_competition(comp) if comp else None
+    wanted = find_competition(which.given) if which.given else None
     slugs = [wanted.slug] if wanted else sorted({entry.intent.competition for entry in ledger.entries()})
     lines = lines_of(ledger, wanted.slug if wanted else None, _directions(slugs))
     if not lines and not (plan and wanted):

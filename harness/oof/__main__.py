@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.base.command import (
-    DataOption,
-    JsonOption,
-    OutOption,
-    StreamOption,
-    carried,
-    data_root,
-    new_app,
-    user_command,
-)
+from harness.base.command import JsonOption, OutOption, carried, new_app, user_command
 from harness.base.errors import UserError
+from harness.base.option_groups import Without
+from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
 
 if TYPE_CHECKING:
@@ -36,7 +29,7 @@ def main() -> None:
 @app.command()
 @user_command
 def compare(
-    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/bloodcells.")],
+    which: CompetitionChoice,
     run: Annotated[
         list[str] | None, typer.Option(help="Compare this run; repeat it. Default: all finished ones.")
     ] = None,
@@ -51,7 +44,7 @@ def compare(
     from harness.cv.scores import competition_metrics
     from harness.oof.compare.runs import comparison, comparison_table, pair_table, paired_runs, write_comparison
 
-    contest = find_competition(competition)
+    contest = find_competition(which.required())
     if contest.is_clustering:
         _compare_clusterings(contest, out, run or [], as_json)
         return
@@ -92,10 +85,9 @@ def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], 
 @app.command()
 @user_command
 def errors(
-    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/bloodcells.")],
+    which: CompetitionChoice,
+    where: Annotated[DataOptions, Without("data_set", "sample", "skip_broken")],
     run: Annotated[str | None, typer.Option(help="Run or ensemble. Default: the best by OOF.")] = None,
-    data: DataOption = None,
-    stream: StreamOption = False,
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -110,7 +102,7 @@ def errors(
     from harness.oof.forecast.runs import named_or_best, run_data
     from harness.runs import load_run
 
-    contest = find_competition(competition)
+    contest = find_competition(which.required())
     refuse_other_tasks(
         contest, "harness.oof errors", "The run's report.html has a table of them and the rows furthest off."
     )
@@ -118,7 +110,7 @@ def errors(
     found = find_errors(chosen)
     dataset, why = None, ""
     try:
-        dataset = run_data(contest, chosen, data_root(data), stream)
+        dataset = run_data(contest, chosen, where.root, where.stream)
     except UserError as error:
         why = str(error).split("\n")[0]
     page, table = chosen.path / "errors.html", chosen.path / "errors.csv"
@@ -126,14 +118,8 @@ def errors(
     write_errors_csv(table, chosen, found)
     pairs = confusions(found, chosen.classes)
     if as_json:
-        said = {
-            "run": chosen.name,
-            "wrong": len(found.mistakes),
-            "rows": len(found.rows),
-            "suspected": len(found.suspected),
-        }
-        said |= {"ece": found.reliability.ece, "brier": found.reliability.brier, "confusions": pairs}
-        print(json.dumps({**said, "page": str(page), "table": str(table)}, indent=2))
+        told = {"run": chosen.name, **found.summary(), "confusions": pairs, "page": str(page), "table": str(table)}
+        print(json.dumps(told, indent=2))
         return
     _print_table(f"{chosen.name}: {len(found.mistakes):,} wrong of {len(found.rows):,}", *class_table(found), left=1)
     print("commonest: " + ", ".join(f"{a} taken for {b} {n:,}" for a, b, n in pairs[:5]))
@@ -147,14 +133,14 @@ def errors(
 @app.command()
 @user_command
 def ensemble(
-    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/digit-recognizer.")],
+    which: CompetitionChoice,
+    where: Annotated[DataOptions, Without("data_set", "sample", "skip_broken", "stream")],
     run: Annotated[list[str] | None, typer.Option(help="A member; repeat it. Default: all that fit the best.")] = None,
     best: Annotated[int, typer.Option(min=2, help="Without --run: at most this many of the best.")] = 50,
     method: Annotated[
         str | None,
         typer.Option(help="Save this way; default: the best whose gain over the mean is no noise, else the mean."),
     ] = None,
-    data: DataOption = None,
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -169,7 +155,7 @@ def ensemble(
     from harness.oof.forecast.runs import forecast_saved
     from harness.oof.forecast.track_record import past_of
 
-    contest = find_competition(competition)
+    contest = find_competition(which.required())
     if contest.is_clustering:
         _save_consensus(contest, out, run or [], as_json)
         return
@@ -177,7 +163,7 @@ def ensemble(
     made, why = None, ""
     try:
         past = past_of(open_ledger(out).entries())
-        made, _ = forecast_saved(contest, out, [result.path.name], data_root(data), past)
+        made, _ = forecast_saved(contest, out, [result.path.name], where.root, past)
     except UserError as error:
         why = str(error).split("\n")[0]
     if as_json:
@@ -220,12 +206,11 @@ def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_js
 @app.command()
 @user_command
 def forecast(
-    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/bloodcells.")],
+    which: CompetitionChoice,
+    where: Annotated[DataOptions, Without("data_set", "sample", "skip_broken")],
     run: Annotated[
         list[str] | None, typer.Option(help="Forecast this run or ensemble; repeated: their mean. Default: the best.")
     ] = None,
-    data: DataOption = None,
-    stream: StreamOption = False,
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -240,10 +225,10 @@ def forecast(
     from harness.oof.forecast.runs import forecast_saved
     from harness.oof.forecast.track_record import past_of
 
-    contest = find_competition(competition)
+    contest = find_competition(which.required())
     refuse_other_tasks(contest, "harness.oof forecast", "Go by the OOF score and its interval.")
     past = past_of(open_ledger(out).entries())
-    made, page = forecast_saved(contest, out, run or [], data_root(data), past, stream)
+    made, page = forecast_saved(contest, out, run or [], where.root, past, where.stream)
     if as_json:
         print(json.dumps({**made.found.summary(), "page": str(page)}, indent=2))
         return
@@ -256,7 +241,7 @@ def forecast(
 @app.command()
 @user_command
 def calibrate(
-    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/bloodcells.")],
+    which: CompetitionChoice,
     run: Annotated[
         list[str] | None, typer.Option(help="Try this run's forecasts; repeat it. Default: the best.")
     ] = None,
@@ -271,7 +256,7 @@ def calibrate(
     from harness.oof.forecast.track_record import past_of
     from harness.runs import load_run
 
-    contest = find_competition(competition)
+    contest = find_competition(which.required())
     past = list(past_of(open_ledger(out).entries(contest.slug)))
     runs = [load_run(path) for path in named_or_best(contest, out, run or [])]
     tried = {r.name: on_corruptions(contest.using(r.recipe.data), r) for r in runs}

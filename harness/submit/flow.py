@@ -19,6 +19,7 @@ from harness.cv.scores import competition_metrics
 from harness.ledger import Entry, Intent, Ledger, Notebook, State
 from harness.ledger.entry import OPEN, SPENT
 from harness.remote.errors import Refused, Unreachable
+from harness.submit.arguments import SendOptions
 from harness.submit.outcome import entry_lines, entry_summary
 from harness.submit.platform import Platform, find_platform
 from harness.submit.preflight import labels_hash
@@ -36,14 +37,7 @@ class Shown:
 
 
 def send_new(
-    ledger: Ledger,
-    out: Path,
-    competition: Competition,
-    prepared: Prepared,
-    force: bool,
-    reserve: int,
-    wait: float,
-    say: Say,
+    ledger: Ledger, out: Path, competition: Competition, prepared: Prepared, how: SendOptions, say: Say
 ) -> Shown:
     """Send a checked file; without credentials, network or quota it is kept in the ledger.
 
@@ -54,28 +48,26 @@ def send_new(
     """
     platform = find_platform(competition, prepared.intent.platform)
     with _alone(out):
-        if not force:
+        if not how.force:
             _refuse_forgotten(ledger, prepared.intent, out)
         prepared = _kept(prepared, out)
         try:
-            why = _why_not_now(ledger, platform, competition, prepared.intent, reserve)
-            if not why and not force:
+            why = _why_not_now(ledger, platform, competition, prepared.intent, how.reserve)
+            if not why and not how.force:
                 _refuse_listed(ledger, platform, prepared.intent)
         except Unreachable as error:
             why = str(error.args[0])
         except Refused as error:
             raise UserError(f"{error}\n  Nothing was sent.") from error
         if why:
-            number = ledger.add_once(prepared.intent, force, State.QUEUED, redact(why))
+            number = ledger.add_once(prepared.intent, how.force, State.QUEUED, redact(why))
             return _shown(ledger, [number], None, competition)
-        number = ledger.add_once(prepared.intent, force)
-        return _resume_entry(ledger, platform, competition, [number], wait, say)
+        number = ledger.add_once(prepared.intent, how.force)
+        return _resume_entry(ledger, platform, competition, [number], how.wait, say)
 
 
-def follow_up(
-    ledger: Ledger, out: Path, comp: str | None, resume: bool, queued: bool, reserve: int, wait: float, say: Say
-) -> Shown:
-    """Go on with what was begun (`resume`), send what was kept (`queued`).
+def follow_up(ledger: Ledger, out: Path, comp: str | None, how: SendOptions, say: Say) -> Shown:
+    """Go on with what was begun (`how.resume`), send what was kept (`how.queued`).
 
     Raises
     ------
@@ -83,16 +75,16 @@ def follow_up(
         If there is nothing to do, or a platform refuses.
     """
     slug = find_competition(comp).slug if comp else None
-    states = (OPEN if resume else ()) + ((State.QUEUED,) if queued else ())
+    states = (OPEN if how.resume else ()) + ((State.QUEUED,) if how.queued else ())
     entries: list[Entry] = []
     lines: list[str] = []
     summaries: list[dict[str, Any]] = []
     with _alone(out):
         waiting = [entry for entry in ledger.entries(slug) if entry.state in states]
         if not waiting:
-            raise UserError(f"{ledger.where}: nothing {'was kept for later' if queued else 'is unfinished'} there")
+            raise UserError(f"{ledger.where}: nothing {'was kept for later' if how.queued else 'is unfinished'} there")
         for entry in waiting:
-            shown = _again(ledger, entry, reserve, wait, say)
+            shown = _again(ledger, entry, how.reserve, how.wait, say)
             entries, lines, summaries = entries + shown.entries, lines + shown.lines, summaries + shown.summaries
     return Shown(entries, lines, summaries)
 

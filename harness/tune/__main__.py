@@ -12,18 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
-from harness.base.command import (
-    DataOption,
-    JsonOption,
-    OutOption,
-    SampleOption,
-    SetOption,
-    new_app,
-    user_command,
-)
+from harness.base.command import JsonOption, OutOption, new_app, user_command
+from harness.base.option_groups import Without
+from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.process import end_with_parent
+from harness.tune.arguments import Limits, ProcessOptions, SearchOptions, StudyOptions, TunedRecipe
 
 app = new_app()
 
@@ -31,42 +24,13 @@ app = new_app()
 @app.command()
 @user_command
 def main(
-    competition: Annotated[str, typer.Argument(help="Folder or slug, e.g. competitions/bloodcells.")],
-    recipe: Annotated[str, typer.Option(help="Name of a file in recipes/, without .toml, that has a table [tune].")],
-    trials: Annotated[int, typer.Option(min=1, help="Trials that the study has in the end, pruned ones too.")] = 50,
-    settings: SetOption = None,
-    sampler: Annotated[str, typer.Option(help="tpe, cmaes, random or grid.")] = "tpe",
-    pruner: Annotated[
-        str, typer.Option(help="hyperband or median (epochs of fold 0), wilcoxon or percentile (folds), none.")
-    ] = "hyperband",
-    objectives: Annotated[str, typer.Option(help="score, or score,seconds: the best trade-offs of both.")] = "score",
-    most_seconds: Annotated[float | None, typer.Option(min=0, help="Give trials up that take longer.")] = None,
-    most_parameters: Annotated[int | None, typer.Option(min=1, help="Give larger networks up.")] = None,
-    most_megabytes: Annotated[
-        float | None, typer.Option(min=0, help="Give trials up whose weights are larger.")
-    ] = None,
-    storage: Annotated[
-        str | None, typer.Option(help="Database URL that machines share. Default: a file.", metavar="URL")
-    ] = None,
-    study: Annotated[str | None, typer.Option(help="Name of the study. Default: by what it is about.")] = None,
-    nested: Annotated[
-        bool, typer.Option("--nested/--no-nested", help="In the end, judge the best recipe on folds of another seed.")
-    ] = True,
-    save: Annotated[str | None, typer.Option(help="Name of the best recipe's file. Default: <recipe>-tuned.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the best trial's run in oof/<slug>/.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Of the sampler.")] = 0,
-    parallel: Annotated[
-        int, typer.Option(min=1, help="Processes that work on the study; with GPUs each gets one in turn.")
-    ] = 1,
-    cluster: Annotated[
-        str | None,
-        typer.Option(help="Run the --parallel processes on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT."),
-    ] = None,
-    gpus_per_trial: Annotated[float, typer.Option(min=0, help="With --cluster: GPUs of a process.")] = 0.0,
-    worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")] = "auto",
-    data: DataOption = None,
-    sample: SampleOption = False,
+    which: CompetitionChoice,
+    recipe: TunedRecipe,
+    search: SearchOptions,
+    limits: Limits,
+    about: StudyOptions,
+    crew: ProcessOptions,
+    where: Annotated[DataOptions, Without("data_set", "skip_broken", "stream")],
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -80,30 +44,26 @@ def main(
     from harness.tune.prepare import Request, prepare
     from harness.tune.save import check_name
     from harness.tune.study import open_study, work
-    from harness.tune.trial import Limits
 
     watcher = LineWatcher(quiet=as_json)
-    limits = Limits(most_seconds, most_parameters, most_megabytes)
-    asked = Request(
-        competition, recipe, settings, trials, sampler, pruner, objectives, limits, storage, study, seed, device, data, sample, out
-    )  # fmt: skip
+    asked = Request(which.required(), recipe, search, limits, about, crew.device, where, out)
     made, plan = prepare(asked, watcher)
-    name = save or f"{made.recipe.name}-tuned"
+    name = about.save or f"{made.recipe.name}-tuned"
     check_name(home_of_recipes(made), name)
     opened = open_study(plan, made)
-    where = "the database" if plan.storage else plan.home
-    watcher.say(f"study '{plan.name}': {trials} trials, {sampler}, {pruner}; in {where}")
+    place = "the database" if plan.storage else plan.home
+    watcher.say(f"study '{plan.name}': {search.trials} trials, {search.sampler}, {search.pruner}; in {place}")
     with _hint_how_to_resume():
-        if worker:
+        if crew.worker:
             end_with_parent()
-        if cluster and not worker:
-            _work_on_cluster(cluster, gpus_per_trial, parallel, seed, watcher)
+        if crew.cluster and not crew.worker:
+            _work_on_cluster(crew.cluster, crew.gpus_per_trial, crew.parallel, search.seed, watcher)
         else:
-            with _helpers(parallel, device, seed):
+            with _helpers(crew.parallel, crew.device, search.seed):
                 work(opened, made, plan, watcher)
-        if worker:
+        if crew.worker:
             return
-        outcome = conclude(opened, made, plan, nested=nested, save=name, keep=keep, out=out)
+        outcome = conclude(opened, made, plan, nested=about.nested, save=name, keep=about.keep, out=out)
     print(json.dumps(outcome.as_dict(), indent=2) if as_json else "\n".join(outcome.lines()))
 
 

@@ -6,46 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.base.command import data_root
 from harness.base.errors import UserError, nearest
+from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
 from harness.base.source_digest import code_digest
 from harness.clean.verdicts import standing_verdicts
 from harness.competition import Competition, Recipe, find_competition, load_recipe
 from harness.data.cache import Dataset
-from harness.data.dataset import load_dataset
+from harness.data.chosen import load_chosen
 from harness.data.resize import resize
+from harness.tune.arguments import Limits, SearchOptions, StudyOptions, TunedRecipe
 from harness.tune.space import Space, check_space
 from harness.tune.storage import identity
 from harness.tune.study import PRUNERS, SAMPLERS, Plan, prune_where
-from harness.tune.trial import Limits, Trials
+from harness.tune.trial import Trials
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for, word for word.
-
-    Attributes
-    ----------
-    competition : slug or folder; recipe : its name; settings : KEY=VALUE
-    trials, sampler, pruner, objectives, limits, seed : of the search
-    storage : database URL or None; study : its name, or None for one by what it is about
-    """
+    """What a user asks for, word for word; competition : slug or folder."""
 
     competition: str
-    recipe: str
-    settings: list[str] | None
-    trials: int
-    sampler: str
-    pruner: str
-    objectives: str
+    recipe: TunedRecipe
+    search: SearchOptions
     limits: Limits
-    storage: str | None
-    study: str | None
-    seed: int
+    study: StudyOptions
     device: str
-    data: Path | None
-    sample: bool
+    where: DataOptions
     out: Path
 
 
@@ -57,26 +44,27 @@ def prepare(asked: Request, watcher: LineWatcher) -> tuple[Trials, Plan]:
     UserError
         Of an unknown sampler, pruner or objective, a space that does not fit its recipe, missing data or a missing library.
     """
-    _check_choice("--sampler", asked.sampler, SAMPLERS)
-    _check_choice("--pruner", asked.pruner, PRUNERS)
+    search = asked.search
+    _check_choice("--sampler", search.sampler, SAMPLERS)
+    _check_choice("--pruner", search.pruner, PRUNERS)
     _check_library()
     competition = find_competition(asked.competition)
-    recipe = load_recipe(competition.folder, asked.recipe, asked.settings)
+    recipe = load_recipe(competition.folder, asked.recipe.recipe, asked.recipe.settings)
     competition = competition.using(recipe.data)
-    space, objectives = check_space(competition, recipe), _objectives(asked)
-    prune = prune_where(asked.pruner)
+    space, objectives = check_space(competition, recipe), _objectives(search)
+    prune = prune_where(search.pruner)
     if prune == "epochs" and recipe.clusters:
         raise UserError(
-            f"--pruner {asked.pruner}: looks at epochs, which recipes with [clusters] do not show; take percentile"
+            f"--pruner {search.pruner}: looks at epochs, which recipes with [clusters] do not show; take percentile"
         )
-    dataset = _read(asked, competition, recipe, watcher)
-    competition = dataset.competition or competition
-    verdicts = standing_verdicts(asked.out, competition, asked.sample)
+    competition, dataset = load_chosen(competition, asked.where, watcher)
+    resize(dataset, recipe.data, watcher.decoding)
+    verdicts = standing_verdicts(asked.out, competition, asked.where.sample)
     about = _about(competition, recipe, space, dataset, verdicts) | {
         "objectives": list(objectives),
-        "pruner": asked.pruner,
+        "pruner": search.pruner,
     }
-    name = asked.study or f"{'sample-' if asked.sample else ''}{recipe.name}-{identity(about)}"
+    name = asked.study.study or f"{'sample-' if asked.where.sample else ''}{recipe.name}-{identity(about)}"
     home = asked.out / "oof" / competition.slug / "studies" / name
     trials = Trials(
         competition=competition,
@@ -85,7 +73,7 @@ def prepare(asked: Request, watcher: LineWatcher) -> tuple[Trials, Plan]:
         space=space,
         home=home,
         prune=prune,
-        by_fold=asked.pruner == "wilcoxon",
+        by_fold=search.pruner == "wilcoxon",
         objectives=objectives,
         limits=asked.limits,
         device=asked.device,
@@ -93,7 +81,8 @@ def prepare(asked: Request, watcher: LineWatcher) -> tuple[Trials, Plan]:
         watcher=watcher,
     )
     about["harness"] = code_digest()  # not in the name: a study is refused when the harness changed, not begun anew
-    return trials, Plan(name, asked.storage, home, about, asked.trials, asked.sampler, asked.pruner, asked.seed)
+    storage = asked.study.storage
+    return trials, Plan(name, storage, home, about, search.trials, search.sampler, search.pruner, search.seed)
 
 
 def _check_choice(option: str, given: str, known: tuple[str, ...]) -> None:
@@ -108,28 +97,15 @@ def _check_library() -> None:
         raise UserError("harness.tune needs optuna: pip install optuna") from error
 
 
-def _objectives(asked: Request) -> tuple[str, ...]:
-    found = tuple(part.strip() for part in asked.objectives.split(","))
+def _objectives(search: SearchOptions) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in search.objectives.split(","))
     if found not in (("score",), ("score", "seconds")):
-        raise UserError(f"--objectives {asked.objectives}: known: score, or score,seconds")
-    if len(found) > 1 and asked.sampler == "cmaes":
+        raise UserError(f"--objectives {search.objectives}: known: score, or score,seconds")
+    if len(found) > 1 and search.sampler == "cmaes":
         raise UserError("--sampler cmaes: knows one objective only; take tpe")
-    if len(found) > 1 and asked.pruner != "none":
+    if len(found) > 1 and search.pruner != "none":
         raise UserError("--objectives score,seconds: nothing can be given up early by two measures; add --pruner none")
     return found
-
-
-def _read(asked: Request, competition: Competition, recipe: Recipe, watcher: LineWatcher) -> Dataset:
-    dataset = load_dataset(
-        competition,
-        data_root(asked.data),
-        sample=asked.sample,
-        tick=watcher.decoding,
-        unpack_tick=watcher.unpacking,
-        say=watcher.say,
-    )
-    resize(dataset, recipe.data, watcher.decoding)
-    return dataset
 
 
 def _about(

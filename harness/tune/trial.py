@@ -18,29 +18,8 @@ from harness.cv.pipeline import OpenedRun, open_run, train_fold_of
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.runs import FoldResult
+from harness.tune.arguments import Limits
 from harness.tune.space import Space, check_trial, suggest, with_values
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a trial may cost; None = anything.
-
-    Attributes
-    ----------
-    seconds : of training and prediction, all folds
-    parameters : of the network
-    megabytes : of the weights of all folds as float32
-    """
-
-    seconds: float | None = None
-    parameters: int | None = None
-    megabytes: float | None = None
-
-    def excess(self, seconds: float, parameters: int, folds: int, seeds: int) -> list[float]:
-        """How far each limit is passed, at most 0 where it is kept: Optuna's constraints."""
-        size = parameters * 4 / 2**20 * folds * seeds
-        pairs = ((self.seconds, seconds), (self.parameters, parameters), (self.megabytes, size))
-        return [float(value - most) for most, value in pairs if most is not None]
 
 
 @dataclass(frozen=True)

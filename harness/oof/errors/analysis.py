@@ -76,6 +76,11 @@ class Errors:
     suspected: np.ndarray
     groups: list[tuple[int, int, int]]
 
+    def summary(self) -> dict[str, Any]:
+        """How many rows are wrong or doubted, and how far the probabilities can be trusted."""
+        counts = {"wrong": len(self.mistakes), "rows": len(self.rows), "suspected": len(self.suspected)}
+        return {**counts, "ece": self.reliability.ece, "brier": self.reliability.brier}
+
 
 def find_errors(run: Run) -> Errors:
     """Judge the rows that the run's score is of.

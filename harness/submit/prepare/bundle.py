@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,28 +13,12 @@ from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.oof.forecast.track_record import Past
 from harness.runs import Run, RunFolder
+from harness.submit.arguments import BundleOptions
 from harness.submit.bundle.backends import Opened
 from harness.submit.bundle.trial import Trial
 from harness.submit.prepare.prepared import Prepared, intent_of
 
 _TRIED = 128  # images of the trial
-
-
-@dataclass(frozen=True)
-class BundleOptions:
-    """What a bundle is made for.
-
-    Attributes
-    ----------
-    backend : a name of `bundle.backends.BACKENDS`; half : weights as float16
-    seconds, memory_gib, size_mib : the platform's limits; None = not known
-    """
-
-    backend: str = "torch"
-    half: bool = False
-    seconds: float = 600.0
-    memory_gib: float | None = None
-    size_mib: float | None = None
 
 
 def prepare_bundle(

@@ -1,0 +1,82 @@
+"""The groups of options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.base.command import (
+    DataOption,
+    DataSetOption,
+    SampleOption,
+    SetOption,
+    SkipBrokenOption,
+    StreamOption,
+    data_root,
+)
+from harness.base.errors import UserError
+from harness.base.option_groups import option_group
+
+
+@option_group("Competition")
+class CompetitionChoice:
+    """The competition of a command, given as its argument or by --comp."""
+
+    competition: Annotated[
+        str | None,
+        typer.Argument(help="Folder or slug, e.g. competitions/digit-recognizer.", metavar="COMPETITION"),
+    ] = None
+    comp: Annotated[str | None, typer.Option("--comp", help="The same, given as an option.", metavar="COMPETITION")] = (
+        None
+    )
+
+    def __post_init__(self) -> None:
+        if self.competition is None or self.comp is None or Path(self.competition) == Path(self.comp):
+            return
+        raise UserError(f"competition '{self.competition}' and --comp {self.comp}: give one of them")
+
+    @property
+    def given(self) -> str | None:
+        """The competition's folder or slug; None where none is named."""
+        return self.comp if self.competition is None else self.competition
+
+    def required(self, purpose: str = "") -> str:
+        """The competition's folder or slug.
+
+        purpose : what a competition is needed for, e.g. "to send to"
+
+        Raises
+        ------
+        UserError
+            If none is named.
+        """
+        if self.given is None:
+            what = f"name the competition {purpose}".strip()
+            raise UserError(f"no competition: {what}, e.g. digit-recognizer or --comp digit-recognizer")
+        return self.given
+
+
+@option_group("Recipe")
+class RecipeChoice:
+    """A recipe of the competition, and what is changed of it."""
+
+    recipe: Annotated[str, typer.Option(help="Name of a file in recipes/, without .toml.")] = "quick"
+    settings: SetOption = None
+
+
+@option_group("Data")
+class DataOptions:
+    """Which data are read, and how; `root` is the data root."""
+
+    data: DataOption = None
+    data_set: DataSetOption = ""
+    sample: SampleOption = False
+    skip_broken: SkipBrokenOption = False
+    stream: StreamOption = False
+
+    @property
+    def root(self) -> Path:
+        """Where competitions' data lies."""
+        return data_root(self.data)

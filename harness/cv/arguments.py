@@ -1,0 +1,97 @@
+"""The options of harness.cv, by group."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.base.command import DeviceOption
+from harness.base.errors import UserError
+from harness.base.option_groups import option_group
+from harness.base.options import RecipeChoice
+
+
+@option_group("Recipe")
+class TrainedRecipe(RecipeChoice):
+    """A recipe, what is changed of it, and what else it learns from."""
+
+    pseudo_labels: Annotated[
+        str | None,
+        typer.Option(help="Learn from the test rows that this finished run is sure of, too.", metavar="RUN"),
+    ] = None
+    leaky: Annotated[
+        bool,
+        typer.Option(
+            "--leaky",
+            help="[clusters]: fit them on the rows that are scored too, as the report did, to see what it does.",
+        ),
+    ] = False
+
+    @property
+    def overrides(self) -> list[str]:
+        """KEY=VALUE of all that is changed of the recipe."""
+        pseudo = [f'pseudo.run = "{self.pseudo_labels}"'] if self.pseudo_labels else []
+        leaky = ["clusters.leaky = true"] if self.leaky else []
+        return [*(self.settings or []), *pseudo, *leaky]
+
+
+@option_group("Folds")
+class FoldOptions:
+    """Which folds are trained, and by what."""
+
+    folds: Annotated[str | None, typer.Option(help="Train these folds only, e.g. 0,1.", metavar="LIST")] = None
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped: train what is missing.")
+    ] = False
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train a run anew that stands already.")] = False
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Folds side by side. Default: one per GPU, else per core.")
+    ] = None
+    clean: Annotated[
+        bool, typer.Option("--clean/--no-clean", help="Go by the verdicts of harness.clean, where there are any.")
+    ] = True
+    device: DeviceOption = "auto"
+
+    @property
+    def numbers(self) -> tuple[int, ...] | None:
+        """The folds to train; None for all.
+
+        Raises
+        ------
+        UserError
+            If they are no list of numbers.
+        """
+        if self.folds is None:
+            return None
+        try:
+            return tuple(int(part) for part in self.folds.split(","))
+        except ValueError:
+            raise UserError(f"--folds {self.folds}: give fold numbers with commas between, e.g. --folds 0,1") from None
+
+
+@option_group("Noise suite")
+class NoiseOptions:
+    """Whether the run is held against the noise suite."""
+
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Then hold the run against the noise suite: corruptions in five severities.")
+    ] = False
+    noise_rows: Annotated[
+        int, typer.Option(min=0, help="Rows that the noise suite takes, the same for every run; 0 = all.")
+    ] = 1000
+
+
+@option_group("Ray cluster")
+class ClusterOptions:
+    """The cluster that the folds are trained on, if any."""
+
+    cluster: Annotated[
+        str | None, typer.Option(help="Train the folds on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
+    ] = None
+    cpus_per_fold: Annotated[
+        float | None, typer.Option(min=0, help="With --cluster: CPU cores of a fold. Default: as it computes with.")
+    ] = None
+    gpus_per_fold: Annotated[
+        float, typer.Option(min=0, help="With --cluster: GPUs of a fold; 0.5: two folds share one.")
+    ] = 0.0

@@ -1,0 +1,30 @@
+"""The data that a command's options choose."""
+
+from __future__ import annotations
+
+from harness.base.options import DataOptions
+from harness.base.progress import LineWatcher
+from harness.competition import Competition
+from harness.data.cache import Dataset
+from harness.data.dataset import load_dataset
+
+
+def load_chosen(competition: Competition, where: DataOptions, watcher: LineWatcher) -> tuple[Competition, Dataset]:
+    """Find, decode (once) and check the data, and tell the watcher; the competition comes back with what they say of it.
+
+    Raises
+    ------
+    UserError
+        If the data are missing or wrong.
+    """
+    dataset = load_dataset(
+        competition,
+        where.root,
+        sample=where.sample,
+        skip_broken=where.skip_broken,
+        stream=where.stream,
+        tick=watcher.decoding,
+        unpack_tick=watcher.unpacking,
+        say=watcher.say,
+    )
+    return dataset.competition or competition, dataset

@@ -1,0 +1,129 @@
+"""The options of harness.submit, by group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.base.errors import UserError
+from harness.base.option_groups import option_group
+
+
+@option_group("What is sent")
+class Content:
+    """Runs, a ready file or a notebook, and what is said of it."""
+
+    run: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run", "--ensemble", help="Run or ensemble to send; repeat it to blend several. Default: the best by OOF."
+        ),
+    ] = None
+    best: Annotated[int, typer.Option(min=1, help="Without --run: blend this many best runs.")] = 1
+    file: Annotated[Path | None, typer.Option(help="Send this ready file instead of runs.", metavar="CSV")] = None
+    notebook: Annotated[
+        str | None,
+        typer.Option(help="Send this version of a notebook to a code competition.", metavar="OWNER/NAME@VERSION"),
+    ] = None
+    output: Annotated[str, typer.Option(help="With --notebook: the file that it writes.", metavar="FILE")] = (
+        "submission.csv"
+    )
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            help="Two classes: predict the second from this probability on; 'oof' = as found on OOF.", metavar="T"
+        ),
+    ] = None
+    message: Annotated[str | None, typer.Option(help="Description shown by the platform.")] = None
+
+    def check(self, bundle: bool) -> None:
+        """Refuse a message that cannot be shown, and two things to send at once.
+
+        Raises
+        ------
+        UserError
+            Names what is wrong.
+        """
+        if self.message and not self.message.isprintable():
+            raise UserError("--message: holds characters that cannot be printed")
+        asked = {"--file": bool(self.file), "--bundle": bundle, "--notebook": bool(self.notebook)}
+        names = [name for name, given in asked.items() if given]
+        if len(names) > 1:
+            raise UserError(f"{' and '.join(names)}: give one of them")
+
+    def run_names(self) -> list[str]:
+        """The runs that are named, each once.
+
+        Raises
+        ------
+        UserError
+            If one is named by its folder, or a file is to be sent too.
+        """
+        names = list(dict.fromkeys(self.run or []))
+        for name in names:
+            if Path(name).name != name:
+                raise UserError(
+                    f"--run {name}: give the run's name only ('{Path(name).name}'); --out says where oof/ lies"
+                )
+        if self.file and names:
+            raise UserError("--file and --run: give one of them")
+        return names
+
+    @property
+    def most_unnamed(self) -> int:
+        """How many runs are taken where none is named."""
+        return 0 if self.file or self.notebook else self.best
+
+
+@option_group("Bundle")
+class BundleOptions:
+    """Whether code is sent, and what it is made for.
+
+    Attributes
+    ----------
+    backend : a name of `bundle.backends.BACKENDS`; half : weights as float16
+    seconds, memory_gib, size_mib : the platform's limits; None = not known
+    """
+
+    bundle: Annotated[
+        bool, typer.Option("--bundle", help="Send code: a zip with model.py and the weights of one run's folds.")
+    ] = False
+    backend: Annotated[str, typer.Option(help="With --bundle: what it runs on: torch, timm or onnx.")] = "torch"
+    half: Annotated[bool, typer.Option("--half", help="With --bundle: weights as float16, half the size.")] = False
+    seconds: Annotated[
+        float, typer.Option("--limit", min=1, help="With --bundle: the platform's time limit in seconds.")
+    ] = 600
+    memory_gib: Annotated[
+        float | None, typer.Option("--memory", min=0, help="With --bundle: its memory limit.", metavar="GIB")
+    ] = None
+    size_mib: Annotated[
+        float | None, typer.Option("--size", min=0, help="With --bundle: its size limit.", metavar="MIB")
+    ] = None
+
+
+@option_group("Sending")
+class SendOptions:
+    """Whether, when and where it is sent."""
+
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but the upload.")] = False
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the score; then --resume asks again.")] = 120
+    resume: Annotated[bool, typer.Option("--resume", help="Follow up everything that was begun and has no end.")] = (
+        False
+    )
+    queued: Annotated[bool, typer.Option("--queued", help="Send what was kept for later.")] = False
+    force: Annotated[bool, typer.Option("--force", help="Send although the same was sent before.")] = False
+    reserve: Annotated[int, typer.Option(min=0, help="Submissions of today to leave unspent.")] = 0
+    trust_host: Annotated[
+        str | None,
+        typer.Option(
+            help="Agree that a platform's credentials may go to a host that is not its own; kept.",
+            metavar="PLATFORM:HOST",
+        ),
+    ] = None
+
+    @property
+    def follows_up(self) -> bool:
+        """Whether nothing new is sent: what was begun or kept is gone on with."""
+        return self.resume or self.queued
