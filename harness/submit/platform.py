@@ -7,9 +7,7 @@ left: a 4xx may follow work that was done. `harness.submit.sending` makes the re
 
 from __future__ import annotations
 
-import datetime
 import importlib
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,21 +77,6 @@ class Platform(Protocol):
     def leaderboard(self) -> list[dict[str, Any]]:
         """[{"team", "score"}], best first, as far as the platform shows it."""
         ...
-
-
-def is_reference(text: str) -> bool:
-    """Whether a platform's answer can be the reference of a submission: it is put into addresses and asked for again."""
-    return re.fullmatch(r"[0-9A-Za-z-]{1,64}", text) is not None
-
-
-def is_recent(when: str) -> bool:
-    """Whether a time in a platform's list (ISO 8601) is of the last day; one that cannot be read may be."""
-    try:
-        told = datetime.datetime.fromisoformat(when)
-    except ValueError:
-        return True
-    told = told if told.tzinfo else told.replace(tzinfo=datetime.UTC)
-    return datetime.datetime.now(datetime.UTC) - told < datetime.timedelta(days=1)
 
 
 def place_of(competition: Competition) -> str:

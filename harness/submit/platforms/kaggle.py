@@ -7,9 +7,10 @@ from typing import Any
 
 from harness.competition import Competition
 from harness.ledger import Notebook, State
-from harness.remote.errors import NoCredentials, OddAnswer, Refused, TryLater, Unclear, Unreachable, odd_answers
+from harness.remote.errors import OddAnswer, Unclear, Unreachable, odd_answers
 from harness.remote.kaggle_client import KaggleClient, redacted
-from harness.submit.platform import Listed, Standing, is_recent, is_reference
+from harness.submit.answers import final, is_reference, tagged
+from harness.submit.platform import Listed, Standing
 
 _STATES = {"PENDING": State.PENDING, "COMPLETE": State.COMPLETE, "ERROR": State.ERROR}
 
@@ -66,9 +67,7 @@ class Kaggle:
     def find(self, tag: str) -> Listed | None:
         """See `Platform.find`: by the tag in the message."""
         lines = self._submissions()
-        found = next((line for line in lines if tag in (line["description"] or "")), None)
-        if found is None and any(line["description"] is None and is_recent(line["date"]) for line in lines):
-            raise OddAnswer("a new submission is listed without its description: it may be this one")
+        found = tagged(lines, tag, lambda line: line["description"], lambda line: line["date"], "description")
         return self._listed(found) if found else None
 
     @odd_answers
@@ -96,14 +95,8 @@ class Kaggle:
         return Listed(str(line["ref"]), state, line["public"], line["private"], redacted(line["error"]))
 
     def _final(self, op: str, **arguments: Any) -> str:
-        """A call that must not be repeated: whatever is no clear success is Unclear."""
-        try:
-            told = self._client.once(op, None, **arguments)
-        except NoCredentials:
-            raise
-        except (Refused, Unreachable) as error:
-            later = isinstance(error, TryLater)
-            raise Unclear(str(error.args[0]), isinstance(error, Refused) or later, later) from error
+        """The final call's reference."""
+        told = final(lambda: self._client.once(op, None, **arguments))
         if not told.get("ref") or not is_reference(str(told["ref"])):
             raise Unclear(f"the client said '{redacted(str(told.get('message')))}' and gave no reference")
         return str(told["ref"])
