@@ -134,8 +134,9 @@ def time_harness(task: Task) -> dict[str, Any]:
     """
     import harness.cv.report  # noqa: F401 - the peers import before the clock starts, so may the harness
     from harness.base.progress import LineWatcher
+    from harness.cv.opening import open_run
     from harness.cv.options import Options
-    from harness.cv.pipeline import cross_validate, open_run
+    from harness.cv.pipeline import cross_validate
 
     with tempfile.TemporaryDirectory() as out:
         options = Options(Path(out), task.job.folds, device=task.job.device)

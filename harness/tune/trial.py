@@ -13,8 +13,9 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.competition import Competition, Recipe
 from harness.competition.metrics import Metric
+from harness.cv.opening import OpenedRun, open_run
 from harness.cv.options import Options, Watcher
-from harness.cv.pipeline import OpenedRun, open_run, train_fold_of
+from harness.cv.pipeline import train_fold_of
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.runs import FoldResult

@@ -9,7 +9,7 @@ import pytest
 
 from harness.competition import find_competition
 from harness.competition.metrics import METRICS
-from harness.cv.pipeline import pool_oof
+from harness.cv.pooling import pool_oof
 from harness.cv.scores import score_run
 from harness.runs import FoldResult, Folds
 from tests.conftest import REPOSITORY

@@ -1,0 +1,141 @@
+"""A run is opened: the verdicts applied, the folds made or read, the run named; nothing is trained yet."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.base.command import cache_root
+from harness.clean.verdicts import Cleaning, apply_verdicts
+from harness.competition import Competition, Recipe
+from harness.competition.tasks.fitting import check_fits
+from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
+from harness.cv.jobs.executor import run_jobs
+from harness.cv.options import Options, Watcher, describe_run, planned_workers
+from harness.cv.prepare import PrepareJob
+from harness.cv.pseudo_labels import check_pseudo
+from harness.data.cache import Dataset
+from harness.runs import Folds, RunFolder
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """A run's folder with its data, by the verdicts that count, and its folds; nothing is trained yet.
+
+    Attributes
+    ----------
+    folder, dataset, folds : as they are passed on
+    saved_folds : where the folds lie; cleaning : what the verdicts changed, or None
+    """
+
+    folder: RunFolder
+    dataset: Dataset
+    folds: Folds
+    saved_folds: Path
+    cleaning: Cleaning | None
+
+    def start(self, competition: Competition, recipe: Recipe, options: Options, watcher: Watcher) -> None:
+        """Check the recipe against code and data, and write what is known before training."""
+        cleaned = self.cleaning.digest if self.cleaning else ""
+        environment = describe_run(competition, recipe, self.dataset, self.folds, options, self.cleaning)
+        environment["pseudo"] = check_pseudo(recipe, self.folder.path, self.dataset, self.folds, cleaned)
+        verdicts = options.verdicts if self.cleaning else None
+        prepare = _prepare_job(self.folder, competition, self.dataset, recipe, self.saved_folds, environment, verdicts)
+        run_jobs([prepare], environment["workers"], watcher.progress)
+
+
+def open_run(
+    competition: Competition, recipe: Recipe, dataset: Dataset, options: Options, watcher: Watcher
+) -> OpenedRun:
+    """Apply the verdicts, make or read the folds, and name the run."""
+    check_fits(recipe, competition.kind)
+    competition.check_hooks()  # else a misspelt one would come out when everything is trained
+    homes = options.out / "oof" / competition.slug
+    cleaning = _clean(competition, dataset, options.verdicts, watcher)
+    verdicts, cleaned = (options.verdicts, cleaning.digest) if cleaning else (None, "")
+    dataset = dataclasses.replace(dataset, train=cleaning.samples) if cleaning else dataset
+    saved_folds = folds_path(homes / "folds", dataset.fingerprint, recipe.cv, cleaned)
+    if saved_faults(saved_folds):
+        restore_folds(saved_folds, homes, dataset.train, watcher.say)
+    if not saved_folds.is_file():
+        classes = competition.classes or ("row",)  # of clusters nothing is known yet
+        job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts, competition.task)
+        run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
+    folds = load_folds(dataset.train, saved_folds)
+    if competition.classes and dataset.train.labels is not None:
+        for warning in rare_classes(dataset.train.labels, dataset.train.groups, competition.classes, folds.k):
+            watcher.say(f"warning: {warning}")
+    folder = RunFolder(homes / run_name(competition, recipe, dataset, folds, cleaned))
+    return OpenedRun(folder, dataset, folds, saved_folds, cleaning)
+
+
+def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: Folds, cleaned: str = "") -> str:
+    """The recipe's name and 8 hex digits of what makes the result: recipe, data, folds, a model of one's own.
+
+    The sample's name says that it is one.
+    """
+    parts = [recipe.digest(), dataset.fingerprint, folds.hash] + ([cleaned] if cleaned else [])
+    if competition.task not in ("single", "binary"):
+        parts.append(competition.task)
+    if recipe.model.name == "custom":
+        code = competition.folder / "competition.py"  # that it is missing is said where the model is built
+        parts.append(code.read_text(encoding="utf-8", errors="replace") if code.is_file() else "")
+    if recipe.model.name == "timm":
+        parts.append(_weights(recipe.model.args))
+    if recipe.image:
+        parts.append(_weights({"weights": recipe.image.weights}))
+    digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
+    return f"{'sample-' if dataset.is_sample else ''}{recipe.name}-{digest}"
+
+
+def _weights(args: dict[str, Any]) -> str:
+    """What tells one file of weights from another of the same name; models are imported only where there is one."""
+    if args.get("weights", "scratch") in ("scratch", "pretrained", "package"):
+        return ""
+    from harness.models.weights import weights_digest
+
+    return weights_digest(args)
+
+
+def _clean(competition: Competition, dataset: Dataset, path: Path | None, watcher: Watcher) -> Cleaning | None:
+    """What the verdicts make of the training rows; None where there are none or they change nothing."""
+    if path is None:
+        return None
+    cleaning = apply_verdicts(path, dataset.train, competition.classes)
+    if not cleaning.digest:
+        return None
+    counts = cleaning.counts
+    watcher.say(
+        f"verdicts of {path}: {counts['exclude']:,} rows excluded, {counts['group']:,} grouped, {counts['relabel']:,} "
+        "relabelled (--no-clean goes without)"
+    )
+    return cleaning
+
+
+def _prepare_job(
+    folder: RunFolder,
+    competition: Competition,
+    dataset: Dataset,
+    recipe: Recipe,
+    saved_folds: Path,
+    environment: dict[str, Any],
+    verdicts: Path | None,
+) -> PrepareJob:
+    kind = PrepareJob
+    if recipe.clusters:
+        from harness.cv.clustering.prepare_job import ClusterPrepareJob as kind
+    return kind(
+        run=folder.path,
+        competition=competition.folder,
+        cache=dataset.cache,
+        timings=cache_root(),
+        recipe=recipe,
+        folds=saved_folds,
+        environment=environment,
+        device=environment["devices"][0],
+        threads=environment["threads"][0],
+        verdicts=verdicts,
+    )
