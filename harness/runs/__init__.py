@@ -16,7 +16,8 @@ oof/<slug>/<run>/
     manifest.json           checksums of all of these, written last: a run that has it is finished
 """
 
-from harness.runs.folder import FoldResult, RunFolder
+from harness.runs.fold_result import FoldResult
+from harness.runs.folder import RunFolder
 from harness.runs.folds import Folds
 from harness.runs.run import Run, load_run, runs_in, runs_of
 

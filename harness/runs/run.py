@@ -16,8 +16,9 @@ from harness.base.storage.manifest import MANIFEST, read_manifest
 from harness.base.untrusted_text import plain
 from harness.competition import Recipe
 from harness.competition.tasks import Task
-from harness.runs.folder import FINISHED, TABLES, RunFolder, task_of
+from harness.runs.folder import RunFolder, task_of
 from harness.runs.folds import Folds
+from harness.runs.layout import FINISHED, TABLES
 from harness.runs.probabilities import check_probabilities
 from harness.runs.probability_tables import open_table, rows_of_table
 from harness.runs.start import START, STARTING
