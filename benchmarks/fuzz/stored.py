@@ -231,14 +231,9 @@ def _ledgers() -> list[Seed]:
             ledger.record(entry, State.PENDING, ref="7")
             ledger.record(entry, State.COMPLETE, public=0.5)
         ledger.add_snapshot("fuzz", "kaggle", [{"team": "a", "score": 0.9}])
-        _close(ledger)
+        ledger.close()
         content = (out / "submissions" / "ledger.sqlite").read_bytes()
     return [Seed("submissions/ledger.sqlite", content, sqlite_cells)]
-
-
-def _close(ledger: Any) -> None:
-    if ledger._engine is not None:
-        ledger._engine.dispose()
 
 
 def _read_ledger(path: Path) -> None:
@@ -251,7 +246,7 @@ def _read_ledger(path: Path) -> None:
         ledger.snapshot("fuzz")
         ledger.everything()
     finally:
-        _close(ledger)
+        ledger.close()
 
 
 def _plan(home: Path) -> Any:
