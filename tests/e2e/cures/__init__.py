@@ -1,0 +1,1 @@
+"""Messages that name a cure: what provokes each, and how its cure is carried out."""
