@@ -1,0 +1,91 @@
+"""What any service over HTTP gets: credentials from one of two places, pages of a list, answers of another shape refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.base.errors import UserError
+from harness.remote.credentials import Credentials
+from harness.remote.errors import NoCredentials, OddAnswer
+from harness.remote.http_site import HttpSite
+
+STORE = Credentials("Store", {"key": "STORE_KEY", "user": "STORE_USER", "word": "STORE_WORD"}, (("key",), ("user", "word")), ".store.json")  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    return tmp_path
+
+
+def site(url: str = "https://store.example", **answers: Any) -> HttpSite:
+    made = HttpSite(
+        "store",
+        own_hosts=("store.example",),
+        url=url,
+        named_by="shop.toml",
+        variable="STORE_URL",
+        credentials=STORE,
+        authorize=dict,
+        cures={},
+    )
+    made.get = answers.__getitem__  # type: ignore[method-assign]
+    return made
+
+
+def test_one_of_the_ways_is_enough(home: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(
+        NoCredentials, match=r'set STORE_KEY, or STORE_USER and STORE_WORD, or put {"user": \.\.\., "word"'
+    ):
+        STORE.required()
+    monkeypatch.setenv("STORE_USER", "me")
+    with pytest.raises(NoCredentials, match="no Store credentials"):
+        STORE.required()
+    monkeypatch.setenv("STORE_WORD", "secret")
+    assert STORE.required() == {"user": "me", "word": "secret"}
+
+
+def test_the_file_is_its_owners_and_an_object(home: Path):
+    path = home / ".store.json"
+    for content, said in (
+        ("{", r'is no JSON .*Write {"user": "\.\.\.", "word": "\.\.\."}, or with "key"'),
+        ("[]", "wants an object"),
+    ):
+        path.write_text(content)
+        path.chmod(0o600)
+        with pytest.raises(UserError, match=said):
+            STORE.found()
+    path.write_text('{"key": "that-nobody-may-see", "more": 1}')
+    assert (
+        STORE.required() == {"key": "that-nobody-may-see"}
+        and site().redact("so that-nobody-may-see") == "so [redacted]"
+    )
+    path.chmod(0o644)
+    with pytest.raises(UserError, match="chmod 600"):
+        STORE.found()
+
+
+def test_a_list_is_read_to_its_last_page_on_the_same_site():
+    found = site(
+        first={"results": [{"id": 1}], "next": "https://elsewhere.example/second?page=2"},
+        **{"/second?page=2": [{"id": 2}]},
+    )
+    assert found.pages("first") == [{"id": 1}, {"id": 2}]
+
+
+@pytest.mark.parametrize("told", [{"results": {}}, {"results": [{"name": "no id"}]}, ["text"], "text"])
+def test_a_list_of_another_shape_is_no_empty_list(told: Any):
+    with pytest.raises(OddAnswer):
+        site(first=told).pages("first")
+
+
+def test_a_host_that_nobody_agreed_to_is_told_by_who_names_it(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(UserError, match=r"^shop\.toml: names other\.example"):
+        site("https://other.example")
+    monkeypatch.setenv("STORE_URL", "https://other.example/")
+    with pytest.raises(UserError, match="^STORE_URL: names other"):
+        site()
