@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, nearest
 from harness.competition.augment_spec import AugmentSpec
 from harness.competition.cluster_spec import ClusterSpec, ImageSpec, TextSpec
 from harness.competition.schema import Frozen, read_toml, validate
@@ -179,20 +179,43 @@ def load_recipe(folder: Path, name: str, overrides: list[str] | None = None) -> 
     UserError
         If there is no such recipe (lists those there are), or a key or value is wrong (names file, key, nearest key).
     """
-    path = Path(name) if name.endswith(".toml") else folder / "recipes" / f"{name}.toml"
+    path = recipe_path(folder, name)
     if not path.is_file():
         known = ", ".join(recipe_names(folder)) or "none"
-        raise UserError(f"{path}: no such recipe. Recipes of {folder.name}: {known}.")
+        raise UserError(
+            f"{path}: no such recipe{nearest(name, [*recipe_names(folder), *BUILT_IN])}. Recipes of {folder.name}: {known}; built in: "
+            f"{', '.join(BUILT_IN)}."
+        )
     values = read_toml(path)
     if "name" in values:
         raise UserError(f"{path}: name: unknown key; a recipe is named after its file")
-    validate(Recipe, {**values, "name": path.stem}, str(path))  # so that a mistake is blamed on the file it stands in
+    return recipe_of(path.stem, values, overrides, str(path))
+
+
+def recipe_path(folder: Path, name: str) -> Path:
+    """Where a recipe's file is, or would be: by its name, or by its own path where it ends in .toml."""
+    return Path(name) if name.endswith(".toml") else folder / "recipes" / f"{name}.toml"
+
+
+def recipe_of(name: str, values: dict[str, Any], overrides: list[str] | None, where: str) -> Recipe:
+    """A recipe of a file's values with `--set` overrides; `where` in words.
+
+    Raises
+    ------
+    UserError
+        If a key or value is wrong.
+    """
+    validate(Recipe, {**values, "name": name}, where)  # so that a mistake is blamed on the file it stands in
     for override in overrides or []:
         _set(values, override)
     if "name" in values:
         raise UserError("--set name: a recipe is named after its file; copy the file to name it otherwise")
-    where = f"{path} with --set " + " --set ".join(overrides) if overrides else str(path)
-    return validate(Recipe, {**values, "name": path.stem}, where)
+    where = f"{where} with --set " + " --set ".join(overrides) if overrides else where
+    return validate(Recipe, {**values, "name": name}, where)
+
+
+BUILT_IN = ("quick", "strong", "transfer")
+"""Recipes by rule (`harness.competition.builtin`), for a competition that has no file of the name."""
 
 
 def recipe_names(folder: Path) -> list[str]:

@@ -42,18 +42,31 @@ def main(
     from harness.cv.pipeline import cross_validate
     from harness.cv.summary import again, as_dict, print_result
     from harness.data.chosen import load_chosen
+    from harness.data.recipes import is_built_in, load_built_in, recipe_text
     from harness.data.resize import resize
 
     contest = find_competition(which.required())
-    played = load_recipe(contest.folder, recipe.recipe, recipe.overrides)
-    contest = contest.using(played.data)
-    _check_task(contest, played, noise.noise)
+    by_rule = is_built_in(contest, recipe.recipe)
+    played = None if by_rule else load_recipe(contest.folder, recipe.recipe, recipe.overrides)
+    if played:
+        contest = contest.using(played.data)
+        _check_task(contest, played, noise.noise)
+        if recipe.show:
+            print(recipe_text(played), end="")
+            return
     options = _options(contest, where.sample, folds, nodes, out)
     if folds.workers != 1 and not options.cluster:
         start_server()
     try:
         with watching(quiet=as_json) as watcher:
-            contest, dataset = load_chosen(contest, where, watcher)
+            if played:
+                contest, dataset = load_chosen(contest, where, watcher)
+            else:
+                chosen = load_built_in(contest, recipe.recipe, recipe.overrides, where, watcher)
+                contest, played, dataset = chosen.competition, chosen.recipe, chosen.dataset
+                if recipe.show:
+                    print(recipe_text(played), end="")
+                    return
             resize(dataset, played.data, watcher.decoding)
             watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
             run = cross_validate(contest, played, dataset, options, watcher)

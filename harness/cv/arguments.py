@@ -28,6 +28,8 @@ class TrainedRecipe(RecipeChoice):
         ),
     ] = False
 
+    show: Annotated[bool, typer.Option("--show", help="Print the recipe in full, as TOML, and train nothing.")] = False
+
     @property
     def overrides(self) -> list[str]:
         """KEY=VALUE of all that is changed of the recipe."""

@@ -93,7 +93,7 @@ def test_a_wrong_override_is_blamed_on_the_command_line(folder: Path):
 
 
 def test_an_unknown_recipe_lists_those_there_are(folder: Path):
-    with pytest.raises(UserError, match=r"no such recipe. Recipes of .*: tiny"):
+    with pytest.raises(UserError, match=r"no such recipe .*Recipes of .*: tiny; built in: quick"):
         load_recipe(folder, "tinny")
 
 

@@ -276,7 +276,7 @@ def test_a_custom_model_is_tried_before_anything_is_trained(tmp_path: Path, run_
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("shapes", "--recipe", "tinny"), "no such recipe. Recipes of shapes: tiny"),
+        (("shapes", "--recipe", "tinny"), "no such recipe (did you mean 'tiny'?). Recipes of shapes: tiny"),
         (("shaps",), "did you mean 'shapes'"),
         (
             ("shapes", "--recipe", "tiny", "--set", "cv.folds=1"),

@@ -171,3 +171,25 @@ def test_a_toml_that_does_not_fit_is_told_before_training(
     (folder / "competition.toml").write_text(text.replace(old, new))
     done = run_command("harness.data", str(folder), "--data", str(project / "data"), cwd=tmp_path)
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_competition_without_recipes_is_played_by_built_in_ones(project: Path, run_command, tmp_path: Path):
+    import shutil
+
+    folder = tmp_path / "competitions" / "level"
+    shutil.copytree(project / "competitions" / "level", folder)
+    shutil.rmtree(folder / "recipes")
+    where = ("--data", str(project / "data"), "--workers", "1")
+    shown = run_command("harness.cv", "level", "--recipe", "strong", "--show", *where, cwd=tmp_path)
+    assert shown.returncode == 0 and 'name = "cnn"' in shown.stdout and not (tmp_path / "oof").exists(), shown.stderr
+    fast = ("--set", "train.epochs=1", "--set", "cv.folds=2")
+    done = run_command("harness.cv", "level", *fast, *where, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = load_run(next((tmp_path / "oof" / "level").glob("quick-*/scores.json")).parent)
+    assert run.recipe.train.epochs == 1 and run.recipe.model.name == "cnn"
+    lost = run_command("harness.cv", "level", "--recipe", "quik", *where, cwd=tmp_path)
+    assert (
+        lost.returncode == 2
+        and "did you mean 'quick'" in lost.stderr
+        and "built in: quick, strong, transfer" in lost.stderr
+    )
