@@ -188,7 +188,7 @@ def rows_files(
         return [None if row is None else (there[row],) for row in rows]
     known, found = {nfc(path): path for path in there}, []
     for number, i in enumerate(ids):
-        values = table.row(number) if table else {}
+        values = table.row(number) if table else {id_column(spec): i}
         asked = [_below(name, filled(template, values, i)) for template in spec.files]
         paths = [known.get(nfc(path)) for path in asked]
         found.append(None if None in paths else tuple(path for path in paths if path is not None))

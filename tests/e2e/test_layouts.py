@@ -1,0 +1,220 @@
+"""Every layout of docs/layouts.md, as its TOML stands there: made, trained, submitted."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tests.conftest import REPOSITORY
+
+PAGE = (REPOSITORY / "docs" / "layouts.md").read_text(encoding="utf-8")
+EXAMPLES = dict(re.findall(r"^## (.+?)\n(?:(?!^## ).)*?```toml\n(.*?)```", PAGE, re.M | re.S))
+RNG = np.random.default_rng(0)
+N, TEST = 24, 6
+
+
+def pixels(kind: int, channels: int = 3, side: int = 12) -> np.ndarray:
+    """An image whose brightness tells its kind."""
+    return np.clip(40 + 60 * kind + RNG.normal(0, 15, (side, side, channels)), 0, 255).astype(np.uint8)
+
+
+def save(path: Path, kind: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels(kind)).save(path)
+
+
+def write(path: Path, **columns: list[object]) -> None:
+    pd.DataFrame(columns).to_csv(path, index=False)
+
+
+def folders(d: Path) -> None:
+    for n in range(N):
+        save(d / "train" / ("Common Chickweed", "Maize")[n % 2] / f"{n}.png", n % 2)
+    for n in range(TEST):
+        save(d / "test" / f"t{n}.png", n % 2)
+    write(d / "sample_submission.csv", file=[f"t{n}.png" for n in range(TEST)], species=["Maize"] * TEST)
+
+
+def names(d: Path) -> None:
+    for n in range(N):
+        save(d / "train" / f"{('cat', 'dog')[n % 2]}.{n}.jpg", n % 2)
+    for n in range(TEST):
+        save(d / "test" / f"{n + 1}.jpg", n % 2)
+    write(d / "sample_submission.csv", id=range(1, TEST + 1), label=[0.5] * TEST)
+
+
+def grades(d: Path) -> None:
+    ids = [f"{n // 2}_{('left', 'right')[n % 2]}" for n in range(2 * N)]
+    for n, i in enumerate(ids):
+        save(d / "train_images" / f"{i}.jpeg", n // 2 % 3)
+    for n in range(TEST):
+        save(d / "test_images" / f"{100 + n}_left.jpeg", n % 3)
+    write(
+        d / "trainLabels.csv",
+        image=ids,
+        level=[n // 2 % 3 for n in range(2 * N)],
+        patient=[n // 2 for n in range(2 * N)],
+    )
+
+
+def drivers(d: Path) -> None:
+    for n in range(N):
+        save(d / "imgs" / "train" / f"c{n % 2}" / f"img_{n}.jpg", n % 2)
+    for n in range(TEST):
+        save(d / "imgs" / "test" / f"img_{900 + n}.jpg", n % 2)
+    files = [f"img_{n}.jpg" for n in range(N)]
+    write(d / "labels.csv", img=files, classname=[f"c{n % 2}" for n in range(N)])
+    write(d / "drivers.csv", name=files, subject=[f"p{n // 4}" for n in range(N)])
+
+
+def one_hot(d: Path) -> None:
+    for n in range(N):
+        save(d / "images" / f"Train_{n}.jpg", n % 3)
+    for n in range(TEST):
+        save(d / "images" / f"Test_{n}.jpg", n % 3)
+    columns = {c: [int(n % 3 == k) for n in range(N)] for k, c in enumerate(("healthy", "rust", "scab"))}
+    write(d / "train.csv", image_id=[f"Train_{n}" for n in range(N)], **columns)
+    write(d / "test.csv", image_id=[f"Test_{n}" for n in range(TEST)])
+
+
+def tags(d: Path) -> None:
+    for n in range(N):
+        save(d / "train-jpg" / f"train_{n}.jpg", n % 3)
+    for n in range(TEST):
+        save(d / "test-jpg" / f"test_{n}.jpg", n % 3)
+    cells = [("clear", "haze primary", "primary")[n % 3] for n in range(N)]
+    write(d / "train_v2.csv", image_name=[f"train_{n}" for n in range(N)], tags=cells)
+
+
+def proteins(d: Path) -> None:
+    for split, n_rows in (("train", N), ("test", TEST)):
+        for n in range(n_rows):
+            for c in ("red", "green", "blue", "yellow"):
+                path = d / split / f"{split}{n}_{c}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels(n % 3, 1)[..., 0]).save(path)
+    write(d / "train.csv", Id=[f"train{n}" for n in range(N)], nucleus=[int(n % 3 > 0) for n in range(N)],
+          membrane=[int(n % 3 != 1) for n in range(N)])  # fmt: skip
+    ids = [f"test{n}" for n in range(TEST)]
+    write(d / "sample_submission.csv", Id=ids, nucleus=[0] * TEST, membrane=[0] * TEST)
+
+
+def coco(d: Path) -> None:
+    def split(name: str, folder: str, n_rows: int, labelled: bool) -> None:
+        images = [{"id": 10 * n + labelled, "file_name": f"{folder}/Plants/{n % 4}/{n:x}f.jpg"} for n in range(n_rows)]
+        for n, image in enumerate(images):
+            save(d / image["file_name"], n % 2)
+        told: dict[str, object] = {"images": images}
+        if labelled:
+            told["annotations"] = [
+                {"id": n, "image_id": i["id"], "category_id": 70 + n % 2} for n, i in enumerate(images)
+            ]
+            told["categories"] = [{"id": 70, "name": "oak"}, {"id": 71, "name": "beech"}]
+        (d / name).write_text(json.dumps(told))
+
+    split("train.json", "train_val", N, True)
+    split("test.json", "test", TEST, False)
+
+
+def whales(d: Path) -> None:
+    labels = [f"w_{n}" if n < 6 else f"v_{n % 3}" for n in range(N)]  # six with one image each
+    for n in range(N):
+        save(d / "train" / f"{n:x}.jpg", n % 3)
+    for n in range(TEST):
+        save(d / "test" / f"t{n}.jpg", n % 3)
+    write(d / "train.csv", Image=[f"{n:x}.jpg" for n in range(N)], Id=labels)
+    write(d / "sample_submission.csv", Image=[f"t{n}.jpg" for n in range(TEST)], Id=["w_0 w_1 w_2 w_3 w_4"] * TEST)
+
+
+def galaxies(d: Path) -> None:
+    for n in range(N + TEST):
+        save(d / "images" / f"{1000 + n}.jpg", n % 3)
+    write(
+        d / "train.csv",
+        GalaxyID=[1000 + n for n in range(N)],
+        smooth=[n % 3 / 2 for n in range(N)],
+        disk=[1 - n % 3 / 2 for n in range(N)],
+    )
+    ids = [1000 + n for n in range(N, N + TEST)]
+    write(d / "sample_submission.csv", GalaxyID=ids, smooth=[0.0] * TEST, disk=[0.0] * TEST)
+
+
+def faces(d: Path) -> None:
+    cells = [" ".join(map(str, pixels(n % 2, 1).ravel())) for n in range(N + TEST)]
+    write(d / "train.csv", emotion=[n % 2 for n in range(N)], pixels=cells[:N])
+    write(d / "test.csv", pixels=cells[N:])
+    write(d / "sample_submission.csv", id=range(TEST), emotion=[0] * TEST)
+
+
+def icebergs(d: Path) -> None:
+    def rows(n_rows: int, labelled: bool) -> list[dict[str, object]]:
+        found = []
+        for n in range(n_rows):
+            bands = {f"band_{b}": (RNG.normal(-20 + 15 * (n % 2), 4, 144)).round(3).tolist() for b in (1, 2)}
+            found.append(
+                {"id": f"x{n}{labelled}", **bands, "inc_angle": "na"} | ({"is_iceberg": n % 2} if labelled else {})
+            )
+        return found
+
+    (d / "train.json").write_text(json.dumps(rows(N, True)))
+    (d / "test.json").write_text(json.dumps(rows(TEST, False)))
+
+
+def signals(d: Path) -> None:
+    for n in range(N):
+        path = d / "train" / f"{n % 3}" / f"{n:04x}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, RNG.normal(n % 2, 0.5, (6, 27, 25)).astype(np.float16))
+    write(d / "train_labels.csv", id=[f"{n:04x}" for n in range(N)], target=[n % 2 for n in range(N)])
+
+
+MAKERS: dict[str, Callable[[Path], None]] = {
+    "A folder for each class": folders,
+    "The label in the file's name": names,
+    "A table of labels, patients as groups": grades,
+    "The group in another table": drivers,
+    "One-hot columns, one folder for training and test": one_hot,
+    "Several labels in a cell": tags,
+    "A column for each label, several files for each row": proteins,
+    "COCO annotations, files in many folders": coco,
+    "Many classes, most with one image, the five likeliest names": whales,
+    "Numbers": galaxies,
+    "Pixels in a cell": faces,
+    "Lists of numbers as channels": icebergs,
+    "Arrays as files, a hidden test": signals,
+}
+
+
+def test_every_example_of_the_page_is_tried():
+    assert set(EXAMPLES) == set(MAKERS)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_layout_is_read_trained_and_submitted(name: str, tmp_path: Path, run_command):
+    folder = tmp_path / "competitions" / "mine"
+    folder.mkdir(parents=True)
+    toml = EXAMPLES[name].replace("size = 64", "size = 12")
+    (folder / "competition.toml").write_text(toml, encoding="utf-8")
+    (tmp_path / "data" / "mine").mkdir(parents=True)
+    MAKERS[name](tmp_path / "data" / "mine")
+    fast = ("--workers", "1", "--set", "train.epochs=2", "--set", "cv.folds=2")
+    done = run_command("harness.cv", "mine", *fast, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    sent = run_command("harness.submit", "mine", "--dry-run", cwd=tmp_path)
+    if "hidden" in name:
+        assert sent.returncode == 2 and "hidden" in sent.stderr
+        return
+    assert sent.returncode == 0 and "passes its checks" in sent.stdout, sent.stderr
+    [path] = (tmp_path / "submissions" / "mine").glob("*.csv")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert len(table) == TEST
+    sample = tmp_path / "data" / "mine" / "sample_submission.csv"
+    if sample.is_file():
+        assert list(table.columns) == list(pd.read_csv(sample).columns)
