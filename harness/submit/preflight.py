@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,8 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
     sample : the platform's sample submission, whose header is wanted; None = as [submission] says. Where competition.py
         writes the rows (`to_submission`), what stands in them is its business: ids and empty cells are checked
     """
-    import pandas as pd
-
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False)
+        table = _read_csv(path)
     except (ValueError, OSError) as error:  # pandas' own errors are values too
         return [f"cannot be read as CSV: {plain(error)}"]
     spec, own_rows = competition.submission, competition.hook("to_submission") is not None
@@ -65,8 +64,6 @@ def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> tu
     UserError
         If it is not there, far too large, or no CSV with commas.
     """
-    import pandas as pd
-
     if path.is_dir():
         raise UserError(f"--file {path}: is a folder; name the CSV in it")
     if not path.is_file():
@@ -79,9 +76,7 @@ def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> tu
             f"--file {path}: has {path.stat().st_size:,} bytes; a submission of {len(ids):,} rows has {most:,} at most"
         )
     try:
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", compression=None, index_col=False
-        )
+        table = _read_csv(path, encoding="utf-8-sig", compression=None)
     except (ValueError, OSError) as error:  # pandas' own errors are values too
         raise UserError(f"--file {path}: cannot be read as CSV: {plain(error)}") from error
     name = competition.submission.id
@@ -105,6 +100,18 @@ def labels_hash(path: Path) -> str:
     """Hash of what a CSV says, whatever the order of its rows and its line ends."""
     text = path.read_text(encoding="utf-8-sig")
     return hashlib.sha256("\n".join(sorted(text.splitlines())).encode()).hexdigest()
+
+
+def _read_csv(path: Path, **options: Any) -> Any:
+    """A table of strings, empty cells among them; pandas would drop what rows have beyond the header and only warn."""
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        try:
+            return pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, **options)
+        except pd.errors.ParserWarning as error:
+            raise ValueError("its rows have more cells than its header has names") from error
 
 
 def _header(sample: Path) -> list[str]:

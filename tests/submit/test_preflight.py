@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from harness.base.errors import UserError
 from harness.competition import find_competition
-from harness.competition.competition import SubmissionSpec
-from harness.submit.preflight import check_submission
+from harness.competition.competition import Competition, SubmissionSpec
+from harness.submit.preflight import check_submission, labels_hash, read_ready_file
 from harness.submit.submission import submission_table
 from tests.conftest import REPOSITORY
 
@@ -76,3 +78,176 @@ def test_the_header_wanted_is_the_sample_submissions(tmp_path: Path):
     path = tmp_path / "x.csv"
     path.write_text("ImageId,Label\n1,7\n2,0\n3,9\n")
     assert check_submission(path, DIGITS, IDS, sample) == ["header is ImageId,Label, wanted ImageId,label"]
+
+
+def test_the_sample_decides_the_header_and_must_have_every_column_that_is_written(tmp_path: Path):
+    sample = tmp_path / "sample.csv"
+    path = tmp_path / "x.csv"
+    spec = SubmissionSpec(id="id", value="probability")
+    two = DIGITS.model_copy(update={"submission": spec, "classes": ("a", "b")})
+    sample.write_text("id,b,a\n1,0,0\n")
+    path.write_text("id,b,a\n1,0.25,0.75\n2,1,0\n3,0.5,0.5\n")
+    assert check_submission(path, two, IDS, sample) == []
+    sample.write_text("id,b,c\n1,0,0\n")
+    path.write_text("id,b,c\n1,0.25,0.75\n2,1,0\n3,0.5,0.5\n")
+    (said,) = check_submission(path, two, IDS, sample)
+    assert said == "column 'a' of [submission] is not in the sample submission's header id,b,c"
+
+
+def test_one_probability_need_not_sum_to_one_but_be_one(tmp_path: Path):
+    spec = SubmissionSpec(id="id", target="p", value="probability")
+    competition = DIGITS.model_copy(update={"submission": spec, "classes": ("a", "b")})
+    assert problems(tmp_path, "id,p\n1,0\n2,1\n3,0.25\n", competition) == []
+    said = problems(tmp_path, "id,p\n1,0.5\n2,1.001\n3,-0.001\n", competition)
+    assert said == ["2 rows hold values that are no probabilities, first row 2"]
+
+
+def test_probabilities_may_miss_one_by_the_rounding_of_a_file_and_no_more(tmp_path: Path):
+    spec = SubmissionSpec(id="id", value="probability")
+    competition = DIGITS.model_copy(update={"submission": spec, "classes": ("a", "b")})
+    assert problems(tmp_path, "id,a,b\n1,0.5,0.4991\n2,0.5,0.5009\n3,1,0\n", competition) == []
+    said = problems(tmp_path, "id,a,b\n1,0.5,0.4989\n2,0.5,0.5011\n3,1,0\n", competition)
+    assert said == ["2 rows do not sum to one, first row 1"]
+
+
+def test_indices_and_names_of_classes_are_told_apart(tmp_path: Path):
+    names = DIGITS.model_copy(update={"classes": ("cat", "dog")})
+    index = names.model_copy(update={"submission": names.submission.model_copy(update={"value": "index"})})
+    by_name, by_index = "ImageId,Label\n1,cat\n2,dog\n3,cat\n", "ImageId,Label\n1,0\n2,1\n3,0\n"
+    assert problems(tmp_path, by_name, names) == [] == problems(tmp_path, by_index, index)
+    assert problems(tmp_path, by_index, names) == ["column Label has no class in 3 rows, first '0' in row 1"]
+    assert problems(tmp_path, by_name, index) == ["column Label has no class in 3 rows, first 'cat' in row 1"]
+    assert problems(tmp_path, "ImageId,Label\n1,1\n2,2\n3,0\n", index) == [
+        "column Label has no class in 1 rows, first '2' in row 2"
+    ]
+
+
+def test_what_stands_in_rows_of_ones_own_is_not_judged_but_their_ids_and_empty_cells_are(tmp_path: Path):
+    (tmp_path / "competition.toml").write_text((DIGITS.folder / "competition.toml").read_text())
+    (tmp_path / "competition.py").write_text("def to_submission(ids, proba, classes): ...\n")
+    competition = find_competition(tmp_path)
+    sample = tmp_path / "sample.csv"
+    sample.write_text("ImageId,boxes,note\n1,,\n")
+    path = tmp_path / "x.csv"
+    path.write_text("ImageId,boxes,note\n1,0 0 4 4,x\n2,-,y\n3,1 1 2 2,z\n")
+    assert check_submission(path, competition, IDS, sample) == []
+    path.write_text("ImageId,boxes,note\n1,0 0 4 4,x\n2,,y\n4,,\n")
+    assert check_submission(path, competition, IDS, sample) == [
+        "1 ids are missing: 3",
+        "1 ids are not asked for: 4",
+        "column boxes is empty in 2 rows, first in row 2",
+        "column note is empty in 1 rows, first in row 3",
+    ]
+    sample.write_text("Image,boxes\n1,\n")
+    path.write_text("Image,boxes\n1,x\n")
+    (said,) = check_submission(path, competition, IDS, sample)
+    assert said.startswith("column 'ImageId' of [submission] is not in the sample submission's header")
+
+
+def test_of_many_wrong_ids_three_are_shown(tmp_path: Path):
+    ids = np.array([f"i{n}" for n in range(9)])
+    path = tmp_path / "x.csv"
+    for n_wrong, shown in ((3, "3 ids are missing: i0, i1, i2"), (4, "4 ids are missing: i0, i1, i2, ...")):
+        path.write_text("ImageId,Label\n" + "".join(f"{name},1\n" for name in ids[n_wrong:]))
+        assert check_submission(path, DIGITS, ids) == [f"has {9 - n_wrong} rows, wanted 9", shown]
+
+
+def test_cells_that_pandas_takes_for_missing_are_text(tmp_path: Path):
+    names = DIGITS.model_copy(update={"classes": ("NA", "null")})
+    assert problems(tmp_path, "ImageId,Label\n1,NA\n2,null\n3,NA\n", names) == []
+
+
+@pytest.mark.parametrize("text", ["ImageId,Label\n1,7,\n2,0,\n3,9,\n", "ImageId,Label\n1,7,5\n2,0,5\n3,9,5\n"])
+def test_cells_beyond_the_header_are_not_dropped_unsaid(tmp_path: Path, text: str):
+    """pandas drops them where every row has one; the file was taken for good."""
+    said = "cannot be read as CSV: its rows have more cells than its header has names"
+    assert problems(tmp_path, text) == [said]
+    with pytest.raises(UserError, match=f"mine.csv: {said}"):
+        ready(tmp_path / "mine.csv", text)
+    assert "Expected 2 fields in line 3, saw 3" in problems(tmp_path, "ImageId,Label\n1,7\n2,0,5\n3,9\n")[0]
+
+
+def ready(path: Path, text: str | bytes, competition: Competition = DIGITS):
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_ready_file(path, competition, IDS)
+
+
+def test_a_ready_file_is_read_as_text_and_left_as_it_is(tmp_path: Path):
+    for text in (b"ImageId,Label\n1,07\n2,NA\n3,9\n", b"\xef\xbb\xbfImageId,Label\r\n1,07\r\n2,NA\r\n3,9\r\n"):
+        for name in ("mine.csv", "mine.TXT"):
+            table, changed = ready(tmp_path / name, text)
+            assert changed == "" and list(table.columns) == ["ImageId", "Label"]
+            assert table["ImageId"].tolist() == ["1", "2", "3"] and table["Label"].tolist() == ["07", "NA", "9"]
+
+
+def test_a_ready_file_in_another_order_is_put_right_and_it_is_said(tmp_path: Path):
+    table, changed = ready(tmp_path / "mine.csv", "Label,ImageId\n9,3\n7,1\n0,2\n")
+    assert changed == "the rows of mine.csv were put into the platform's order"
+    assert table["ImageId"].tolist() == ["1", "2", "3"] and table["Label"].tolist() == ["7", "0", "9"]
+    assert list(table.columns) == ["Label", "ImageId"]
+
+
+@pytest.mark.parametrize("ids", [["3", "1", "1"], ["3", "1", "4"], ["3", "1"], ["1", "2", "3", "3"]])
+def test_a_ready_file_with_other_ids_is_left_for_the_checks(tmp_path: Path, ids: list[str]):
+    table, changed = ready(tmp_path / "mine.csv", "ImageId,Label\n" + "".join(f"{i},1\n" for i in ids))
+    assert changed == "" and table["ImageId"].tolist() == ids
+    table, changed = ready(tmp_path / "mine.csv", "Id,Label\n3,1\n1,1\n2,1\n")
+    assert changed == "" and table["Id"].tolist() == ["3", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("mine.parquet", "x", "give the CSV itself, not a '.parquet'$"),
+        ("mine", "x", "give the CSV itself, not a 'mine'$"),
+        ("mine.csv", "", "cannot be read as CSV: "),
+        (
+            "mine.csv",
+            "ImageId;Label\n1;7\n",
+            "its columns are not separated by commas; its first line is 'ImageId;Label'$",
+        ),
+        ("mine.csv", "ImageId\tLabel\n1\t7\n", "its columns are not separated by commas"),
+        ("mine.csv", "ImageId|Label\n1|7\n", "its columns are not separated by commas"),
+        ("mine.csv", ",ImageId,Label\n0,1,7\n", "its first column has no name: the rows' numbers"),
+        ("mine.csv", "Unnamed: 0,ImageId,Label\n0,1,7\n", "its first column has no name"),
+        (
+            "mine.csv",
+            "ImageId,Label\n" + "1,7\n" * 4000,
+            "has 16,014 bytes; a submission of 3 rows has 11,500 at most$",
+        ),
+    ],
+)
+def test_what_is_no_csv_with_commas_is_refused(tmp_path: Path, name: str, text: str, said: str):
+    with pytest.raises(UserError, match=f"^--file {tmp_path / name}: {said}"):
+        ready(tmp_path / name, text)
+
+
+def test_a_ready_file_that_is_a_folder_or_not_there_is_told(tmp_path: Path):
+    with pytest.raises(UserError, match="is a folder; name the CSV in it"):
+        read_ready_file(tmp_path, DIGITS, IDS)
+    with pytest.raises(UserError, match="nothing.csv: not there"):
+        read_ready_file(tmp_path / "nothing.csv", DIGITS, IDS)
+
+
+def test_the_largest_file_that_a_submission_can_be_is_read(tmp_path: Path):
+    text = "ImageId,Label\n1,7\n2,0\n3,"
+    most = 10_000 + 3 * (200 + 30 * 10)
+    table, _ = ready(tmp_path / "mine.csv", text + "9" * (most - len(text)))
+    assert len(table) == 3
+    with pytest.raises(UserError, match="at most"):
+        ready(tmp_path / "mine.csv", text + "9" * (most - len(text) + 1))
+
+
+def test_a_column_alone_and_a_nameless_one_without_an_id_are_left_for_the_checks(tmp_path: Path):
+    assert ready(tmp_path / "mine.csv", "ImageId\n1\n2\n")[1] == ""
+    assert ready(tmp_path / "mine.csv", ",Label\n1,7\n")[1] == ""
+
+
+def test_files_that_say_the_same_have_the_same_hash(tmp_path: Path):
+    texts = [b"a,b\n1,2\n3,4\n", b"a,b\n3,4\n1,2", b"\xef\xbb\xbfa,b\r\n1,2\r\n3,4\r\n", b"a,b\n1,2\n3,5\n"]
+    found = []
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.csv").write_bytes(text)
+        found.append(labels_hash(tmp_path / f"{number}.csv"))
+    assert found[0] == found[1] == found[2] != found[3]
+    assert found[0] == hashlib.sha256(b"1,2\n3,4\na,b").hexdigest()  # as ledgers hold it
