@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.competition.metrics import METRICS
+from harness.competition.metrics import METRICS, custom_metric
 from harness.competition.threshold import best_threshold, cross_fitted, decide, moved
 
 
@@ -31,7 +31,8 @@ def test_the_cross_fitted_score_uses_no_row_for_its_own_threshold():
     labels, positive = skewed(400, 1)
     proba, fold = np.column_stack([1 - positive, positive]), np.arange(400) % 5
     found = cross_fitted([METRICS["accuracy"], METRICS["roc_auc"]], labels, proba, fold, np.arange(400))
-    per_row = np.array([best_threshold(METRICS["accuracy"], labels[fold != f], positive[fold != f]) for f in fold])
+    of_fold = [best_threshold(METRICS["accuracy"], labels[fold != f], positive[fold != f]) for f in range(5)]
+    per_row = np.array(of_fold)[fold]
     assert found["scores"]["accuracy"]["pooled"] == pytest.approx(((positive >= per_row) == labels).mean())
     assert found["scores"]["accuracy"]["pooled"] > METRICS["accuracy"](labels, proba) + 0.2
     assert "roc_auc" not in found["scores"]  # no threshold changes it
@@ -40,6 +41,30 @@ def test_the_cross_fitted_score_uses_no_row_for_its_own_threshold():
         <= found["scores"]["accuracy"]["pooled"]
         <= found["scores"]["accuracy"]["high"]
     )
+
+
+def test_what_is_found_is_told_with_its_metric_and_two_folds_are_enough():
+    labels, positive = skewed(100, 3)
+    proba = np.column_stack([1 - positive, positive])
+    metrics = [METRICS["log_loss"], METRICS["f1"], custom_metric(lambda y, p: 0.0)]
+    found = cross_fitted([METRICS["accuracy"], *metrics], labels, proba, np.arange(100) % 2, np.arange(100))
+    assert found["metric"] == "accuracy" and list(found["scores"]) == ["accuracy", "f1"]
+    assert found["value"] == best_threshold(METRICS["accuracy"], labels, positive)
+    for name in ("accuracy", "f1"):
+        line = found["scores"][name]
+        assert line["low"] < line["pooled"] < line["high"]
+    own = cross_fitted([metrics[2]], labels, proba, np.arange(100) % 2, np.arange(100))
+    assert own is None  # a score of one's own may be of anything, not of decisions alone
+
+
+def test_where_all_rows_are_alike_the_threshold_is_a_half():
+    assert best_threshold(METRICS["accuracy"], np.array([0, 1, 1]), np.full(3, 0.8)) == 0.5
+
+
+def test_of_several_best_thresholds_the_middle_one_is_taken():
+    labels, positive = np.repeat([0, 1], 3), np.array([0.1, 0.2, 0.3, 0.7, 0.8, 0.9])
+    assert 0.45 < best_threshold(METRICS["accuracy"], labels, positive) < 0.55
+    assert decide(positive, 0.7)[:, 1].tolist() == [0, 0, 0, 1, 1, 1]  # from it on, itself included
 
 
 def test_noise_gains_nothing_by_a_cross_fitted_threshold():
