@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,24 @@ from hypothesis import strategies as st
 
 from harness.base.errors import UserError
 from harness.base.storage.manifest import manifest_beside
-from harness.competition import Samples, find_competition
-from harness.competition.recipe import CvSpec
-from harness.cv.folds import FoldsJob, folds_path, load_folds, make_folds, rare_classes
+from harness.clean.verdicts import Verdict, write_verdicts
+from harness.competition import Recipe, Samples, find_competition
+from harness.competition.recipe import CvSpec, ModelSpec
+from harness.competition.train_spec import TrainSpec
+from harness.cv import folds as module
+from harness.cv.folds import (
+    FoldsJob,
+    folds_path,
+    load_folds,
+    make_folds,
+    rare_classes,
+    restore_folds,
+    saved_faults,
+    split_watched,
+)
 from harness.data.dataset import load_dataset
 from harness.runs import Folds
+from tests.runs.test_run import make_run
 
 CLASSES = ("a", "b", "c")
 
@@ -48,6 +62,21 @@ def test_a_group_never_stands_on_both_sides(seed: int, k: int):
         assert len(set(folds.fold[groups == g])) == 1
     for fold in range(k):
         assert not set(groups[folds.train_rows(fold)]) & set(groups[folds.valid_rows(fold)])
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_rows_that_are_left_out_follow_their_group_or_are_dealt_out_in_turn(grouped: bool):
+    labels, groups = np.arange(120) % 3, np.arange(120) // 2 if grouped else np.arange(120)
+    kept = np.arange(120) % 4 != 1 if grouped else np.arange(120) >= 10  # the second of a pair, or whole groups
+    folds = make_folds(samples(labels, groups), CLASSES, CvSpec(folds=4), kept)
+    np.testing.assert_array_equal(folds.kept, kept)
+    if grouped:
+        assert (folds.fold[::2] == folds.fold[1::2]).all()
+    else:
+        assert np.bincount(folds.fold[~kept], minlength=4).tolist() == [3, 3, 2, 2]
+        assert folds.fold[~kept].tolist() == [i % 4 for i in range(10)]
+    alone = make_folds(samples(labels[kept], groups[kept]), CLASSES, CvSpec(folds=4))
+    np.testing.assert_array_equal(folds.fold[kept], alone.fold)  # they have no say in the split
 
 
 def test_the_seed_decides():
@@ -100,6 +129,49 @@ def test_another_seed_is_tried_before_folds_are_refused():
         assert all(set(labels[folds.fold == k]) == {0, 1, 2} for k in range(2))
 
 
+UNLIKE = (
+    np.array([0] * 5 + [1] * 7 + [2] * 2 + [3] * 3 + [4] * 8 + [5]),
+    np.array([1, 0, 0, 0, 0, 0, 0, 2, 1, 1, 2, 0, 0, 0, 0, 0, 2, 2, 0, 1, 2, 0, 0, 0, 0, 0]),
+)
+"""Groups and labels: class c has five rows in three groups, two of which are so large that they never get folds of their own."""
+
+
+def test_folds_that_lack_a_common_class_by_every_seed_are_refused_with_a_cure_that_cures():
+    groups, labels = UNLIKE
+    with pytest.raises(UserError) as refused:
+        make_folds(samples(labels, groups), CLASSES, CvSpec(folds=3))
+    said = re.fullmatch(
+        r"fold ([012]) has no sample of class 'c' \(5 samples, 3 folds; groups stay together\), by 20 seeds\. "
+        r"Lower it: --set cv\.folds=2\.",
+        str(refused.value),
+    )
+    assert said, refused.value
+    folds = make_folds(samples(labels, groups), CLASSES, CvSpec(folds=2))
+    assert all(set(labels[folds.fold == k]) == {0, 1, 2} for k in range(2))
+
+
+def test_two_folds_cannot_be_lowered(monkeypatch: pytest.MonkeyPatch):
+    groups = np.array([0] * 8 + [1] * 6 + [2] * 3 + [3] * 4 + [4, 5])
+    labels = np.array([1, 2, 0, 1, 0, 2, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2])
+    assert make_folds(samples(labels, groups), CLASSES, CvSpec(folds=2)).k == 2  # by another seed
+    monkeypatch.setattr(module, "_SEEDS", 1)
+    with pytest.raises(
+        UserError, match=r"class 'c' \(3 samples, 2 folds.*Two folds are the least; its groups are too unlike"
+    ):
+        make_folds(samples(labels, groups), CLASSES, CvSpec(folds=2))
+
+
+def test_of_many_rare_classes_five_are_named():
+    classes = tuple("abcdefg")
+    labels = np.r_[np.repeat(np.arange(6), 2), np.full(5, 6)]
+    (said,) = rare_classes(labels, np.arange(17), classes, 3)
+    assert "6 of 7 classes" in said and "'e' 2, ..." in said and "'f'" not in said
+    (said,) = rare_classes(labels[2:], np.arange(15), classes, 3)
+    assert "6 of 7 classes" in said and "'a' 0" in said  # a class without any image
+    (said,) = rare_classes(np.repeat([0, 1, 2], 6), np.r_[np.zeros(6, int), np.arange(1, 13)], classes[:3], 3)
+    assert "1 of 3 classes" in said and "'a' 1." in said and "..." not in said  # six images of one group
+
+
 def test_saved_folds_are_the_truth(shapes: Path):
     competition = find_competition(shapes / "competitions" / "shapes")
     dataset = load_dataset(competition, shapes / "data")
@@ -115,6 +187,123 @@ def test_saved_folds_are_the_truth(shapes: Path):
     job(lambda *said: None)
     again = load_folds(dataset.train, path)
     assert again.fold[0] == (fold + 1) % 5 and again.hash != made.hash
+    assert manifest_beside(path).is_file() and saved_faults(path) == []
+    path.write_text("\n".join([text[0], f"{name},{group},{(fold + 2) % 5},{kept}", *text[2:]]) + "\n")
+    assert saved_faults(path)  # from then on a change is seen
+    job(lambda *said: None)
+    assert load_folds(dataset.train, path).hash == made.hash
+
+
+def test_folds_go_by_verdicts_and_are_saved_apart_from_those_that_go_by_none(shapes: Path):
+    competition = find_competition(shapes / "competitions" / "shapes")
+    dataset = load_dataset(competition, shapes / "data")
+    assert folds_path(shapes, "f00d", CvSpec(folds=4, seed=2)).name == "f00d-k4-seed2.csv"
+    path = folds_path(shapes, "f00d", CvSpec(), "beef")
+    assert path == shapes / "f00d-clean-beef-k5-seed0.csv" and saved_faults(path) == [f"{path.name} is not there"]
+    verdicts = shapes / "clean.csv"
+    out = str(dataset.train.ids[3])
+    write_verdicts(verdicts, [Verdict(out, "unclear", "exclude", "", "")])
+    FoldsJob(dataset.cache, competition.classes, CvSpec(), path, verdicts)(lambda *said: None)
+    folds = load_folds(dataset.train, path)
+    assert folds.ids[~folds.kept].tolist() == [out]
+
+
+ROWS = Samples(
+    np.array([f"r{i}" for i in range(12)]), np.zeros((12, 1, 1, 1), np.uint8), np.arange(12) % 2, groups=np.arange(12)
+)
+"""The rows of `make_run`."""
+
+
+def restored(path: Path, homes: Path, rows: Samples = ROWS) -> list[str]:
+    said: list[str] = []
+    restore_folds(path, homes, rows, said.append)
+    return said
+
+
+def test_lost_and_damaged_folds_come_back_from_a_run_that_used_them(tmp_path: Path):
+    make_run(tmp_path / "oof" / "a-other-seed", fold_seed=1)
+    make_run(tmp_path / "oof" / "b-other-data", fingerprint="beef")
+    make_run(tmp_path / "oof" / "c-damaged").path.joinpath("recipe.json").write_text("{")
+    wanted = make_run(tmp_path / "oof" / "d-that-one").path / "folds.csv"
+    path = folds_path(tmp_path, "f00d", CvSpec(folds=3, seed=0))
+    for damage in (None, "id,group"):
+        if damage:
+            path.write_text(damage)
+        assert restored(path, tmp_path / "oof") == [f"{path}: restored from run 'd-that-one'"]
+        assert path.read_text() == wanted.read_text() and saved_faults(path) == []
+
+
+def test_folds_of_other_rows_groups_numbers_or_verdicts_are_not_taken(tmp_path: Path):
+    make_run(tmp_path / "oof" / "one")
+    taken = folds_path(tmp_path, "f00d", CvSpec(folds=3, seed=0))
+    others = [
+        (folds_path(tmp_path, "f00d", CvSpec(folds=4, seed=0)), ROWS),
+        (folds_path(tmp_path, "f00d", CvSpec(folds=3, seed=3)), ROWS),
+        (folds_path(tmp_path, "f00d", CvSpec(folds=3, seed=0), "beef"), ROWS),
+        (taken, replace(ROWS, ids=np.array([f"s{i}" for i in range(12)]))),
+        (taken, replace(ROWS, groups=np.arange(12) // 2)),
+    ]
+    for path, rows in others:
+        assert restored(path, tmp_path / "oof", rows) == [] and not path.exists()
+        path.write_text("damaged")
+        manifest_beside(path).write_text("damaged")
+        assert restored(path, tmp_path / "oof", rows) == [f"{path}: damaged; the folds are made anew"]
+        assert not path.exists() and not manifest_beside(path).exists()
+    assert restored(taken, tmp_path / "oof")
+
+
+def test_folds_by_verdicts_come_back_from_a_run_by_the_same(tmp_path: Path):
+    folder = make_run(tmp_path / "oof" / "one", clean="beef")
+    path = folds_path(tmp_path, "f00d", CvSpec(folds=3, seed=0), "beef")
+    assert restored(path, tmp_path / "oof") == [f"{path}: restored from run '{folder.name}'"]
+    assert restored(folds_path(tmp_path, "f00d", CvSpec(folds=3, seed=0)), tmp_path / "oof") == []
+
+
+def recipe(**train) -> Recipe:
+    return Recipe(name="x", model=ModelSpec(name="cnn"), train=TrainSpec(**train))
+
+
+def test_nothing_is_watched_without_patience_and_the_scored_rows_only_when_asked_for():
+    rows = samples(np.arange(90) % 3)
+    folds = make_folds(rows, CLASSES, CvSpec())
+    train, watched = split_watched(rows, folds, 1, recipe())
+    assert watched is None and train.tolist() == folds.train_rows(1).tolist()
+    train, watched = split_watched(rows, folds, 1, recipe(patience=2, stop_on="validation"))
+    assert train.tolist() == folds.train_rows(1).tolist() and watched.tolist() == folds.valid_rows(1).tolist()
+
+
+@pytest.mark.parametrize(("share", "parts"), [(0.1, 10), (0.25, 4), (0.5, 2)])
+def test_early_stopping_watches_a_share_of_the_training_rows_whole_groups_and_classes_alike(share: float, parts: int):
+    groups, labels = np.arange(600) // 2, np.arange(600) // 2 % 3
+    rows = samples(labels, groups)
+    kept = np.arange(600) % 30 != 0
+    folds = make_folds(rows, CLASSES, CvSpec(), kept)
+    chosen = recipe(patience=2, inner_fraction=share)
+    train, watched = split_watched(rows, folds, 2, chosen)
+    assert sorted([*train, *watched]) == folds.train_rows(2).tolist()
+    assert not set(groups[train]) & set(groups[watched])
+    assert len(watched) == pytest.approx(len(folds.train_rows(2)) / parts, rel=0.1)
+    due = np.bincount(labels[folds.train_rows(2)], minlength=3) / parts
+    assert abs(np.bincount(labels[watched], minlength=3) - due).max() <= 3
+    again = split_watched(rows, folds, 2, chosen)
+    assert again[1].tolist() == watched.tolist()
+
+
+@pytest.mark.filterwarnings("error")
+def test_too_few_groups_to_watch_are_told_and_just_enough_are_taken():
+    labels, groups = np.arange(16) % 2, np.arange(16) // 2 // 2
+    rows = samples(labels, groups)  # 4 groups
+    folds = make_folds(rows, CLASSES, CvSpec(folds=2))
+    said = (
+        "train.patience: fold 1 has 2 groups to train on, too few to hold 33% of them out. Raise train.inner_fraction, or take "
+        "train.patience out."
+    )
+    with pytest.raises(UserError, match=said):
+        split_watched(rows, folds, 1, recipe(patience=1, inner_fraction=1 / 3))
+    train, watched = split_watched(rows, folds, 1, recipe(patience=1, inner_fraction=0.5))
+    assert len(train) == len(watched) == 4
+    few = samples(np.array([0] * 20 + [1] * 3))  # a class with fewer rows than parts is no reason to warn
+    assert split_watched(few, make_folds(few, CLASSES, CvSpec(folds=2)), 0, recipe(patience=1))[1] is not None
 
 
 @pytest.mark.parametrize("changed", [samples(np.arange(60) % 3), samples(np.arange(90) % 3, np.arange(90) // 2)])

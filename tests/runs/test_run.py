@@ -20,7 +20,9 @@ from harness.runs.probability_tables import new_table
 CLASSES = ["cat", "dog"]
 
 
-def make_run(path: Path, *, fold_seed: int = 0, fingerprint: str = "f00d", classes: list[str] = CLASSES) -> RunFolder:
+def make_run(
+    path: Path, *, fold_seed: int = 0, fingerprint: str = "f00d", classes: list[str] = CLASSES, clean: str = ""
+) -> RunFolder:
     """A finished run of 12 rows in 3 folds and 4 test rows, made without training."""
     rng = np.random.default_rng(0)
     folds = Folds(
@@ -30,7 +32,7 @@ def make_run(path: Path, *, fold_seed: int = 0, fingerprint: str = "f00d", class
     )
     folder = RunFolder(path)
     recipe = Recipe(name=path.name, model=ModelSpec(name="cnn"), cv=CvSpec(folds=3, seed=fold_seed))
-    data = {"fingerprint": fingerprint, "source": f"real data {fingerprint}", "n_test": 4}
+    data = {"fingerprint": fingerprint, "source": f"real data {fingerprint}", "n_test": 4, "clean": clean}
     about = {"competition": {"classes": classes}, "data": data, "folds": {"hash": folds.hash}}
     folder.start(recipe, folds, about)
     proba = rng.dirichlet(np.ones(2), 12).astype(np.float32)
@@ -182,6 +184,7 @@ def test_runs_of_the_same_rows_folds_and_classes_go_together(tmp_path: Path):
         ({"fold_seed": 1}, "their folds differ .3 folds, seed 0; 3 folds, seed 1"),
         ({"fingerprint": "beef"}, "they saw different data .real data f00d; real data beef"),
         ({"classes": ["dog", "cat"]}, "their classes differ"),
+        ({"clean": "beef"}, "they go by different verdicts of harness.clean"),
     ],
 )
 def test_others_are_refused_with_the_reason(tmp_path: Path, changes: dict, said: str):
@@ -189,11 +192,24 @@ def test_others_are_refused_with_the_reason(tmp_path: Path, changes: dict, said:
         check_alignable(two(tmp_path, **changes))
 
 
+def test_runs_by_the_same_verdicts_go_together_and_the_first_by_some_is_refused_too(tmp_path: Path):
+    one, other, none = (
+        load_run(make_run(tmp_path / name, clean=c).path) for name, c in (("a", "beef"), ("b", "beef"), ("c", ""))
+    )
+    check_alignable([one, other])
+    with pytest.raises(UserError, match="runs 'a' and 'c' cannot be blended: they go by different verdicts"):
+        check_alignable([one, other, none])  # the last of three
+    del none.environment["data"]["clean"]  # a run from before there were verdicts
+    check_alignable([none, load_run(make_run(tmp_path / "d").path)])
+
+
 def test_rows_are_aligned_by_id_whatever_the_order():
     rng = np.random.default_rng(0)
     ids = rng.permutation([f"id{i}" for i in range(500)])
     wanted = rng.permutation(ids)[:300]
     assert (ids[align_rows(ids, wanted, "x")] == wanted).all()
+    assert align_rows(ids, ids[::-1], "x").tolist() == list(range(499, -1, -1))
+    assert align_rows(ids[:1], ids[:1], "x").tolist() == [0]
     with pytest.raises(UserError, match="x: 1 ids are missing, e.g. 'nobody'"):
         align_rows(ids, np.array(["id3", "nobody"]), "x")
     with pytest.raises(UserError, match="1 ids are missing"):
