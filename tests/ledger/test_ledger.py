@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import re
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from harness.base.errors import UserError
-from harness.ledger import Intent, Ledger, State, open_ledger
+from harness.ledger import Intent, Ledger, Notebook, State, open_ledger
+from harness.ledger import ledger as module
 from tests.postgresql import server, why_not
 
 INTENT = Intent(
@@ -79,6 +83,79 @@ def test_the_same_is_not_spent_twice(ledger: Ledger):
     assert ledger.add_once(INTENT, forced=True) == 4
 
 
+def test_a_refusal_to_send_the_same_says_of_what_when_and_what_to_do(ledger: Ledger):
+    number = ledger.add_once(replace(INTENT, run="first"))
+    ledger.record(number, State.COMPLETE, public=0.87)
+    created = ledger.entry(number).created
+    same_file = replace(INTENT, labels="d" * 64)
+    for again in (INTENT, same_file, replace(INTENT, sha256="c" * 64)):
+        with pytest.raises(UserError) as refused:
+            ledger.add_once(again)
+        assert str(refused.value) == (
+            f"'tiny-1' says the same as entry {number} ('first', complete, {created}, public 0.87000). Sending it again would tell "
+            "nothing: --resume follows that one up, --force spends a submission all the same."
+        )
+    assert ledger.add_once(replace(INTENT, platform="codabench")) == 2  # elsewhere it is another submission
+    assert ledger.add_once(replace(same_file, sha256="c" * 64)) == 3
+
+
+@pytest.mark.parametrize("state", [s for s in State if s not in (State.REFUSED, State.QUEUED)])
+def test_whatever_may_have_been_spent_is_not_sent_again(tmp_path: Path, state: State):
+    ledger = open_ledger(tmp_path)
+    ledger.record(ledger.add(INTENT), state)
+    for new in (State.INTENT, State.QUEUED):
+        with pytest.raises(UserError, match=rf"entry 1 \('tiny-1', {state}, [^,]*\)\..*--resume follows that one up"):
+            ledger.add_once(INTENT, state=new)
+
+
+def test_what_waits_in_the_queue_is_not_queued_twice_but_can_be_sent(ledger: Ledger):
+    queued = ledger.add_once(INTENT, state=State.QUEUED, detail="no network")
+    assert (ledger.entry(queued).state, ledger.entry(queued).detail) == (State.QUEUED, "no network")
+    with pytest.raises(UserError, match=f"entry {queued} .*queued.*--queued sends that one, --force"):
+        ledger.add_once(INTENT, state=State.QUEUED)
+    sent = ledger.add_once(INTENT)
+    assert ledger.entry(sent).state == State.INTENT and sent != queued
+    ledger.record(sent, State.REFUSED)
+    ledger.record(queued, State.REFUSED)
+    assert ledger.add_once(INTENT, state=State.QUEUED) > sent
+
+
+def test_an_entry_tells_who_wrote_last_and_whoever_is_late_writes_nothing(ledger: Ledger):
+    number = ledger.add(INTENT, State.QUEUED, "for later")
+    other = ledger.add(replace(INTENT, run="other"))
+    first = ledger.entry(number).event
+    second = ledger.record(number, State.UPLOADED, detail="by this one", after=first)
+    assert ledger.entry(number).event == second > first
+    with pytest.raises(
+        UserError, match=f"entry {number}: another process is sending it, or has; nothing was sent by this one"
+    ):
+        ledger.record(number, State.UPLOADED, after=first)
+    assert [e["detail"] for e in ledger.events(number)] == ["for later", "by this one"]
+    assert ledger.entry(other).event not in (first, second) and ledger.entry(other).intent.run == "other"
+    assert [e.id for e in ledger.entries()] == [number, other]
+    with pytest.raises(UserError, match=r"ledger\.sqlite: has no entry 7|harness.*: has no entry 7"):
+        ledger.entry(7)
+
+
+def test_a_score_and_a_number_that_were_seen_once_stay(ledger: Ledger):
+    number = ledger.add(replace(INTENT, cv=0.9, cv_low=0.88, cv_high=0.92, git_commit="abc", members=("a", "b")))
+    assert (ledger.entry(number).ref, ledger.entry(number).public, ledger.entry(number).private) == ("", None, None)
+    ledger.record(number, State.PENDING, ref="17", detail="seen")
+    ledger.record(number, State.COMPLETE, public=0.0, private=0.7)  # a score of nought is one
+    ledger.record(number, State.ERROR, detail="gone")
+    entry = ledger.entry(number)
+    assert (entry.state, entry.ref, entry.public, entry.private, entry.detail) == (State.ERROR, "17", 0.0, 0.7, "gone")
+    assert (entry.intent.cv_low, entry.intent.cv_high, entry.intent.members) == (0.88, 0.92, ("a", "b"))
+    assert entry.changed == ledger.events(number)[-1]["at"] >= entry.created
+
+
+def test_times_are_utc_in_iso_8601(ledger: Ledger):
+    before = datetime.now(UTC).replace(microsecond=0)
+    entry = ledger.entry(ledger.add(INTENT))
+    for said in (entry.created, entry.changed):
+        assert said.endswith("Z") and before <= datetime.fromisoformat(said) <= datetime.now(UTC)
+
+
 def _add(url: str, results) -> None:
     try:
         results.put(Ledger(url).add_once(INTENT))
@@ -120,6 +197,136 @@ def test_everything_is_had_as_plain_values(ledger: Ledger):
     assert told["members"] == ["tiny-1"] and told["forecast"] == INTENT.forecast
     assert [(e["state"], e["ref"]) for e in told["events"]] == [("intent", ""), ("pending", "17")]
     assert seen["rows"] == [{"team": "a", "score": 0.9}] and len(ledger.everything()["submissions"]) == 2
+    assert found["version"] == 1 and (seen["competition"], seen["platform"]) == ("shapes", "kaggle")
+    assert told["id"] == number and told["run"] == "tiny-1" and told["cv"] == 0.9 and told["created"]
+    assert set(told["events"][0]) == {"id", "at", "state", "ref", "detail", "public", "private"}
+    [other] = ledger.everything("digits")["submissions"]
+    assert [e["state"] for e in other["events"]] == ["intent"] and ledger.everything("digits")["snapshots"] == []
+    assert len(ledger.everything()["snapshots"]) == 1
+
+
+def test_of_a_ledger_that_is_not_there_everything_is_nothing(tmp_path: Path):
+    assert open_ledger(tmp_path).everything() == {"version": 1, "submissions": [], "snapshots": []}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "'two'"])
+def test_a_version_that_is_none_is_told(tmp_path: Path, version: str):
+    ledger = open_ledger(tmp_path)
+    ledger.add(INTENT)
+    with sqlite3.connect(tmp_path / "submissions" / "ledger.sqlite") as connection:
+        connection.execute(f"UPDATE about SET version = {version}")
+    with pytest.raises(UserError, match=r"ledger\.sqlite: says that its version is .*Put a copy of the ledger back"):
+        Ledger(ledger.url).entries()
+
+
+def test_an_older_ledger_is_migrated_step_by_step_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    ledger, steps = open_ledger(tmp_path), []
+    number = ledger.add(INTENT)
+    monkeypatch.setattr(module, "VERSION", 3)
+    monkeypatch.setattr(
+        module, "MIGRATIONS", {1: lambda c: steps.append("1 to 2"), 2: lambda c: steps.append("2 to 3")}
+    )
+    for _ in range(2):
+        assert Ledger(ledger.url).entry(number).intent == INTENT
+    assert steps == ["1 to 2", "2 to 3"]
+    with sqlite3.connect(tmp_path / "submissions" / "ledger.sqlite") as connection:
+        assert connection.execute("SELECT id, version FROM about").fetchall() == [(1, 3)]
+
+
+@pytest.mark.parametrize(
+    ("change", "ask"),
+    [
+        ("UPDATE submissions SET members = '5'", Ledger.entries),
+        ("UPDATE submissions SET forecast = '[]'", Ledger.entries),
+        ("UPDATE submissions SET members = '{'", Ledger.entries),
+        ("UPDATE events SET state = 'lost'", Ledger.entries),
+        ("DELETE FROM events", Ledger.entries),
+        ("DELETE FROM events", Ledger.everything),
+        ("UPDATE submissions SET forecast = '{'", Ledger.everything),
+        ("UPDATE snapshots SET rows = '{'", Ledger.everything),
+        ("UPDATE snapshots SET rows = '{'", lambda ledger: ledger.snapshot("shapes")),
+    ],
+)
+def test_what_no_harness_wrote_is_told_with_the_cure(tmp_path: Path, change: str, ask):
+    ledger = open_ledger(tmp_path)
+    ledger.add(INTENT)
+    ledger.add_snapshot("shapes", "kaggle", [])
+    with sqlite3.connect(tmp_path / "submissions" / "ledger.sqlite") as connection:
+        connection.execute(change)
+    with pytest.raises(UserError, match="holds something that no harness wrote.*Put a copy of the ledger back"):
+        ask(ledger)
+
+
+def test_a_run_without_a_forecast_or_a_score_is_kept_as_such(ledger: Ledger):
+    number = ledger.add(replace(INTENT, forecast=None, cv=None))
+    assert (ledger.entry(number).intent.forecast, ledger.entry(number).intent.cv) == (None, None)
+    assert ledger.everything()["submissions"][0]["forecast"] is None
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuch+driver://h/n", "postgresql://me:secret word@h:x/n"])
+def test_a_url_that_is_none_is_refused_without_repeating_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str):
+    monkeypatch.setenv("HARNESS_LEDGER", url)
+    with pytest.raises(UserError, match="HARNESS_LEDGER: is no database URL that can be used") as refused:
+        open_ledger(tmp_path)
+    assert url not in str(refused.value) and "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite://", "sqlite:///:memory:", "sqlite:///file::memory:?uri=true", "sqlite:///file:x?mode=memory&uri=true"],
+)
+def test_a_database_in_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str):
+    monkeypatch.setenv("HARNESS_LEDGER", url)
+    with pytest.raises(UserError, match="HARNESS_LEDGER: is a database in memory, which forgets what was sent"):
+        open_ledger(tmp_path)
+
+
+def test_a_ledger_in_a_file_that_the_url_names_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "else where" / "l.sqlite"
+    monkeypatch.setenv("HARNESS_LEDGER", f"sqlite:///{path}")
+    ledger = open_ledger(tmp_path / "out")
+    assert not ledger.exists and ledger.where == str(path)
+    ledger.add(INTENT)
+    assert ledger.exists and path.is_file() and not (tmp_path / "out").exists()
+    monkeypatch.delenv("HARNESS_LEDGER")
+    assert open_ledger(tmp_path / "a%20?b").where == str(tmp_path / "a%20?b" / "submissions" / "ledger.sqlite")
+
+
+def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path):
+    ledger = open_ledger(tmp_path)
+    ledger.add(INTENT)
+    with pytest.raises(UserError, match="the ledger cannot be used"):
+        ledger.add(replace(INTENT, run=None))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="the ledger cannot be used"):
+        ledger.record(1, State.PENDING, detail=None)  # type: ignore[arg-type]
+    assert [(e.intent.run, e.state) for e in ledger.entries()] == [("tiny-1", State.INTENT)]
+    assert ledger.add(INTENT) == 2  # and the lock is free
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["notebook:me/my-notebook@3/submission.csv", "notebook:a_b/c@12/my file-1.csv"],
+)
+def test_a_notebook_is_read_back_from_its_text(text: str):
+    found = Notebook.parse(text)
+    assert found is not None and str(found) == text and isinstance(found.version, int)
+    assert (found.owner, found.name, found.output) == tuple(re.split("[:/@]", text)[i] for i in (1, 2, 4))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "submissions/x.csv",
+        "notebook:me/n@x/s.csv",
+        "notebook:me/n/s.csv",
+        "NOTEBOOK:me/n@1/s.csv",
+        "notebook:me/n@1/../s.csv",
+        " notebook:me/n@1/s.csv",
+    ],
+)
+def test_other_texts_are_no_notebooks(text: str):
+    assert Notebook.parse(text) is None
 
 
 def test_a_file_that_is_no_ledger_is_named(tmp_path: Path):
@@ -138,5 +345,7 @@ def test_a_password_in_the_url_is_not_shown():
 def test_leaderboards_are_kept(ledger: Ledger):
     ledger.add_snapshot("shapes", "kaggle", [{"team": "a", "score": 0.9}])
     ledger.add_snapshot("shapes", "kaggle", [{"team": "b", "score": 0.95}])
+    ledger.add_snapshot("digits", "kaggle", [])
+    assert ledger.snapshot("pets") is None
     found = ledger.snapshot("shapes")
-    assert found is not None and found[1] == [{"team": "b", "score": 0.95}]
+    assert found is not None and found[0].endswith("Z") and found[1] == [{"team": "b", "score": 0.95}]
