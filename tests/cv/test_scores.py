@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.base.errors import UserError
 from harness.competition import find_competition
-from harness.competition.metrics import METRICS
+from harness.competition.metrics import METRICS, intervals
+from harness.competition.threshold import cross_fitted
 from harness.cv.pooling import pool_oof
-from harness.cv.scores import score_run
+from harness.cv.scores import competition_metrics, score_run
 from harness.runs import FoldResult, Folds
 from tests.conftest import REPOSITORY
 
@@ -49,6 +51,76 @@ def test_rows_of_untrained_folds_do_not_count():
     assert scores["metrics"]["log_loss"]["pooled"] == pytest.approx(METRICS["log_loss"](labels[rows], oof[rows]))
     alone = score_run(DIGITS, labels, oof, folds, [1])
     assert alone["metrics"]["accuracy"]["std"] is None
+
+
+def two_classes() -> tuple[np.ndarray, np.ndarray, Folds]:
+    """Probabilities of two classes that are all too high, in two folds of pairs."""
+    rng = np.random.default_rng(1)
+    labels = np.arange(80) // 2 % 2
+    positive = (0.75 + 0.1 * (labels - 0.5) + 0.04 * rng.normal(size=80)).clip(0, 1)
+    oof = np.column_stack([1 - positive, positive]).astype(np.float32)
+    groups = np.arange(80) // 2
+    return labels, oof, Folds(np.arange(80).astype(str), groups, (groups // 2 % 2).astype(np.int8))
+
+
+def of(metric: str, *also: str, **changes):
+    return DIGITS.model_copy(update={"metric": metric, "also": also, "classes": ("a", "b"), **changes})
+
+
+def test_every_number_of_a_run_again_by_hand():
+    labels, oof, folds = two_classes()
+    scores = score_run(of("accuracy", "log_loss", "accuracy"), labels, oof, folds, [0, 1])
+    assert list(scores["metrics"]) == ["accuracy", "log_loss"]  # once each
+    assert [(f["fold"], f["n"]) for f in scores["folds"]] == [(0, 40), (1, 40)]
+    scorers = [METRICS[name].prepare(labels, oof) for name in ("accuracy", "log_loss")]
+    for name, (low, high) in zip(("accuracy", "log_loss"), intervals(scorers, folds.groups), strict=True):
+        found = scores["metrics"][name]
+        assert (found["low"], found["high"]) == (low, high) and found["greater_is_better"] == (name == "accuracy")
+        assert found["pooled"] == METRICS[name](labels, oof)
+    moved = cross_fitted([METRICS["accuracy"], METRICS["log_loss"]], labels, oof, folds.fold, folds.groups)
+    assert scores["threshold"] == moved and moved["scores"]["accuracy"]["pooled"] > 0.8
+    assert scores["excluded"] == {"n": 0}
+
+
+def test_excluded_rows_are_scored_apart_and_change_nothing_else():
+    labels, oof, folds = two_classes()
+    kept = np.arange(80) % 10 > 1
+    apart = Folds(folds.ids, folds.groups, folds.fold, kept)
+    spoilt = np.where(kept[:, None], oof, [[1, 0]]).astype(np.float32)
+    scores = score_run(of("accuracy", "roc_auc"), labels, spoilt, apart, [0, 1])
+    again = score_run(of("accuracy", "roc_auc"), labels, oof, apart, [0, 1])
+    assert scores["excluded"]["n"] == 16 and scores["excluded"]["accuracy"] == np.mean(labels[~kept] == 0)
+    assert {k: v for k, v in scores.items() if k != "excluded"} == {k: v for k, v in again.items() if k != "excluded"}
+    assert [f["n"] for f in scores["folds"]] == [np.sum(kept & (folds.fold == k)) for k in range(2)]
+    one = score_run(of("accuracy", "roc_auc"), np.where(kept, labels, 0), oof, apart, [0])
+    assert one["excluded"]["n"] == np.sum(~kept & (folds.fold == 0))
+    assert one["excluded"]["roc_auc"] is None  # they are all of one class
+
+
+def test_a_fold_in_which_a_metric_is_not_defined_is_left_out_of_the_mean():
+    labels, oof, folds = two_classes()
+    labels = np.where(folds.fold == 1, 0, labels)
+    scores = score_run(of("roc_auc", "accuracy"), labels, oof, folds, [0, 1])
+    first = METRICS["roc_auc"](labels[folds.fold == 0], oof[folds.fold == 0])
+    assert [f["roc_auc"] for f in scores["folds"]] == [first, None]
+    found = scores["metrics"]["roc_auc"]
+    assert (found["mean"], found["std"]) == (first, None) and found["pooled"] == METRICS["roc_auc"](labels, oof)
+    with pytest.raises(UserError, match="metric 'roc_auc' is not defined on these rows: they are all of one class"):
+        score_run(of("roc_auc"), labels, oof, folds, [1])
+
+
+def test_a_score_of_ones_own_is_asked_for_and_must_be_a_number(tmp_path: Path):
+    labels, oof, folds = two_classes()
+    with pytest.raises(
+        UserError, match=rf"metric = 'custom' needs score\(labels, proba\) in {tmp_path}/competition.py"
+    ):
+        competition_metrics(of("custom", folder=tmp_path))
+    (tmp_path / "competition.py").write_text("def score(labels, proba):\n    return float(labels.mean())\n")
+    scores = score_run(of("custom", folder=tmp_path), labels, oof, folds, [0, 1])
+    assert scores["metric"] == "custom" and scores["metrics"]["custom"]["pooled"] == labels.mean()
+    (tmp_path / "competition.py").write_text("def score(labels, proba):\n    return float('nan')\n")
+    with pytest.raises(UserError, match="fold 0: metric 'custom' is nan; correct score in competition.py"):
+        score_run(of("custom", folder=tmp_path), labels, oof, folds, [0, 1])
 
 
 def test_pooled_oof_puts_each_row_in_its_place():

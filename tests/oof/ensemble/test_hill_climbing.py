@@ -54,6 +54,77 @@ def test_the_weights_have_the_best_rounds_score(name: str):
     assert metric(labels, np.tensordot(found.weights, proba, axes=1)) == pytest.approx(best, abs=1e-5)
 
 
+@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "log_loss", "roc_auc"])
+def test_what_is_said_of_each_model_is_the_metric_of_the_sum_with_it(name: str):
+    """Of some models, in any order, after none, one and many rounds; also where there are more rows than are looked at at once."""
+    proba, labels = models(5, 9000 if name == "accuracy" else 200, 3, 11)
+    metric = METRICS[name]
+    sign, scores = 1 if metric.greater_is_better else -1, hill_climbing._scores_of(proba, labels, metric)
+    for added in ([], [2], [2, 2, 0, 4, 1, 1, 3]):
+        scores.reset()  # what was added before is forgotten
+        for model in added:
+            scores.add(model)
+        for asked in (np.array([3, 0]), np.arange(5)):
+            found = scores.with_each(asked)
+            total = proba[added].sum(axis=0) if added else np.zeros_like(proba[0])
+            wanted = [sign * metric(labels, (total + proba[m]) / (len(added) + 1)) for m in asked]
+            np.testing.assert_allclose(found, wanted, atol=2e-6)
+
+
+def test_probabilities_of_nought_cost_what_the_metric_says():
+    proba, labels = np.eye(3, dtype=np.float32)[np.array([[0, 1, 2, 0], [0, 1, 1, 1]])], np.array([0, 1, 2, 2])
+    found = hill_climb(proba, labels, METRICS["log_loss"], rounds=3)
+    np.testing.assert_allclose(found.path, naive(proba, labels, METRICS["log_loss"], 3), rtol=1e-5)
+
+
+def test_models_that_say_the_same_are_not_needed_twice():
+    proba, labels = models(1, 120, 3, 2)
+    found = hill_climb(np.concatenate([proba] * 3), labels, METRICS["accuracy"], rounds=6)
+    assert found.weights.tolist() == [1, 0, 0] and len(set(found.path)) == 1 and len(found.path) == 6
+
+
+def test_weights_count_how_often_each_model_was_added_up_to_the_best_round():
+    proba, labels = models(4, 150, 3, 13, noise=2.0)
+    total, chosen = np.zeros(proba.shape[1:], np.float32), []
+    for done in range(1, 13):
+        chosen.append(int(np.argmin([METRICS["log_loss"](labels, (total + model) / done) for model in proba])))
+        total += proba[chosen[-1]]
+    found = hill_climb(proba, labels, METRICS["log_loss"], rounds=12)
+    kept = int(np.argmin(found.path)) + 1
+    assert kept > 1
+    np.testing.assert_allclose(found.weights, np.bincount(chosen[:kept], minlength=4) / kept)
+
+
+def test_each_bag_climbs_over_its_share_of_the_models():
+    proba, labels = models(6, 120, 3, 14)
+    one = hill_climb(proba, labels, METRICS["log_loss"], rounds=5, bags=4, share=0.01)  # one model a bag, at the least
+    assert np.isclose(one.weights * 4, np.round(one.weights * 4)).all() and np.ptp(one.path) < 1e-6
+    alone = [METRICS["log_loss"](labels, model) for model in proba]
+    assert any(one.path[0] == pytest.approx(score, abs=1e-5) for score in alone)
+    plain = hill_climb(proba, labels, METRICS["log_loss"], rounds=5)
+    whole = hill_climb(proba, labels, METRICS["log_loss"], rounds=5, bags=3, share=1.0)  # every bag holds them all
+    np.testing.assert_allclose(whole.weights, plain.weights)
+    assert whole.path == plain.path
+    half = hill_climb(proba, labels, METRICS["log_loss"], rounds=1, bags=200, share=0.5)  # the best of three of six
+    best = np.argsort(alone)
+    assert half.weights[best[0]] == pytest.approx(0.5, abs=0.12) and (half.weights[best[4:]] == 0).all()
+
+
+def test_the_seed_decides_which_models_a_bag_holds():
+    proba, labels = models(8, 100, 3, 15)
+    drawn = [
+        hill_climb(proba, labels, METRICS["log_loss"], rounds=4, bags=3, seed=s).weights.tolist() for s in (1, 1, 2)
+    ]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_how_far_it_is_is_told_over_all_bags():
+    proba, labels = models(3, 40, 3, 16)
+    told: list[tuple[int, int]] = []
+    hill_climb(proba, labels, METRICS["accuracy"], rounds=3, bags=2, tick=lambda *said: told.append(said))
+    assert told == [(n, 6) for n in range(1, 7)]
+
+
 def test_one_good_model_among_noise_is_found():
     proba, labels = models(8, 300, 3, 5)
     noise = np.random.default_rng(0).dirichlet(np.ones(3), (8, 300)).astype(np.float32)
@@ -83,3 +154,6 @@ def test_a_memory_map_read_in_pieces_gives_the_same(tmp_path, dtype, monkeypatch
 def test_nothing_to_climb_is_told():
     with pytest.raises(ValueError, match="needs models and rows"):
         hill_climb(np.zeros((0, 5, 2)), np.zeros(5, int), METRICS["accuracy"])
+    for proba, rows in ((np.zeros((2, 0, 2)), 0), (np.zeros((5, 2)), 5)):
+        with pytest.raises(ValueError, match=rf"proba is \({len(proba)}, .*labels \({rows},\)"):
+            hill_climb(proba, np.zeros(rows, int), METRICS["accuracy"])
