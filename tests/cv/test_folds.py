@@ -29,7 +29,6 @@ from harness.cv.folds import (
     split_watched,
 )
 from harness.data.dataset import load_dataset
-from harness.runs import Folds
 from tests.runs.test_run import make_run
 
 CLASSES = ("a", "b", "c")
@@ -312,20 +311,3 @@ def test_saved_folds_of_other_rows_or_groups_are_refused(tmp_path: Path, changed
     make_folds(samples(np.arange(90) % 3), CLASSES, CvSpec()).save(path)
     with pytest.raises(UserError, match="its ids or groups are not those of the data"):
         load_folds(changed, path)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "id,group,fold\n1,0,0\n",
-        "id,group,fold,kept\n",
-        "id,group,fold,kept\n1,0,x,1\n",
-        "id,group,fold,kept\n1,0,1\n",
-        "id,group,fold,kept\n1,0,0,no\n",
-    ],
-)
-def test_a_file_that_is_no_folds_file_is_refused(tmp_path: Path, text: str):
-    (tmp_path / "folds.csv").write_text(text)
-    with pytest.raises(UserError, match=r"folds\.csv: not a folds file with columns id, group, fold"):
-        Folds.load(tmp_path / "folds.csv")

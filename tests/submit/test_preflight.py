@@ -38,6 +38,7 @@ def test_a_good_file_has_none(tmp_path: Path):
         ("ImageId,Label\n1,7\n2,0\n2,9\n", ["1 ids are twice or more: 2", "1 ids are missing: 3"]),
         ("ImageId,Label\n1,7\n2,0\n4,9\n", ["1 ids are missing: 3", "1 ids are not asked for: 4"]),
         ("ImageId,Label\n2,7\n1,0\n3,9\n", ["ids are in another order, first in row 1: '2', wanted '1'"]),
+        ("ImageId,Label\n1,7\n3,0\n2,9\n", ["ids are in another order, first in row 2: '3', wanted '2'"]),
         ("ImageId,Label\n1,\n2,0\n3,9\n", ["column Label is empty in 1 rows, first in row 1"]),
         ("ImageId,Label\n1,7.0\n2,0\n3,10\n", ["column Label has no class in 2 rows, first '7.0' in row 1"]),
         (
@@ -150,6 +151,33 @@ def test_of_many_wrong_ids_three_are_shown(tmp_path: Path):
     for n_wrong, shown in ((3, "3 ids are missing: i0, i1, i2"), (4, "4 ids are missing: i0, i1, i2, ...")):
         path.write_text("ImageId,Label\n" + "".join(f"{name},1\n" for name in ids[n_wrong:]))
         assert check_submission(path, DIGITS, ids) == [f"has {9 - n_wrong} rows, wanted 9", shown]
+
+
+def test_long_texts_are_cut(tmp_path: Path):
+    (said,) = problems(tmp_path, f"ImageId,{'x' * 900}\n1,7\n")
+    assert said == f"header is ImageId,{'x' * 292} ..., wanted ImageId,Label"
+    (said,) = problems(tmp_path, f"ImageId,Label\n1,{'x' * 900}\n2,1\n3,1\n")
+    assert said == f"column Label has no class in 1 rows, first '{'x' * 80} ...' in row 1"
+    wanted = DIGITS.model_copy(update={"submission": SubmissionSpec(id="ImageId", target="y" * 900)})
+    (said,) = problems(tmp_path, "ImageId,Label\n1,7\n", wanted)
+    assert said == f"header is ImageId,Label, wanted ImageId,{'y' * 292} ..."
+    (_, said) = problems(tmp_path, f"ImageId,Label\n1,7\n2,1\n3,1\n{'z' * 900},1\n")
+    assert said == f"1 ids are not asked for: {'z' * 300} ..."
+    sample = tmp_path / "sample.csv"
+    sample.write_text(f"ImageId,{'w' * 900}\n")
+    path = tmp_path / "x.csv"
+    path.write_text(f"ImageId,{'w' * 900}\n1,7\n")
+    (said,) = check_submission(path, DIGITS, IDS, sample)
+    assert said.endswith(f"header ImageId,{'w' * 292} ...")
+
+
+def test_a_damaged_sample_submission_is_named(tmp_path: Path):
+    sample = tmp_path / "sample.csv"
+    sample.write_bytes(b"\xff\xfe\x00")
+    path = tmp_path / "x.csv"
+    path.write_text("ImageId,Label\n1,7\n2,0\n3,9\n")
+    with pytest.raises(UserError, match=str(sample)):
+        check_submission(path, DIGITS, IDS, sample)
 
 
 def test_cells_that_pandas_takes_for_missing_are_text(tmp_path: Path):
