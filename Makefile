@@ -13,7 +13,7 @@ endif
 install = { test -x $(UV) && $(UV) pip install --quiet --python $(PY) --constraint constraints.txt $(1); } \
 	|| { echo "uv could not install it; pip does (slower)"; $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(1); }
 
-.PHONY: help setup setup-dev demo test lint types dist clean lock
+.PHONY: help setup setup-dev demo test lint types coverage mutants dist clean lock
 help:
 	@echo "make demo       set up, then 5-fold CV, a blend and a checked submission on embedded digits"
 	@echo "make test       set up with what tests need, then the whole test suite"
@@ -22,6 +22,8 @@ help:
 	@echo "make lint       ruff, types, and imports that go down the layers only"
 	@echo "make types      mypy alone"
 	@echo "make dist       a wheel and an sdist in dist/, the wheel tried in an environment of its own"
+	@echo "make coverage   the test suite with line and branch coverage, of processes that it starts too; names the least covered files"
+	@echo "make mutants    mutation tests of scores, folds, ensembles, ledger and checks; of one file: ONLY=harness/cv/folds.py"
 
 setup: $(VENV)/.ready
 setup-dev: $(VENV)/.ready-dev
@@ -68,6 +70,15 @@ dist: setup-dev
 	rm -rf dist build
 	$(PY) -m build --no-isolation --quiet
 	.ci/wheel $(PY)
+
+# Neither runs in CI. What they leave lies in build/.
+coverage: setup-dev
+	@rm -rf build/coverage && mkdir -p build/coverage
+	$(VENV)/bin/coverage run -m pytest
+	$(PY) -m benchmarks.covered
+
+mutants: setup-dev
+	$(PY) -m benchmarks.mutants $(ONLY)
 
 # Renew the pins, for every Python from 3.11 on and every system: the newest versions that all extras agree on.
 lock: setup-dev
