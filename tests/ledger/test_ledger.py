@@ -103,8 +103,10 @@ def test_a_refusal_to_send_the_same_says_of_what_when_and_what_to_do(ledger: Led
 def test_whatever_may_have_been_spent_is_not_sent_again(tmp_path: Path, state: State):
     ledger = open_ledger(tmp_path)
     ledger.record(ledger.add(INTENT), state)
+    assert [e["detail"] for e in ledger.events(1)] == ["", ""]  # nothing was said
+    when = ledger.entry(1).created
     for new in (State.INTENT, State.QUEUED):
-        with pytest.raises(UserError, match=rf"entry 1 \('tiny-1', {state}, [^,]*\)\..*--resume follows that one up"):
+        with pytest.raises(UserError, match=rf"entry 1 \('tiny-1', {state}, {when}\)\..*--resume follows that one up"):
             ledger.add_once(INTENT, state=new)
 
 
@@ -114,7 +116,7 @@ def test_what_waits_in_the_queue_is_not_queued_twice_but_can_be_sent(ledger: Led
     with pytest.raises(UserError, match=f"entry {queued} .*queued.*--queued sends that one, --force"):
         ledger.add_once(INTENT, state=State.QUEUED)
     sent = ledger.add_once(INTENT)
-    assert ledger.entry(sent).state == State.INTENT and sent != queued
+    assert (ledger.entry(sent).state, ledger.entry(sent).detail) == (State.INTENT, "") and sent != queued
     ledger.record(sent, State.REFUSED)
     ledger.record(queued, State.REFUSED)
     assert ledger.add_once(INTENT, state=State.QUEUED) > sent
@@ -262,6 +264,9 @@ def test_a_run_without_a_forecast_or_a_score_is_kept_as_such(ledger: Ledger):
     number = ledger.add(replace(INTENT, forecast=None, cv=None))
     assert (ledger.entry(number).intent.forecast, ledger.entry(number).intent.cv) == (None, None)
     assert ledger.everything()["submissions"][0]["forecast"] is None
+    with sa.create_engine(ledger.url).begin() as connection:  # an empty cell says the same
+        connection.exec_driver_sql("UPDATE submissions SET forecast = NULL")
+    assert ledger.everything()["submissions"][0]["forecast"] is None and ledger.entry(number).intent.forecast is None
 
 
 @pytest.mark.parametrize("url", ["nonsense", "nosuch+driver://h/n", "postgresql://me:secret word@h:x/n"])
