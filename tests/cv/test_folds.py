@@ -16,6 +16,7 @@ from harness.base.storage.manifest import manifest_beside
 from harness.clean.verdicts import Verdict, write_verdicts
 from harness.competition import Recipe, Samples, find_competition
 from harness.competition.recipe import CvSpec, ModelSpec
+from harness.competition.tasks import TASKS
 from harness.competition.train_spec import TrainSpec
 from harness.cv import folds as module
 from harness.cv.folds import (
@@ -76,6 +77,55 @@ def test_rows_that_are_left_out_follow_their_group_or_are_dealt_out_in_turn(grou
         assert folds.fold[~kept].tolist() == [i % 4 for i in range(10)]
     alone = make_folds(samples(labels[kept], groups[kept]), CLASSES, CvSpec(folds=4))
     np.testing.assert_array_equal(folds.fold[kept], alone.fold)  # they have no say in the split
+
+
+def several(n: int, seed: int = 0) -> np.ndarray:
+    """Three labels a row, float32 (n, 3): common, seldom, rare."""
+    return (np.random.default_rng(seed).random((n, 3)) < [0.6, 0.3, 0.1]).astype(np.float32)
+
+
+def test_each_of_several_labels_is_spread_evenly_and_groups_stay_together():
+    targets, groups = several(400), np.arange(400) // 2
+    rows = replace(samples(np.zeros(400), groups), labels=targets)
+    kept = np.arange(400) % 20 > 1
+    folds = make_folds(rows, CLASSES, CvSpec(folds=4), kept, TASKS["multilabel"])
+    assert (folds.fold[::2] == folds.fold[1::2]).all() and folds.k == 4 and folds.fold.min() == 0
+    counts = np.array([targets[folds.scored_rows([k])].sum(axis=0) for k in range(4)])
+    assert (np.ptp(counts, axis=0) <= [16, 8, 4]).all()
+    np.testing.assert_array_equal(folds.kept, kept)
+    other = make_folds(rows, CLASSES, CvSpec(folds=4, seed=1), kept, TASKS["multilabel"])
+    assert other.hash != folds.hash == make_folds(rows, CLASSES, CvSpec(folds=4), kept, TASKS["multilabel"]).hash
+
+
+def test_numbers_are_spread_by_their_size():
+    numbers = np.random.default_rng(0).normal(size=(300, 1)).astype(np.float32)
+    folds = make_folds(replace(samples(np.zeros(300)), labels=numbers), ("age",), CvSpec(), task=TASKS["regression"])
+    tenth = np.argsort(np.argsort(numbers[:, 0])) // 30
+    for k in range(5):
+        assert np.bincount(tenth[folds.fold == k], minlength=10).tolist() == [6] * 10
+
+
+def test_rare_labels_are_named_and_numbers_never():
+    targets = np.zeros((20, 3), np.float32)
+    targets[:9, 0] = targets[:3, 1] = targets[:8, 2] = 1
+    (said,) = rare_classes(targets, np.r_[np.arange(4), np.full(4, 4), np.arange(5, 17)], CLASSES, 5)
+    assert "1 of 3 classes" in said and "'b' 3." in said  # of c there are eight rows, in five groups
+    assert rare_classes(targets * 0.7, np.arange(20), CLASSES, 50) == []
+
+
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_early_stopping_watches_labels_and_numbers_alike(kind: str):
+    numbers = np.random.default_rng(1).normal(size=(400, 2)).astype(np.float32)
+    rows = replace(samples(np.zeros(400)), labels=several(400) if kind == "labels" else numbers)
+    task = TASKS["multilabel" if kind == "labels" else "regression"]
+    folds = make_folds(rows, CLASSES, CvSpec(folds=2), task=task)
+    train, watched = split_watched(rows, folds, 0, recipe(patience=1, inner_fraction=0.25))
+    assert sorted([*train, *watched]) == folds.train_rows(0).tolist() and len(watched) == pytest.approx(50, abs=5)
+    if kind == "labels":
+        assert rows.labels[watched, 2].sum() == pytest.approx(rows.labels[train, 2].sum() / 3, abs=1.5)
+    else:
+        high = numbers.mean(axis=1) > np.median(numbers[folds.train_rows(0)].mean(axis=1))
+        assert high[watched].mean() == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_seed_decides():

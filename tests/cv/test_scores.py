@@ -10,6 +10,7 @@ import pytest
 from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.competition.metrics import METRICS, intervals
+from harness.competition.tasks import TASKS
 from harness.competition.threshold import cross_fitted
 from harness.cv.pooling import pool_oof
 from harness.cv.scores import competition_metrics, score_run
@@ -121,6 +122,54 @@ def test_a_score_of_ones_own_is_asked_for_and_must_be_a_number(tmp_path: Path):
     (tmp_path / "competition.py").write_text("def score(labels, proba):\n    return float('nan')\n")
     with pytest.raises(UserError, match="fold 0: metric 'custom' is nan; correct score in competition.py"):
         score_run(of("custom", folder=tmp_path), labels, oof, folds, [0, 1])
+    (loss,) = competition_metrics(of("custom(greater_is_better=false)", folder=tmp_path))
+    (gain,) = competition_metrics(of("custom", folder=tmp_path))
+    assert (loss.greater_is_better, gain.greater_is_better) == (False, True)
+
+
+def grades(n: int = 120) -> tuple[np.ndarray, np.ndarray, Folds]:
+    """Probabilities of three grades that are all half a grade too high."""
+    rng = np.random.default_rng(3)
+    labels = np.arange(n) % 3
+    expected = (labels + 0.6 + 0.15 * rng.normal(size=n)).clip(0, 2)
+    low = np.floor(expected).clip(0, 1).astype(int)
+    oof = np.zeros((n, 3), np.float32)
+    oof[np.arange(n), low] = 1 - (expected - low)
+    oof[np.arange(n), low + 1] += expected - low
+    return labels, oof, Folds(np.arange(n).astype(str), np.arange(n), (np.arange(n) // 3 % 4).astype(np.int8))
+
+
+def test_answers_are_judged_by_the_decision_that_the_other_folds_found_and_outputs_as_they_are():
+    labels, oof, folds = grades()
+    kept = np.arange(120) % 11 > 0
+    folds = Folds(folds.ids, folds.groups, folds.fold, kept)
+    ordinal = of("log_loss", "accuracy", task="ordinal", classes=("0", "1", "2"))
+    scores, task, accuracy = score_run(ordinal, labels, oof, folds, [0, 1, 2, 3]), TASKS["ordinal"], METRICS["accuracy"]
+    told = task.find_decision(task.metric(accuracy), labels[kept], oof[kept], folds.fold[kept])
+    assert scores["decision"] == told and set(told["folds"]) == {"0", "1", "2", "3"} and scores["threshold"] is None
+    by_hand = np.concatenate([task.decide(oof[kept & (folds.fold == k)], told["folds"][str(k)]) for k in range(4)])
+    right = np.concatenate([labels[kept & (folds.fold == k)] for k in range(4)])
+    found = scores["metrics"]["accuracy"]
+    assert (
+        found["pooled"] == pytest.approx(accuracy(right, by_hand)) and found["low"] < found["pooled"] <= found["high"]
+    )
+    assert found["pooled"] > accuracy(labels[kept], task.plain(oof[kept])) + 0.1  # half a grade off
+    loss = METRICS["log_loss"](labels[kept], oof[kept])
+    assert scores["metrics"]["log_loss"]["pooled"] == pytest.approx(loss, abs=1e-6)
+    first = kept & (folds.fold == 0)
+    assert scores["folds"][0]["accuracy"] == accuracy(labels[first], task.decide(oof[first], told["folds"]["0"]))
+    left = accuracy(labels[~kept], task.decide(oof[~kept], told["values"]))
+    assert scores["excluded"]["accuracy"] == left
+    loss = METRICS["log_loss"](labels[~kept], oof[~kept])
+    assert scores["excluded"]["log_loss"] == pytest.approx(loss, abs=1e-6)
+
+
+def test_without_a_metric_of_answers_nothing_is_decided():
+    labels, oof, folds = grades()
+    scores = score_run(of("log_loss", task="ordinal", classes=("0", "1", "2")), labels, oof, folds, [0, 1, 2, 3])
+    assert scores["decision"] is None and scores["threshold"] is None
+    one_class = of("accuracy", classes=("0", "1", "2"))
+    assert score_run(one_class, labels, oof, folds, [0, 1, 2, 3])["decision"] is None
 
 
 def test_pooled_oof_puts_each_row_in_its_place():

@@ -123,6 +123,69 @@ def test_indices_and_names_of_classes_are_told_apart(tmp_path: Path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("spec", "good", "wrong"),
+    [
+        (
+            {"value": "labels"},
+            ["", "cat", "dog cat", "cat  dog"],
+            {
+                "bird": "not only names of classes, 2 at most",
+                "cat cat": "not only names of classes",
+                "cat,dog": "not only",
+            },
+        ),
+        ({"value": "labels", "separator": ", "}, ["cat, dog"], {"cat dog": "not only names of classes, 2 at most"}),
+        ({"value": "ranked", "k": 1}, ["cat", "dog"], {"cat dog": "not only names of classes, 1 at most"}),
+        ({"value": "ranked", "k": 2}, ["dog cat"], {"dog bird": "not only names of classes, 2 at most"}),
+    ],
+)
+def test_several_names_in_a_cell(tmp_path: Path, spec: dict, good: list[str], wrong: dict[str, str]):
+    competition = DIGITS.model_copy(update={"submission": SubmissionSpec(id="id", **spec), "classes": ("cat", "dog")})
+    rows = [*good, "cat"] * 3
+    for cell, said in ((rows[0], ""), *wrong.items()):
+        text = f'id,label\n1,"{rows[1]}"\n2,"{cell}"\n3,"{rows[0]}"\n'
+        found = problems(tmp_path, text, competition)
+        assert len(found) == bool(said), found
+        if said:
+            assert f"column label has {said}" in found[0] and found[0].endswith(f"in 1 rows, first '{cell}' in row 2")
+    for cell in good:
+        assert problems(tmp_path, f'id,label\n1,"{cell}"\n2,cat\n3,dog\n', competition) == []
+
+
+def test_a_row_without_a_label_may_be_blank_only_where_that_is_meant(tmp_path: Path):
+    for empty, value, said in (
+        ("blank", "labels", []),
+        ("likeliest", "labels", ["column label is empty in 1 rows, first in row 2"]),
+        ("blank", "ranked", ["column label is empty in 1 rows, first in row 2"]),
+    ):
+        spec = SubmissionSpec(id="id", value=value, empty=empty)
+        competition = DIGITS.model_copy(update={"submission": spec, "classes": ("cat", "dog")})
+        assert problems(tmp_path, "id,label\n1,cat\n2,\n3,dog\n", competition) == said
+
+
+def test_ones_and_noughts_and_numbers_column_by_column(tmp_path: Path):
+    onehot = DIGITS.model_copy(update={"submission": SubmissionSpec(id="id", value="onehot"), "classes": ("a", "b")})
+    assert problems(tmp_path, "id,a,b\n1,0,1\n2,1,0\n3,0,0\n", onehot) == []
+    assert problems(tmp_path, "id,a,b\n1,0,1\n2,1.0,0\n3,0,2\n", onehot) == [
+        "column a has neither 0 nor 1 in 1 rows, first '1.0' in row 2",
+        "column b has neither 0 nor 1 in 1 rows, first '2' in row 3",
+    ]
+    number = DIGITS.model_copy(update={"submission": SubmissionSpec(id="id", value="number"), "classes": ("age", "kg")})
+    assert problems(tmp_path, "id,age,kg\n1,-3,1e3\n2,0.5,7\n3,1,2\n", number) == []
+    assert problems(tmp_path, "id,age,kg\n1,-3,nan\n2,inf,7\n3,old,2\n", number) == [
+        "column age has no number in 2 rows, first 'inf' in row 2",
+        "column kg has no number in 1 rows, first 'nan' in row 1",
+    ]
+
+
+def test_probabilities_of_several_labels_need_not_sum_to_one(tmp_path: Path):
+    spec = SubmissionSpec(id="id", value="probability")
+    labels = DIGITS.model_copy(update={"submission": spec, "classes": ("a", "b"), "task": "multilabel"})
+    assert problems(tmp_path, "id,a,b\n1,0.9,0.9\n2,0,0\n3,1,0\n", labels) == []
+    assert "no probabilities" in problems(tmp_path, "id,a,b\n1,1.9,0.9\n2,0,0\n3,1,0\n", labels)[0]
+
+
 def test_what_stands_in_rows_of_ones_own_is_not_judged_but_their_ids_and_empty_cells_are(tmp_path: Path):
     (tmp_path / "competition.toml").write_text((DIGITS.folder / "competition.toml").read_text())
     (tmp_path / "competition.py").write_text("def to_submission(ids, proba, classes): ...\n")
