@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -151,7 +152,17 @@ def test_a_score_and_a_number_that_were_seen_once_stay(ledger: Ledger):
     assert entry.changed == ledger.events(number)[-1]["at"] >= entry.created
 
 
-def test_times_are_utc_in_iso_8601(ledger: Ledger):
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose clock shows the time of Tokyo."""
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_times_are_utc_in_iso_8601(ledger: Ledger, far_east: None):
     before = datetime.now(UTC).replace(microsecond=0)
     entry = ledger.entry(ledger.add(INTENT))
     for said in (entry.created, entry.changed):
@@ -226,14 +237,18 @@ def test_an_older_ledger_is_migrated_step_by_step_and_once(tmp_path: Path, monke
     ledger, steps = open_ledger(tmp_path), []
     number = ledger.add(INTENT)
     monkeypatch.setattr(module, "VERSION", 3)
-    monkeypatch.setattr(
-        module, "MIGRATIONS", {1: lambda c: steps.append("1 to 2"), 2: lambda c: steps.append("2 to 3")}
-    )
+
+    def step(said: str, sql: str):
+        return lambda connection: (connection.exec_driver_sql(sql), steps.append(said))
+
+    make, fill = "CREATE TABLE more (n INTEGER)", "INSERT INTO more VALUES (7)"
+    monkeypatch.setattr(module, "MIGRATIONS", {1: step("1 to 2", make), 2: step("2 to 3", fill)})
     for _ in range(2):
         assert Ledger(ledger.url).entry(number).intent == INTENT
     assert steps == ["1 to 2", "2 to 3"]
     with sqlite3.connect(tmp_path / "submissions" / "ledger.sqlite") as connection:
         assert connection.execute("SELECT id, version FROM about").fetchall() == [(1, 3)]
+        assert connection.execute("SELECT n FROM more").fetchall() == [(7,)]
 
 
 @pytest.mark.parametrize(
