@@ -41,13 +41,14 @@ TARGETS = (
     "harness/submit/preflight.py",
 )
 
+# Left out of the tests: those that start a server or processes of their own for each mutant, and wait for them.
 SETTINGS = """\
 [tool.mutmut]
 source_paths = ["harness"]
 only_mutate = ["{module}"]
 do_not_mutate_patterns = ["raise UserError\\\\(", "return Metric\\\\(name, lambda", "return lambda t: np.arange"]
 also_copy = ["conftest.py", "competitions"]
-pytest_add_cli_args = ["-k", "not postgresql"]
+pytest_add_cli_args = ["-k", "not postgresql and not two_processes"]
 pytest_add_cli_args_test_selection = ["{tests}"]
 timeout_constant = 2.0
 
@@ -56,11 +57,21 @@ addopts = "-p no:cacheprovider"
 """
 
 CONFTEST = """\
-# The same examples for every mutant, and no time spent on making a failing one smaller.
+import json
+from pathlib import Path
+
 from hypothesis import Phase, settings
 
+# The same examples for every mutant, and no time spent on making a failing one smaller.
 settings.register_profile("mutants", derandomize=True, database=None, phases=(Phase.explicit, Phase.generate))
 settings.load_profile("mutants")
+
+
+def pytest_collection_modifyitems(items):
+    known = Path("mutmut-stats.json")  # the first failure ends a run: quick tests come first
+    if known.is_file():
+        seconds = json.loads(known.read_text())["duration_by_test"]
+        items.sort(key=lambda item: seconds.get(item.nodeid, 0))
 """
 
 KILLED = ("killed", "timeout", "segfault")

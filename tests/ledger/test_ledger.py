@@ -174,6 +174,8 @@ def _add(url: str, results) -> None:
         results.put(Ledger(url).add_once(INTENT))
     except UserError:
         results.put(None)
+    except Exception as error:  # told at once; else it would be waited for
+        results.put(repr(error))
 
 
 def test_two_processes_cannot_both_take_the_same_submission(ledger: Ledger):

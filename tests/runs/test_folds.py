@@ -15,7 +15,7 @@ KEPT = np.array([True, True, False, True, True, True])
 
 
 def folds(**changes) -> Folds:
-    ids = np.array(["a", "b,c", 'd "e"', "f\ng", "é", "0007"])
+    ids = np.array(["a", "b,c", 'd "e"', "f\r\ng", "é", "0007"])
     return Folds(
         **{"ids": ids, "groups": np.array([5, 5, 9, -1, 2**40, 0]), "fold": np.int8([0, 1, 0, 2, 1, 0]), **changes}
     )
@@ -65,19 +65,22 @@ def test_folds_that_are_not_there_are_told_with_the_cure(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        "",
-        "id,group,fold\n1,0,0\n",
-        "id,group,fold,kept\n",
-        "id,group,fold,kept\n1,0,x,1\n",
-        "id,group,fold,kept\n1,0,1\n",
-        "id,group,fold,kept\n1,0,0,no\n",
-        "id,group,fold,kept\n1,0,300,1\n",
-        "id,group,fold,kept\n1,0,0,1\n2,x,1,1\n",
+        ("", "another header"),
+        ("id,group,fold\n1,0,0\n", "another header"),
+        ("id,group,fold,kept\n", ""),
+        ("id,group,fold,kept\n1,0,x,1\n", "invalid literal"),
+        ("id,group,fold,kept\n1,0,1\n", ""),
+        ("id,group,fold,kept\n1,0,0,no\n", "kept is neither 0 nor 1"),
+        ("id,group,fold,kept\n1,0,300,1\n", ""),
+        ("id,group,fold,kept\n1,0,0,1\n2,x,1,1\n", "invalid literal"),
+        ("id,group,fold,kept\n1,0,0,1\n2,0,1,1,9\n", ""),
     ],
 )
-def test_a_file_that_is_no_folds_file_is_refused(tmp_path: Path, text: str):
+def test_a_file_that_is_no_folds_file_is_refused(tmp_path: Path, text: str, why: str):
     (tmp_path / "folds.csv").write_text(text)
-    with pytest.raises(UserError, match=r"folds\.csv: not a folds file with columns id, group, fold"):
+    with pytest.raises(
+        UserError, match=rf"folds\.csv: not a folds file with columns id, group, fold, kept \({why}.*--resume"
+    ):
         Folds.load(tmp_path / "folds.csv")

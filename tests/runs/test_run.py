@@ -200,7 +200,9 @@ def test_runs_by_the_same_verdicts_go_together_and_the_first_by_some_is_refused_
     with pytest.raises(UserError, match="runs 'a' and 'c' cannot be blended: they go by different verdicts"):
         check_alignable([one, other, none])  # the last of three
     del none.environment["data"]["clean"]  # a run from before there were verdicts
-    check_alignable([none, load_run(make_run(tmp_path / "d").path)])
+    later = load_run(make_run(tmp_path / "d").path)
+    check_alignable([none, later])
+    check_alignable([later, none])
 
 
 def test_rows_are_aligned_by_id_whatever_the_order():
