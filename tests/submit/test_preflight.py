@@ -330,7 +330,7 @@ def test_the_largest_file_that_a_submission_can_be_is_read(tmp_path: Path):
 
 
 def test_a_column_alone_and_a_nameless_one_without_an_id_are_left_for_the_checks(tmp_path: Path):
-    assert ready(tmp_path / "mine.csv", "ImageId\n1\n2\n")[1] == ""
+    assert ready(tmp_path / "mine.csv", "ImageId\n1\n2\n")[1] == "" == ready(tmp_path / "mine.csv", "X\n1\n")[1]
     assert ready(tmp_path / "mine.csv", ",Label\n1,7\n")[1] == ""
 
 
