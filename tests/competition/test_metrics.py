@@ -68,6 +68,23 @@ def test_roc_auc_agrees_with_scikit_learn_with_ties_too(seed: int, n: int, n_cla
     assert METRICS["roc_auc"].prepare(labels, proba)(weights) == pytest.approx(expected, abs=1e-9)
 
 
+OF_THE_SECOND = {
+    "f1": lambda y, said, w: sk.f1_score(y, said, sample_weight=w),
+    "sensitivity": lambda y, said, w: sk.recall_score(y, said, sample_weight=w),
+    "specificity": lambda y, said, w: sk.recall_score(y, said, pos_label=0, sample_weight=w),
+}
+
+
+@pytest.mark.parametrize("name", metrics.TWO_CLASS_METRICS)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10_000), weighted=st.booleans())
+def test_metrics_of_two_classes_take_the_second_for_the_positive_one(name: str, seed: int, weighted: bool):
+    labels, proba = random_case(seed, 50, 2)
+    weights = np.random.default_rng(seed).integers(1, 4, len(labels)).astype(float) if weighted else None
+    ours = METRICS[name].prepare(labels, proba)(weights)
+    assert ours == pytest.approx(OF_THE_SECOND[name](labels, proba.argmax(1), weights))
+
+
 def rare_case() -> tuple[np.ndarray, np.ndarray]:
     """3,000 rows of a class and 3 of another, which are never found."""
     labels = np.r_[np.zeros(3000, int), np.ones(3, int)]
@@ -139,6 +156,7 @@ def test_a_class_that_is_neither_there_nor_predicted_is_not_averaged():
     labels, proba = np.array([0, 0, 1, 1]), np.eye(4)[[0, 1, 1, 1]]
     assert METRICS["macro_f1"](labels, proba) == pytest.approx(sk.f1_score(labels, proba.argmax(1), average="macro"))
     assert METRICS["balanced_accuracy"](labels, proba) == pytest.approx(0.75)
+    assert METRICS["balanced_accuracy"](labels, np.eye(4)[[0, 2, 1, 1]]) == pytest.approx(0.75)  # of true classes only
     assert METRICS["recall"](labels, np.eye(4)[[0, 2, 1, 1]]) == pytest.approx(
         (0.5 + 1 + 0) / 3
     )  # predicted: it counts
@@ -253,6 +271,12 @@ def test_directions():
 
 def test_log_loss_is_never_negative_though_float32_may_sum_above_one():
     assert METRICS["log_loss"](np.array([0, 1]), np.array([[1.0000002, 0.0], [0.0, 1.3]])) == 0
+
+
+def test_log_loss_tells_mistakes_apart_down_to_a_ten_millionth():
+    labels = np.array([0])
+    losses = [METRICS["log_loss"](labels, np.array([[p, 1 - p]])) for p in (1e-3, 1e-6, 1e-7, 1e-9, 0)]
+    np.testing.assert_allclose(losses, -np.log([1e-3, 1e-6, 1e-7, 1e-7, 1e-7]))
 
 
 def test_log_loss_of_a_certain_mistake_is_finite():

@@ -78,6 +78,8 @@ def test_every_number_of_a_run_again_by_hand():
         found = scores["metrics"][name]
         assert (found["low"], found["high"]) == (low, high) and found["greater_is_better"] == (name == "accuracy")
         assert found["pooled"] == METRICS[name](labels, oof)
+        per_fold = [METRICS[name](labels[folds.fold == k], oof[folds.fold == k]) for k in range(2)]
+        assert (found["mean"], found["std"]) == pytest.approx((np.mean(per_fold), np.std(per_fold, ddof=1)))
     moved = cross_fitted([METRICS["accuracy"], METRICS["log_loss"]], labels, oof, folds.fold, folds.groups)
     assert scores["threshold"] == moved and moved["scores"]["accuracy"]["pooled"] > 0.8
     assert scores["excluded"] == {"n": 0}
@@ -168,6 +170,8 @@ def test_without_a_metric_of_answers_nothing_is_decided():
     labels, oof, folds = grades()
     scores = score_run(of("log_loss", task="ordinal", classes=("0", "1", "2")), labels, oof, folds, [0, 1, 2, 3])
     assert scores["decision"] is None and scores["threshold"] is None
+    two_grades = score_run(of("accuracy", task="ordinal"), *two_classes(), [0, 1])
+    assert two_grades["decision"] and two_grades["threshold"] is None  # one of them is enough
     one_class = of("accuracy", classes=("0", "1", "2"))
     assert score_run(one_class, labels, oof, folds, [0, 1, 2, 3])["decision"] is None
 

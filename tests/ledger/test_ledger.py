@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -189,6 +190,32 @@ def test_two_processes_cannot_both_take_the_same_submission(ledger: Ledger):
         process.join()
     assert sorted(found, key=str) == [1, None, None, None]
     assert len(ledger.entries()) == 1
+
+
+def test_whoever_comes_second_waits_for_the_first_and_sees_what_it_wrote(ledger: Ledger):
+    """Between its look and its write nobody else may write: the second is told of the same, not of a lock."""
+    ledger.add(replace(INTENT, competition="digits"))
+    looked, found = threading.Event(), []
+
+    class Slow(Ledger):
+        def _add(self, *args) -> int:
+            looked.set()
+            time.sleep(0.5)
+            return super()._add(*args)
+
+    def send(kind: type[Ledger]) -> None:
+        try:
+            found.append(kind(ledger.url).add_once(INTENT))
+        except UserError as error:
+            found.append(str(error))
+
+    crew = [threading.Thread(target=send, args=(kind,)) for kind in (Slow, Ledger)]
+    crew[0].start()
+    assert looked.wait(30)
+    crew[1].start()
+    for one in crew:
+        one.join()
+    assert found[0] == 2 and "says the same as entry 2" in found[1]
 
 
 def test_a_newer_ledger_is_refused_and_left_alone(ledger: Ledger):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.competition.metrics import METRICS, Metric, custom_metric
+from harness.competition.scoring.registry import LABELS, find_metric
 from harness.oof.ensemble import hill_climbing
 from harness.oof.ensemble.hill_climbing import hill_climb
 
@@ -23,6 +26,19 @@ def models(n_models: int, n: int, n_classes: int, seed: int, noise: float = 1.0)
     return (e / e.sum(axis=2, keepdims=True)).astype(np.float32), labels
 
 
+OWN = custom_metric(lambda y, p: float((p.argmax(axis=1) == y).mean()))
+BRIER = custom_metric(lambda y, p: float(((p - np.eye(p.shape[1])[y]) ** 2).sum(axis=1).mean()), "brier", False)
+"""Of one's own, the less the better, and sensitive to what probabilities sum to."""
+
+MISTAKES = replace(
+    METRICS["accuracy"],
+    name="mistakes",
+    prepare=lambda y, p: lambda w: 1 - METRICS["accuracy"].prepare(y, p)(w),
+    greater_is_better=False,
+    of_tally=lambda t: 1 - t.hits.sum() / t.truth.sum(),
+)
+
+
 def naive(proba: np.ndarray, labels: np.ndarray, metric: Metric, rounds: int) -> list[float]:
     """Scores of each round, by calling the metric for every model."""
     sign, total, path = 1 if metric.greater_is_better else -1, np.zeros(proba.shape[1:], np.float32), []
@@ -34,12 +50,14 @@ def naive(proba: np.ndarray, labels: np.ndarray, metric: Metric, rounds: int) ->
     return path
 
 
-@pytest.mark.parametrize("name", ["accuracy", "log_loss", "balanced_accuracy", "macro_f1", "roc_auc", "custom"])
+@pytest.mark.parametrize(
+    "name", ["accuracy", "log_loss", "balanced_accuracy", "macro_f1", "roc_auc", "custom", "brier", "mistakes"]
+)
 @given(seed=st.integers(0, 10_000), n_models=st.integers(1, 6), n=st.integers(20, 60), n_classes=st.integers(2, 4))
 @settings(max_examples=15)
 def test_it_climbs_as_the_metric_called_in_a_loop(name: str, seed: int, n_models: int, n: int, n_classes: int):
     proba, labels = models(n_models, n, n_classes, seed)
-    metric = METRICS.get(name) or custom_metric(lambda y, p: float((p.argmax(axis=1) == y).mean()))
+    metric = {"custom": OWN, "brier": BRIER, "mistakes": MISTAKES}.get(name) or METRICS[name]
     found = hill_climb(proba, labels, metric, rounds=8)
     np.testing.assert_allclose(found.path, naive(proba, labels, metric, 8), atol=2e-5)
     assert found.weights.sum() == pytest.approx(1) and (found.weights >= 0).all() and len(found.weights) == n_models
@@ -54,11 +72,11 @@ def test_the_weights_have_the_best_rounds_score(name: str):
     assert metric(labels, np.tensordot(found.weights, proba, axes=1)) == pytest.approx(best, abs=1e-5)
 
 
-@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "log_loss", "roc_auc"])
+@pytest.mark.parametrize("name", ["accuracy", "macro_f1", "log_loss", "roc_auc", "brier", "mistakes"])
 def test_what_is_said_of_each_model_is_the_metric_of_the_sum_with_it(name: str):
     """Of some models, in any order, after none, one and many rounds; also where there are more rows than are looked at at once."""
     proba, labels = models(5, 9000 if name == "accuracy" else 200, 3, 11)
-    metric = METRICS[name]
+    metric = {"brier": BRIER, "mistakes": MISTAKES}.get(name) or METRICS[name]
     sign, scores = 1 if metric.greater_is_better else -1, hill_climbing._scores_of(proba, labels, metric)
     for added in ([], [2], [2, 2, 0, 4, 1, 1, 3]):
         scores.reset()  # what was added before is forgotten
@@ -69,6 +87,28 @@ def test_what_is_said_of_each_model_is_the_metric_of_the_sum_with_it(name: str):
             total = proba[added].sum(axis=0) if added else np.zeros_like(proba[0])
             wanted = [sign * metric(labels, (total + proba[m]) / (len(added) + 1)) for m in asked]
             np.testing.assert_allclose(found, wanted, atol=2e-6)
+
+
+def test_a_model_that_brings_two_classes_level_counts_as_the_metric_counts_a_tie():
+    proba, labels = np.array([[[0.2, 0.8]], [[0.8, 0.2]]], dtype=np.float32), np.array([0])
+    scores = hill_climbing._scores_of(proba, labels, METRICS["accuracy"])
+    scores.reset()
+    scores.add(0)
+    assert scores.with_each(np.arange(2)).tolist() == [0, 1]
+
+
+def test_several_labels_are_climbed_by_their_own_log_loss():
+    rng = np.random.default_rng(17)
+    labels = (rng.random((60, 3)) < 0.4).astype(np.float32)
+    proba = np.clip(labels + rng.normal(0, 0.4, (4, 60, 3)), 0.05, 0.95).astype(np.float32)
+    metric = find_metric("log_loss", LABELS)
+    found = hill_climb(proba, labels, metric, rounds=4)
+    np.testing.assert_allclose(found.path, naive(proba, labels, metric, 4), atol=2e-5)
+
+
+def test_a_loss_is_never_negative_though_probabilities_are_rounded():
+    proba = np.full((2, 5, 2), [1.0000002, 0], dtype=np.float32)
+    assert hill_climb(proba, np.zeros(5, int), METRICS["log_loss"], rounds=3).path == [0, 0, 0]
 
 
 def test_probabilities_of_nought_cost_what_the_metric_says():
@@ -97,6 +137,8 @@ def test_weights_count_how_often_each_model_was_added_up_to_the_best_round():
 
 def test_each_bag_climbs_over_its_share_of_the_models():
     proba, labels = models(6, 120, 3, 14)
+    two = hill_climb(proba, labels, METRICS["log_loss"], rounds=5, bags=2, share=0.01)
+    assert set(two.weights) <= {0, 0.5, 1} and len(hill_climb(proba, labels, METRICS["log_loss"]).path) == 50
     one = hill_climb(proba, labels, METRICS["log_loss"], rounds=5, bags=4, share=0.01)  # one model a bag, at the least
     assert np.isclose(one.weights * 4, np.round(one.weights * 4)).all() and np.ptp(one.path) < 1e-6
     alone = [METRICS["log_loss"](labels, model) for model in proba]
