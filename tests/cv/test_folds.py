@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,8 +29,10 @@ from harness.cv.folds import (
     restore_folds,
     saved_faults,
     split_watched,
+    strata_of,
 )
 from harness.data.dataset import load_dataset
+from harness.runs import RunFolder, load_run
 from tests.runs.test_run import make_run
 
 CLASSES = ("a", "b", "c")
@@ -64,6 +67,26 @@ def test_a_group_never_stands_on_both_sides(seed: int, k: int):
         assert not set(groups[folds.train_rows(fold)]) & set(groups[folds.valid_rows(fold)])
 
 
+def test_classes_with_just_as_many_rows_as_folds_are_in_each():
+    labels = np.repeat([0, 1, 2], 5)
+    folds = make_folds(samples(labels), CLASSES, CvSpec(folds=5))
+    assert all(sorted(labels[folds.valid_rows(k)]) == [0, 1, 2] for k in range(5))
+
+
+def test_groups_stay_together_where_no_class_has_a_row_for_each_fold():
+    groups = np.array([0, 1, 2, 3, 0, 1, 2, 3])
+    folds = make_folds(samples(np.arange(8), groups), tuple("abcdefgh"), CvSpec(folds=3))
+    assert folds.k == 3 and (folds.fold[:4] == folds.fold[4:]).all()
+
+
+def test_the_largest_seed_can_be_followed_by_another(monkeypatch: pytest.MonkeyPatch):
+    labels, found = np.arange(90) % 3, iter([(0, 0), None])
+    monkeypatch.setattr(module, "_lacking", lambda *given: next(found))
+    again = make_folds(samples(labels), CLASSES, CvSpec(seed=2**32 - 1))
+    monkeypatch.undo()
+    assert again.hash == make_folds(samples(labels), CLASSES, CvSpec(seed=1_000_002)).hash  # modulo 2^32
+
+
 @pytest.mark.parametrize("grouped", [False, True])
 def test_rows_that_are_left_out_follow_their_group_or_are_dealt_out_in_turn(grouped: bool):
     labels, groups = np.arange(120) % 3, np.arange(120) // 2 if grouped else np.arange(120)
@@ -93,8 +116,18 @@ def test_each_of_several_labels_is_spread_evenly_and_groups_stay_together():
     counts = np.array([targets[folds.scored_rows([k])].sum(axis=0) for k in range(4)])
     assert (np.ptp(counts, axis=0) <= [16, 8, 4]).all()
     np.testing.assert_array_equal(folds.kept, kept)
+    np.testing.assert_array_equal(folds.groups, groups)
+    assert np.bincount(folds.fold[~kept], minlength=4).tolist() == [10, 10, 10, 10]  # left-out groups in turn
     other = make_folds(rows, CLASSES, CvSpec(folds=4, seed=1), kept, TASKS["multilabel"])
     assert other.hash != folds.hash == make_folds(rows, CLASSES, CvSpec(folds=4), kept, TASKS["multilabel"]).hash
+
+
+def test_what_a_part_of_the_rows_is_balanced_on():
+    classes = np.array([2, 0, 1])
+    assert strata_of(classes) is classes
+    labels = np.float32([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 0, 0]])
+    assert strata_of(labels).tolist() == [1, 2, 3, 0]  # the rarest that a row has
+    assert strata_of(np.arange(40, dtype=np.float32)[::-1, None]).tolist() == np.repeat([3, 2, 1, 0], 10).tolist()
 
 
 def test_numbers_are_spread_by_their_size():
@@ -205,7 +238,8 @@ def test_two_folds_cannot_be_lowered(monkeypatch: pytest.MonkeyPatch):
     assert make_folds(samples(labels, groups), CLASSES, CvSpec(folds=2)).k == 2  # by another seed
     monkeypatch.setattr(module, "_SEEDS", 1)
     with pytest.raises(
-        UserError, match=r"class 'c' \(3 samples, 2 folds.*Two folds are the least; its groups are too unlike"
+        UserError,
+        match=r"fold [01] has no sample of class 'c' \(3 samples, 2 folds.*Two folds are the least; its groups are too unlike",
     ):
         make_folds(samples(labels, groups), CLASSES, CvSpec(folds=2))
 
@@ -215,6 +249,9 @@ def test_of_many_rare_classes_five_are_named():
     labels = np.r_[np.repeat(np.arange(6), 2), np.full(5, 6)]
     (said,) = rare_classes(labels, np.arange(17), classes, 3)
     assert "6 of 7 classes" in said and "'e' 2, ..." in said and "'f'" not in said
+    assert "folds: 'a' 2, 'b' 2, 'c' 2, 'd' 2, 'e' 2, ...." in said
+    (said,) = rare_classes(np.r_[labels[2:], [0] * 4], np.arange(19), classes, 3)
+    assert "5 of 7 classes" in said and "'f' 2. They" in said
     (said,) = rare_classes(labels[2:], np.arange(15), classes, 3)
     assert "6 of 7 classes" in said and "'a' 0" in said  # a class without any image
     (said,) = rare_classes(np.repeat([0, 1, 2], 6), np.r_[np.zeros(6, int), np.arange(1, 13)], classes[:3], 3)
@@ -273,6 +310,10 @@ def test_lost_and_damaged_folds_come_back_from_a_run_that_used_them(tmp_path: Pa
     make_run(tmp_path / "oof" / "a-other-seed", fold_seed=1)
     make_run(tmp_path / "oof" / "b-other-data", fingerprint="beef")
     make_run(tmp_path / "oof" / "c-damaged").path.joinpath("recipe.json").write_text("{")
+    strange = make_run(tmp_path / "oof" / "c-strange")
+    (tmp_path / "oof" / "c-without-data").mkdir()
+    RunFolder(tmp_path / "oof" / "c-without-data").start(strange.recipe(), load_run(strange.path).folds, {})
+    shutil.rmtree(strange.path)
     wanted = make_run(tmp_path / "oof" / "d-that-one").path / "folds.csv"
     path = folds_path(tmp_path, "f00d", CvSpec(folds=3, seed=0))
     for damage in (None, "id,group"):
