@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -107,3 +109,5 @@ def test_a_gain_that_no_resample_doubts_is_none_of_noise():
     found = cross_fit(predictions(np.concatenate([good, noise]), labels), METRICS["log_loss"], ["convex", "vote"])
     assert found[1].gain_low > 0 and not found[1].is_noise
     assert not found[0].is_noise and found[0].gain == 0
+    for low, high, noise in ((0, 0.1, True), (-0.1, 0, True), (0.01, 0.1, False), (-0.2, -0.1, False)):
+        assert replace(found[1], gain_low=low, gain_high=high).is_noise == noise
