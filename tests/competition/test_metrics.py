@@ -245,6 +245,7 @@ def test_the_confusion_matrix_is_scikit_learns_weighted_too():
     for w in (None, weights):
         ours = confusion(labels, proba.argmax(1), 4, w)
         np.testing.assert_allclose(ours, sk.confusion_matrix(labels, proba.argmax(1), sample_weight=w))
+    assert confusion(np.array([0, 1]), np.array([1, 0]), 3).tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
 
 
 def test_the_largest_class_of_some_rows_of_none_and_of_all():
@@ -335,6 +336,13 @@ def test_a_pair_is_compared_on_the_same_resamples_and_a_gain_is_positive_where_o
     assert back[3:] == pytest.approx((-gain, -gain_high, -gain_low))
 
 
+def test_a_pair_is_compared_on_resamples_that_do_not_forget_the_rare_class():
+    labels, proba = rare_case()
+    groups = np.arange(len(labels))
+    _, low, high, *gain = paired(METRICS["recall"], labels, proba, proba, groups, 100)
+    assert (low, high) == interval(METRICS["recall"], labels, proba, groups, resamples=100) and gain == [0, 0, 0]
+
+
 def test_a_pair_is_compared_though_some_resamples_have_no_score():
     """A custom AUC of a rare class: it is not defined where none of its rows was drawn."""
     labels = np.r_[np.zeros(30, int), 1]
@@ -359,6 +367,11 @@ def test_a_custom_metric_sees_resamples_as_repeated_rows():
     weights = np.random.default_rng(0).integers(0, 3, len(labels)).astype(float)
     expected = METRICS["accuracy"].prepare(labels, proba)(weights)
     assert ours.prepare(labels, proba)(weights) == pytest.approx(expected)
-    assert ours(labels, proba) == METRICS["accuracy"](labels, proba) and ours.name == "custom"
+    assert ours(labels, proba) == METRICS["accuracy"](labels, proba) and (ours.name, ours.greater_is_better) == (
+        "custom",
+        True,
+    )
+    other = custom_metric(lambda y, p: 0.0, "loss of one's own", False)
+    assert (other.name, other.greater_is_better) == ("loss of one's own", False)
     low, high = interval(ours, labels, proba, np.arange(len(labels)), resamples=100)
     assert low < ours(labels, proba) < high
