@@ -280,6 +280,32 @@ def test_an_older_ledger_is_migrated_step_by_step_and_once(tmp_path: Path, monke
         assert connection.execute("SELECT n FROM more").fetchall() == [(7,)]
 
 
+TABLES = """\
+CREATE TABLE about (id INTEGER NOT NULL, version INTEGER, PRIMARY KEY (id))
+CREATE TABLE events (id INTEGER NOT NULL, submission INTEGER NOT NULL, at TEXT NOT NULL, state TEXT NOT NULL, ref TEXT NOT NULL, \
+detail TEXT NOT NULL, public FLOAT, private FLOAT, PRIMARY KEY (id), FOREIGN KEY(submission) REFERENCES submissions (id))
+CREATE INDEX ix_events_submission ON events (submission)
+CREATE TABLE snapshots (id INTEGER NOT NULL, competition TEXT NOT NULL, platform TEXT NOT NULL, at TEXT NOT NULL, \
+rows TEXT NOT NULL, PRIMARY KEY (id))
+CREATE TABLE submissions (id INTEGER NOT NULL, competition TEXT NOT NULL, platform TEXT NOT NULL, run TEXT NOT NULL, \
+members TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL, labels TEXT NOT NULL, message TEXT NOT NULL, tag TEXT NOT NULL, \
+metric TEXT NOT NULL, rows INTEGER NOT NULL, cv FLOAT, cv_low FLOAT, cv_high FLOAT, forecast TEXT, git_commit TEXT, \
+created TEXT NOT NULL, PRIMARY KEY (id))
+"""
+"""Of version 1. Whoever changes them raises VERSION and writes the migration: ledgers like this lie in users' projects."""
+
+
+def test_the_tables_are_those_of_their_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "_cached", None)
+    open_ledger(tmp_path).add(INTENT)
+    with sqlite3.connect(tmp_path / "submissions" / "ledger.sqlite") as connection:
+        found = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY tbl_name, type DESC"
+        ).fetchall()
+    found = [re.sub(r"\s+", " ", sql).replace("( ", "(").replace(" )", ")").replace(" ,", ",") for (sql,) in found]
+    assert module.VERSION == 1 and found == TABLES.splitlines()
+
+
 @pytest.mark.parametrize(
     ("change", "ask"),
     [
@@ -300,8 +326,12 @@ def test_what_no_harness_wrote_is_told_with_the_cure(tmp_path: Path, change: str
     ledger.add_snapshot("shapes", "kaggle", [])
     with sqlite3.connect(tmp_path / "submissions" / "ledger.sqlite") as connection:
         connection.execute(change)
-    with pytest.raises(UserError, match="holds something that no harness wrote.*Put a copy of the ledger back"):
+    with pytest.raises(
+        UserError, match="holds something that no harness wrote.*Put a copy of the ledger back"
+    ) as refused:
         ask(ledger)
+    if "members = '5'" in change or "'[]'" in change:
+        assert "(TypeError: members or forecast are of another kind)" in str(refused.value)
 
 
 def test_a_run_without_a_forecast_or_a_score_is_kept_as_such(ledger: Ledger):

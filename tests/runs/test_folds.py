@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.runs import Folds
+from tests.conftest import REPOSITORY
 
 KEPT = np.array([True, True, False, True, True, True])
 
@@ -57,6 +61,15 @@ def test_what_was_saved_is_read_back_whatever_stands_in_an_id(tmp_path: Path, ke
 def test_the_file_is_a_plain_csv(tmp_path: Path):
     Folds(np.array(["é", "b"]), np.array([7, 8]), np.int8([1, 0]), np.array([True, False])).save(tmp_path / "folds.csv")
     assert (tmp_path / "folds.csv").read_bytes() == "id,group,fold,kept\né,7,1,1\nb,8,0,0\n".encode()
+
+
+def test_the_file_is_utf_8_where_the_locale_is_ascii(tmp_path: Path):
+    """As in a container or a cron job without a language."""
+    (tmp_path / "a.csv").write_bytes("id,group,fold,kept\né,7,1,1\n".encode())
+    code = "from pathlib import Path; from harness.runs import Folds; Folds.load(Path('a.csv')).save(Path('b.csv'))"
+    bare = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, **bare}, check=True)
+    assert (tmp_path / "b.csv").read_bytes() == (tmp_path / "a.csv").read_bytes()
 
 
 def test_folds_that_are_not_there_are_told_with_the_cure(tmp_path: Path):
