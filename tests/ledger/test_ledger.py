@@ -195,7 +195,7 @@ def test_two_processes_cannot_both_take_the_same_submission(ledger: Ledger):
 def test_whoever_comes_second_waits_for_the_first_and_sees_what_it_wrote(ledger: Ledger):
     """Between its look and its write nobody else may write: the second is told of the same, not of a lock."""
     ledger.add(replace(INTENT, competition="digits"))
-    looked, found = threading.Event(), []
+    looked, found = threading.Event(), {}
 
     class Slow(Ledger):
         def _add(self, *args) -> int:
@@ -205,9 +205,9 @@ def test_whoever_comes_second_waits_for_the_first_and_sees_what_it_wrote(ledger:
 
     def send(kind: type[Ledger]) -> None:
         try:
-            found.append(kind(ledger.url).add_once(INTENT))
+            found[kind] = kind(ledger.url).add_once(INTENT)
         except UserError as error:
-            found.append(str(error))
+            found[kind] = str(error)
 
     crew = [threading.Thread(target=send, args=(kind,)) for kind in (Slow, Ledger)]
     crew[0].start()
@@ -215,7 +215,7 @@ def test_whoever_comes_second_waits_for_the_first_and_sees_what_it_wrote(ledger:
     crew[1].start()
     for one in crew:
         one.join()
-    assert found[0] == 2 and "says the same as entry 2" in found[1]
+    assert found[Slow] == 2 and "says the same as entry 2" in found[Ledger]
 
 
 def test_a_newer_ledger_is_refused_and_left_alone(ledger: Ledger):
