@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.model_selection import StratifiedKFold
 
 from harness.base.errors import UserError
 from harness.base.storage.manifest import manifest_beside
@@ -77,6 +78,14 @@ def test_groups_stay_together_where_no_class_has_a_row_for_each_fold():
     groups = np.array([0, 1, 2, 3, 0, 1, 2, 3])
     folds = make_folds(samples(np.arange(8), groups), tuple("abcdefgh"), CvSpec(folds=3))
     assert folds.k == 3 and (folds.fold[:4] == folds.fold[4:]).all()
+
+
+def test_rows_without_groups_are_split_as_scikit_learn_does():
+    """Folds are made again where their file is lost: another splitter would make runs that cannot be compared."""
+    labels = np.arange(90) % 3
+    folds = make_folds(samples(labels), CLASSES, CvSpec(folds=5, seed=4))
+    by_hand = StratifiedKFold(n_splits=5, shuffle=True, random_state=4).split(labels, labels)
+    assert [folds.valid_rows(k).tolist() for k in range(5)] == [valid.tolist() for _, valid in by_hand]
 
 
 def test_the_largest_seed_can_be_followed_by_another(monkeypatch: pytest.MonkeyPatch):
