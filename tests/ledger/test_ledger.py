@@ -369,6 +369,7 @@ def test_a_ledger_in_a_file_that_the_url_names_is_used(tmp_path: Path, monkeypat
     ledger.add(INTENT)
     assert ledger.exists and path.is_file() and not (tmp_path / "out").exists()
     monkeypatch.delenv("HARNESS_LEDGER")
+    assert open_ledger(tmp_path / "new" / "project").add(INTENT) == 1  # folders are made
     assert open_ledger(tmp_path / "a%20?b").where == str(tmp_path / "a%20?b" / "submissions" / "ledger.sqlite")
 
 
