@@ -1,0 +1,138 @@
+"""What TOML cannot say today; each with its reason. `init` is tried on them all the same."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.coverage import graders
+from benchmarks.coverage.graders import Grader
+from benchmarks.coverage.kit import Family, Kit
+
+family = Family()
+
+
+@family(
+    "facial-keypoints-detection",
+    "`training.csv`: 30 numbers, often missing, and 9,216 pixels in a cell; `IdLookupTable.csv` says what is asked",
+    "30 numbers, of most rows only 8",
+    "RMSE",
+    "`RowId,Location`: a row for each image and asked number",
+    why_not="a submission row is one number of an image, by a lookup table; most training rows lack targets",
+)
+def keypoints(kit: Kit) -> Grader:
+    points = ["left_eye_center_x", "left_eye_center_y", "nose_tip_x", "nose_tip_y"]
+
+    def cell(values: np.ndarray) -> str:
+        return " ".join(map(str, kit.pixels(values.tolist(), 16, 16, 1).ravel()))
+
+    rows = kit.rng.random((60, 4))
+    table = [[*(96 * row).round(3), cell(row)] for row in rows]
+    for row in table[1::3]:
+        row[1] = row[0] = ""
+    kit.csv("training.csv", [*points, "Image"], table)
+    truth = kit.rng.random((12, 4))
+    kit.csv("test.csv", ["ImageId", "Image"], [(n, cell(row)) for n, row in enumerate(truth, start=1)])
+    asked = [(n, p) for n in range(1, 13) for p in range(4) if (n + p) % 3]
+    lookup = [(r, n, points[p], "") for r, (n, p) in enumerate(asked, start=1)]
+    kit.csv("IdLookupTable.csv", ["RowId", "ImageId", "FeatureName", "Location"], lookup)
+    kit.csv("SampleSubmission.csv", ["RowId", "Location"], [(row[0], 0) for row in lookup])
+    answers = {str(r): [96 * float(truth[n - 1, p])] for r, (n, p) in enumerate(asked, start=1)}
+    return graders.numbers(["RowId", "Location"], answers)
+
+
+@family(
+    "rsna-breast-cancer-detection",
+    "DICOM `train_images/<patient>/<image>.dcm`; several images of one prediction id; a code competition",
+    "one of 2 classes, few positive",
+    "probabilistic F1",
+    "`prediction_id,cancer`: probability of a breast, of several images",
+    why_not="a submission row is a breast, of several images: predictions are not brought together by a column",
+)
+def breasts(kit: Kit) -> Grader:
+    rows, tests, answers = [], [], {}
+    for place, kind in enumerate(kit.kinds(30, 3)):
+        patient, cancer = 10006 + 5 * place, int(kind == 0)
+        for number, (side, view) in enumerate((s, v) for s in "LR" for v in ("CC", "MLO")):
+            image, has = 462822612 + 97 * (4 * place + number), cancer if side == "L" else 0
+            split = "train" if place < 26 else "test"
+            kit.dicom(f"{split}_images/{patient}/{image}.dcm", has, str(patient))
+            if split == "train":
+                rows.append((2, patient, image, side, view, 61.0, has, 0))
+            else:
+                tests.append((2, patient, image, side, view, 61.0, f"{patient}_{side}"))
+                answers[f"{patient}_{side}"] = has
+    header = ["site_id", "patient_id", "image_id", "laterality", "view", "age"]
+    kit.csv("train.csv", [*header, "cancer", "biopsy"], rows)
+    kit.csv("test.csv", [*header, "prediction_id"], tests)
+    kit.csv("sample_submission.csv", ["prediction_id", "cancer"], [(i, 0.0211) for i in answers])
+    return graders.one_probability(["prediction_id", "cancer"], answers, "probabilistic F1")
+
+
+@family(
+    "isic-2024-challenge",
+    "`train-image/image/*.jpg`; the test only as HDF5 with the bytes of a JPEG for each id; a code competition",
+    "one of 2 classes, 1 in 1,000 positive",
+    "partial AUC",
+    "`isic_id,target`: probability",
+    why_not="the test images stand in an HDF5 file, which is not read",
+)
+def isic_2024(kit: Kit) -> Grader:
+    ids = [f"ISIC_{n:07d}" for n in kit.numbers(63, 15670, 9999999)]
+    kinds = [int(k == 0) for k in kit.kinds(63, 8)]
+    rows = []
+    for place, (i, kind) in enumerate(zip(ids, kinds, strict=True)):
+        if place < 60:
+            kit.picture(f"train-image/image/{i}.jpg", kind)
+        rows.append((i, kind, f"IP_{1000000 + place // 3}", 60.0, "male", "Other"))
+    header = ["isic_id", "target", "patient_id", "age_approx", "sex", "tbp_tile_type"]
+    kit.csv("train-metadata.csv", header, rows[:60])
+    kit.csv("test-metadata.csv", [header[0], *header[2:]], [(row[0], *row[2:]) for row in rows[60:]])
+    for name in ("train-image.hdf5", "test-image.hdf5"):
+        kit.place(name).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(88))
+    kit.csv("sample_submission.csv", ["isic_id", "target"], [(i, 0.3) for i in ids[60:]])
+    return graders.one_probability(["isic_id", "target"], dict(zip(ids[60:], kinds[60:], strict=True)), "partial AUC")
+
+
+@family(
+    "bengaliai-cv19",
+    "Parquet tables with 32,332 columns of pixels; three targets a row",
+    "one of 168, of 11 and of 7 classes",
+    "weighted macro recall",
+    "`row_id,target`: three rows an image, `Test_0_consonant_diacritic`",
+    why_not="a row has three targets of classes, and three rows of the submission",
+)
+def bengali(kit: Kit) -> Grader:
+    import pandas as pd
+
+    heads = {"grapheme_root": 8, "vowel_diacritic": 4, "consonant_diacritic": 3}
+    rows = [[int(kit.rng.integers(n)) for n in heads.values()] for _ in range(60)]
+    for split, chosen in (("train", rows[:52]), ("test", rows[52:])):
+        pixels = [kit.pixels(row[0], 12, 16, 1).ravel() for row in chosen]
+        table = pd.DataFrame(np.stack(pixels), columns=[str(n) for n in range(192)])
+        table.insert(0, "image_id", [f"{split.title()}_{n}" for n in range(len(chosen))])
+        table.to_parquet(kit.place(f"{split}_image_data_0.parquet"))
+    kit.csv("train.csv", ["image_id", *heads, "grapheme"], [(f"Train_{n}", *r, "x") for n, r in enumerate(rows[:52])])
+    asked = [(f"Test_{n}", head) for n in range(8) for head in sorted(heads)]
+    kit.csv("test.csv", ["image_id", "row_id", "component"], [(i, f"{i}_{head}", head) for i, head in asked])
+    kit.csv("sample_submission.csv", ["row_id", "target"], [(f"{i}_{head}", 0) for i, head in asked])
+    place = {head: number for number, head in enumerate(heads)}
+    answers = {f"{i}_{head}": str(rows[52 + int(i[5:])][place[head]]) for i, head in asked}
+    return graders.one_class(["row_id", "target"], answers, range(168), "accuracy")
+
+
+@family(
+    "cdiscount-image-classification-challenge",
+    "`train.bson`: a document a product, with the bytes of 1 to 4 JPEGs",
+    "one of 5,270 classes",
+    "accuracy",
+    "`_id,category_id`: the class's number",
+    why_not="BSON is not read, and a row has several images",
+)
+def cdiscount(kit: Kit) -> Grader:
+    classes = kit.numbers(8, 1000000235, 1000023000)
+    for name in ("train.bson", "train_example.bson", "test.bson"):
+        kit.place(name).write_bytes((22).to_bytes(4, "little") + b"\x10_id\0" + bytes(13))
+    kit.csv("category_names.csv", ["category_id", "category_level1"], [(c, "TELEPHONIE") for c in classes])
+    answers = {str(n): str(classes[k]) for n, k in zip(kit.numbers(12, 10, 90), kit.kinds(12, 8), strict=True)}
+    kit.csv("sample_submission.csv", ["_id", "category_id"], [(i, classes[0]) for i in answers])
+    return graders.one_class(["_id", "category_id"], answers, classes, "accuracy")
