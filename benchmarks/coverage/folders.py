@@ -26,6 +26,7 @@ family = Family()
     label_pattern = '^(cat|dog)\\.'
     [submission]
     sample = "sample_submission.csv"
+    target = "label"
     value = "probability"
     """,
 )

@@ -194,7 +194,8 @@ def _whales(kit: Kit, guess: list[str]) -> Grader:
     """,
 )
 def happy_whale(kit: Kit) -> Grader:
-    classes, kinds = kit.hexes(30, 12), kit.kinds(100, 30)
+    guess = ["37c7aba965a5", "114207cab555", "a6e325d8e924", "19fbb960f07d", "c995c043c353"]
+    classes, kinds = [*guess, *kit.hexes(25, 12)], kit.kinds(100, 30)
     names = [f"{name}.jpg" for name in kit.hexes(100, 14)]
     species = ["melon_headed_whale", "humpback_whale", "bottlenose_dolphin", "bottlenose_dolpin", "kiler_whale"]
     for place, (name, kind) in enumerate(zip(names, kinds, strict=True)):
@@ -202,8 +203,7 @@ def happy_whale(kit: Kit) -> Grader:
     rows = [(n, species[k % 5], classes[k]) for n, k in zip(names[:75], kinds, strict=False)]
     kit.csv("train.csv", ["image", "species", "individual_id"], rows)
     answers = {name: classes[k] for name, k in zip(names[75:], kinds[75:], strict=True)}
-    guess = " ".join(["37c7aba965a5", "114207cab555", "a6e325d8e924", "19fbb960f07d", "c995c043c353"])
-    kit.csv("sample_submission.csv", ["image", "predictions"], [(name, guess) for name in answers])
+    kit.csv("sample_submission.csv", ["image", "predictions"], [(name, " ".join(guess)) for name in answers])
     return graders.ranked(["image", "predictions"], answers, classes, 5)
 
 
@@ -231,7 +231,8 @@ def happy_whale(kit: Kit) -> Grader:
     """,
 )
 def hotels(kit: Kit) -> Grader:
-    classes, kinds = kit.numbers(25, 20000, 65000), kit.kinds(75, 25)
+    classes = [36363, 53586, 18807, 64314, 60181, *kit.numbers(20, 20000, 36000)]
+    kinds = kit.kinds(75, 25)
     names = [f"{name}.jpg" for name in kit.hexes(76, 16)]
     rows = []
     for name, kind in zip(names, kinds, strict=False):

@@ -65,11 +65,11 @@ def pawpularity(kit: Kit) -> Grader:
     size = 16
     train = "images_training_rev1"
     test = "images_test_rev1"
-    labels = "training_solutions_rev1.csv"
+    labels = "training_solutions_rev1/training_solutions_rev1.csv"
     id = "GalaxyID"
     label = ["Class1.1", "Class1.2", "Class1.3", "Class2.1", "Class2.2", "Class3.1", "Class3.2"]
     [submission]
-    sample = "all_zeros_benchmark.csv"
+    sample = "all_zeros_benchmark/all_zeros_benchmark.csv"
     id = "GalaxyID"
     """,
 )

@@ -245,6 +245,7 @@ def ubc_ocean(kit: Kit) -> Grader:
     id = "id"
     label = "category_id"
     files = "{file_name}"
+    test_rows = "test.csv"
     group_by = ["location"]
     [submission]
     sample = "sample_submission.csv"

@@ -106,6 +106,14 @@ class FileTree:
         """Whether this folder or file lies in a packed one."""
         return self._packed_above(name) is not None
 
+    def names_in_packed(self, packed: str) -> list[str]:
+        """Names of the files in a packed folder or file ('train.zip', 'train.csv.zip') as they are asked for; [] where its place is
+        taken by a plain one, which counts."""
+        if self._has_plain(packed.rpartition(".")[0]):
+            return []
+        inner, prefix = self._inside(packed)
+        return sorted(f"{prefix}{name}" for name in inner.files if not _is_hidden(name))
+
     def top_folders(self) -> list[str]:
         """Names at the top of the zip, sorted: what a message can say that it holds."""
         return sorted({name.partition("/")[0] for name in self.files if not _is_hidden(name)})

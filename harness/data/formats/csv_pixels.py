@@ -73,14 +73,21 @@ def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, f
     )
 
 
-def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple[list[str], list[str]]:
-    """Pixel columns in order, and the others, by the header."""
+def _header(tree: FileTree, name: str) -> list[str]:
     with tree.open(name) as file:
         line = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace").readline()
     try:
-        header = next(csv.reader([line]), [])
+        return next(csv.reader([line]), [])
     except csv.Error as error:
         raise UserError(f"{tree.show(name)}: its header cannot be read as CSV ({error}). {_OTHER_FILE}") from error
+
+
+def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple[list[str], list[str]]:
+    """Pixel columns in order, and the others, by the header.
+
+    Only one of the two tables may have the id's column: the other's rows have numbers.
+    """
+    header = _header(tree, name)
     twice = (
         next((column for column in header if header.count(column) > 1), None)
         if len(set(header)) < len(header)
@@ -89,8 +96,8 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
     if twice is not None:
         raise UserError(f"{tree.show(name)}: two columns are named '{plain(twice, 80)}'. Rename one in its header.")
     others = list(dict.fromkeys((*spec.label, *spec.group_by) if labelled else ())) + ([spec.id] if spec.id else [])
-    if not labelled and spec.id and spec.id not in header:
-        others.remove(spec.id)  # the test's rows have numbers only
+    if spec.id and spec.id not in header and (not labelled or _test_has_id(tree, spec)):
+        others.remove(spec.id)
     for column in others:
         if column not in header:
             shown = ", ".join(header[:5]) + (", ..." if len(header) > 5 else "")
@@ -106,6 +113,10 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
             f"needs {expected}. Correct data.size and data.channels in competition.toml."
         )
     return pixels, others
+
+
+def _test_has_id(tree: FileTree, spec: DataSpec) -> bool:
+    return bool(spec.test and spec.id and tree.has(spec.test) and spec.id in _header(tree, spec.test))
 
 
 def _key_of(column: str, spec: DataSpec) -> str:

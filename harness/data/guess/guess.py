@@ -13,17 +13,20 @@ from harness.data.guess.inventory import Images, Inventory, Looks, look_at
 from harness.data.guess.layout import (
     Layout,
     Matched,
+    asked_by_column,
     find_sample,
     group_columns,
     group_pattern,
     id_column_of,
     label_pattern,
+    test_of_sample,
     train_and_test,
 )
-from harness.data.guess.targets import Targets, find_targets
+from harness.data.guess.targets import Targets, find_targets, sample_columns
 from harness.data.rows.tables import Table
 
 _LARGEST_SIDE = 128
+_ID = re.compile(r"(image|img)?_?id|filename|index", re.I)
 
 
 def guess(inventory: Inventory) -> tuple[Layout, Targets]:
@@ -53,12 +56,15 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
 def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     train, test, merged = train_and_test(inventory)
     assert train is not None  # there are images
+    if layout.sample:
+        asked = layout.sample[1].column(sample_columns(layout.sample[1])[0], "")
+        test = test_of_sample(inventory, train, test, asked)
     tables = {n: t for n, t in inventory.tables.items() if not layout.sample or n != layout.sample[0]}
     chosen = _training_table(tables, train, layout.sample)
     if chosen is None:
         return _by_folders(layout, inventory, train, test, merged)
     name, table, matched = chosen
-    layout.train_table, layout.id_column = (name, table), matched.column
+    layout.train_table = (name, table)
     _size(layout, inventory, train, len(matched.files))
     layout.set("format", "image_csv", "the labels stand in a table")
     layout.set("train", train.folder)
@@ -71,11 +77,16 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     if test is None:
         layout.set("optional", ["test"])
     layout.set("labels", name, f"{matched.share:.0%} of its rows have an image" if matched.share < 1 else "")
+    by_row = asked_by_column(table, test_table, train, test, layout.sample)
+    if by_row and test_table:
+        matched = by_row
+        layout.set("test_rows", test_table[0], "it says which file an id of the sample submission is")
+    elif test_table and not layout.sample:
+        layout.set("test_rows", test_table[0])
+    layout.id_column = matched.column
     layout.set("id", matched.column)
     if matched.files:
         layout.set("files", list(matched.files) if len(matched.files) > 1 else matched.files[0])
-    if test_table and not layout.sample:
-        layout.set("test_rows", test_table[0])
     targets = find_targets(table, None, matched.column, layout.sample, test_table[1] if test_table else None)
     _joined_sample_id(layout, matched)
     groups = group_columns(table, matched.column, targets.label)
@@ -111,11 +122,7 @@ def _training_table(
 
 
 def _test_table(tables: dict[str, Table], train_name: str, id_column: str) -> tuple[str, Table] | None:
-    named = [
-        n
-        for n in tables
-        if n != train_name and re.search(r"test", PurePosixPath(n).name, re.I) and tables[n].has(id_column)
-    ]
+    named = [n for n in tables if n != train_name and re.search(r"test", n, re.I) and tables[n].has(id_column)]
     return (named[0], tables[named[0]]) if named else None
 
 
@@ -194,12 +201,13 @@ def _size(layout: Layout, inventory: Inventory, train: Images, n_files: int) -> 
         layout.set("channels", 3)
         return
     layout.set("size", *_sides(looks))
-    channels = max(n_files, 1) if n_files > 1 else 1 if looks.grey else 3
-    layout.set(
-        "channels",
-        channels,
-        "one for each file of a row" if n_files > 1 else "all that were looked at are grey" if channels == 1 else "",
-    )
+    channels = n_files if n_files > 1 else looks.channels or (1 if looks.grey else 3)
+    grey = "all that were looked at are grey" if channels == 1 else ""
+    of_arrays = "as the arrays have" if looks.channels else grey
+    layout.set("channels", channels, "one for each file of a row" if n_files > 1 else of_arrays)
+    if looks.bounds and looks.bounds[0] < looks.bounds[1]:
+        bounds = [math.floor(looks.bounds[0]), math.ceil(looks.bounds[1])]
+        layout.set("range", bounds, "what becomes black and white: about what some arrays hold")
     if looks.deep is not None and looks.deep < 32_768:
         upto = next(2**bits - 1 for bits in range(8, 17) if 2**bits > looks.deep)
         layout.set("range", [0, upto], "16 bits a pixel, of which fewer are used")
@@ -263,13 +271,11 @@ def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str
     layout.train_table = (train, table)
     others = [c for c in table.header if c not in columns] if columns else _no_pixels(table, test_table)
     id_column = next(
-        (
-            c
-            for c in others
-            if re.fullmatch(r"(image|img)?_?id|filename|index", c, re.I) and len(set(table.column(c, ""))) == len(table)
-        ),
+        (c for c in others if _ID.fullmatch(c) and len(set(table.column(c, ""))) == len(table)),
         None,
     )
+    if id_column is None and test_table is not None:  # the test's rows alone have names
+        id_column = next((c for c in test_table.header if c not in table.header and _ID.fullmatch(c)), None)
     targets_table = Table(others, [table.column(c, "") for c in others], table.shown)
     targets = find_targets(targets_table, None, id_column, layout.sample, test_table)
     if columns:

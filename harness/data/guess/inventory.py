@@ -104,11 +104,10 @@ def all_names(tree: FileTree) -> list[str]:
         kind = next((k for k in KINDS if name.lower().endswith(k)), None)
         bare = name[: -len(kind)] if kind else ""
         if kind and bare:
-            inner = tree.names(bare)
-            found += inner if inner else [name]
+            found += tree.names_in_packed(name) or [name]
             continue
         found.append(name)
-    return sorted(found)
+    return sorted(set(found))
 
 
 def _is_by_the_way(name: str) -> bool:
@@ -159,6 +158,8 @@ class Looks:
     heights, widths : of those that were opened, int (m,)
     grey : whether all are grey
     deep : largest value of those with more than 8 bits a pixel, or None
+    channels : of arrays, where they have an axis for them, else 0
+    bounds : least and largest value of arrays that are not of 8 bits, or None
     odd : what could not be opened, with the reason
     """
 
@@ -166,6 +167,8 @@ class Looks:
     widths: np.ndarray
     grey: bool
     deep: float | None
+    channels: int = 0
+    bounds: tuple[float, float] | None = None
     odd: str = ""
 
 
@@ -174,18 +177,19 @@ def look_at(tree: FileTree, files: list[str]) -> Looks:
     from PIL import Image
 
     chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, min(_LOOKED_AT, len(files))).astype(int))]
-    heights, widths, grey, deep, odd = [], [], True, [], ""
+    heights, widths, grey, deep, channels, odd = [], [], True, [], 0, ""
+    ends: list[float] = []
     for name in chosen:
         try:
             with tree.open(name) as file:
                 if name.lower().endswith(".npy"):
                     array = np.load(io.BytesIO(file.read()), allow_pickle=False)
-                    heights.append(
-                        array.shape[-2] if array.ndim > 2 and array.shape[0] < array.shape[-1] else array.shape[0]
-                    )
-                    widths.append(
-                        array.shape[-1] if array.ndim > 2 and array.shape[0] < array.shape[-1] else array.shape[1]
-                    )
+                    first = array.ndim > 2 and array.shape[0] < array.shape[-1]  # the axis of the channels
+                    heights.append(array.shape[1 if first else 0])
+                    widths.append(array.shape[2 if first else 1])
+                    channels = array.shape[0 if first else 2] if array.ndim > 2 else channels
+                    if array.dtype != np.uint8:
+                        ends += [float(np.nanmin(array)), float(np.nanmax(array))]
                     continue
                 with Image.open(io.BytesIO(file.read())) as picture:
                     heights.append(picture.height)
@@ -197,4 +201,5 @@ def look_at(tree: FileTree, files: list[str]) -> Looks:
                         grey &= bool(np.abs(small - small.mean(axis=2, keepdims=True)).max() <= 2)
         except Exception as error:  # decoders of damaged files raise whatever they like
             odd = odd or f"{name}: {error}"
-    return Looks(np.array(heights), np.array(widths), grey, max(deep, default=None), odd)
+    bounds = (min(ends), max(ends)) if ends else None
+    return Looks(np.array(heights), np.array(widths), grey, max(deep, default=None), channels, bounds, odd)

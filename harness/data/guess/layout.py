@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from harness.data.files.names import nfc
 from harness.data.guess.inventory import Images, Inventory
+from harness.data.guess.targets import sample_columns
 from harness.data.rows.tables import Table
 
 _ENOUGH = 0.95
@@ -45,13 +46,21 @@ class Layout:
 
 
 def find_sample(inventory: Inventory) -> tuple[str, Table] | None:
-    """The sample submission, by its name."""
+    """The sample submission, by its name; of several the one that asks for the most rows."""
     named = [
         n
         for n in inventory.tables
         if re.search(r"sample.?sub|submission|sample_solution|benchmark|^sample", PurePosixPath(n).name, re.I)
     ]
-    plain = sorted(named, key=lambda n: ("sample" not in n.lower(), len(n)))
+    plain = sorted(
+        named,
+        key=lambda n: (
+            "sample" not in n.lower(),
+            not re.search("sub|sol|bench", n, re.I),
+            -len(inventory.tables[n]),
+            len(n),
+        ),
+    )
     return (plain[0], inventory.tables[plain[0]]) if plain else None
 
 
@@ -98,6 +107,43 @@ def train_and_test(inventory: Inventory) -> tuple[Images | None, Images | None, 
     return whole[0], None, []  # one folder for both: the deepest that holds all
 
 
+def test_of_sample(inventory: Inventory, train: Images, test: Images | None, asked: Sequence[str]) -> Images | None:
+    """The folder that holds most of what the sample submission asks for; everything, where that lies in several folders.
+
+    An id counts where it names one file only. What names tell (`test`) stands unless another folder holds more.
+    """
+    wanted = [nfc(i.replace("\\", "/").removeprefix("./")) for i in asked[:_TRIED]]
+
+    def held(images: Images | None) -> int:
+        if images is None:
+            return 0
+        named = [Counter(nfc(way(PurePosixPath(p))) for p in images.below) for way in _WAYS]
+        return sum(any(count[i] == 1 for count in named) and all(count[i] <= 1 for count in named) for i in wanted)
+
+    most, best = held(test), test
+    if most == len(wanted):
+        return test
+    apart = [i for i in inventory.images if not _nested(i.folder, train.folder)]
+    plain = set(inventory.tree.names("."))  # what lies packed is not below it
+    whole = [i for i in inventory.images if i.folder == "." and plain.issuperset(i.files)]
+    for images in (*apart, train, *whole):
+        if held(images) > most:
+            most, best = held(images), images
+    return best
+
+
+_WAYS: tuple[Callable[[PurePosixPath], str], ...] = (
+    lambda p: p.stem,
+    lambda p: p.name,
+    lambda p: p.as_posix(),
+    lambda p: p.with_suffix("").as_posix(),
+)
+
+
+def _nested(one: str, other: str) -> bool:
+    return "." in (one, other) or f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
 @dataclass(frozen=True)
 class Matched:
     """How a column names images.
@@ -130,6 +176,36 @@ def id_column_of(table: Table, images: Images) -> Matched | None:
         if share > (best.share if best else 0.5):
             best = Matched(name, (), share)
     return best if best and best.share >= 0.5 else _by_template(table, images)
+
+
+def asked_by_column(
+    train_table: Table,
+    test_table: tuple[str, Table] | None,
+    train: Images,
+    test: Images | None,
+    sample: tuple[str, Table] | None,
+) -> Matched | None:
+    """Where the sample submission's ids are no file names, but a column of the test's table, which names each row's file in another:
+    that id column, with the other as template; None where names will do."""
+    if test_table is None or test is None or sample is None:
+        return None
+    asked = {nfc(i) for i in sample[1].column(sample_columns(sample[1])[0], "")}
+    stems = {nfc(way(PurePosixPath(p))) for p in test.below for way in _WAYS}
+    if len(asked & stems) >= 0.5 * len(asked):
+        return None
+    both = [c for c in test_table[1].header if train_table.has(c)]
+    id_column = next((c for c in both if asked <= set(map(nfc, test_table[1].column(c, "")))), None)
+    path = next((c for c in both if _names_files(test_table[1], c, test) and _names_files(train_table, c, train)), None)
+    if id_column is None or path is None or len(set(train_table.column(id_column, ""))) < len(train_table):
+        return None
+    return Matched(id_column, (f"{{{path}}}",), 1.0)
+
+
+def _names_files(table: Table, column: str, images: Images) -> bool:
+    """Whether a column's cells are paths with ending, of the whole tree or below the folder."""
+    known = {nfc(p) for p in (*images.files, *images.below)}
+    some = table.column(column, "")[:_TRIED]
+    return sum(nfc(c) in known for c in some) >= _ENOUGH * len(some)
 
 
 def _by_template(table: Table, images: Images) -> Matched | None:

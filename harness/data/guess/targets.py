@@ -53,22 +53,22 @@ def find_targets(
     labels : of the rows, where no table has them; test : table of the test rows, whose columns are no targets
     """
     found = Targets()
-    sample_columns = _sample_columns(sample[1]) if sample else ("id", [])
+    asked = sample_columns(sample[1]) if sample else ("id", [])
     if labels is None and train is not None:
-        _columns(found, train, id_column, sample_columns[1], sample, test)
+        _columns(found, train, id_column, asked[1], sample, test)
     _kind(
         found,
         [train.column(c, "") for c in found.label] if labels is None and train is not None else [list(labels or [])],
         sample,
     )
     if sample:
-        _handed_in(found, sample[1], sample_columns, _values(found, train, labels))
+        _handed_in(found, sample[1], asked, _values(found, train, labels))
     else:
         _without_sample(found)
     return found
 
 
-def _sample_columns(sample: Table) -> tuple[str, list[str]]:
+def sample_columns(sample: Table) -> tuple[str, list[str]]:
     """The id's column and the others; an index column without a name is left aside."""
     header = [name for name in sample.header if name.strip() and not name.startswith("Unnamed")]
     unique = [name for name in header if len(set(sample.column(name, ""))) == len(sample)]
@@ -100,7 +100,8 @@ def _columns(
     rest = [c for c in train.header if c != id_column and c not in in_test and not _ASIDE.match(c)]
     rest = rest or [c for c in train.header if c != id_column]
     if sample and len(asked) == 1:
-        values = {nfc(v) for v in sample[1].column(asked[0], "")}
+        cells = sample[1].column(asked[0], "")
+        values = {nfc(v) for cell in cells for v in (cell, *cell.split())}
         same = [
             c
             for c in rest
@@ -184,7 +185,7 @@ def _numeric_kind(found: Targets, values: list[float], n: int, sample: tuple[str
 def _sample_is_fractional(sample: tuple[str, Table] | None) -> bool:
     if sample is None:
         return False
-    _, columns = _sample_columns(sample[1])
+    _, columns = sample_columns(sample[1])
     cells = [_number(c) for name in columns for c in sample[1].column(name, "")[:200]]
     return any(c is not None and not c.is_integer() for c in cells)
 
@@ -260,7 +261,7 @@ def _one_column(
         spec["value"] = "class"
         found.why["value"] = "the sample submission holds names of classes"
         _answers(found)
-    elif numbers and all(n is not None for n in numbers):
+    elif numbers and all(n is not None for n in numbers) and any(_number(v) is None for v in values):
         spec["value"] = "index"
         found.why["value"] = (
             "the sample submission holds whole numbers, the labels are names: their numbers in the order of `classes`"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -143,6 +143,15 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
     raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
     there, notes = image_files(tree, name)
     files = rows_files(tree, name, spec, table, ids, there)
+    hidden = [place for place, i in enumerate(ids) if files[place] is None and PurePosixPath(i).name.startswith(".")]
+    if hidden:  # '.DS_Store', which a listing of files took for an image
+        rows = [place for place in range(len(table)) if place not in set(hidden)]
+        notes = (
+            *notes,
+            f"{table.shown}: {len(hidden):,} rows name hidden files and are left out, e.g. '{plain(ids[hidden[0]], 80)}'",
+        )
+        table, ids, files = table.rows(rows), [ids[row] for row in rows], [files[row] for row in rows]
+        raw = replace(raw, columns=[[cells[row] for row in rows] for cells in raw.columns])
     missing = [i for i, found in zip(ids, files, strict=True) if found is None]
     if missing:
         raise UserError(
@@ -285,7 +294,13 @@ def _matched(tree: FileTree, name: str, files: list[str], ids: Sequence[str], wh
     """For each id the number of its file, by the way of writing ids that fits most of them."""
     lookup = Lookup([f.removeprefix(f"{name}/") for f in files], lambda number: tree.show(files[number]))
     asked = [i.replace("\\", "/").removeprefix("./").removeprefix(f"{name}/") for i in ids]
-    return lookup.rows(asked, lookup.way_of(asked), where)
+    rows = lookup.rows(asked, lookup.way_of(asked), where)
+    bare = [place for place, (i, row) in enumerate(zip(asked, rows, strict=True)) if row is None and "/" not in i]
+    if bare and any("/" in i for i in asked):  # some ids are paths, these are names
+        names = [asked[place] for place in bare]
+        for place, row in zip(bare, lookup.rows(names, lookup.way_of(names), where), strict=True):
+            rows[place] = row
+    return rows
 
 
 def image_files(tree: FileTree, name: str) -> tuple[list[str], tuple[str, ...]]:

@@ -196,8 +196,10 @@ def _coco(told: dict[str, Any], shown: str) -> Table:
 
     An image with several annotations has their categories with blanks between, and is one row.
     """
-    images = {_key(image, "id", shown): dict(image) for image in told["images"] if isinstance(image, dict)}
-    names = {text_of(c.get("id")): c for c in _list(told, "categories", shown) if isinstance(c, dict)}
+    images = {_key(image, shown): dict(image) for image in told["images"] if isinstance(image, dict)}
+    names = {
+        text_of(c.get("id", c.get("category_id"))): c for c in _list(told, "categories", shown) if isinstance(c, dict)
+    }
     found: dict[str, list[dict[str, Any]]] = {}
     for annotation in _list(told, "annotations", shown):
         if isinstance(annotation, dict):
@@ -228,7 +230,8 @@ def _list(told: dict[str, Any], name: str, shown: str) -> list[Any]:
     return value
 
 
-def _key(image: dict[str, Any], name: str, shown: str) -> str:
-    if name not in image:
-        raise UserError(f"{shown}: an image has no '{name}'.")
-    return text_of(image[name])
+def _key(image: dict[str, Any], shown: str) -> str:
+    """An image's id; some call it 'image_id', as annotations do."""
+    if "id" not in image and "image_id" not in image:
+        raise UserError(f"{shown}: an image has no 'id'.")
+    return text_of(image.get("id", image.get("image_id")))
