@@ -28,6 +28,12 @@ _HEADER = ("competition", "files, labels", "task", "metric", "submission", "TOML
 @user_command
 def main(
     only: Annotated[str, typer.Option(help="Competitions, separated by commas.", metavar="NAME,...")] = "",
+    epochs: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Of training; with eight or more scores say whether rows and answers belong together."
+        ),
+    ] = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.", metavar="FILE")] = None,
     table: Annotated[Path | None, typer.Option(help="Write the table as Markdown there.", metavar="FILE")] = None,
     least: Annotated[
@@ -42,7 +48,7 @@ def main(
     for fixture in _chosen(only):
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="coverage-") as folder:
-            outcomes = play(fixture, Path(folder).resolve())
+            outcomes = play(fixture, Path(folder).resolve(), epochs)
         line = {"name": fixture.name, **{way: asdict(outcome) for way, outcome in outcomes.items()}}
         lines.append(line | {"seconds": round(time.perf_counter() - started, 1)})
         shown = ", ".join(f"{way} {'ok' if o.ok else 'FAILS'} ({o.said[:300]})" for way, o in outcomes.items())

@@ -31,7 +31,7 @@ class Outcome:
     said: str
 
 
-def play(fixture: Fixture, root: Path) -> dict[str, Outcome]:
+def play(fixture: Fixture, root: Path, epochs: int = 1) -> dict[str, Outcome]:
     """Both ways, each in a folder of its own below root."""
     found = {}
     for way, play_way in (("hand", by_hand), ("init", by_init)):
@@ -40,12 +40,12 @@ def play(fixture: Fixture, root: Path) -> dict[str, Outcome]:
         slug = slug_of(fixture.name)
         grader = fixture.write(Kit(place / "data" / slug))
         with inside(place):
-            found[way] = play_way(fixture, slug, grader)
+            found[way] = play_way(fixture, slug, grader, epochs)
         shutil.rmtree(place)
     return found
 
 
-def by_hand(fixture: Fixture, slug: str, grader: Grader) -> Outcome:
+def by_hand(fixture: Fixture, slug: str, grader: Grader, epochs: int) -> Outcome:
     """The competition.toml of the fixture and a built-in recipe."""
     if fixture.toml is None:
         return Outcome(False, f"no TOML can say it: {fixture.why_not}")
@@ -54,15 +54,15 @@ def by_hand(fixture: Fixture, slug: str, grader: Grader) -> Outcome:
     text = f'title = "{slug}"\n{textwrap.dedent(fixture.toml)}'
     (folder / "competition.toml").write_text(text, encoding="utf-8")
     (folder / "recipes" / "quick.toml").write_text(_recipe(tomllib.loads(text)), encoding="utf-8")
-    return _train_and_hand_in(slug, grader)
+    return _train_and_hand_in(slug, grader, epochs)
 
 
-def by_init(fixture: Fixture, slug: str, grader: Grader) -> Outcome:
+def by_init(fixture: Fixture, slug: str, grader: Grader, epochs: int) -> Outcome:
     """What init writes, untouched."""
     from harness.data.init import app
 
     failed = _run(app, f"data/{slug}")
-    return Outcome(False, failed) if failed else _train_and_hand_in(slug, grader)
+    return Outcome(False, failed) if failed else _train_and_hand_in(slug, grader, epochs)
 
 
 def slug_of(name: str) -> str:
@@ -83,14 +83,14 @@ def _recipe(values: dict) -> str:
     return recipe_toml("quick", Facts(height, width, data.get("channels", 3), 60, 10, 1.0, task, name, symmetries))
 
 
-_QUICK = ("train.epochs=1", "cv.folds=2", "train.batch_size=16")
+_QUICK = ("cv.folds=2", "train.batch_size=16", "train.ema=0")
 
 
-def _train_and_hand_in(slug: str, grader: Grader) -> Outcome:
+def _train_and_hand_in(slug: str, grader: Grader, epochs: int) -> Outcome:
     from harness.cv.__main__ import app as train
     from harness.submit.__main__ import app as submit
 
-    settings = [part for setting in _QUICK for part in ("--set", setting)]
+    settings = [part for setting in (*_QUICK, f"train.epochs={epochs}") for part in ("--set", setting)]
     failed = _run(train, slug, "--recipe", "quick", "--workers", "1", *settings)
     failed = failed or _run(submit, "--comp", slug, "--dry-run")
     if failed:
