@@ -343,7 +343,7 @@ def _read_ready(path: Path) -> list[str]:
 
     competition, ids = _competition(path.parent, format="image_folder"), np.arange(1, 7).astype(np.str_)
     read_submission_ids(competition, path, str(path))  # a data set's sample was read before
-    table, ordered = read_ready_file(path, competition, ids), path.with_name("sorted.csv")
+    (table, _), ordered = read_ready_file(path, competition, ids), path.with_name("sorted.csv")
     table.to_csv(ordered, index=False)
     labels_hash(ordered)
     own = check_submission(path, competition, ids) if path.read_bytes()[:3] != b"\xef\xbb\xbf" else []

@@ -27,6 +27,7 @@ DAMAGED = (
     lzma.LZMAError,
     tokenize.TokenError,
     csv.Error,
+    SystemError,  # numpy's text with characters that are none
 )
 """Not OSError: most of those are of the disk. Where a lying offset may be followed, see `is_of_content`."""
 

@@ -7,9 +7,12 @@ uncompressed zip in the cache: one file instead of 300,000 small ones, nothing w
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import shutil
-import threading
-import zipfile
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +20,6 @@ from typing import Any
 from harness.base.command import cache_root
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file
-from harness.base.storage.damage import is_of_content
 from harness.base.storage.manifest import faults, manifest_beside, write_manifest
 from harness.base.untrusted_text import plain
 
@@ -65,38 +67,49 @@ def unpacked_zip(stamp: Any, open_packed: Callable[[], Any], kind: str, shown: s
 
 
 def repack(source: Path, target: Path, shown: str, tick: Tick) -> None:
-    """Write the files of a 7z into an uncompressed zip, in the order in which they lie in it.
+    """Write the files of a 7z into an uncompressed zip, in a process of its own: a damaged index makes some of the libraries that
+    unpack it write where they may not, and that ends the process.
 
     Raises
     ------
     UserError
         If it is damaged, encrypted, a bomb, or holds names that lead out of its folder.
     """
-    import py7zr
-    from py7zr.exceptions import PasswordRequired
-
+    command = [sys.executable, "-m", "harness.data.files.seven_zip", str(source), str(target), shown]
+    search = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": search}
+    )
+    told: dict[str, Any] = {}
     try:
-        with py7zr.SevenZipFile(source) as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
-            entries = [entry for entry in packed.list() if not entry.is_directory]
-            limit = refuse_bomb(sum(entry.uncompressed for entry in entries), source.stat().st_size, shown)
-            packed.extractall(factory=_zip_writer(file, limit, len(entries), tick))
-            there = len(file.namelist())
-    except UserError:
-        raise
-    except PasswordRequired as error:
-        raise UserError(f"{shown}: the 7z is encrypted. Unpack it beside the archive, with its password.") from error
-    except OSError as error:
-        if not is_of_content(error):
-            raise
-        raise UserError(_damaged(shown, error)) from error
-    except Exception as error:  # py7zr raises whatever it trips over in a damaged file
-        raise UserError(_damaged(shown, error)) from error
-    if there != len(entries):
-        raise UserError(f"{shown}: the 7z declares {len(entries):,} files and holds {there:,}. Download it again.")
+        assert child.stdout is not None
+        for line in child.stdout:
+            told = json.loads(line)
+            if "done" in told:
+                tick(told["done"], told["of"])
+        code = child.wait()
+    finally:
+        child.kill()
+        child.wait()
+    if "errno" in told:
+        raise OSError(told["errno"], told["said"], told["file"])
+    if "error" in told:
+        raise UserError(told["error"])
+    if code:
+        raise UserError(damaged(shown, f"the process that read it ended with {signal_name(code)}"))
 
 
-def _damaged(shown: str, error: Exception) -> str:
-    said = plain(str(error) or type(error).__name__, 200)
+def signal_name(code: int) -> str:
+    """A process's exit code in words."""
+    try:
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    except ValueError:
+        return f"exit code {code}"
+
+
+def damaged(shown: str, why: object) -> str:
+    """What to say of a 7z that cannot be read."""
+    said = plain(str(why) or type(why).__name__, 200)
     return f"{shown}: the 7z is truncated, corrupt or not to be trusted ({said}). Download it again."
 
 
@@ -114,48 +127,3 @@ def refuse_bomb(declared: int, packed: int, shown: str) -> int:
             "set does that: not read. If you trust it, unpack it yourself beside the archive."
         )
     return declared
-
-
-def _zip_writer(file: zipfile.ZipFile, limit: int, n_files: int, tick: Tick) -> Any:
-    """What py7zr hands the bytes of each member to; it closes a member before it begins the next of a stream."""
-    from py7zr.io import Py7zIO, WriterFactory
-
-    lock, written, done = threading.Lock(), 0, 0
-
-    class Member(Py7zIO):
-        def __init__(self, name: str) -> None:
-            self.name, self.content = name, bytearray()
-
-        def write(self, s: bytes | bytearray) -> int:
-            nonlocal written
-            written += len(s)
-            if written > limit:
-                raise ValueError(f"it holds more than the {limit:,} bytes that it declares")
-            self.content += s
-            return len(s)
-
-        def read(self, size: int | None = None) -> bytes:
-            return bytes(self.content[:size])
-
-        def seek(self, offset: int, whence: int = 0) -> int:
-            return offset
-
-        def flush(self) -> None:
-            pass
-
-        def size(self) -> int:
-            return len(self.content)
-
-        def close(self) -> None:
-            nonlocal done
-            with lock:  # streams of one archive are read side by side
-                file.writestr(self.name, bytes(self.content))
-                done += 1
-                tick(done, n_files)
-            self.content = bytearray()
-
-    class Factory(WriterFactory):
-        def create(self, filename: str) -> Py7zIO:
-            return Member(filename)
-
-    return Factory()

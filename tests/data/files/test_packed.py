@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from harness.data.dataset import load_dataset
 from harness.data.files import packed
 from harness.data.files.archives import FileTree
 from harness.data.files.packed import repack
+from harness.data.files.seven_zip import repack_here
 
 
 def seven_zip(files: dict[str, bytes]) -> bytes:
@@ -133,7 +135,22 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, monkeypatch: py
     (tmp_path / "train.7z").write_bytes(seven_zip({"train/zeros.bin": bytes(3_000_000)}))
     monkeypatch.setattr(packed, "_ALWAYS_FINE", 100_000)
     with pytest.raises(UserError, match=r"would unpack to 3,000,000, more than 200 times as much"):
-        FileTree(tmp_path).names("train")
+        repack_here(tmp_path / "train.7z", tmp_path / "out.zip", "train.7z", lambda done, total: None)
+
+
+def test_a_7z_that_ends_the_process_that_reads_it_is_damaged(tmp_path: Path):
+    """A wrong method in the index lets a library write where it may not: found by fuzzing."""
+    (tmp_path / "train.7z").write_bytes(seven_zip({"train/a.bin": bytes(range(256)) * 8}))
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import sys\nif 'harness.data.files.seven_zip' in sys.argv or '-m' in sys.orig_argv: {code}"
+    )
+    sys.path.insert(0, str(tmp_path))
+    try:
+        with pytest.raises(UserError, match="the process that read it ended with SIGSEGV"):
+            repack(tmp_path / "train.7z", tmp_path / "out.zip", "train.7z", lambda done, total: None)
+    finally:
+        sys.path.remove(str(tmp_path))
 
 
 CSV_TOML = """\

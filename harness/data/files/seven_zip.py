@@ -1,0 +1,114 @@
+"""python -m harness.data.files.seven_zip SOURCE TARGET SHOWN: what `packed.repack` does in a process of its own.
+
+Prints a line of JSON for every file that is done, and one for what went wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.base.errors import UserError
+from harness.base.storage.damage import is_of_content
+from harness.data.files.packed import damaged, refuse_bomb
+
+Tick = Callable[[int, int], None]
+
+
+def repack_here(source: Path, target: Path, shown: str, tick: Tick) -> None:
+    """Write the files of a 7z into an uncompressed zip, in the order in which they lie in it.
+
+    Raises
+    ------
+    UserError
+        If it is damaged, encrypted, a bomb, or holds names that lead out of its folder.
+    """
+    import py7zr
+    from py7zr.exceptions import PasswordRequired
+
+    try:
+        with py7zr.SevenZipFile(source) as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
+            entries = [entry for entry in packed.list() if not entry.is_directory]
+            limit = refuse_bomb(sum(entry.uncompressed for entry in entries), source.stat().st_size, shown)
+            packed.extractall(factory=_zip_writer(file, limit, len(entries), tick))
+            there = len(file.namelist())
+    except UserError:
+        raise
+    except PasswordRequired as error:
+        raise UserError(f"{shown}: the 7z is encrypted. Unpack it beside the archive, with its password.") from error
+    except OSError as error:
+        if not is_of_content(error):
+            raise
+        raise UserError(damaged(shown, error)) from error
+    except Exception as error:  # py7zr raises whatever it trips over in a damaged file
+        raise UserError(damaged(shown, error)) from error
+    if there != len(entries):
+        raise UserError(f"{shown}: the 7z declares {len(entries):,} files and holds {there:,}. Download it again.")
+
+
+def _zip_writer(file: zipfile.ZipFile, limit: int, n_files: int, tick: Tick) -> Any:
+    """What py7zr hands the bytes of each member to; it closes a member before it begins the next of a stream."""
+    from py7zr.io import Py7zIO, WriterFactory
+
+    lock, written, done = threading.Lock(), 0, 0
+
+    class Member(Py7zIO):
+        def __init__(self, name: str) -> None:
+            self.name, self.content = name, bytearray()
+
+        def write(self, s: bytes | bytearray) -> int:
+            nonlocal written
+            written += len(s)
+            if written > limit:
+                raise ValueError(f"it holds more than the {limit:,} bytes that it declares")
+            self.content += s
+            return len(s)
+
+        def read(self, size: int | None = None) -> bytes:
+            return bytes(self.content[:size])
+
+        def seek(self, offset: int, whence: int = 0) -> int:
+            return offset
+
+        def flush(self) -> None:
+            pass
+
+        def size(self) -> int:
+            return len(self.content)
+
+        def close(self) -> None:
+            nonlocal done
+            with lock:  # streams of one archive are read side by side
+                file.writestr(self.name, bytes(self.content))
+                done += 1
+                tick(done, n_files)
+            self.content = bytearray()
+
+    class Factory(WriterFactory):
+        def create(self, filename: str) -> Py7zIO:
+            return Member(filename)
+
+    return Factory()
+
+
+def main(source: str, target: str, shown: str) -> None:
+    """Repack, and print what happens."""
+
+    def say(**told: Any) -> None:
+        print(json.dumps(told), flush=True)
+
+    try:
+        repack_here(Path(source), Path(target), shown, lambda done, of: say(done=done, of=of))
+    except UserError as error:
+        say(error=str(error))
+    except OSError as error:
+        say(errno=error.errno, said=error.strerror, file=str(error.filename or target))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
