@@ -6,6 +6,7 @@ import inspect
 import itertools
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -40,7 +41,7 @@ def test_make_targets_exist(target: str):
 
 def module_of(call: list[str]) -> tuple[str, ...]:
     """The module of a `python -m` call, with its sub-command where it has one."""
-    return tuple(call[2:4]) if call[3:4] in (["preview"], ["compare"], ["ensemble"]) else tuple(call[2:3])
+    return tuple(call[2:4]) if call[3:4] in (["preview"], ["init"], ["compare"], ["ensemble"]) else tuple(call[2:3])
 
 
 @pytest.mark.parametrize("module", sorted({module_of(c) for c in commands() if c[:2] == ["python", "-m"]}))
@@ -89,24 +90,31 @@ def test_links_lead_somewhere():
 
 
 def test_the_sixth_competition_word_by_word(tmp_path: Path, run_command):
+    """`init` on a zip, then the same by hand."""
     toml = [text for kind, text in BLOCKS if kind == "toml" and text.startswith("# competitions/leaves/")]
     assert len(toml) == 2 and len([line for line in toml[0].splitlines() if line]) <= 20
-    for text in toml:
-        path = tmp_path / text.splitlines()[0].removeprefix("# ")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
     rng = np.random.default_rng(0)
     for i in range(40):
         name = ("beech", "oak")[i % 2]
-        folder = tmp_path / "data" / "leaves" / ("test" if i >= 32 else f"train/{name}")
+        folder = tmp_path / "leaves" / ("test" if i >= 32 else f"train/{name}")
         folder.mkdir(parents=True, exist_ok=True)
         leaf = rng.integers(0, 80, (20, 24, 3), dtype=np.uint8)
         leaf[..., i % 2] += 120  # beeches are red, oaks green
         Image.fromarray(leaf).save(folder / f"leaf{i}.png")
-    for call in [c for c in commands() if "leaves" in " ".join(c)]:
-        done = run_command(call[2], *call[3:], cwd=tmp_path)
+    (tmp_path / "downloads").mkdir()
+    shutil.make_archive(str(tmp_path / "downloads" / "leaves"), "zip", tmp_path / "leaves")
+    calls = [c for c in commands() if "leaves" in " ".join(c)]
+    by_hand = next(place for place, call in enumerate(calls) if "mine" in call)
+    for place, call in enumerate(calls):
+        if place == by_hand:
+            for text in toml:
+                (tmp_path / text.splitlines()[0].removeprefix("# ")).write_text(text)
+        fast = ("--set", "train.epochs=2", "--set", "cv.folds=2") if call[2] == "harness.cv" and place < by_hand else ()
+        done = run_command(call[2], *call[3:], *fast, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    (path,) = (tmp_path / "submissions" / "leaves").glob("*.csv")
-    sent = pd.read_csv(path)
-    assert list(sent.columns) == ["id", "species"] and sent["id"].tolist() == [f"leaf{i}" for i in range(32, 40)]
-    assert set(sent["species"]) <= {"beech", "oak"}
+    paths = list((tmp_path / "submissions" / "leaves").glob("*.csv"))
+    assert len(paths) == 2
+    for path in paths:
+        sent = pd.read_csv(path)
+        assert sent["id"].tolist() == [f"leaf{i}" for i in range(32, 40)]
+        assert set(sent.iloc[:, 1]) <= {"beech", "oak"}

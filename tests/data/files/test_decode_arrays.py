@@ -77,7 +77,7 @@ def test_dicom_files_need_pydicom_or_are_read(tmp_path):
 
     values = (np.arange(16, dtype=np.uint16) * 100).reshape(4, 4)
     made = Dataset()
-    made.file_meta = FileMetaDataset()
+    made.file_meta, made.preamble = FileMetaDataset(), bytes(128)
     made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     made.Rows, made.Columns, made.BitsAllocated, made.BitsStored, made.HighBit = 4, 4, 16, 16, 15
     made.SamplesPerPixel, made.PixelRepresentation = 1, 0
