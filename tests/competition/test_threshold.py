@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,6 +57,16 @@ def test_what_is_found_is_told_with_its_metric_and_two_folds_are_enough():
         assert line["low"] < line["pooled"] < line["high"]
     own = cross_fitted([metrics[2]], labels, proba, np.arange(100) % 2, np.arange(100))
     assert own is None  # a score of one's own may be of anything, not of decisions alone
+
+
+def test_of_a_metric_that_is_the_better_the_smaller_the_smallest_is_found():
+    labels, positive = skewed(150, 4)
+    mistakes = replace(
+        METRICS["accuracy"],
+        prepare=lambda y, p: lambda w: 1 - METRICS["accuracy"].prepare(y, p)(w),
+        greater_is_better=False,
+    )
+    assert best_threshold(mistakes, labels, positive) == best_threshold(METRICS["accuracy"], labels, positive)
 
 
 def test_where_all_rows_are_alike_the_threshold_is_a_half():
