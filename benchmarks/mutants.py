@@ -37,7 +37,9 @@ TARGETS = (
     "harness/oof/ensemble/hill_climbing.py",
     "harness/oof/ensemble/temperature.py",
     "harness/ledger/entry.py",
+    "harness/ledger/database.py",
     "harness/ledger/ledger.py",
+    "harness/ledger/tables.py",
     "harness/submit/preflight.py",
 )
 

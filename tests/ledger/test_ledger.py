@@ -17,8 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from harness.base.errors import UserError
-from harness.ledger import Intent, Ledger, Notebook, State, open_ledger
-from harness.ledger import ledger as module
+from harness.ledger import Intent, Ledger, Notebook, State, database, open_ledger, tables
 from tests.postgresql import server, why_not
 
 INTENT = Intent(
@@ -39,7 +38,7 @@ INTENT = Intent(
 
 
 @pytest.fixture(scope="module")
-def database() -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     if why_not():
         pytest.skip(why_not())
     with server() as url:
@@ -50,7 +49,7 @@ def database() -> Iterator[str]:
 def ledger(request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """An empty one, in a file or on a real server."""
     if request.param == "postgresql":
-        url = request.getfixturevalue("database")
+        url = request.getfixturevalue("postgresql")
         with sa.create_engine(url).begin() as connection:
             connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         monkeypatch.setenv("HARNESS_LEDGER", url)
@@ -265,13 +264,13 @@ def test_a_version_that_is_none_is_told(tmp_path: Path, version: str):
 def test_an_older_ledger_is_migrated_step_by_step_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ledger, steps = open_ledger(tmp_path), []
     number = ledger.add(INTENT)
-    monkeypatch.setattr(module, "VERSION", 3)
+    monkeypatch.setattr(database, "VERSION", 3)
 
     def step(said: str, sql: str):
         return lambda connection: (connection.exec_driver_sql(sql), steps.append(said))
 
     make, fill = "CREATE TABLE more (n INTEGER)", "INSERT INTO more VALUES (7)"
-    monkeypatch.setattr(module, "MIGRATIONS", {1: step("1 to 2", make), 2: step("2 to 3", fill)})
+    monkeypatch.setattr(database, "MIGRATIONS", {1: step("1 to 2", make), 2: step("2 to 3", fill)})
     for _ in range(2):
         assert Ledger(ledger.url).entry(number).intent == INTENT
     assert steps == ["1 to 2", "2 to 3"]
@@ -296,14 +295,14 @@ created TEXT NOT NULL, PRIMARY KEY (id))
 
 
 def test_the_tables_are_those_of_their_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "_cached", None)
+    monkeypatch.setattr(tables, "_cached", None)
     open_ledger(tmp_path).add(INTENT)
     with sqlite3.connect(tmp_path / "submissions" / "ledger.sqlite") as connection:
         found = connection.execute(
             "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY tbl_name, type DESC"
         ).fetchall()
     found = [re.sub(r"\s+", " ", sql).replace("( ", "(").replace(" )", ")").replace(" ,", ",") for (sql,) in found]
-    assert module.VERSION == 1 and found == TABLES.splitlines()
+    assert tables.VERSION == 1 and found == TABLES.splitlines()
 
 
 @pytest.mark.parametrize(
