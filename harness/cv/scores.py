@@ -52,8 +52,11 @@ def score_run(
     judged = _Judged.of(task, metrics, labels[rows], outputs, fold)
     per_fold = []
     for number in trained:
-        valid = fold == number
-        values = {m.name: m(labels[rows][valid], judged.outputs_for(m)[valid]) for m in metrics}
+        valid, of_fold = fold == number, folds.scored_rows([number])
+        as_they_are = rows_of_table(oof, of_fold)  # of a large table no copy
+        values = {
+            m.name: m(labels[of_fold], judged.decided[valid] if judged.decides(m) else as_they_are) for m in metrics
+        }
         for name, value in values.items():
             if is_custom(name) and not np.isfinite(value):
                 raise UserError(f"fold {number}: metric '{name}' is {value}; correct score in competition.py")
@@ -108,9 +111,13 @@ class _Judged:
         told = task.find_decision(asking, targets, outputs, fold)
         return cls(task, outputs, task.decide_by_fold(outputs, fold, told), told)
 
+    def decides(self, metric: Metric) -> bool:
+        """Whether a metric judges what the decision moved."""
+        return self.told is not None and metric.of_answers
+
     def outputs_for(self, metric: Metric) -> np.ndarray:
         """What a metric judges."""
-        return self.decided if metric.of_answers else self.plain
+        return self.decided if self.decides(metric) else self.plain
 
 
 def _score_excluded(

@@ -19,7 +19,13 @@ app = new_app()
 @app.command()
 @user_command
 def main(
-    place: Annotated[Path, typer.Argument(help="Folder or zip with the competition's files.", metavar="FOLDER_OR_ZIP")],
+    place: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder or zip with the competition's files; or the slug of a competition on Kaggle, which is downloaded.",
+            metavar="FOLDER_OR_ZIP",
+        ),
+    ],
     slug: Annotated[
         str | None, typer.Option(help="Name of the competition's folder. Default: by the folder or zip.")
     ] = None,
@@ -55,8 +61,16 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     from harness.data.guess.inventory import take_stock
     from harness.data.guess.written import competition_toml, write_competition
 
+    about = None
+    if not place.exists() and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", str(place)):
+        from harness.base.progress import watching
+        from harness.data.guess.platform import fetch
+
+        with watching() as watcher:
+            place, about = fetch(str(place), root, watcher.downloading)
+        platform, title = "kaggle", title or about.title
     source = _source(place)
-    name = _slug(slug, source, root)
+    name = _slug(slug or (about.slug if about else None), source, root)
     folder = Path("competitions") / name
     if (folder / "competition.toml").exists():
         raise UserError(
@@ -66,8 +80,9 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     tree = tree.below_top() if tree.is_zip else tree
     inventory = take_stock(tree)
     layout, targets = guess(inventory)
+    known = _metric_of(about, targets) if about else None
     facts = _facts(layout, targets)
-    said = _found(inventory, layout, facts)
+    said = [*(about.lines() if about else ()), *_found(inventory, layout, facts)]
     text = competition_toml(
         title or name.replace("-", " ").replace("_", " ").capitalize(), platform, layout, targets, said
     )
@@ -78,7 +93,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     find_competition(folder)  # what was written must be readable
     lines = [f"found:    {line}" for line in said] + ([f"linked:   {linked}"] if linked else [])
     lines += [f"guessed:  {line}" for line in _guesses(layout, targets)]
-    lines += [f"unknown:  {line}" for line in [_metric_said(targets), *layout.unknown]]
+    lines += [f"unknown:  {line}" for line in [*([] if known else [_metric_said(targets)]), *layout.unknown]]
     lines += [f"written:  {path}" for path in written]
     places = carried("--data")
     lines.append(f"next:     read {folder / 'competition.toml'}, then: python -m harness.data {name}{places}")
@@ -97,6 +112,17 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
         "files": list(map(str, written)),
     }
     return Made(lines, told)
+
+
+def _metric_of(about: Any, targets: Any) -> str | None:
+    """The metric that the page names, put among the targets; None where it is not known here."""
+    from harness.data.guess.platform import metric_by_name
+
+    found = metric_by_name(about.metric, targets.task)
+    if found:
+        targets.fits = tuple(dict.fromkeys(m for m in (targets.metric, *targets.fits) if m != found))
+        targets.metric, targets.why["metric"] = found, f"the competition's page calls it '{about.metric}'"
+    return found
 
 
 def recipe_toml(name: str, facts: Any) -> str:

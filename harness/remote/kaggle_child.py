@@ -153,6 +153,23 @@ def _standing(api: Any, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _about(api: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """What the competition's own page says of it."""
+    from kagglesdk.competitions.types.competition_api_service import ApiGetCompetitionRequest
+
+    with api.build_kaggle_client() as client:
+        asked = ApiGetCompetitionRequest()
+        asked.competition_name = request["competition"]
+        about = client.competitions.competition_api_client.get_competition(asked)
+    return {
+        "title": str(about.title or ""),
+        "metric": str(about.evaluation_metric or ""),
+        "a_day": int(about.max_daily_submissions or 0),
+        "code_only": bool(about.is_kernels_submissions_only),
+        "deadline": about.deadline.isoformat() if about.deadline else None,
+    }
+
+
 def _upload(api: Any, request: dict[str, Any]) -> dict[str, Any]:
     from kaggle.api.kaggle_api_extended import ResumableUploadResult
     from kagglesdk.competitions.types.competition_api_service import ApiStartSubmissionUploadRequest
@@ -266,6 +283,7 @@ _MOST_PAGES = 100  # of 200 teams
 
 CALLS = {
     "standing": _standing,
+    "about": _about,
     "upload": _upload,
     "submit": _submit,
     "submit_notebook": _submit_notebook,

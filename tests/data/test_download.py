@@ -133,3 +133,48 @@ def test_files_that_are_not_on_kaggle_cannot_be_fetched(project: Path, server, r
     toml.write_text(toml.read_text().replace('platform = "kaggle"\n', 'url = "https://example.org"\n'))
     done = fetch(run_command, project, server, "--download")
     assert done.returncode == 2 and "not on Kaggle" in done.stderr and "example.org" in done.stderr
+
+
+def test_init_by_a_slug_downloads_and_asks_the_page(project: Path, server, run_command):
+    (project / "competitions" / "shapes").rename(project / "unused2")
+    done = run_command("harness.data", "init", "shapes", cwd=project, env=environment(project, server))
+    assert done.returncode == 0, done.stderr
+    text = (project / "competitions" / "shapes" / "competition.toml").read_text()
+    assert 'metric = "log_loss"' in text and "the competition's page calls it 'Multiclass Loss'" in text
+    assert 'platform = "kaggle"' in text and "5 submissions a day" in text and "\x1b" not in text + done.stdout
+    assert (project / "data" / "shapes" / "shapes.zip").read_bytes() == server.zip
+    checked = fetch(run_command, project, server)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_init_by_a_slug_without_credentials_says_what_it_looked_for(tmp_path: Path, run_command):
+    done = run_command("harness.data", "init", "shapes", cwd=tmp_path, env=environment(tmp_path, None))
+    assert done.returncode == 2 and "no such folder or zip here; to fetch a competition of that name from Kaggle" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("said", "task", "ours"),
+    [
+        ("Quadratic Weighted Kappa", "ordinal", "quadratic_kappa"),
+        ("Area Under Receiver Operating Characteristic Curve", "binary", "roc_auc"),
+        ("Mean Columnwise Area Under Receiver Operating Characteristic Curve", "multilabel", "roc_auc"),
+        ("Multiclass Loss", "single", "log_loss"),
+        ("Categorization Accuracy", "single", "accuracy"),
+        ("MAP@{K}", "single", "map@5"),
+        ("Root Mean Squared Error", "regression", "rmse"),
+        ("MCRMSE", "regression", "mcrmse"),
+        ("Mean F2 Score", "multilabel", "f2"),
+        ("Macro F-Score", "single", "macro_f1"),
+        ("Intersection over Union of boxes", "single", None),
+        ("Root Mean Squared Error", "single", None),
+    ],
+)
+def test_what_kaggle_calls_metrics(said: str, task: str, ours: str | None):
+    from harness.competition.scoring.registry import find_metric
+    from harness.competition.tasks import TASKS
+    from harness.data.guess.platform import metric_by_name
+
+    found = metric_by_name(said, task)
+    assert found == ours
+    if found:
+        find_metric(found, TASKS[task].of)

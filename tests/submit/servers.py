@@ -226,6 +226,8 @@ class Kaggle(Server):
             "deadline": "2099-01-01T00:00:00Z",
             "userRank": 7,
             "maxDailySubmissions": 5,
+            "title": "Shapes \x1b[31mof Kaggle",
+            "evaluationMetric": "Multiclass Loss",
             "isKernelsSubmissionsOnly": self.notebooks_only,
         }
 

@@ -24,7 +24,8 @@ def competition_toml(title: str, platform: str, layout: Layout, targets: Targets
         _line(
             "metric",
             targets.metric,
-            f"not known: the competition's page says which. It fits the submission, as do {others}",
+            targets.why.get("metric")
+            or f"not known: the competition's page says which. It fits the submission, as do {others}",
         )
     )
     lines.append("# classes = [...]          left out: read from the data and kept in classes.txt")
