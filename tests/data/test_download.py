@@ -149,7 +149,10 @@ def test_init_by_a_slug_downloads_and_asks_the_page(project: Path, server, run_c
 
 def test_init_by_a_slug_without_credentials_says_what_it_looked_for(tmp_path: Path, run_command):
     done = run_command("harness.data", "init", "shapes", cwd=tmp_path, env=environment(tmp_path, None))
-    assert done.returncode == 2 and "no such folder or zip here; to fetch a competition of that name from Kaggle" in done.stderr
+    assert (
+        done.returncode == 2
+        and "no such folder or zip here; to fetch a competition of that name from Kaggle" in done.stderr
+    )
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,18 @@ def start(out: Path) -> subprocess.Popen[bytes]:
     out.mkdir()
     command = [sys.executable, "-m", "harness.cv", *SAMPLE, "--workers", "2", "--out", str(out)]
     with (out / "stderr").open("wb") as said:
-        return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=said)
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            preexec_fn=None if sys.platform == "win32" else _hear_ctrl_c,
+        )
+
+
+def _hear_ctrl_c() -> None:
+    """Also where the tests run in the background, where a shell has its commands ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def interrupt(folder: Path, how: signal.Signals) -> tuple[Path, int, str]:
