@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.coverage import graders
 from benchmarks.coverage.graders import Grader
 from benchmarks.coverage.kit import Family, Kit
@@ -303,3 +305,33 @@ def alaska(kit: Kit) -> Grader:
         kit.picture(f"Test/{name}", kind)
     kit.csv("sample_submission.csv", ["Id", "Label"], [(name, 0) for name in answers])
     return graders.one_probability(["Id", "Label"], answers, "weighted AUC")
+
+
+@family(
+    "cassava-disease",
+    "`train/cbb/train-cbb-1.jpg`, `test/0/test-img-1.jpg`; more images without labels in `extraimages/`",
+    "one of 5 classes",
+    "accuracy",
+    "`Category,Id`: the class's name first, ids with ending",
+    toml="""
+    metric = "accuracy"
+    [data]
+    format = "image_folder"
+    size = 16
+    [submission]
+    sample = "sample_submission_file.csv"
+    id = "Id"
+    target = "Category"
+    """,
+)
+def cassava_disease(kit: Kit) -> Grader:
+    classes = ["cbb", "cbsd", "cgm", "cmd", "healthy"]
+    for number, kind in enumerate(kit.kinds(60, 5), start=1):
+        kit.picture(f"train/{classes[kind]}/train-{classes[kind]}-{number}.jpg", kind, (16, 14))
+    answers = {f"test-img-{n}.jpg": classes[k] for n, k in enumerate(kit.kinds(25, 5), start=1)}
+    for name, label in answers.items():
+        kit.picture(f"test/0/{name}", classes.index(label), (16, 14))
+    for number in range(1, 9):
+        kit.picture(f"extraimages/extra-image-{number}.jpg", number % 5, (16, 14))
+    kit.csv("sample_submission_file.csv", ["Category", "Id"], [(classes[n % 5], i) for n, i in enumerate(answers)])
+    return replace(graders.one_class(["Category", "Id"], answers, classes, "accuracy"), place=1)

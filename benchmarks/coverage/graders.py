@@ -23,16 +23,18 @@ class Grader:
 
     Attributes
     ----------
-    header : of the file, the id's column first
+    header : of the file
     answers : by id
     read : a row's cells -> what they say (raises Refused)
     score : (answers, what rows say) -> score; NaN where so few rows have none
+    place : of the id in the header
     """
 
     header: tuple[str, ...]
     answers: dict[str, Any]
     read: Callable[[list[str]], Any]
     score: Callable[[list[Any], list[Any]], float]
+    place: int = 0
 
     def __call__(self, path: Path) -> float:
         """The score of a file; raises Refused."""
@@ -42,7 +44,7 @@ class Grader:
             raise Refused(
                 f"header {','.join(rows[0])[:120] if rows else '(none)'}; wanted {','.join(self.header)[:120]}"
             )
-        ids = [row[0] for row in rows[1:] if row]
+        ids = [row[self.place] for row in rows[1:] if len(row) > self.place]
         if len(set(ids)) < len(ids):
             raise Refused(f"id '{next(i for i in ids if ids.count(i) > 1)}' stands there twice")
         missing, surplus = set(self.answers) - set(ids), set(ids) - set(self.answers)
@@ -54,7 +56,7 @@ class Grader:
         for number, row in enumerate(rows[1:], start=1):
             if len(row) != len(self.header):
                 raise Refused(f"row {number} has {len(row)} cells, wanted {len(self.header)}")
-            said.append(self.read(row[1:]))
+            said.append(self.read(row[: self.place] + row[self.place + 1 :]))
         return float(self.score([self.answers[i] for i in ids], said))
 
 
@@ -221,5 +223,26 @@ def numbers(
 
     def score(truth: list[Sequence[float]], said: list[Sequence[float]]) -> float:
         return float(np.sqrt(np.mean((np.array(truth) - np.array(said)) ** 2)))
+
+    return Grader(tuple(header), answers, read, score)
+
+
+def with_confidence(header: Sequence[str], answers: dict[str, str]) -> Grader:
+    """'name confidence' in a cell, or an empty one; micro average precision over all rows (GAP)."""
+
+    def read(cells: list[str]) -> tuple[str, float]:
+        parts = cells[0].split()
+        if len(parts) not in (0, 2):
+            raise Refused(f"'{cells[0][:60]}' is no name with its confidence")
+        return (parts[0], _probability(parts[1])) if parts else ("", 0.0)
+
+    def score(truth: list[str], said: list[tuple[str, float]]) -> float:
+        order = sorted(range(len(said)), key=lambda row: -said[row][1])
+        hits, total = 0, 0.0
+        for seen, row in enumerate(order, start=1):
+            hit = said[row][0] == truth[row]
+            hits += hit
+            total += hits / seen if hit else 0.0
+        return total / max(len(truth), 1)
 
     return Grader(tuple(header), answers, read, score)

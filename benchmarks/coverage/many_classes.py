@@ -242,3 +242,41 @@ def hotels(kit: Kit) -> Grader:
     kit.picture(f"test_images/{names[-1]}", 3)
     kit.csv("sample_submission.csv", ["image", "hotel_id"], [(names[-1], "36363 53586 18807 64314 60181")])
     return graders.ranked(["image", "hotel_id"], {names[-1]: str(classes[3])}, classes, 5)
+
+
+@family(
+    "ifood-2019-fgvc6",
+    "`train_set/train_000000.jpg`, `val_set/`, `test_set/`; a table of labels for training and one for validation",
+    "one of 251 dishes",
+    "top-3 error",
+    "`img_name,label`: three numbers with blanks between",
+    toml="""
+    metric = {name = "top_k_accuracy", k = 3}
+    [data]
+    format = "image_csv"
+    size = 16
+    train = "train_set"
+    test = "test_set"
+    labels = "train_labels.csv"
+    id = "img_name"
+    label = "label"
+    [submission]
+    sample = "sample_submission.csv"
+    id = "img_name"
+    target = "label"
+    value = "ranked"
+    k = 3
+    """,
+)
+def ifood(kit: Kit) -> Grader:
+    kinds = {"train": kit.kinds(72, 12), "val": kit.kinds(12, 12), "test": kit.kinds(24, 12)}
+    names = {split: [f"{split}_{n:06d}.jpg" for n in range(len(rows))] for split, rows in kinds.items()}
+    for split, rows in kinds.items():
+        for name, kind in zip(names[split], rows, strict=True):
+            kit.picture(f"{split}_set/{name}", kind, (14 + kind % 4, 16))
+        if split != "test":
+            kit.csv(f"{split}_labels.csv", ["img_name", "label"], zip(names[split], rows, strict=True))
+    kit.place("class_list.txt").write_text("".join(f"{n} dish_{n}\n" for n in range(12)), encoding="utf-8")
+    kit.csv("sample_submission.csv", ["img_name", "label"], [(name, "0 1 2") for name in names["test"]])
+    answers = {name: str(kind) for name, kind in zip(names["test"], kinds["test"], strict=True)}
+    return graders.ranked(["img_name", "label"], answers, range(251), 3)

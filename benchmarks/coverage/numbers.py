@@ -99,6 +99,46 @@ def _rename_inside(kit: Kit, name: str) -> None:
         archive.writestr(f"{name}.csv", content)
 
 
+@family(
+    "noaa-fisheries-steller-sea-lion-population-count",
+    "`Train/0.jpg` with its table `Train/train.csv`, marked copies `TrainDotted/0.jpg`, `Test/0.jpg`; other names of ids in the test",
+    "5 counts",
+    "mean column RMSE",
+    "`test_id` and the 5 columns",
+    toml="""
+    task = "regression"
+    metric = "mcrmse"
+    symmetries = ["hflip", "vflip", "rot90", "rot180", "rot270"]
+    [data]
+    format = "image_csv"
+    size = [12, 16]
+    train = "Train"
+    test = "Test"
+    labels = "Train/train.csv"
+    id = "train_id"
+    label = ["adult_males", "subadult_males", "adult_females", "juveniles", "pups"]
+    [submission]
+    sample = "sample_submission.csv"
+    id = "test_id"
+    """,
+)
+def sea_lions(kit: Kit) -> Grader:
+    columns = ["adult_males", "subadult_males", "adult_females", "juveniles", "pups"]
+    counts = kit.rng.integers(0, 60, (90, 5))
+    for place, row in enumerate(counts):
+        shown = (row / 60).tolist()
+        if place >= 70:
+            kit.picture(f"Test/{place - 70}.jpg", shown, (12, 16))
+            continue
+        for folder in ("Train", "TrainDotted"):
+            kit.picture(f"{folder}/{place}.jpg", shown, (12, 16))
+    kit.csv("Train/train.csv", ["train_id", *columns], [(n, *row) for n, row in enumerate(counts[:70].tolist())])
+    kit.place("Train/MismatchedTrainImages.txt").write_text("train_id\n3\n7\n", encoding="utf-8")
+    kit.csv("sample_submission.csv", ["test_id", *columns], [(n, 1, 2, 3, 4, 5) for n in range(20)])
+    answers = {str(n): row for n, row in enumerate(counts[70:].tolist())}
+    return graders.numbers(["test_id", *columns], answers)
+
+
 def _flat(kit: Kit, kind: int, side: int) -> list[int]:
     return [int(v) for v in kit.pixels(kind, side, side, 1).ravel()]
 

@@ -81,7 +81,7 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     if by_row and test_table:
         matched = by_row
         layout.set("test_rows", test_table[0], "it says which file an id of the sample submission is")
-    elif test_table and not layout.sample:
+    elif test_table and (not layout.sample or _fills(matched.files, test_table[1], matched.column)):
         layout.set("test_rows", test_table[0])
     layout.id_column = matched.column
     layout.set("id", matched.column)
@@ -99,6 +99,12 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     elif pattern := group_pattern(table.column(matched.column, "")):
         layout.set("group", pattern, "pairs share a fold")
     return targets
+
+
+def _fills(files: tuple[str, ...], test: Table, id_column: str) -> bool:
+    """Whether templates need columns beside the id, and the test's table has them."""
+    named = {name for template in files for name in re.findall(r"\{([^{}]+)\}", template)} - {"id", id_column}
+    return bool(named) and all(map(test.has, named))
 
 
 def _training_table(

@@ -175,7 +175,7 @@ def id_column_of(table: Table, images: Images) -> Matched | None:
         share = max(sum(c in known for c in some) / len(some) for known in ways.values())
         if share > (best.share if best else 0.5):
             best = Matched(name, (), share)
-    return best if best and best.share >= 0.5 else _by_template(table, images)
+    return best if best and best.share >= 0.5 else _by_template(table, images) or _by_columns(table, images)
 
 
 def asked_by_column(
@@ -231,6 +231,40 @@ def _by_template(table: Table, images: Images) -> Matched | None:
         if kept:
             return Matched(name, tuple(p.replace("{id}", f"{{{name}}}") for p in sorted(kept, key=_colour_order)), 1.0)
     return None
+
+
+def _by_columns(table: Table, images: Images) -> Matched | None:
+    """Paths that are put together of several columns, '{experiment}/Plate{plate}/{well}_w1.png'; the id is the first column that no two
+    rows share."""
+    unique = next(
+        (n for n, cells in zip(table.header, table.columns, strict=True) if len(set(cells)) == len(cells)), None
+    )
+    if unique is None or len(table) < 2 or not any("/" in path for path in images.below):
+        return None
+    known, tried = set(images.below), [table.row(n) for n in range(0, len(table), max(len(table) // _ROWS_TRIED, 1))]
+    templates: dict[str, None] = {}
+    for row in tried[:2]:
+        columns = sorted((c for c in row if row[c] and c != unique), key=lambda c: -len(row[c]))
+        for path in images.below[:_PATHS_TRIED]:
+            used, parts = set(), []
+            for part in re.split(r"([/_.])", path):
+                prefix = re.match(r"[A-Za-z]*", part)
+                bare = part[prefix.end() if prefix else 0 :]
+                column = next((c for c in columns if row[c] in (part, bare) and c not in used), None)
+                used |= {column} if column else set()
+                parts.append(part if column is None else f"{part.removesuffix(row[column])}{{{column}}}")
+            if len(used) > 1:
+                templates["".join(parts)] = None
+    kept = [t for t in templates if all(_filled(t, row) in known for row in tried)]
+    kept = [t for t in kept if len({_filled(t, row) for row in tried}) == len(tried)]
+    return Matched(unique, tuple(sorted(kept)), 1.0) if 0 < len(kept) <= _MOST_FILES else None
+
+
+_ROWS_TRIED, _PATHS_TRIED, _MOST_FILES = 200, 100_000, 64
+
+
+def _filled(template: str, row: dict[str, str]) -> str:
+    return re.sub(r"\{([^{}]+)\}", lambda match: row[match[1]], template)
 
 
 def _colour_order(template: str) -> tuple[int, str]:

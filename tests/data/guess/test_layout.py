@@ -118,3 +118,24 @@ def test_an_id_that_only_the_test_table_of_pixels_has(tmp_path: Path) -> None:
     _table(tmp_path / "sample_submission.csv", "id,label", *(f"{n},0" for n in range(4)))
     layout, targets = guess(take_stock(FileTree(tmp_path)))
     assert layout.values["id"] == "id" and layout.values["size"] == [8, 8] and targets.label == ["label"]
+
+
+def test_paths_put_together_of_columns(tmp_path: Path) -> None:
+    rows = {"train": [], "test": []}
+    for number in range(12):
+        split, cell, plate, well = (
+            "train" if number < 9 else "test",
+            f"CELL-{number % 3}",
+            1 + number % 4,
+            f"B{number:02d}",
+        )
+        _pictures(tmp_path, *(f"{split}/{cell}/Plate{plate}/{well}_w{channel}.png" for channel in (1, 2)))
+        rows[split].append(
+            f"{cell}_{plate}_{well},{cell},{plate},{well}" + (f",{number % 2}" if split == "train" else "")
+        )
+    _table(tmp_path / "train.csv", "id_code,experiment,plate,well,drug", *rows["train"])
+    _table(tmp_path / "test.csv", "id_code,experiment,plate,well", *rows["test"])
+    _table(tmp_path / "sample_submission.csv", "id_code,drug", *(f"{row.split(',')[0]},0" for row in rows["test"]))
+    found = guess(take_stock(FileTree(tmp_path)))[0].values
+    assert found["files"] == [f"{{experiment}}/Plate{{plate}}/{{well}}_w{channel}.png" for channel in (1, 2)]
+    assert (found["id"], found["test_rows"], found["channels"]) == ("id_code", "test.csv", 2)
