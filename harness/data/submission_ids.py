@@ -76,6 +76,12 @@ def read_submission_header(competition: Competition, path: Path, shown: str) -> 
     if competition.hook("to_submission") or competition.is_clustering:
         return header
     wanted = spec.columns(competition.classes)
+    others = [name for name in header if name != spec.id]
+    if spec.value == "probability" and len(wanted) == 2 and len(others) == 1 and others[0] not in wanted:
+        raise UserError(
+            f"{shown}: has one column beside the id, '{plain(others[0], 80)}', and a column for each of two classes would be written. For the "
+            f'probability of the second: target = "{plain(others[0], 80)}" under [submission] in competition.toml.'
+        )
     for name in wanted:
         column(header, name, shown, "classes" if name in competition.classes else "submission.target")
     _refuse_other_values(competition, path, shown, header, wanted)

@@ -198,14 +198,17 @@ def rows_files(
     known, found = {nfc(path): path for path in there}, []
     for number, i in enumerate(ids):
         values = table.row(number) if table else {id_column(spec): i}
-        asked = [_below(name, filled(template, values, i)) for template in spec.files]
+        known_of = (
+            "" if table else " Of the test rows only the id is known: name the table that lists them, data.test_rows."
+        )
+        asked = [_below(name, filled(template, values, i, known_of)) for template in spec.files]
         paths = [known.get(nfc(path)) for path in asked]
         found.append(None if None in paths else tuple(path for path in paths if path is not None))
     return found
 
 
-def filled(template: str, values: dict[str, str], i: str) -> str:
-    """A path by a template: '{id}' and any column's name are replaced.
+def filled(template: str, values: dict[str, str], i: str, cure: str = "") -> str:
+    """A path by a template: '{id}' and any column's name are replaced; cure : what else a message offers.
 
     Raises
     ------
@@ -221,7 +224,7 @@ def filled(template: str, values: dict[str, str], i: str) -> str:
             return i
         raise UserError(
             f"data.files = '{plain(template, 80)}' in competition.toml: '{{{plain(key, 80)}}}' is no column{plain(nearest(key, values))}; there "
-            f"are: {listed(['id', *values])}."
+            f"are: {listed(list(dict.fromkeys(['id', *values])))}.{cure}"
         )
 
     return re.sub(r"\{([^{}]+)\}", value, template)

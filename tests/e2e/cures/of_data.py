@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from PIL import Image
 
@@ -23,6 +24,21 @@ from tests.e2e.cures.case import (
     toml,
     wrong_png,
 )
+
+
+def _files_by_column(project: Path) -> None:
+    """The labels' table says which file a row is; the test has a sample submission only."""
+    table = project / "data/shapes/labels.csv"
+    rows = [line.split(",") for line in table.read_text().split()[1:]]
+    table.write_text("id,file,label\n" + "".join(f"{i},{i}.png,{label}\n" for i, label in rows))
+    edit(toml(project), 'labels = "labels.csv"', 'labels = "labels.csv"\nfiles = "{file}"')
+    sample_submission(project)
+
+
+def _list_of_tests(project: Path) -> None:
+    (project / "data/shapes/test.csv").write_text("id,file\n" + "".join(f"{i},{i}.png\n" for i in range(6)))
+    edit(toml(project), 'files = "{file}"', 'files = "{file}"\ntest_rows = "test.csv"')
+
 
 CASES = {
     "a broken image": Case(wrong_png, CV, r"circle/3\.png: cannot be decoded", quoted("--skip-broken")),
@@ -58,6 +74,21 @@ CASES = {
         DATA,
         r"no column 'label'.*submission\.target",
         lambda p, s: edit(toml(p), 'sample = "sample.csv"', 'sample = "sample.csv"\ntarget = "kind"'),
+    ),
+    "one column for the probability of two classes": Case(
+        lambda p: (
+            sample_submission(p, extra='value = "probability"\n'),
+            edit(p / "data/shapes/sample.csv", "circle", "0.5"),
+        ),
+        DATA,
+        r'one column beside the id, .label.*target = "label"',
+        lambda p, s: edit(toml(p), 'value = "probability"', 'value = "probability"\ntarget = "label"'),
+    ),
+    "test files by a column of another table": Case(
+        lambda p: (labels_csv(p), _files_by_column(p)),
+        DATA,
+        r"'\{file\}' is no column.*name the table that lists them, data\.test_rows",
+        done(_list_of_tests),
     ),
     "a sample submission with more columns": Case(
         lambda p: (
