@@ -34,6 +34,9 @@ def main(
             min=1, help="Of training; with eight or more scores say whether rows and answers belong together."
         ),
     ] = 1,
+    zipped: Annotated[
+        bool, typer.Option("--zipped", help="All files in one zip, as the platform delivers them.")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.", metavar="FILE")] = None,
     table: Annotated[Path | None, typer.Option(help="Write the table as Markdown there.", metavar="FILE")] = None,
     least: Annotated[
@@ -48,7 +51,7 @@ def main(
     for fixture in _chosen(only):
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="coverage-") as folder:
-            outcomes = play(fixture, Path(folder).resolve(), epochs)
+            outcomes = play(fixture, Path(folder).resolve(), epochs, zipped)
         line = {"name": fixture.name, **{way: asdict(outcome) for way, outcome in outcomes.items()}}
         lines.append(line | {"seconds": round(time.perf_counter() - started, 1)})
         shown = ", ".join(f"{way} {'ok' if o.ok else 'FAILS'} ({o.said[:300]})" for way, o in outcomes.items())

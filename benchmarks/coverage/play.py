@@ -31,14 +31,18 @@ class Outcome:
     said: str
 
 
-def play(fixture: Fixture, root: Path, epochs: int = 1) -> dict[str, Outcome]:
-    """Both ways, each in a folder of its own below root."""
+def play(fixture: Fixture, root: Path, epochs: int = 1, zipped: bool = False) -> dict[str, Outcome]:
+    """Both ways, each in a folder of its own below root; zipped: the files in one zip, as the platform delivers them."""
     found = {}
     for way, play_way in (("hand", by_hand), ("init", by_init)):
         place = root / way
         place.mkdir(parents=True)
         slug = slug_of(fixture.name)
         grader = fixture.write(Kit(place / "data" / slug))
+        if zipped:
+            Kit(place / "data").pack(slug, flat=True)
+            (place / "data" / slug).mkdir()
+            (place / "data" / f"{slug}.zip").rename(place / "data" / slug / f"{slug}.zip")
         with inside(place):
             found[way] = play_way(fixture, slug, grader, epochs)
         shutil.rmtree(place)
