@@ -23,6 +23,7 @@ from harness.competition.class_file import CLASSES_FILE, save_classes
 from harness.data.build import PICTURE_FORMATS, Building, Tick, stamped
 from harness.data.cache import Dataset, open_cache
 from harness.data.files.archives import FileTree
+from harness.data.files.decode import is_image
 from harness.data.missing import archive_name, no_data, other_content
 from harness.data.sample import sample_folder
 
@@ -137,9 +138,14 @@ def _tree(competition: Competition, folder: Path, tick: Tick = lambda done, tota
     for tree in trees:
         if tree.path.exists():
             for view in (tree, tree.below_top()) if tree.is_zip else (tree,):
-                if view.has(competition.data.train):
+                if _holds(view, competition.data.train):
                     return view
     return None
+
+
+def _holds(view: FileTree, train: str) -> bool:
+    """Whether the training data are there; where that is the folder itself, whether it holds images and not the zip alone."""
+    return any(map(is_image, view.names("."))) if train == "." else view.has(train)
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +95,19 @@ def test_what_load_samples_may_not_give(shapes: Path, samples: str, said: str):
     )
     with pytest.raises(UserError, match=said):
         load_dataset(find_competition(folder), shapes / "data")
+
+
+def test_a_folder_with_the_zip_alone_is_not_the_training_images(shapes: Path):
+    competition, data = shapes / "competitions" / "shapes", shapes / "data" / "shapes"
+    text = (competition / "competition.toml").read_text()
+    pattern = "label_pattern = '^(circle|square)/'"
+    toml = text.replace('"image_folder"', f'"image_folder"\ntrain = "."\n{pattern}\noptional = ["test"]')
+    (competition / "competition.toml").write_text(toml)
+    with zipfile.ZipFile(shapes / "shapes.zip", "w") as archive:
+        for path in sorted((data / "train").rglob("*.png")):
+            archive.write(path, path.relative_to(data / "train").as_posix())
+    shutil.rmtree(data)
+    data.mkdir()
+    (shapes / "shapes.zip").rename(data / "shapes.zip")
+    dataset = load_dataset(find_competition(competition), shapes / "data")
+    assert len(dataset.train) == 40 and dataset.test is None

@@ -17,6 +17,7 @@ from harness.data.guess.layout import (
     find_sample,
     group_columns,
     group_pattern,
+    holds_some,
     id_column_of,
     label_pattern,
     test_of_sample,
@@ -56,6 +57,7 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
 def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     train, test, merged = train_and_test(inventory)
     assert train is not None  # there are images
+    asked: list[str] = []
     if layout.sample:
         asked = layout.sample[1].column(sample_columns(layout.sample[1])[0], "")
         test = test_of_sample(inventory, train, test, asked)
@@ -69,8 +71,8 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     layout.set("format", "image_csv", "the labels stand in a table")
     layout.set("train", train.folder)
     test_table = _test_table(tables, name, matched.column)
-    if test is None:
-        test = train if (layout.sample or test_table) else None
+    if test is None and (test_table or matched.files or (asked and holds_some(train, asked))):
+        test = train
     layout.set(
         "test", test.folder if test else "test", "" if test else "there are no test images: hidden, or not unpacked"
     )
@@ -246,7 +248,8 @@ def _sides(looks: Looks) -> tuple[list[int], str]:
 
 def _pixel_tables(inventory: Inventory) -> tuple[str, str | None, list[str]] | None:
     """Training table, test table and the columns that hold whole images ([] where every pixel has a column); None where there is none."""
-    wide = {n: t for n, t in inventory.tables.items() if len(t.header) >= 64 and _mostly_pixels(t)}
+    of_text = {n: t for n, t in inventory.tables.items() if n.lower().endswith((".csv", ".tsv"))}
+    wide = {n: t for n, t in of_text.items() if len(t.header) >= 64 and _mostly_pixels(t)}
     cells = {n: columns for n, t in inventory.tables.items() if (columns := _image_cells(t))}
     for found in (wide, cells):
         train = sorted(found, key=lambda n: (bool(re.search("test", n, re.I)), not re.search("train", n, re.I), n))

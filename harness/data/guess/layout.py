@@ -112,16 +112,12 @@ def test_of_sample(inventory: Inventory, train: Images, test: Images | None, ask
 
     An id counts where it names one file only. What names tell (`test`) stands unless another folder holds more.
     """
-    wanted = [nfc(i.replace("\\", "/").removeprefix("./")) for i in asked[:_TRIED]]
 
     def held(images: Images | None) -> int:
-        if images is None:
-            return 0
-        named = [Counter(nfc(way(PurePosixPath(p))) for p in images.below) for way in _WAYS]
-        return sum(any(count[i] == 1 for count in named) and all(count[i] <= 1 for count in named) for i in wanted)
+        return 0 if images is None else _held(images, asked)
 
     most, best = held(test), test
-    if most == len(wanted):
+    if most == len(asked[:_TRIED]):
         return test
     apart = [i for i in inventory.images if not _nested(i.folder, train.folder)]
     plain = set(inventory.tree.names("."))  # what lies packed is not below it
@@ -130,6 +126,18 @@ def test_of_sample(inventory: Inventory, train: Images, test: Images | None, ask
         if held(images) > most:
             most, best = held(images), images
     return best
+
+
+def holds_some(images: Images, asked: Sequence[str]) -> bool:
+    """Whether an image of the folder is called as one of these ids."""
+    return _held(images, asked) > 0
+
+
+def _held(images: Images, asked: Sequence[str]) -> int:
+    """How many of these ids (of many the first) name one file of the folder."""
+    wanted = [nfc(i.replace("\\", "/").removeprefix("./")) for i in asked[:_TRIED]]
+    named = [Counter(nfc(way(PurePosixPath(p))) for p in images.below) for way in _WAYS]
+    return sum(any(count[i] == 1 for count in named) and all(count[i] <= 1 for count in named) for i in wanted)
 
 
 _WAYS: tuple[Callable[[PurePosixPath], str], ...] = (

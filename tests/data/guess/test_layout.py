@@ -7,9 +7,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from harness.base.errors import UserError
 from harness.data.files.archives import FileTree
 from harness.data.guess.guess import guess
 from harness.data.guess.inventory import take_stock
@@ -139,3 +141,19 @@ def test_paths_put_together_of_columns(tmp_path: Path) -> None:
     found = guess(take_stock(FileTree(tmp_path)))[0].values
     assert found["files"] == [f"{{experiment}}/Plate{{plate}}/{{well}}_w{channel}.png" for channel in (1, 2)]
     assert (found["id"], found["test_rows"], found["channels"]) == ("id_code", "test.csv", 2)
+
+
+def test_ids_without_an_image_anywhere_are_of_a_hidden_test(tmp_path: Path) -> None:
+    names = [f"ISIC_{n}" for n in range(8)]
+    _pictures(tmp_path, *(f"train-image/image/{n}.png" for n in names))
+    _table(tmp_path / "train-metadata.csv", "id,label", *_labels(names))
+    _table(tmp_path / "sample_submission.csv", "id,label", "ISIC_90,cat", "ISIC_91,cat")
+    found = guess(take_stock(FileTree(tmp_path)))[0].values
+    assert (found["test"], found["optional"]) == ("test", ["test"])
+
+
+def test_pixels_in_parquet_are_not_taken_for_a_csv(tmp_path: Path) -> None:
+    table = pd.DataFrame({"image_id": ["a", "b"]} | {str(n): [n, n + 1] for n in range(64)})
+    table.to_parquet(tmp_path / "train_image_data.parquet")
+    with pytest.raises(UserError, match="no images and no pixels in them"):
+        guess(take_stock(FileTree(tmp_path)))
