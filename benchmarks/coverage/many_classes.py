@@ -280,3 +280,32 @@ def ifood(kit: Kit) -> Grader:
     kit.csv("sample_submission.csv", ["img_name", "label"], [(name, "0 1 2") for name in names["test"]])
     answers = {name: str(kind) for name, kind in zip(names["test"], kinds["test"], strict=True)}
     return graders.ranked(["img_name", "label"], answers, range(251), 3)
+
+
+@family(
+    "landmark-recognition-2020",
+    "`train/0/0/0/<id>.jpg`, folders by the id's first characters; `train.csv`: `id,landmark_id`",
+    "one of 81,313 landmarks",
+    "micro average precision (GAP)",
+    "`id,landmarks`: the class's number and a confidence with a blank between",
+    toml="""
+    metric = "gap"
+    [data]
+    format = "image_csv"
+    size = 16
+    labels = "train.csv"
+    label = "landmark_id"
+    [submission]
+    sample = "sample_submission.csv"
+    target = "landmarks"
+    value = "confident"
+    """,
+)
+def landmarks(kit: Kit) -> Grader:
+    classes, ids = kit.numbers(15, 1, 203094), kit.hexes(80, 16)
+    rows = [(i, classes[k]) for i, k in zip(ids, kit.kinds(80, 15), strict=True)]
+    for place, (i, name) in enumerate(rows):
+        kit.picture(f"{'train' if place < 60 else 'test'}/{i[0]}/{i[1]}/{i[2]}/{i}.jpg", classes.index(name))
+    kit.csv("train.csv", ["id", "landmark_id"], rows[:60])
+    kit.csv("sample_submission.csv", ["id", "landmarks"], [(i, f"{classes[0]} 0.1") for i, _ in rows[60:]])
+    return graders.with_confidence(["id", "landmarks"], {i: str(name) for i, name in rows[60:]})

@@ -136,21 +136,3 @@ def cdiscount(kit: Kit) -> Grader:
     answers = {str(n): str(classes[k]) for n, k in zip(kit.numbers(12, 10, 90), kit.kinds(12, 8), strict=True)}
     kit.csv("sample_submission.csv", ["_id", "category_id"], [(i, classes[0]) for i in answers])
     return graders.one_class(["_id", "category_id"], answers, classes, "accuracy")
-
-
-@family(
-    "landmark-recognition-2020",
-    "`train/0/0/0/<id>.jpg`, folders by the id's first characters; `train.csv`: `id,landmark_id`",
-    "one of 81,313 landmarks",
-    "micro average precision (GAP)",
-    "`id,landmarks`: the class's number and a confidence with a blank between",
-    why_not="no submission.value writes a class together with its confidence",
-)
-def landmarks(kit: Kit) -> Grader:
-    classes, ids = kit.numbers(15, 1, 203094), kit.hexes(80, 16)
-    rows = [(i, classes[k]) for i, k in zip(ids, kit.kinds(80, 15), strict=True)]
-    for place, (i, name) in enumerate(rows):
-        kit.picture(f"{'train' if place < 60 else 'test'}/{i[0]}/{i[1]}/{i[2]}/{i}.jpg", classes.index(name))
-    kit.csv("train.csv", ["id", "landmark_id"], rows[:60])
-    kit.csv("sample_submission.csv", ["id", "landmarks"], [(i, f"{classes[0]} 0.1") for i, _ in rows[60:]])
-    return graders.with_confidence(["id", "landmarks"], {i: str(name) for i, name in rows[60:]})

@@ -179,7 +179,7 @@ class Competition(Frozen):
     @model_validator(mode="after")
     def _values_that_fit_the_task(self) -> Competition:
         known = {"multilabel": ("labels", "probability", "onehot", "ranked"), "regression": ("number",)}
-        fitting = known.get(self.task, ("class", "index", "probability", "onehot", "ranked"))
+        fitting = known.get(self.task, ("class", "index", "probability", "onehot", "ranked", "confident"))
         tables = {"submission": self.submission, **{f"sets.{n}.submission": d.submission for n, d in self.sets.items()}}
         for table, spec in tables.items():
             if spec.value not in fitting:

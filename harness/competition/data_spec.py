@@ -165,12 +165,12 @@ class SubmissionSpec(Frozen):
     target: str = "label"
     """Name of the prediction's column. With value = "probability" it is for two classes: one column, the probability of the
     second; left out, every class has a column of its own."""
-    value: Literal["class", "index", "probability", "labels", "onehot", "ranked", "number"] = "class"
+    value: Literal["class", "index", "probability", "labels", "onehot", "ranked", "confident", "number"] = "class"
     """class: the class's name; index: its number; probability: a column per class or label, or `target` (above); labels: the names of
-    all labels in one cell; onehot: a column of 0 and 1 per class or label; ranked: the k likeliest names in one cell; number: a
+    all labels in one cell; onehot: a column of 0 and 1 per class or label; ranked: the k likeliest names in one cell; confident: the likeliest name and its probability in one cell; number: a
     column per number. Default: class; of several labels labels, of numbers number."""
     separator: Annotated[str, Field(min_length=1, max_length=8)] = " "
-    """labels, ranked: what stands between two names."""
+    """labels, ranked, confident: what stands between two parts of a cell."""
     k: Annotated[int, Field(ge=1)] = 5
     """ranked: so many names."""
     empty: Literal["blank", "likeliest"] = "blank"

@@ -164,6 +164,13 @@ def _check_values(table: Any, columns: list[str], competition: Competition) -> l
             return len(named) <= most and len(set(named)) == len(named) and allowed.issuperset(named)
 
         return _check_cells(table, columns, are_names, f"not only names of classes, {most:,} at most")
+    if spec.value == "confident":
+
+        def is_sure(cell: str) -> bool:
+            name, _, sure = cell.rpartition(spec.separator)
+            return name in allowed and _is_number(sure) and 0 <= float(sure) <= 1
+
+        return _check_cells(table, columns, is_sure, "not a class's name and a probability")
     return _check_cells(table, columns, lambda cell: cell in allowed, "no class")
 
 

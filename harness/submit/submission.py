@@ -102,6 +102,10 @@ def submission_table(competition: Competition, ids: np.ndarray, outputs: np.ndar
         values = [_named(competition, outputs, names)]
     elif spec.value == "ranked":
         values = [[spec.separator.join(names[row]) for row in top_classes(outputs, spec.k)]]
+    elif spec.value == "confident":
+        best = argmax_rows(outputs)
+        sure = np.asarray(outputs)[np.arange(len(best)), best]
+        values = [[f"{name}{spec.separator}{p:.6f}" for name, p in zip(names[best], sure, strict=True)]]
     else:
         index = argmax_rows(outputs)
         values = [index if spec.value == "index" else names[index]]

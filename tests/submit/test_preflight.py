@@ -153,6 +153,18 @@ def test_several_names_in_a_cell(tmp_path: Path, spec: dict, good: list[str], wr
         assert problems(tmp_path, f'id,label\n1,"{cell}"\n2,cat\n3,dog\n', competition) == []
 
 
+def test_a_name_and_how_sure_it_is(tmp_path: Path):
+    spec = SubmissionSpec(id="id", value="confident")
+    competition = DIGITS.model_copy(update={"submission": spec, "classes": ("cat", "old dog")})
+    table = submission_table(competition, IDS, np.array([[0.25, 0.75], [1, 0], [0.6, 0.4]], dtype=np.float32))
+    assert table["label"].tolist() == ["old dog 0.750000", "cat 1.000000", "cat 0.600000"]
+    table.to_csv(tmp_path / "x.csv", index=False)
+    assert check_submission(tmp_path / "x.csv", competition, IDS) == []
+    for cell in ("cat", "cat 1.5", "bird 0.5", "0.5", "cat nan"):
+        said = "column label has not a class's name and a probability in 1 rows, first '" + cell + "' in row 2"
+        assert problems(tmp_path, f"id,label\n1,cat 0.5\n2,{cell}\n3,old dog 0\n", competition) == [said]
+
+
 def test_a_row_without_a_label_may_be_blank_only_where_that_is_meant(tmp_path: Path):
     for empty, value, said in (
         ("blank", "labels", []),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.competition.metrics import Scorer, _binary_auc
+from harness.competition.metrics import Scorer, _binary_auc, argmax_rows
 from harness.competition.scoring.answers import Weighted
 
 
@@ -129,3 +129,19 @@ def top_classes(outputs: np.ndarray, k: int) -> np.ndarray:
         part = -np.asarray(outputs[start : start + step], dtype=np.float64)
         found[start : start + step] = np.argsort(part, axis=1, kind="stable")[:, :k]
     return found
+
+
+def global_average_precision(labels: np.ndarray, outputs: np.ndarray) -> Scorer:
+    """GAP (micro average precision at 1): rows in the order of their likeliest class's probability, the precision up to each row that
+    is right, summed, over all rows. Perronnin and others 2009; the metric of the landmark recognition competitions."""
+    best = argmax_rows(outputs)
+    order = np.argsort(-np.asarray(outputs[np.arange(len(best)), best], dtype=np.float64), kind="stable")
+    hit = (best == labels)[order]
+
+    def value(weights: np.ndarray | None) -> float:
+        w = np.ones(len(order)) if weights is None else weights[order]
+        seen, found = np.cumsum(w), np.cumsum(w * hit)
+        precision = np.divide(found, seen, out=np.zeros(len(w)), where=seen > 0)
+        return float((w * hit * precision).sum() / seen[-1])
+
+    return value

@@ -162,6 +162,7 @@ FAMILIES: dict[tuple[str, str], Family] = {
     (CLASSES, "linear_kappa"): Family(CLASSES, {}, _kappa(1)),
     (CLASSES, "cost"): Family(CLASSES, {"matrix": None}, _matrix(_cost, greater=False)),
     (CLASSES, "map_at_k"): Family(CLASSES, {"k": 5}, _plain(ranking.mean_average_precision_at)),
+    (CLASSES, "gap"): Family(CLASSES, {}, _plain(ranking.global_average_precision)),
     (CLASSES, "top_k_accuracy"): Family(CLASSES, {"k": 5}, _plain(ranking.top_k_accuracy)),
     (CLASSES, "log_loss"): Family(
         CLASSES, {"eps": values.EPS, "weights": None}, _plain(values.class_log_loss, greater=False)

@@ -249,7 +249,11 @@ def _one_column(
     spec, known = found.submission, set(values)
     spec["target"] = target
     several = [c.split() for c in cells if len(c.split()) > 1 and nfc(c) not in known]
-    if several and len(several) >= 0.5 * len(cells):
+    if several and len(several) == len(cells) and all(len(p) == 2 and _is_fraction(p[1]) for p in several):
+        spec["value"] = "confident"
+        found.why["value"] = "the sample submission has a name and a fraction in a cell: the class and how sure it is"
+        _metric(found, "gap", "accuracy")
+    elif several and len(several) >= 0.5 * len(cells):
         spec.update(value="ranked", k=max(map(len, several)))
         found.why["value"] = f"the sample submission has {spec['k']} names in a cell"
         _metric(found, f"map@{spec['k']}", "accuracy")
@@ -271,6 +275,11 @@ def _one_column(
         spec["value"] = "class"
         found.why["value"] = "one name a row; those in the sample submission are none of the labels"
         _answers(found)
+
+
+def _is_fraction(cell: str) -> bool:
+    number = _number(cell)
+    return number is not None and not number.is_integer() and 0 <= number <= 1
 
 
 def _answers(found: Targets) -> None:

@@ -239,3 +239,14 @@ def test_a_metric_that_is_none_says_why(text: str, of: str, said: str):
 def test_names_are_listed_by_kind():
     assert "rmse" in metric_names(NUMBERS) and "rmse" not in metric_names(CLASSES)
     assert {"accuracy", "quadratic_kappa"} <= set(metric_names(CLASSES))
+
+
+def test_gap_sums_the_precision_up_to_each_row_that_is_right():
+    labels = np.array([0, 1, 2, 1])
+    proba = np.array([[0.9, 0.1, 0], [0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.2, 0.6, 0.2]])
+    gap = find_metric("gap")
+    assert gap.greater_is_better
+    assert gap(labels, proba) == pytest.approx((1 / 1 + 2 / 2 + 0 + 3 / 4) / 4)
+    weights = np.array([2.0, 0, 1, 1])
+    repeated = np.repeat(np.arange(4), weights.astype(int))
+    assert gap.prepare(labels, proba)(weights) == pytest.approx(gap(labels[repeated], proba[repeated]), abs=0.01)

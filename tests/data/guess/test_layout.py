@@ -157,3 +157,13 @@ def test_pixels_in_parquet_are_not_taken_for_a_csv(tmp_path: Path) -> None:
     table.to_parquet(tmp_path / "train_image_data.parquet")
     with pytest.raises(UserError, match="no images and no pixels in them"):
         guess(take_stock(FileTree(tmp_path)))
+
+
+def test_a_name_with_a_fraction_is_a_class_and_how_sure_it_is(tmp_path: Path) -> None:
+    names = [f"{n:03d}" for n in range(12)]
+    _pictures(tmp_path, *(f"train/{n}.png" for n in names), "test/t.png")
+    _table(tmp_path / "train.csv", "id,landmark_id", *(f"{n},{7000 + int(n) % 3}" for n in names))
+    _table(tmp_path / "sample_submission.csv", "id,landmarks", "t,7001 0.1")
+    _, targets = guess(take_stock(FileTree(tmp_path)))
+    assert targets.label == ["landmark_id"]
+    assert (targets.submission["value"], targets.metric) == ("confident", "gap")
