@@ -6,7 +6,8 @@ and a grader of its own that knows the hidden answers. Two ways are tried: `hand
 
     kit.py       draws images and writes tables, zips and DICOM files as platforms deliver them
     graders.py   the platforms' checks and metrics, written anew; nothing of harness is imported
-    one_class.py, folders.py, many_classes.py, probabilities.py, labels.py, grades.py, nested.py, numbers.py, unplayable.py
+    one_class.py, by_columns.py, folders.py, file_names.py, many_classes.py, ranks.py, probabilities.py, labels.py, grades.py,
+    nested.py, numbers.py, unplayable.py
                  the fixtures, by family
     fixtures.py  all of them
     play.py      the two ways

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from benchmarks.coverage import (
+    by_columns,
+    file_names,
     folders,
     grades,
     labels,
@@ -11,11 +13,25 @@ from benchmarks.coverage import (
     numbers,
     one_class,
     probabilities,
+    ranks,
     unplayable,
 )
 from benchmarks.coverage.kit import Fixture
 
-FAMILIES = (one_class, folders, many_classes, probabilities, labels, grades, nested, numbers, unplayable)
+FAMILIES = (
+    one_class,
+    by_columns,
+    folders,
+    file_names,
+    many_classes,
+    ranks,
+    probabilities,
+    labels,
+    grades,
+    nested,
+    numbers,
+    unplayable,
+)
 
 
 def all_fixtures() -> dict[str, Fixture]:
