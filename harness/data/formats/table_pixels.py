@@ -42,11 +42,17 @@ def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool,
         ]
         images[row] = np.concatenate(parts, axis=2)
     images.flush()
-    ids = table.column(spec.id, "data.id") if spec.id and (labelled or table.has(spec.id)) else None
+    lacks = spec.id is not None and not table.has(spec.id) and (not labelled or _test_has_id(tree, spec))
+    ids = table.column(spec.id, "data.id") if spec.id and not lacks else None
     if not labelled:
         return PixelRows(ids, None)
     raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
     return PixelRows(ids, raw, groups_of(table, ids or list(map(str, range(len(table)))), spec))
+
+
+def _test_has_id(tree: FileTree, spec: DataSpec) -> bool:
+    """Whether the test's table has the id's column: then the training table need not."""
+    return bool(spec.test and spec.id and tree.has(spec.test) and read_table(tree, spec.test, "data.test").has(spec.id))
 
 
 def _pixels(cell: str, spec: DataSpec, channels: int, table: Table, row: int, column: str) -> np.ndarray:

@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from harness.base.errors import UserError
 from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
 from harness.data.formats.csv_pixels import read_csv_pixels
+from harness.data.formats.table_pixels import read_table_pixels
 from harness.data.rows.listing import list_by_table, list_test
 from harness.data.rows.tables import read_table
 
@@ -70,3 +73,18 @@ def test_pixels_whose_id_only_the_test_has(tmp_path: Path) -> None:
     tree = FileTree(tmp_path)
     assert read_csv_pixels(tree, "train.csv", spec, True, folders[0]).ids is None
     assert read_csv_pixels(tree, "test.csv", spec, False, folders[1]).ids == ["9"]
+
+
+def test_images_in_cells_whose_id_only_the_test_has(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("label,image\ncat,1 2 3 4\ndog,5 6 7 8\n")
+    (tmp_path / "test.csv").write_text("ImageId,image\n9,1 2 3 4\n")
+    values = {"format": "table_pixels", "size": 2, "channels": 1, "pixels": "image", "id": "ImageId"}
+    spec = DataSpec.model_validate(values | {"train": "train.csv", "test": "test.csv"})
+    folders = (tmp_path / "one", tmp_path / "two")
+    for folder in folders:
+        folder.mkdir()
+    tree = FileTree(tmp_path)
+    assert read_table_pixels(tree, "train.csv", spec, True, folders[0]).ids is None
+    assert read_table_pixels(tree, "test.csv", spec, False, folders[1]).ids == ["9"]
+    with pytest.raises(UserError, match="no column 'Id'"):
+        read_table_pixels(tree, "train.csv", spec.model_copy(update={"id": "Id"}), True, folders[0])
