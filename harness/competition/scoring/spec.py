@@ -88,9 +88,10 @@ def _parameter(part: str) -> tuple[str, Any]:
 
 def _split(inside: str) -> list[str]:
     """At commas outside brackets and quotes."""
-    parts, depth, quoted, start = [], 0, False, 0
+    parts, depth, quoted, escaped, start = [], 0, False, False, 0
     for place, mark in enumerate(inside):
-        quoted ^= mark == '"'
+        quoted ^= mark == '"' and not escaped
+        escaped = quoted and mark == "\\" and not escaped
         if quoted:
             continue
         depth += (mark in "[{") - (mark in "]}")

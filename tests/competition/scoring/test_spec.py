@@ -43,3 +43,8 @@ def test_what_is_no_metric_is_refused(wrong: object):
         written(wrong)
     with pytest.raises(ValueError, match="is no metric's name"):
         parsed("two words here")
+
+
+def test_a_quote_in_a_value_ends_nothing():
+    for text in ('"', 'a", b', "\\", '\\"'):
+        assert parsed(written({"name": "m", "a": text, "b": 1})) == ("m", {"a": text, "b": 1})
