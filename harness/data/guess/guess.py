@@ -71,7 +71,8 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     layout.set("format", "image_csv", "the labels stand in a table")
     layout.set("train", train.folder)
     test_table = _test_table(tables, name, matched.column)
-    if test is None and (test_table or matched.files or (asked and holds_some(train, asked))):
+    wanted = asked or (test_table[1].column(matched.column, "") if test_table else [])
+    if test is None and wanted and (matched.files or holds_some(train, wanted)):
         test = train
     layout.set(
         "test", test.folder if test else "test", "" if test else "there are no test images: hidden, or not unpacked"

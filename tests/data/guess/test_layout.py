@@ -147,6 +147,7 @@ def test_ids_without_an_image_anywhere_are_of_a_hidden_test(tmp_path: Path) -> N
     names = [f"ISIC_{n}" for n in range(8)]
     _pictures(tmp_path, *(f"train-image/image/{n}.png" for n in names))
     _table(tmp_path / "train-metadata.csv", "id,label", *_labels(names))
+    _table(tmp_path / "test-metadata.csv", "id,age", "ISIC_90,1", "ISIC_91,2")
     _table(tmp_path / "sample_submission.csv", "id,label", "ISIC_90,cat", "ISIC_91,cat")
     found = guess(take_stock(FileTree(tmp_path)))[0].values
     assert (found["test"], found["optional"]) == ("test", ["test"])
