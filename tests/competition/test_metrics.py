@@ -205,7 +205,8 @@ def test_many_aucs_follow_each_row_as_it_is_weighted_more(seed: int, ties: bool)
     exact = metrics._Aucs([metrics._binary_auc(labels == c, proba[:, c]) for c in range(3)])
     step = 1e-5 * rng.normal(size=len(labels))
     moved = quick.resampled(1 + step) - quick(None)
-    assert moved == pytest.approx(exact(1 + step) - exact(None), abs=1e-8) and abs(moved) > 1e-9
+    assert moved == pytest.approx(exact(1 + step) - exact(None), abs=1e-8)
+    assert np.abs(quick.influence).max() > 0
     for far in (1e3, -1e3):
         assert 0 <= quick.resampled(1 + far * np.sign(quick.influence)) <= 1
 
