@@ -83,7 +83,7 @@ mutants: setup-dev
 # Renew the pins, for every Python from 3.11 on and every system: the newest versions that all extras agree on.
 lock: setup-dev
 	$(UV) pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
-	  $(addprefix --extra ,cluster medical onnx umap postgresql offline-weights dev) \
+	  $(addprefix --extra ,cluster medical hdf5 onnx umap postgresql offline-weights dev) \
 	  --custom-compile-command "make lock" --output-file constraints.txt setup.cfg
 
 clean:

@@ -1,7 +1,8 @@
 """A folder that the platform delivers packed (Kaggle's train.7z), brought into a zip that can be read in place.
 
 A 7z is one long compressed stream: its images cannot be read one by one. It is read once, from front to end, into an
-uncompressed zip in the cache: one file instead of 300,000 small ones, nothing written outside it whatever names it holds.
+uncompressed zip in the cache: one file instead of 300,000 small ones, nothing written outside it whatever names it holds. An HDF5
+file of encoded images (a data set of bytes for each id, as ISIC 2024 has it) is brought into one too.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from harness.base.storage.atomic_files import complete_file
 from harness.base.storage.manifest import faults, manifest_beside, write_manifest
 from harness.base.untrusted_text import plain
 
-KINDS = (".7z", ".zip")
+KINDS = (".7z", ".zip", ".hdf5", ".h5")
 
 _LARGEST_RATIO = 200
 _ALWAYS_FINE = 256 * 2**20
@@ -38,7 +39,7 @@ def unpacked_zip(stamp: Any, open_packed: Callable[[], Any], kind: str, shown: s
     ----------
     stamp : what tells this packed folder from another, or from a changed one
     open_packed : gives a context manager of the packed file, open for reading bytes
-    kind : ".7z" or ".zip"
+    kind : one of KINDS
     shown : its place in words for a message
     tick : told (files done, files in all)
 
@@ -53,11 +54,11 @@ def unpacked_zip(stamp: Any, open_packed: Callable[[], Any], kind: str, shown: s
     if target.is_file() and not faults(sums):
         return target
     with complete_file(target) as temporary:
-        copy = temporary if kind == ".zip" else temporary.with_name(temporary.name + ".7z")
+        copy = temporary if kind == ".zip" else temporary.with_name(temporary.name + kind)
         try:
             with open_packed() as packed, copy.open("wb") as file:
                 shutil.copyfileobj(packed, file, 2**20)
-            if kind == ".7z":
+            if kind != ".zip":
                 repack(copy, temporary, shown, tick)
         finally:
             if copy != temporary:
@@ -67,7 +68,7 @@ def unpacked_zip(stamp: Any, open_packed: Callable[[], Any], kind: str, shown: s
 
 
 def repack(source: Path, target: Path, shown: str, tick: Tick) -> None:
-    """Write the files of a 7z into an uncompressed zip, in a process of its own: a damaged index makes some of the libraries that
+    """Write the files of a 7z, or the images of an HDF5 file, into an uncompressed zip, in a process of its own: a damaged index makes some of the libraries that
     unpack it write where they may not, and that ends the process.
 
     Raises
@@ -75,7 +76,7 @@ def repack(source: Path, target: Path, shown: str, tick: Tick) -> None:
     UserError
         If it is damaged, encrypted, a bomb, or holds names that lead out of its folder.
     """
-    command = [sys.executable, "-m", "harness.data.files.seven_zip", str(source), str(target), shown]
+    command = [sys.executable, "-m", "harness.data.files.unpack", str(source), str(target), shown]
     search = os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
     child = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, encoding="utf-8", env={**os.environ, "PYTHONPATH": search}
@@ -110,7 +111,8 @@ def signal_name(code: int) -> str:
 def damaged(shown: str, why: object) -> str:
     """What to say of a 7z that cannot be read."""
     said = plain(str(why) or type(why).__name__, 200)
-    return f"{shown}: the 7z is truncated, corrupt or not to be trusted ({said}). Download it again."
+    kind = "7z" if shown.lower().endswith(".7z") else "HDF5 file"
+    return f"{shown}: the {kind} is truncated, corrupt or not to be trusted ({said}). Download it again."
 
 
 def refuse_bomb(declared: int, packed: int, shown: str) -> int:

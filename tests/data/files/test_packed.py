@@ -19,7 +19,7 @@ from harness.data.dataset import load_dataset
 from harness.data.files import packed
 from harness.data.files.archives import FileTree
 from harness.data.files.packed import repack
-from harness.data.files.seven_zip import repack_here
+from harness.data.files.unpack import repack_here
 
 
 def seven_zip(files: dict[str, bytes]) -> bytes:
@@ -143,7 +143,7 @@ def test_a_7z_that_ends_the_process_that_reads_it_is_damaged(tmp_path: Path):
     (tmp_path / "train.7z").write_bytes(seven_zip({"train/a.bin": bytes(range(256)) * 8}))
     code = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
     (tmp_path / "sitecustomize.py").write_text(
-        f"import sys\nif 'harness.data.files.seven_zip' in sys.argv or '-m' in sys.orig_argv: {code}"
+        f"import sys\nif 'harness.data.files.unpack' in sys.argv or '-m' in sys.orig_argv: {code}"
     )
     sys.path.insert(0, str(tmp_path))
     try:
@@ -151,6 +151,39 @@ def test_a_7z_that_ends_the_process_that_reads_it_is_damaged(tmp_path: Path):
             repack(tmp_path / "train.7z", tmp_path / "out.zip", "train.7z", lambda done, total: None)
     finally:
         sys.path.remove(str(tmp_path))
+
+
+def test_an_hdf5_file_of_encoded_images_is_a_folder(tmp_path: Path):
+    h5py = pytest.importorskip("h5py")
+    picture, array = png(3), np.arange(12, dtype=np.uint8).reshape(3, 4)
+    with h5py.File(tmp_path / "test-image.hdf5", "w") as file:
+        file["ISIC_1"] = np.void(picture)
+        file["ISIC_2"] = np.frombuffer(picture, dtype=np.uint8)
+        file["sub/ISIC_3"] = array
+        file["outside"] = h5py.ExternalLink("/etc/passwd", "x")
+    tree = FileTree(tmp_path)
+    assert tree.names("test-image") == ["test-image/ISIC_1.png", "test-image/ISIC_2.png", "test-image/sub/ISIC_3.npy"]
+    for name in tree.names("test-image")[:2]:
+        with tree.open(name) as opened:
+            assert opened.read() == picture
+    with tree.open("test-image/sub/ISIC_3.npy") as opened:
+        np.testing.assert_array_equal(np.load(io.BytesIO(opened.read())), array)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x89HDF\r\n\x1a\n" + bytes(88), b"no such file"])
+def test_a_damaged_hdf5_file_is_named(tmp_path: Path, content: bytes):
+    pytest.importorskip("h5py")
+    (tmp_path / "test.h5").write_bytes(content)
+    with pytest.raises(UserError, match=r"test.h5: the HDF5 file is truncated, corrupt"):
+        FileTree(tmp_path).names("test")
+
+
+def test_an_hdf5_file_of_other_things_says_what_it_holds(tmp_path: Path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "test.h5", "w") as file:
+        file["x"] = np.zeros((5, 4, 4, 3), np.uint8)
+    with pytest.raises(UserError, match=r"'x' is uint8 \(5, 4, 4, 3\), neither the bytes of an image"):
+        FileTree(tmp_path).names("test")
 
 
 CSV_TOML = """\

@@ -1,10 +1,11 @@
-"""python -m harness.data.files.seven_zip SOURCE TARGET SHOWN: what `packed.repack` does in a process of its own.
+"""python -m harness.data.files.unpack SOURCE TARGET SHOWN: what `packed.repack` does in a process of its own.
 
 Prints a line of JSON for every file that is done, and one for what went wrong.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import threading
@@ -96,6 +97,67 @@ def _zip_writer(file: zipfile.ZipFile, limit: int, n_files: int, tick: Tick) -> 
     return Factory()
 
 
+def images_of_hdf5(source: Path, target: Path, shown: str, tick: Tick) -> None:
+    """Write the encoded images of an HDF5 file into an uncompressed zip, each as <its name>.<ending>; arrays become .npy files.
+
+    Links to other files are not followed.
+
+    Raises
+    ------
+    UserError
+        If h5py is not installed, the file is damaged, or it holds something else.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise UserError(f"{shown}: HDF5 files need h5py: pip install -e '.[hdf5]'") from error
+    try:
+        with h5py.File(source, "r") as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
+            names: list[str] = []
+            packed.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+            limit = max(sum(packed[name].nbytes for name in names), 1)
+            refuse_bomb(limit, source.stat().st_size, shown)
+            for done, name in enumerate(names, start=1):
+                file.writestr(*_member(name, packed[name], shown))
+                tick(done, len(names))
+    except UserError:
+        raise
+    except Exception as error:  # h5py raises whatever it trips over in a damaged file
+        raise UserError(damaged(shown, error)) from error
+
+
+_MAGIC = {
+    b"\xff\xd8\xff": ".jpg",
+    b"\x89PNG": ".png",
+    b"GIF8": ".gif",
+    b"BM": ".bmp",
+    b"II*": ".tif",
+    b"MM\x00*": ".tif",
+    b"RIFF": ".webp",
+}
+
+
+def _member(name: str, item: Any, shown: str) -> tuple[str, bytes]:
+    """Name and content of one image: bytes, numbers of bytes, or an array (H, W) or (H, W, C)."""
+    import numpy as np
+
+    value = np.asarray(item[()])
+    content = value.tobytes() if value.ndim < 2 and value.dtype.kind in "SVu" else b""
+    if value.ndim == 0 and value.dtype.kind == "O":
+        content = bytes(value.item())
+    ending = next((e for start, e in _MAGIC.items() if content.startswith(start)), None)
+    if ending:
+        return f"{name}{ending}", content
+    if value.ndim in (2, 3) and value.dtype.kind in "uif":
+        buffer = io.BytesIO()
+        np.save(buffer, value)
+        return f"{name}.npy", buffer.getvalue()
+    raise UserError(
+        f"{shown}: '{name}' is {value.dtype} {value.shape}, neither the bytes of an image nor one image's pixels. Save arrays of many images as "
+        "an .npz (data.format = 'npz')."
+    )
+
+
 def main(source: str, target: str, shown: str) -> None:
     """Repack, and print what happens."""
 
@@ -103,7 +165,8 @@ def main(source: str, target: str, shown: str) -> None:
         print(json.dumps(told), flush=True)
 
     try:
-        repack_here(Path(source), Path(target), shown, lambda done, of: say(done=done, of=of))
+        unpack = repack_here if source.endswith(".7z") else images_of_hdf5
+        unpack(Path(source), Path(target), shown, lambda done, of: say(done=done, of=of))
     except UserError as error:
         say(error=str(error))
     except OSError as error:
