@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 
 from benchmarks.coverage import graders
@@ -224,3 +226,50 @@ def iceberg(kit: Kit) -> Grader:
     kit.csv("sample_submission.csv", ["id", "is_iceberg"], [(i, 0.5) for i in ids[60:]])
     answers = dict(zip(ids[60:], kinds[60:], strict=True))
     return graders.one_probability(["id", "is_iceberg"], answers, "log loss")
+
+
+@family(
+    "isic-2024-challenge",
+    "`train-image/image/*.jpg`; the test only as HDF5 with the bytes of a JPEG for each id; a code competition",
+    "one of 2 classes, 1 in 1,000 positive",
+    "partial AUC",
+    "`isic_id,target`: probability",
+    toml="""
+    metric = {name = "partial_auc", min_tpr = 0.8}
+    task = "binary"
+    symmetries = ["hflip", "vflip", "rot90", "rot180", "rot270"]
+    [data]
+    format = "image_csv"
+    size = 16
+    train = "train-image/image"
+    test = "test-image"
+    labels = "train-metadata.csv"
+    id = "isic_id"
+    label = "target"
+    group_by = "patient_id"
+    [submission]
+    sample = "sample_submission.csv"
+    id = "isic_id"
+    target = "target"
+    value = "probability"
+    """,
+)
+def isic_2024(kit: Kit) -> Grader:
+    import h5py
+
+    ids = [f"ISIC_{n:07d}" for n in kit.numbers(63, 15670, 9999999)]
+    kinds = [int(k == 0) for k in kit.kinds(63, 8)]
+    rows = []
+    for place, (i, kind) in enumerate(zip(ids, kinds, strict=True)):
+        kit.picture(f"{'train-image/image' if place < 60 else 'unpacked'}/{i}.jpg", kind)
+        rows.append((i, kind, f"IP_{1000000 + place // 3}", 60.0, "male", "Other"))
+    header = ["isic_id", "target", "patient_id", "age_approx", "sex", "tbp_tile_type"]
+    kit.csv("train-metadata.csv", header, rows[:60])
+    kit.csv("test-metadata.csv", [header[0], *header[2:]], [(row[0], *row[2:]) for row in rows[60:]])
+    for name, chosen, folder in (("train", ids[:60], "train-image/image"), ("test", ids[60:], "unpacked")):
+        with h5py.File(kit.place(f"{name}-image.hdf5"), "w") as file:
+            for i in chosen:
+                file[i] = np.void((kit.root / folder / f"{i}.jpg").read_bytes())
+    shutil.rmtree(kit.root / "unpacked")
+    kit.csv("sample_submission.csv", ["isic_id", "target"], [(i, 0.3) for i in ids[60:]])
+    return graders.one_probability(["isic_id", "target"], dict(zip(ids[60:], kinds[60:], strict=True)), "partial AUC")

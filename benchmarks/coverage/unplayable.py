@@ -69,31 +69,6 @@ def breasts(kit: Kit) -> Grader:
 
 
 @family(
-    "isic-2024-challenge",
-    "`train-image/image/*.jpg`; the test only as HDF5 with the bytes of a JPEG for each id; a code competition",
-    "one of 2 classes, 1 in 1,000 positive",
-    "partial AUC",
-    "`isic_id,target`: probability",
-    why_not="the test images stand in an HDF5 file, which is not read",
-)
-def isic_2024(kit: Kit) -> Grader:
-    ids = [f"ISIC_{n:07d}" for n in kit.numbers(63, 15670, 9999999)]
-    kinds = [int(k == 0) for k in kit.kinds(63, 8)]
-    rows = []
-    for place, (i, kind) in enumerate(zip(ids, kinds, strict=True)):
-        if place < 60:
-            kit.picture(f"train-image/image/{i}.jpg", kind)
-        rows.append((i, kind, f"IP_{1000000 + place // 3}", 60.0, "male", "Other"))
-    header = ["isic_id", "target", "patient_id", "age_approx", "sex", "tbp_tile_type"]
-    kit.csv("train-metadata.csv", header, rows[:60])
-    kit.csv("test-metadata.csv", [header[0], *header[2:]], [(row[0], *row[2:]) for row in rows[60:]])
-    for name in ("train-image.hdf5", "test-image.hdf5"):
-        kit.place(name).write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(88))
-    kit.csv("sample_submission.csv", ["isic_id", "target"], [(i, 0.3) for i in ids[60:]])
-    return graders.one_probability(["isic_id", "target"], dict(zip(ids[60:], kinds[60:], strict=True)), "partial AUC")
-
-
-@family(
     "bengaliai-cv19",
     "Parquet tables with 32,332 columns of pixels; three targets a row",
     "one of 168, of 11 and of 7 classes",
