@@ -100,7 +100,7 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
             "rows of one share a fold: take it out if they are independent",
         )
     elif pattern := group_pattern(table.column(matched.column, "")):
-        layout.set("group", pattern, "pairs share a fold")
+        layout.set("group", pattern, "what it finds alike shares a fold: take it out if the images are independent")
     return targets
 
 
@@ -179,7 +179,7 @@ def _by_folders(
         layout.set("optional", ["test"])
     layout.labels_of = labels
     if pairs := group_pattern([PurePosixPath(p).stem for p in train.below]):
-        layout.set("group", pairs, "pairs share a fold")
+        layout.set("group", pairs, "what it finds alike shares a fold: take it out if the images are independent")
     return find_targets(None, labels, None, layout.sample, None)
 
 
@@ -375,6 +375,7 @@ def _of_arrays(layout: Layout, inventory: Inventory) -> Targets:
         layout.set("test", "test.npz", "there is no test array")
         layout.set("optional", ["test.npz"])
     targets = Targets(submission={"id": "id", "target": "label", "value": "index"})
+    targets.fits = ("balanced_accuracy", "macro_f1", "log_loss")
     if layout.sample:
         targets = find_targets(None, ["0", "1", "2"], None, layout.sample, None)
         targets.submission["value"] = "index"

@@ -322,7 +322,11 @@ def group_columns(table: Table, id_column: str, targets: Sequence[str]) -> list[
 
 
 def group_pattern(ids: Sequence[str]) -> str | None:
-    """Ids of pairs, '10_left' and '10_right': what stands before is the group."""
+    """Ids that name a group: pairs, '10_left' and '10_right'; a person, 'person12_virus_3', in a third of them or more."""
+    persons = r"((?:person|patient|subject|animal|slide)[_-]?\d+)"
+    named = [m[1] for i in ids if (m := re.search(persons, i, re.I))]
+    if len(named) >= len(ids) / 3 and len(set(named)) < len(named):
+        return f"(?i){persons}"
     for pattern in (r"^(.+)_(?:left|right)(?:\.\w+)?$", r"^(.+)_(?:L|R)(?:\.\w+)?$"):
         found = [re.match(pattern, i) for i in ids[:2000]]
         if found and all(found):

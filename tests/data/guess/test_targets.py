@@ -68,3 +68,13 @@ def test_columns_of_the_sample_that_are_the_values_of_one_column():
 def test_what_is_not_known_is_said():
     found = guessed(table(id=IDS, label=["a", "b", "c"] * 4))
     assert "no sample submission" in found.why["value"] and "macro_f1" in found.fits
+
+
+def test_persons_and_pairs_in_names_are_groups():
+    from harness.data.groups import groups_by_pattern
+    from harness.data.guess.layout import group_pattern
+
+    xrays = ["person1_virus_6", "person1_bacteria_7", "person2_virus_1", "IM-0115-0001", "IM-0117-0001"]
+    pattern = group_pattern(xrays)
+    assert len(set(groups_by_pattern(xrays, pattern).tolist())) == 4
+    assert group_pattern(["10_left", "10_right", "13_left"]) and group_pattern(["a1", "b2", "c3"]) is None
