@@ -194,7 +194,7 @@ def apply_verdicts(path: Path, samples: Samples, classes: Sequence[str]) -> Clea
     labels = _relabelled(path, samples, rows, verdicts, classes)
     groups = _grouped(samples.groups, rows, verdicts)
     return Cleaning(
-        samples=dataclasses.replace(samples, labels=labels, groups=groups),
+        samples=dataclasses.replace(samples, labels=labels, groups=groups, soft=_revoted(samples, labels)),
         kept=kept,
         counts={name: int((action == name).sum()) for name in ACTIONS},
         digest=_digest(samples, kept, labels, groups),
@@ -216,6 +216,15 @@ def _relabelled(
                 )
             labels[row] = list(classes).index(name)
     return labels
+
+
+def _revoted(samples: Samples, labels: np.ndarray) -> np.ndarray | None:
+    """Votes of annotators, all for the new label where a row is relabelled."""
+    if samples.soft is None or samples.labels is None:
+        return None
+    soft, changed = samples.soft.copy(), np.flatnonzero(labels != samples.labels)
+    soft[changed] = np.eye(soft.shape[1], dtype=soft.dtype)[labels[changed]]
+    return soft
 
 
 def _grouped(groups: np.ndarray, rows: np.ndarray, verdicts: list[Verdict]) -> np.ndarray:

@@ -76,6 +76,9 @@ class DataSpec(Frozen):
     archive: str | None = None
     """Zip that the platform delivers, read when the files themselves are not there. Default: <slug>.zip."""
 
+    fold: str | None = None
+    """image_csv, table_pixels: column of the training table that holds each row's fold, 0 to k - 1, where the folds are given."""
+
     @field_validator("size", mode="before")
     @classmethod
     def _one_number_is_a_square(cls, size: object) -> object:

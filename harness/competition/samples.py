@@ -21,6 +21,8 @@ class Samples:
         `harness.competition.tasks`); None for test rows
     captions : str array (n, K) or None; "" where an image has fewer than K
     truth : int64 array (n,) or None: true kinds, known from elsewhere; nothing is ever fitted on them unless asked for
+    soft : float32 (n, C) or None: shares of annotators' votes, which training learns; `labels` are their largest
+    fold : int8 array (n,) or None: folds that the data give
     groups : int64 array (n,); samples of a group share a fold. Default: each row its own group
     """
 
@@ -29,6 +31,8 @@ class Samples:
     labels: np.ndarray | None = None
     captions: np.ndarray | None = None
     truth: np.ndarray | None = None
+    soft: np.ndarray | None = None
+    fold: np.ndarray | None = None
     groups: np.ndarray = field(default=None)  # type: ignore[arg-type]  # made in __post_init__
 
     def __post_init__(self) -> None:
@@ -46,7 +50,7 @@ class Samples:
                 f"images must be uint8 (n, H, W, C), got {self.images.dtype} {self.images.shape}; "
                 "correct load_samples in competition.py"
             )
-        for name in ("images", "labels", "captions", "truth", "groups"):
+        for name in ("images", "labels", "captions", "truth", "soft", "fold", "groups"):
             array = getattr(self, name)
             if array is not None and len(array) != len(self.ids):
                 raise UserError(f"{len(self.ids)} ids but {len(array)} {name}; every sample needs both")

@@ -136,6 +136,8 @@ def make_folds(
     kept = np.ones(len(samples), dtype=bool) if kept is None else kept
     rows = np.flatnonzero(kept)
     groups = samples.groups[rows]
+    if samples.fold is not None:
+        return _given_folds(samples, spec, kept)
     _check_counts(groups, spec.folds)
     if task.of == LABELS:
         fold = np.full(len(samples), -1, dtype=np.int8)
@@ -166,6 +168,36 @@ def make_folds(
         )
     _assign_left_out_rows(fold, samples.groups, spec.folds)
     return Folds(samples.ids, samples.groups, fold, kept)
+
+
+def _given_folds(samples: Samples, spec: CvSpec, kept: np.ndarray) -> Folds:
+    """The folds that the data give (data.fold).
+
+    Raises
+    ------
+    UserError
+        If there are more or fewer than cv.folds, one has no row, or rows of a group lie in several.
+    """
+    assert samples.fold is not None
+    k = int(samples.fold.max()) + 1
+    if k != spec.folds or len(np.unique(samples.fold[kept])) != k:
+        have = np.unique(samples.fold[kept]).tolist()
+        cure = (
+            f"--set cv.folds={k}" if have == list(range(k)) and k > 1 else "correct the column, or take data.fold out"
+        )
+        raise UserError(
+            f"data.fold: the rows have the folds {have}, the recipe has {spec.folds} (cv.folds). Write {cure}."
+        )
+    order = np.lexsort((samples.fold, samples.groups))
+    group, fold = samples.groups[order], samples.fold[order]
+    split = np.flatnonzero((np.diff(group) == 0) & (np.diff(fold) != 0))
+    if len(split):
+        one, other = order[split[0]], order[split[0] + 1]
+        raise UserError(
+            f"data.fold: '{samples.ids[one]}' and '{samples.ids[other]}' are of one group and lie in folds {samples.fold[one]} and "
+            f"{samples.fold[other]}. Take data.fold out of competition.toml, or data.group and data.group_by."
+        )
+    return Folds(samples.ids, samples.groups, samples.fold.astype(np.int8), kept)
 
 
 _SEEDS = 20

@@ -26,7 +26,7 @@ from harness.data.formats.custom import write_custom
 from harness.data.formats.images import Broken, read_images
 from harness.data.groups import group_numbers, groups_by_pattern
 from harness.data.rows.listing import Listing, list_by_folder, list_by_table, list_test
-from harness.data.rows.targets import RawTargets, classes_of, encode
+from harness.data.rows.targets import RawTargets, classes_of, encode, fold_numbers, votes
 from harness.data.submission_ids import check_submission_ids, read_submission_ids, sample_columns
 
 if TYPE_CHECKING:
@@ -123,22 +123,29 @@ class Building:
             self._write_npz(name, split, folder)
             return []
         listing = self._listing(name, labelled, folder.parent / "submission.csv")
-        labels = self._encoded(listing.targets) if listing.targets else None
+        arrays = self._arrays(listing.targets, listing.groups, listing.fold) if listing.targets else {}
         self.notes.extend(listing.notes)
         if self.stream:
-            _write_streamed(listing, labels, tree, Decoder.of(spec), folder)
+            _write_streamed(listing, arrays, tree, Decoder.of(spec), folder)
             return []
-        broken, notes = read_images(tree, listing, labels, spec, folder, self.tick, self.skip_broken)
+        broken, notes = read_images(tree, listing, arrays, spec, folder, self.tick, self.skip_broken)
         self.notes.extend(notes)
         return broken
 
-    def _encoded(self, raw: RawTargets) -> np.ndarray:
-        """Targets as arrays; where nobody named the classes, those that the data name become them."""
+    def _arrays(self, raw: RawTargets, groups: list[str] | None, fold: list[str] | None) -> dict[str, np.ndarray]:
+        """Everything that each training row has beside its pixels: labels, and votes, groups and folds where they are given."""
         task = self.competition.kind
         if not self.classes:
             self.found.extend(classes_of(task, raw, sample_columns(self.competition, self.tree)))
             self.competition.with_classes(self.classes)  # do they fit task and metrics?
-        return encode(task, raw, self.classes)
+        soft = votes(task, raw, self.classes)
+        labels = encode(task, raw, self.classes) if soft is None else soft.argmax(axis=1).astype(np.int64)
+        found = {"labels": labels} | ({} if soft is None else {"soft": soft})
+        if groups is not None:
+            found["groups"] = group_numbers(groups)
+        if fold is not None:
+            found["fold"] = fold_numbers(fold, raw.shown, self.competition.data.fold or "")
+        return found
 
     def _save_pixel_rows(self, rows: PixelRows, folder: Path) -> None:
         """ids.npy, labels.npy and groups.npy of rows whose pixels stood in a table."""
@@ -149,9 +156,8 @@ class Building:
             folder / "ids.npy", np.array(ids if ids is not None else np.arange(1, n + 1).astype(str), dtype=np.str_)
         )
         if rows.targets is not None:
-            np.save(folder / "labels.npy", self._encoded(rows.targets))
-            if rows.groups is not None:
-                np.save(folder / "groups.npy", group_numbers(rows.groups))
+            for name, array in self._arrays(rows.targets, rows.groups, rows.fold).items():
+                np.save(folder / f"{name}.npy", array)
 
     def _sample_ids(self, n: int, submission: Path) -> list[str] | None:
         """Ids of test rows that have only numbers: those of the sample submission, where it counts from 0, or data.id names a column
@@ -268,13 +274,11 @@ def _constant_note(kind: str, samples: Samples, rows_at_once: int = 1024) -> str
 
 
 def _write_streamed(
-    listing: Listing, labels: np.ndarray | None, tree: FileTree, decoder: Decoder, folder: Path
+    listing: Listing, arrays: dict[str, np.ndarray], tree: FileTree, decoder: Decoder, folder: Path
 ) -> None:
     np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_))
-    if labels is not None:
-        np.save(folder / "labels.npy", labels)
-        if listing.groups is not None:
-            np.save(folder / "groups.npy", group_numbers(listing.groups))
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
     where = {"path": str(tree.path.resolve()), "top": tree.top, "files": listing.files}
     write_json(folder / "pictures.json", where | {"decoder": dataclasses.asdict(decoder)})
 
@@ -287,6 +291,9 @@ def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 40
         digest.update(samples.groups.astype("<i8").tobytes())
         if samples.labels is not None:
             digest.update(samples.labels.astype("<i8" if samples.labels.ndim == 1 else "<f4").tobytes())
+        for more in (samples.soft, samples.fold):
+            if more is not None:
+                digest.update(more.tobytes())
         if samples.captions is not None:
             digest.update("\n".join(samples.captions.ravel()).encode())
         digest.update(str(samples.images.shape).encode())

@@ -107,6 +107,8 @@ def open_samples(folder: Path) -> Samples:
         labels=optional("labels"),
         captions=optional("captions"),
         truth=optional("truth"),
+        soft=optional("soft"),
+        fold=optional("fold"),
         groups=optional("groups"),  # type: ignore[arg-type]  # None: each row its own
     )
 

@@ -118,7 +118,7 @@ class Training:
         self.optimizer = build_optimizer(network, self.spec)
         trained_labels = labels[rows.train.to(labels.device)]
         scale = target_scale(network)
-        weights = class_weights(trained_labels, self.n_classes, self.spec)
+        weights = class_weights(trained_labels, self.n_classes, self.spec, task.is_one_class)
         self.loss: Loss = build_loss(self.spec, weights, task, scale)
         self.watching = build_loss(WATCHED, None, task, scale)
         self.forward = torch.compile(network) if self.spec.compile else network

@@ -16,18 +16,19 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 """(logits (B, C), targets int64 (B,) or float (B, C)) -> mean loss, a scalar."""
 
 
-def class_weights(labels: Tensor, n_classes: int, spec: TrainSpec) -> Tensor | None:
+def class_weights(labels: Tensor, n_classes: int, spec: TrainSpec, exclusive: bool = False) -> Tensor | None:
     """Weight of each class (C,), scaled so that the mean over the given rows is 1; None where all are the same.
 
     Of several labels (float (n, C)) it is the weight of a label's presence against its absence: "balanced" makes the two count alike.
 
-    labels : int64 (n,), of the rows that are trained on
+    labels : int64 (n,), of the rows that are trained on; with `exclusive` also shares of votes (n, C)
     """
     if spec.class_weights == "none":
         return None
-    if labels.ndim > 1:
+    if labels.ndim > 1 and not exclusive:
         return _presence_weights(labels, spec)
-    counts = torch.bincount(labels, minlength=n_classes).float().clamp(min=1)
+    votes = labels.sum(dim=0) if labels.ndim > 1 else torch.bincount(labels, minlength=n_classes)
+    counts = votes.float().clamp(min=1)
     if spec.class_weights == "balanced":
         weights = 1 / counts
     else:

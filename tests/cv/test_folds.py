@@ -411,3 +411,33 @@ def test_saved_folds_of_other_rows_or_groups_are_refused(tmp_path: Path, changed
     make_folds(samples(np.arange(90) % 3), CLASSES, CvSpec()).save(path)
     with pytest.raises(UserError, match="its ids or groups are not those of the data"):
         load_folds(changed, path)
+
+
+def given(fold: list[int], groups: list[int] | None = None) -> Samples:
+    n = len(fold)
+    return Samples(
+        np.array([f"r{i}" for i in range(n)]),
+        np.zeros((n, 2, 2, 1), np.uint8),
+        np.arange(n) % 2,
+        fold=np.array(fold, np.int8),
+        groups=np.array(groups if groups else range(n)),
+    )
+
+
+def test_folds_that_the_data_give_are_taken():
+    folds = make_folds(given([0, 1, 1, 0]), ("a", "b"), CvSpec(folds=2))
+    assert folds.fold.tolist() == [0, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("samples", "said"),
+    [
+        (given([0, 1, 2, 0]), "Write --set cv.folds=3"),
+        (given([0, 0, 0, 0]), "correct the column"),
+        (given([0, 1, 1, 0], [5, 5, 6, 7]), "'r0' and 'r1' are of one group and lie in folds 0 and 1"),
+    ],
+)
+def test_given_folds_that_do_not_fit_are_told(samples: Samples, said: str):
+    with pytest.raises(UserError, match="data.fold") as error:
+        make_folds(samples, ("a", "b"), CvSpec(folds=2))
+    assert said in str(error.value)

@@ -146,6 +146,15 @@ def galaxies(d: Path) -> None:
     write(d / "sample_submission.csv", GalaxyID=ids, smooth=[0.0] * TEST, disk=[0.0] * TEST)
 
 
+def voted(d: Path) -> None:
+    for n in range(N):
+        save(d / "train" / f"{n}.png", n % 3)
+    for n in range(TEST):
+        save(d / "test" / f"{90 + n}.png", n % 3)
+    shares = {c: [30 if n % 3 == k else n % 7 for n in range(N)] for k, c in enumerate(("smooth", "disk", "artifact"))}
+    write(d / "train.csv", id=range(N), **shares, fold=[n // 3 % 2 for n in range(N)])
+
+
 def faces(d: Path) -> None:
     cells = [" ".join(map(str, pixels(n % 2, 1).ravel())) for n in range(N + TEST)]
     write(d / "train.csv", emotion=[n % 2 for n in range(N)], pixels=cells[:N])
@@ -186,6 +195,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "COCO annotations, files in many folders": coco,
     "Many classes, most with one image, the five likeliest names": whales,
     "Numbers": galaxies,
+    "Votes of annotators, folds that are given": voted,
     "Pixels in a cell": faces,
     "Lists of numbers as channels": icebergs,
     "Arrays as files, a hidden test": signals,

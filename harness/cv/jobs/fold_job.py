@@ -161,11 +161,16 @@ class FoldTraining:
         if folder.verdicts_path.is_file():
             samples = apply_verdicts(folder.verdicts_path, samples, competition.classes).samples
         train, watched = split_watched(samples, folds, job.fold, recipe)
-        labels = samples.labels
+        labels = samples.labels if samples.soft is None else samples.soft
         assert labels is not None  # training rows always have labels
         if recipe.pseudo:
             more, classes = pseudo_rows(source_of(folder.path, recipe), job.fold, recipe.pseudo.threshold)
-            train, labels = np.concatenate([train, len(labels) + more]), np.concatenate([labels, classes])
+            train, labels = (
+                np.concatenate([train, len(labels) + more]),
+                np.concatenate(
+                    [labels, classes if labels.ndim == 1 else np.eye(labels.shape[1], dtype=labels.dtype)[classes]]
+                ),
+            )
         valid = folds.valid_rows(job.fold)
         opening = Opening(competition, recipe, dataset, folder.environment(), device, job.threads)
         data = open_fold_data(opening)
@@ -243,6 +248,8 @@ class FoldTraining:
         metric, rows = competition_metrics(self.opening.competition)[0], self.valid_rows
         rows = rows[torch_mask(self.kept, rows)]
         labels = self.labels[rows.to(self.labels.device)].cpu().numpy()
+        if task.is_one_class and labels.ndim > 1:  # shares of votes
+            labels = labels.argmax(axis=1)
         ids = self.opening.dataset.train.ids[rows.cpu().numpy()]
 
         def look(network: nn.Module, epoch: int) -> None:

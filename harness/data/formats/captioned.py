@@ -62,11 +62,11 @@ def read_captioned(
                 f"{tree.path}: holds none of {', '.join(spec.captions)}. Download the captions, or name their file in data.captions."
             )
         listing = Listing([(file,) for file in files.values()], list(files), None, None, found.notes)
-        return read_images(tree, listing, None, spec, folder, tick, skip_broken)
+        return read_images(tree, listing, {}, spec, folder, tick, skip_broken)
     captions = {nfc(image): lines for image, lines in parse_captions(tree, where).items()}
     left_out = _strangers(tree, where, name, files, captions, skip_broken) if split == "train" else []
     ids = [i for i in captions if i in files] if split == "train" else list(files)
-    labels = np.zeros(len(ids), np.int64) if split == "train" else None
+    labels = {"labels": np.zeros(len(ids), np.int64)} if split == "train" else {}
     listing = Listing([(files[i],) for i in ids], ids, None, None, found.notes)
     broken, notes = read_images(tree, listing, labels, spec, folder, tick, skip_broken)
     _save(competition, folder, np.load(folder / "ids.npy", allow_pickle=False).tolist(), captions, split)

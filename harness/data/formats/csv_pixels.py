@@ -30,12 +30,13 @@ class PixelRows:
     ----------
     ids : None where the table has no id column, so that the rows' numbers stand for them
     targets : of training rows
-    groups : a text of each row, or None
+    groups, fold : a text of each row, or None
     """
 
     ids: list[str] | None
     targets: RawTargets | None
     groups: list[str] | None = None
+    fold: list[str] | None = None
 
 
 def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, folder: Path) -> PixelRows:

@@ -18,7 +18,6 @@ from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_array, new_images
 from harness.data.files.decode import Decoded, Decoder
-from harness.data.groups import group_numbers
 from harness.data.rows.listing import Listing
 
 Tick = Callable[[int, int], None]
@@ -38,13 +37,14 @@ class Broken:
 def read_images(
     tree: FileTree,
     listing: Listing,
-    labels: np.ndarray | None,
+    arrays: dict[str, np.ndarray],
     spec: DataSpec,
     folder: Path,
     tick: Tick,
     skip_broken: bool = False,
 ) -> tuple[list[Broken], list[str]]:
-    """Write images.npy, ids.npy and (where there are labels) labels.npy into `folder`; goes on where it was stopped.
+    """Write images.npy, ids.npy and the arrays that have a value for each row (labels, groups, ...) into `folder`; goes on where it
+    was stopped.
 
     With `skip_broken` an image that cannot be decoded is left out of the training rows, and stays black among the test
     rows, which must all be predicted; both are returned, with notes on what is odd.
@@ -56,17 +56,13 @@ def read_images(
     """
     broken, notes = _decode_all(tree, listing.files, spec, folder, tick, skip_broken)
     keep = np.ones(len(listing.files), dtype=bool)
-    if broken and labels is not None:
+    if broken and "labels" in arrays:
         keep[list(broken)] = False
         _keep_rows(folder, keep, spec)
-        _check_classes_left(tree, listing.files, labels, keep)
+        _check_classes_left(tree, listing.files, arrays["labels"], keep)
     np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_)[keep])
-    if labels is not None:
-        np.save(folder / "labels.npy", labels[keep])
-        if listing.groups is not None:
-            np.save(
-                folder / "groups.npy", group_numbers([g for g, kept in zip(listing.groups, keep, strict=True) if kept])
-            )
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array[keep])
     return list(broken.values()), [*listing.notes, *notes]
 
 

@@ -47,7 +47,8 @@ def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool,
     if not labelled:
         return PixelRows(ids, None)
     raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
-    return PixelRows(ids, raw, groups_of(table, ids or list(map(str, range(len(table)))), spec))
+    fold = table.column(spec.fold, "data.fold") if spec.fold else None
+    return PixelRows(ids, raw, groups_of(table, ids or list(map(str, range(len(table)))), spec), fold)
 
 
 def _test_has_id(tree: FileTree, spec: DataSpec) -> bool:
@@ -60,7 +61,7 @@ def _pixels(cell: str, spec: DataSpec, channels: int, table: Table, row: int, co
     place = f"{table.shown}: row {row + 1}, column '{plain(column, 80)}'"
     try:
         values = np.array(json.loads(cell) if cell.startswith("[") else cell.split(), dtype=np.float64).ravel()
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise UserError(f"{place}: holds what is no number ({plain(error, 120)}). Correct the cell.") from error
     height, width = spec.size
     if len(values) != height * width * channels:

@@ -32,6 +32,7 @@ class Listing:
     targets : as text; None of test rows
     groups : a text of each row, equal ones share a fold; None = by data.group, or each alone
     notes : what was left out and what is odd, in words
+    fold : of each row the fold that the table gives, as text; None where it gives none
     """
 
     files: list[tuple[str, ...]]
@@ -39,6 +40,7 @@ class Listing:
     targets: RawTargets | None
     groups: list[str] | None = None
     notes: tuple[str, ...] = ()
+    fold: list[str] | None = None
 
 
 def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes: tuple[str, ...]) -> Listing:
@@ -168,7 +170,8 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
             f"{len(unnamed):,} of {len(there):,} images in {tree.show(name)} are not named by {table.shown} and left out, e.g. "
             f"'{unnamed[0]}'",
         )
-    return Listing(kept, ids, raw, groups_of(table, ids, spec), notes)
+    fold = table.column(spec.fold, "data.fold") if spec.fold else None
+    return Listing(kept, ids, raw, groups_of(table, ids, spec), notes, fold)
 
 
 def groups_of(table: Table, ids: Sequence[str], spec: DataSpec) -> list[str] | None:

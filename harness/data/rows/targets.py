@@ -71,6 +71,43 @@ def sorted_names(names: Iterable[str]) -> list[str]:
     return sorted(names, key=key)
 
 
+def votes(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray | None:
+    """Shares of votes float32 (n, C), where one of several classes is told by a column of numbers for each; None where it is not.
+
+    Raises
+    ------
+    UserError
+        If a number is negative, or a row has none.
+    """
+    if not task.is_one_class or len(raw.columns) < 2:
+        return None
+    flags = {*_TRUE, *_FALSE}
+    if all(cell.strip().lower() in flags for cells in raw.columns for cell in cells):
+        return None
+    _check_columns(task, raw, classes)
+    names = [nfc(n) for n in raw.names]
+    table = np.stack([_numbers(raw, names.index(nfc(name))) for name in classes], axis=1)
+    wrong = np.flatnonzero((table < 0).any(axis=1) | (table.sum(axis=1) <= 0))
+    if len(wrong):
+        row = int(wrong[0])
+        raise UserError(
+            f"{raw.shown}: row {row + 1}: the votes of the columns {listed(classes)} are {table[row][:8].tolist()}: none may be negative, and one must "
+            'be more than 0. Correct the row; where they are no votes: task = "regression" in competition.toml.'
+        )
+    return (table / table.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def fold_numbers(cells: Sequence[str], shown: str, column: str) -> np.ndarray:
+    """Folds int8 (n,) of a column of numbers from 0 (UserError where a cell is none)."""
+    wrong = next((row for row, cell in enumerate(cells) if not re.fullmatch(r"\d{1,2}", cell.strip())), None)
+    if wrong is not None:
+        raise UserError(
+            f"{shown}: row {wrong + 1}, column '{plain(column, 80)}': '{plain(cells[wrong], 80)}' is no fold, a whole number from 0. Correct the cell, or "
+            "data.fold in competition.toml."
+        )
+    return np.array([int(cell) for cell in cells], dtype=np.int8)
+
+
 def encode(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
     """Targets as arrays: int64 (n,) of classes, float32 (n, K) of labels (0 or 1) and numbers.
 

@@ -7,7 +7,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.competition.tasks import TASKS
-from harness.data.rows.targets import RawTargets, classes_of, encode, sorted_names, split_labels
+from harness.data.rows.targets import RawTargets, classes_of, encode, fold_numbers, sorted_names, split_labels, votes
 
 SINGLE, LABELS, NUMBERS = TASKS["single"], TASKS["multilabel"], TASKS["regression"]
 
@@ -89,3 +89,18 @@ def test_a_cell_that_cannot_be_a_target_is_named(task, raw: RawTargets, classes:
 def test_a_row_without_a_label_is_told_before_it_becomes_a_class():
     with pytest.raises(UserError, match="row 2, column 'label': is empty"):
         classes_of(SINGLE, cells("a", ""))
+
+
+def test_votes_become_shares_in_the_order_of_the_classes():
+    raw = columns(a=["3", "0"], b=["1", "5"])
+    assert votes(SINGLE, raw, ("b", "a")).tolist() == [[0.25, 0.75], [1.0, 0.0]]
+    assert votes(SINGLE, columns(a=["1", "0"], b=["0", "1"]), ("a", "b")) is None  # one-hot
+    assert votes(LABELS, raw, ("a", "b")) is None
+    with pytest.raises(UserError, match=r"row 2: the votes of the columns a, b are \[0.0, 0.0\]"):
+        votes(SINGLE, columns(a=["2", "0"], b=["0", "0"]), ("a", "b"))
+
+
+def test_folds_are_whole_numbers():
+    assert fold_numbers(["0", " 4"], "t.csv", "fold").tolist() == [0, 4]
+    with pytest.raises(UserError, match="row 2, column 'fold': 'x' is no fold"):
+        fold_numbers(["0", "x"], "t.csv", "fold")
