@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from harness.base.errors import UserError
-from harness.cv.prepare import usable_cores
+from harness.cv.jobs.prepare import usable_cores
 
 VERSIONED = ("torch", "torchvision", "timm", "fastai", "lightning", "pytorch-lightning")
 

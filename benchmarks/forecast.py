@@ -34,7 +34,7 @@ from harness.oof.forecast.forecast import Forecast, forecast
 from harness.oof.forecast.image_statistics import Looks
 from harness.oof.forecast.inputs import ForecastInputs, forecast_inputs_of
 from harness.runs import Run, load_run
-from harness.train.image_statistics import describe_images
+from harness.train.inputs.image_statistics import describe_images
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ WORK = ROOT / "build" / "mutants"
 
 TARGETS = (
     "harness/competition/metrics.py",
-    "harness/competition/threshold.py",
+    "harness/competition/tasks/threshold.py",
     "harness/cv/folds.py",
     "harness/cv/scores.py",
     "harness/runs/align.py",

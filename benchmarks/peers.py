@@ -132,7 +132,7 @@ def time_harness(task: Task) -> dict[str, Any]:
 
     As for the peers, what is needed is imported and the folds are split before the clock starts.
     """
-    import harness.cv.report  # noqa: F401 - the peers import before the clock starts, so may the harness
+    import harness.cv.report.page  # noqa: F401 - the peers import before the clock starts, so may the harness
     from harness.base.progress import LineWatcher
     from harness.cv.opening import open_run
     from harness.cv.options import Options

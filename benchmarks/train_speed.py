@@ -33,7 +33,7 @@ from harness.base.command import DataOption, JsonOption, data_root, new_app, use
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.competition import find_competition, load_recipe
-from harness.cv.prepare import usable_cores
+from harness.cv.jobs.prepare import usable_cores
 from harness.data.dataset import Dataset, load_dataset
 
 BASELINE = "plain"

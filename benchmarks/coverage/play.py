@@ -63,7 +63,7 @@ def by_hand(fixture: Fixture, slug: str, grader: Grader, epochs: int) -> Outcome
 
 def by_init(fixture: Fixture, slug: str, grader: Grader, epochs: int) -> Outcome:
     """What init writes, untouched."""
-    from harness.data.init import app
+    from harness.data.guess.init import app
 
     failed = _run(app, f"data/{slug}")
     return Outcome(False, failed) if failed else _train_and_hand_in(slug, grader, epochs)
@@ -77,7 +77,7 @@ def slug_of(name: str) -> str:
 def _recipe(values: dict) -> str:
     """The built-in quick recipe for what the TOML says."""
     from harness.competition.builtin.facts import Facts
-    from harness.data.init import recipe_toml
+    from harness.data.guess.init import recipe_toml
 
     size, data = values["data"]["size"], values["data"]
     height, width = size if isinstance(size, list) else (size, size)

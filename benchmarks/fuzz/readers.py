@@ -330,7 +330,7 @@ def _submissions() -> list[Seed]:
 
 def _read_sample(path: Path) -> None:
     from harness.data.files.archives import FileTree
-    from harness.data.submission_ids import check_submission_ids
+    from harness.data.rows.sample_submission import check_submission_ids
 
     competition = _competition(path.parent, format="image_folder", optional=("x",))
     check_submission_ids(competition, np.arange(1, 7).astype(np.str_), path, FileTree(path.parent / "fuzz.zip"))
@@ -338,7 +338,7 @@ def _read_sample(path: Path) -> None:
 
 def _read_ready(path: Path) -> list[str]:
     """As `harness.submit --file` reads, writes anew and checks it; and as the sample that another file is checked against."""
-    from harness.data.submission_ids import read_submission_ids
+    from harness.data.rows.sample_submission import read_submission_ids
     from harness.submit.preflight import check_submission, labels_hash, read_ready_file
 
     competition, ids = _competition(path.parent, format="image_folder"), np.arange(1, 7).astype(np.str_)

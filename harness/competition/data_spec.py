@@ -115,7 +115,7 @@ class DataSpec(Frozen):
     @classmethod
     def _a_pattern_with_groups(cls, pattern: str | None) -> str | None:
         if pattern is not None:
-            import regex  # with a limit of time: see harness.data.groups
+            import regex  # with a limit of time: see harness.data.rows.groups
 
             try:
                 compiled = regex.compile(pattern)

@@ -40,7 +40,7 @@ def main(
     from harness.cv.jobs.executor import start_server
     from harness.cv.noise.job import noise_suite
     from harness.cv.pipeline import cross_validate
-    from harness.cv.summary import again, as_dict, print_result
+    from harness.cv.report.summary import again, as_dict, print_result
     from harness.data.chosen import load_chosen
     from harness.data.recipes import is_built_in, load_built_in, recipe_text
     from harness.data.resize import resize
@@ -82,7 +82,7 @@ def main(
 def _options(contest: Competition, sample: bool, folds: FoldOptions, nodes: ClusterOptions, out: Path) -> Options:
     from harness.clean.verdicts import standing_verdicts
     from harness.cv.options import Options
-    from harness.cv.summary import again
+    from harness.cv.report.summary import again
     from harness.distributed.executor import Cluster
 
     return Options(

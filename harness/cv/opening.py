@@ -14,8 +14,8 @@ from harness.competition import Competition, Recipe
 from harness.competition.tasks.fitting import check_fits
 from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
 from harness.cv.jobs.executor import run_jobs
+from harness.cv.jobs.prepare import PrepareJob
 from harness.cv.options import Options, Watcher, describe_run, planned_workers
-from harness.cv.prepare import PrepareJob
 from harness.cv.pseudo_labels import check_pseudo
 from harness.data.cache import Dataset
 from harness.runs import Folds, RunFolder

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from harness.clean.verdicts import Cleaning
 from harness.competition import Competition, Recipe
-from harness.cv.prepare import describe_environment, pick_devices, plan_threads, usable_cores
+from harness.cv.jobs.prepare import describe_environment, pick_devices, plan_threads, usable_cores
 from harness.cv.pseudo_labels import pseudo_line
 from harness.data.cache import Dataset
 from harness.distributed.executor import Cluster

@@ -12,10 +12,10 @@ from harness.competition import Competition, Recipe
 from harness.cv.jobs.executor import run_jobs
 from harness.cv.jobs.features_job import FeaturesJob
 from harness.cv.jobs.fold_job import FoldJob
+from harness.cv.jobs.prepare import pick_devices, plan_rounds, usable_cores
 from harness.cv.opening import OpenedRun, open_run
 from harness.cv.options import Options, Watcher, listed, say_plan
 from harness.cv.pooling import finish_run
-from harness.cv.prepare import pick_devices, plan_rounds, usable_cores
 from harness.cv.repair import repair_or_refuse
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset

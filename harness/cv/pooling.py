@@ -25,7 +25,7 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
 
         finish_clusters(folder, competition, dataset, folds)
         return
-    from harness.cv.report import write_report
+    from harness.cv.report.page import write_report
 
     results = [folder.load_fold(fold) for fold in folder.done(folds.k)]
     proba = folder.path / "proba"

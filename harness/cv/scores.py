@@ -13,7 +13,7 @@ from harness.competition.metrics import Metric, custom_metric, intervals
 from harness.competition.scoring.registry import find_metric
 from harness.competition.scoring.spec import parsed
 from harness.competition.tasks import Task
-from harness.competition.threshold import cross_fitted
+from harness.competition.tasks.threshold import cross_fitted
 from harness.runs import Folds
 from harness.runs.probability_tables import rows_of_table
 

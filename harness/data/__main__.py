@@ -114,7 +114,7 @@ def _print(title: str, found: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["init"]:
-        from harness.data.init import app as init_app
+        from harness.data.guess.init import app as init_app
 
         del sys.argv[1]
         init_app(prog_name="python -m harness.data init")

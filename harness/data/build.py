@@ -24,10 +24,10 @@ from harness.data.files.archives import FileTree, walk
 from harness.data.files.decode import Decoder
 from harness.data.formats.custom import write_custom
 from harness.data.formats.images import Broken, read_images
-from harness.data.groups import group_numbers, groups_by_pattern
+from harness.data.rows.groups import group_numbers, groups_by_pattern
 from harness.data.rows.listing import Listing, list_by_folder, list_by_table, list_test
+from harness.data.rows.sample_submission import check_submission_ids, read_submission_ids, sample_columns
 from harness.data.rows.targets import RawTargets, classes_of, encode, fold_numbers, votes
-from harness.data.submission_ids import check_submission_ids, read_submission_ids, sample_columns
 
 if TYPE_CHECKING:
     from harness.data.formats.csv_pixels import PixelRows

@@ -13,9 +13,9 @@ from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
 from harness.competition.scoring.ranking import top_classes
-from harness.competition.threshold import moved
+from harness.competition.tasks.threshold import moved
 from harness.data.cache import Dataset
-from harness.data.submission_ids import read_submission_header, read_submission_ids
+from harness.data.rows.sample_submission import read_submission_header, read_submission_ids
 from harness.oof.ensemble.blend import Blend
 from harness.runs.align import align_rows
 from harness.runs.probability_tables import rows_of_table

@@ -88,7 +88,7 @@ def _work_on_cluster(address: str, gpus: float, parallel: int, seed: int, watche
 @contextlib.contextmanager
 def _helpers(parallel: int, device: str, seed: int) -> Iterator[None]:
     """Further processes on the same study, by the same command; they end when it has ended, or with us."""
-    from harness.cv.prepare import pick_devices, usable_cores
+    from harness.cv.jobs.prepare import pick_devices, usable_cores
 
     devices = pick_devices(device)
     os.environ["HARNESS_CORES"] = str(max(usable_cores() // parallel, 1))  # for us and for them

@@ -11,7 +11,7 @@ from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.competition.metrics import METRICS, intervals
 from harness.competition.tasks import TASKS
-from harness.competition.threshold import cross_fitted
+from harness.competition.tasks.threshold import cross_fitted
 from harness.cv.pooling import pool_oof
 from harness.cv.scores import competition_metrics, score_run
 from harness.runs import FoldResult, Folds

@@ -21,7 +21,7 @@ from harness.data.dataset import load_dataset
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import Decoder, decode
 from harness.data.formats.captioned import parse_captions
-from harness.data.groups import groups_by_pattern
+from harness.data.rows.groups import groups_by_pattern
 from tests.conftest import draw
 
 CSV_TOML = """\

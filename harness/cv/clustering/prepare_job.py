@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.base.progress import FEATURES
 from harness.competition import Recipe
-from harness.cv.prepare import PrepareJob, usable_cores
+from harness.cv.jobs.prepare import PrepareJob, usable_cores
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from harness.competition import Competition
 from harness.competition.metrics import confusion
 from harness.cv.clustering.scores import Pooled
-from harness.cv.report import curves, fold_table, label, shown
+from harness.cv.report.page import curves, fold_table, label, shown
 from harness.data.cache import Dataset
 from harness.report import figures
 from harness.report.page import Page

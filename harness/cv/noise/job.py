@@ -20,9 +20,9 @@ from harness.competition import Competition
 from harness.competition.metrics import intervals
 from harness.cv.jobs.executor import run_jobs
 from harness.cv.jobs.fold_job import FoldJob
+from harness.cv.jobs.prepare import pick_devices
 from harness.cv.noise.suite import Suite, noise_path, suite_stands
 from harness.cv.options import Options, Watcher
-from harness.cv.prepare import pick_devices
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.runs import Run, RunFolder
@@ -118,7 +118,7 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     from harness.data.cache import open_cache
     from harness.runs.probabilities import check_probabilities
     from harness.train.corruptions import SEVERITIES
-    from harness.train.image_statistics import STATISTICS, describe_images
+    from harness.train.inputs.image_statistics import STATISTICS, describe_images
     from harness.train.inputs.pixels import open_images
     from harness.train.prediction.predict import Predictor
 
@@ -168,7 +168,7 @@ class _Corrupted:
     """
 
     def __init__(self, images: Any, name: str, severity: int, size: tuple[int, int], rows: np.ndarray) -> None:
-        from harness.train.image_statistics import STATISTICS
+        from harness.train.inputs.image_statistics import STATISTICS
 
         self.images, self.name, self.severity, self.size, self.rows = images, name, severity, size, rows
         self.statistics = np.full((len(rows), len(STATISTICS)), np.nan, dtype=np.float32)
@@ -180,7 +180,7 @@ class _Corrupted:
 
         from harness.data.resize import resize_pixels
         from harness.train.corruptions import corrupt
-        from harness.train.image_statistics import image_statistics
+        from harness.train.inputs.image_statistics import image_statistics
 
         numbers = rows.cpu().numpy()
         pixels = corrupt(self.images.take(rows), numbers, self.name, self.severity, SEED)

@@ -16,7 +16,7 @@ from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
 from harness.data.files.names import Lookup, nfc, refuse_duplicate_ids, stem, without_ending
-from harness.data.groups import matches
+from harness.data.rows.groups import matches
 from harness.data.rows.tables import Table, joined, read_table
 from harness.data.rows.targets import RawTargets
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.competition import Competition
-from harness.cv.report import confusions_block
+from harness.cv.report.page import confusions_block
 from harness.data.cache import Dataset
 from harness.oof.errors.analysis import ClassScore, Errors
 from harness.report import figures

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.train.image_statistics import STATISTICS
+from harness.train.inputs.image_statistics import STATISTICS
 
 MOST_ROWS = 5000
 """So many images of each side are looked at; more would not change the answer."""

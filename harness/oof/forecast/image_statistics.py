@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.data.cache import Dataset
 from harness.oof.forecast.domain_shift import LEAST_ROWS, MOST_ROWS
-from harness.train.image_statistics import describe_images
+from harness.train.inputs.image_statistics import describe_images
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
 from harness.competition.scoring.registry import LABELS, NUMBERS
 from harness.competition.tasks import Task
-from harness.competition.threshold import moved
+from harness.competition.tasks.threshold import moved
 from harness.data.cache import Dataset
 from harness.oof.ensemble.blend import Blend, best_runs, check_same_data, mean_of_probabilities, unfinished_note
 from harness.runs import Run, load_run

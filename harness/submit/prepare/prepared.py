@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition import Competition
-from harness.cv.prepare import git_commit
+from harness.cv.jobs.prepare import git_commit
 from harness.data.cache import Dataset
 from harness.ledger import Intent, Notebook
 from harness.submit.platform import place_of

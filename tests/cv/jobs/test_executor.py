@@ -14,7 +14,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.cv.jobs.executor import run_jobs
-from harness.cv.prepare import plan_rounds, plan_threads
+from harness.cv.jobs.prepare import plan_rounds, plan_threads
 from tests.conftest import REPOSITORY
 
 

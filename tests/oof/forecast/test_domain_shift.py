@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.oof.forecast.domain_shift import cross_fitted_proba, detect_shift, domain_weights
-from harness.train.image_statistics import STATISTICS
+from harness.train.inputs.image_statistics import STATISTICS
 
 S = len(STATISTICS)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harness.train.corruptions import corrupt
-from harness.train.image_statistics import STATISTICS, describe_images, image_statistics
+from harness.train.inputs.image_statistics import STATISTICS, describe_images, image_statistics
 
 
 def pictures(n: int = 16, side: int = 24, channels: int = 3) -> torch.Tensor:

@@ -13,7 +13,7 @@ from harness.competition.metrics import argmax_rows, confused_pairs, confusion, 
 from harness.competition.tasks import Task
 from harness.cv.folds import rare_classes
 from harness.cv.pseudo_labels import pseudo_line
-from harness.cv.report_targets import targets_sections
+from harness.cv.report.targets import targets_sections
 from harness.data.cache import Dataset
 from harness.report import figures
 from harness.report.page import Page, Section

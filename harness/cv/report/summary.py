@@ -10,7 +10,7 @@ from harness.base.command import carried
 from harness.base.terminal import print_table
 from harness.cv.noise.report import noise_table, summary_lines
 from harness.cv.pseudo_labels import pseudo_line
-from harness.cv.report import decision_line, fold_table, label, shown, threshold_line
+from harness.cv.report.page import decision_line, fold_table, label, shown, threshold_line
 from harness.runs import Run
 
 _METRICS_ABREAST = 3  # more do not fit a terminal

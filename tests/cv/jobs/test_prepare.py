@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.cv.prepare import usable_cores
+from harness.cv.jobs.prepare import usable_cores
 
 
 @pytest.mark.parametrize(("asked", "cores"), [("1", 1), ("", None), ("0", None), ("many", None), ("100000", None)])
