@@ -273,3 +273,52 @@ def isic_2024(kit: Kit) -> Grader:
     shutil.rmtree(kit.root / "unpacked")
     kit.csv("sample_submission.csv", ["isic_id", "target"], [(i, 0.3) for i in ids[60:]])
     return graders.one_probability(["isic_id", "target"], dict(zip(ids[60:], kinds[60:], strict=True)), "partial AUC")
+
+
+@family(
+    "rsna-breast-cancer-detection",
+    "DICOM `train_images/<patient>/<image>.dcm`; several images of one prediction id; a code competition",
+    "one of 2 classes, few positive",
+    "probabilistic F1",
+    "`prediction_id,cancer`: probability of a breast, of several images",
+    toml="""
+    metric = "probabilistic_f"
+    task = "binary"
+    [data]
+    format = "image_csv"
+    size = 16
+    channels = 1
+    train = "train_images"
+    test = "test_images"
+    labels = "train.csv"
+    test_rows = "test.csv"
+    id = "image_id"
+    files = "{patient_id}/{image_id}.dcm"
+    label = "cancer"
+    group_by = "patient_id"
+    [submission]
+    sample = "sample_submission.csv"
+    id = "prediction_id"
+    rows = "prediction_id"
+    target = "cancer"
+    value = "probability"
+    """,
+)
+def breasts(kit: Kit) -> Grader:
+    rows, tests, answers = [], [], {}
+    for place, kind in enumerate(kit.kinds(30, 3)):
+        patient, cancer = 10006 + 5 * place, int(kind == 0)
+        for number, (side, view) in enumerate((s, v) for s in "LR" for v in ("CC", "MLO")):
+            image, has = 462822612 + 97 * (4 * place + number), cancer if side == "L" else 0
+            split = "train" if place < 26 else "test"
+            kit.dicom(f"{split}_images/{patient}/{image}.dcm", has, str(patient))
+            if split == "train":
+                rows.append((2, patient, image, side, view, 61.0, has, 0))
+            else:
+                tests.append((2, patient, image, side, view, 61.0, f"{patient}_{side}"))
+                answers[f"{patient}_{side}"] = has
+    header = ["site_id", "patient_id", "image_id", "laterality", "view", "age"]
+    kit.csv("train.csv", [*header, "cancer", "biopsy"], rows)
+    kit.csv("test.csv", [*header, "prediction_id"], tests)
+    kit.csv("sample_submission.csv", ["prediction_id", "cancer"], [(i, 0.0211) for i in answers])
+    return graders.one_probability(["prediction_id", "cancer"], answers, "probabilistic F1")

@@ -41,34 +41,6 @@ def keypoints(kit: Kit) -> Grader:
 
 
 @family(
-    "rsna-breast-cancer-detection",
-    "DICOM `train_images/<patient>/<image>.dcm`; several images of one prediction id; a code competition",
-    "one of 2 classes, few positive",
-    "probabilistic F1",
-    "`prediction_id,cancer`: probability of a breast, of several images",
-    why_not="a submission row is a breast, of several images: predictions are not brought together by a column",
-)
-def breasts(kit: Kit) -> Grader:
-    rows, tests, answers = [], [], {}
-    for place, kind in enumerate(kit.kinds(30, 3)):
-        patient, cancer = 10006 + 5 * place, int(kind == 0)
-        for number, (side, view) in enumerate((s, v) for s in "LR" for v in ("CC", "MLO")):
-            image, has = 462822612 + 97 * (4 * place + number), cancer if side == "L" else 0
-            split = "train" if place < 26 else "test"
-            kit.dicom(f"{split}_images/{patient}/{image}.dcm", has, str(patient))
-            if split == "train":
-                rows.append((2, patient, image, side, view, 61.0, has, 0))
-            else:
-                tests.append((2, patient, image, side, view, 61.0, f"{patient}_{side}"))
-                answers[f"{patient}_{side}"] = has
-    header = ["site_id", "patient_id", "image_id", "laterality", "view", "age"]
-    kit.csv("train.csv", [*header, "cancer", "biopsy"], rows)
-    kit.csv("test.csv", [*header, "prediction_id"], tests)
-    kit.csv("sample_submission.csv", ["prediction_id", "cancer"], [(i, 0.0211) for i in answers])
-    return graders.one_probability(["prediction_id", "cancer"], answers, "probabilistic F1")
-
-
-@family(
     "bengaliai-cv19",
     "Parquet tables with 32,332 columns of pixels; three targets a row",
     "one of 168, of 11 and of 7 classes",

@@ -174,6 +174,9 @@ class SubmissionSpec(Frozen):
     column per number. Default: class; of several labels labels, of numbers number."""
     separator: Annotated[str, Field(min_length=1, max_length=8)] = " "
     """labels, ranked, confident: what stands between two parts of a cell."""
+    rows: str | None = None
+    """Column of `data.test_rows` that names the submission's row of a test image, where a row is of several images (the views of a
+    breast): their outputs are averaged. OOF scores stay by image."""
     k: Annotated[int, Field(ge=1)] = 5
     """ranked: so many names."""
     empty: Literal["blank", "likeliest"] = "blank"

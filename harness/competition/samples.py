@@ -22,6 +22,7 @@ class Samples:
     captions : str array (n, K) or None; "" where an image has fewer than K
     truth : int64 array (n,) or None: true kinds, known from elsewhere; nothing is ever fitted on them unless asked for
     soft : float32 (n, C) or None: shares of annotators' votes, which training learns; `labels` are their largest
+    rows : str array (n,) or None: of test images, the submission's row that each is of, where several share one
     fold : int8 array (n,) or None: folds that the data give
     groups : int64 array (n,); samples of a group share a fold. Default: each row its own group
     """
@@ -33,6 +34,7 @@ class Samples:
     truth: np.ndarray | None = None
     soft: np.ndarray | None = None
     fold: np.ndarray | None = None
+    rows: np.ndarray | None = None
     groups: np.ndarray = field(default=None)  # type: ignore[arg-type]  # made in __post_init__
 
     def __post_init__(self) -> None:
@@ -44,13 +46,21 @@ class Samples:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def answered(self) -> np.ndarray:
+        """What a submission answers: the ids, or the rows that images share, each once, in their order."""
+        if self.rows is None:
+            return self.ids
+        _, first = np.unique(self.rows, return_index=True)
+        return self.rows[np.sort(first)]
+
     def _check_shapes(self) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
             raise UserError(
                 f"images must be uint8 (n, H, W, C), got {self.images.dtype} {self.images.shape}; "
                 "correct load_samples in competition.py"
             )
-        for name in ("images", "labels", "captions", "truth", "soft", "fold", "groups"):
+        for name in ("images", "labels", "captions", "truth", "soft", "fold", "rows", "groups"):
             array = getattr(self, name)
             if array is not None and len(array) != len(self.ids):
                 raise UserError(f"{len(self.ids)} ids but {len(array)} {name}; every sample needs both")

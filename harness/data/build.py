@@ -124,6 +124,8 @@ class Building:
             return []
         listing = self._listing(name, labelled, folder.parent / "submission.csv")
         arrays = self._arrays(listing.targets, listing.groups, listing.fold) if listing.targets else {}
+        if listing.rows is not None:
+            arrays["rows"] = np.array(listing.rows, dtype=np.str_)
         self.notes.extend(listing.notes)
         if self.stream:
             _write_streamed(listing, arrays, tree, Decoder.of(spec), folder)
@@ -193,7 +195,7 @@ class Building:
             if submission.is_file():
                 shown = tree.show(self.competition.submission.sample or "")
                 wanted = read_submission_ids(self.competition, submission, shown)
-            return list_test(tree, name, spec, wanted)
+            return list_test(tree, name, spec, wanted, self.competition.submission.rows)
         if spec.format == "image_csv":
             return list_by_table(tree, name, spec)
         names = [name, *(m for m in spec.merge if tree.has(m) or m not in spec.optional)]
@@ -211,7 +213,7 @@ class Building:
         test = open_samples(folder / "test") if (folder / "test").is_dir() else None
         if test is not None and (folder / "submission.csv").is_file():
             named = self.competition.with_classes(self.classes) if self.found else self.competition
-            check_submission_ids(named, test.ids, folder / "submission.csv", self.tree)
+            check_submission_ids(named, test.answered, folder / "submission.csv", self.tree)
         kind = "embedded sample" if self.sample else "real data"
         counts = f"{len(train):,} training and {len(test) if test else 0:,} test images"
         broken = f"; {n_broken} could not be decoded, see broken.csv in the cache" if n_broken else ""

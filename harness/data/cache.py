@@ -109,6 +109,7 @@ def open_samples(folder: Path) -> Samples:
         truth=optional("truth"),
         soft=optional("soft"),
         fold=optional("fold"),
+        rows=optional("rows"),
         groups=optional("groups"),  # type: ignore[arg-type]  # None: each row its own
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file
-from harness.competition import Competition
+from harness.competition import Competition, Samples
 from harness.competition.metrics import argmax_rows
 from harness.competition.scoring.ranking import top_classes
 from harness.competition.tasks.threshold import moved
@@ -32,7 +32,7 @@ def wanted_ids(competition: Competition, dataset: Dataset) -> np.ndarray:
             f"the test of '{competition.slug}' is hidden: there are no rows to write or to check a file against. Where the "
             "platform takes code: --bundle"
         )
-    return dataset.test.ids
+    return dataset.test.answered
 
 
 def wanted_header(competition: Competition, dataset: Dataset) -> list[str]:
@@ -50,6 +50,7 @@ def write_submission(
     path: Path,
     threshold: float | None = None,
     header: Sequence[str] = (),
+    test: Samples | None = None,
 ) -> None:
     """Write the CSV of the rows `ids`, in their order; with a threshold the second class is said from it on.
 
@@ -62,8 +63,13 @@ def write_submission(
     UserError
         If the blend lacks an id, or the file cannot be written.
     """
-    rows = align_rows(blend.test_ids, ids, f"test predictions of {blend.name}")
-    proba = rows_of_table(blend.test, rows)
+    where = f"test predictions of {blend.name}"
+    if test is not None and test.rows is not None:
+        by_image = rows_of_table(blend.test, align_rows(blend.test_ids, test.ids, where))
+        names, proba = averaged(test.rows, np.asarray(by_image))
+        proba = proba[align_rows(names, ids, where)]
+    else:
+        proba = rows_of_table(blend.test, align_rows(blend.test_ids, ids, where))
     proba = decided(competition, blend, proba if threshold is None else moved(proba, threshold))
     hook = competition.hook("to_submission")
     table = hook(ids, proba, competition.classes) if hook else submission_table(competition, ids, proba)
@@ -71,6 +77,14 @@ def write_submission(
         table = table[list(header)]
     with complete_file(path) as temporary:
         table.to_csv(temporary, index=False)
+
+
+def averaged(rows: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Names of the rows that images share, and the mean of their images' outputs float (rows, C)."""
+    names, of_image = np.unique(rows, return_inverse=True)
+    total = np.zeros((len(names), outputs.shape[1]))
+    np.add.at(total, of_image, outputs)
+    return names, total / np.bincount(of_image)[:, None]
 
 
 ANSWERS = ("class", "index", "labels", "onehot")

@@ -155,6 +155,26 @@ def voted(d: Path) -> None:
     write(d / "train.csv", id=range(N), **shares, fold=[n // 3 % 2 for n in range(N)])
 
 
+def breasts(d: Path) -> None:
+    for n in range(2 * N):
+        save(d / "train_images" / f"p{n // 4}" / f"{n}.png", n // 4 % 2)
+    for n in range(2 * TEST):
+        save(d / "test_images" / f"q{n // 4}" / f"{500 + n}.png", n // 4 % 2)
+    train = range(2 * N)
+    write(
+        d / "train.csv",
+        patient_id=[f"p{n // 4}" for n in train],
+        image_id=list(train),
+        cancer=[n // 4 % 2 for n in train],
+    )
+    test = range(2 * TEST)
+    names = [f"q{n // 4}_{'LR'[n // 2 % 2]}" for n in test]
+    write(
+        d / "test.csv", patient_id=[f"q{n // 4}" for n in test], image_id=[500 + n for n in test], prediction_id=names
+    )
+    write(d / "sample_submission.csv", prediction_id=sorted(set(names)), cancer=[0.02] * TEST)
+
+
 def faces(d: Path) -> None:
     cells = [" ".join(map(str, pixels(n % 2, 1).ravel())) for n in range(N + TEST)]
     write(d / "train.csv", emotion=[n % 2 for n in range(N)], pixels=cells[:N])
@@ -196,6 +216,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "Many classes, most with one image, the five likeliest names": whales,
     "Numbers": galaxies,
     "Votes of annotators, folds that are given": voted,
+    "Several images for one row of the submission": breasts,
     "Pixels in a cell": faces,
     "Lists of numbers as channels": icebergs,
     "Arrays as files, a hidden test": signals,

@@ -20,6 +20,7 @@ from harness.data.guess.layout import (
     holds_some,
     id_column_of,
     label_pattern,
+    shared_rows,
     test_of_sample,
     train_and_test,
 )
@@ -81,7 +82,10 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
         layout.set("optional", ["test"])
     layout.set("labels", name, f"{matched.share:.0%} of its rows have an image" if matched.share < 1 else "")
     by_row = asked_by_column(table, test_table, train, test, layout.sample)
-    if by_row and test_table:
+    shared = shared_rows(test_table, layout.sample, matched.column)
+    if shared and test_table:
+        layout.set("test_rows", test_table[0], "it says which images are of one row of the sample submission")
+    elif by_row and test_table:
         matched = by_row
         layout.set("test_rows", test_table[0], "it says which file an id of the sample submission is")
     elif test_table and (not layout.sample or _fills(matched.files, test_table[1], matched.column)):
@@ -91,7 +95,11 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     if matched.files:
         layout.set("files", list(matched.files) if len(matched.files) > 1 else matched.files[0])
     targets = find_targets(table, None, matched.column, layout.sample, test_table[1] if test_table else None)
-    _joined_sample_id(layout, matched)
+    if shared:
+        targets.submission["rows"] = shared
+        targets.why["rows"] = "several images are of one row: their outputs are averaged"
+    else:
+        _joined_sample_id(layout, matched)
     groups = group_columns(table, matched.column, targets.label)
     if groups:
         layout.set(

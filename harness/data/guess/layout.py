@@ -209,6 +209,17 @@ def asked_by_column(
     return Matched(id_column, (f"{{{path}}}",), 1.0)
 
 
+def shared_rows(test_table: tuple[str, Table] | None, sample: tuple[str, Table] | None, id_column: str) -> str | None:
+    """The column of the test's table that holds the sample submission's ids, several rows having the same; None where there is none."""
+    if test_table is None or sample is None:
+        return None
+    asked = {nfc(i) for i in sample[1].column(sample_columns(sample[1])[0], "")}
+    for name, cells in zip(test_table[1].header, test_table[1].columns, strict=True):
+        if name != id_column and len(set(cells)) < len(cells) and asked == set(map(nfc, cells)):
+            return name
+    return None
+
+
 def _names_files(table: Table, column: str, images: Images) -> bool:
     """Whether a column's cells are paths with ending, of the whole tree or below the folder."""
     known = {nfc(p) for p in (*images.files, *images.below)}

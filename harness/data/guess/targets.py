@@ -264,6 +264,8 @@ def _one_column(
     elif cells and all(nfc(c) in known for c in cells if c.strip()):
         spec["value"] = "class"
         found.why["value"] = "the sample submission holds names of classes"
+        if len(values) == 2 and len(set(cells)) == 1:
+            found.why["value"] += '; where the page wants probabilities (AUC, log loss) write "probability"'
         _answers(found)
     elif numbers and all(n is not None for n in numbers) and any(_number(v) is None for v in values):
         spec["value"] = "index"

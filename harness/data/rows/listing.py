@@ -33,6 +33,7 @@ class Listing:
     groups : a text of each row, equal ones share a fold; None = by data.group, or each alone
     notes : what was left out and what is odd, in words
     fold : of each row the fold that the table gives, as text; None where it gives none
+    rows : of test images, the submission's row that each is of; None = its id
     """
 
     files: list[tuple[str, ...]]
@@ -41,6 +42,7 @@ class Listing:
     groups: list[str] | None = None
     notes: tuple[str, ...] = ()
     fold: list[str] | None = None
+    rows: list[str] | None = None
 
 
 def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes: tuple[str, ...]) -> Listing:
@@ -239,11 +241,15 @@ def _below(name: str, path: str) -> str:
     return path if name == "." or path.startswith(f"{name}/") else f"{name}/{path}"
 
 
-def list_test(tree: FileTree, name: str, spec: DataSpec, wanted: np.ndarray | None = None) -> Listing:
+def list_test(
+    tree: FileTree, name: str, spec: DataSpec, wanted: np.ndarray | None = None, shared: str | None = None
+) -> Listing:
     """The test images of a folder: those that the sample submission (`wanted`) or data.test_rows names, in that order, else all.
 
     Their ids are what the sample submission calls the files, in its spelling: names without ending ('1'), with it ('1.png'), or
     paths below the folder; without one, names without ending. What has no image is told when ids are held against the sample.
+
+    shared : column of data.test_rows (submission.rows) that names the submission's row of each image
 
     Raises
     ------
@@ -281,7 +287,8 @@ def list_test(tree: FileTree, name: str, spec: DataSpec, wanted: np.ndarray | No
             *notes,
             f"{len(surplus):,} of {len(there):,} images in {tree.show(name)} are not asked for and left out, e.g. '{surplus[0]}'",
         )
-    return Listing([found for _, found in rows], [i for i, _ in rows], None, None, notes)
+    answered = table.column(shared, "submission.rows") if table is not None and shared else None
+    return Listing([found for _, found in rows], [i for i, _ in rows], None, None, notes, rows=answered)
 
 
 def _own_ids(name: str, files: list[str], spec: DataSpec) -> list[str]:

@@ -48,7 +48,7 @@ def prepare_blend(
     blend = mean_of_probabilities(runs, competition)
     path, ids = out / "submissions" / competition.slug / f"{blend.name}.csv", wanted_ids(competition, dataset)
     decision = _threshold(threshold, blend, competition)
-    write_submission(competition, blend, ids, path, decision, wanted_header(competition, dataset))
+    write_submission(competition, blend, ids, path, decision, wanted_header(competition, dataset), dataset.test)
     refuse_problems(path, competition, ids, dataset)
     forecast, why_none = _forecast(competition, runs, dataset, past)
     main = blend.scores["metrics"][blend.scores["metric"]]

@@ -78,3 +78,12 @@ def test_persons_and_pairs_in_names_are_groups():
     pattern = group_pattern(xrays)
     assert len(set(groups_by_pattern(xrays, pattern).tolist())) == 4
     assert group_pattern(["10_left", "10_right", "13_left"]) and group_pattern(["a1", "b2", "c3"]) is None
+
+
+def test_a_row_of_the_sample_may_be_of_several_images():
+    from harness.data.guess.layout import shared_rows
+
+    test = table(image_id=[1, 2, 3, 4], prediction_id=["p_L", "p_L", "p_R", "q_L"], patient=["p", "p", "p", "q"])
+    sample = ("s.csv", table(prediction_id=["p_L", "p_R", "q_L"], cancer=[0.1, 0.1, 0.1]))
+    assert shared_rows(("test.csv", test), sample, "image_id") == "prediction_id"
+    assert shared_rows(("test.csv", test), ("s.csv", table(id=[1, 2, 3, 4], cancer=[0] * 4)), "image_id") is None
