@@ -175,6 +175,8 @@ def png_chunks(dice: Dice, content: bytes) -> bytes:
         chunks.append((content[at + 4 : at + 8], content[at + 8 : at + 8 + size]))
         at += 12 + size
     for _ in range(dice.choice((1, 1, 2, 3))):
+        if not chunks:  # dropped or cut off by an earlier change
+            break
         at, act = dice.randrange(len(chunks)), dice.randrange(6)
         kind, body = chunks[at]
         dice.note(f"{('change', 'change', 'add', 'drop', 'repeat', 'rename')[act]} chunk {kind.decode('latin-1')}")

@@ -57,7 +57,10 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
 
 def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     train, test, merged = train_and_test(inventory)
-    assert train is not None  # there are images
+    if train is None:
+        raise UserError(
+            f"{inventory.tree.path}: there are test images only (in '{test.folder if test else '.'}'); the training images are missing. Complete it."
+        )
     asked: list[str] = []
     if layout.sample:
         asked = layout.sample[1].column(sample_columns(layout.sample[1])[0], "")
@@ -342,7 +345,8 @@ def _values_of(table: Table, columns: list[str]) -> tuple[float, float] | None:
     for column in columns:
         for cell in table.column(column, "")[:200]:
             numbers += [float(v) for v in re.findall(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", cell)]
-    return (min(numbers), max(numbers)) if numbers else None
+    finite = [number for number in numbers if math.isfinite(number)]
+    return (min(finite), max(finite)) if finite else None
 
 
 # Arrays.

@@ -168,3 +168,9 @@ def test_a_name_with_a_fraction_is_a_class_and_how_sure_it_is(tmp_path: Path) ->
     _, targets = guess(take_stock(FileTree(tmp_path)))
     assert targets.label == ["landmark_id"]
     assert (targets.submission["value"], targets.metric) == ("confident", "gap")
+
+
+def test_test_images_alone_are_told(tmp_path: Path) -> None:
+    _pictures(tmp_path, "test/1.png", "test/2.png")
+    with pytest.raises(UserError, match="there are test images only"):
+        guess(take_stock(FileTree(tmp_path)))
