@@ -61,6 +61,23 @@ def lines(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel:
     return _svg(figure)
 
 
+def score_over_time(
+    at: Sequence[float], scores: Sequence[tuple[float, float, float]], metric: str, greater_is_better: bool, unit: str
+) -> bytes:
+    """Scores (value, low, high) at amounts spent, and the best so far as a line."""
+    figure, axes = _figure(6.5, 3.2)
+    values = np.array([value for value, _, _ in scores])
+    below = np.maximum(values - [low for _, low, _ in scores], 0)
+    above = np.maximum([high for _, _, high in scores] - values, 0)
+    axes.errorbar(at, values, yerr=[below, above], fmt="o", color="tab:blue", capsize=3, markersize=4, linewidth=1)
+    best = np.maximum.accumulate(values) if greater_is_better else np.minimum.accumulate(values)
+    axes.step(at, best, where="post", color="tab:orange", label="best so far")
+    axes.set(xlabel=_named(f"{unit} spent"), ylabel=_named(metric))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return _svg(figure)
+
+
 def scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], most: int = 3000) -> bytes:
     """Points float (n, 2) coloured by label int (n,); of many some are drawn."""
     figure, axes = _figure(6.5, 4.6)
