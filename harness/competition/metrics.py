@@ -93,14 +93,41 @@ def paired(
 
     The difference is positive where ours is better, whatever the metric's direction.
     """
-    sign = 1 if metric.greater_is_better else -1
-    first, second = metric.prepare(labels, ours), metric.prepare(labels, theirs)
-    one, other_one = (getattr(scorer, "resampled", scorer) for scorer in (first, second))
-    drawn = np.array([(one(w), other_one(w)) for w in group_weights(groups, resamples)])
-    low, high = np.nanquantile(drawn[:, 0], [0.025, 0.975])
-    score, other = first(None), second(None)
-    gain_low, gain_high = np.nanquantile(sign * (drawn[:, 0] - drawn[:, 1]), [0.025, 0.975])
-    return score, float(low), float(high), sign * (score - other), float(gain_low), float(gain_high)
+    first, second = (Resampled.of(metric, labels, outputs, groups, resamples) for outputs in (ours, theirs))
+    return first.against(second)
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A score with its values on bootstrap resamples, which are the same for all of the same groups: so scores can be held against
+    each other, and each is drawn once however many it is held against.
+
+    Attributes
+    ----------
+    score : over all rows; drawn : float (resamples,); greater_is_better : direction
+    """
+
+    score: float
+    drawn: np.ndarray
+    greater_is_better: bool
+
+    @classmethod
+    def of(
+        cls, metric: Metric, labels: np.ndarray, outputs: np.ndarray, groups: np.ndarray, resamples: int = 1000
+    ) -> Resampled:
+        """Of outputs (n, C); whole groups are drawn (see `intervals`)."""
+        scorer = metric.prepare(labels, outputs)
+        value = getattr(scorer, "resampled", scorer)
+        drawn = np.array([value(weights) for weights in group_weights(groups, resamples)])
+        return cls(scorer(None), drawn, metric.greater_is_better)
+
+    def against(self, other: Resampled) -> tuple[float, float, float, float, float, float]:
+        """As `paired` says it."""
+        sign = 1 if self.greater_is_better else -1
+        low, high = np.nanquantile(self.drawn, [0.025, 0.975])
+        gain_low, gain_high = np.nanquantile(sign * (self.drawn - other.drawn), [0.025, 0.975])
+        gain = sign * (self.score - other.score)
+        return self.score, float(low), float(high), gain, float(gain_low), float(gain_high)
 
 
 def confusion(
