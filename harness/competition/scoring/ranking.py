@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.competition.metrics import _EXACT_CELLS, Scorer, _auc_parts, _binary_auc, argmax_rows
+from harness.competition.metrics import Scorer, argmax_rows
 from harness.competition.scoring.answers import Weighted
+from harness.competition.scoring.auc import EXACT_CELLS, BinaryAuc, auc_parts
 
 
 def label_auc(truth: np.ndarray, outputs: np.ndarray, average: str) -> Scorer:
     """ROC AUC of several labels: the mean over columns ('macro'), weighted by their positives, or of all cells ('micro')."""
-    return _PerColumn(truth, outputs, _binary_auc, average, _auc_parts)
+    return _PerColumn(truth, outputs, BinaryAuc, average, auc_parts)
 
 
 def label_average_precision(truth: np.ndarray, outputs: np.ndarray, average: str) -> Scorer:
@@ -49,7 +50,7 @@ class _PerColumn:
             self.scorers = [of_column(self.truth[:, c], np.asarray(outputs[:, c], np.float64)) for c in columns]
         self.everything = np.array([scorer(None) for scorer in self.scorers])
         self.outputs, self.parts = outputs, parts
-        self.exact = average != "macro" or self.truth.size <= _EXACT_CELLS
+        self.exact = average != "macro" or self.truth.size <= EXACT_CELLS
 
     @functools.cached_property
     def _influence(self) -> np.ndarray:

@@ -42,7 +42,7 @@ def hill_climb(
     bags: int = 1,
     share: float = 0.5,
     seed: int = 0,
-    rows: int | None = None,
+    cells: int | None = None,
     patience: int | None = None,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> Selection:
@@ -55,7 +55,7 @@ def hill_climb(
     rounds : models that are added; of all rounds the one with the best score is kept
     bags : with more than one, selection is repeated with a random `share` of the models each, and the weights are
         averaged: a guard against choosing by chance
-    rows : of more than so many an evenly spread part is looked at; patience : a climb ends after so many rounds without a better
+    cells : rows times classes; of more an evenly spread part of the rows is looked at; patience : a climb ends after so many rounds without a better
         score. Both bound what a metric costs that must be called anew for each model in each round
     tick : told (rounds done, rounds in all)
 
@@ -66,8 +66,8 @@ def hill_climb(
     """
     if proba.ndim != 3 or not len(proba) or not len(labels):
         raise ValueError(f"hill climbing needs models and rows; proba is {proba.shape}, labels {labels.shape}")
-    if rows is not None and len(labels) > rows:
-        some = np.linspace(0, len(labels) - 1, rows).astype(np.int64)
+    if cells is not None and proba[0].size > cells:
+        some = np.linspace(0, len(labels) - 1, max(cells // proba.shape[2], 1)).astype(np.int64)
         proba, labels = proba[:, some], labels[some]
     scored = _scores_of(proba, labels, metric)
     rng, n_models = np.random.default_rng(seed), len(proba)

@@ -11,8 +11,8 @@ from harness.competition.tasks.votes import majority_of_labels
 from harness.oof.ensemble.methods import Fitted, Method, climbing, mean, nothing, weighted
 from harness.oof.ensemble.shrunk import Columns, log_odds, logistic, sigmoid
 
-CLIMBED_ROWS, PATIENCE = 20_000, 10
-"""Rows that weights are climbed on at most, as decisions are found on, and rounds without gain after which a climb ends."""
+CLIMB = {"cells": 200_000, "patience": 10}
+"""Bounds of a climb (see `hill_climb`) by metrics that must be called for each model in each round."""
 
 _STRENGTH, _OF_SHIFT = 10.0, 1.0  # a priori a weight is 1 / M +- 0.3, log odds are shifted by +- 1
 
@@ -34,7 +34,7 @@ def _odds(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
 
 
 def _vote(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
-    return majority_of_labels(proba)
+    return majority_of_labels(list(proba))
 
 
 def _stacked(of_label: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,8 +83,6 @@ def _apply(columns_of: Columns) -> Callable[[np.ndarray, Fitted], np.ndarray]:
     return apply
 
 
-_CLIMB = {"rows": CLIMBED_ROWS, "patience": PATIENCE}
-
 LABEL_METHODS: dict[str, Method] = {
     method.name: method
     for method in (
@@ -92,8 +90,8 @@ LABEL_METHODS: dict[str, Method] = {
         Method("vote", "each label by majority: the median probability", nothing, _vote, learns=False),
         Method("logit_mean", "mean of log odds", nothing, _odds, learns=False),
         Method("rank_mean", "mean of ranks", nothing, _ranks, learns=False),
-        Method("hill_climbing", "weights by hill climbing on the metric", climbing(1, **_CLIMB), weighted, weights=lambda w: w),
-        Method("bagged_climbing", "the same on ten random halves of the models", climbing(10, **_CLIMB), weighted, weights=lambda w: w),
+        Method("hill_climbing", "weights by hill climbing on the metric", climbing(1, **CLIMB), weighted, weights=lambda w: w),
+        Method("bagged_climbing", "the same on ten random halves of the models", climbing(10, **CLIMB), weighted, weights=lambda w: w),
         Method("stacking", "each label by logistic regression on the models' log odds", _fit(_stacked, True), _apply(_stacked)),
         Method("temperature", "the mean, each label sharpened or softened", _fit(_sharpened, False), _apply(_sharpened)),
         Method("priors", "the mean with a factor on each label's odds", _fit(_shifted, True), _apply(_shifted)),

@@ -92,7 +92,7 @@ def weighted(proba: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return total
 
 
-def climbing(bags: int, **options: int) -> Callable[[np.ndarray, np.ndarray, Metric], np.ndarray]:
+def climbing(bags: int, **options: Any) -> Callable[[np.ndarray, np.ndarray, Metric], np.ndarray]:
     """A `fit` that finds weights by `hill_climb`; options are its own."""
 
     def fit(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.competition.metrics import Metric
 from harness.competition.tasks.task import spreads
-from harness.oof.ensemble.label_methods import CLIMBED_ROWS, PATIENCE
+from harness.oof.ensemble.label_methods import CLIMB
 from harness.oof.ensemble.methods import Fitted, Method, climbing, mean, nothing, weighted
 from harness.oof.ensemble.shrunk import Columns, linear
 
@@ -69,15 +69,13 @@ def _correction(name: str, says: str, columns_of: Columns) -> Method:
     return Method(name, says, fit, apply)
 
 
-_CLIMB = {"rows": CLIMBED_ROWS, "patience": PATIENCE}
-
 NUMBER_METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         Method("mean", "mean of numbers", nothing, mean, learns=False),
         Method("median", "median of numbers", nothing, _median, learns=False),
-        Method("hill_climbing", "weights by hill climbing on the metric", climbing(1, **_CLIMB), weighted, weights=lambda w: w),
-        Method("bagged_climbing", "the same on ten random halves of the models", climbing(10, **_CLIMB), weighted, weights=lambda w: w),
+        Method("hill_climbing", "weights by hill climbing on the metric", climbing(1, **CLIMB), weighted, weights=lambda w: w),
+        Method("bagged_climbing", "the same on ten random halves of the models", climbing(10, **CLIMB), weighted, weights=lambda w: w),
         _correction("stacking", "ridge regression on the models' numbers", _stacked),
         _correction("scaling", "the mean, scaled and shifted", _scaled_mean),
     )

@@ -119,8 +119,15 @@ def _score(truth: np.ndarray, said: np.ndarray, groups: np.ndarray) -> NumberSco
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = square - mean**2
         r2 = np.where(variance > 0, 1 - mse / variance, np.nan)
-    found = intervals_of(np.column_stack([bias, mae, np.sqrt(mse), r2]))
-    return NumberScores(*found, _by_quantile(truth, truth, said, groups), _by_quantile(said, truth, said, groups))
+    of_bias, of_mae, of_rmse, of_r2 = intervals_of(np.column_stack([bias, mae, np.sqrt(mse), r2]))
+    return NumberScores(
+        of_bias,
+        of_mae,
+        of_rmse,
+        of_r2,
+        _by_quantile(truth, truth, said, groups),
+        _by_quantile(said, truth, said, groups),
+    )
 
 
 def _by_quantile(by: np.ndarray, truth: np.ndarray, said: np.ndarray, groups: np.ndarray) -> list[Quantile]:
