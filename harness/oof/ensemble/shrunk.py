@@ -14,7 +14,7 @@ import numpy as np
 Columns = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Of the members' outputs (M, n) for one label or number: the offset (n,), and the columns (n, p) that may correct it."""
 
-_STEPS, _HALVINGS, _CLOSE = 30, 12, 1e-9
+_STEPS, _HALVINGS, _CLOSE, _ROUNDS = 30, 12, 1e-9, 5
 
 
 def logistic(offset: np.ndarray, columns: np.ndarray, truth: np.ndarray, strength: np.ndarray) -> np.ndarray:
@@ -39,21 +39,25 @@ def logistic(offset: np.ndarray, columns: np.ndarray, truth: np.ndarray, strengt
             value = loss(tried)
             if value < best:
                 break
-        if best - value <= _CLOSE * (1 + abs(best)):
+        if not value < best:
             break
-        d, best = tried, value
+        d, best, gain = tried, value, best - value
+        if gain <= _CLOSE * (1 + abs(best)):
+            break
     return d
 
 
 def linear(offset: np.ndarray, columns: np.ndarray, truth: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """d float64 (p,) of ridge regression under the prior, in closed form; the noise's variance is what the offset leaves.
+    """d float64 (p,) of ridge regression under the prior; the noise's variance, against which the prior is weighed, is what the fit
+    itself leaves.
 
     offset, truth : float (n,); columns : float (n, p); strength : of the prior, (p,), above 0
     """
-    left = truth - offset
-    noise = max(float((left**2).mean()), 1e-12)
-    curve = columns.T @ columns / noise + np.diag(strength)
-    return np.asarray(np.linalg.solve(curve, columns.T @ left / noise))
+    left, d = truth - offset, np.zeros(columns.shape[1])
+    for _ in range(_ROUNDS):
+        noise = max(float(((left - columns @ d) ** 2).mean()), 1e-12)
+        d = np.linalg.solve(columns.T @ columns / noise + np.diag(strength), columns.T @ left / noise)
+    return d
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:
