@@ -48,7 +48,7 @@ class Predictions:
             return self.oof
         return np.stack(
             [
-                oof if told is None else self.task.decide_by_fold(oof, self.folds.fold, told)
+                self.task.judged_by(metric, oof, self.folds.fold, told)
                 for oof, told in zip(self.oof, self.decisions, strict=True)
             ]
         )

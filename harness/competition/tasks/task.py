@@ -144,6 +144,21 @@ class Task:
         """
         return self.plain(outputs) if told is None else self.decide_by_fold(outputs, fold, told)
 
+    def judged_by(
+        self, metric: Metric, outputs: np.ndarray, fold: np.ndarray, told: dict[str, Any] | None
+    ) -> np.ndarray:
+        """Outputs (n, K) as a metric judges them: one of answers those that the decision gives, any other the outputs as they are."""
+        return self.decide_by_fold(outputs, fold, told) if told and metric.of_answers else outputs
+
+    def score_apart(self, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> float:
+        """The score of rows by the decision that they themselves have: to compare models on the same rows before there are other folds.
+
+        It is too good to be told as a score.
+        """
+        if self.decides and metric.of_answers:
+            outputs = self.decide(outputs, self.fit_decision(metric, targets, outputs))
+        return metric(targets, outputs)
+
     @property
     def votes(self) -> bool:
         """Whether several models can vote: for a class, a label, a grade; a number is no answer that two would give."""

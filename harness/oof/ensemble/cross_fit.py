@@ -84,9 +84,7 @@ class _Judge:
 
     def in_sample(self, outputs: np.ndarray) -> float:
         """The score of outputs of the kept rows by the decision that they themselves have."""
-        if self.decides:
-            outputs = self.task.decide(outputs, self.task.fit_decision(self.metric, self.labels, outputs))
-        return self.metric(self.labels, outputs)
+        return self.task.score_apart(self.metric, self.labels, outputs)
 
 
 def _fitted_by(predictions: Predictions, metric: Metric, rows: np.ndarray) -> Metric:
