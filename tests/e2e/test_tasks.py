@@ -158,6 +158,39 @@ def test_folds_vote_and_ensembles_are_scored_as_they_are_saved(project: Path, ru
     np.testing.assert_allclose(voted.test, np.median(parts, axis=0), atol=1e-6)
 
 
+@pytest.mark.parametrize("slug", ["tags", "level", "numbers"])
+def test_tuning_scores_a_trial_as_its_run_is_scored(project: Path, run_command, tmp_path: Path, slug: str):
+    import shutil
+
+    folder = tmp_path / "competitions" / slug
+    shutil.copytree(project / "competitions" / slug, folder)
+    recipe = folder / "recipes" / "quick.toml"
+    recipe.write_text(recipe.read_text() + '\n[tune]\n"train.lr" = { low = 1e-3, high = 1e-2, log = true }\n')
+    options = (
+        "--recipe",
+        "quick",
+        "--set",
+        "train.epochs=2",
+        "--set",
+        "cv.folds=3",
+        "--trials",
+        "2",
+        "--keep",
+        "--json",
+    )
+    done = run_command(
+        "harness.tune", slug, *options, "--data", str(project / "data"), "--pruner", "none", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    [kept] = [load_run(path.parent) for path in (tmp_path / "oof" / slug).glob("*/scores.json")]
+    metric = kept.scores["metric"]
+    assert kept.scores["metrics"][metric]["mean"] == pytest.approx(told["best"][metric], abs=1e-6)
+    nested = told["nested"]
+    sign = 1 if kept.scores["metrics"][metric]["greater_is_better"] else -1
+    assert nested["gain"] == pytest.approx(sign * (nested["score"] - nested["base"]), abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
