@@ -91,7 +91,8 @@ class PredictSpec(Frozen):
     """Weight of each entry of tta (shared by its views), scaled to sum to one. Default: every view the same."""
     across_folds: Literal["mean", "vote"] = "mean"
     """How the folds' models make a test prediction together: mean of their probabilities, or majority vote (each model's
-    class has one vote; ties go to the class with the higher mean probability)."""
+    class has one vote; ties go to the class with the higher mean probability; of labels each is given by more than half, of
+    grades the median one)."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 250
     """Images per forward pass; larger is hardly faster on a CPU and takes more memory."""
 

@@ -292,6 +292,21 @@ def _figure(width: float, height: float) -> tuple[Figure, Any]:
     return figure, figure.subplots()
 
 
+def grid_figure(n: int, width: float, height: float, across: int = 4) -> tuple[Figure, list[Any]]:
+    """A figure of n panels, so many across, each of that size in inches; returns it and its axes."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    columns = min(max(n, 1), across)
+    lines = -(-max(n, 1) // columns)
+    figure = Figure(figsize=(width * columns, height * lines), layout="constrained")
+    FigureCanvasSVG(figure)
+    panels = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
+    for unused in panels[n:]:
+        unused.set_axis_off()
+    return figure, panels
+
+
 def _svg(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.competition.metrics import Metric, argmax_rows
 from harness.competition.scoring.registry import CLASSES, LABELS, NUMBERS
-from harness.competition.tasks import decisions
+from harness.competition.tasks import decisions, votes
 
 _SUM_TOLERANCE = 1e-2  # rows are stored as float32 or float16
 
@@ -77,8 +77,7 @@ class Task:
         if self.is_one_class:
             return targets
         if self.of == NUMBERS:
-            spread = targets.std(axis=0)
-            score = ((targets - targets.mean(axis=0)) / np.where(spread > 0, spread, 1)).mean(axis=1)
+            score = ((targets - targets.mean(axis=0)) / spreads(targets)).mean(axis=1)
             edges = np.quantile(score, np.linspace(0, 1, min(bins, max(len(score) // 10, 2)) + 1)[1:-1])
             return np.searchsorted(edges, score, side="right").astype(np.int64)
         counts = targets.sum(axis=0)
@@ -138,6 +137,50 @@ class Task:
             out[mine] = self.decide(outputs[mine], values)
         return out
 
+    def judged(self, outputs: np.ndarray, fold: np.ndarray, told: dict[str, Any] | None) -> np.ndarray:
+        """Outputs (n, K) whose simple answer is the task's: as decided by fold where there is a decision, else as they are.
+
+        told : as `find_decision` gives it; None where nothing was decided
+        """
+        return self.plain(outputs) if told is None else self.decide_by_fold(outputs, fold, told)
+
+    def judged_by(
+        self, metric: Metric, outputs: np.ndarray, fold: np.ndarray, told: dict[str, Any] | None
+    ) -> np.ndarray:
+        """Outputs (n, K) as a metric judges them: one of answers those that the decision gives, any other the outputs as they are."""
+        return self.decide_by_fold(outputs, fold, told) if told and metric.of_answers else outputs
+
+    def score_apart(self, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> float:
+        """The score of rows by the decision that they themselves have: to compare models on the same rows before there are other folds.
+
+        It is too good to be told as a score.
+        """
+        if self.decides and metric.of_answers:
+            outputs = self.decide(outputs, self.fit_decision(metric, targets, outputs))
+        return metric(targets, outputs)
+
+    @property
+    def votes(self) -> bool:
+        """Whether several models can vote: for a class, a label, a grade; a number is no answer that two would give."""
+        return self.of != NUMBERS
+
+    def vote(self, outputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Outputs float64 (n, K) of several models' (n, K) each: the class most of them say, the labels more than half give, the median
+        grade; right by any decision that follows (see `votes`)."""
+        assert self.votes
+        if self.ordered:
+            return votes.median_grade(outputs)
+        return votes.majority(outputs) if self.is_one_class else votes.majority_of_labels(outputs)
+
+    def row_errors(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """How wrong each row's simple answer is, float (n,): 0 or 1 of a class, the share of the labels; of numbers the distance, each
+        in its own standard deviations."""
+        if self.is_one_class:
+            return (outputs.argmax(axis=1) != targets).astype(np.float64)
+        if self.of == LABELS:
+            return ((outputs >= 0.5) != (targets >= 0.5)).mean(axis=1)
+        return (np.abs(outputs - targets) / spreads(targets)).mean(axis=1)
+
     def answers(self, outputs: np.ndarray) -> np.ndarray:
         """The simple answers: classes int64 (n,), or labels bool (n, K); of numbers themselves."""
         if self.is_one_class:
@@ -153,6 +196,12 @@ class Task:
                 ", ".join(name for name, has in zip(names, np.asarray(target) >= 0.5, strict=True) if has) or "(none)"
             )
         return ", ".join(f"{value:.4g}" for value in np.atleast_1d(target))
+
+
+def spreads(targets: np.ndarray) -> np.ndarray:
+    """Standard deviation of each number (K,); 1 of one that is always the same."""
+    found = targets.std(axis=0)
+    return np.asarray(np.where(found > 0, found, 1))
 
 
 def _middles(n: int) -> list[float]:

@@ -239,7 +239,7 @@ class FoldTraining:
         return network, lines
 
     def _look(self, after_epoch: Callable[[int, float], None]) -> Callable[[nn.Module, int], None]:
-        """Score the rows that are judged, in one view, by the competition's metric."""
+        """Score the rows that are judged, in one view, by the competition's metric (`Task.score_apart`)."""
         from harness.cv.scores import competition_metrics
         from harness.runs.probabilities import check_probabilities
         from harness.train.prediction.predict import Predictor, plain_proba
@@ -258,7 +258,7 @@ class FoldTraining:
             check_probabilities(
                 proba.numpy(), ids, f"epoch {epoch}", "Lower train.lr, or take train.precision = 'fp32'.", task
             )
-            after_epoch(epoch, metric(labels, proba.numpy()))
+            after_epoch(epoch, task.score_apart(metric, labels, proba.numpy()))
 
         return look
 

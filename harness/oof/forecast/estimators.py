@@ -15,12 +15,14 @@ import numpy as np
 
 from harness.competition.metrics import Metric, Tally, confusion
 from harness.oof.ensemble.temperature import calibrated, fitted_temperature
-from harness.runs.majority_vote import vote
 
 _EPS = 1e-6
 _EPS_LOSS = 1e-7  # as the metric's
 _ROWS_TILED, _ROWS_AVERAGED = 20_000, 4_000
 _CELLS_TILED = 50_000_000  # rows x classes x classes
+
+Vote = Callable[[Sequence[np.ndarray]], np.ndarray]
+"""Several models' outputs (n, C) made one (`Task.vote`)."""
 
 
 @dataclass(frozen=True)
@@ -215,13 +217,13 @@ def disagreement(models: Sequence[np.ndarray]) -> float | None:
     return float(np.mean([(said[i] != said[j]).mean() for i, j in pairs])) if pairs else None
 
 
-def gain_of_averaging(metric: Metric, models: Sequence[np.ndarray], single: float, by_vote: bool = False) -> float:
+def gain_of_averaging(metric: Metric, models: Sequence[np.ndarray], single: float, vote: Vote | None = None) -> float:
     """How much better the fold models score together than one of them, where one of them scores `single`.
 
     The labels are believed to follow the models' mean, made softer or harder until the models score `single` by it on
     average; then the mean's own score follows. Positive where it is better, whatever the metric's direction.
 
-    models : proba (t, C) of each; by_vote : they vote, instead of being averaged
+    models : proba (t, C) of each; vote : how they vote, where they are not averaged
     """
     if len(models) < 2:
         return 0.0
@@ -240,5 +242,5 @@ def gain_of_averaging(metric: Metric, models: Sequence[np.ndarray], single: floa
         better = sign * (alone(calibrated(together, np.exp(middle))) - single) > 0
         low, high = (middle, high) if better else (low, middle)
     belief = calibrated(together, np.exp((low + high) / 2))
-    said = vote(some) if by_vote else together
+    said = vote(some) if vote else together
     return sign * (expected_score(metric, said, belief) - alone(belief))

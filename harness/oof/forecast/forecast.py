@@ -133,7 +133,8 @@ def forecast(
     apart = disagreement(subject.test_folds)
     falls, scenarios = _falls(said, _least_fall(subject, known, apart), calibration, cells, known, rng)
     single = known.score - known.sign * float(np.median(falls))
-    gain = gain_of_averaging(metric, subject.test_folds, single, subject.by_vote)
+    vote = competition.kind.vote if subject.by_vote else None
+    gain = gain_of_averaging(metric, subject.test_folds, single, vote)
     n_test = len(subject.test_folds[0]) if seen else test_rows
     draws = _error_of_oof(subject, metric, rng) - known.sign * falls + known.sign * gain * rng.normal(1, 0.5, _DRAWS)
     history = History.of(past, competition.slug, metric.name)

@@ -88,8 +88,8 @@ def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool) -> np.ndarray
     """What the bundle should say: probabilities float64 (n, classes) of images uint8 (n, H, W, C), all folds together."""
     import torch
 
+    from harness.competition.tasks.votes import majority
     from harness.data.resize import resize_pixels
-    from harness.runs.majority_vote import vote as majority
 
     resized = pixels if pixels.shape[1:3] == opened.size else resize_pixels(pixels, opened.size)
     parts = []
