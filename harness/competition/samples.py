@@ -24,6 +24,7 @@ class Samples:
     soft : float32 (n, C) or None: shares of annotators' votes, which training learns; `labels` are their largest
     rows : str array (n,) or None: of test images, the submission's row that each is of, where several share one
     fold : int8 array (n,) or None: folds that the data give
+    weight : float array (n,) or None: of training rows, what each counts in the training loss; finite, >= 0, not all 0
     groups : int64 array (n,); samples of a group share a fold. Default: each row its own group
     """
 
@@ -35,6 +36,7 @@ class Samples:
     soft: np.ndarray | None = None
     fold: np.ndarray | None = None
     rows: np.ndarray | None = None
+    weight: np.ndarray | None = None
     groups: np.ndarray = field(default=None)  # type: ignore[arg-type]  # made in __post_init__
 
     def __post_init__(self) -> None:
@@ -60,7 +62,7 @@ class Samples:
                 f"images must be uint8 (n, H, W, C), got {self.images.dtype} {self.images.shape}; "
                 "correct load_samples in competition.py"
             )
-        for name in ("images", "labels", "captions", "truth", "soft", "fold", "rows", "groups"):
+        for name in ("images", "labels", "captions", "truth", "soft", "fold", "rows", "weight", "groups"):
             array = getattr(self, name)
             if array is not None and len(array) != len(self.ids):
                 raise UserError(f"{len(self.ids)} ids but {len(array)} {name}; every sample needs both")

@@ -28,6 +28,7 @@ from harness.data.rows.groups import group_numbers, groups_by_pattern
 from harness.data.rows.listing import Listing, list_by_folder, list_by_table, list_test
 from harness.data.rows.sample_submission import check_submission_ids, read_submission_ids, sample_columns
 from harness.data.rows.targets import RawTargets, classes_of, encode, fold_numbers, votes
+from harness.data.rows.weights import note_on_weights
 
 if TYPE_CHECKING:
     from harness.data.formats.csv_pixels import PixelRows
@@ -123,7 +124,7 @@ class Building:
             self._write_npz(name, split, folder)
             return []
         listing = self._listing(name, labelled, folder.parent / "submission.csv")
-        arrays = self._arrays(listing.targets, listing.groups, listing.fold) if listing.targets else {}
+        arrays = self._arrays(listing.targets, listing.groups, listing.fold, listing.weight) if listing.targets else {}
         if listing.rows is not None:
             arrays["rows"] = np.array(listing.rows, dtype=np.str_)
         self.notes.extend(listing.notes)
@@ -134,8 +135,10 @@ class Building:
         self.notes.extend(notes)
         return broken
 
-    def _arrays(self, raw: RawTargets, groups: list[str] | None, fold: list[str] | None) -> dict[str, np.ndarray]:
-        """Everything that each training row has beside its pixels: labels, and votes, groups and folds where they are given."""
+    def _arrays(
+        self, raw: RawTargets, groups: list[str] | None, fold: list[str] | None, weight: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """Everything that each training row has beside its pixels: labels, and votes, groups, folds and weights where they are given."""
         task = self.competition.kind
         if not self.classes:
             self.found.extend(classes_of(task, raw, sample_columns(self.competition, self.tree)))
@@ -147,6 +150,9 @@ class Building:
             found["groups"] = group_numbers(groups)
         if fold is not None:
             found["fold"] = fold_numbers(fold, raw.shown, self.competition.data.fold or "")
+        if weight is not None:
+            found["weight"] = weight
+            self.notes.append(note_on_weights(weight))
         return found
 
     def _save_pixel_rows(self, rows: PixelRows, folder: Path) -> None:
@@ -158,7 +164,7 @@ class Building:
             folder / "ids.npy", np.array(ids if ids is not None else np.arange(1, n + 1).astype(str), dtype=np.str_)
         )
         if rows.targets is not None:
-            for name, array in self._arrays(rows.targets, rows.groups, rows.fold).items():
+            for name, array in self._arrays(rows.targets, rows.groups, rows.fold, rows.weight).items():
                 np.save(folder / f"{name}.npy", array)
 
     def _sample_ids(self, n: int, submission: Path) -> list[str] | None:
@@ -245,7 +251,9 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
         folders = [*names, *spec.merge]
         names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
     if spec.format == "image_csv":
-        names += [spec.labels, *([spec.test_rows] if spec.test_rows else []), *([spec.join.file] if spec.join else [])]
+        names += [spec.labels, *([spec.test_rows] if spec.test_rows else [])]
+    if spec.format in ("image_csv", "image_folder") and spec.join:
+        names.append(spec.join.file)
     if spec.format == "captioned":
         names += [*spec.captions, *([spec.test_captions] if spec.test_captions else [])]
     if competition.submission.sample and competition.submission.sample not in names:
@@ -293,7 +301,7 @@ def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 40
         digest.update(samples.groups.astype("<i8").tobytes())
         if samples.labels is not None:
             digest.update(samples.labels.astype("<i8" if samples.labels.ndim == 1 else "<f4").tobytes())
-        for more in (samples.soft, samples.fold):
+        for more in (samples.soft, samples.fold, samples.weight):
             if more is not None:
                 digest.update(more.tobytes())
         if samples.captions is not None:

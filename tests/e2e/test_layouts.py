@@ -155,6 +155,15 @@ def voted(d: Path) -> None:
     write(d / "train.csv", id=range(N), **shares, fold=[n // 3 % 2 for n in range(N)])
 
 
+def doubtful(d: Path) -> None:
+    for n in range(N):
+        save(d / "train" / f"{n}.png", n % 2)
+    for n in range(TEST):
+        save(d / "test" / f"{90 + n}.png", n % 2)
+    write(d / "train.csv", id=range(N), label=[("oak", "beech")[n % 2] for n in range(N)])
+    write(d / "sure.csv", id=range(N), sure=[n % 4 / 2 for n in range(N)])
+
+
 def breasts(d: Path) -> None:
     for n in range(2 * N):
         save(d / "train_images" / f"p{n // 4}" / f"{n}.png", n // 4 % 2)
@@ -216,6 +225,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "Many classes, most with one image, the five likeliest names": whales,
     "Numbers": galaxies,
     "Votes of annotators, folds that are given": voted,
+    "Rows that count more, rows that count less": doubtful,
     "Several images for one row of the submission": breasts,
     "Pixels in a cell": faces,
     "Lists of numbers as channels": icebergs,

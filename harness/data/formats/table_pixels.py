@@ -16,6 +16,7 @@ from harness.data.formats.csv_pixels import PixelRows
 from harness.data.rows.listing import groups_of
 from harness.data.rows.tables import Table, read_table
 from harness.data.rows.targets import RawTargets
+from harness.data.rows.weights import weights_of
 
 
 def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, folder: Path) -> PixelRows:
@@ -48,7 +49,8 @@ def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool,
         return PixelRows(ids, None)
     raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
     fold = table.column(spec.fold, "data.fold") if spec.fold else None
-    return PixelRows(ids, raw, groups_of(table, ids or list(map(str, range(len(table)))), spec), fold)
+    groups = groups_of(table, ids or list(map(str, range(len(table)))), spec)
+    return PixelRows(ids, raw, groups, fold, weights_of(table, spec))
 
 
 def _test_has_id(tree: FileTree, spec: DataSpec) -> bool:

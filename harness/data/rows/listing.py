@@ -19,6 +19,7 @@ from harness.data.files.names import Lookup, nfc, refuse_duplicate_ids, stem, wi
 from harness.data.rows.groups import matches
 from harness.data.rows.tables import Table, joined, read_table
 from harness.data.rows.targets import RawTargets
+from harness.data.rows.weights import weights_of
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Listing:
     notes : what was left out and what is odd, in words
     fold : of each row the fold that the table gives, as text; None where it gives none
     rows : of test images, the submission's row that each is of; None = its id
+    weight : of training rows, float64 (n,): what each counts in the loss; None = all the same
     """
 
     files: list[tuple[str, ...]]
@@ -43,6 +45,7 @@ class Listing:
     notes: tuple[str, ...] = ()
     fold: list[str] | None = None
     rows: list[str] | None = None
+    weight: np.ndarray | None = None
 
 
 def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes: tuple[str, ...]) -> Listing:
@@ -81,7 +84,12 @@ def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes
             f"{shown}: data.label_pattern = '{plain(spec.label_pattern, 80)}' finds a label in no file name, e.g. not in "
             f"'{plain(below[0], 80)}'. Correct it in competition.toml."
         )
-    return Listing([(f,) for f in files], ids, RawTargets([labels], ["label"], shown), None, tuple(notes))
+    beside = Table(["id"], [ids], shown)
+    if spec.join:
+        beside = joined(beside, read_table(tree, spec.join.file, "data.join.file"), "id", spec.join.id)
+    groups = groups_of(beside, ids, spec) if spec.join else None
+    raw = RawTargets([labels], ["label"], shown)
+    return Listing([(f,) for f in files], ids, raw, groups, tuple(notes), weight=weights_of(beside, spec))
 
 
 def _unlabelled(tree: FileTree, name: str, below: list[str], labels: list[str | None]) -> list[str]:
@@ -173,7 +181,7 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
             f"'{unnamed[0]}'",
         )
     fold = table.column(spec.fold, "data.fold") if spec.fold else None
-    return Listing(kept, ids, raw, groups_of(table, ids, spec), notes, fold)
+    return Listing(kept, ids, raw, groups_of(table, ids, spec), notes, fold, weight=weights_of(table, spec))
 
 
 def groups_of(table: Table, ids: Sequence[str], spec: DataSpec) -> list[str] | None:

@@ -155,10 +155,7 @@ def _check_columns(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> Non
 
 def _numbers(raw: RawTargets, column: int) -> np.ndarray:
     cells = raw.columns[column]
-    try:
-        values = np.array(cells, dtype=np.float64)
-    except ValueError:
-        values = np.array([_number(cell) for cell in cells])
+    values = as_numbers(cells)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise UserError(
@@ -166,6 +163,14 @@ def _numbers(raw: RawTargets, column: int) -> np.ndarray:
             f"{f' ({len(bad):,} rows are like it)' if len(bad) > 1 else ''}."
         )
     return values
+
+
+def as_numbers(cells: Sequence[str]) -> np.ndarray:
+    """float64 (n,) of cells; NaN where one is no number."""
+    try:
+        return np.array(cells, dtype=np.float64)
+    except ValueError:
+        return np.array([_number(cell) for cell in cells])
 
 
 def _number(cell: str) -> float:
