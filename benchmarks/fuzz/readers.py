@@ -232,9 +232,9 @@ def _tables() -> list[Seed]:
 
 
 def _read_any_table(path: Path) -> None:
+    from harness.competition.samples import RawTargets
     from harness.data.files.archives import FileTree
     from harness.data.rows.tables import joined, read_table
-    from harness.data.rows.targets import RawTargets
 
     table = read_table(FileTree(path.parent), path.name, "data.labels")
     name = "label" if table.has("label") else "category"
@@ -295,9 +295,9 @@ def _label_csvs() -> list[Seed]:
 
 
 def _read_labels(path: Path) -> None:
+    from harness.competition.samples import RawTargets
     from harness.data.files.archives import FileTree
     from harness.data.rows.tables import read_table
-    from harness.data.rows.targets import RawTargets
 
     table = read_table(FileTree(path.parent), path.name, "data.labels")
     table.column("id", "data.id")

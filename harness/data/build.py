@@ -18,16 +18,17 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import write_json
 from harness.base.storage.manifest import MANIFEST, write_manifest
 from harness.base.storage.npy import open_array
-from harness.competition import Competition, Samples
+from harness.competition import Competition, Listing, Samples
+from harness.competition.samples import RawTargets
 from harness.data.cache import open_samples
 from harness.data.files.archives import FileTree, walk
 from harness.data.files.decode import Decoder
-from harness.data.formats.custom import write_custom
+from harness.data.formats.custom import begin_anew_with_other_files, load_custom, write_samples
 from harness.data.formats.images import Broken, read_images
 from harness.data.rows.groups import group_numbers, groups_by_pattern
-from harness.data.rows.listing import Listing, list_by_folder, list_by_table, list_test
+from harness.data.rows.listing import list_by_folder, list_by_table, list_test
 from harness.data.rows.sample_submission import check_submission_ids, read_submission_ids, sample_columns
-from harness.data.rows.targets import RawTargets, classes_of, encode, fold_numbers, votes
+from harness.data.rows.targets import classes_of, encode, fold_numbers, votes
 from harness.data.rows.weights import note_on_weights
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ Tick = Callable[[int, int], None]
 class Building:
     """The making of a cache folder.
 
+    files : where the names that `load_samples` gives are looked up: `tree`, or the platform's zip in it
     notes : what is odd about the data, in words; found : classes that the data name; both gathered while it is written
     """
 
@@ -52,6 +54,7 @@ class Building:
     skip_broken: bool
     stream: bool
     tick: Callable[[int, int], None]
+    files: FileTree
     notes: list[str] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
 
@@ -99,7 +102,7 @@ class Building:
         competition, tree, spec = self.competition, self.tree, self.competition.data
         name = spec.train if split == "train" else spec.test
         if spec.format == "custom":
-            return [] if write_custom(competition, tree, split, folder) else None
+            return self._write_custom(split, folder)
         if name is None or self._left_out(name):
             return None
         if not tree.has(name):
@@ -123,7 +126,27 @@ class Building:
         if spec.format == "npz":
             self._write_npz(name, split, folder)
             return []
-        listing = self._listing(name, labelled, folder.parent / "submission.csv")
+        return self._write_listed(self._listing(name, labelled, folder.parent / "submission.csv"), tree, folder)
+
+    def _write_custom(self, split: str, folder: Path) -> list[Broken] | None:
+        """What `load_samples` gives: arrays, or a list of files, which are decoded as those of other formats."""
+        samples = load_custom(self.competition, self.tree, self.files, split)
+        if samples is None:
+            return None
+        if isinstance(samples, Listing):
+            begin_anew_with_other_files(samples, folder)
+            return self._write_listed(samples, self.files, folder)
+        if self.stream:
+            raise UserError(
+                f"--stream: {self.competition.folder / 'competition.py'}: load_samples gives decoded arrays. Give a Listing of their files "
+                "instead, or go without --stream."
+            )
+        write_samples(samples, folder)
+        return []
+
+    def _write_listed(self, listing: Listing, tree: FileTree, folder: Path) -> list[Broken]:
+        """The images of a listing, decoded now or, with --stream, whenever they are asked for."""
+        spec = self.competition.data
         arrays = self._arrays(listing.targets, listing.groups, listing.fold, listing.weight) if listing.targets else {}
         if listing.rows is not None:
             arrays["rows"] = np.array(listing.rows, dtype=np.str_)
@@ -149,7 +172,7 @@ class Building:
         if groups is not None:
             found["groups"] = group_numbers(groups)
         if fold is not None:
-            found["fold"] = fold_numbers(fold, raw.shown, self.competition.data.fold or "")
+            found["fold"] = fold_numbers(fold, raw.shown, self.competition.data.fold or "fold")
         if weight is not None:
             found["weight"] = weight
             self.notes.append(note_on_weights(weight))

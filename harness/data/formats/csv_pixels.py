@@ -14,10 +14,10 @@ import numpy as np
 from harness.base.errors import UserError, nearest
 from harness.base.untrusted_text import plain
 from harness.competition.data_spec import DataSpec
+from harness.competition.samples import RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
 from harness.data.rows.tables import Table
-from harness.data.rows.targets import RawTargets
 from harness.data.rows.weights import weights_of
 
 _BLOCK = 1 << 24

@@ -10,12 +10,12 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
 from harness.competition.data_spec import DataSpec
+from harness.competition.samples import RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
 from harness.data.formats.csv_pixels import PixelRows
 from harness.data.rows.listing import groups_of
 from harness.data.rows.tables import Table, read_table
-from harness.data.rows.targets import RawTargets
 from harness.data.rows.weights import weights_of
 
 

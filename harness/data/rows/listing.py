@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -13,39 +13,13 @@ import numpy as np
 from harness.base.errors import UserError, nearest
 from harness.base.untrusted_text import is_plain, listed, plain
 from harness.competition.data_spec import DataSpec
+from harness.competition.samples import Listing, RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
 from harness.data.files.names import Lookup, nfc, refuse_duplicate_ids, stem, without_ending
 from harness.data.rows.groups import matches
 from harness.data.rows.tables import Table, joined, read_table
-from harness.data.rows.targets import RawTargets
 from harness.data.rows.weights import weights_of
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The images of a split, row by row; none is opened.
-
-    Attributes
-    ----------
-    files : names in the tree, of each row one or, where the channels lie in several, so many
-    ids : of the rows
-    targets : as text; None of test rows
-    groups : a text of each row, equal ones share a fold; None = by data.group, or each alone
-    notes : what was left out and what is odd, in words
-    fold : of each row the fold that the table gives, as text; None where it gives none
-    rows : of test images, the submission's row that each is of; None = its id
-    weight : of training rows, float64 (n,): what each counts in the loss; None = all the same
-    """
-
-    files: list[tuple[str, ...]]
-    ids: list[str]
-    targets: RawTargets | None
-    groups: list[str] | None = None
-    notes: tuple[str, ...] = ()
-    fold: list[str] | None = None
-    rows: list[str] | None = None
-    weight: np.ndarray | None = None
 
 
 def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes: tuple[str, ...]) -> Listing:

@@ -27,7 +27,7 @@ def weights_of(table: Table, spec: DataSpec) -> np.ndarray | None:
     return checked_weights(table.column(name, "data.weight"), lambda row: table.place(name, row))
 
 
-def checked_weights(cells: Sequence[str], place: Callable[[int], str]) -> np.ndarray:
+def checked_weights(cells: Sequence[str | float], place: Callable[[int], str]) -> np.ndarray:
     """float64 (n,) of cells; place : where a row's cell stands, in words.
 
     Raises
