@@ -248,7 +248,7 @@ def _roc_auc(labels: np.ndarray, proba: np.ndarray) -> Scorer:
     classes = [1] if proba.shape[1] == 2 else range(proba.shape[1])
     if len(classes) * len(labels) > _EXACT_CELLS:
         return _ManyAucs(labels, proba)
-    return _Aucs([_binary_auc(labels == c, proba[:, c]) for c in classes])
+    return _Aucs([binary_auc(labels == c, proba[:, c]) for c in classes])
 
 
 _EXACT_CELLS = 500_000  # rows x classes up to which every resample is ranked
@@ -292,7 +292,7 @@ class _ManyAucs:
     def __call__(self, weights: np.ndarray | None) -> float:
         if weights is None:
             return self.value
-        each = [_binary_auc(self.labels == c, self.proba[:, c])(weights) for c in range(self.proba.shape[1])]
+        each = [binary_auc(self.labels == c, self.proba[:, c])(weights) for c in range(self.proba.shape[1])]
         return _mean(np.array(each))
 
     def resampled(self, weights: np.ndarray) -> float:
@@ -326,7 +326,15 @@ def _mean(values: np.ndarray) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _binary_auc(positive: np.ndarray, score: np.ndarray) -> Scorer:
+def binary_auc(positive: np.ndarray, score: np.ndarray) -> Scorer:
+    """The area under the ROC curve: how often a positive row has a higher score than a negative one; equal scores count half.
+
+    positive : bool (n,); score : float (n,), higher = more likely positive. Rows are sorted once; each call of the scorer is linear in n
+
+    Returns
+    -------
+    Scorer of weights (n,), or None for all rows alike; NaN where positive or negative rows weigh nothing together
+    """
     order = np.argsort(score, kind="stable")
     sorted_positive = positive[order]
     starts = np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])  # first row of each run of equal scores

@@ -202,7 +202,7 @@ def test_many_aucs_follow_each_row_as_it_is_weighted_more(seed: int, ties: bool)
     if ties:
         proba = np.round(proba, 1)
     quick = metrics._ManyAucs(labels, proba)
-    exact = metrics._Aucs([metrics._binary_auc(labels == c, proba[:, c]) for c in range(3)])
+    exact = metrics._Aucs([metrics.binary_auc(labels == c, proba[:, c]) for c in range(3)])
     step = 1e-5 * rng.normal(size=len(labels))
     moved = quick.resampled(1 + step) - quick(None)
     assert moved == pytest.approx(exact(1 + step) - exact(None), abs=1e-8)
@@ -212,12 +212,12 @@ def test_many_aucs_follow_each_row_as_it_is_weighted_more(seed: int, ties: bool)
 
 
 def test_many_aucs_resample_to_first_order_as_ranking_them_does():
-    from harness.competition.metrics import _Aucs, _binary_auc, _ManyAucs
+    from harness.competition.metrics import _Aucs, _ManyAucs, binary_auc
 
     rng, n, k = np.random.default_rng(0), 3000, 8
     labels = rng.integers(k, size=n)
     proba = np.round(rng.dirichlet(np.ones(k), size=n) + 0.15 * np.eye(k)[labels], 3)
-    exact = _Aucs([_binary_auc(labels == c, proba[:, c]) for c in range(k)])
+    exact = _Aucs([binary_auc(labels == c, proba[:, c]) for c in range(k)])
     quick = _ManyAucs(labels, proba)
     assert quick(None) == pytest.approx(exact(None), abs=1e-12)
     (one,), (other,) = (intervals([s], np.arange(n), resamples=300) for s in (exact, quick))

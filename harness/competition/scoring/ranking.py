@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.competition.metrics import Scorer, _binary_auc, argmax_rows
+from harness.competition.metrics import Scorer, argmax_rows, binary_auc
 from harness.competition.scoring.answers import Weighted
 
 
 def label_auc(truth: np.ndarray, outputs: np.ndarray, average: str) -> Scorer:
     """ROC AUC of several labels: the mean over columns ('macro'), weighted by their positives, or of all cells ('micro')."""
-    return _PerColumn(truth, outputs, _binary_auc, average)
+    return _PerColumn(truth, outputs, binary_auc, average)
 
 
 def label_average_precision(truth: np.ndarray, outputs: np.ndarray, average: str) -> Scorer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
     if twice is not None:
         raise UserError(f"{tree.show(name)}: two columns are named '{plain(twice, 80)}'. Rename one in its header.")
     others = list(dict.fromkeys(_beside(spec) if labelled else ())) + ([spec.id] if spec.id else [])
-    if spec.id and spec.id not in header and (not labelled or _test_has_id(tree, spec)):
+    if spec.id and may_lack_id(tree, spec, header, labelled, _header):
         others.remove(spec.id)
     for column in others:
         if column not in header:
@@ -120,8 +120,20 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
     return pixels, others
 
 
-def _test_has_id(tree: FileTree, spec: DataSpec) -> bool:
-    return bool(spec.test and spec.id and tree.has(spec.test) and spec.id in _header(tree, spec.test))
+def may_lack_id(
+    tree: FileTree,
+    spec: DataSpec,
+    columns: Sequence[str],
+    labelled: bool,
+    header: Callable[[FileTree, str], Sequence[str]],
+) -> bool:
+    """Whether a table's columns lack the id's and may: of the test's always, of the training table where the test's has it.
+
+    header : the columns of the test's table
+    """
+    if spec.id is None or spec.id in columns:
+        return False
+    return not labelled or bool(spec.test and tree.has(spec.test) and spec.id in header(tree, spec.test))
 
 
 def _beside(spec: DataSpec) -> list[str]:
