@@ -63,9 +63,13 @@ class DataSpec(Frozen):
     test_rows: str | None = None
     """image_csv: table that names the test rows, with the same id column, where it is no sample submission."""
     join: JoinSpec | None = None
-    """image_csv: another table whose columns `group_by` and `files` may name too."""
+    """image_csv, image_folder: another table whose columns `group_by` and `weight`, of image_csv `files`, may name too; of image_folder
+    its ids are paths below `train`."""
     group_by: Names = ()
     """image_csv, table_pixels, csv_pixels: columns of the training table; rows with equal values, say of one patient, share a fold."""
+    weight: str | None = None
+    """image_csv, table_pixels, csv_pixels: column of the training table with a number >= 0 for each row, its weight in the training loss
+    (scaled so that a fold's training rows weigh 1 in the mean); scores stay unweighted."""
     images: str = "images"
     """npz: array of the training images, uint8 (n, H, W) or (n, H, W, C), in `train`; ids are its row numbers from 0."""
     test_images: str = "images"
@@ -129,6 +133,18 @@ class DataSpec(Frozen):
     def _pixels_of_a_table(self) -> DataSpec:
         if self.format == "table_pixels" and not self.pixels:
             raise ValueError("data.pixels: missing; table_pixels needs the columns that hold the images")
+        return self
+
+    @model_validator(mode="after")
+    def _weights_of_a_table(self) -> DataSpec:
+        if self.weight is None or self.format in ("image_csv", "table_pixels", "csv_pixels"):
+            return self
+        if self.format != "image_folder":
+            raise ValueError(
+                f"data.weight: format = '{self.format}' has no table whose column it could be; with format = 'custom' load_samples gives weights"
+            )
+        if self.join is None:
+            raise ValueError("data.weight: class folders have no table; name the one with this column: data.join")
         return self
 
     @property

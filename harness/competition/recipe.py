@@ -166,6 +166,8 @@ class Recipe(Frozen):
         content = self.model_dump(mode="json", exclude={"name", "description", "answers_to", "tune"})
         if content["train"]["loss"] == "auto":
             content["train"]["loss"] = "cross_entropy"  # as it was called while there was one task only
+        if content["train"]["row_weights"]:
+            del content["train"]["row_weights"]  # as above
         for table in ("pseudo", "clusters", "text", "image"):
             if content[table] is None:
                 del content[table]  # runs from before there was such a table keep their names

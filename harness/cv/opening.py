@@ -15,6 +15,7 @@ from harness.competition.tasks.fitting import check_fits
 from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
 from harness.cv.jobs.executor import run_jobs
 from harness.cv.jobs.prepare import PrepareJob
+from harness.cv.jobs.row_weights import check_row_weights
 from harness.cv.options import Options, Watcher, describe_run, planned_workers
 from harness.cv.pseudo_labels import check_pseudo
 from harness.data.cache import Dataset
@@ -65,6 +66,8 @@ def open_run(
         job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts, competition.task)
         run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
     folds = load_folds(dataset.train, saved_folds)
+    if recipe.train.row_weights:
+        check_row_weights(dataset.train.weight, folds)
     if competition.classes and dataset.train.labels is not None:
         for warning in rare_classes(dataset.train.labels, dataset.train.groups, competition.classes, folds.k):
             watcher.say(f"warning: {warning}")

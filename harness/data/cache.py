@@ -110,6 +110,7 @@ def open_samples(folder: Path) -> Samples:
         soft=optional("soft"),
         fold=optional("fold"),
         rows=optional("rows"),
+        weight=optional("weight"),
         groups=optional("groups"),  # type: ignore[arg-type]  # None: each row its own
     )
 

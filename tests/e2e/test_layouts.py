@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 from tests.conftest import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "layouts.md").read_text(encoding="utf-8")
+CODE = dict(re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?```python\n(.*?)```", PAGE, re.M | re.S))
 EXAMPLES = dict(re.findall(r"^## (.+?)\n(?:(?!^## ).)*?```toml\n(.*?)```", PAGE, re.M | re.S))
 RNG = np.random.default_rng(0)
 N, TEST = 24, 6
@@ -155,6 +157,15 @@ def voted(d: Path) -> None:
     write(d / "train.csv", id=range(N), **shares, fold=[n // 3 % 2 for n in range(N)])
 
 
+def doubtful(d: Path) -> None:
+    for n in range(N):
+        save(d / "train" / f"{n}.png", n % 2)
+    for n in range(TEST):
+        save(d / "test" / f"{90 + n}.png", n % 2)
+    write(d / "train.csv", id=range(N), label=[("oak", "beech")[n % 2] for n in range(N)])
+    write(d / "sure.csv", id=range(N), sure=[n % 4 / 2 for n in range(N)])
+
+
 def breasts(d: Path) -> None:
     for n in range(2 * N):
         save(d / "train_images" / f"p{n // 4}" / f"{n}.png", n // 4 % 2)
@@ -204,6 +215,23 @@ def signals(d: Path) -> None:
     write(d / "train_labels.csv", id=[f"{n:04x}" for n in range(N)], target=[n % 2 for n in range(N)])
 
 
+def camera_traps(d: Path) -> None:
+    told = []
+    for n in range(2 * N + TEST):
+        species, name = ("fox", "hare")[n // 2 % 2], f"photos/cam{n % 9}/{n:02x}.jpg"
+        save(d / name, n // 2 % 2)
+        boxes = [{"species": "fox", "area": 60}, {"species": species, "area": 120}]
+        told.append({"file": name, "split": "train" if n < 2 * N else "test", "camera": n % 9, "boxes": boxes})
+    (d / "annotations.json").write_text(json.dumps(told))
+    files = [path for path in d.rglob("*.*") if path.is_file()]
+    with zipfile.ZipFile(d / "mine.zip", "w") as archive:
+        for path in files:
+            archive.write(path, path.relative_to(d).as_posix())
+            path.unlink()
+    for folder in sorted((path for path in d.rglob("*") if path.is_dir()), reverse=True):
+        folder.rmdir()
+
+
 MAKERS: dict[str, Callable[[Path], None]] = {
     "A folder for each class": folders,
     "The label in the file's name": names,
@@ -216,15 +244,17 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "Many classes, most with one image, the five likeliest names": whales,
     "Numbers": galaxies,
     "Votes of annotators, folds that are given": voted,
+    "Rows that count more, rows that count less": doubtful,
     "Several images for one row of the submission": breasts,
     "Pixels in a cell": faces,
     "Lists of numbers as channels": icebergs,
     "Arrays as files, a hidden test": signals,
+    "A list of your own": camera_traps,
 }
 
 
 def test_every_example_of_the_page_is_tried():
-    assert set(EXAMPLES) == set(MAKERS)
+    assert set(EXAMPLES) == set(MAKERS) and set(CODE) <= set(EXAMPLES)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -233,6 +263,8 @@ def test_a_layout_is_read_trained_and_submitted(name: str, tmp_path: Path, run_c
     folder.mkdir(parents=True)
     toml = EXAMPLES[name].replace("size = 64", "size = 12")
     (folder / "competition.toml").write_text(toml, encoding="utf-8")
+    if name in CODE:
+        (folder / "competition.py").write_text(CODE[name], encoding="utf-8")
     (tmp_path / "data" / "mine").mkdir(parents=True)
     MAKERS[name](tmp_path / "data" / "mine")
     fast = ("--workers", "1", "--set", "train.epochs=2", "--set", "cv.folds=2")

@@ -146,6 +146,7 @@ class FoldTraining:
         from harness.competition import find_competition
         from harness.cv.folds import split_watched
         from harness.cv.jobs.fold_data import Opening, open_fold_data
+        from harness.cv.jobs.row_weights import row_weights
         from harness.cv.pseudo_labels import pseudo_rows, source_of
         from harness.data.resize import open_resized
         from harness.runs import Folds
@@ -171,6 +172,7 @@ class FoldTraining:
                     [labels, classes if labels.ndim == 1 else np.eye(labels.shape[1], dtype=labels.dtype)[classes]]
                 ),
             )
+        weights = row_weights(samples.weight, train, len(labels)) if recipe.train.row_weights else None
         valid = folds.valid_rows(job.fold)
         opening = Opening(competition, recipe, dataset, folder.environment(), device, job.threads)
         data = open_fold_data(opening)
@@ -184,7 +186,11 @@ class FoldTraining:
             recipe=recipe,
             data=data,
             labels=torch.from_numpy(labels).to(device),
-            rows=Rows(index(train), None if watched is None else index(watched)),
+            rows=Rows(
+                index(train),
+                None if watched is None else index(watched),
+                None if weights is None else torch.from_numpy(weights).to(device),
+            ),
             valid_rows=index(valid),
             tick=ticker(job.fold, images_in_all(recipe, len(train), n_predicted, _prediction_cost(recipe)), progress),
             kept=folds.kept,
