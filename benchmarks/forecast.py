@@ -31,8 +31,7 @@ from harness.oof.forecast.calibration import Cells, known_rows, suite_cells
 from harness.oof.forecast.domain_shift import MOST_ROWS
 from harness.oof.forecast.estimators import ESTIMATORS
 from harness.oof.forecast.forecast import Forecast, forecast
-from harness.oof.forecast.image_statistics import Looks
-from harness.oof.forecast.inputs import ForecastInputs, forecast_inputs_of
+from harness.oof.forecast.inputs import ForecastInputs, Looks, forecast_inputs_of
 from harness.runs import Run, load_run
 from harness.train.inputs.image_statistics import describe_images
 
@@ -78,7 +77,7 @@ def simulate(play: Play, root: Path, work: Path, mixes: int) -> list[dict[str, A
     subject = forecast_inputs_of(run)
     assert subject.suite is not None
     metric = METRICS[competition.metric]
-    cells = suite_cells(known_rows(subject, metric, subject.suite), subject.suite)
+    cells = suite_cells(known_rows(subject, metric, subject.suite), subject)
     dataset = load_dataset(competition, competition.folder.parent / "data")
     rng = np.random.default_rng(1)
     train_rows = np.sort(rng.permutation(subject.scored)[:MOST_ROWS])
