@@ -131,7 +131,8 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     networks = [data.load(state) for state in training.saved_states()]
     predictors = [Predictor(network, data.layout) for network in networks]
     cells = (len(names), len(SEVERITIES), len(valid))
-    proba = np.zeros((*cells, networks[0].n_classes), dtype=training.opening.competition.kind.stored_as)
+    dtype = training.opening.competition.kind.stored_as
+    proba: np.ndarray = np.zeros((*cells, networks[0].n_classes), dtype=dtype)
     statistics = np.zeros((*cells, len(STATISTICS)), dtype=np.float32)
     total = len(names) * len(SEVERITIES)
     for number, name in enumerate(names if len(valid) else []):  # few rows, many folds: one may have none

@@ -47,11 +47,9 @@ class Shift:
 
     @property
     def apart(self) -> float:
-        """At least this share of the test images has no like among the training images: their total variation distance.
-
-        Sets at a distance d can be told apart with an AUC of at most 1 - (1 - d)^2 / 2; here with the AUC's lower end.
-        """
-        return max(1 - float(np.sqrt(2 * (1 - self.low))), 0.0)
+        """Up to this share of the test images may have no like among the training images: the largest total variation distance d
+        that goes with the AUC. Sets at a distance d are told apart with an AUC of (1 + d) / 2 or more; 0 where they are not told apart."""
+        return 2 * self.auc - 1 if self.is_seen else 0.0
 
 
 def detect_shift(train: np.ndarray, test: np.ndarray) -> Shift:

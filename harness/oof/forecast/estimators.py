@@ -162,13 +162,13 @@ def importance_drop(known: Known, unknown: Unknown) -> float:
 
 
 def distance_drop(known: Known, unknown: Unknown) -> float:
-    """How far the distribution of the outputs has moved (as Lu and others 2023, of numbers), in standard deviations of the targets."""
+    """How far the distribution of the outputs has moved (Lu and others 2023), see `Kind.distance`; NaN of classes, whose sureness tells."""
     return known.kind.distance(unknown.proba)
 
 
 def domain_drop(known: Known, unknown: Unknown) -> float:
-    """How well the images are told apart: 0 = not at all, 1 = all; only where outputs promise no score, which says more."""
-    return float("nan") if known.kind.softness is not None else 2 * max(unknown.auc - 0.5, 0.0)
+    """How well the images are told apart: 0 = not at all, 1 = all; NaN of classes, whose sureness tells."""
+    return float("nan") if known.kind.sureness_tells else 2 * max(unknown.auc - 0.5, 0.0)
 
 
 def _weighted_score(known: Known, rows: np.ndarray | slice, weights: np.ndarray) -> float:

@@ -31,7 +31,7 @@ from harness.oof.forecast.estimators import (
     importance_drop,
 )
 from harness.oof.forecast.inputs import ForecastInputs, Looks
-from harness.oof.forecast.interval import DRAWS, Range, error_of_oof, range_of, unmeasured_falls
+from harness.oof.forecast.interval import DRAWS, Range, blind_score, error_of_oof, range_of, unmeasured_falls
 from harness.oof.forecast.track_record import History, Past
 
 MIXTURE = {
@@ -45,7 +45,7 @@ MIXTURE = {
 IN_METRIC = ("confidence", "prior", "importance")
 """Estimators whose number is a fall of the metric itself."""
 
-_LOUD = 0.25  # of the test images without their like: a forecast that nobody should go by alone
+_LOUD = 0.5  # of the test images may be without their like (AUC 0.75): a forecast that nobody should go by
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,12 @@ def forecast(
     cells, calibration = _calibrated(competition, subject, metric, said, cells)
     rng = np.random.default_rng(0)
     apart = known.kind.apart(subject.test_folds)
-    falls, scenarios = _falls(said, _least_fall(subject, known), calibration, cells, known, shift, rng)
+    blind = None
+    if calibration is None and shift is not None and shift.apart:
+        blind = blind_score(known, [subject.judged(metric, of) for of in subject.test_folds], np.random.default_rng(1))
+        falls, scenarios = unmeasured_falls(known, shift, blind, _hint(said), _least_fall(subject, known), rng), {}
+    else:
+        falls, scenarios = _falls(said, _least_fall(subject, known), calibration, cells, known, rng)
     single = known.score - known.sign * float(np.median(falls))
     gain, give_or_take = _gain(subject, known, single)
     n_test = len(subject.test_folds[0]) if seen else test_rows
@@ -131,7 +136,7 @@ def forecast(
     if history:
         draws = history.pull(draws, known.score, rng)
     public_rows, private_rows = competition.leaderboard.rows(n_test)
-    notes = _notes(subject, calibration, known, shift, seen)
+    notes = _notes(subject, calibration, shift, blind, seen)
     if give_or_take:
         notes.append(
             f"what averaging the fold models gains cannot be told: taken as 0, give or take {give_or_take:.4f}"
@@ -213,7 +218,6 @@ def _falls(
     calibration: Calibration | None,
     cells: Cells | None,
     known: Known,
-    shift: Shift | None,
     rng: Any,
 ) -> tuple[np.ndarray, dict[str, dict[str, float]]]:
     """Draws (DRAWS,) of the fall, and the scenario table of a hidden test.
@@ -221,9 +225,7 @@ def _falls(
     at_least : the fold models err at least about as often as they disagree
     """
     if calibration is None or cells is None:
-        if shift is None or not shift.apart:
-            return np.zeros(DRAWS), {}
-        return unmeasured_falls(known, shift, _hint(said), at_least, rng), {}
+        return np.zeros(DRAWS), {}
     if said is not None:
         fall = max(calibration.fall(said), at_least)
         return calibration.draws(fall, DRAWS, rng), {}
@@ -279,11 +281,11 @@ def _shares(competition: Competition, known: Known, folds: list[np.ndarray]) -> 
 
 
 def _notes(
-    subject: ForecastInputs, calibration: Calibration | None, known: Known, shift: Shift | None, seen: bool
+    subject: ForecastInputs, calibration: Calibration | None, shift: Shift | None, blind: float | None, seen: bool
 ) -> list[str]:
     found: list[str] = []
-    if calibration is None and shift is not None and shift.apart:
-        found.append(_unmeasured_note(known, shift))
+    if blind is not None and shift is not None:
+        found.append(_unmeasured_note(shift, blind))
     found += subject.caveats
     if subject.pseudo:
         found.append(
@@ -300,7 +302,7 @@ def _notes(
         found.append(
             "the noise suite was not run: the interval is of sampling only, as if the test were like the training set; "
             + cure
-            if not (shift and shift.apart)
+            if blind is None
             else "the noise suite was not run, so that nothing says what other images cost this model; " + cure
         )
     if not seen:
@@ -318,10 +320,10 @@ def _notes(
     return found
 
 
-def _unmeasured_note(known: Known, shift: Shift) -> str:
+def _unmeasured_note(shift: Shift, blind: float) -> str:
     loud = "DO NOT TRUST THIS FORECAST: " if shift.apart > _LOUD else ""
     return (
-        f"{loud}the test images are not like the training images (AUC {shift.auc:.2f}: at least {100 * shift.apart:.0f} % of them have no "
-        f"like there), and no noise suite has measured what that costs; for these the interval reaches from the OOF score towards "
-        f"{known.by_chance:.4f}, which the same predictions score on images that are not their own"
+        f"{loud}the test images are not like the training images (AUC {shift.auc:.2f}: up to {100 * shift.apart:.0f} % of them have no "
+        f"like there), and no noise suite has measured what that costs; for these the interval reaches from the OOF score to "
+        f"{blind:.4f}, which predictions score that have nothing to do with the images"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,20 +42,33 @@ def error_of_oof(subject: ForecastInputs, known: Known, rng: Any) -> np.ndarray:
     return np.asarray(rng.normal(found["pooled"], max(_standard_error(found), least), DRAWS))
 
 
-def unmeasured_falls(known: Known, shift: Shift, hint: float, at_least: float, rng: Any) -> np.ndarray:
+def unmeasured_falls(known: Known, shift: Shift, blind: float, hint: float, at_least: float, rng: Any) -> np.ndarray:
     """Draws (DRAWS,) of the fall where images differ and no noise suite says what that costs.
 
-    On the share of the test images that has no like among the training images (`Shift.apart`) the model is worth something between
-    its OOF score and what its predictions score on other images than their own (`Known.by_chance`): of one half of the draws anything
-    between them, evenly; of the other half what the estimators say by themselves. Never less than `at_least`, since the fold models
-    disagree.
+    On the share of the test images that may have no like among the training images (`Shift.apart`) the model is worth something between
+    its OOF score and what its test predictions score if they have nothing to do with the images (`blind`): of one half of the draws
+    anything between them, evenly; of the other half what the estimators say by themselves. Never less than `at_least`, since the fold
+    models disagree.
 
+    blind : see `blind_score`
     hint : the fall by the estimators that speak in the metric itself, not calibrated
     """
-    deepest = shift.apart * max(known.sign * (known.score - known.by_chance), 0.0)
+    deepest = shift.apart * max(known.sign * (known.score - blind), 0.0)
     anything = rng.uniform(0, deepest, DRAWS)
     falls = np.where(rng.random(DRAWS) < UNHARMED, float(np.clip(hint, 0, deepest)), anything)
     return np.maximum(falls, max(at_least, 0.0))
+
+
+def blind_score(known: Known, models: Sequence[np.ndarray], rng: Any) -> float:
+    """What predictions (t, K) of images, as the metric judges them, score on the targets of other images: mean over models.
+
+    It knows how a model fails there: one that gives no label at all, or numbers far off, scores less than chance does out of fold.
+    """
+    rows = [rng.integers(0, len(known.labels), len(said)) for said in models]
+    there = [known.metric(known.labels[chosen], said) for chosen, said in zip(rows, models, strict=True)]
+    there = [score for score in there if np.isfinite(score)]
+    scores = [known.by_chance, *([float(np.mean(there))] if there else [])]
+    return min(scores, key=lambda score: known.sign * score)
 
 
 def range_of(draws: np.ndarray, rows: int, subject: ForecastInputs, known: Known, rng: Any) -> Range:

@@ -36,6 +36,9 @@ class Kind:
     """
 
     of_shares: ClassVar[bool] = True  # metrics of them have no unit of their own
+    sureness_tells: ClassVar[bool] = (
+        False  # whether a model that sees less is less sure, so that nothing else is looked at
+    )
     targets: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     outputs: np.ndarray = field(default_factory=lambda: np.zeros((0, 1)))
 
@@ -96,6 +99,8 @@ class Kind:
 class Classes(Kind):
     """One of several classes: a belief is calibrated probabilities (m, C)."""
 
+    sureness_tells: ClassVar[bool] = True
+
     @cached_property
     def softness(self) -> float:
         """Temperature (Guo and others 2017)."""
@@ -142,7 +147,10 @@ class Classes(Kind):
 
 
 class Labels(Kind):
-    """Any of several labels: a belief is calibrated probabilities (m, T), each label by itself."""
+    """Any of several labels: a belief is calibrated probabilities (m, T), each label by itself.
+
+    A model that sees nothing gives no label, and is sure of that: so how far the outputs have moved is looked at too.
+    """
 
     @cached_property
     def _platt(self) -> tuple[float, np.ndarray]:
@@ -171,11 +179,12 @@ class Labels(Kind):
         return 1.0
 
     def belief(self, outputs: np.ndarray, softness: float) -> np.ndarray:
-        """Calibrated probabilities, their log odds over the softness."""
+        """Calibrated probabilities; the softness draws each label's log odds towards those of its share, so that it stays as frequent."""
         from scipy.special import expit
 
         slope, intercepts = self._platt
-        return np.asarray(expit((slope * _log_odds(outputs) + intercepts) / softness))
+        share = _log_odds((self.targets.sum(axis=0) + 0.5) / (len(self.targets) + 1))
+        return np.asarray(expit(share + (slope * _log_odds(outputs) + intercepts - share) / softness))
 
     def expected(self, metric: Metric, said: np.ndarray, belief: np.ndarray) -> float:
         """The mean over drawn labels, the same levels each time."""
@@ -194,6 +203,14 @@ class Labels(Kind):
     def right(self) -> np.ndarray:
         """Which labels are right at one half, (n, T)."""
         return np.asarray((self.outputs >= 0.5) == (self.targets >= 0.5))
+
+    def distance(self, outputs: np.ndarray) -> float:
+        """Wasserstein distance of what a row says in all: of its expected number of labels, and of its likeliest label's probability."""
+
+        def of_rows(of: np.ndarray) -> np.ndarray:
+            return np.column_stack([of.sum(axis=1, dtype=np.float64), of.max(axis=1)])
+
+        return float(_moved(of_rows(self.outputs), of_rows(outputs)).mean())
 
     def _apart(self, one: np.ndarray, other: np.ndarray) -> float:
         return float(((one >= 0.5) != (other >= 0.5)).mean())
@@ -253,9 +270,7 @@ class Numbers(Kind):
 
     def distance(self, outputs: np.ndarray) -> float:
         """Wasserstein distance of the outputs in standard deviations of the targets, mean over columns."""
-        levels = np.linspace(0, 1, 201)
-        apart = np.abs(np.quantile(self.outputs, levels, axis=0) - np.quantile(outputs, levels, axis=0)).mean(axis=0)
-        return float((apart / self._spread).mean())
+        return float((_moved(self.outputs, outputs) / self._spread).mean())
 
     def _apart(self, one: np.ndarray, other: np.ndarray) -> float:
         return float((np.abs(np.asarray(one, dtype=np.float64) - other).mean(axis=0) / self._spread).mean())
@@ -280,6 +295,12 @@ def _mean_over_draws(metric: Metric, said: np.ndarray, draw: Callable[[], np.nda
     values = np.array([metric(draw(), said) for _ in range(times)])
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else float("nan")
+
+
+def _moved(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """Wasserstein distance of each column of (n, J) and (m, J), float (J,), by 201 quantiles."""
+    levels = np.linspace(0, 1, 201)
+    return np.asarray(np.abs(np.quantile(here, levels, axis=0) - np.quantile(there, levels, axis=0)).mean(axis=0))
 
 
 def _log_odds(outputs: np.ndarray) -> np.ndarray:
