@@ -122,12 +122,15 @@ def forecast(
     apart = known.kind.apart(subject.test_folds)
     blind = None
     if calibration is None and shift is not None and shift.apart:
-        blind = blind_score(known, [subject.judged(metric, of) for of in subject.test_folds], np.random.default_rng(1))
+        together = subject.judged(metric, np.mean(subject.test_folds, axis=0))
+        blind = blind_score(known, together, np.random.default_rng(1))
         falls, scenarios = unmeasured_falls(known, shift, blind, _hint(said), _least_fall(subject, known), rng), {}
     else:
         falls, scenarios = _falls(said, _least_fall(subject, known), calibration, cells, known, rng)
     single = known.score - known.sign * float(np.median(falls))
     gain, give_or_take = _gain(subject, known, single)
+    if blind is not None and shift is not None:
+        gain *= 1 - shift.apart  # on images that no model knows it is not known what averaging does
     n_test = len(subject.test_folds[0]) if seen else test_rows
     draws = error_of_oof(subject, known, rng) - known.sign * falls + known.sign * gain * rng.normal(1, 0.5, DRAWS)
     if give_or_take:
@@ -325,5 +328,5 @@ def _unmeasured_note(shift: Shift, blind: float) -> str:
     return (
         f"{loud}the test images are not like the training images (AUC {shift.auc:.2f}: up to {100 * shift.apart:.0f} % of them have no "
         f"like there), and no noise suite has measured what that costs; for these the interval reaches from the OOF score to "
-        f"{blind:.4f}, which predictions score that have nothing to do with the images"
+        f"{blind:.4f}, which these predictions score if they have nothing to do with the images"
     )

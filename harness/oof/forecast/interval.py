@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +18,9 @@ LEVEL = 0.90
 DRAWS = 20_000
 """Scores that the interval is taken from."""
 
-UNHARMED = 0.5
-"""How likely a shift that nothing has measured is to cost no more than the estimators say. Our guess, as the weights of `MIXTURE` are."""
+UNMEASURED = {"harmless": 0.50, "between": 0.25, "blind": 0.25}
+"""What a shift that nothing has measured does, and how likely: no more than the estimators say; anything between; all there is to lose.
+Our guess, as the weights of `MIXTURE` are."""
 
 _RESAMPLES = 400
 
@@ -46,28 +46,27 @@ def unmeasured_falls(known: Known, shift: Shift, blind: float, hint: float, at_l
     """Draws (DRAWS,) of the fall where images differ and no noise suite says what that costs.
 
     On the share of the test images that may have no like among the training images (`Shift.apart`) the model is worth something between
-    its OOF score and what its test predictions score if they have nothing to do with the images (`blind`): of one half of the draws
-    anything between them, evenly; of the other half what the estimators say by themselves. Never less than `at_least`, since the fold
+    its OOF score and what its test predictions score if they have nothing to do with the images (`blind`): in one half of the draws
+    what the estimators say by themselves, in a quarter anything between, evenly, in a quarter nothing (`UNMEASURED`). Never less than `at_least`, since the fold
     models disagree.
 
     blind : see `blind_score`
     hint : the fall by the estimators that speak in the metric itself, not calibrated
     """
     deepest = shift.apart * max(known.sign * (known.score - blind), 0.0)
-    anything = rng.uniform(0, deepest, DRAWS)
-    falls = np.where(rng.random(DRAWS) < UNHARMED, float(np.clip(hint, 0, deepest)), anything)
+    scenario, between = rng.choice(3, DRAWS, p=list(UNMEASURED.values())), rng.uniform(0, deepest, DRAWS)
+    falls = np.choose(scenario, [np.clip(hint, 0, deepest), between, deepest])
     return np.maximum(falls, max(at_least, 0.0))
 
 
-def blind_score(known: Known, models: Sequence[np.ndarray], rng: Any) -> float:
-    """What predictions (t, K) of images, as the metric judges them, score on the targets of other images: mean over models.
+def blind_score(known: Known, said: np.ndarray, rng: Any) -> float:
+    """What the test predictions (t, K), as the metric judges them, score on the targets of other images; no better than chance out of fold.
 
     It knows how a model fails there: one that gives no label at all, or numbers far off, scores less than chance does out of fold.
     """
-    rows = [rng.integers(0, len(known.labels), len(said)) for said in models]
-    there = [known.metric(known.labels[chosen], said) for chosen, said in zip(rows, models, strict=True)]
-    there = [score for score in there if np.isfinite(score)]
-    scores = [known.by_chance, *([float(np.mean(there))] if there else [])]
+    drawn = [known.metric(known.labels[rng.integers(0, len(known.labels), len(said))], said) for _ in range(10)]
+    drawn = [score for score in drawn if np.isfinite(score)]
+    scores = [known.by_chance, *([float(np.mean(drawn))] if drawn else [])]
     return min(scores, key=lambda score: known.sign * score)
 
 

@@ -9,7 +9,7 @@ from harness.competition.metrics import custom_metric
 from harness.competition.scoring.registry import CLASSES, LABELS, NUMBERS, find_metric, metric_names
 from harness.oof.forecast.domain_shift import Shift
 from harness.oof.forecast.estimators import Known
-from harness.oof.forecast.interval import blind_score, bounded, luck, unmeasured_falls
+from harness.oof.forecast.interval import UNMEASURED, blind_score, bounded, luck, unmeasured_falls
 from harness.oof.forecast.kinds import Numbers
 from tests.oof.forecast.test_kinds import numbers_of
 
@@ -63,12 +63,13 @@ def test_luck_follows_the_size_of_the_test_and_the_groups():
 
 def test_a_shift_that_nothing_measured_reaches_to_what_blind_predictions_score():
     known, rng = known_of(), np.random.default_rng(0)
-    models = [known.proba[:300] * 0 + [900.0, 900.0]] * 2  # far off: worse than chance out of fold
-    blind = blind_score(known, models, rng)
+    said = known.proba[:300] * 0 + 900.0  # far off: worse than chance out of fold
+    blind = blind_score(known, said, rng)
     assert blind > known.by_chance > known.score
     falls = unmeasured_falls(known, shift_of(1.0), blind, 0.0, -np.inf, rng)
-    assert np.median(falls) < 0.2 * (blind - known.score)
-    assert np.quantile(falls, 0.95) == pytest.approx(0.9 * (blind - known.score), rel=0.03)
+    assert np.median(falls) < 0.05 * (blind - known.score)
+    assert np.quantile(falls, 0.95) == pytest.approx(blind - known.score)
+    assert sum(UNMEASURED.values()) == pytest.approx(1)
 
 
 def test_what_looks_alike_costs_nothing_and_disagreement_is_a_floor():
