@@ -32,6 +32,7 @@ class Metric:
     greater_is_better : direction
     of_tally : its value from a `Tally`, where it is one of the predicted classes only; else None
     of_answers : whether it judges answers (classes, labels, grades), so that a task's decision counts, not the outputs themselves
+    least, most : values that it cannot pass; `most` None: 1 where greater is better, else infinity
     """
 
     name: str
@@ -39,6 +40,18 @@ class Metric:
     greater_is_better: bool = True
     of_tally: Callable[[Tally], float] | None = None
     of_answers: bool = False
+    least: float = 0.0
+    most: float | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that it can have."""
+        return self.least, (1.0 if self.greater_is_better else float("inf")) if self.most is None else self.most
+
+    @property
+    def is_share(self) -> bool:
+        """Whether more is better and it lies between 0 and 1, as a share of right answers does."""
+        return self.greater_is_better and self.bounds == (0.0, 1.0)
 
     def __call__(self, labels: np.ndarray, proba: np.ndarray) -> float:
         """Value over all rows; labels int (n,), proba float (n, C)."""
@@ -310,4 +323,4 @@ def custom_metric(
 
         return scorer
 
-    return Metric(name, prepare, greater_is_better)
+    return Metric(name, prepare, greater_is_better, least=-float("inf"), most=float("inf"))

@@ -42,7 +42,9 @@ class OpenedRun:
         """Check the recipe against code and data, and write what is known before training."""
         cleaned = self.cleaning.digest if self.cleaning else ""
         environment = describe_run(competition, recipe, self.dataset, self.folds, options, self.cleaning)
-        environment["pseudo"] = check_pseudo(recipe, self.folder.path, self.dataset, self.folds, cleaned)
+        environment["pseudo"] = check_pseudo(
+            recipe, self.folder.path, self.dataset, self.folds, cleaned, competition.kind
+        )
         verdicts = options.verdicts if self.cleaning else None
         prepare = _prepare_job(self.folder, competition, self.dataset, recipe, self.saved_folds, environment, verdicts)
         run_jobs([prepare], environment["workers"], watcher.progress)

@@ -44,7 +44,7 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
     )
     scores = score_run(competition, labels, oof, folds, [r.fold for r in results])
     rows = folds.scored_rows([r.fold for r in results])
-    scores["pseudo"] = pseudo_gain(competition, folder.recipe(), folder.path, labels, oof, rows)
+    scores["pseudo"] = pseudo_gain(competition, folder.recipe(), folder.path, labels, oof, rows, scores["decision"])
     scores["seconds"] = {str(r.fold): round(r.seconds, 2) for r in results}
     write_report(folder, competition, dataset, folds, oof, test, history, scores)
     folder.finish(scores)

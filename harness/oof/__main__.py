@@ -216,13 +216,13 @@ def forecast(
     """
     from harness.competition import find_competition
     from harness.ledger import open_ledger
-    from harness.oof.compare.clusterings import refuse_other_tasks
+    from harness.oof.compare.clusterings import refuse_clustering
     from harness.oof.forecast.report import forecast_lines
     from harness.oof.forecast.runs import forecast_saved
     from harness.oof.forecast.track_record import past_of
 
     contest = find_competition(which.required())
-    refuse_other_tasks(contest, "harness.oof forecast", "Go by the OOF score and its interval.")
+    refuse_clustering(contest, "harness.oof forecast")
     past = past_of(open_ledger(out).entries())
     made, page = forecast_saved(contest, out, run or [], where.root, past, where.stream)
     if as_json:
@@ -247,12 +247,14 @@ def calibrate(
     """How forecasts have fared: against the ledger's scores, and on corruptions that they had not seen."""
     from harness.competition import find_competition
     from harness.ledger import open_ledger
+    from harness.oof.compare.clusterings import refuse_clustering
     from harness.oof.forecast.evaluation import on_corruptions, on_leaderboards, past_table, track_record_table
     from harness.oof.forecast.runs import named_or_best
     from harness.oof.forecast.track_record import past_of
     from harness.runs import load_run
 
     contest = find_competition(which.required())
+    refuse_clustering(contest, "harness.oof calibrate")
     past = list(past_of(open_ledger(out).entries(contest.slug)))
     runs = [load_run(path) for path in named_or_best(contest, out, run or [])]
     tried = {r.name: on_corruptions(contest.using(r.recipe.data), r) for r in runs}

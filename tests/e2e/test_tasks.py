@@ -192,9 +192,46 @@ def test_tuning_scores_a_trial_as_its_run_is_scored(project: Path, run_command, 
 
 
 @pytest.mark.parametrize(
+    ("slug", "metric"), [("tags", "samples f1"), ("level", "quadratic kappa"), ("numbers", "rmse")]
+)
+def test_every_task_is_forecast_calibrated_and_sent_with_its_forecast(
+    project: Path, run_command, slug: str, metric: str
+):
+    again = ("harness.cv", slug, *FAST, "--noise", "--noise-rows", "60")
+    done = run_command(*again, cwd=project)
+    assert done.returncode == 0 and "noise suite, 60 rows" in done.stdout, done.stderr
+    run = next((project / "oof" / slug).glob("quick-*/noise.json")).parent
+    told = json.loads(run_command("harness.oof", "forecast", slug, "--run", run.name, "--json", cwd=project).stdout)
+    assert told["kind"] == "test images" and told["public"]["low"] <= told["public"]["score"] <= told["public"]["high"]
+    assert told["rule"] and told["rule"].split(",")[0] in ("no fall", "all", *told["estimators"])
+    page = (run / "forecast.html").read_text()
+    assert "not to be had for this task" in page and "They disagree" in page
+    fared = json.loads(run_command("harness.oof", "calibrate", slug, "--run", run.name, "--json", cwd=project).stdout)
+    assert fared["fared"][0]["n"] >= 55 and 0.5 < fared["fared"][0]["covered"] <= 1
+    done = run_command("harness.submit", "--comp", slug, "--run", run.name, "--dry-run", cwd=project)
+    assert done.returncode == 0 and f"forecast: public {metric}" in done.stdout, done.stderr
+    (project / "submissions" / slug / f"{run.name}.csv").unlink()
+
+
+def test_confident_rows_of_several_labels_are_learnt_fold_by_fold(project: Path, run_command):
+    from harness.runs import RunFolder
+
+    source = runs_of(project, "tags")[0]
+    args = ("--pseudo-labels", source.name, "--set", "pseudo.threshold=0.6")
+    done = run_command("harness.cv", "tags", *FAST, *args, cwd=project)
+    assert done.returncode == 0 and "OOF against that run" in done.stdout, done.stderr
+    run = max(runs_of(project, "tags"), key=lambda run: bool(run.environment.get("pseudo")))
+    sure = []
+    for fold in range(3):
+        p = RunFolder(source.path).load_fold(fold).test_proba
+        sure.append(int(((p >= 0.6) | (p <= 0.4)).all(axis=1).sum()))
+    assert run.environment["pseudo"]["rows"] == sure and sum(sure) > 0
+
+
+@pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("harness.oof", "forecast", "numbers"), "is for one of several classes; task = 'regression'"),
+        (("harness.cv", "numbers", *FAST, "--pseudo-labels", "quick"), "a number has no probability"),
         (("harness.oof", "ensemble", "numbers", "--method", "vote"), "unknown for task = 'regression'"),
         (("harness.cv", "numbers", *FAST, "--set", "train.loss=cross_entropy"), "does not train task = 'regression'"),
         (("harness.cv", "numbers", *FAST, "--set", "train.class_weights=balanced"), "numbers have no classes"),

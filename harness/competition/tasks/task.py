@@ -7,7 +7,7 @@ number. Targets are int64 (n,) where a row has one class, else float32 (n, K).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,11 @@ class Task:
     def is_one_class(self) -> bool:
         """Whether a row has exactly one class: targets int64 (n,), outputs that sum to one."""
         return self.of == CLASSES
+
+    @property
+    def stored_as(self) -> type:
+        """dtype of outputs of which there are very many: probabilities as float16, numbers (of any size) as float32."""
+        return np.float32 if self.of == NUMBERS else np.float16
 
     def wrong_rows(self, outputs: np.ndarray) -> np.ndarray:
         """Which rows (bool (n,)) are no outputs of this task: not finite, outside [0, 1], of classes not summing to one."""
@@ -94,12 +99,7 @@ class Task:
         """The metric as this task takes it: one of answers judges `plain` answers."""
         if not (self.ordered and metric.of_answers):
             return metric
-        return Metric(
-            metric.name,
-            lambda y, o: metric.prepare(y, self.plain(np.asarray(o))),
-            metric.greater_is_better,
-            of_answers=True,
-        )
+        return replace(metric, prepare=lambda y, o: metric.prepare(y, self.plain(np.asarray(o))), of_tally=None)
 
     def fit_decision(self, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> list[float]:
         """What the decision is where it is found on these rows: a threshold for each label, or the cuts between grades."""
@@ -180,6 +180,19 @@ class Task:
         if self.of == LABELS:
             return ((outputs >= 0.5) != (targets >= 0.5)).mean(axis=1)
         return (np.abs(outputs - targets) / spreads(targets)).mean(axis=1)
+
+    def sure(self, outputs: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (int64, sorted) whose answer is at least so sure, and the targets (as `answers` of all rows) that they then have.
+
+        Of one class its probability counts; of several labels each of them must be that likely, or that unlikely.
+        """
+        outputs = np.asarray(outputs)
+        if self.of == LABELS:
+            firm = np.maximum(outputs, 1 - outputs).min(axis=1)
+            rows = np.flatnonzero(firm >= threshold)
+            return rows, (outputs[rows] >= 0.5).astype(np.float32)
+        rows = np.flatnonzero(outputs.max(axis=1) >= threshold)
+        return rows, outputs[rows].argmax(axis=1)
 
     def answers(self, outputs: np.ndarray) -> np.ndarray:
         """The simple answers: classes int64 (n,), or labels bool (n, K); of numbers themselves."""

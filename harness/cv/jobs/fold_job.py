@@ -147,7 +147,7 @@ class FoldTraining:
         from harness.cv.folds import split_watched
         from harness.cv.jobs.fold_data import Opening, open_fold_data
         from harness.cv.jobs.row_weights import row_weights
-        from harness.cv.pseudo_labels import pseudo_rows, source_of
+        from harness.cv.pseudo_labels import joined, pseudo_rows, source_of
         from harness.data.resize import open_resized
         from harness.runs import Folds
         from harness.train.allocator import keep_freed_memory
@@ -165,13 +165,9 @@ class FoldTraining:
         labels = samples.labels if samples.soft is None else samples.soft
         assert labels is not None  # training rows always have labels
         if recipe.pseudo:
-            more, classes = pseudo_rows(source_of(folder.path, recipe), job.fold, recipe.pseudo.threshold)
-            train, labels = (
-                np.concatenate([train, len(labels) + more]),
-                np.concatenate(
-                    [labels, classes if labels.ndim == 1 else np.eye(labels.shape[1], dtype=labels.dtype)[classes]]
-                ),
-            )
+            source, kind = source_of(folder.path, recipe), competition.kind
+            more, targets = pseudo_rows(source, job.fold, recipe.pseudo.threshold, kind)
+            train, labels = np.concatenate([train, len(labels) + more]), joined(labels, targets)
         weights = row_weights(samples.weight, train, len(labels)) if recipe.train.row_weights else None
         valid = folds.valid_rows(job.fold)
         opening = Opening(competition, recipe, dataset, folder.environment(), device, job.threads)

@@ -15,7 +15,7 @@ import numpy as np
 from harness.competition import Recipe
 from harness.competition.metrics import Metric, intervals, paired
 from harness.competition.tasks import Task
-from harness.oof.ensemble.methods import methods_of
+from harness.oof.ensemble.by_task import methods_of
 from harness.oof.predictions import align
 from harness.play.steps.finish import load
 from harness.play.steps.table import Outcome, Table

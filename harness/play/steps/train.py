@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 
 from harness.competition import Recipe
-from harness.competition.metrics import Metric
-from harness.competition.tasks import Task
 from harness.cv.opening import OpenedRun, open_run
 from harness.cv.pipeline import cross_validate, train_side_by_side
 from harness.data.resize import resize
@@ -73,18 +71,8 @@ def fold_score(table: Table, run: OpenedRun, result: FoldResult) -> float:
     rows = np.isin(result.valid_index, run.folds.scored_rows([result.fold]))
     labels = run.dataset.train.labels
     assert labels is not None  # training rows always have labels
-    return judged_score(
-        table.competition.kind, table.metric, labels[result.valid_index[rows]], result.valid_proba[rows]
-    )
-
-
-def judged_score(task: Task, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> float:
-    """A metric of some rows; a decision that the task needs is found on one half of them and used on the other."""
-    if not (task.decides and metric.of_answers):
-        return metric(targets, outputs)
-    halves = np.arange(len(targets)) % 2
-    told = task.find_decision(metric, targets, outputs, halves)
-    return metric(targets, task.decide_by_fold(outputs, halves, told))
+    outputs = result.valid_proba[rows]
+    return table.competition.kind.score_apart(table.metric, labels[result.valid_index[rows]], outputs)
 
 
 def time_recipe(table: Table, recipe: Recipe) -> Timing:
