@@ -269,7 +269,7 @@ def _predict_fold(run: Run, competition: Competition, images: np.ndarray, fold: 
     import torch
 
     from harness.cv.jobs.fold_job import FoldJob, FoldTraining
-    from harness.data.resize import resize_pixels
+    from harness.data.resize import frame_of, resize_pixels
     from harness.runs import RunFolder
     from harness.train.inputs.pixels import ResidentImages
     from harness.train.prediction.predict import Predictor, predict
@@ -278,8 +278,9 @@ def _predict_fold(run: Run, competition: Competition, images: np.ndarray, fold: 
     job = FoldJob(run.path, competition.folder, dataset.cache, fold, "cpu", os.cpu_count() or 1)
     training = FoldTraining.open(job, RunFolder(run.path), lambda *args: None)
     whole = training.whole_networks()
-    size = tuple(whole.images.shape[1:3])
-    pixels = images if images.shape[1:3] == size else resize_pixels(images, size)
+    frame = frame_of(training.opening.competition.data)
+    same = images.shape[1:3] == (frame.height, frame.width)
+    pixels = images if same else resize_pixels(images, frame)
     inputs = whole.inputs(ResidentImages(pixels, torch.device("cpu")))
     rows = torch.arange(len(pixels))
     networks = [whole.load(state) for state in training.saved_states()]

@@ -56,6 +56,7 @@ def _key(dataset: Dataset, spec: ImageSpec) -> str:
         1,
         dataset.fingerprint,
         list(dataset.train.images.shape[1:]),
+        *([dataset.way] if dataset.way else []),
         spec.model_dump(mode="json"),
         timm.__version__,
         spec.weights_sha256,

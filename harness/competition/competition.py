@@ -225,6 +225,7 @@ class Competition(Frozen):
             If there is no such set (lists those there are).
         """
         if choice.set in ("", self.set):
+            self.data.chosen(choice)
             return self
         if choice.set not in self.sets:
             raise UserError(
@@ -232,6 +233,7 @@ class Competition(Frozen):
                 f"known: {', '.join(self.sets) or 'none'}"
             )
         chosen = self.sets[choice.set]
+        chosen.data.chosen(choice)
         return self.model_copy(update={"data": chosen.data, "submission": chosen.submission, "set": choice.set})
 
     @property

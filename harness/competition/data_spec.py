@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.competition.recipe import Side, Strings, image_that_fits
-from harness.competition.schema import Frozen
+from harness.base.errors import UserError
+from harness.competition.recipe import (
+    DataChoice,
+    Fill,
+    Resize,
+    Share,
+    Side,
+    Strings,
+    check_framing,
+    image_that_fits,
+)
+from harness.competition.schema import Frozen, Later
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
-class DataSpec(Frozen):
+class DataSpec(Later):
     """[data]: which files hold what."""
+
+    later: ClassVar[tuple[str, ...]] = ("resize", "fill", "fits")
 
     format: Literal["csv_pixels", "table_pixels", "image_folder", "image_csv", "npz", "captioned", "custom"]
     """csv_pixels: one row per image, columns pixel0...; table_pixels: rows of a table whose cells hold an image each; image_folder:
@@ -24,8 +36,18 @@ class DataSpec(Frozen):
     """Height and width in pixels, or one number for both; images in files are brought to it."""
     channels: Annotated[int, Field(ge=1, le=64)] = 3
     """1 = grey, 3 = RGB; with several `files` a row, so many in all: one of each, or three."""
+    resize: Resize = "stretch"
+    """How images in files are brought to `size`, in its middle. stretch: height and width each, the shape is lost; fit: the shape is
+    kept, what is left of the frame is filled; cover: the shape is kept, what sticks out of the frame is cut off; scale: as fit, but
+    at one scale for all images, so that a pixel keeps its meaning."""
+    fill: Fill = "edge"
+    """fit, scale: what the rest of the frame holds. edge: the image's outermost pixels; mean: its own mean; constant: `background`;
+    reflect: the image mirrored."""
+    fits: Share = 0.98
+    """scale: this share of the training images fits the frame, and the scale is the largest at which it does; images that are larger
+    are shrunk to fit, and counted in a note. Test images have no say."""
     background: Literal["white", "grey", "black"] = "white"
-    """Images: what shows through where they are transparent."""
+    """Images: what shows through where they are transparent, and the rest of the frame with fill = "constant"."""
     range: Annotated[tuple[float, float], Field(strict=False)] | None = None
     """Images with more than 8 bits a pixel: the values that become black and white, e.g. [0, 4095] for 12 bits stored in 16.
     None = [0, 65535]; images of 32 bits need it."""
@@ -146,6 +168,34 @@ class DataSpec(Frozen):
         if self.join is None:
             raise ValueError("data.weight: class folders have no table; name the one with this column: data.join")
         return self
+
+    @model_validator(mode="after")
+    def _keys_that_do_something(self) -> DataSpec:
+        given = self.model_fields_set
+        check_framing(self.resize, self.fill if "fill" in given else None, self.fits if "fits" in given else None)
+        return self
+
+    def chosen(self, choice: DataChoice) -> DataSpec:
+        """With the size and the way to it that a recipe chose.
+
+        Raises
+        ------
+        UserError
+            If it chose what does nothing.
+        """
+        keys = ("size", "resize", "fill", "fits")
+        wanted = self.model_copy(update={k: getattr(choice, k) for k in keys if getattr(choice, k) is not None})
+        try:
+            check_framing(wanted.resize, choice.fill, choice.fits)
+        except ValueError as error:
+            raise UserError(f"[data] of the recipe: {error}, or choose another data.resize") from error
+        return wanted
+
+    @property
+    def way(self) -> str:
+        """How images are brought to `size`, in a word that is part of a file's name: what would give other pixels has another."""
+        told: dict[str, list[str]] = {"fit": [self.fill], "scale": [self.fill, f"{self.fits:g}"]}
+        return "-".join([self.resize, *told.get(self.resize, [])])
 
     @property
     def one_label(self) -> str:

@@ -6,20 +6,22 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UserError, nearest
 from harness.competition.augment_spec import AugmentSpec
 from harness.competition.cluster_spec import ClusterSpec, ImageSpec, TextSpec
-from harness.competition.schema import Frozen, read_toml, validate
+from harness.competition.schema import Frozen, Later, read_toml, validate
 from harness.competition.train_spec import TrainSpec
 from harness.competition.tune_spec import SpaceSpec
 
 Strings = Annotated[tuple[str, ...], Field(strict=False)]
 Side = Annotated[int, Field(ge=1, le=65_536)]
-
+Resize = Literal["stretch", "fit", "cover", "scale"]
+Fill = Literal["edge", "mean", "constant", "reflect"]
+Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 _MOST_PIXELS = 89_478_485
 """Of one image: Pillow's limit against decompression bombs, 268 MB in RGB."""
@@ -55,19 +57,43 @@ class ModelSpec(Frozen):
         return {**rest, "args": {**rest.get("args", {}), "weights": weights}}
 
 
-class DataChoice(Frozen):
-    """[data]: which of the competition's data, and at which size."""
+def check_framing(resize: str | None, fill: str | None, fits: float | None) -> None:
+    """Refuse keys that would do nothing (ValueError); None: not given."""
+    if fill is not None and resize in ("stretch", "cover"):
+        raise ValueError(
+            f"fill is for resize = 'fit' or 'scale'; with '{resize}' there is nothing to fill. Take it out"
+        )
+    if fits is not None and resize not in (None, "scale"):
+        raise ValueError(f"fits is for resize = 'scale', not '{resize}'. Take it out")
+
+
+class DataChoice(Later):
+    """[data]: which of the competition's data, at which size, and how they are brought to it."""
+
+    later: ClassVar[tuple[str, ...]] = ("resize", "fill", "fits")
 
     set: str = ""
     """One of the competition's [sets.NAME]; "" = its own [data]."""
     size: Annotated[tuple[Side, Side], Field(strict=False)] | None = None
     """Height and width that images are brought to before anything else; default: the competition's. Rows, folds and
     fingerprint stay, so runs of several sizes can be compared and blended."""
+    resize: Resize | None = None
+    """How images are brought to it, as the competition's data.resize; default: the competition's. Files are decoded anew; rows, folds
+    and fingerprint stay."""
+    fill: Fill | None = None
+    """As the competition's data.fill; default: the competition's."""
+    fits: Share | None = None
+    """As the competition's data.fits; default: the competition's."""
 
     @field_validator("size")
     @classmethod
     def _an_image_that_fits(cls, size: tuple[int, int] | None) -> tuple[int, int] | None:
         return None if size is None else image_that_fits(size)
+
+    @model_validator(mode="after")
+    def _keys_that_do_something(self) -> DataChoice:
+        check_framing(self.resize, self.fill, self.fits)
+        return self
 
 
 class CvSpec(Frozen):

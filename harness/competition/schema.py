@@ -6,9 +6,9 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, ClassVar, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from harness.base.errors import UserError, nearest
 from harness.base.untrusted_text import is_plain, plain
@@ -22,6 +22,19 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
     )
+
+
+class Later(Frozen):
+    """A schema with keys that came later: at their default they are left out of what is written and hashed, so that runs and caches
+    from before keep their names."""
+
+    later: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        fields = type(self).model_fields
+        return {k: v for k, v in written.items() if k not in self.later or v != fields[k].default}
 
 
 def read_toml(path: Path) -> dict[str, Any]:

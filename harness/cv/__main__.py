@@ -67,7 +67,8 @@ def main(
                 if recipe.show:
                     print(recipe_text(played), end="")
                     return
-            resize(dataset, played.data, watcher.decoding)
+            for note in resize(dataset, played.data, watcher.decoding):
+                watcher.say(f"note: {note}")
             watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
             run = cross_validate(contest, played, dataset, options, watcher)
             noisy = noise_suite(contest, run, dataset, options, noise.noise_rows, watcher) if noise.noise else None

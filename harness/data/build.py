@@ -15,16 +15,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.storage.atomic_files import write_json
+from harness.base.storage.atomic_files import read_json, write_json
 from harness.base.storage.manifest import MANIFEST, write_manifest
 from harness.base.storage.npy import open_array
 from harness.competition import Competition, Listing, Samples
+from harness.competition.data_spec import DataSpec
 from harness.competition.samples import RawTargets
-from harness.data.cache import open_samples
+from harness.data.cache import Dataset, open_samples
 from harness.data.files.archives import FileTree, walk
 from harness.data.files.decode import Decoder
+from harness.data.files.sizes import count_larger, settled_decoder
 from harness.data.formats.custom import begin_anew_with_other_files, load_custom, write_samples
-from harness.data.formats.images import Broken, read_images
+from harness.data.formats.images import SCALE, SIZES, Broken, read_images
 from harness.data.rows.groups import group_numbers, groups_by_pattern
 from harness.data.rows.listing import list_by_folder, list_by_table, list_test
 from harness.data.rows.sample_submission import check_submission_ids, read_submission_ids, sample_columns
@@ -152,7 +154,8 @@ class Building:
             arrays["rows"] = np.array(listing.rows, dtype=np.str_)
         self.notes.extend(listing.notes)
         if self.stream:
-            _write_streamed(listing, arrays, tree, Decoder.of(spec), folder)
+            decoder = settled_decoder(tree, listing.files, spec, folder.parent / SCALE, self.tick)
+            _write_streamed(listing, arrays, tree, decoder, folder)
             return []
         broken, notes = read_images(tree, listing, arrays, spec, folder, self.tick, self.skip_broken)
         self.notes.extend(notes)
@@ -250,6 +253,8 @@ class Building:
         parts = [train] + ([test] if test else [])
         if not self.stream:
             self.notes.extend(note for note in map(_constant_note, ("training", "test"), parts) if note)
+        if (folder / SCALE).is_file():
+            self.notes.append(scale_note(self.competition.data, folder))
         stamp = self.tree.stamp(stamped(self.competition, self.tree)) if self.stream else None
         write_json(
             folder / "meta.json",
@@ -282,6 +287,39 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
     if competition.submission.sample and competition.submission.sample not in names:
         names.append(competition.submission.sample)
     return [name for name in names if tree.has(name)]
+
+
+def scale_note(spec: DataSpec, folder: Path) -> str:
+    """What resize = "scale" did to the images whose scale.json lies in `folder`."""
+    told = read_json(folder / SCALE)
+    larger, sizes = f"{told['larger']:,} of {told['images']:,} training images", folder / "test" / SIZES
+    if sizes.is_file():
+        extents = np.load(sizes, allow_pickle=False)
+        larger += f" and {count_larger(extents, spec.size, told['factor']):,} of {len(extents):,} test images"
+    return (
+        f"resize = 'scale': a pixel of an image is {told['factor']:.3g} pixels of the frame {spec.size[0]} x {spec.size[1]}, into which "
+        f"{spec.fits:.4g} of the training images fit; {larger} are larger, and were shrunk to fit"
+    )
+
+
+def files_of_rows(dataset: Dataset, split: str) -> list[tuple[str, ...]]:
+    """The image files of each row of a split, as they were when it was decoded; the data's own `competition` and `tree` must be there."""
+    samples = dataset.train if split == "train" else dataset.test
+    assert samples is not None and dataset.competition is not None and dataset.tree is not None
+    spec, tree = dataset.competition.data, dataset.tree
+    building = Building(dataset.competition, tree, dataset.is_sample, True, False, lambda done, total: None, tree)
+    name = spec.train if split == "train" else spec.test
+    assert name is not None
+    if spec.format == "captioned":
+        from harness.data.formats.captioned import files_by_name
+
+        found: dict[str, tuple[str, ...]] = {
+            i: (file,) for i, file in files_by_name(tree, [row[0] for row in list_test(tree, name, spec).files]).items()
+        }
+    else:
+        listing = building._listing(name, split == "train", dataset.cache / "submission.csv")
+        found = dict(zip(listing.ids, listing.files, strict=True))
+    return [found[i] for i in samples.ids.tolist()]
 
 
 _FLAT, _FLAT_SHARE = 16, 0.05

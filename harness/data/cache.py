@@ -8,7 +8,9 @@
     broken.csv              images that could not be decoded (--skip-broken)
     meta.json               source, fingerprint of the content, counts, notes
     manifest.json           checksums of all of these; written last
-    */images-HxW.npy        the same rows at another size (see `resized`), each with a manifest of its own
+    scale.json              of resize = "scale": the one scale of all images
+    */images-HxW[-WAY].npy  the same rows at another size (see `resize`), each with a manifest of its own
+    HxW-WAY/                train/images.npy and test/images.npy brought to the frame in another way, and their manifest
 
 While it is made it is called .<key>.part; a killed decoding of images goes on from there. With --stream there is no
 images.npy: pictures.json names the files, which are decoded whenever they are asked for.
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +30,9 @@ from harness.base.storage.damage import DAMAGED
 from harness.base.storage.npy import open_array
 from harness.base.untrusted_text import plain
 from harness.competition import Competition, Samples
+
+if TYPE_CHECKING:
+    from harness.data.files.archives import FileTree
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Dataset:
     cache : folder that the arrays are mapped from
     notes : what is odd about the data, in words
     classes : names of the outputs, as competition.toml has them or the data name them
-    competition : with these classes, where `load_dataset` opened the data
+    competition, tree : with these classes, and the files that it was made of, where `load_dataset` opened the data
+    way : how images are brought to their size (`DataSpec.way`), where a recipe chose another than competition.toml has
     """
 
     train: Samples
@@ -57,6 +63,8 @@ class Dataset:
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     competition: Competition | None = None
+    tree: FileTree | None = None
+    way: str = ""
 
 
 def open_cache(cache: Path) -> Dataset:

@@ -76,7 +76,7 @@ def load_dataset(
     dataset = open_cache(cache)
     for note in dataset.notes:
         say(f"note: {note}")
-    return dataclasses.replace(dataset, competition=_with_classes(competition, dataset, say))
+    return dataclasses.replace(dataset, competition=_with_classes(competition, dataset, say), tree=tree)
 
 
 def _with_classes(competition: Competition, dataset: Dataset, say: Callable[[str], None]) -> Competition:

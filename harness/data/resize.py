@@ -1,4 +1,10 @@
-"""The same rows at another size: a recipe's `data.size`. Ids, folds and fingerprint stay those of the data set."""
+"""The same rows at another size, or brought to it in another way: a recipe's `data.size`, `data.resize`. Ids, folds and fingerprint
+stay those of the data set.
+
+    train/images.npy           as competition.toml says
+    HxW-WAY/train/images.npy   another way (`DataSpec.way`): the files decoded anew, at the competition's size
+    train/images-HxW[-WAY].npy another size: made of the one or the other, image by image
+"""
 
 from __future__ import annotations
 
@@ -10,12 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from harness.base.storage.manifest import faults, manifest_beside, sealed_file
+from harness.base.storage.atomic_files import read_json, remove_folder, resumable_folder
+from harness.base.storage.manifest import MANIFEST, faults, manifest_beside, sealed_file, write_manifest
 from harness.base.storage.npy import open_array
 from harness.competition import Competition, Samples
+from harness.competition.data_spec import DataSpec
 from harness.competition.recipe import DataChoice
+from harness.data.build import PICTURE_FORMATS, files_of_rows, scale_note
 from harness.data.cache import Dataset, open_cache
 from harness.data.files.arrays import new_array
+from harness.data.files.decode import Decoder
+from harness.data.files.frame import Frame
+from harness.data.files.sizes import settled_decoder
+from harness.data.formats.images import SCALE, decode_all
 from harness.data.streaming import StreamedImages
 
 _AT_ONCE = 1024
@@ -23,66 +36,167 @@ _AT_ONCE = 1024
 Tick = Callable[[int, int], None]
 
 
-def resize(dataset: Dataset, choice: DataChoice, tick: Tick = lambda done, total: None) -> None:
-    """Write the images at the size that a recipe chose beside the decoded ones; nothing, where they stand undamaged."""
+def resize(dataset: Dataset, choice: DataChoice, tick: Tick = lambda done, total: None) -> list[str]:
+    """Write the images as a recipe chose them beside the decoded ones; nothing, where they stand undamaged.
+
+    Returns
+    -------
+    notes on what is odd
+
+    Raises
+    ------
+    UserError
+        If a file cannot be decoded.
+    """
+    assert dataset.competition is not None  # of `load_dataset`
+    copies = _Copies.of(dataset, dataset.competition.data, choice)
+    if copies.is_streamed:
+        copies.settle_streamed()
+        return []
+    if copies.is_anew and faults(copies.folder / MANIFEST):
+        copies.decode(tick)
     for split, samples in _splits(dataset):
-        path = _path(dataset, split, choice)
-        if (
-            path is None
-            or choice.size is None
-            or _as_chosen(samples, choice)
-            or (path.is_file() and not faults(manifest_beside(path)))
-        ):
-            continue
-        with sealed_file(path) as temporary:
-            _write(samples.images, temporary, choice.size, tick)
+        whole, path = copies.at_own_size(split), copies.path(split)
+        if path not in (None, whole) and not (path.is_file() and not faults(manifest_beside(path))):
+            images = samples.images if whole is None else open_array(whole)
+            with sealed_file(path) as temporary:
+                _write(images, temporary, frame_of(copies.wanted), tick)
+    has_scale = copies.is_anew and (copies.folder / SCALE).is_file()
+    return [scale_note(copies.at_own, copies.folder)] if has_scale else []
 
 
 def open_resized(competition: Competition, cache: Path, choice: DataChoice) -> tuple[Competition, Dataset]:
     """The competition and its data as a recipe chose them; `resize` was called before."""
     competition, dataset = competition.using(choice), open_cache(cache)
-    if choice.size is None or choice.size == competition.data.size:
+    copies = _Copies.of(dataset, competition.data, choice)
+    if copies.wanted == competition.data:
         return competition, dataset
-    train = _resized(dataset, "train", dataset.train, choice)
-    test = _resized(dataset, "test", dataset.test, choice) if dataset.test else None
-    data = competition.data.model_copy(update={"size": choice.size})
-    return competition.model_copy(update={"data": data}), dataclasses.replace(dataset, train=train, test=test)
+    train = copies.open("train", dataset.train)
+    test = copies.open("test", dataset.test) if dataset.test else None
+    competition = competition.model_copy(update={"data": copies.wanted})
+    way = "" if copies.wanted.way == copies.own.way else copies.wanted.way
+    return competition, dataclasses.replace(dataset, train=train, test=test, way=way)
 
 
-def resize_pixels(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """uint8 (B, H, W, C) at another height and width, as `resize` makes them."""
-    out = np.empty((len(images), *size, images.shape[3]), dtype=np.uint8)
+def frame_of(spec: DataSpec) -> Frame:
+    """What images that lie decoded, all of one size, are brought to."""
+    return Frame(*spec.size, spec.resize, spec.fill, spec.background).of_frames()
+
+
+def frame_of_raw(competition: Competition, cache: Path, choice: DataChoice) -> Frame:
+    """What an image as it comes is brought to, for a network that a recipe trained on these data."""
+    dataset, own = open_cache(cache), competition.using(choice).data
+    copies = _Copies.of(dataset, own, choice)
+    wanted, is_other = copies.wanted, copies.is_anew or (copies.is_streamed and copies.wanted != own)
+    frame = Frame(*wanted.size, wanted.resize, wanted.fill, wanted.background)
+    path = (copies.folder if is_other else cache) / SCALE
+    if wanted.resize != "scale" or not path.is_file():  # arrays and tables: all images are of one size
+        return frame
+    larger = 1.0 if copies.is_streamed else min(wanted.size[0] / own.size[0], wanted.size[1] / own.size[1])
+    return dataclasses.replace(frame, factor=read_json(path)["factor"] * larger)
+
+
+def resize_pixels(images: np.ndarray, frame: Frame) -> np.ndarray:
+    """uint8 (B, H, W, C) in a frame, as `resize` makes them."""
+    out = np.empty((len(images), frame.height, frame.width, images.shape[3]), dtype=np.uint8)
     for row, picture in enumerate(images):
-        out[row] = _resized_picture(picture, size)
+        out[row] = frame.pixels(picture)
     return out
+
+
+@dataclasses.dataclass(frozen=True)
+class _Copies:
+    """Where the images that a recipe chose lie.
+
+    own : [data] as the data were decoded; wanted : as the recipe has it
+    """
+
+    dataset: Dataset
+    own: DataSpec
+    wanted: DataSpec
+
+    @classmethod
+    def of(cls, dataset: Dataset, own: DataSpec, choice: DataChoice) -> _Copies:
+        return cls(dataset, own, own.chosen(choice))
+
+    @property
+    def is_anew(self) -> bool:
+        """Whether files are to be decoded another time: what lies decoded has lost what is wanted."""
+        return self.own.format in PICTURE_FORMATS and self.own.way != self.wanted.way
+
+    @property
+    def at_own(self) -> DataSpec:
+        """The wanted way, at the size that the data were decoded to."""
+        return self.wanted.model_copy(update={"size": self.own.size})
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether images are decoded on the way."""
+        return isinstance(self.dataset.train.images, StreamedImages)
+
+    @property
+    def folder(self) -> Path:
+        """What is decoded anew, like the data set's own folder; of streamed images scale.json alone, of their size too."""
+        return self.dataset.cache / self._name(self.wanted if self.is_streamed else self.at_own)
+
+    def at_own_size(self, split: str) -> Path | None:
+        """What is decoded anew; None where nothing is."""
+        return self.folder / split / "images.npy" if self.is_anew else None
+
+    def path(self, split: str) -> Path | None:
+        """What is trained on; None where that is what lies decoded."""
+        if self.wanted.size == self.own.size:
+            return self.at_own_size(split)
+        return self.dataset.cache / split / f"images-{self._name(self.wanted)}.npy"
+
+    def decode(self, tick: Tick) -> None:
+        """Decode the files another time; what is stopped goes on."""
+        tree = self.dataset.tree
+        assert tree is not None  # of `load_dataset`
+        # which files are broken was told, or refused, when they were first decoded
+        skip = (self.dataset.cache / "broken.csv").is_file()
+        remove_folder(self.folder)
+        with resumable_folder(self.folder) as part:
+            if part is None:
+                return
+            for split, _ in _splits(self.dataset):
+                (part / split).mkdir(exist_ok=True)
+                decode_all(tree, files_of_rows(self.dataset, split), self.at_own, part / split, tick, skip)
+            write_manifest(part / MANIFEST, [p.relative_to(part).as_posix() for p in part.rglob("*") if p.is_file()])
+
+    def settle_streamed(self) -> None:
+        """Choose the scale, where images that are decoded on the way need one of their own."""
+        if self.wanted != self.own:
+            self.folder.mkdir(exist_ok=True)
+            self._streamed_decoder()
+
+    def _streamed_decoder(self) -> Decoder:
+        images: Any = self.dataset.train.images
+        return settled_decoder(images.tree, images.files, self.wanted, self.folder / SCALE, lambda done, total: None)
+
+    def open(self, split: str, samples: Samples) -> Samples:
+        """A split's rows with these images."""
+        if self.is_streamed:
+            old: Any = samples.images
+            return dataclasses.replace(samples, images=old.by(self._streamed_decoder()))
+        path = self.path(split)
+        return samples if path is None else dataclasses.replace(samples, images=open_array(path, "c"))
+
+    def _name(self, spec: DataSpec) -> str:
+        way = "" if spec.way == self.own.way else f"-{spec.way}"
+        return f"{spec.size[0]}x{spec.size[1]}{way}"
 
 
 def _splits(dataset: Dataset) -> list[tuple[str, Samples]]:
     return [("train", dataset.train)] + ([("test", dataset.test)] if dataset.test else [])
 
 
-def _path(dataset: Dataset, split: str, choice: DataChoice) -> Path | None:
-    return dataset.cache / split / "images-{}x{}.npy".format(*choice.size) if choice.size else None
-
-
-def _as_chosen(samples: Samples, choice: DataChoice) -> bool:
-    return samples.images.shape[1:3] == choice.size or isinstance(samples.images, StreamedImages)
-
-
-def _resized(dataset: Dataset, split: str, samples: Samples, choice: DataChoice) -> Samples:
-    path = _path(dataset, split, choice)
-    assert choice.size is not None and path is not None
-    old: Any = samples.images
-    images: Any = old.at_size(choice.size) if isinstance(old, StreamedImages) else open_array(path, "c")
-    return dataclasses.replace(samples, images=images)
-
-
-def _write(images: np.ndarray, path: Path, size: tuple[int, int], tick: Tick) -> None:
-    """Resize uint8 (n, H, W, C) into a new .npy, in threads, by Pillow's antialiased bilinear filter."""
-    resized = new_array(path, (len(images), *size, images.shape[3]), np.uint8)
+def _write(images: np.ndarray, path: Path, frame: Frame, tick: Tick) -> None:
+    """Bring uint8 (n, H, W, C) into a new .npy, in threads."""
+    resized = new_array(path, (len(images), frame.height, frame.width, images.shape[3]), np.uint8)
 
     def resize_row(row: int) -> None:
-        resized[row] = _resized_picture(images[row], size)
+        resized[row] = frame.pixels(images[row])
 
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(images), _AT_ONCE):
@@ -90,13 +204,3 @@ def _write(images: np.ndarray, path: Path, size: tuple[int, int], tick: Tick) ->
             for row, _ in zip(rows, pool.map(resize_row, rows), strict=True):
                 tick(row + 1, len(images))
     resized.flush()
-
-
-def _resized_picture(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    from PIL import Image
-
-    if picture.shape[-1] not in (1, 3):  # each channel for itself
-        return np.concatenate([_resized_picture(b, size) for b in np.split(picture, picture.shape[-1], axis=2)], axis=2)
-    image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
-    small = np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR))
-    return small.reshape(*size, picture.shape[-1])

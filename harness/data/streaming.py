@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,9 +30,8 @@ class StreamedImages:
         self.shape = (len(files), decoder.height, decoder.width, decoder.channels)
         self._pool: ThreadPoolExecutor | None = None
 
-    def at_size(self, size: tuple[int, int]) -> StreamedImages:
-        """The same images, decoded to another height and width."""
-        decoder = dataclasses.replace(self.decoder, height=size[0], width=size[1])
+    def by(self, decoder: Decoder) -> StreamedImages:
+        """The same images, decoded otherwise."""
         return StreamedImages(self.tree.path, self.files, decoder, self.tree.top)
 
     def __len__(self) -> int:

@@ -58,7 +58,8 @@ def prepare(asked: Request, watcher: LineWatcher) -> tuple[Trials, Plan]:
             f"--pruner {search.pruner}: looks at epochs, which recipes with [clusters] do not show; take percentile"
         )
     competition, dataset = load_chosen(competition, asked.where, watcher)
-    resize(dataset, recipe.data, watcher.decoding)
+    for note in resize(dataset, recipe.data, watcher.decoding):
+        watcher.say(f"note: {note}")
     verdicts = standing_verdicts(asked.out, competition, asked.where.sample)
     about = _about(competition, recipe, space, dataset, verdicts) | {
         "objectives": list(objectives),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import torch
 
     from harness.cv.jobs.fold_job import FoldTraining
+    from harness.data.files.frame import Frame
     from harness.train.prediction.predict import Predictor
 
 SEED = 0
@@ -115,7 +116,8 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     """Write what the fold's model says of its rows of the suite, and what the images look like."""
     import torch
 
-    from harness.data.cache import open_cache
+    from harness.competition import find_competition
+    from harness.data.resize import frame_of, open_resized
     from harness.runs.probabilities import check_probabilities
     from harness.train.corruptions import SEVERITIES
     from harness.train.inputs.image_statistics import STATISTICS, describe_images
@@ -123,7 +125,9 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     from harness.train.prediction.predict import Predictor
 
     data = training.whole_networks()
-    originals = open_cache(job.of.cache).train.images
+    own_size = training.recipe.data.model_copy(update={"size": None})
+    originals = open_resized(find_competition(job.of.competition), job.of.cache, own_size)[1].train.images
+    frame = frame_of(training.opening.competition.data)
     pictures = open_images(originals, data.images.device)
     names = suite_corruptions(data.images.shape[3])
     valid = np.intersect1d(suite_rows(training.kept, job.rows), training.valid_rows.cpu().numpy())
@@ -137,7 +141,7 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     total = len(names) * len(SEVERITIES)
     for number, name in enumerate(names if len(valid) else []):  # few rows, many folds: one may have none
         for level in SEVERITIES:
-            corrupted = _Corrupted(pictures, name, level, data.images.shape[1:3], valid)
+            corrupted = _Corrupted(pictures, name, level, frame, valid)
             inputs = data.inputs(corrupted)
             said = _mean_of(predictors, inputs, index, training)
             ids = training.opening.dataset.train.ids[valid]
@@ -168,12 +172,12 @@ class _Corrupted:
     statistics : float32 (len(rows), S) of the corrupted images of `rows` (sorted), filled in as they are taken
     """
 
-    def __init__(self, images: Any, name: str, severity: int, size: tuple[int, int], rows: np.ndarray) -> None:
+    def __init__(self, images: Any, name: str, severity: int, frame: Frame, rows: np.ndarray) -> None:
         from harness.train.inputs.image_statistics import STATISTICS
 
-        self.images, self.name, self.severity, self.size, self.rows = images, name, severity, size, rows
+        self.images, self.name, self.severity, self.frame, self.rows = images, name, severity, frame, rows
         self.statistics = np.full((len(rows), len(STATISTICS)), np.nan, dtype=np.float32)
-        self.shape = (images.shape[0], *size, images.shape[3])
+        self.shape = (images.shape[0], frame.height, frame.width, images.shape[3])
         self.device, self.index_device, self.waits = images.device, images.index_device, images.waits
 
     def take(self, rows: torch.Tensor) -> torch.Tensor:
@@ -186,9 +190,9 @@ class _Corrupted:
         numbers = rows.cpu().numpy()
         pixels = corrupt(self.images.take(rows), numbers, self.name, self.severity, SEED)
         self.statistics[np.searchsorted(self.rows, numbers)] = image_statistics(pixels).cpu().numpy()
-        if tuple(pixels.shape[1:3]) == self.size:
+        if tuple(pixels.shape[1:3]) == (self.frame.height, self.frame.width):
             return pixels
-        return torch.from_numpy(resize_pixels(pixels.cpu().numpy(), self.size)).to(self.device)
+        return torch.from_numpy(resize_pixels(pixels.cpu().numpy(), self.frame)).to(self.device)
 
 
 def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]:

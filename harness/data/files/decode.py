@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
@@ -9,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.data.files.frame import GREYS, Frame
 
 if TYPE_CHECKING:
     from harness.competition.data_spec import DataSpec
@@ -44,8 +47,6 @@ _ARRAYS = (".npy",)
 _DICOM = (".dcm", ".dicom")
 ENDINGS = tuple(ending for endings in (*_FORMATS.values(), _ARRAYS, _DICOM) for ending in endings)
 
-BACKGROUNDS = {"white": (255, 255, 255), "grey": (128, 128, 128), "black": (0, 0, 0)}
-
 
 @dataclass(frozen=True)
 class Decoded:
@@ -71,8 +72,9 @@ class Decoder:
     Attributes
     ----------
     height, width, channels : that they are brought to
-    background : colour that shows through transparent pixels, a name of BACKGROUNDS
+    background : colour that shows through transparent pixels, a name of `frame.GREYS`
     bounds : values of files with more than 8 bits that become 0 and 255; None: 0 and 65,535
+    resize, fill, factor : how they are brought to that height and width, see `Frame`
     """
 
     height: int
@@ -80,11 +82,23 @@ class Decoder:
     channels: int
     background: str = "white"
     bounds: tuple[float, float] | None = None
+    resize: str = "stretch"
+    fill: str = "edge"
+    factor: float | None = None
 
     @classmethod
     def of(cls, spec: DataSpec) -> Decoder:
-        """As [data] says."""
-        return cls(*spec.size, spec.channels, spec.background, spec.range)
+        """As [data] says; the scale of resize = "scale" is settled by `sizes.settled_decoder`."""
+        return cls(*spec.size, spec.channels, spec.background, spec.range, spec.resize, spec.fill)
+
+    def at_scale(self, factor: float) -> Decoder:
+        """The same at so many pixels for a pixel of an image."""
+        return dataclasses.replace(self, factor=factor)
+
+    @functools.cached_property
+    def frame(self) -> Frame:
+        """What the images are brought to."""
+        return Frame(self.height, self.width, self.resize, self.fill, self.background, self.factor)
 
     def __call__(self, file: IO[bytes], where: str) -> Decoded:
         """Decode one file, open for reading.
@@ -103,15 +117,13 @@ class Decoder:
 
             return (decode_npy if ending in _ARRAYS else decode_dicom)(self, file, where)
         try:
-            with Image.open(file, formats=_formats(where)) as picture:
+            with Image.open(file, formats=formats_for(where)) as picture:
                 _refuse_bomb(picture)
                 picture.load()
                 flat, largest = self._eight_bits(picture)
                 upright = _upright(self._bands(flat), picture)
             had = upright.height, upright.width
-            if upright.size != (self.width, self.height):
-                upright = upright.resize((self.width, self.height), Image.Resampling.BILINEAR)
-            pixels = np.asarray(upright).reshape(self.height, self.width, self.channels)
+            pixels = self.frame.picture(upright)
         except Exception as error:  # decoders of damaged files raise whatever they like
             said = str(error) or type(error).__name__
             if isinstance(error, UnidentifiedImageError):  # says it with the file object, whose place is told already
@@ -161,7 +173,8 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(ENDINGS)
 
 
-def _formats(where: str) -> list[str]:
+def formats_for(where: str) -> list[str]:
+    """Pillow's formats that are tried for a file of this name."""
     ending = PurePosixPath(where).suffix.lower()
     return [name for name, endings in _FORMATS.items() if name not in _BY_ENDING_ONLY or ending in endings]
 
@@ -173,11 +186,21 @@ def _upright(flat: Any, picture: Any) -> Any:
     turns = Image.Transpose
     ways = (turns.FLIP_LEFT_RIGHT, turns.ROTATE_180, turns.FLIP_TOP_BOTTOM, turns.TRANSPOSE, turns.ROTATE_270)
     of_orientation = dict(enumerate((*ways, turns.TRANSVERSE, turns.ROTATE_90), start=2))
-    try:
-        turn = of_orientation.get(picture.getexif().get(0x0112, 1))
-    except Exception:
-        turn = None
+    turn = of_orientation.get(_orientation(picture))
     return flat if turn is None else flat.transpose(turn)
+
+
+def _orientation(picture: Any) -> Any:
+    try:
+        return picture.getexif().get(0x0112, 1)
+    except Exception:
+        return 1
+
+
+def lies_on_its_side(picture: Any) -> bool:
+    """Whether EXIF says that a picture, whose pixels are not loaded, has its height and width exchanged."""
+    # a PNG's EXIF may stand behind its pixels, which Pillow would load to look for it
+    return (picture.format != "PNG" or "exif" in picture.info) and _orientation(picture) in (5, 6, 7, 8)
 
 
 def _opaque(picture: Any, background: str) -> Any:
@@ -187,7 +210,7 @@ def _opaque(picture: Any, background: str) -> Any:
     if not (picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info):
         return picture
     seen = picture.convert("RGBA")
-    under = Image.new("RGBA", seen.size, (*BACKGROUNDS[background], 255))
+    under = Image.new("RGBA", seen.size, (*[GREYS[background]] * 3, 255))
     return Image.alpha_composite(under, seen)
 
 

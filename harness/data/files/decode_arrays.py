@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def decode_dicom(decoder: Decoder, file: IO[bytes], where: str) -> Decoded:
     low, high = decoder.bounds or (float(values.min()), float(values.max()))
     unit = np.clip((values - low) / max(high - low, 1e-12), 0, 1)
     grey = np.round(255 * (1 - unit if turned else unit)).astype(np.uint8)
-    return _resized(decoder, np.repeat(grey[:, :, None], decoder.channels, axis=2))
+    return _framed(decoder, np.repeat(grey[:, :, None], decoder.channels, axis=2))
 
 
 def _last_axis(array: np.ndarray, channels: int, where: str) -> np.ndarray:
@@ -93,7 +93,7 @@ def _grey_or_colours(values: np.ndarray, channels: int, where: str) -> np.ndarra
 def _scaled(decoder: Decoder, array: np.ndarray, where: str) -> Decoded:
     """As 8 bits: uint8 as it is, all else from the ends of data.range (uint16: its own)."""
     if array.dtype == np.uint8 and decoder.bounds is None:
-        return _resized(decoder, array)
+        return _framed(decoder, array)
     if decoder.bounds is None and array.dtype != np.uint16:
         finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
         ends = f"; here they are {finite.min():g} to {finite.max():g}" if finite.size else ""
@@ -104,21 +104,11 @@ def _scaled(decoder: Decoder, array: np.ndarray, where: str) -> Decoded:
     low, high = decoder.bounds or (0.0, 65535.0)
     unit = np.clip((np.nan_to_num(array.astype(np.float64)) - low) / (high - low), 0, 1)
     largest = float(array.max()) if array.dtype.kind in "ui" else None
-    return _resized(decoder, np.round(255 * unit).astype(np.uint8), largest)
+    return _framed(decoder, np.round(255 * unit).astype(np.uint8), largest)
 
 
-def _resized(decoder: Decoder, pixels: np.ndarray, largest: float | None = None) -> Decoded:
-    """At the size that is wanted, channel by channel."""
-    from PIL import Image
-
+def _framed(decoder: Decoder, pixels: np.ndarray, largest: float | None = None) -> Decoded:
+    """As large as is wanted."""
     from harness.data.files.decode import Decoded
 
-    had = pixels.shape[:2]
-    if had != (decoder.height, decoder.width):
-        size = (decoder.width, decoder.height)
-        bands: list[Any] = [
-            np.asarray(Image.fromarray(np.ascontiguousarray(pixels[:, :, c])).resize(size, Image.Resampling.BILINEAR))
-            for c in range(pixels.shape[2])
-        ]
-        pixels = np.stack(bands, axis=2)
-    return Decoded(pixels, had[0], had[1], largest)
+    return Decoded(decoder.frame.pixels(pixels), pixels.shape[0], pixels.shape[1], largest)

@@ -54,7 +54,7 @@ def read_captioned(
         _save(competition, folder, list(captions), captions, split)
         return [], []
     found = list_test(tree, name, spec)
-    files = _by_name(tree, [row[0] for row in found.files])
+    files = files_by_name(tree, [row[0] for row in found.files])
     where = next((f for f in spec.captions if tree.has(f)), None) if split == "train" else spec.test_captions
     if where is None:
         if split == "train":
@@ -73,7 +73,7 @@ def read_captioned(
     return [*left_out, *broken], notes
 
 
-def _by_name(tree: FileTree, files: list[str]) -> dict[str, str]:
+def files_by_name(tree: FileTree, files: list[str]) -> dict[str, str]:
     """Files by their name without folders, in NFC."""
     found: dict[str, str] = {}
     for file in files:

@@ -19,9 +19,17 @@ from harness.competition.samples import Listing
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_array, new_images
 from harness.data.files.decode import Decoded, Decoder
+from harness.data.files.frame import Frame
+from harness.data.files.sizes import settled_decoder
 
 Tick = Callable[[int, int], None]
 """(done, of how many)."""
+
+SCALE = "scale.json"
+"""Beside the splits' folders, with resize = "scale": see `choose_scale`."""
+
+SIZES = "sizes.npy"
+"""Of each row the height and width that the image had."""
 
 _AT_ONCE = 1024  # images between two notes of how far decoding has come
 
@@ -54,7 +62,7 @@ def read_images(
     UserError
         If an image cannot be decoded (names it).
     """
-    broken, notes = _decode_all(tree, listing.files, spec, folder, tick, skip_broken)
+    broken, notes = decode_all(tree, listing.files, spec, folder, tick, skip_broken)
     keep = np.ones(len(listing.files), dtype=bool)
     if broken and "labels" in arrays:
         keep[list(broken)] = False
@@ -66,16 +74,17 @@ def read_images(
     return list(broken.values()), [*listing.notes, *notes]
 
 
-def _decode_all(
+def decode_all(
     tree: FileTree, files: list[tuple[str, ...]], spec: DataSpec, folder: Path, tick: Tick, skip_broken: bool
 ) -> tuple[dict[int, Broken], list[str]]:
-    """Fill images.npy, in threads; decoded.npy has the checksums of the rows that are done.
+    """Fill images.npy and sizes.npy, in threads; decoded.npy has the checksums of the rows that are done.
 
-    Returns the broken ones by row, and notes.
+    Returns the broken ones by row, which are black, and notes.
     """
+    decoder = settled_decoder(tree, files, spec, folder.parent / SCALE, lambda done, total: None)
     images, sizes, done = _open_or_begin(folder, len(files), spec)
     broken: dict[int, Broken] = {}
-    decoder, largest = Decoder.of(spec), []
+    largest: list[float] = []
 
     def decode_into(row: int) -> None:
         try:
@@ -119,11 +128,17 @@ def decode_row(tree: FileTree, files: Sequence[str], decoder: Decoder) -> Decode
         with tree.open(files[0]) as file:
             return decoder(file, tree.show(files[0]))
     each = dataclasses.replace(decoder, channels=1 if decoder.channels == len(files) else 3)
+    if decoder.resize != "stretch":  # put together first: parts of unlike sizes show the same
+        each = dataclasses.replace(each, resize="whole")
     parts = []
     for name in files:
         with tree.open(name) as file:
             parts.append(each(file, tree.show(name)))
-    pixels = np.concatenate([part.pixels for part in parts], axis=2)
+    if decoder.resize == "stretch":
+        pixels = np.concatenate([part.pixels for part in parts], axis=2)
+    else:
+        first = Frame(parts[0].height, parts[0].width)
+        pixels = decoder.frame.pixels(np.concatenate([first.pixels(part.pixels) for part in parts], axis=2))
     largest = [part.largest for part in parts if part.largest is not None]
     return Decoded(pixels, parts[0].height, parts[0].width, max(largest, default=None))
 
@@ -145,15 +160,12 @@ def _checksum(pixels: np.ndarray) -> int:
     return (1 << 32) | zlib.crc32(np.ascontiguousarray(pixels).data)
 
 
-_DONE, _SIZES = (
-    "decoded.npy",
-    "sizes.npy",
-)  # checksums of the decoded rows, 0 = not yet; heights and widths that they had
+_DONE = "decoded.npy"  # checksums of the decoded rows, 0 = not yet
 
 
 def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.memmap, np.memmap]:
     """images.npy, sizes.npy and decoded.npy of a stopped decoding, or new ones."""
-    path, extents, marks = folder / "images.npy", folder / _SIZES, folder / _DONE
+    path, extents, marks = folder / "images.npy", folder / SIZES, folder / _DONE
     if path.is_file() and marks.is_file():
         with contextlib.suppress(ValueError, OSError, EOFError):  # cut off while they were made
             images = open_array(path, "r+")
@@ -186,7 +198,7 @@ def _keep_rows(folder: Path, keep: np.ndarray, spec: DataSpec) -> None:
         kept[start : start + _AT_ONCE] = everything[rows[start : start + _AT_ONCE]]
     kept.flush()
     (folder / "kept.npy").replace(folder / "images.npy")
-    np.save(folder / _SIZES, np.load(folder / _SIZES, allow_pickle=False)[rows])
+    np.save(folder / SIZES, np.load(folder / SIZES, allow_pickle=False)[rows])
 
 
 def _check_classes_left(tree: FileTree, files: list[tuple[str, ...]], labels: np.ndarray, keep: np.ndarray) -> None:

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.data.guess.framing import choose_resize
 from harness.data.guess.inventory import Images, Inventory, Looks, look_at
 from harness.data.guess.layout import (
     Layout,
@@ -221,6 +222,9 @@ def _size(layout: Layout, inventory: Inventory, train: Images, n_files: int) -> 
         layout.set("channels", 3)
         return
     layout.set("size", *_sides(looks))
+    chosen = choose_resize(looks.heights, looks.widths, looks.borders)
+    if chosen:
+        layout.set("resize", *chosen)
     channels = n_files if n_files > 1 else looks.channels or (1 if looks.grey else 3)
     grey = "all that were looked at are grey" if channels == 1 else ""
     of_arrays = "as the arrays have" if looks.channels else grey

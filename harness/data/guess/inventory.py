@@ -16,6 +16,7 @@ from harness.base.errors import UserError
 from harness.data.files.archives import FileTree, walk
 from harness.data.files.decode import is_image
 from harness.data.files.packed import KINDS
+from harness.data.guess.framing import Border
 from harness.data.rows.tables import Table, read_table
 
 _LOOKED_AT, _MOST_ROWS = 60, 400_000
@@ -161,6 +162,7 @@ class Looks:
     channels : of arrays, where they have an axis for them, else 0
     bounds : least and largest value of arrays that are not of 8 bits, or None
     odd : what could not be opened, with the reason
+    borders : of those whose pixels were looked at
     """
 
     heights: np.ndarray
@@ -170,6 +172,7 @@ class Looks:
     channels: int = 0
     bounds: tuple[float, float] | None = None
     odd: str = ""
+    borders: list[Border] = field(default_factory=list)
 
 
 def look_at(tree: FileTree, files: list[str]) -> Looks:
@@ -179,6 +182,7 @@ def look_at(tree: FileTree, files: list[str]) -> Looks:
     chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, min(_LOOKED_AT, len(files))).astype(int))]
     heights, widths, grey, deep, channels, odd = [], [], True, [], 0, ""
     ends: list[float] = []
+    borders: list[Border] = []
     for name in chosen:
         try:
             with tree.open(name) as file:
@@ -194,6 +198,8 @@ def look_at(tree: FileTree, files: list[str]) -> Looks:
                 with Image.open(io.BytesIO(file.read())) as picture:
                     heights.append(picture.height)
                     widths.append(picture.width)
+                    if len(set(zip(heights, widths, strict=True))) > 1:
+                        borders.append(Border.of(_grey_values(picture)))
                     if picture.mode.startswith("I"):
                         deep.append(float(np.asarray(picture).max()))
                     elif picture.mode not in ("L", "1", "LA"):
@@ -202,4 +208,13 @@ def look_at(tree: FileTree, files: list[str]) -> Looks:
         except Exception as error:  # decoders of damaged files raise whatever they like
             odd = odd or f"{name}: {error}"
     bounds = (min(ends), max(ends)) if ends else None
-    return Looks(np.array(heights), np.array(widths), grey, max(deep, default=None), channels, bounds, odd)
+    return Looks(np.array(heights), np.array(widths), grey, max(deep, default=None), channels, bounds, odd, borders)
+
+
+def _grey_values(picture: Any) -> np.ndarray:
+    """uint8 (H, W) of a Pillow image; of one with more than 8 bits a pixel from its least to its largest value."""
+    if not picture.mode.startswith(("I", "F")):
+        return np.asarray(picture.convert("L"))
+    values = np.asarray(picture).astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    return np.round(255 * (values - low) / max(high - low, 1e-12)).astype(np.uint8)

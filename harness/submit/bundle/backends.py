@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.util
 import inspect
 import io
 import warnings
@@ -15,6 +17,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition import Recipe
+from harness.data.files.frame import Frame
 
 if TYPE_CHECKING:
     import torch
@@ -31,12 +34,17 @@ class Opened:
     ----------
     network : pixels uint8 (B, h, w, C) -> probabilities float32 (B, classes)
     states : weights of each fold and seed, by name "fold-K" or "fold-K-seed-S", keys as `network.state_dict()`
-    size : (h, w)
+    frame : what an image as it comes is brought to, (h, w) large
     """
 
     network: nn.Module
     states: dict[str, dict[str, torch.Tensor]]
-    size: tuple[int, int]
+    frame: Frame
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of what the network takes."""
+        return self.frame.height, self.frame.width
 
 
 @dataclass(frozen=True)
@@ -59,9 +67,10 @@ class Backend:
     def program(self) -> str:
         """The text of model.py."""
         folder = Path(__file__).with_name("models")
-        parts = [(folder / "base.py").read_text(encoding="utf-8")]
-        for name in self.texts:
-            text = _tta_text() if name == "tta" else (folder / f"{name}.py").read_text(encoding="utf-8")
+        parts = []
+        for name in ("base", "frame", *self.texts):
+            ours = {"tta": "harness.train.prediction.tta", "frame": "harness.data.files.frame"}.get(name)
+            text = _our_text(ours) if ours else (folder / f"{name}.py").read_text(encoding="utf-8")
             parts.append(text.replace("  # noqa: F821", ""))
         return "\n\n".join(parts)
 
@@ -83,8 +92,6 @@ def _torch_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: bo
 
 def _onnx_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: bool) -> Files:
     """A graph with its weights for every fold, so that the runtime may fold constants."""
-    import importlib.util
-
     import torch
 
     if importlib.util.find_spec("onnxscript") is None:
@@ -147,11 +154,9 @@ def _functions(name: str) -> Sequence[Any]:
     return views_of(name)
 
 
-def _tta_text() -> str:
-    """Our own views, as text; the import of __future__ must stand first in a file, and is not needed."""
-    from harness.train.prediction import tta
-
-    return inspect.getsource(tta).partition("from __future__ import annotations\n\n")[2]
+def _our_text(module: str) -> str:
+    """Our own views and frame, as text; the import of __future__ must stand first in a file, and is not needed."""
+    return inspect.getsource(importlib.import_module(module)).partition("from __future__ import annotations\n\n")[2]
 
 
 def _plain(key: str) -> str:

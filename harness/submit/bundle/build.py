@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import zipfile
 from pathlib import Path
@@ -41,7 +42,8 @@ def build_bundle(
         "backend": backend,
         "classes": len(competition.classes),
         "channels": competition.data.channels,
-        "size": list(opened.size),
+        "frame": dataclasses.asdict(opened.frame),
+        "decoded": list(competition.data.size),
         "vote": run.recipe.predict.across_folds == "vote",
         "needs": list(made.needs),
     }
@@ -63,6 +65,7 @@ def open_run(competition: Competition, run: Run, dataset: Dataset) -> Opened:
         If it is an ensemble or partial, or its recipe combines views by ranks (which need all rows at once).
     """
     from harness.cv.jobs.fold_job import FoldJob, FoldTraining
+    from harness.data.resize import frame_of_raw
 
     if "ensemble" in run.environment:
         raise UserError(f"run '{run.name}' is an ensemble; a bundle holds the folds of one run")
@@ -70,7 +73,8 @@ def open_run(competition: Competition, run: Run, dataset: Dataset) -> Opened:
         raise UserError(f"run '{run.name}' is partial; finish it with --resume")
     if run.recipe.predict.combine == "rank":
         raise UserError("predict.combine = 'rank' needs all rows at once; a bundle predicts batch by batch")
-    states, network, size = {}, None, (0, 0)
+    frame = frame_of_raw(competition, dataset.cache, run.recipe.data)
+    states, network = {}, None
     for fold in range(run.folds.k):
         job = FoldJob(run.path, competition.folder, dataset.cache, fold, "cpu", 1)
         training = FoldTraining.open(job, RunFolder(run.path), lambda *told: None)
@@ -79,19 +83,19 @@ def open_run(competition: Competition, run: Run, dataset: Dataset) -> Opened:
             network = _predictor(whole.load(state).float(), run.recipe.predict)
             name = f"fold-{fold}" + (f"-seed-{seed}" if len(saved) > 1 else "")
             states[name] = {key: tensor.detach().clone() for key, tensor in network.state_dict().items()}
-        size = whole.images.shape[1:3]
     assert network is not None
-    return Opened(network.eval(), states, size)
+    return Opened(network.eval(), states, frame)
 
 
 def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool) -> np.ndarray:
-    """What the bundle should say: probabilities float64 (n, classes) of images uint8 (n, H, W, C), all folds together."""
+    """What the bundle should say: probabilities float64 (n, classes) of images uint8 (n, H, W, C) as
+    the harness decoded them, all folds together."""
     import torch
 
     from harness.competition.tasks.votes import majority
     from harness.data.resize import resize_pixels
 
-    resized = pixels if pixels.shape[1:3] == opened.size else resize_pixels(pixels, opened.size)
+    resized = pixels if pixels.shape[1:3] == opened.size else resize_pixels(pixels, opened.frame.of_frames())
     parts = []
     with torch.inference_mode():
         for state in opened.states.values():

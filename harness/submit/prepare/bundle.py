@@ -70,6 +70,7 @@ def _built_and_tried(
     if options.backend not in BACKENDS:
         raise UserError(f"--backend {options.backend}: unknown; known: {', '.join(BACKENDS)}")
     backend = BACKENDS[options.backend]
+    dataset = _as_decoded_for(run, competition, dataset)
     opened = build_bundle(competition, run, dataset, path, options.half, options.backend)
     _compare_with_stored(run, opened, dataset)
     size = path.stat().st_size / 2**20
@@ -88,6 +89,14 @@ def _built_and_tried(
         f"{trial.images_within(seconds):,} images in {seconds:.0f} s on a machine like this",
         f"bundle:   {size:.1f} MiB, needs {', '.join(backend.needs)}",
     ]
+
+
+def _as_decoded_for(run: Run, competition: Competition, dataset: Dataset) -> Dataset:
+    """The data as they were decoded for a run: at the competition's size, brought to it in the run's way."""
+    from harness.data.resize import open_resized, resize
+
+    resize(dataset, run.recipe.data)  # nothing, where it stands
+    return open_resized(competition, dataset.cache, run.recipe.data.model_copy(update={"size": None}))[1]
 
 
 _ROWS_PER_FOLD, _FIRM, _APART = 24, 0.3, 0.05

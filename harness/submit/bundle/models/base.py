@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 ABOUT = json.loads((HERE / "bundle.json").read_text())
@@ -22,8 +21,8 @@ class Base:
         return self.predict_proba(X).argmax(axis=1).astype(np.int64)
 
     def predict_proba(self, X):
-        """uint8 (n, H, W, C) -> probabilities float32 (n, classes), of all folds together."""
-        X = as_trained(np.asarray(X))
+        """uint8 (n, H, W, C), or a list of (H, W, C) -> probabilities float32 (n, classes), of all folds together."""
+        X = as_trained(X)
         total = np.zeros((len(X), ABOUT["classes"]), dtype=np.float64)
         for fold in self.folds:
             said = [self.run(fold, X[start : start + BATCH]) for start in range(0, len(X), BATCH)]
@@ -33,19 +32,27 @@ class Base:
 
 
 def as_trained(X):
-    """At the size that the network was trained at, by the same filter."""
-    if X.ndim == 3:
+    """In the frame that the network was trained on: uint8 (n, H, W, C), or a list of images (H, W, C) of any sizes.
+
+    Images of the size that the harness decoded them to count as decoded, all others as they come from the camera.
+    """
+    if isinstance(X, np.ndarray) and X.ndim == 3:
         X = X[..., None]
-    height, width = ABOUT["size"]
-    if X.dtype != np.uint8 or X.ndim != 4:
+    if isinstance(X, np.ndarray) and X.ndim > 1 and (X.dtype != np.uint8 or X.ndim != 4):
         raise ValueError(f"X must be uint8 (n, height, width, channels), not {X.dtype} {X.shape}")
-    if X.shape[1:3] == (height, width):
+    frame, decoded = Frame(**ABOUT["frame"]), tuple(ABOUT["decoded"])  # noqa: F821
+    same = isinstance(X, np.ndarray) and X.shape[1:3] == (frame.height, frame.width)
+    if same and (frame.resize != "scale" or X.shape[1:3] == decoded):
         return np.ascontiguousarray(X)
-    out = np.empty((len(X), height, width, X.shape[3]), dtype=np.uint8)
-    for row, picture in enumerate(X):
-        image = Image.fromarray(picture.squeeze(-1) if picture.shape[-1] == 1 else picture)
-        small = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
-        out[row] = small.reshape(height, width, -1)
+    out = np.empty((len(X), frame.height, frame.width, ABOUT["channels"]), dtype=np.uint8)
+    for row, image in enumerate(X):
+        image = np.asarray(image)
+        image = image[..., None] if image.ndim == 2 else image
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != out.shape[3]:
+            raise ValueError(
+                f"image {row} must be uint8 (height, width, {out.shape[3]}), not {image.dtype} {image.shape}"
+            )
+        out[row] = (frame.of_frames() if image.shape[:2] == decoded else frame).pixels(image)
     return out
 
 

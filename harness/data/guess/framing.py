@@ -1,0 +1,71 @@
+"""How images of unlike sizes should meet the frame: the rule by which `harness.data init` writes data.resize."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_UNIFORM, _MOSTLY = 24, 0.75
+_WIDE_SIZES, _WIDE_ASPECTS = 3.0, 1.5
+
+
+@dataclass(frozen=True)
+class Border:
+    """The outermost pixels of an image, grey values from 0 to 255.
+
+    Attributes
+    ----------
+    spread : between their 10th and 90th percentile
+    tone : their median
+    """
+
+    spread: float
+    tone: float
+
+    @classmethod
+    def of(cls, grey: np.ndarray) -> Border:
+        """Of an image uint8 (H, W)."""
+        ring = np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+        low, tone, high = np.quantile(ring, [0.1, 0.5, 0.9])
+        return cls(float(high - low), float(tone))
+
+
+def choose_resize(heights: np.ndarray, widths: np.ndarray, borders: list[Border]) -> tuple[str, str] | None:
+    """data.resize and why, by what some images look like; None where the shape of no image is lost.
+
+    - all of one size: nothing is to be chosen
+    - sizes spread threefold or more, shapes unlike, each thing on an even ground: cut out at one physical scale, "scale"
+    - shapes unlike, on an even ground: "fit"; what is filled looks like the ground
+    - shapes unlike, the picture goes on to its edges: "stretch", as filling would make edges that are not there; that is said
+    - shapes alike: "stretch"
+
+    heights, widths : int (m,); borders : of those whose pixels could be looked at
+    """
+    if len(set(zip(heights.tolist(), widths.tolist(), strict=True))) < 2:
+        return None
+    sizes, aspects = _spread(np.maximum(heights, widths)), _spread(widths / heights)
+    if aspects < _WIDE_ASPECTS:
+        return None
+    even = sum(border.spread <= _UNIFORM for border in borders)
+    low, high = np.quantile(widths / heights, [0.05, 0.95])
+    shapes = f"width by height is {low:.2g} to {high:.2g}"
+    if not borders or even < _MOSTLY * len(borders):
+        return (
+            "stretch",
+            f'{shapes}: the shapes are lost; "fit" or "cover" keep them, by --set data.resize=fit in a run',
+        )
+    ground = f"on an even {_named(float(np.median([border.tone for border in borders])))} ground, which fills the rest"
+    if sizes >= _WIDE_SIZES:
+        return "scale", f'sizes spread {sizes:.1f}-fold, {ground}: as if at one scale; if not, "fit" or "stretch"'
+    return "fit", f"{shapes}, {ground}"
+
+
+def _spread(values: np.ndarray) -> float:
+    """How many times the small ones the large ones are, but for the outermost twentieths."""
+    low, high = np.quantile(values, [0.05, 0.95])
+    return float(high / max(low, 1e-9))
+
+
+def _named(tone: float) -> str:
+    return "light" if tone >= 170 else "dark" if tone <= 85 else "grey"
