@@ -103,7 +103,14 @@ class Accounts:
 
     def told(self, cost: float) -> str:
         """A cost in words."""
-        return in_words(cost) if self.costs.in_seconds else f"{cost:.1f} fold-epochs"
+        return in_words(cost) if self.costs.in_seconds else f"{cost:.0f} fold-epochs"
+
+    def clock(self) -> str:
+        """How much of the budget is spent, in words."""
+        spent, total = self.budget.spent, self.budget.total
+        if self.costs.in_seconds:
+            return f"[{in_words(spent)} of {in_words(total)}]"
+        return f"[{spent:.0f} of {total:.0f} fold-epochs]"
 
 
 def recipe_of_run(outcome: Outcome) -> Recipe:

@@ -31,7 +31,7 @@ from harness.play.steps.prior import prior_blend
 from harness.play.steps.table import Outcome, Table
 from harness.play.steps.train import time_recipe, train_fold, train_run
 
-_BASELINE_SHARES = (0.35, 0.5, 0.7)  # of the budget: where the budget is small the baseline gets more of it
+_BASELINE_SHARES = (0.35, 0.5)  # of the budget: where the budget is small the baseline gets more of it
 _RACE_SHARES = (0.6, 0.7, 0.7)  # of what is left, race by race
 _FINALISTS = (2, 1, 1)
 _MOST_SEEDS, _MOST_MEMBERS = 12, 5
@@ -302,6 +302,7 @@ class Player:
         """What is always done: the final choice, its judgement, its file; the time for it was kept."""
         self.budget.reserve = 0.0
         if not self.final:
+            self._unfinished()
             return
         table, final = self.table, self.final
         names = list(dict.fromkeys([*self.runs, final]))
@@ -326,6 +327,19 @@ class Player:
                 "what to send, and which two to choose in the end",
                 "by expected gain; the second helps most where the first fails",
                 lambda: finish.plan_of_submissions(table, self.ledger),
+                most=ANYWAY,
+            )
+
+    def _unfinished(self) -> None:
+        """No run was finished in time: the folds of the baseline that were are better than nothing."""
+        epochs = self.journal.decisions.get("epochs of the baseline")
+        if epochs:
+            recipe = with_epochs(self.first.recipe, epochs)
+            self.steps.do(
+                "unfinished",
+                "the submission of the baseline's finished folds",
+                "better than the shares alone",
+                lambda: finish.write_unfinished(self.table, recipe) or {},
                 most=ANYWAY,
             )
 

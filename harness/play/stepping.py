@@ -57,7 +57,7 @@ class Stepper:
             self._end(step, SKIPPED, {"because": f"about {told(predicted)}, and there are {told(room)} for it"})
             return None
         about = f" (about {self.accounts.told(predicted)})" if predicted else ""
-        say(f"{self.clock()} {what}: {why}{about}")
+        say(f"{self.accounts.clock()} {what}: {why}{about}")
         self.journal.note(dataclasses.replace(step, state=BEGUN))
         started = time.monotonic()
         try:
@@ -77,18 +77,13 @@ class Stepper:
         """What a step that was done took."""
         return self.journal.steps[key].spent
 
-    def clock(self) -> str:
-        """How much is spent, in words."""
-        told = self.accounts.told
-        return f"[{told(self.accounts.budget.spent)} of {told(self.accounts.budget.total)}]"
-
     def _end(self, step: StepRecord, state: str, outcome: Outcome) -> None:
         step.state, step.outcome, step.at = state, outcome, self.accounts.budget.spent
         before = self.journal.steps.get(step.key)
         again = before is not None and before.state == state == SKIPPED
         self.journal.note(step)
         if not again:
-            self.accounts.table.watcher.say(f"{self.clock()}   {_result(step)}")
+            self.accounts.table.watcher.say(f"{self.accounts.clock()}   {_result(step)}")
         self.changed()
 
 

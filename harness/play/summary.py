@@ -29,10 +29,10 @@ def result_lines(player: Player, sent: list[dict[str, Any]]) -> list[str]:
     done = {s.kind: s.outcome for s in player.journal.steps.values() if s.state == DONE}
     lines = [f"spent:    {player.budget.spent:,.0f} of {player.budget.total:,.0f} {player.budget.unit}"]
     if not player.final:
-        lines.append(
-            "no run was finished in time: the submission below is made of the training shares alone. Give it more hours."
-        )
-        lines.append(f"file:     {done.get('prior', {}).get('file', '')}")
+        part = done.get("unfinished") or {}
+        made_of = f"{len(part['folds'])} folds of the baseline" if part else "the shares of the training targets alone"
+        lines.append(f"no run was finished in time: the submission below is made of {made_of}. Give it more hours.")
+        lines.append(f"file:     {part.get('file') or done.get('prior', {}).get('file', '')}")
         return lines
     scores = load(player.table, player.final).scores
     main = scores["metrics"][scores["metric"]]

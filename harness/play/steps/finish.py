@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.base.errors import UserError
+from harness.competition import Recipe
 from harness.ledger import Ledger
 from harness.oof.ensemble.blend import Blend
 from harness.oof.ensemble.build import build_ensemble
@@ -53,6 +56,32 @@ def write_file(table: Table, run: Run) -> Path:
     from harness.oof.ensemble.blend import mean_of_probabilities
 
     return write_blend(table, mean_of_probabilities([run], table.competition))
+
+
+def write_unfinished(table: Table, recipe: Recipe) -> Outcome | None:
+    """The submission of the folds that a run has finished, where the deadline cut it off: {"file", "folds", "score", "low", "high"} by
+    the rows of these folds; None where no fold stands or the test is hidden."""
+    from harness.cv.opening import open_run
+    from harness.cv.scores import score_run
+    from harness.play.budget import silent
+
+    contest, dataset = table.competition.using(recipe.data), table.dataset
+    opened = open_run(contest, recipe, dataset, table.options(recipe), silent())
+    done, labels = opened.folder.done(opened.folds.k), opened.dataset.train.labels
+    if not done or dataset.test is None or labels is None:
+        return None
+    parts = [opened.folder.load_fold(fold) for fold in done]
+    oof = np.zeros((len(labels), len(table.competition.classes)), dtype=np.float32)
+    for part in parts:
+        oof[part.valid_index] = part.valid_proba
+    scores = score_run(table.competition, labels, oof, opened.folds, done)
+    test = np.mean([part.test_proba for part in parts], axis=0, dtype=np.float64).astype(np.float32)
+    name = f"{opened.folder.name}-unfinished"
+    path = write_blend(
+        table, Blend(name, (opened.folder.name,), oof, opened.folds.kept, dataset.test.ids, test, scores)
+    )
+    main = scores["metrics"][scores["metric"]]
+    return {"file": str(path), "folds": done, "score": main["pooled"], "low": main["low"], "high": main["high"]}
 
 
 def prepare(table: Table, run: Run, ledger: Ledger) -> Prepared:

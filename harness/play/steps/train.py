@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.base.progress import STAGE
 from harness.competition import Recipe
 from harness.cv.opening import OpenedRun, open_run
 from harness.cv.pipeline import cross_validate, train_side_by_side
@@ -25,6 +26,7 @@ def train_run(table: Table, recipe: Recipe) -> Outcome:
     options, contest = table.options(recipe), table.competition.using(recipe.data)
     before = len(open_run(contest, recipe, table.dataset, options, silent()).folder.done(recipe.cv.folds))
     started = time.monotonic()
+    table.watcher.begin(STAGE)
     run = cross_validate(contest, recipe, table.dataset, options, table.watcher)
     main = run.scores["metrics"][run.scores["metric"]]
     return {
@@ -42,6 +44,7 @@ def train_fold(table: Table, recipes: Sequence[Recipe], fold: int, out: Path | N
     """One fold of several recipes, side by side: {"scores": {recipe: score}, "runs": {recipe: run}, "seconds"}."""
     opened = opened_runs(table, recipes, out)
     started = time.monotonic()
+    table.watcher.begin(STAGE)
     contest = table.competition
     results = train_side_by_side(opened, contest, fold, table.options(recipes[0], out=out), table.watcher)
     scores = {
