@@ -93,7 +93,7 @@ def frame_of_raw(competition: Competition, cache: Path, choice: DataChoice) -> F
     if wanted.resize != "scale" or not path.is_file():  # arrays and tables: all images are of one size
         return frame
     larger = 1.0 if copies.is_streamed else min(wanted.size[0] / own.size[0], wanted.size[1] / own.size[1])
-    return dataclasses.replace(frame, factor=read_json(path)["factor"] * larger)
+    return frame._replace(factor=read_json(path)["factor"] * larger)
 
 
 def resize_pixels(images: np.ndarray, frame: Frame) -> np.ndarray:

@@ -17,7 +17,7 @@ class BudgetOptions:
     """How much may be spent."""
 
     hours: Annotated[
-        float | None, typer.Option(help="Wall time in hours, e.g. 3 or 0.5; time spent before a kill counts.", min=0)
+        float | None, typer.Option(help="Wall time in hours, e.g. 3 or 0.5; time spent before a kill counts.")
     ] = None
     fold_epochs: Annotated[
         float | None,

@@ -232,6 +232,23 @@ def camera_traps(d: Path) -> None:
         folder.rmdir()
 
 
+def plankton(d: Path) -> None:
+    def animal(path: Path, kind: int, n: int) -> None:
+        side = 8 + n
+        shape = (side, 2 * side) if kind else (2 * side, side)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image = np.full(shape, 250, np.uint8)
+        image[shape[0] // 3 : -shape[0] // 3, shape[1] // 3 : -shape[1] // 3] = 60
+        Image.fromarray(image).save(path)
+
+    for n in range(N):
+        animal(d / "train" / ("copepod", "diatom")[n % 2] / f"{100 + n}.jpg", n % 2, n)
+    for n in range(TEST):
+        animal(d / "test" / f"{n + 1}.jpg", n % 2, 3 * n)
+    share = [0.5] * TEST
+    write(d / "sample_submission.csv", image=[f"{n + 1}.jpg" for n in range(TEST)], copepod=share, diatom=share)
+
+
 MAKERS: dict[str, Callable[[Path], None]] = {
     "A folder for each class": folders,
     "The label in the file's name": names,
@@ -250,6 +267,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "Lists of numbers as channels": icebergs,
     "Arrays as files, a hidden test": signals,
     "A list of your own": camera_traps,
+    "Images of unlike sizes, cut out at one scale": plankton,
 }
 
 
@@ -270,6 +288,7 @@ def test_a_layout_is_read_trained_and_submitted(name: str, tmp_path: Path, run_c
     fast = ("--workers", "1", "--set", "train.epochs=2", "--set", "cv.folds=2")
     done = run_command("harness.cv", "mine", *fast, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert ("were shrunk to fit" in done.stderr) == ("scale" in name)
     sent = run_command("harness.submit", "mine", "--dry-run", cwd=tmp_path)
     if "hidden" in name:
         assert sent.returncode == 2 and "hidden" in sent.stderr

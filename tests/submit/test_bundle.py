@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness.base.errors import UserError
+from harness.data.files.frame import Frame
 from harness.submit.bundle.sandbox import isolation
 from harness.submit.bundle.trial import try_bundle
 from tests.conftest import make_shapes
@@ -199,6 +201,44 @@ def test_timm_and_all_views_without_the_harness(tmp_path: Path, run_command):
     for backend in ("timm", "torch"):
         told = submit(run_command, tmp_path, "--backend", backend)
         assert told.returncode == 0, told.stderr
+
+
+@pytest.mark.parametrize("way", ["fit", "cover", "scale"])
+def test_a_bundle_brings_images_to_the_frame_as_they_were_trained(tmp_path: Path, run_command, way: str):
+    """Decoded images give the harness's own labels; images as they come, of unlike sizes, the pixels of the harness's own frame."""
+    make_shapes(tmp_path)
+    rng = np.random.default_rng(0)
+    for n, path in enumerate(sorted((tmp_path / "data" / "shapes").rglob("*.png"))):
+        with Image.open(path) as image:
+            image.resize((12 + 3 * (n % 7), 12 + 5 * (n % 4))).save(path)
+    settings = ("--set", "cv.folds=2", "--set", "data.size=[10,8]", "--set", f"data.resize={way}")
+    done = run_command(
+        "harness.cv",
+        "shapes",
+        "--data",
+        "data",
+        "--recipe",
+        "tiny",
+        "--workers",
+        "1",
+        "--noise",
+        *settings,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    told = submit(run_command, tmp_path)
+    assert told.returncode == 0, told.stderr
+    made = json.loads(told.stdout)["file"]
+    with zipfile.ZipFile(made) as archive:
+        text, about = archive.read("model.py").decode(), json.loads(archive.read("bundle.json"))
+    assert about["frame"]["resize"] == way and (about["frame"]["factor"] is None) == (way != "scale")
+    module: dict[str, object] = {"__name__": "bundle", "__file__": str(tmp_path / "model.py")}
+    (tmp_path / "bundle.json").write_text(json.dumps(about))
+    exec(text.split("class TorchBase")[0], module)
+    raw = [rng.integers(0, 256, shape, dtype=np.uint8) for shape in ((30, 9, 1), (1, 50, 1), (12, 12, 1), (7, 7, 1))]
+    frame = Frame(**about["frame"])
+    wanted = [(frame.of_frames() if image.shape == (12, 12, 1) else frame).pixels(image) for image in raw]
+    np.testing.assert_array_equal(module["as_trained"](raw), np.stack(wanted))  # type: ignore[operator]
 
 
 FILES = {

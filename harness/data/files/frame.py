@@ -6,16 +6,14 @@ all go through `Frame`. Needs numpy and Pillow, nothing of the harness.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 GREYS = {"white": 255, "grey": 128, "black": 0}
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):  # no dataclass: those ask for their module, which a platform may load without entering it
     """Images are brought to one height and width; what they do not fill is filled, and they lie in the middle.
 
     Attributes
@@ -37,7 +35,7 @@ class Frame:
 
     def of_frames(self) -> Frame:
         """The same for images that lie in a frame already: they are at one scale, so that fitting keeps them so."""
-        return replace(self, resize="fit") if self.resize == "scale" else self
+        return self._replace(resize="fit") if self.resize == "scale" else self
 
     def picture(self, image: Any) -> np.ndarray:
         """A Pillow image as uint8 (height, width, C)."""
@@ -89,8 +87,11 @@ class Frame:
             rows, columns = _reflected(self.height, top, height), _reflected(self.width, left, width)
             return pixels[rows][:, columns]
         out = np.empty((self.height, self.width, pixels.shape[2]), dtype=np.uint8)
-        if self.fill != "edge":
-            out[:] = np.round(pixels.mean(axis=(0, 1))) if self.fill == "mean" else GREYS[self.background]
+        if self.fill == "constant":
+            out[:] = GREYS[self.background]
+        elif self.fill == "mean":  # row by row: several times as fast as both axes at once
+            mean = pixels.sum(axis=0, dtype=np.uint64).sum(axis=0) / (height * width)
+            out.reshape(self.height, -1)[:] = np.tile(np.round(mean).astype(np.uint8), self.width)
         out[top : top + height, left : left + width] = pixels
         if self.fill == "edge":
             out[top : top + height, :left] = pixels[:, :1]

@@ -75,7 +75,7 @@ def write_unfinished(table: Table, recipe: Recipe) -> Outcome | None:
     for part in parts:
         oof[part.valid_index] = part.valid_proba
     scores = score_run(table.competition, labels, oof, opened.folds, done)
-    test = np.mean([part.test_proba for part in parts], axis=0, dtype=np.float64).astype(np.float32)
+    test = np.asarray(np.mean([part.test_proba for part in parts], axis=0, dtype=np.float64), dtype=np.float32)
     name = f"{opened.folder.name}-unfinished"
     path = write_blend(
         table, Blend(name, (opened.folder.name,), oof, opened.folds.kept, dataset.test.ids, test, scores)

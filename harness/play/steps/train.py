@@ -59,7 +59,8 @@ def opened_runs(table: Table, recipes: Sequence[Recipe], out: Path | None = None
     """The runs of some recipes, started where they were not."""
     opened = []
     for recipe in recipes:
-        table.keep_recipe(recipe)
+        if out is None:  # of what is trained elsewhere the recipe is not the plan's
+            table.keep_recipe(recipe)
         resize(table.dataset, recipe.data, table.watcher.decoding)
         contest, options = table.competition.using(recipe.data), table.options(recipe, out=out)
         run = open_run(contest, recipe, table.dataset, options, silent())

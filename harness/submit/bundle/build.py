@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import zipfile
 from pathlib import Path
@@ -42,7 +41,7 @@ def build_bundle(
         "backend": backend,
         "classes": len(competition.classes),
         "channels": competition.data.channels,
-        "frame": dataclasses.asdict(opened.frame),
+        "frame": opened.frame._asdict(),
         "decoded": list(competition.data.size),
         "vote": run.recipe.predict.across_folds == "vote",
         "needs": list(made.needs),

@@ -1,5 +1,7 @@
 """A model of competition-harness, complete in this folder: needs no harness and no network."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
 
