@@ -29,12 +29,12 @@ def source_of(run: Path, recipe: Recipe) -> RunFolder:
 
 
 def pseudo_rows(source: RunFolder, fold: int, threshold: float, task: Task) -> tuple[np.ndarray, np.ndarray]:
-    """Test rows (int64, sorted) that the source's model of this fold is sure of, and the targets that it gives them (`Task.sure`)."""
+    """Test rows (int64, sorted) that the source's model of this fold is sure of, and the targets that it gives every row (`Task.sure`)."""
     return task.sure(source.load_fold(fold).test_proba, threshold)
 
 
 def joined(labels: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Labels (n,) or (n, K) of the training rows with the targets of pseudo-labelled ones after them; a class becomes all of its share."""
+    """Labels (n,) or (n, K) of the training rows with those of all test rows after them; a class becomes all of its share."""
     if targets.ndim < labels.ndim:
         targets = np.eye(labels.shape[1], dtype=labels.dtype)[targets]
     return np.concatenate([labels, targets.astype(labels.dtype, copy=False)])

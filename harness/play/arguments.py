@@ -21,9 +21,7 @@ class BudgetOptions:
     ] = None
     fold_epochs: Annotated[
         float | None,
-        typer.Option(
-            help="Instead: so many epochs of one fold of the built-in quick; the same on every machine.", min=0
-        ),
+        typer.Option(help="Instead: so many epochs of one fold of the built-in quick; the same on every machine."),
     ] = None
 
     def check(self) -> None:

@@ -182,17 +182,15 @@ class Task:
         return (np.abs(outputs - targets) / spreads(targets)).mean(axis=1)
 
     def sure(self, outputs: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-        """Rows (int64, sorted) whose answer is at least so sure, and the targets (as `answers` of all rows) that they then have.
+        """Rows (int64, sorted) whose answer is at least so sure, and the targets that every row (all n, sure or not) would have.
 
         Of one class its probability counts; of several labels each of them must be that likely, or that unlikely.
         """
         outputs = np.asarray(outputs)
         if self.of == LABELS:
             firm = np.maximum(outputs, 1 - outputs).min(axis=1)
-            rows = np.flatnonzero(firm >= threshold)
-            return rows, (outputs[rows] >= 0.5).astype(np.float32)
-        rows = np.flatnonzero(outputs.max(axis=1) >= threshold)
-        return rows, outputs[rows].argmax(axis=1)
+            return np.flatnonzero(firm >= threshold), (outputs >= 0.5).astype(np.float32)
+        return np.flatnonzero(outputs.max(axis=1) >= threshold), outputs.argmax(axis=1)
 
     def answers(self, outputs: np.ndarray) -> np.ndarray:
         """The simple answers: classes int64 (n,), or labels bool (n, K); of numbers themselves."""

@@ -126,15 +126,17 @@ def forecast(
     if calibration is None and shift is not None and shift.apart:
         together = subject.judged(metric, np.mean(subject.test_folds, axis=0))
         blind = blind_score(known, together, np.random.default_rng(1))
-        falls, scenarios = unmeasured_falls(known, shift, blind, _hint(said), _least_fall(subject, known), rng), {}
+        falls = unmeasured_falls(known, shift, blind, _hint(said), _least_fall(subject, known), rng)
     else:
         falls, scenarios = _falls(said, _least_fall(subject, known), calibration, cells, known, rng)
     single = known.score - known.sign * float(np.median(falls))
     gain, give_or_take = _gain(subject, known, single, competition.kind.vote if subject.by_vote else None)
-    if blind is not None and shift is not None:
-        gain *= 1 - shift.apart  # on images that no model knows it is not known what averaging does
+    # Of an unmeasured fall: models that see nothing gain nothing by being averaged.
+    kept = 1 - falls / falls.max() if blind is not None and falls.max() > 0 else 1.0
     n_test = len(subject.test_folds[0]) if seen else test_rows
-    draws = error_of_oof(subject, known, rng) - known.sign * falls + known.sign * gain * rng.normal(1, 0.5, DRAWS)
+    draws = (
+        error_of_oof(subject, known, rng) - known.sign * falls + known.sign * gain * kept * rng.normal(1, 0.5, DRAWS)
+    )
     if give_or_take:
         draws = draws + rng.normal(0, give_or_take, DRAWS)
     history = History.of(past, competition.slug, metric.name)
