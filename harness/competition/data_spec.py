@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -78,13 +78,25 @@ class DataSpec(Frozen):
 
     fold: str | None = None
     """image_csv, table_pixels: column of the training table that holds each row's fold, 0 to k - 1, where the folds are given."""
+    features: Names = ()
+    """Columns that models get beside the images: names or patterns ('margin*') of the training table, which the test's table must have
+    too; "image.height", "image.width": pixels of each image before it was brought to `size`. Numbers, or text: categories."""
+    categories: Names = ()
+    """Those of `features`, names or patterns, whose numbers are names: the number of a site, a code."""
+    features_from: FeaturesFrom | None = None
+    """Other table or tables that hold the columns of `features`, by id: "file.csv", or {file = "file.csv", id = "name"}."""
 
     @field_validator("size", mode="before")
     @classmethod
     def _one_number_is_a_square(cls, size: object) -> object:
         return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
 
-    @field_validator("label", "files", "pixels", "group_by", mode="before")
+    @field_validator("features_from", mode="before")
+    @classmethod
+    def _a_file_is_a_table(cls, value: object) -> object:
+        return {"file": value} if isinstance(value, str | list) else value
+
+    @field_validator("label", "files", "pixels", "group_by", "features", "categories", mode="before")
     @classmethod
     def _one_name_is_a_list_of_one(cls, names: object) -> object:
         return (names,) if isinstance(names, str) else names
@@ -131,6 +143,23 @@ class DataSpec(Frozen):
             raise ValueError("data.pixels: missing; table_pixels needs the columns that hold the images")
         return self
 
+    @model_validator(mode="after")
+    def _columns_that_are_declared(self) -> DataSpec:
+        for name in ("categories", "features_from"):
+            if getattr(self, name) and not self.features:
+                raise ValueError(f"data.{name}: needs data.features, which columns are used")
+        if self.features and self.format in ("captioned", "custom"):
+            raise ValueError(f"data.features: format = '{self.format}' takes no columns")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What the decoded data depend on; keys for columns are left out where none are declared, so that older caches stay."""
+        content = self.model_dump(mode="json")
+        if not self.features:
+            for name in ("features", "categories", "features_from"):
+                del content[name]
+        return content
+
     @property
     def one_label(self) -> str:
         """The target's column, of those formats that have one."""
@@ -149,6 +178,27 @@ class JoinSpec(Frozen):
     @classmethod
     def _inside_the_data_folder(cls, name: str) -> str:
         return _inside(name)
+
+
+class FeaturesFrom(Frozen):
+    """[data] features_from: where the columns stand, where that is not the table of labels."""
+
+    file: Names
+    """The table, or several whose rows are taken together, relative to <data root>/<slug>/; each row is found by its id."""
+    id: str | None = None
+    """Its id column; default: data.id."""
+
+    @field_validator("file", mode="before")
+    @classmethod
+    def _one_file_is_a_list_of_one(cls, names: object) -> object:
+        return (names,) if isinstance(names, str) else names
+
+    @field_validator("file")
+    @classmethod
+    def _inside_the_data_folder(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("names no file")
+        return tuple(map(_inside, names))
 
 
 def _inside(name: str) -> str:

@@ -63,6 +63,8 @@ class DataChoice(Frozen):
     size: Annotated[tuple[Side, Side], Field(strict=False)] | None = None
     """Height and width that images are brought to before anything else; default: the competition's. Rows, folds and
     fingerprint stay, so runs of several sizes can be compared and blended."""
+    columns: bool = True
+    """Whether models get the columns that the competition declares (its `data.features`); false leaves them out."""
 
     @field_validator("size")
     @classmethod
@@ -165,6 +167,8 @@ class Recipe(Frozen):
         content = self.model_dump(mode="json", exclude={"name", "description", "answers_to", "tune"})
         if content["train"]["loss"] == "auto":
             content["train"]["loss"] = "cross_entropy"  # as it was called while there was one task only
+        if content["data"]["columns"]:
+            del content["data"]["columns"]
         for table in ("pseudo", "clusters", "text", "image"):
             if content[table] is None:
                 del content[table]  # runs from before there was such a table keep their names

@@ -10,6 +10,32 @@ from harness.base.errors import UserError
 
 
 @dataclass(frozen=True)
+class Columns:
+    """What is known of each row beside its image, as the tables have it: nothing is scaled or filled in.
+
+    Attributes
+    ----------
+    numbers : float32 (n, N); NaN where a cell is empty
+    codes : int32 (n, M), index into the values of each category; an empty cell is the value ""
+    number_names : of the N
+    categories : {name: values} of the M, in order; the values are those of the training and the test rows
+    """
+
+    numbers: np.ndarray
+    codes: np.ndarray
+    number_names: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns, numbers first."""
+        return (*self.number_names, *self.categories)
+
+
+@dataclass(frozen=True)
 class Samples:
     """Rows in the order of the competition's own files.
 
@@ -24,6 +50,7 @@ class Samples:
     soft : float32 (n, C) or None: shares of annotators' votes, which training learns; `labels` are their largest
     rows : str array (n,) or None: of test images, the submission's row that each is of, where several share one
     fold : int8 array (n,) or None: folds that the data give
+    columns : what is known of each row beside its image, or None
     groups : int64 array (n,); samples of a group share a fold. Default: each row its own group
     """
 
@@ -35,6 +62,7 @@ class Samples:
     soft: np.ndarray | None = None
     fold: np.ndarray | None = None
     rows: np.ndarray | None = None
+    columns: Columns | None = None
     groups: np.ndarray = field(default=None)  # type: ignore[arg-type]  # made in __post_init__
 
     def __post_init__(self) -> None:
@@ -60,7 +88,7 @@ class Samples:
                 f"images must be uint8 (n, H, W, C), got {self.images.dtype} {self.images.shape}; "
                 "correct load_samples in competition.py"
             )
-        for name in ("images", "labels", "captions", "truth", "soft", "fold", "rows", "groups"):
+        for name in ("images", "labels", "captions", "truth", "soft", "fold", "rows", "columns", "groups"):
             array = getattr(self, name)
             if array is not None and len(array) != len(self.ids):
                 raise UserError(f"{len(self.ids)} ids but {len(array)} {name}; every sample needs both")

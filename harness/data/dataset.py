@@ -157,7 +157,7 @@ def _key(competition: Competition, tree: FileTree) -> str:
         _CACHE_VERSION,
         str(tree.path.resolve()),
         tree.stamp(stamped(competition, tree)),
-        competition.data.model_dump(mode="json"),
+        competition.data.identity(),
         competition.submission.model_dump(mode="json"),
         *([competition.task] if competition.task != "single" else []),
         [] if competition.classes_read else competition.classes,

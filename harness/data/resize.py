@@ -40,7 +40,7 @@ def resize(dataset: Dataset, choice: DataChoice, tick: Tick = lambda done, total
 
 def open_resized(competition: Competition, cache: Path, choice: DataChoice) -> tuple[Competition, Dataset]:
     """The competition and its data as a recipe chose them; `resize` was called before."""
-    competition, dataset = competition.using(choice), open_cache(cache)
+    competition, dataset = competition.using(choice), _with_columns(open_cache(cache), choice)
     if choice.size is None or choice.size == competition.data.size:
         return competition, dataset
     train = _resized(dataset, "train", dataset.train, choice)
@@ -55,6 +55,14 @@ def resize_pixels(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     for row, picture in enumerate(images):
         out[row] = _resized_picture(picture, size)
     return out
+
+
+def _with_columns(dataset: Dataset, choice: DataChoice) -> Dataset:
+    """The data with the columns beside the images, or without, as the recipe has it."""
+    if choice.columns or dataset.train.columns is None:
+        return dataset
+    test = dataclasses.replace(dataset.test, columns=None) if dataset.test else None
+    return dataclasses.replace(dataset, train=dataclasses.replace(dataset.train, columns=None), test=test)
 
 
 def _splits(dataset: Dataset) -> list[tuple[str, Samples]]:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from harness.competition.recipe import AugmentSpec
+from harness.models.columns import WithColumns
 from harness.train.augment.draws import Draws, per_image
 from harness.train.augment.occlusion import inside_boxes
 
 
-def mix(x: Tensor, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws) -> tuple[Tensor, Tensor]:
+def mix(x: Any, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws) -> tuple[Any, Tensor]:
     """Mix every image with a partner of the same batch, by mixup or by cutmix.
 
     Each image is mixed with probability `mix_probability`; where a recipe has both, each takes one half of them.
 
     Parameters
     ----------
-    x : float (B, C, H, W); y : int64 (B,), or float (B, n_classes) where a row has several labels or numbers
+    x : float (B, C, H, W), or `WithColumns`, whose columns are mixed by the same share (of cutmix: of the area); y : int64 (B,), or float (B, n_classes) where a row has several labels or numbers
 
     Returns
     -------
@@ -27,6 +30,8 @@ def mix(x: Tensor, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws) -
     """
     if not spec.mixup and not spec.cutmix:
         return x, y
+    columns = x.columns if isinstance(x, WithColumns) else None
+    x = x.images if isinstance(x, WithColumns) else x
     n = len(x)
     partner = draws.to_device(draws.host.permutation(n))
     mixed = draws.host.random(n) < spec.mix_probability
@@ -43,6 +48,8 @@ def mix(x: Tensor, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws) -
         weight = draws.to_device(share)
         x, kept = mixup(x, other, weight), kept * weight
     kept = kept.view(-1, 1)
+    if columns is not None:
+        x = WithColumns(x, kept * columns + (1 - kept) * columns[partner])
     return x, kept * targets + (1 - kept) * targets[partner]
 
 
