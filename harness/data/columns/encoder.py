@@ -47,7 +47,7 @@ class ColumnEncoder:
 
     @classmethod
     def fit(cls, columns: Columns, rows: np.ndarray, test: Columns | None = None) -> ColumnEncoder:
-        """Fit on some rows (int64) of the training columns.
+        """Fit on some rows (int64, one or more) of the training columns.
 
         test : of the test rows; which columns have gaps, and so the width, is the same in every fold
         """
@@ -63,7 +63,7 @@ class ColumnEncoder:
         return cls(
             low=low.astype(np.float32),
             high=high.astype(np.float32),
-            middle=np.median(known, axis=0).astype(np.float32) if len(known) else low.astype(np.float32),
+            middle=np.median(known, axis=0).astype(np.float32),
             mean=clipped.mean(axis=0, dtype=np.float64).astype(np.float32),
             std=np.where(std > 0, std, 1.0).astype(np.float32),
             gaps=gaps.astype(np.int64),
@@ -122,8 +122,6 @@ def _filled_with_median(numbers: np.ndarray) -> np.ndarray:
 
 def _range(known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """float (N,) each: what all but the tails keep to; where that is one value, all there are (a rare mark is no tail)."""
-    if not len(known):
-        return np.zeros(known.shape[1]), np.zeros(known.shape[1])
     low, high = np.quantile(known, _TAILS, axis=0, method="nearest")
     one = low == high
     return np.where(one, known.min(axis=0), low), np.where(one, known.max(axis=0), high)
@@ -142,7 +140,7 @@ def _fit_categories(columns: Columns, rows: np.ndarray) -> dict[str, np.ndarray]
         of_value[common[seen]] = np.flatnonzero(seen)
         places.append(of_value)
         widths.append(width)
-        shares.append(np.where(seen, counts[common] / max(len(rows), 1), 0).astype(np.float32))
+        shares.append(np.where(seen, counts[common] / len(rows), 0).astype(np.float32))
     return {
         "places": np.concatenate(places),
         "first": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),

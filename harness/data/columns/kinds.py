@@ -95,9 +95,10 @@ def refuse_empty_and_constant(column: Cells, values: np.ndarray) -> None:
     cure = f"Take '{plain(column.name, 80)}' out of data.features in competition.toml."
     if not len(known):
         raise UserError(f"{column.shown}: column '{plain(column.name, 80)}' is empty in every row. {cure}")
+    shown_value = f"{known[0]:g}" if known.dtype.kind == "f" else plain(known[0], 80)
     if len(known) == len(values) and (known == known[0]).all():
         raise UserError(
-            f"{column.shown}: column '{plain(column.name, 80)}' is '{plain(known[0], 80)}' in every row, so it tells nothing. {cure}"
+            f"{column.shown}: column '{plain(column.name, 80)}' is '{shown_value}' in every row, so it tells nothing. {cure}"
         )
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from harness.competition.augment_spec import AugmentSpec
+from harness.models.columns import WithColumns
 from harness.train.augment import Draws, mix
 from harness.train.augment.mix import cutmix, mixup
 
@@ -52,3 +53,13 @@ def test_cutmix_cuts_a_box_of_the_given_share_at_the_given_place():
     mixed, kept = cutmix(x, other, torch.tensor([0.75, 0.75]), torch.tensor([0.5, 0.0]), torch.tensor([0.5, 0.0]))
     assert kept.tolist() == [0.75, 1 - 16 / 256]  # the second box is cut off at the corner
     assert mixed[0, 0, 4:12, 4:12].all() and mixed[0].sum() == 64 and mixed[1, 0, :4, :4].all()
+
+
+@pytest.mark.parametrize("spec", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])
+def test_columns_are_mixed_by_the_share_of_the_targets(spec: dict):
+    x, y = batch()
+    columns = torch.stack([y.float(), 10.0 * y, torch.ones(64)], dim=1)
+    mixed, targets = mix(WithColumns(x, columns), y, 2, AugmentSpec(**spec), Draws("cpu", 0))
+    torch.testing.assert_close(mixed.columns[:, 0], targets[:, 1])
+    torch.testing.assert_close(mixed.columns[:, 1], 10 * targets[:, 1])
+    assert torch.equal(mixed.images, mix(x, y, 2, AugmentSpec(**spec), Draws("cpu", 0))[0])
