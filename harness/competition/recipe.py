@@ -34,6 +34,10 @@ def image_that_fits(size: tuple[int, int]) -> tuple[int, int]:
     return size
 
 
+BOOSTING = "boosting"
+"""The model that is trees and no network."""
+
+
 class ModelSpec(Frozen):
     """[model]: which network; its own arguments stand under [model.args] and are checked by the registry."""
 
@@ -218,7 +222,7 @@ def recipe_of(name: str, values: dict[str, Any], overrides: list[str] | None, wh
     return validate(Recipe, {**values, "name": name}, where)
 
 
-BUILT_IN = ("quick", "strong", "transfer")
+BUILT_IN = ("quick", "strong", "transfer", "columns")
 """Recipes by rule (`harness.competition.builtin`), for a competition that has no file of the name."""
 
 

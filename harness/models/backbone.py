@@ -10,8 +10,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.models.columns import widen
 from harness.models.small import dense_layers
+from harness.models.tabular.columns import widen
 from harness.models.weights import with_weights
 
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
-from harness.models.columns import joined
+from harness.models.tabular.columns import joined
 
 
 class Network(nn.Module):
@@ -20,7 +20,7 @@ class Network(nn.Module):
     body : module (B, C, H, W) -> (B, n_classes)
     mean, std : per channel, length C, of the training rows only, or what pretrained weights expect
     activation : what makes outputs of its logits: "softmax" (one of several classes), "sigmoid" (several labels), "identity" (numbers)
-    columns, in a network that takes them too (`harness.models.columns.add_columns`): makes what is put beside the pooled features
+    columns, in a network that takes them too (`harness.models.tabular.columns.add_columns`): makes what is put beside the pooled features
     scale : of numbers, (mean, standard deviation) (K,) each of the training targets: logits are in units of them
     """
 

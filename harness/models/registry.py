@@ -46,7 +46,7 @@ def build_network(spec: ModelSpec, competition: Competition, columns: int = 0) -
     """Build the network a recipe names, weights freshly drawn from torch's global generator (seed it first).
 
     columns : how many numbers there are beside an image; built-in models are joined to them afterwards, by
-        `harness.models.columns.add_columns`
+        `harness.models.tabular.columns.add_columns`
 
     Returns
     -------
@@ -84,6 +84,7 @@ def _builder(spec: ModelSpec, competition: Competition) -> Callable[..., Any]:
 
 def _builders() -> dict[str, Callable[..., Any]]:
     from harness.models import backbone, resnet, small, speedrun
+    from harness.models.tabular.boosting import boosting
 
     return {
         "mlp": small.mlp,
@@ -91,4 +92,5 @@ def _builders() -> dict[str, Callable[..., Any]]:
         "resnet": resnet.resnet,
         "speedrun": speedrun.speedrun,
         "timm": backbone.timm_model,
+        "boosting": boosting,
     }

@@ -10,8 +10,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.models.columns import wider
 from harness.models.dropout import Dropout
+from harness.models.tabular.columns import wider
 
 
 def mlp(

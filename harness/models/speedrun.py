@@ -13,7 +13,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.models.columns import wider
+from harness.models.tabular.columns import wider
 
 _PATCH = 2
 _LOGIT_SCALE = 1 / 9

@@ -25,8 +25,10 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file, write_json
 from harness.base.storage.npy import open_array
 from harness.competition import Recipe
+from harness.competition.recipe import BOOSTING
 from harness.data.files.arrays import new_array
-from harness.models.columns import joined, widen
+from harness.models.tabular.boosting import backbone_of
+from harness.models.tabular.columns import joined, widen
 from harness.train.augment import Draws, augment
 from harness.train.augment.per_image import PerImage
 from harness.train.inputs.pixels import Images, to_float
@@ -46,7 +48,7 @@ def check_features(recipe: Recipe) -> None:
         Names the key.
     """
     assert recipe.features is not None
-    if recipe.model.name != "timm":
+    if recipe.model.name not in ("timm", BOOSTING):
         raise UserError(f"[features] needs a backbone: model.name = 'timm', not '{recipe.model.name}'")
     for key in ("mixup", "cutmix"):
         if getattr(recipe.augment, key):
@@ -68,7 +70,9 @@ class FeatureStore:
 
         assert recipe.features is not None
         spec = recipe.model_dump(mode="json")
-        args = {k: v for k, v in recipe.model.args.items() if k not in ("head", "head_batch_norm", "dropout")}
+        args = {
+            k: v for k, v in backbone_of(recipe.model).args.items() if k not in ("head", "head_batch_norm", "dropout")
+        }
         content = [
             _VERSION,
             fingerprint,

@@ -25,9 +25,9 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.base.untrusted_text import plain
 from harness.competition.train_spec import TrainSpec
-from harness.models.columns import WithColumns, with_average_columns
 from harness.models.inference.copy import copy_for_prediction
 from harness.models.network import Network
+from harness.models.tabular.columns import WithColumns, with_average_columns
 from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.optim import build_optimizer, take_step
 

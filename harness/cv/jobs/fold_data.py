@@ -17,10 +17,11 @@ from harness.competition.tasks import Task
 from harness.data.cache import Dataset
 from harness.data.columns.encoder import ColumnEncoder
 from harness.models import build_network
-from harness.models.columns import add_columns
 from harness.models.depthwise import use_fp32_weight_gradient
 from harness.models.network import Network, set_outputs
 from harness.models.registry import takes_columns
+from harness.models.tabular.boosting import backbone_of
+from harness.models.tabular.columns import add_columns
 from harness.models.weights import weights_digest
 from harness.train.frozen_features import FeatureStore, Head
 from harness.train.inputs.columns import ColumnInputs, EncodedColumns
@@ -264,7 +265,7 @@ def new_network(
 def feature_network(competition: Competition, recipe: Recipe, device: torch.device) -> Network:
     """The backbone that features are taken from, the same for all folds: it may know of no fold's statistics."""
     torch.manual_seed(recipe.seed)
-    body = build_network(recipe.model, competition)
+    body = build_network(backbone_of(recipe.model), competition)
     channels = competition.data.channels
     mean, std = getattr(body, "normalisation", None) or ([0.5] * channels, [0.25] * channels)
     return Network(body, mean, std, len(competition.classes), activation_of(competition.kind, recipe)).to(device)

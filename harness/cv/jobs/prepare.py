@@ -94,7 +94,9 @@ class PrepareJob:
         sizes = {name: p.numel() for name, p in network.named_parameters()}
         batch = recipe.predict.batch_size if recipe.features else recipe.train.batch_size
         shape = (min(batch, len(images)), images.shape[3], *images.shape[1:3])
-        name = recipe.model.model_dump_json() + (f" with {encoder.width} columns" if encoder else "")
+        name = recipe.model.model_dump_json() + (
+            f" with {encoder.width} columns" if encoder and not recipe.features else ""
+        )
         try:
             layout = choose_layout(network, shape, recipe.train, device, self.timings, name, not recipe.features)
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -171,7 +173,7 @@ def try_network(network: torch.nn.Module, images: torch.Tensor, n_classes: int, 
     """
     import torch
 
-    from harness.models.columns import with_average_columns
+    from harness.models.tabular.columns import with_average_columns
 
     pixels = images.permute(0, 3, 1, 2).float().div(255)
     x = with_average_columns(network, pixels)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.competition.recipe import AugmentSpec
-from harness.models.columns import WithColumns
+from harness.models.tabular.columns import WithColumns
 from harness.train.augment.draws import Draws, per_image
 from harness.train.augment.occlusion import inside_boxes
 

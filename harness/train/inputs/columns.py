@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.competition.samples import Columns
 from harness.data.columns.encoder import ColumnEncoder
-from harness.models.columns import WithColumns
+from harness.models.tabular.columns import WithColumns
 from harness.train.inputs.network_inputs import Inputs
 
 _RESIDENT_BYTES = 256 * 2**20

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from harness.competition.augment_spec import AugmentSpec
-from harness.models.columns import WithColumns
+from harness.models.tabular.columns import WithColumns
 from harness.train.augment import Draws, mix
 from harness.train.augment.mix import cutmix, mixup
 

@@ -12,9 +12,9 @@ from harness.competition.recipe import ModelSpec
 from harness.competition.samples import Columns
 from harness.data.columns.encoder import ColumnEncoder
 from harness.models import build_network
-from harness.models.columns import WithColumns, add_columns, with_average_columns
 from harness.models.inference.copy import copy_for_prediction
 from harness.models.network import Network
+from harness.models.tabular.columns import WithColumns, add_columns, with_average_columns
 from tests.models.test_small import DIGITS
 
 SPECS = [
