@@ -124,7 +124,7 @@ class _Seen:
 
         store = FeatureStore(Path(told)) if (told := folder.environment().get("features")) else None
         self.categories = np.zeros(0, bool)
-        tables = []
+        tables: list[np.ndarray | None] = []
         for samples, path in ((dataset.train, "predict"), (dataset.test, "test")):
             if samples is None:
                 tables.append(None)

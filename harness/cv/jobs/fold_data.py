@@ -193,7 +193,7 @@ class WholeNetworks:
             network = feature_network(opening.competition, opening.recipe, opening.device)
             if opening.encoder is not None:
                 add_columns(network, network.body, opening.encoder)
-                network.columns.load_state_dict(
+                network.get_submodule("columns").load_state_dict(
                     {k.removeprefix("columns."): v for k, v in state.items() if k.startswith("columns.")}
                 )
             network.body.get_submodule("head").load_state_dict(

@@ -45,6 +45,7 @@ def as_numbers(column: Cells) -> np.ndarray | None:
     UserError
         If there is text among numbers, or a number that is none (infinite, beyond 1e30): names row and value.
     """
+    numbers: np.ndarray | None
     try:
         numbers = np.array([cell or "nan" for cell in column.cells], dtype=np.str_).astype(np.float64)
     except ValueError:

@@ -239,7 +239,7 @@ def _unseen(columns: list[Cells]) -> list[str]:
 
 def _table(columns: list[np.ndarray], n: int, kind: type) -> np.ndarray:
     """(n, len(columns)) of that type."""
-    table = np.zeros((n, len(columns)), dtype=kind)
+    table: np.ndarray = np.zeros((n, len(columns)), dtype=kind)
     for place, column in enumerate(columns):
         table[:, place] = column
     return table
