@@ -130,6 +130,10 @@ def say_plan(plan: dict[str, Any], missing: list[int], workers: int, watcher: Wa
         watcher.say(
             f"columns beside each image: {plan['columns']:,} numbers once encoded, fitted on each fold's training rows"
         )
+    elif plan.get("columns") == 0:
+        watcher.say(
+            "warning: the columns beside the images (data.features) are left out: build_model in competition.py has no parameter columns"
+        )
     if "features" in plan:
         watcher.say(f"features of the frozen backbone: once for all folds, kept in {plan['features']}")
     if "albumentations_ms_per_image" in plan:

@@ -105,7 +105,7 @@ class PrepareJob:
             raise UserError(too_large_a_batch(network, shape, recipe, device)) from error
         found: dict[str, Any] = {
             "layout": layout,
-            **({"columns": encoder.width} if encoder else {}),
+            **({} if dataset.train.columns is None else {"columns": encoder.width if encoder else 0}),
             "parameters": sum(sizes.values()),
             "trained_parameters": sum(n for name, n in sizes.items() if name not in frozen),
         }
