@@ -26,7 +26,15 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 class DataSpec(Later):
     """[data]: which files hold what."""
 
-    later: ClassVar[tuple[str, ...]] = ("resize", "fill", "fits")
+    later: ClassVar[tuple[str, ...]] = (
+        "resize",
+        "fill",
+        "fits",
+        "weight",
+        "features",
+        "categories",
+        "features_from",
+    )
 
     format: Literal["csv_pixels", "table_pixels", "image_folder", "image_csv", "npz", "captioned", "custom"]
     """csv_pixels: one row per image, columns pixel0...; table_pixels: rows of a table whose cells hold an image each; image_folder:
@@ -104,13 +112,25 @@ class DataSpec(Later):
 
     fold: str | None = None
     """image_csv, table_pixels: column of the training table that holds each row's fold, 0 to k - 1, where the folds are given."""
+    features: Names = ()
+    """Columns that models get beside the images: names or patterns ('margin*') of the training table, which the test's table must have
+    too; "image.height", "image.width": pixels of each image before it was brought to `size`. Numbers, or text: categories."""
+    categories: Names = ()
+    """Those of `features`, names or patterns, whose numbers are names: the number of a site, a code."""
+    features_from: FeaturesFrom | None = None
+    """Other table or tables that hold the columns of `features`, by id: "file.csv", or {file = "file.csv", id = "name"}."""
 
     @field_validator("size", mode="before")
     @classmethod
     def _one_number_is_a_square(cls, size: object) -> object:
         return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
 
-    @field_validator("label", "files", "pixels", "group_by", mode="before")
+    @field_validator("features_from", mode="before")
+    @classmethod
+    def _a_file_is_a_table(cls, value: object) -> object:
+        return {"file": value} if isinstance(value, str | list) else value
+
+    @field_validator("label", "files", "pixels", "group_by", "features", "categories", mode="before")
     @classmethod
     def _one_name_is_a_list_of_one(cls, names: object) -> object:
         return (names,) if isinstance(names, str) else names
@@ -197,6 +217,15 @@ class DataSpec(Later):
         told: dict[str, list[str]] = {"fit": [self.fill], "scale": [self.fill, f"{self.fits:g}"]}
         return "-".join([self.resize, *told.get(self.resize, [])])
 
+    @model_validator(mode="after")
+    def _columns_that_are_declared(self) -> DataSpec:
+        for name in ("categories", "features_from"):
+            if getattr(self, name) and not self.features:
+                raise ValueError(f"data.{name}: needs data.features, which columns are used")
+        if self.features and self.format in ("captioned", "custom"):
+            raise ValueError(f"data.features: format = '{self.format}' takes no columns")
+        return self
+
     @property
     def one_label(self) -> str:
         """The target's column, of those formats that have one."""
@@ -215,6 +244,27 @@ class JoinSpec(Frozen):
     @classmethod
     def _inside_the_data_folder(cls, name: str) -> str:
         return _inside(name)
+
+
+class FeaturesFrom(Frozen):
+    """[data] features_from: where the columns stand, where that is not the table of labels."""
+
+    file: Names
+    """The table, or several whose rows are taken together, relative to <data root>/<slug>/; each row is found by its id."""
+    id: str | None = None
+    """Its id column; default: data.id."""
+
+    @field_validator("file", mode="before")
+    @classmethod
+    def _one_file_is_a_list_of_one(cls, names: object) -> object:
+        return (names,) if isinstance(names, str) else names
+
+    @field_validator("file")
+    @classmethod
+    def _inside_the_data_folder(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("names no file")
+        return tuple(map(_inside, names))
 
 
 def _inside(name: str) -> str:

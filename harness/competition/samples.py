@@ -91,6 +91,32 @@ class Listing:
 
 
 @dataclass(frozen=True)
+class Columns:
+    """What is known of each row beside its image, as the tables have it: nothing is scaled or filled in.
+
+    Attributes
+    ----------
+    numbers : float32 (n, N); NaN where a cell is empty
+    codes : int32 (n, M), index into the values of each category; an empty cell is the value ""
+    number_names : of the N
+    categories : {name: values} of the M, in order; the values are those of the training and the test rows
+    """
+
+    numbers: np.ndarray
+    codes: np.ndarray
+    number_names: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns, numbers first."""
+        return (*self.number_names, *self.categories)
+
+
+@dataclass(frozen=True)
 class Samples:
     """Rows in the order of the competition's own files.
 
@@ -106,6 +132,7 @@ class Samples:
     rows : str array (n,) or None: of test images, the submission's row that each is of, where several share one
     fold : int8 array (n,) or None: folds that the data give
     weight : float array (n,) or None: of training rows, what each counts in the training loss; finite, >= 0, not all 0
+    columns : what is known of each row beside its image, or None
     groups : int64 array (n,); samples of a group share a fold. Default: each row its own group
     """
 
@@ -118,6 +145,7 @@ class Samples:
     fold: np.ndarray | None = None
     rows: np.ndarray | None = None
     weight: np.ndarray | None = None
+    columns: Columns | None = None
     groups: np.ndarray = field(default=None)  # type: ignore[arg-type]  # made in __post_init__
 
     def __post_init__(self) -> None:
@@ -143,7 +171,7 @@ class Samples:
                 f"images must be uint8 (n, H, W, C), got {self.images.dtype} {self.images.shape}; "
                 "correct load_samples in competition.py"
             )
-        for name in ("images", "labels", "captions", "truth", "soft", "fold", "rows", "weight", "groups"):
+        for name in ("images", "labels", "captions", "truth", "soft", "fold", "rows", "weight", "columns", "groups"):
             array = getattr(self, name)
             if array is not None and len(array) != len(self.ids):
                 raise UserError(f"{len(self.ids)} ids but {len(array)} {name}; every sample needs both")

@@ -11,6 +11,7 @@ from typing import Any
 from harness.base.command import cache_root
 from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
+from harness.competition.recipe import BOOSTING
 from harness.competition.tasks.fitting import check_fits
 from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
 from harness.cv.jobs.executor import run_jobs
@@ -88,7 +89,7 @@ def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: 
     if recipe.model.name == "custom":
         code = competition.folder / "competition.py"  # that it is missing is said where the model is built
         parts.append(code.read_text(encoding="utf-8", errors="replace") if code.is_file() else "")
-    if recipe.model.name == "timm":
+    if recipe.model.name in ("timm", BOOSTING):
         parts.append(_weights(recipe.model.args))
     if recipe.image:
         parts.append(_weights({"weights": recipe.image.weights}))
@@ -130,6 +131,8 @@ def _prepare_job(
     verdicts: Path | None,
 ) -> PrepareJob:
     kind = PrepareJob
+    if recipe.model.name == BOOSTING:
+        from harness.cv.jobs.boosting import BoostingPrepareJob as kind
     if recipe.clusters:
         from harness.cv.clustering.prepare_job import ClusterPrepareJob as kind
     return kind(

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import explain_disk_errors, read_json
 from harness.competition import Competition, Recipe
+from harness.competition.recipe import BOOSTING
 from harness.cv.jobs.executor import run_jobs
 from harness.cv.jobs.features_job import FeaturesJob
 from harness.cv.jobs.fold_job import FoldJob
@@ -206,6 +207,10 @@ def _train(
 
 
 def _fold_job(recipe: Recipe) -> type[FoldJob]:
+    if recipe.model.name == BOOSTING:
+        from harness.cv.jobs.boosting import BoostingFoldJob
+
+        return BoostingFoldJob
     if not recipe.clusters:
         return FoldJob
     from harness.cv.clustering.fold_job import ClusterFoldJob

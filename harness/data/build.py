@@ -22,6 +22,8 @@ from harness.competition import Competition, Listing, Samples
 from harness.competition.data_spec import DataSpec
 from harness.competition.samples import RawTargets
 from harness.data.cache import Dataset, open_samples
+from harness.data.columns.patterns import IMAGE_COLUMNS
+from harness.data.columns.reading import ColumnPlan, plan_columns
 from harness.data.files.archives import FileTree, walk
 from harness.data.files.decode import Decoder
 from harness.data.files.sizes import count_larger, settled_decoder
@@ -73,6 +75,7 @@ class Building:
             if self._left_out(name)
         )
         self._copy_submission(folder)
+        columns = self._column_plan()
         broken: list[Broken] = []
         for split in ("train", "test"):
             (folder / split).mkdir(exist_ok=True)
@@ -81,12 +84,28 @@ class Building:
                 (folder / split).rmdir()
             else:
                 broken += found
+                if columns is not None:
+                    columns.write(split, folder / split)
         if broken:
             lines = [["file", "reason"], *([b.file, b.reason] for b in broken)]
             with (folder / "broken.csv").open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows(lines)
         self._write_meta(folder, len(broken))
         write_manifest(folder / MANIFEST, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()])
+
+    def _column_plan(self) -> ColumnPlan | None:
+        """The columns beside the images, checked before any image is decoded; None where none are declared."""
+        spec = self.competition.data
+        if not spec.features:
+            return None
+        if self.stream and any(name in spec.features for name in IMAGE_COLUMNS):
+            raise UserError(
+                "--stream: decodes images when they are asked for, so image.height and image.width are not known. Take them out of data.features."
+            )
+        has_test = spec.test is not None and not self._left_out(spec.test)
+        plan = plan_columns(self.tree, spec, has_test)
+        self.notes.extend(plan.notes)
+        return plan
 
     def _copy_submission(self, folder: Path) -> None:
         name, tree = self.competition.submission.sample, self.tree
@@ -282,6 +301,7 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
         names += [spec.labels, *([spec.test_rows] if spec.test_rows else [])]
     if spec.format in ("image_csv", "image_folder") and spec.join:
         names.append(spec.join.file)
+    names += spec.features_from.file if spec.features_from else ()
     if spec.format == "captioned":
         names += [*spec.captions, *([spec.test_captions] if spec.test_captions else [])]
     if competition.submission.sample and competition.submission.sample not in names:
@@ -365,6 +385,9 @@ def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 40
         for more in (samples.soft, samples.fold, samples.weight):
             if more is not None:
                 digest.update(more.tobytes())
+        if samples.columns is not None:
+            digest.update(json.dumps([samples.columns.number_names, samples.columns.categories]).encode())
+            digest.update(samples.columns.numbers.tobytes() + samples.columns.codes.tobytes())
         if samples.captions is not None:
             digest.update("\n".join(samples.captions.ravel()).encode())
         digest.update(str(samples.images.shape).encode())

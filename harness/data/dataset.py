@@ -159,14 +159,11 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _key(competition: Competition, tree: FileTree) -> str:
-    data = competition.data.model_dump(mode="json")
-    if data["weight"] is None:
-        del data["weight"]  # decoded before there was such a key
     content = [
         _CACHE_VERSION,
         str(tree.path.resolve()),
         tree.stamp(stamped(competition, tree)),
-        data,
+        competition.data.model_dump(mode="json"),
         competition.submission.model_dump(mode="json"),
         *([competition.task] if competition.task != "single" else []),
         [] if competition.classes_read else competition.classes,

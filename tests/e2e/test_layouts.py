@@ -108,6 +108,29 @@ def proteins(d: Path) -> None:
     write(d / "sample_submission.csv", Id=ids, nucleus=[0] * TEST, membrane=[0] * TEST)
 
 
+def moles(d: Path) -> None:
+    def split(name: str, first: int, n_rows: int, labelled: bool) -> None:
+        rows = range(first, first + n_rows)
+        ids = [f"ISIC_{n}" for n in rows]
+        for n, i in zip(rows, ids, strict=True):
+            (d / name).mkdir(exist_ok=True)
+            Image.fromarray(pixels(n % 2, side=12 + n % 3)).save(d / name / f"{i}.jpg")
+        columns: dict[str, list[object]] = {
+            "image_name": list(ids),
+            "patient_id": [f"p{n // 2}" for n in rows],
+            "sex": [("male", "female", "")[n % 3] for n in rows],
+            "age": ["" if n % 5 == 0 else 30 + n for n in rows],
+            "site": [1 + n % 4 for n in rows],
+            "margin1": [n / 7 for n in rows],
+            "margin2": [RNG.normal() for _ in rows],
+        }
+        write(d / f"{name}.csv", **columns, **({"target": [n % 2 for n in rows]} if labelled else {}))
+
+    split("train", 0, 2 * N, True)
+    split("test", 900, TEST, False)
+    write(d / "sample_submission.csv", image_name=[f"ISIC_{900 + n}" for n in range(TEST)], target=[0] * TEST)
+
+
 def coco(d: Path) -> None:
     def split(name: str, folder: str, n_rows: int, labelled: bool) -> None:
         images = [{"id": 10 * n + labelled, "file_name": f"{folder}/Plants/{n % 4}/{n:x}f.jpg"} for n in range(n_rows)]
@@ -257,6 +280,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "One-hot columns, one folder for training and test": one_hot,
     "Several labels in a cell": tags,
     "A column for each label, several files for each row": proteins,
+    "Columns beside the images": moles,
     "COCO annotations, files in many folders": coco,
     "Many classes, most with one image, the five likeliest names": whales,
     "Numbers": galaxies,

@@ -145,7 +145,7 @@ class FoldTraining:
         from harness.clean.verdicts import apply_verdicts
         from harness.competition import find_competition
         from harness.cv.folds import split_watched
-        from harness.cv.jobs.fold_data import Opening, open_fold_data
+        from harness.cv.jobs.fold_data import Opening, fitted_encoder, open_fold_data
         from harness.cv.jobs.row_weights import row_weights
         from harness.cv.pseudo_labels import joined, pseudo_rows, source_of
         from harness.data.resize import open_resized
@@ -170,7 +170,8 @@ class FoldTraining:
             train, labels = np.concatenate([train, len(labels) + more]), joined(labels, targets)
         weights = row_weights(samples.weight, train, len(labels)) if recipe.train.row_weights else None
         valid = folds.valid_rows(job.fold)
-        opening = Opening(competition, recipe, dataset, folder.environment(), device, job.threads)
+        encoder = fitted_encoder(competition, recipe, dataset, train[train < len(samples)])
+        opening = Opening(competition, recipe, dataset, folder.environment(), device, job.threads, encoder)
         data = open_fold_data(opening)
         n_predicted = len(valid) + (len(dataset.test) if dataset.test else 0)
 

@@ -104,18 +104,18 @@ def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
     """
     places: dict[str, int] = {}
     for number, i in enumerate(other.column(other_id, "data.join.id")):
-        before = places.setdefault(_bare(i), number)
+        before = places.setdefault(bare_id(i), number)
         if before != number and other.row(before) != other.row(number):
             raise UserError(
                 f"{other.shown}: id '{plain(i, 80)}' stands in rows {before + 1} and {number + 1} with different values."
             )
     rows = []
     for i in table.column(id_column, "data.id"):
-        if _bare(i) not in places:
+        if bare_id(i) not in places:
             raise UserError(
                 f"{other.shown}: has no row for id '{plain(i, 80)}' of {table.shown}. Complete it, or correct data.join in competition.toml."
             )
-        rows.append(places[_bare(i)])
+        rows.append(places[bare_id(i)])
     new = [
         (name, [cells[r] for r in rows])
         for name, cells in zip(other.header, other.columns, strict=True)
@@ -126,7 +126,7 @@ def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
     return Table(header, columns, table.shown, {**table.origins, **origins})
 
 
-def _bare(i: str) -> str:
+def bare_id(i: str) -> str:
     """An id without the ending that one of two tables may leave out."""
     path = PurePosixPath(nfc(i))
     return path.with_suffix("").as_posix() if path.suffix.lower() in _IMAGE_ENDINGS else nfc(i)

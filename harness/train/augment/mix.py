@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from harness.competition.recipe import AugmentSpec
+from harness.models.tabular.columns import WithColumns
 from harness.train.augment.draws import Draws, per_image
 from harness.train.augment.occlusion import inside_boxes
 
 
 def mix(
-    x: Tensor, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws, rows: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor | None]:
+    x: Any, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws, rows: Tensor | None = None
+) -> tuple[Any, Tensor, Tensor | None]:
     """Mix every image with a partner of the same batch, by mixup or by cutmix.
 
     Each image is mixed with probability `mix_probability`; where a recipe has both, each takes one half of them.
 
     Parameters
     ----------
-    x : float (B, C, H, W); y : int64 (B,), or float (B, n_classes) where a row has several labels or numbers
+    x : float (B, C, H, W), or `WithColumns`, whose columns are mixed by the same share (of cutmix: of the area)
+    y : int64 (B,), or float (B, n_classes) where a row has several labels or numbers
     rows : float (B,), weight of each row in the loss, or None
 
     Returns
@@ -30,6 +34,8 @@ def mix(
     """
     if not spec.mixup and not spec.cutmix:
         return x, y, rows
+    columns = x.columns if isinstance(x, WithColumns) else None
+    x = x.images if isinstance(x, WithColumns) else x
     n = len(x)
     partner = draws.to_device(draws.host.permutation(n))
     mixed = draws.host.random(n) < spec.mix_probability
@@ -45,6 +51,9 @@ def mix(
         share = np.where(mixed & ~by_cutmix, draws.host.beta(spec.mixup, spec.mixup, n), 1.0)
         weight = draws.to_device(share)
         x, kept = mixup(x, other, weight), kept * weight
+    if columns is not None:
+        part = kept.view(-1, 1)
+        x = WithColumns(x, part * columns + (1 - part) * columns[partner])
     if rows is None:
         kept = kept.view(-1, 1)
         return x, kept * targets + (1 - kept) * targets[partner], None

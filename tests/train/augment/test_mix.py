@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from harness.competition.augment_spec import AugmentSpec
+from harness.models.tabular.columns import WithColumns
 from harness.train.augment import Draws, mix
 from harness.train.augment.mix import cutmix, mixup
 
@@ -90,3 +91,13 @@ def test_without_mixing_weights_are_given_back():
     x, y = batch()
     weights = torch.rand(64)
     assert mix(x, y, 2, AugmentSpec(), Draws("cpu", 0), weights)[2] is weights
+
+
+@pytest.mark.parametrize("spec", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0}])
+def test_columns_are_mixed_by_the_share_of_the_targets(spec: dict):
+    x, y = batch()
+    columns = torch.stack([y.float(), 10.0 * y, torch.ones(64)], dim=1)
+    mixed, targets, _ = mix(WithColumns(x, columns), y, 2, AugmentSpec(**spec), Draws("cpu", 0))
+    torch.testing.assert_close(mixed.columns[:, 0], targets[:, 1])
+    torch.testing.assert_close(mixed.columns[:, 1], 10 * targets[:, 1])
+    assert torch.equal(mixed.images, mix(x, y, 2, AugmentSpec(**spec), Draws("cpu", 0))[0])
