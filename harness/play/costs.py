@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _FIRST_RATIO = 1.5
 """Of spent to predicted, before any run: augmentation and another process on the same memory."""
 
+_TREE_SECONDS = 3e-4
+"""Seconds of a row and output, where trees are grown on columns; the first such run corrects it."""
+
 _HEAD_SECONDS = 4e-5
 """An epoch's cost of a row, where only a head is trained on stored features."""
 
@@ -73,6 +76,10 @@ class TimingJob:
         torch.manual_seed(0)
         competition, dataset = open_resized(find_competition(self.competition), self.cache, self.recipe.data)
         check_recipe(self.recipe, competition)
+        if are_trees(self.recipe):
+            cost = _TREE_SECONDS * len(competition.classes)
+            write_json(self.to, {"step": cost, "predict": 0.0, "flops": 1e9 * cost})
+            return
         device = usable_device(self.device)
         layout = tried_model(self.recipe, competition, dataset, device, self.timings)["layout"]
         shape = dataset.train.images.shape
@@ -182,6 +189,8 @@ class Costs:
     def _fold_seconds(self, recipe: Recipe) -> float:
         timing = self.timings[family(recipe)]
         rows, predicted = self._rows()
+        if are_trees(recipe):
+            return rows * timing.step + 1.0
         if recipe.features:
             return recipe.train.seeds * recipe.train.epochs * rows * _HEAD_SECONDS + 1.0
         steps = recipe.train.epochs * max(rows // recipe.train.batch_size, 1)
@@ -199,6 +208,8 @@ class Costs:
         """Operations of a fold; a step back costs twice a step forward."""
         timing = self.timings[family(recipe)]
         rows, predicted = self._rows()
+        if are_trees(recipe):
+            return rows * timing.flops
         if recipe.features:
             once = self.n_train * (recipe.features.views + views(recipe) - 1) + self.n_test * views(recipe)
             return once * timing.flops / self.k
@@ -213,6 +224,11 @@ class Costs:
         """Count in epochs of one fold of this recipe."""
         rows, _ = self._rows()
         self.unit = rows * 3 * self.timings[family(recipe)].flops
+
+
+def are_trees(recipe: Recipe) -> bool:
+    """Whether no network is trained: trees on the columns beside the images."""
+    return recipe.model.name == "boosting"
 
 
 def family(recipe: Recipe) -> str:

@@ -59,7 +59,10 @@ class Player:
         labels = table.dataset.train.labels
         assert labels is not None  # training rows always have labels
         on_gpu = pick_devices(table.device) != ["cpu"]
-        self.facts: Facts = facts_of(table.competition, table.dataset.train.images.shape, labels, on_gpu)
+        columns = table.dataset.train.columns
+        n_columns = len(columns.names) if columns is not None else 0
+        shape = table.dataset.train.images.shape
+        self.facts: Facts = facts_of(table.competition, shape, labels, on_gpu, n_columns)
         self.first: Candidate = baseline(self.facts)
         n_test = len(table.dataset.test) if table.dataset.test else 0
         workers = planned_workers(table.options(self.first.recipe), self.first.recipe.cv.folds)

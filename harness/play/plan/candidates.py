@@ -68,7 +68,7 @@ def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None) -> l
         makers = [*pretrained, *makers]
     elif _are_photographs(facts):
         makers = [makers[0], *pretrained, *makers[1:]]
-    candidates = [made for make in makers if (made := make(facts))]
+    candidates = [made for make in [_trees, *makers] if (made := make(facts))]
     if IMBALANCE in found:
         candidates = [_changed(c, _balanced) for c in candidates]
     if SHIFT in found and noise:
@@ -90,6 +90,8 @@ def refinements(winner: Recipe, facts: Facts, race: int) -> list[Candidate]:
         ("mixed", "images mixed (cutmix)", _with_cutmix),
     ]
     stem = winner.name.split("--")[0]
+    if winner.model.name == "boosting":
+        return []
     found = []
     for name, why, change in changes:
         changed = change(copy.deepcopy(values))
@@ -128,6 +130,15 @@ def _clean(values: Values) -> Values:
     return {
         key: _clean(value) if isinstance(value, dict) else value for key, value in values.items() if value is not None
     }
+
+
+def _trees(facts: Facts) -> Candidate | None:
+    """Trees on the columns: cheap, and wrong on other rows than what sees the images."""
+    if not facts.columns:
+        return None
+    values = built_in("columns", facts)
+    recipe = recipe_of("play-columns", _clean(values), None, "the plan's recipe 'play-columns'")
+    return Candidate(recipe, "trees on the columns beside the images", recipe.train.epochs, recipe.train.epochs)
 
 
 def _strong(facts: Facts) -> Candidate:
@@ -227,14 +238,16 @@ def _changed(candidate: Candidate, change: Callable[[Values], Values | None]) ->
     return Candidate(recipe, candidate.why, candidate.least, candidate.most)
 
 
-def _balanced(values: Values) -> Values:
+def _balanced(values: Values) -> Values | None:
+    if values["model"]["name"] == "boosting":
+        return None
     values["train"]["class_weights"] = "effective"
     return values
 
 
 def _hardened(values: Values, noise: Values, coloured: bool) -> Values | None:
     """Augmented against the corruptions under which the baseline falls most, half of the images left as they are."""
-    if values.get("features"):
+    if values.get("features") or values["model"]["name"] == "boosting":
         return None
     sign = 1 if noise["greater_is_better"] else -1
     falls = {
