@@ -178,8 +178,8 @@ class DataSpec(Later):
     @property
     def way(self) -> str:
         """How images are brought to `size`, in a word that is part of a file's name: what would give other pixels has another."""
-        parts = {"fit": [self.fill], "scale": [self.fill, f"{self.fits:g}"]}.get(self.resize, [])
-        return "-".join([self.resize, *parts])
+        ways = {"fit": f"fit-{self.fill}", "scale": f"scale-{self.fill}-{self.fits:g}"}
+        return ways.get(self.resize, self.resize)
 
     @property
     def one_label(self) -> str:

@@ -279,12 +279,12 @@ def files_of_rows(dataset: Dataset, split: str) -> list[tuple[str, ...]]:
     spec, tree = dataset.competition.data, dataset.tree
     name = spec.train if split == "train" else spec.test
     assert name is not None
+    found: dict[str, tuple[str, ...]] = {}
     if spec.format == "captioned":
         from harness.data.formats.captioned import files_by_name
 
-        found = {
-            i: (file,) for i, file in files_by_name(tree, [row[0] for row in list_test(tree, name, spec).files]).items()
-        }
+        images = [row[0] for row in list_test(tree, name, spec).files]
+        found = {image: (file,) for image, file in files_by_name(tree, images).items()}
     else:
         listing = building._listing(name, split == "train", dataset.cache / "submission.csv")
         found = dict(zip(listing.ids, listing.files, strict=True))
