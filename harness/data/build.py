@@ -330,12 +330,12 @@ def files_of_rows(dataset: Dataset, split: str) -> list[tuple[str, ...]]:
     building = Building(dataset.competition, tree, dataset.is_sample, True, False, lambda done, total: None, tree)
     name = spec.train if split == "train" else spec.test
     assert name is not None
+    found: dict[str, tuple[str, ...]] = {}
     if spec.format == "captioned":
         from harness.data.formats.captioned import files_by_name
 
-        found: dict[str, tuple[str, ...]] = {
-            i: (file,) for i, file in files_by_name(tree, [row[0] for row in list_test(tree, name, spec).files]).items()
-        }
+        images = [row[0] for row in list_test(tree, name, spec).files]
+        found = {image: (file,) for image, file in files_by_name(tree, images).items()}
     else:
         listing = building._listing(name, split == "train", dataset.cache / "submission.csv")
         found = dict(zip(listing.ids, listing.files, strict=True))

@@ -57,7 +57,7 @@ def resize(dataset: Dataset, choice: DataChoice, tick: Tick = lambda done, total
         copies.decode(tick)
     for split, samples in _splits(dataset):
         whole, path = copies.at_own_size(split), copies.path(split)
-        if path not in (None, whole) and not (path.is_file() and not faults(manifest_beside(path))):
+        if path is not None and path != whole and not (path.is_file() and not faults(manifest_beside(path))):
             images = samples.images if whole is None else open_array(whole)
             with sealed_file(path) as temporary:
                 _write(images, temporary, frame_of(copies.wanted), tick)
@@ -163,7 +163,8 @@ class _Copies:
         assert tree is not None  # of `load_dataset`
         # which files are broken was told, or refused, when they were first decoded
         skip = (self.dataset.cache / "broken.csv").is_file()
-        remove_folder(self.folder)
+        if self.folder.is_dir():  # damaged
+            remove_folder(self.folder)
         with resumable_folder(self.folder) as part:
             if part is None:
                 return
@@ -174,8 +175,7 @@ class _Copies:
 
     def settle_streamed(self) -> None:
         """Choose the scale, where images that are decoded on the way need one of their own."""
-        if self.wanted != self.own:
-            self.folder.mkdir(exist_ok=True)
+        if self.wanted != self.own and self.wanted.resize == "scale":
             self._streamed_decoder()
 
     def _streamed_decoder(self) -> Decoder:

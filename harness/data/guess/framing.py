@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _UNIFORM, _MOSTLY = 24, 0.75
-_WIDE_SIZES, _WIDE_ASPECTS = 3.0, 1.5
+_WIDE_SIZES, _WIDE_ASPECTS, _KEPT = 3.0, 1.5, 0.5
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,9 @@ def choose_resize(heights: np.ndarray, widths: np.ndarray, borders: list[Border]
     """data.resize and why, by what some images look like; None where the shape of no image is lost.
 
     - all of one size: nothing is to be chosen
-    - sizes spread threefold or more, shapes unlike, each thing on an even ground: cut out at one physical scale, "scale"
+    - sizes spread threefold or more, shapes unlike, each thing on an even ground: cut out at one physical scale, "scale"; but
+      "stretch" where half of the images would get less than half of the frame's side: what they lose weighs more than what their size
+      tells (real plankton at 48 pixels: log loss 1.68 stretched, 2.62 at one scale)
     - shapes unlike, on an even ground: "fit"; what is filled looks like the ground
     - shapes unlike, the picture goes on to its edges: "stretch", as filling would make edges that are not there; that is said
     - shapes alike: "stretch"
@@ -56,9 +58,16 @@ def choose_resize(heights: np.ndarray, widths: np.ndarray, borders: list[Border]
             f'{shapes}: the shapes are lost; "fit" or "cover" keep them, by --set data.resize=fit in a run',
         )
     ground = f"on an even {_named(float(np.median([border.tone for border in borders])))} ground, which fills the rest"
+    long = np.maximum(heights, widths)
+    kept = float(np.median(long) / np.quantile(long, 0.98))
+    if sizes >= _WIDE_SIZES and kept < _KEPT:
+        return (
+            "stretch",
+            f'sizes spread {sizes:.1f}-fold: at one scale ("scale") half of the images get under {kept:.0%} of the frame\'s side',
+        )
     if sizes >= _WIDE_SIZES:
         return "scale", f'sizes spread {sizes:.1f}-fold, {ground}: as if at one scale; if not, "fit" or "stretch"'
-    return "fit", f"{shapes}, {ground}"
+    return "fit", f'{shapes}, {ground}; hold it against "stretch"'
 
 
 def _spread(values: np.ndarray) -> float:

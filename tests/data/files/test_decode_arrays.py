@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from harness.base.errors import UserError
 from harness.data.files.decode import Decoder
+from harness.data.files.frame import Frame
 
 
 def saved(array: np.ndarray) -> io.BytesIO:
@@ -88,3 +90,23 @@ def test_dicom_files_need_pydicom_or_are_read(tmp_path):
     buffer.seek(0)
     found = Decoder(4, 4, 1)(buffer, "a.dcm").pixels[:, :, 0]
     assert found[0, 0] == 255 and found[3, 3] == 0  # MONOCHROME1: large values are dark
+    buffer.seek(0)
+    np.testing.assert_array_equal(Decoder(4, 8, 1, resize="fit")(buffer, "a.dcm").pixels[:, 2:6, 0], found)
+
+
+@pytest.mark.parametrize("resize", ["fit", "cover", "scale"])
+def test_arrays_and_deep_images_meet_the_frame_as_others_do(resize: str):
+    """uint8, uint16 and floats by data.range, in front and behind, PNG of 16 bits: after they have 8 bits, the frame's own pixels."""
+    eight = np.random.default_rng(0).integers(0, 256, (9, 30, 2), dtype=np.uint8)
+    frame = Frame(8, 8, resize, "reflect", factor=0.2)
+    wanted = frame.pixels(eight)
+    decoder = Decoder(8, 8, 2, bounds=(0, 255), resize=resize, fill="reflect", factor=0.2)
+    for array in (eight, eight.astype(np.uint16), eight.astype(np.float32), np.moveaxis(eight, 2, 0)):
+        found = decoder(saved(array), "a.npy")
+        np.testing.assert_array_equal(found.pixels, wanted)
+        assert (found.height, found.width) == (9, 30)
+    buffer = io.BytesIO()
+    Image.fromarray(eight[:, :, 0].astype(np.uint16)).save(buffer, "PNG")
+    buffer.seek(0)
+    one = dataclasses.replace(decoder, channels=1)
+    np.testing.assert_array_equal(one(buffer, "a.png").pixels, wanted[:, :, :1])

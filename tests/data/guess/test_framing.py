@@ -31,6 +31,7 @@ def sizes(long: np.ndarray, aspects: np.ndarray) -> tuple[np.ndarray, np.ndarray
         (np.full(40, 64.0), np.ones(40), UNEVEN, None, ""),
         (LONG, ASPECTS, EVEN, "scale", "light ground"),
         (LONG, ASPECTS, [Border(3.0, 9.0)] * 40, "scale", "dark ground"),
+        (np.exp(RNG.normal(4.2, 0.6, 40)), ASPECTS, EVEN, "stretch", "of the frame's side"),
         (np.full(40, 300.0), ASPECTS, EVEN, "fit", "width by height"),
         (LONG, ASPECTS, UNEVEN, "stretch", "fit"),
         (LONG, np.full(40, 4 / 3), EVEN, None, ""),  # photographs of one shape
