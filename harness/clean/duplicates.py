@@ -171,13 +171,13 @@ def _confirmed(both: _Stack, kept: np.ndarray, i: np.ndarray, j: np.ndarray, ori
     """The candidates that the pixels confirm; of several orientations of a pair the most alike."""
     rows, position = np.unique(np.concatenate([i, j]), return_inverse=True)
     small = _standardised(both, kept[rows])
-    left, right = small[position[: len(i)]] if len(i) else small[:0], position[len(i) :]
+    left, right = position[: len(i)], position[len(i) :]
     likeness = np.zeros(len(i))
     for turn in range(len(ORIENTATIONS)):
         these = np.flatnonzero(orientation == turn)
         for s in range(0, len(these), 4096):
             part = these[s : s + 4096]
-            turned = np.stack([orient(image, turn) for image in left[part]]) if len(part) else left[:0]
+            turned = np.stack([orient(image, turn) for image in small[left[part]]])
             likeness[part] = (turned * small[right[part]]).reshape(len(part), -1).sum(axis=1)
     alike = np.flatnonzero(likeness >= _ALIKE)
     alike = alike[np.lexsort((-likeness[alike], j[alike], i[alike]))]

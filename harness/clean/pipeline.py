@@ -22,6 +22,7 @@ from harness.clean.page import write_page
 from harness.clean.verdicts import Verdict, about_verdicts, clean_folder, verdicts_text
 from harness.competition import Competition
 from harness.data.cache import Dataset
+from harness.data.resize import without_fill
 from harness.runs import load_run
 
 
@@ -84,7 +85,8 @@ def clean(
         unjudged = np.zeros(len(dataset.train), dtype=np.int64)
         dataset = dataclasses.replace(dataset, train=dataclasses.replace(dataset.train, labels=unjudged))
     oof = _oof_of(run, out, competition, dataset) if run else None
-    findings = find(dataset.train, competition.classes, dataset.test, original_sizes(dataset), oof, tick)
+    seen = without_fill(competition, dataset)
+    findings = find(seen.train, competition.classes, seen.test, original_sizes(dataset), oof, tick)
     verdicts = findings.verdicts + _broken(dataset)
     _write(path, verdicts, {"fingerprint": dataset.fingerprint, "run": run})
     warnings = ["Embedded sample, not the competition's data."] if dataset.is_sample else []

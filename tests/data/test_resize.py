@@ -14,7 +14,7 @@ from harness.competition.data_spec import DataSpec
 from harness.competition.recipe import recipe_of
 from harness.data.dataset import load_dataset
 from harness.data.files.frame import Frame
-from harness.data.resize import frame_of_raw, open_resized, resize
+from harness.data.resize import frame_of_raw, open_resized, resize, without_fill
 from tests.conftest import make_shapes
 
 SIZES = [(12, 30), (40, 11), (9, 9), (24, 24), (13, 50)]
@@ -89,6 +89,20 @@ def test_scale_is_chosen_by_training_rows_and_what_is_too_large_is_told(unlike: 
     again = load(unlike, 'resize = "scale"\nfits = 0.8')[1]
     assert again.cache != dataset.cache
     assert frame_of_raw(competition, again.cache, DataChoice()).factor == factor
+
+
+@pytest.mark.parametrize("way", ["fit", "scale", "cover"])
+def test_without_fill_an_image_is_as_if_it_was_stretched(unlike: Path, way: str):
+    """What is compared with other images holds none of what was filled, whatever it is filled with."""
+    found = []
+    for fill in ("edge", "constant", "mean"):
+        competition, dataset = load(unlike, TOML[way].split("\n")[0] + ("" if way == "cover" else f'\nfill = "{fill}"'))
+        seen = without_fill(competition, dataset)
+        found.append(np.concatenate([seen.train.images[:7], seen.train.images[np.arange(7, 40)], seen.test.images[:]]))
+        assert seen.train.images.shape == (40, 12, 12, 1) and seen.train.images[3].shape == (12, 12, 1)
+        assert (seen is dataset) == (way == "cover")
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
 
 
 def test_another_size_of_another_way_is_made_of_what_was_decoded_in_it(unlike: Path):
