@@ -1,6 +1,7 @@
 """How good forecasts are: simulated leaderboards from real data, with labels that the forecast does not see.
 
 python -m benchmarks.forecast [--data DIR] [--work DIR] [--only digit-recognizer] [--mixes 30]
+python -m benchmarks.forecast --drawn 3 [--work DIR] [--only multilabel]    # the other tasks, see `simulate_drawn`
 
 A fifth of each training set (whole groups) is held out as the test; a quick recipe is trained on the rest, with the noise
 suite, by the harness's own command. The test is then scored as it is (eight random halves) and under random mixes of two
@@ -25,14 +26,13 @@ import numpy as np
 from benchmarks.common import say
 from harness.base.command import data_root
 from harness.competition import Competition, Samples, find_competition
-from harness.competition.metrics import METRICS
+from harness.cv.scores import competition_metrics
 from harness.data.dataset import load_dataset
 from harness.oof.forecast.calibration import Cells, known_rows, suite_cells
 from harness.oof.forecast.domain_shift import MOST_ROWS
 from harness.oof.forecast.estimators import ESTIMATORS
-from harness.oof.forecast.forecast import Forecast, forecast
-from harness.oof.forecast.image_statistics import Looks
-from harness.oof.forecast.inputs import ForecastInputs, forecast_inputs_of
+from harness.oof.forecast.forecast import IN_METRIC, Forecast, forecast
+from harness.oof.forecast.inputs import ForecastInputs, Looks, forecast_inputs_of
 from harness.runs import Run, load_run
 from harness.train.inputs.image_statistics import describe_images
 
@@ -62,9 +62,17 @@ def main() -> None:
     arguments.add_argument("--work", type=Path, default=Path("benchmarks/.forecast"))
     arguments.add_argument("--only", action="append")
     arguments.add_argument("--mixes", type=int, default=30)
+    arguments.add_argument("--drawn", type=int, default=0, help="instead: every other task, on so many draws of digits")
     given = arguments.parse_args()
     lines = []
-    for play in PLAYS:
+    given.work.mkdir(parents=True, exist_ok=True)
+    if given.drawn:
+        for task in DRAWN:
+            if not given.only or task in given.only:
+                lines += [
+                    line for seed in range(given.drawn) for line in simulate_drawn(task, seed, given.work.resolve())
+                ]
+    for play in PLAYS if not given.drawn else ():
         if not given.only or play.slug in given.only:
             lines += simulate(play, data_root(given.data), given.work.resolve(), given.mixes)
     (given.work / "lines.json").write_text(json.dumps(lines, indent=1))
@@ -74,11 +82,11 @@ def main() -> None:
 def simulate(play: Play, root: Path, work: Path, mixes: int) -> list[dict[str, Any]]:
     """Forecast and truth of every simulated leaderboard of a competition."""
     competition, held_out, labels = hold_out(play, root, work / play.slug)
-    run = trained(play, competition, work / play.slug)
+    run = trained(play.recipe, competition, work / play.slug)
     subject = forecast_inputs_of(run)
     assert subject.suite is not None
-    metric = METRICS[competition.metric]
-    cells = suite_cells(known_rows(subject, metric, subject.suite), subject.suite)
+    metric = competition_metrics(competition)[0]
+    cells = suite_cells(known_rows(subject, metric, subject.suite), subject)
     dataset = load_dataset(competition, competition.folder.parent / "data")
     rng = np.random.default_rng(1)
     train_rows = np.sort(rng.permutation(subject.scored)[:MOST_ROWS])
@@ -142,9 +150,106 @@ def hold_out(play: Play, root: Path, folder: Path) -> tuple[Competition, np.ndar
     return find_competition(target), np.ascontiguousarray(samples.images[test]), samples.labels[test]
 
 
-def trained(play: Play, competition: Competition, folder: Path) -> Run:
+DRAWN = {
+    "multilabel": ("samples_f1", "onehot"),
+    "ordinal": ("quadratic_kappa", "index"),
+    "regression": ("rmse", "number"),
+}
+"""Task: its metric, and what is submitted."""
+
+_SMALL = """\
+[model]
+name = "cnn"
+[model.args]
+stages = [[16], [32]]
+batch_norm = true
+dense = [32]
+[train]
+epochs = {epochs}
+batch_size = 32
+lr = 0.004
+schedule = "one_cycle"
+[cv]
+folds = 3
+"""
+
+
+def simulate_drawn(task: str, seed: int, work: Path) -> list[dict[str, Any]]:
+    """Leaderboards of 200 rows of a competition of scikit-learn's real digits, split anew by each seed.
+
+    Several labels: two digits side by side; grades: a digit's half; numbers: the digit, and how much ink it has. Ten tests as they are,
+    twelve under one or two mild corruptions (severities 1 and 2), twelve under two or three of any severity; the last two also by a run
+    of one epoch, and every one also as if the noise suite had not been run.
+    """
+    lines = []
+    for epochs in (8, 1):
+        home = work / f"{task}-{seed}-{epochs}"
+        competition, images, targets = draw(task, seed, home, epochs)
+        run = trained("small", competition, home)
+        subject, rng = forecast_inputs_of(run), np.random.default_rng([seed, 5])
+        assert subject.suite is not None
+        cells = suite_cells(known_rows(subject, competition_metrics(competition)[0], subject.suite), subject)
+        dataset = load_dataset(competition, competition.folder.parent / "data")
+        train_rows = subject.scored
+        train = describe_images(dataset.train.images, train_rows)
+        names = [n for n in subject.suite.names if n != "flips"]
+        for number in range(34):
+            tests = "as they are" if number < 10 else "mild" if number < 22 else "any"
+            if epochs == 1 and tests == "as they are":
+                continue
+            count = rng.integers(1, 3) if tests == "mild" else rng.integers(2, 4)
+            chosen = () if tests == "as they are" else tuple(rng.choice(names, count, replace=False))
+            levels = rng.integers(1, 3 if tests == "mild" else 6, len(chosen))
+            rows = np.sort(rng.permutation(len(images))[:200])
+            pictures = np.ascontiguousarray(mixed(images[rows], chosen, levels, number))
+            outputs = predictions(run, competition, pictures, home / f"test-{number}.npy")
+            looks = Looks(train, train_rows, describe_images(pictures, np.arange(200)), np.arange(200))
+            title = " + ".join(f"{n} {level}" for n, level in zip(chosen, levels, strict=True))
+            for with_suite in (True, False):
+                seen = subject if with_suite else replace(subject, suite=None)
+                known = cells.without(set(chosen)) if with_suite else None
+                line = judge(competition, seen, known, looks, outputs, targets[rows], title, chosen)
+                told = tests + ("" if epochs > 1 else ", one epoch") + ("" if with_suite else ", no suite")
+                lines.append(line | {"competition": task, "tests": told})
+    return lines
+
+
+def draw(task: str, seed: int, folder: Path, epochs: int) -> tuple[Competition, np.ndarray, np.ndarray]:
+    """Write a competition of 700 rows; returns it, and 900 other images and their targets."""
+    from sklearn.datasets import load_digits
+
+    digits, rng = load_digits(), np.random.default_rng(seed)
+    order = rng.permutation(len(digits.target))
+    images, labels = (digits.images[order] * 15.9).astype(np.uint8)[..., None], digits.target[order]
+    if task == "multilabel":  # both of a pair are from the same side of the split
+        halves = [rng.integers(0, 897, (700, 2)), rng.integers(897, 1797, (900, 2))]
+        pairs = np.concatenate(halves)
+        images = np.concatenate([images[pairs[:, 0]], images[pairs[:, 1]]], axis=2)
+        targets = np.maximum(np.eye(10, dtype=np.float32)[labels[pairs[:, 0]]], np.eye(10)[labels[pairs[:, 1]]])
+    else:
+        images, labels = np.concatenate([images[:700], images[897:]]), np.concatenate([labels[:700], labels[897:]])
+        ink = images.mean(axis=(1, 2, 3)) / 12
+        targets = labels // 2 if task == "ordinal" else np.column_stack([labels, ink]).astype(np.float32)
+    slug, (metric, value) = f"{task}-{seed}-simulated", DRAWN[task]
+    target, data = folder / slug, folder / "data" / slug
+    if not (data / "data.npz").is_file():
+        (target / "recipes").mkdir(parents=True, exist_ok=True)
+        data.mkdir(parents=True, exist_ok=True)
+        names = [f"c{number}" for number in range(targets.shape[1] if targets.ndim > 1 else 5)]
+        column = "" if value == "onehot" or value == "number" else 'target = "target"\n'
+        (target / "competition.toml").write_text(
+            f'title = "{slug}"\ntask = "{task}"\nmetric = "{metric}"\nclasses = {json.dumps(names)}\n[data]\nformat = "npz"\n'
+            f'size = {list(images.shape[1:3])}\nchannels = 1\ntrain = "data.npz"\nlabel = "labels"\ntest = "data.npz"\n'
+            f'test_images = "test_images"\n[submission]\nvalue = "{value}"\n{column}'
+        )
+        (target / "recipes" / "small.toml").write_text(_SMALL.format(epochs=epochs))
+        np.savez(data / "data.npz", images=images[:700], labels=targets[:700], test_images=images[700:900])
+    return find_competition(target), images[700:1600], targets[700:1600]
+
+
+def trained(recipe: str, competition: Competition, folder: Path) -> Run:
     """The run by the harness's own command; nothing is done where it stands."""
-    command = [sys.executable, "-m", "harness.cv", str(competition.folder), "--recipe", play.recipe, "--noise"]
+    command = [sys.executable, "-m", "harness.cv", str(competition.folder), "--recipe", recipe, "--noise"]
     command += ["--data", str(folder / "data"), "--out", str(folder), "--resume", "--json"]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)}
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
@@ -203,7 +308,7 @@ def mixed(images: np.ndarray, names: tuple[str, ...], levels: np.ndarray, seed: 
 def judge(
     competition: Competition,
     subject: ForecastInputs,
-    cells: Cells,
+    cells: Cells | None,
     looks: Looks,
     proba: np.ndarray,
     labels: np.ndarray,
@@ -211,19 +316,20 @@ def judge(
     chosen: tuple[str, ...],
 ) -> dict[str, Any]:
     """One simulated leaderboard: the forecast, and then the truth."""
-    metric = METRICS[competition.metric]
+    metric = competition_metrics(competition)[0]
     found: Forecast
     found, _ = forecast(competition, replace(subject, test_folds=list(proba)), looks=looks, cells=cells)
-    truth = metric(labels, proba.mean(axis=0))
-    single = float(np.mean([metric(labels, p) for p in proba]))
+    truth = metric(labels, subject.judged(metric, proba.mean(axis=0)))
+    single = float(np.mean([metric(labels, subject.judged(metric, p)) for p in proba]))
     return {
         "competition": competition.slug.removesuffix("-simulated"),
         "test": title,
-        "shifted": bool(chosen),
+        "tests": "as they are" if not chosen else "mixes",
         "rows": len(labels),
         "truth": truth,
         "single": single,
         "oof": found.oof["score"],
+        "sign": 1 if metric.greater_is_better else -1,
         "forecast": found.public.score,
         "low": found.public.low,
         "high": found.public.high,
@@ -231,6 +337,7 @@ def judge(
         "rule": found.rule,
         "auc": found.shift["auc"] if found.shift else None,
         "estimators": found.estimators,
+        "loud": any("DO NOT TRUST" in note for note in found.notes),
     }
 
 
@@ -239,17 +346,17 @@ def show(lines: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="90 % forecasts; errors in points of the metric", title_justify="left")
+    table = Table(title="90 % forecasts; errors in points of the metric, of a loss in its unit", title_justify="left")
     heads = ("competition", "tests", "n", "covered", "width", "forecast", "plain OOF", *ESTIMATORS)
     for head in heads:
         table.add_column(head, justify="left" if head in ("competition", "tests") else "right")
     names = dict.fromkeys(line["competition"] for line in lines)
-    for shifted in (False, True):
-        kind = [line for line in lines if line["shifted"] == shifted]
+    for tests in dict.fromkeys(line["tests"] for line in lines):
+        kind = [line for line in lines if line["tests"] == tests]
         for name in [*names, "all"]:
             some = [line for line in kind if name in ("all", line["competition"])]
             if some:
-                table.add_row(name, "mixes" if shifted else "as they are", str(len(some)), *_row(some))
+                table.add_row(name, tests, str(len(some)), *_row(some))
     Console(width=None if sys.stdout.isatty() else 170).print(table)
     covered = np.mean([line["low"] <= line["truth"] <= line["high"] for line in lines])
     print(f"all {len(lines)} simulated leaderboards: {100 * covered:.1f} % inside the 90 % interval")
@@ -258,15 +365,20 @@ def show(lines: list[dict[str, Any]]) -> None:
 def _row(some: list[dict[str, Any]]) -> list[str]:
     truth = np.array([line["truth"] for line in some])
     oof = np.array([line["oof"] for line in some])
+    scale = 100 if some[0]["sign"] > 0 else 1  # points; of a loss its own unit
 
     def error(said: np.ndarray) -> str:
-        return f"{100 * np.median(np.abs(said - truth)):.2f}"
+        return f"{scale * np.median(np.abs(said - truth)):.2f}"
 
     covered = np.mean([line["low"] <= line["truth"] <= line["high"] for line in some])
     width = np.median([line["high"] - line["low"] for line in some])
-    alone = [error(oof - np.array([line["estimators"][name] for line in some])) for name in ESTIMATORS]
+    alone = []
+    for name in ESTIMATORS:
+        had = [line for line in some if name in line["estimators"] and name in (*IN_METRIC, "threshold", "entropy")]
+        off = [line["oof"] - line["sign"] * line["estimators"][name] - line["truth"] for line in had]
+        alone.append(f"{scale * np.median(np.abs(off)):.2f}" if had else "")
     forecast_error = error(np.array([line["forecast"] for line in some]))
-    return [f"{100 * covered:.0f} %", f"{100 * width:.1f}", forecast_error, error(oof), *alone]
+    return [f"{100 * covered:.0f} %", f"{scale * width:.2f}", forecast_error, error(oof), *alone]
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ COMMANDS = {
     "harness.tune": "search a recipe's [tune] by Optuna, prune early, judge the best on folds that it was not chosen on",
     "harness.oof": "compare finished runs, look at their errors, combine them, forecast the leaderboard",
     "harness.submit": "blend runs into a submission file, check it, send it once, follow it to its score",
+    "harness.play": "all of it under a budget of hours: the best submission that they can buy, and the truth about it",
     "harness.leaderboard": "what was sent: CV, forecast, public and private score; what to send next",
 }
 

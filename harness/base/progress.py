@@ -15,6 +15,9 @@ FEATURES = -1
 """Stands for the features of a frozen backbone where progress wants a fold's number."""
 
 
+STAGE = "trained and predicted"
+"""What is done to folds, unless another stage was begun."""
+
 EVERY = 60.0
 """Seconds after which a log hears again of work that goes on."""
 
@@ -26,7 +29,7 @@ class LineWatcher:
         self.quiet = quiet
         self.started: dict[object, float] = {}
         self.told: dict[object, float] = {}
-        self.stage = "trained and predicted"
+        self.stage = STAGE
 
     def say(self, text: str) -> None:
         """Print a line to stderr, where progress goes."""
@@ -52,8 +55,11 @@ class LineWatcher:
         self.say(f"{name}: {100 * done / total:.0f} %, {now - started:.0f} s so far, about {left:.0f} s left")
 
     def begin(self, stage: str) -> None:
-        """What is done to the folds from now on, as it is said when one is done."""
+        """What is done to the folds from now on, as it is said when one is done; one that was done before begins anew."""
         self.stage = stage
+        for fold in [key for key in self.started if isinstance(key, tuple) and key[0] == stage]:
+            del self.started[fold]
+            self.told.pop(fold, None)
 
     def decoding(self, done: int, total: int) -> None:
         """Images decoded so far."""
@@ -87,6 +93,12 @@ class BarWatcher(LineWatcher):
         super().__init__()
         self.bars = bars
         self.tasks: dict[object, Any] = {}
+
+    def begin(self, stage: str) -> None:
+        """What is done to the folds from now on; bars of an earlier turn of it go."""
+        super().begin(stage)
+        for fold in [key for key in self.tasks if isinstance(key, tuple) and key[0] == stage]:
+            self.bars.remove_task(self.tasks.pop(fold))
 
     def say(self, text: str) -> None:
         """Print a line to stderr, where progress goes."""

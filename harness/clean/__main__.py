@@ -62,6 +62,8 @@ def _print(result: Any, trained: str, sample: bool) -> None:
     lines = count_table(result.verdicts)
     if lines:
         print_table(["verdict", *ACTIONS, "rows"], lines, title="Rows that are not plainly clean")
+    for line in result.columns:
+        print(f"look at:  {line}")
     n = result.n_rows
     print(f"{n - len(result.verdicts):,} of {n:,} training rows are plainly clean.")
     print(f"verdicts: {result.csv_path}")

@@ -16,6 +16,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import write_json, write_text
 from harness.base.storage.manifest import sha256_of
+from harness.clean.columns import doubtful_columns
 from harness.clean.judge import find
 from harness.clean.page import write_page
 from harness.clean.verdicts import Verdict, about_verdicts, clean_folder, verdicts_text
@@ -34,12 +35,14 @@ class CleanResult:
     verdicts : rows that are not plainly clean
     n_rows : training rows in all
     csv_path, page_path : where they lie
+    columns : what is doubtful about columns beside the images, in words
     """
 
     verdicts: list[Verdict]
     n_rows: int
     csv_path: Path
     page_path: Path
+    columns: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """For --json."""
@@ -48,6 +51,7 @@ class CleanResult:
             "rows": self.n_rows,
             "clean": self.n_rows - len(self.verdicts),
             "verdicts": dict(sorted(counts.items())),
+            **({"columns": list(self.columns)} if self.columns else {}),
             "file": str(self.csv_path),
             "page": str(self.page_path),
         }
@@ -76,6 +80,7 @@ def clean(
     folder = clean_folder(out, competition, dataset.is_sample)
     path = folder / "clean.csv"
     _refuse_to_lose_changes(path, overwrite)
+    columns = tuple(doubtful_columns(competition, dataset))
     if dataset.train.labels is not None and dataset.train.labels.ndim > 1:  # copies are found; labels are not judged
         unjudged = np.zeros(len(dataset.train), dtype=np.int64)
         dataset = dataclasses.replace(dataset, train=dataclasses.replace(dataset.train, labels=unjudged))
@@ -85,10 +90,11 @@ def clean(
     verdicts = findings.verdicts + _broken(dataset)
     _write(path, verdicts, {"fingerprint": dataset.fingerprint, "run": run})
     warnings = ["Embedded sample, not the competition's data."] if dataset.is_sample else []
+    warnings += columns
     page = folder / "clean.html"
     lead = f"{dataset.source}, fingerprint {dataset.fingerprint}" + (f"; label errors by run {run}" if run else "")
     write_page(page, f"{competition.title}: clean", lead, warnings, verdicts, dataset.train, competition.classes, path)
-    return CleanResult(verdicts, len(dataset.train), path, page)
+    return CleanResult(verdicts, len(dataset.train), path, page, columns)
 
 
 def _write(path: Path, verdicts: list[Verdict], about: dict[str, Any]) -> None:

@@ -2,6 +2,6 @@
 
 from harness.competition.competition import Competition, find_competition
 from harness.competition.recipe import DataChoice, Recipe, load_recipe
-from harness.competition.samples import Samples
+from harness.competition.samples import Listing, Samples
 
-__all__ = ["Competition", "DataChoice", "Recipe", "Samples", "find_competition", "load_recipe"]
+__all__ = ["Competition", "DataChoice", "Listing", "Recipe", "Samples", "find_competition", "load_recipe"]

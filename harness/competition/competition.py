@@ -23,8 +23,8 @@ from harness.competition.scoring.spec import parsed, written
 from harness.competition.tasks import TASKS, Task
 
 HOOKS = {
-    "load_samples": "load_samples(folder: Path, split: 'train' | 'test') -> Samples | None: read what TOML can't describe",
-    "build_model": "build_model(height, width, channels, n_classes, **args) -> torch.nn.Module: a model of your own",
+    "load_samples": "load_samples(folder: Path, split: 'train' | 'test'[, files: FileTree]) -> Samples | Listing | None: read what TOML can't describe",
+    "build_model": "build_model(height, width, channels, n_classes, **args) -> torch.nn.Module: a model of your own; with a parameter columns (how many) it takes those beside the images too",
     "score": "score(labels, proba) -> float: the competition's metric (metric = 'custom'; greater is better)",
     "to_submission": "to_submission(ids, proba, classes) -> DataFrame: the submission's rows",
     "truth": "truth(ids) -> (kinds int64 (n,), names): true kinds, known from elsewhere, to check clusters against",

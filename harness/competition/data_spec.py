@@ -26,7 +26,15 @@ Names = Annotated[tuple[str, ...], Field(strict=False)]
 class DataSpec(Later):
     """[data]: which files hold what."""
 
-    later: ClassVar[tuple[str, ...]] = ("resize", "fill", "fits")
+    later: ClassVar[tuple[str, ...]] = (
+        "resize",
+        "fill",
+        "fits",
+        "weight",
+        "features",
+        "categories",
+        "features_from",
+    )
 
     format: Literal["csv_pixels", "table_pixels", "image_folder", "image_csv", "npz", "captioned", "custom"]
     """csv_pixels: one row per image, columns pixel0...; table_pixels: rows of a table whose cells hold an image each; image_folder:
@@ -85,9 +93,13 @@ class DataSpec(Later):
     test_rows: str | None = None
     """image_csv: table that names the test rows, with the same id column, where it is no sample submission."""
     join: JoinSpec | None = None
-    """image_csv: another table whose columns `group_by` and `files` may name too."""
+    """image_csv, image_folder: another table whose columns `group_by` and `weight`, of image_csv `files`, may name too; of image_folder
+    its ids are paths below `train`."""
     group_by: Names = ()
     """image_csv, table_pixels, csv_pixels: columns of the training table; rows with equal values, say of one patient, share a fold."""
+    weight: str | None = None
+    """image_csv, table_pixels, csv_pixels: column of the training table with a number >= 0 for each row, its weight in the training loss
+    (scaled so that a fold's training rows weigh 1 in the mean); scores stay unweighted."""
     images: str = "images"
     """npz: array of the training images, uint8 (n, H, W) or (n, H, W, C), in `train`; ids are its row numbers from 0."""
     test_images: str = "images"
@@ -100,13 +112,25 @@ class DataSpec(Later):
 
     fold: str | None = None
     """image_csv, table_pixels: column of the training table that holds each row's fold, 0 to k - 1, where the folds are given."""
+    features: Names = ()
+    """Columns that models get beside the images: names or patterns ('margin*') of the training table, which the test's table must have
+    too; "image.height", "image.width": pixels of each image before it was brought to `size`. Numbers, or text: categories."""
+    categories: Names = ()
+    """Those of `features`, names or patterns, whose numbers are names: the number of a site, a code."""
+    features_from: FeaturesFrom | None = None
+    """Other table or tables that hold the columns of `features`, by id: "file.csv", or {file = "file.csv", id = "name"}."""
 
     @field_validator("size", mode="before")
     @classmethod
     def _one_number_is_a_square(cls, size: object) -> object:
         return (size, size) if isinstance(size, int) and not isinstance(size, bool) else size
 
-    @field_validator("label", "files", "pixels", "group_by", mode="before")
+    @field_validator("features_from", mode="before")
+    @classmethod
+    def _a_file_is_a_table(cls, value: object) -> object:
+        return {"file": value} if isinstance(value, str | list) else value
+
+    @field_validator("label", "files", "pixels", "group_by", "features", "categories", mode="before")
     @classmethod
     def _one_name_is_a_list_of_one(cls, names: object) -> object:
         return (names,) if isinstance(names, str) else names
@@ -154,6 +178,18 @@ class DataSpec(Later):
         return self
 
     @model_validator(mode="after")
+    def _weights_of_a_table(self) -> DataSpec:
+        if self.weight is None or self.format in ("image_csv", "table_pixels", "csv_pixels"):
+            return self
+        if self.format != "image_folder":
+            raise ValueError(
+                f"data.weight: format = '{self.format}' has no table whose column it could be; with format = 'custom' load_samples gives weights"
+            )
+        if self.join is None:
+            raise ValueError("data.weight: class folders have no table; name the one with this column: data.join")
+        return self
+
+    @model_validator(mode="after")
     def _keys_that_do_something(self) -> DataSpec:
         given = self.model_fields_set
         check_framing(self.resize, self.fill if "fill" in given else None, self.fits if "fits" in given else None)
@@ -178,8 +214,17 @@ class DataSpec(Later):
     @property
     def way(self) -> str:
         """How images are brought to `size`, in a word that is part of a file's name: what would give other pixels has another."""
-        ways = {"fit": f"fit-{self.fill}", "scale": f"scale-{self.fill}-{self.fits:g}"}
-        return ways.get(self.resize, self.resize)
+        told: dict[str, list[str]] = {"fit": [self.fill], "scale": [self.fill, f"{self.fits:g}"]}
+        return "-".join([self.resize, *told.get(self.resize, [])])
+
+    @model_validator(mode="after")
+    def _columns_that_are_declared(self) -> DataSpec:
+        for name in ("categories", "features_from"):
+            if getattr(self, name) and not self.features:
+                raise ValueError(f"data.{name}: needs data.features, which columns are used")
+        if self.features and self.format in ("captioned", "custom"):
+            raise ValueError(f"data.features: format = '{self.format}' takes no columns")
+        return self
 
     @property
     def one_label(self) -> str:
@@ -199,6 +244,27 @@ class JoinSpec(Frozen):
     @classmethod
     def _inside_the_data_folder(cls, name: str) -> str:
         return _inside(name)
+
+
+class FeaturesFrom(Frozen):
+    """[data] features_from: where the columns stand, where that is not the table of labels."""
+
+    file: Names
+    """The table, or several whose rows are taken together, relative to <data root>/<slug>/; each row is found by its id."""
+    id: str | None = None
+    """Its id column; default: data.id."""
+
+    @field_validator("file", mode="before")
+    @classmethod
+    def _one_file_is_a_list_of_one(cls, names: object) -> object:
+        return (names,) if isinstance(names, str) else names
+
+    @field_validator("file")
+    @classmethod
+    def _inside_the_data_folder(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names:
+            raise ValueError("names no file")
+        return tuple(map(_inside, names))
 
 
 def _inside(name: str) -> str:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.competition.scoring.auc import roc_auc
+
 Scorer = Callable[[np.ndarray | None], float]
 """Row weights (n,) or None for all ones -> value. One that has a method `resampled(weights)` gives there the value of a bootstrap
 resample, in which a class may lack rows."""
@@ -30,6 +32,7 @@ class Metric:
     greater_is_better : direction
     of_tally : its value from a `Tally`, where it is one of the predicted classes only; else None
     of_answers : whether it judges answers (classes, labels, grades), so that a task's decision counts, not the outputs themselves
+    least, most : values that it cannot pass; `most` None: 1 where greater is better, else infinity
     """
 
     name: str
@@ -37,6 +40,18 @@ class Metric:
     greater_is_better: bool = True
     of_tally: Callable[[Tally], float] | None = None
     of_answers: bool = False
+    least: float = 0.0
+    most: float | None = None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the greatest value that it can have."""
+        return self.least, (1.0 if self.greater_is_better else float("inf")) if self.most is None else self.most
+
+    @property
+    def is_share(self) -> bool:
+        """Whether more is better and it lies between 0 and 1, as a share of right answers does."""
+        return self.greater_is_better and self.bounds == (0.0, 1.0)
 
     def __call__(self, labels: np.ndarray, proba: np.ndarray) -> float:
         """Value over all rows; labels int (n,), proba float (n, C)."""
@@ -93,14 +108,41 @@ def paired(
 
     The difference is positive where ours is better, whatever the metric's direction.
     """
-    sign = 1 if metric.greater_is_better else -1
-    first, second = metric.prepare(labels, ours), metric.prepare(labels, theirs)
-    one, other_one = (getattr(scorer, "resampled", scorer) for scorer in (first, second))
-    drawn = np.array([(one(w), other_one(w)) for w in group_weights(groups, resamples)])
-    low, high = np.nanquantile(drawn[:, 0], [0.025, 0.975])
-    score, other = first(None), second(None)
-    gain_low, gain_high = np.nanquantile(sign * (drawn[:, 0] - drawn[:, 1]), [0.025, 0.975])
-    return score, float(low), float(high), sign * (score - other), float(gain_low), float(gain_high)
+    first, second = (Resampled.of(metric, labels, outputs, groups, resamples) for outputs in (ours, theirs))
+    return first.against(second)
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A score with its values on bootstrap resamples, which are the same for all of the same groups: so scores can be held against
+    each other, and each is drawn once however many it is held against.
+
+    Attributes
+    ----------
+    score : over all rows; drawn : float (resamples,); greater_is_better : direction
+    """
+
+    score: float
+    drawn: np.ndarray
+    greater_is_better: bool
+
+    @classmethod
+    def of(
+        cls, metric: Metric, labels: np.ndarray, outputs: np.ndarray, groups: np.ndarray, resamples: int = 1000
+    ) -> Resampled:
+        """Of outputs (n, C); whole groups are drawn (see `intervals`)."""
+        scorer = metric.prepare(labels, outputs)
+        value = getattr(scorer, "resampled", scorer)
+        drawn = np.array([value(weights) for weights in group_weights(groups, resamples)])
+        return cls(scorer(None), drawn, metric.greater_is_better)
+
+    def against(self, other: Resampled) -> tuple[float, float, float, float, float, float]:
+        """As `paired` says it."""
+        sign = 1 if self.greater_is_better else -1
+        low, high = np.nanquantile(self.drawn, [0.025, 0.975])
+        gain_low, gain_high = np.nanquantile(sign * (self.drawn - other.drawn), [0.025, 0.975])
+        gain = sign * (self.score - other.score)
+        return self.score, float(low), float(high), gain, float(gain_low), float(gain_high)
 
 
 def confusion(
@@ -243,105 +285,6 @@ def _log_loss(labels: np.ndarray, proba: np.ndarray) -> Scorer:
     return lambda weights: float(np.average(losses, weights=weights))
 
 
-def _roc_auc(labels: np.ndarray, proba: np.ndarray) -> Scorer:
-    """Two classes: AUC of the second. More: unweighted mean of one class against the rest."""
-    classes = [1] if proba.shape[1] == 2 else range(proba.shape[1])
-    if len(classes) * len(labels) > _EXACT_CELLS:
-        return _ManyAucs(labels, proba)
-    return _Aucs([_binary_auc(labels == c, proba[:, c]) for c in classes])
-
-
-_EXACT_CELLS = 500_000  # rows x classes up to which every resample is ranked
-
-
-class _Aucs:
-    """The mean of each class's AUC."""
-
-    def __init__(self, scorers: list[Scorer]) -> None:
-        self.scorers = scorers
-        self.everything = np.array([scorer(None) for scorer in scorers])
-
-    def __call__(self, weights: np.ndarray | None) -> float:
-        return _mean(self.everything if weights is None else np.array([scorer(weights) for scorer in self.scorers]))
-
-    def resampled(self, weights: np.ndarray) -> float:
-        """The value of a bootstrap resample: a class without a row, or without another's, keeps its AUC over all rows."""
-        values = np.array([scorer(weights) for scorer in self.scorers])
-        return _mean(np.where(np.isnan(values), self.everything, values))
-
-
-class _ManyAucs:
-    """The same for many classes and rows: resamples by each row's influence on the AUC (DeLong and others 1988), not by ranking.
-
-    AUC is the mean over pairs of a positive and a negative row; of a resample, to first order, it is the sum of every row's own part.
-    That costs one ranking per class for all resamples together, and is linear in the classes.
-    """
-
-    def __init__(self, labels: np.ndarray, proba: np.ndarray) -> None:
-        self.labels, self.proba = labels, proba
-        influence, values = np.zeros(len(labels)), []
-        for number in range(proba.shape[1]):
-            positive = labels == number
-            value, parts = _auc_parts(positive, np.asarray(proba[:, number], dtype=np.float64))
-            if parts is not None:
-                influence += parts
-                values.append(value)
-        self.value = float(np.mean(values)) if values else float("nan")
-        self.influence = influence / max(len(values), 1)
-
-    def __call__(self, weights: np.ndarray | None) -> float:
-        if weights is None:
-            return self.value
-        each = [_binary_auc(self.labels == c, self.proba[:, c])(weights) for c in range(self.proba.shape[1])]
-        return _mean(np.array(each))
-
-    def resampled(self, weights: np.ndarray) -> float:
-        """The value of a bootstrap resample, to first order."""
-        return float(np.clip(self.value + self.influence @ (weights - 1), 0, 1))
-
-
-def _auc_parts(positive: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray | None]:
-    """AUC, and float (n,) by how much it changes with each row's weight; None where one side has no row."""
-    n_up = int(positive.sum())
-    n_down = len(positive) - n_up
-    if not n_up or not n_down:
-        return float("nan"), None
-    order = np.argsort(score, kind="stable")
-    up, starts = positive[order], np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])
-    run = np.cumsum(np.bincount(starts, minlength=len(score))) - 1  # which run of equal scores a sorted row is in
-    ups, downs = np.add.reduceat(up, starts, dtype=np.float64), np.add.reduceat(~up, starts, dtype=np.float64)
-    downs_below = np.cumsum(downs) - downs + downs / 2
-    ups_above = n_up - (np.cumsum(ups) - ups) - ups / 2
-    parts = np.where(
-        up, downs_below[run] / n_down, ups_above[run] / n_up
-    )  # how often a row wins against the other side
-    value = float(parts[up].mean())
-    influence = np.empty(len(score))
-    influence[order] = (parts - value) / np.where(up, n_up, n_down)
-    return value, influence
-
-
-def _mean(values: np.ndarray) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
-
-
-def _binary_auc(positive: np.ndarray, score: np.ndarray) -> Scorer:
-    order = np.argsort(score, kind="stable")
-    sorted_positive = positive[order]
-    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) > 0])  # first row of each run of equal scores
-
-    def auc(weights: np.ndarray | None) -> float:
-        w = np.ones(len(order)) if weights is None else weights[order]
-        up = np.add.reduceat(w * sorted_positive, starts)
-        down = np.add.reduceat(w * ~sorted_positive, starts)
-        pairs = up.sum() * down.sum()
-        below = np.cumsum(down) - down  # negatives with a lower score; equal ones count half
-        return float((up * (below + down / 2)).sum() / pairs) if pairs else float("nan")
-
-    return auc
-
-
 def _of_classes(name: str, value: Callable[[Tally], float]) -> Metric:
     return Metric(name, lambda labels, proba: _ClassScorer(value, labels, proba), of_tally=value, of_answers=True)
 
@@ -359,7 +302,7 @@ METRICS: dict[str, Metric] = {
         _of_classes("sensitivity", _Share(*_RECALL, over=_only(1))),
         _of_classes("specificity", _Share(*_RECALL, over=_only(0))),
         Metric("log_loss", _log_loss, greater_is_better=False),
-        Metric("roc_auc", _roc_auc),
+        Metric("roc_auc", roc_auc),
     )
 }
 """Every metric by its name in competition.toml; precision and recall are macro averages."""
@@ -380,4 +323,4 @@ def custom_metric(
 
         return scorer
 
-    return Metric(name, prepare, greater_is_better)
+    return Metric(name, prepare, greater_is_better, least=-float("inf"), most=float("inf"))

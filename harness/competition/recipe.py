@@ -36,6 +36,10 @@ def image_that_fits(size: tuple[int, int]) -> tuple[int, int]:
     return size
 
 
+BOOSTING = "boosting"
+"""The model that is trees and no network."""
+
+
 class ModelSpec(Frozen):
     """[model]: which network; its own arguments stand under [model.args] and are checked by the registry."""
 
@@ -70,7 +74,7 @@ def check_framing(resize: str | None, fill: str | None, fits: float | None) -> N
 class DataChoice(Later):
     """[data]: which of the competition's data, at which size, and how they are brought to it."""
 
-    later: ClassVar[tuple[str, ...]] = ("resize", "fill", "fits")
+    later: ClassVar[tuple[str, ...]] = ("resize", "fill", "fits", "columns")
 
     set: str = ""
     """One of the competition's [sets.NAME]; "" = its own [data]."""
@@ -84,6 +88,8 @@ class DataChoice(Later):
     """As the competition's data.fill; default: the competition's."""
     fits: Share | None = None
     """As the competition's data.fits; default: the competition's."""
+    columns: bool = True
+    """Whether models get the columns that the competition declares (its `data.features`); false leaves them out."""
 
     @field_validator("size")
     @classmethod
@@ -117,7 +123,8 @@ class PredictSpec(Frozen):
     """Weight of each entry of tta (shared by its views), scaled to sum to one. Default: every view the same."""
     across_folds: Literal["mean", "vote"] = "mean"
     """How the folds' models make a test prediction together: mean of their probabilities, or majority vote (each model's
-    class has one vote; ties go to the class with the higher mean probability)."""
+    class has one vote; ties go to the class with the higher mean probability; of labels each is given by more than half, of
+    grades the median one)."""
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 250
     """Images per forward pass; larger is hardly faster on a CPU and takes more memory."""
 
@@ -191,6 +198,8 @@ class Recipe(Frozen):
         content = self.model_dump(mode="json", exclude={"name", "description", "answers_to", "tune"})
         if content["train"]["loss"] == "auto":
             content["train"]["loss"] = "cross_entropy"  # as it was called while there was one task only
+        if content["train"]["row_weights"]:
+            del content["train"]["row_weights"]  # as above
         for table in ("pseudo", "clusters", "text", "image"):
             if content[table] is None:
                 del content[table]  # runs from before there was such a table keep their names
@@ -240,7 +249,7 @@ def recipe_of(name: str, values: dict[str, Any], overrides: list[str] | None, wh
     return validate(Recipe, {**values, "name": name}, where)
 
 
-BUILT_IN = ("quick", "strong", "transfer")
+BUILT_IN = ("quick", "strong", "transfer", "columns")
 """Recipes by rule (`harness.competition.builtin`), for a competition that has no file of the name."""
 
 

@@ -1,12 +1,119 @@
-"""Samples: the rows of a competition as arrays, checked once, passed between all stages."""
+"""Rows of a competition: as files and text, before anything is decoded (`Listing`); as arrays, passed between all stages (`Samples`)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.untrusted_text import plain
+
+
+@dataclass(frozen=True)
+class RawTargets:
+    """Targets as the data have them.
+
+    Attributes
+    ----------
+    columns : cells of each target column
+    names : of the columns
+    shown : where they stand, in words
+    separator : what stands between several labels in one cell, or None
+    """
+
+    columns: list[list[str]]
+    names: list[str]
+    shown: str
+    separator: str | None = None
+
+    def place(self, row: int, column: int = 0) -> str:
+        """A cell's place, in words."""
+        return f"{self.shown}: row {row + 1}, column '{plain(self.names[column], 80)}'"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a split, row by row; none is opened. What `load_samples` may give instead of arrays.
+
+    Attributes
+    ----------
+    files : names in the tree, of each row one or, where the channels lie in several, so many
+    ids : of the rows
+    targets : as text; None of test rows
+    groups : a text of each row, equal ones share a fold; None = by data.group, or each alone
+    notes : what was left out and what is odd, in words
+    fold : of each row the fold that the table gives, as text; None where it gives none
+    rows : of test images, the submission's row that each is of; None = its id
+    weight : of training rows, float64 (n,): what each counts in the loss; None = all the same
+    """
+
+    files: list[tuple[str, ...]]
+    ids: list[str]
+    targets: RawTargets | None
+    groups: list[str] | None = None
+    notes: tuple[str, ...] = ()
+    fold: list[str] | None = None
+    rows: list[str] | None = None
+    weight: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        files: Sequence[str | Sequence[str]],
+        ids: Sequence[str],
+        labels: Sequence[Any] | Mapping[str, Sequence[Any]] | None = None,
+        groups: Sequence[Any] | None = None,
+        fold: Sequence[int] | None = None,
+        weight: Sequence[float] | None = None,
+        rows: Sequence[str] | None = None,
+        separator: str | None = None,
+    ) -> Listing:
+        """As a competition's own `load_samples` writes it down; the harness checks it, and blames the row.
+
+        files : relative to the data folder or inside the zip or 7z that lies there; of a row one, or one for each channel
+        labels : of training rows, text or numbers; several columns by their names, as the TOML's `label` has them
+        separator : between several labels in one cell
+        """
+        columns = labels if isinstance(labels, Mapping) else {"label": labels}
+        raw = RawTargets([list(cells) for cells in columns.values() if cells is not None], list(columns), "", separator)
+        return cls(
+            files=[(name,) if isinstance(name, str) else tuple(name) for name in files],
+            ids=list(ids),
+            targets=None if labels is None else raw,
+            groups=None if groups is None else list(groups),
+            fold=None if fold is None else list(map(str, fold)),
+            weight=None if weight is None else np.asarray(weight),
+            rows=None if rows is None else list(rows),
+        )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is known of each row beside its image, as the tables have it: nothing is scaled or filled in.
+
+    Attributes
+    ----------
+    numbers : float32 (n, N); NaN where a cell is empty
+    codes : int32 (n, M), index into the values of each category; an empty cell is the value ""
+    number_names : of the N
+    categories : {name: values} of the M, in order; the values are those of the training and the test rows
+    """
+
+    numbers: np.ndarray
+    codes: np.ndarray
+    number_names: tuple[str, ...]
+    categories: dict[str, tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all columns, numbers first."""
+        return (*self.number_names, *self.categories)
 
 
 @dataclass(frozen=True)
@@ -24,6 +131,8 @@ class Samples:
     soft : float32 (n, C) or None: shares of annotators' votes, which training learns; `labels` are their largest
     rows : str array (n,) or None: of test images, the submission's row that each is of, where several share one
     fold : int8 array (n,) or None: folds that the data give
+    weight : float array (n,) or None: of training rows, what each counts in the training loss; finite, >= 0, not all 0
+    columns : what is known of each row beside its image, or None
     groups : int64 array (n,); samples of a group share a fold. Default: each row its own group
     """
 
@@ -35,6 +144,8 @@ class Samples:
     soft: np.ndarray | None = None
     fold: np.ndarray | None = None
     rows: np.ndarray | None = None
+    weight: np.ndarray | None = None
+    columns: Columns | None = None
     groups: np.ndarray = field(default=None)  # type: ignore[arg-type]  # made in __post_init__
 
     def __post_init__(self) -> None:
@@ -60,7 +171,7 @@ class Samples:
                 f"images must be uint8 (n, H, W, C), got {self.images.dtype} {self.images.shape}; "
                 "correct load_samples in competition.py"
             )
-        for name in ("images", "labels", "captions", "truth", "soft", "fold", "rows", "groups"):
+        for name in ("images", "labels", "captions", "truth", "soft", "fold", "rows", "weight", "columns", "groups"):
             array = getattr(self, name)
             if array is not None and len(array) != len(self.ids):
                 raise UserError(f"{len(self.ids)} ids but {len(array)} {name}; every sample needs both")

@@ -34,7 +34,7 @@ class Later(Frozen):
     def _without_later_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
         fields = type(self).model_fields
-        return {k: v for k, v in written.items() if k not in self.later or v != fields[k].default}
+        return {k: v for k, v in written.items() if k not in self.later or getattr(self, k) != fields[k].default}
 
 
 def read_toml(path: Path) -> dict[str, Any]:

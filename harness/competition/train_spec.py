@@ -63,6 +63,9 @@ class TrainSpec(Frozen):
     effective_beta: Annotated[float, Field(gt=0, lt=1)] = 0.999
     """class_weights = "effective": its beta."""
 
+    row_weights: bool = True
+    """Whether rows weigh in the loss as data.weight of competition.toml says, where it does; class_weights then count rows by it."""
+
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay per step of an exponential moving average of the weights, which then predicts; 0 = off."""
     swa: Annotated[float, Field(ge=0, lt=1)] = 0.0

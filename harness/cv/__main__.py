@@ -64,6 +64,7 @@ def main(
             else:
                 chosen = load_built_in(contest, recipe.recipe, recipe.overrides, where, watcher)
                 contest, played, dataset = chosen.competition, chosen.recipe, chosen.dataset
+                _check_task(contest, played, noise.noise)
                 if recipe.show:
                     print(recipe_text(played), end="")
                     return
@@ -100,12 +101,16 @@ def _options(contest: Competition, sample: bool, folds: FoldOptions, nodes: Clus
 
 
 def _check_task(contest: Competition, played: Recipe, noise: bool) -> None:
+    from harness.competition.recipe import BOOSTING
+
     if contest.is_clustering and not played.clusters:
         raise UserError(f"recipe '{played.name}': '{contest.slug}' has no labels; the recipe needs a table [clusters]")
     if played.clusters and not contest.is_clustering:
         raise UserError(
             f"recipe '{played.name}': [clusters] is for competitions without labels; '{contest.slug}' has them"
         )
+    if noise and played.model.name == BOOSTING:
+        raise UserError("--noise: spoils images; model.name = 'boosting' sees columns. Leave it out")
     if noise and played.clusters:
         raise UserError("--noise: is for labelled images; it does not go with [clusters]")
 

@@ -296,15 +296,23 @@ def split_watched(samples: Samples, folds: Folds, fold: int, recipe: Recipe) -> 
         return train, None
     if spec.stop_on == "validation":
         return train, folds.valid_rows(fold)
-    assert samples.labels is not None
-    labels, groups = strata_of(samples.labels[train]), samples.groups[train]
-    parts = max(round(1 / spec.inner_fraction), 2)
-    if len(np.unique(groups)) < parts:
+    parts, n_groups = max(round(1 / spec.inner_fraction), 2), len(np.unique(samples.groups[train]))
+    if n_groups < parts:
         raise UserError(
-            f"train.patience: fold {fold} has {len(np.unique(groups))} groups to train on, too few to hold "
+            f"train.patience: fold {fold} has {n_groups} groups to train on, too few to hold "
             f"{spec.inner_fraction:.0%} of them out. Raise train.inner_fraction, or take train.patience out."
         )
+    watched = held_out(samples, train, recipe.cv.seed, parts)
+    return train[~np.isin(train, watched)], watched
+
+
+def held_out(samples: Samples, train: np.ndarray, seed: int, parts: int = 10) -> np.ndarray:
+    """Rows (int64) of a stratified part of some training rows, whole groups of them; none where there are fewer groups than parts."""
+    assert samples.labels is not None
+    labels, groups = strata_of(samples.labels[train]), samples.groups[train]
+    if len(np.unique(groups)) < parts:
+        return train[:0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a class with fewer rows than parts: it is trained on
-        kept, watched = next(_splits(labels, groups, parts, recipe.cv.seed))
-    return train[kept], train[watched]
+        _, watched = next(_splits(labels, groups, parts, seed))
+    return train[watched]

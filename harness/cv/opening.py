@@ -11,10 +11,12 @@ from typing import Any
 from harness.base.command import cache_root
 from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
+from harness.competition.recipe import BOOSTING
 from harness.competition.tasks.fitting import check_fits
 from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
 from harness.cv.jobs.executor import run_jobs
 from harness.cv.jobs.prepare import PrepareJob
+from harness.cv.jobs.row_weights import check_row_weights
 from harness.cv.options import Options, Watcher, describe_run, planned_workers
 from harness.cv.pseudo_labels import check_pseudo
 from harness.data.cache import Dataset
@@ -41,7 +43,9 @@ class OpenedRun:
         """Check the recipe against code and data, and write what is known before training."""
         cleaned = self.cleaning.digest if self.cleaning else ""
         environment = describe_run(competition, recipe, self.dataset, self.folds, options, self.cleaning)
-        environment["pseudo"] = check_pseudo(recipe, self.folder.path, self.dataset, self.folds, cleaned)
+        environment["pseudo"] = check_pseudo(
+            recipe, self.folder.path, self.dataset, self.folds, cleaned, competition.kind
+        )
         verdicts = options.verdicts if self.cleaning else None
         prepare = _prepare_job(self.folder, competition, self.dataset, recipe, self.saved_folds, environment, verdicts)
         run_jobs([prepare], environment["workers"], watcher.progress)
@@ -65,6 +69,8 @@ def open_run(
         job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts, competition.task)
         run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
     folds = load_folds(dataset.train, saved_folds)
+    if recipe.train.row_weights:
+        check_row_weights(dataset.train.weight, folds)
     if competition.classes and dataset.train.labels is not None:
         for warning in rare_classes(dataset.train.labels, dataset.train.groups, competition.classes, folds.k):
             watcher.say(f"warning: {warning}")
@@ -83,7 +89,7 @@ def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: 
     if recipe.model.name == "custom":
         code = competition.folder / "competition.py"  # that it is missing is said where the model is built
         parts.append(code.read_text(encoding="utf-8", errors="replace") if code.is_file() else "")
-    if recipe.model.name == "timm":
+    if recipe.model.name in ("timm", BOOSTING):
         parts.append(_weights(recipe.model.args))
     if recipe.image:
         parts.append(_weights({"weights": recipe.image.weights}))
@@ -125,6 +131,8 @@ def _prepare_job(
     verdicts: Path | None,
 ) -> PrepareJob:
     kind = PrepareJob
+    if recipe.model.name == BOOSTING:
+        from harness.cv.jobs.boosting import BoostingPrepareJob as kind
     if recipe.clusters:
         from harness.cv.clustering.prepare_job import ClusterPrepareJob as kind
     return kind(

@@ -124,10 +124,16 @@ def optimistic(recipe: Recipe) -> str:
 
 def say_plan(plan: dict[str, Any], missing: list[int], workers: int, watcher: Watcher) -> None:
     """Say what is about to be done, and what is doubtful about it."""
-    watcher.say(
-        f"model: {_parameters(plan)}; {_layout(plan['layout'])} on {plan['device_name']}; "
-        f"{workers} fold{'s' if workers > 1 else ''} at a time"
-    )
+    how = f"{_parameters(plan)}; {_layout(plan['layout'])}" if plan["parameters"] else "gradient-boosted trees"
+    watcher.say(f"model: {how} on {plan['device_name']}; {workers} fold{'s' if workers > 1 else ''} at a time")
+    if plan.get("columns"):
+        watcher.say(
+            f"columns beside each image: {plan['columns']:,} numbers once encoded, fitted on each fold's training rows"
+        )
+    elif plan.get("columns") == 0:
+        watcher.say(
+            "warning: the columns beside the images (data.features) are left out: build_model in competition.py has no parameter columns"
+        )
     if "features" in plan:
         watcher.say(f"features of the frozen backbone: once for all folds, kept in {plan['features']}")
     if "albumentations_ms_per_image" in plan:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import explain_disk_errors, read_json
 from harness.competition import Competition, Recipe
+from harness.competition.recipe import BOOSTING
 from harness.cv.jobs.executor import run_jobs
 from harness.cv.jobs.features_job import FeaturesJob
 from harness.cv.jobs.fold_job import FoldJob
@@ -86,6 +87,39 @@ def train_fold_of(
     )
     job(watcher.progress)
     return folder.load_fold(fold)
+
+
+def train_side_by_side(
+    opened: Sequence[OpenedRun], competition: Competition, fold: int, options: Options, watcher: Watcher
+) -> list[FoldResult]:
+    """Train the same fold of several runs, where it does not stand yet, as many at a time as the machine takes.
+
+    Their runs are started where they are not; nothing is reported or pooled.
+    """
+    with contextlib.ExitStack() as locks:
+        jobs: list[FoldJob] = []
+        for run in opened:
+            locks.enter_context(_locked(run.folder))
+            recipe = run.folder.recipe() if run.folder.started else None
+            plan = run.folder.environment()
+            devices = plan["devices"] if options.device == "auto" else pick_devices(options.device)
+            if recipe is None or run.folder.fold_stands(fold):
+                continue
+            if "features" in plan:
+                features = FeaturesJob(
+                    run.folder.path, competition.folder, run.dataset.cache, devices[0], usable_cores()
+                )
+                run_jobs([features], 2, watcher.progress)
+            kind, device = _fold_job(recipe), devices[len(jobs) % len(devices)]
+            jobs.append(
+                kind(run.folder.path, competition.folder, run.dataset.cache, fold, device, plan["threads"][fold])
+            )
+        if options.cluster:
+            options.cluster.run(jobs, watcher.progress, watcher.say)
+        elif jobs:
+            workers = options.workers or opened[0].folder.environment()["workers"]
+            run_jobs(jobs, workers, watcher.progress, lanes=[job.device for job in jobs])
+    return [run.folder.load_fold(fold) for run in opened]
 
 
 def _update_counterpart_report(folder: RunFolder, competition: Competition, dataset: Dataset, recipe: Recipe) -> None:
@@ -173,6 +207,10 @@ def _train(
 
 
 def _fold_job(recipe: Recipe) -> type[FoldJob]:
+    if recipe.model.name == BOOSTING:
+        from harness.cv.jobs.boosting import BoostingFoldJob
+
+        return BoostingFoldJob
     if not recipe.clusters:
         return FoldJob
     from harness.cv.clustering.fold_job import ClusterFoldJob

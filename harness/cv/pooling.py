@@ -9,11 +9,11 @@ import numpy as np
 
 from harness.competition import Competition
 from harness.competition.metrics import row_pieces
+from harness.competition.tasks import Task
 from harness.cv.pseudo_labels import pseudo_gain
 from harness.cv.scores import score_run
 from harness.data.cache import Dataset
 from harness.runs import FoldResult, Folds, RunFolder
-from harness.runs.majority_vote import vote
 from harness.runs.probability_tables import is_large, new_table
 from harness.runs.run import proba_column, target_table
 
@@ -30,7 +30,8 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
     results = [folder.load_fold(fold) for fold in folder.done(folds.k)]
     proba = folder.path / "proba"
     oof = pool_oof(results, len(dataset.train), len(competition.classes), proba / "oof.npy")
-    test = combine_folds([r.test_proba for r in results], folder.recipe().predict.across_folds, proba / "test.npy")
+    how, task = folder.recipe().predict.across_folds, competition.kind
+    test = combine_folds([r.test_proba for r in results], how, proba / "test.npy", task)
     labels = dataset.train.labels
     assert labels is not None  # training rows always have labels
     columns = [proba_column(c) for c in competition.classes]
@@ -43,7 +44,7 @@ def finish_run(folder: RunFolder, competition: Competition, dataset: Dataset, fo
     )
     scores = score_run(competition, labels, oof, folds, [r.fold for r in results])
     rows = folds.scored_rows([r.fold for r in results])
-    scores["pseudo"] = pseudo_gain(competition, folder.recipe(), folder.path, labels, oof, rows)
+    scores["pseudo"] = pseudo_gain(competition, folder.recipe(), folder.path, labels, oof, rows, scores["decision"])
     scores["seconds"] = {str(r.fold): round(r.seconds, 2) for r in results}
     write_report(folder, competition, dataset, folds, oof, test, history, scores)
     folder.finish(scores)
@@ -64,17 +65,17 @@ def pool_oof(results: list[FoldResult], n: int, n_classes: int, path: Path) -> n
     return oof
 
 
-def combine_folds(proba: list[np.ndarray], how: str, path: Path) -> np.ndarray:
+def combine_folds(proba: list[np.ndarray], how: str, path: Path, task: Task) -> np.ndarray:
     """Test probabilities float32 (n_test, C) of the folds' models together.
 
-    how : "mean" of probabilities, or "vote": shares of the models' votes
+    how : "mean" of probabilities, or "vote" (see `Task.vote`)
     path : of the file that a large table is put into, float16
     """
     shape = proba[0].shape
     combined = new_table(path, shape) if is_large(*shape) else np.empty(shape, dtype=np.float32)
     for piece in row_pieces(*shape):
         parts = [np.asarray(p[piece], dtype=np.float32) for p in proba]
-        combined[piece] = vote(parts) if how == "vote" else np.mean(parts, axis=0, dtype=np.float64)
+        combined[piece] = task.vote(parts) if how == "vote" else np.mean(parts, axis=0, dtype=np.float64)
     return combined
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json
 from harness.competition import Competition, Recipe
-from harness.competition.metrics import paired
+from harness.competition.metrics import Metric, paired
+from harness.competition.tasks import Task
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.runs import Folds, RunFolder, load_run, runs_in
@@ -27,13 +28,21 @@ def source_of(run: Path, recipe: Recipe) -> RunFolder:
     return RunFolder(run.parent / recipe.pseudo.run)
 
 
-def pseudo_rows(source: RunFolder, fold: int, threshold: float) -> tuple[np.ndarray, np.ndarray]:
-    """Test rows (int64, sorted) that the source's model of this fold is sure of, and the class (t,) it gives every row."""
-    proba = source.load_fold(fold).test_proba
-    return np.flatnonzero(proba.max(axis=1) >= threshold), proba.argmax(axis=1)
+def pseudo_rows(source: RunFolder, fold: int, threshold: float, task: Task) -> tuple[np.ndarray, np.ndarray]:
+    """Test rows (int64, sorted) that the source's model of this fold is sure of, and the targets that it gives every row (`Task.sure`)."""
+    return task.sure(source.load_fold(fold).test_proba, threshold)
 
 
-def check_pseudo(recipe: Recipe, run: Path, dataset: Dataset, folds: Folds, cleaned: str) -> dict[str, Any] | None:
+def joined(labels: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Labels (n,) or (n, K) of the training rows with those of all test rows after them; a class becomes all of its share."""
+    if targets.ndim < labels.ndim:
+        targets = np.eye(labels.shape[1], dtype=labels.dtype)[targets]
+    return np.concatenate([labels, targets.astype(labels.dtype, copy=False)])
+
+
+def check_pseudo(
+    recipe: Recipe, run: Path, dataset: Dataset, folds: Folds, cleaned: str, task: Task
+) -> dict[str, Any] | None:
     """What environment.json says of the pseudo-labels: {"run", "threshold", "rows": of each fold}; None without [pseudo].
 
     Raises
@@ -68,24 +77,32 @@ def check_pseudo(recipe: Recipe, run: Path, dataset: Dataset, folds: Folds, clea
         raise UserError(
             f"{where}: has other folds, so its models saw rows that this run is scored on. Use the same [cv]."
         )
-    rows = [len(pseudo_rows(source, fold, recipe.pseudo.threshold)[0]) for fold in range(folds.k)]
+    rows = [len(pseudo_rows(source, fold, recipe.pseudo.threshold, task)[0]) for fold in range(folds.k)]
     if not any(rows):
         raise UserError(f"pseudo.threshold = {recipe.pseudo.threshold}: no test row is that sure; lower it")
     return {"run": name, "threshold": recipe.pseudo.threshold, "rows": rows, "of": len(dataset.test)}
 
 
 def pseudo_gain(
-    competition: Competition, recipe: Recipe, run: Path, labels: np.ndarray, oof: np.ndarray, rows: np.ndarray
+    competition: Competition,
+    recipe: Recipe,
+    run: Path,
+    labels: np.ndarray,
+    oof: np.ndarray,
+    rows: np.ndarray,
+    decision: dict[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """{"run", "source": its score, "gain", "low", "high", "same_recipe": but for [pseudo]} against the run that gave the labels; None without [pseudo].
 
-    rows : int64, the rows that are scored
+    rows : int64, the rows that are scored; decision : of this run, as scores.json has it
     """
     if recipe.pseudo is None:
         return None
     source, metric = load_run(source_of(run, recipe).path), competition_metrics(competition)[0]
-    theirs = source.oof[rows]
-    _, _, _, gain, low, high = paired(metric, labels[rows], oof[rows], theirs, source.folds.groups[rows])
+    fold, task = source.folds.fold[rows], competition.kind
+    theirs = _judged(task, metric, source.oof[rows], fold, source.scores.get("decision"))
+    ours = _judged(task, metric, oof[rows], fold, decision)
+    _, _, _, gain, low, high = paired(metric, labels[rows], ours, theirs, source.folds.groups[rows])
     plain_recipe = recipe.model_copy(update={"pseudo": None, "name": source.recipe.name})
     return {
         "run": source.name,
@@ -95,6 +112,12 @@ def pseudo_gain(
         "high": high,
         "same_recipe": plain_recipe.digest() == source.recipe.digest(),
     }
+
+
+def _judged(
+    task: Task, metric: Metric, outputs: np.ndarray, fold: np.ndarray, told: dict[str, Any] | None
+) -> np.ndarray:
+    return task.decide_by_fold(outputs, fold, told) if told and metric.of_answers else outputs
 
 
 def pseudo_line(pseudo: dict[str, Any], scores: dict[str, Any] | None) -> str:

@@ -16,6 +16,7 @@ import typer
 from harness.base.command import JsonOption, new_app, user_command
 from harness.base.errors import UserError
 from harness.base.options import CompetitionChoice, DataOptions
+from harness.base.untrusted_text import listed
 
 LATER = {"preview": "harness.train"}
 """Commands that are called by this name too, and the later stage that carries them out."""
@@ -78,6 +79,7 @@ def _describe(competition: Any, dataset: Any) -> dict[str, Any]:
         "groups": len(np.unique(dataset.train.groups)),
         "notes": list(dataset.notes),
         "sample_submission": dataset.submission is not None,
+        **({} if dataset.train.columns is None else {"columns": list(dataset.train.columns.names)}),
         "captions": None if captions is None else int((captions != "").sum()),
         "task": competition.task,
         "classes": {name: int(n) for name, n in zip(competition.classes, counts, strict=False)},
@@ -101,6 +103,8 @@ def _print(title: str, found: dict[str, Any]) -> None:
     print(
         f"submission:   {'checked against the sample submission' if found['sample_submission'] else 'no sample submission'}"
     )
+    if "columns" in found:
+        print(f"columns:      {len(found['columns']):,} beside each image: {listed(found['columns'], 8)}")
     if found["captions"] is not None:
         print(f"captions:     {found['captions']:,} of {found['train']:,} images; no classes are given")
     for name, count in list(found["classes"].items())[:_MOST_CLASSES]:

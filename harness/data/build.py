@@ -18,18 +18,22 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.base.storage.manifest import MANIFEST, write_manifest
 from harness.base.storage.npy import open_array
-from harness.competition import Competition, Samples
+from harness.competition import Competition, Listing, Samples
 from harness.competition.data_spec import DataSpec
+from harness.competition.samples import RawTargets
 from harness.data.cache import Dataset, open_samples
+from harness.data.columns.patterns import IMAGE_COLUMNS
+from harness.data.columns.reading import ColumnPlan, plan_columns
 from harness.data.files.archives import FileTree, walk
 from harness.data.files.decode import Decoder
 from harness.data.files.sizes import count_larger, settled_decoder
-from harness.data.formats.custom import write_custom
+from harness.data.formats.custom import begin_anew_with_other_files, load_custom, write_samples
 from harness.data.formats.images import SCALE, SIZES, Broken, read_images
 from harness.data.rows.groups import group_numbers, groups_by_pattern
-from harness.data.rows.listing import Listing, list_by_folder, list_by_table, list_test
+from harness.data.rows.listing import list_by_folder, list_by_table, list_test
 from harness.data.rows.sample_submission import check_submission_ids, read_submission_ids, sample_columns
-from harness.data.rows.targets import RawTargets, classes_of, encode, fold_numbers, votes
+from harness.data.rows.targets import classes_of, encode, fold_numbers, votes
+from harness.data.rows.weights import note_on_weights
 
 if TYPE_CHECKING:
     from harness.data.formats.csv_pixels import PixelRows
@@ -44,6 +48,7 @@ Tick = Callable[[int, int], None]
 class Building:
     """The making of a cache folder.
 
+    files : where the names that `load_samples` gives are looked up: `tree`, or the platform's zip in it
     notes : what is odd about the data, in words; found : classes that the data name; both gathered while it is written
     """
 
@@ -53,6 +58,7 @@ class Building:
     skip_broken: bool
     stream: bool
     tick: Callable[[int, int], None]
+    files: FileTree
     notes: list[str] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
 
@@ -69,6 +75,7 @@ class Building:
             if self._left_out(name)
         )
         self._copy_submission(folder)
+        columns = self._column_plan()
         broken: list[Broken] = []
         for split in ("train", "test"):
             (folder / split).mkdir(exist_ok=True)
@@ -77,12 +84,28 @@ class Building:
                 (folder / split).rmdir()
             else:
                 broken += found
+                if columns is not None:
+                    columns.write(split, folder / split)
         if broken:
             lines = [["file", "reason"], *([b.file, b.reason] for b in broken)]
             with (folder / "broken.csv").open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows(lines)
         self._write_meta(folder, len(broken))
         write_manifest(folder / MANIFEST, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()])
+
+    def _column_plan(self) -> ColumnPlan | None:
+        """The columns beside the images, checked before any image is decoded; None where none are declared."""
+        spec = self.competition.data
+        if not spec.features:
+            return None
+        if self.stream and any(name in spec.features for name in IMAGE_COLUMNS):
+            raise UserError(
+                "--stream: decodes images when they are asked for, so image.height and image.width are not known. Take them out of data.features."
+            )
+        has_test = spec.test is not None and not self._left_out(spec.test)
+        plan = plan_columns(self.tree, spec, has_test)
+        self.notes.extend(plan.notes)
+        return plan
 
     def _copy_submission(self, folder: Path) -> None:
         name, tree = self.competition.submission.sample, self.tree
@@ -100,7 +123,7 @@ class Building:
         competition, tree, spec = self.competition, self.tree, self.competition.data
         name = spec.train if split == "train" else spec.test
         if spec.format == "custom":
-            return [] if write_custom(competition, tree, split, folder) else None
+            return self._write_custom(split, folder)
         if name is None or self._left_out(name):
             return None
         if not tree.has(name):
@@ -124,8 +147,28 @@ class Building:
         if spec.format == "npz":
             self._write_npz(name, split, folder)
             return []
-        listing = self._listing(name, labelled, folder.parent / "submission.csv")
-        arrays = self._arrays(listing.targets, listing.groups, listing.fold) if listing.targets else {}
+        return self._write_listed(self._listing(name, labelled, folder.parent / "submission.csv"), tree, folder)
+
+    def _write_custom(self, split: str, folder: Path) -> list[Broken] | None:
+        """What `load_samples` gives: arrays, or a list of files, which are decoded as those of other formats."""
+        samples = load_custom(self.competition, self.tree, self.files, split)
+        if samples is None:
+            return None
+        if isinstance(samples, Listing):
+            begin_anew_with_other_files(samples, folder)
+            return self._write_listed(samples, self.files, folder)
+        if self.stream:
+            raise UserError(
+                f"--stream: {self.competition.folder / 'competition.py'}: load_samples gives decoded arrays. Give a Listing of their files "
+                "instead, or go without --stream."
+            )
+        write_samples(samples, folder)
+        return []
+
+    def _write_listed(self, listing: Listing, tree: FileTree, folder: Path) -> list[Broken]:
+        """The images of a listing, decoded now or, with --stream, whenever they are asked for."""
+        spec = self.competition.data
+        arrays = self._arrays(listing.targets, listing.groups, listing.fold, listing.weight) if listing.targets else {}
         if listing.rows is not None:
             arrays["rows"] = np.array(listing.rows, dtype=np.str_)
         self.notes.extend(listing.notes)
@@ -137,8 +180,10 @@ class Building:
         self.notes.extend(notes)
         return broken
 
-    def _arrays(self, raw: RawTargets, groups: list[str] | None, fold: list[str] | None) -> dict[str, np.ndarray]:
-        """Everything that each training row has beside its pixels: labels, and votes, groups and folds where they are given."""
+    def _arrays(
+        self, raw: RawTargets, groups: list[str] | None, fold: list[str] | None, weight: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """Everything that each training row has beside its pixels: labels, and votes, groups, folds and weights where they are given."""
         task = self.competition.kind
         if not self.classes:
             self.found.extend(classes_of(task, raw, sample_columns(self.competition, self.tree)))
@@ -149,7 +194,10 @@ class Building:
         if groups is not None:
             found["groups"] = group_numbers(groups)
         if fold is not None:
-            found["fold"] = fold_numbers(fold, raw.shown, self.competition.data.fold or "")
+            found["fold"] = fold_numbers(fold, raw.shown, self.competition.data.fold or "fold")
+        if weight is not None:
+            found["weight"] = weight
+            self.notes.append(note_on_weights(weight))
         return found
 
     def _save_pixel_rows(self, rows: PixelRows, folder: Path) -> None:
@@ -161,7 +209,7 @@ class Building:
             folder / "ids.npy", np.array(ids if ids is not None else np.arange(1, n + 1).astype(str), dtype=np.str_)
         )
         if rows.targets is not None:
-            for name, array in self._arrays(rows.targets, rows.groups, rows.fold).items():
+            for name, array in self._arrays(rows.targets, rows.groups, rows.fold, rows.weight).items():
                 np.save(folder / f"{name}.npy", array)
 
     def _sample_ids(self, n: int, submission: Path) -> list[str] | None:
@@ -250,7 +298,10 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
         folders = [*names, *spec.merge]
         names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
     if spec.format == "image_csv":
-        names += [spec.labels, *([spec.test_rows] if spec.test_rows else []), *([spec.join.file] if spec.join else [])]
+        names += [spec.labels, *([spec.test_rows] if spec.test_rows else [])]
+    if spec.format in ("image_csv", "image_folder") and spec.join:
+        names.append(spec.join.file)
+    names += spec.features_from.file if spec.features_from else ()
     if spec.format == "captioned":
         names += [*spec.captions, *([spec.test_captions] if spec.test_captions else [])]
     if competition.submission.sample and competition.submission.sample not in names:
@@ -275,8 +326,8 @@ def files_of_rows(dataset: Dataset, split: str) -> list[tuple[str, ...]]:
     """The image files of each row of a split, as they were when it was decoded; the data's own `competition` and `tree` must be there."""
     samples = dataset.train if split == "train" else dataset.test
     assert samples is not None and dataset.competition is not None and dataset.tree is not None
-    building = Building(dataset.competition, dataset.tree, dataset.is_sample, True, False, lambda done, total: None)
     spec, tree = dataset.competition.data, dataset.tree
+    building = Building(dataset.competition, tree, dataset.is_sample, True, False, lambda done, total: None, tree)
     name = spec.train if split == "train" else spec.test
     assert name is not None
     found: dict[str, tuple[str, ...]] = {}
@@ -331,9 +382,12 @@ def _fingerprint(parts: list[Samples], stamp: Any = None, rows_at_once: int = 40
         digest.update(samples.groups.astype("<i8").tobytes())
         if samples.labels is not None:
             digest.update(samples.labels.astype("<i8" if samples.labels.ndim == 1 else "<f4").tobytes())
-        for more in (samples.soft, samples.fold):
+        for more in (samples.soft, samples.fold, samples.weight):
             if more is not None:
                 digest.update(more.tobytes())
+        if samples.columns is not None:
+            digest.update(json.dumps([samples.columns.number_names, samples.columns.categories]).encode())
+            digest.update(samples.columns.numbers.tobytes() + samples.columns.codes.tobytes())
         if samples.captions is not None:
             digest.update("\n".join(samples.captions.ravel()).encode())
         digest.update(str(samples.images.shape).encode())

@@ -5,6 +5,7 @@
     train/ids.npy labels.npy   (captioned: labels are zeros, captions.npy str (n, K), truth.npy where it is known)
     test/images.npy ids.npy (absent where the test is hidden)
     submission.csv          the platform's sample submission (where there is one)
+    columns.json */numbers.npy */codes.npy   columns beside the images (where data.features declares some)
     broken.csv              images that could not be decoded (--skip-broken)
     meta.json               source, fingerprint of the content, counts, notes
     manifest.json           checksums of all of these; written last
@@ -30,6 +31,7 @@ from harness.base.storage.damage import DAMAGED
 from harness.base.storage.npy import open_array
 from harness.base.untrusted_text import plain
 from harness.competition import Competition, Samples
+from harness.data.columns.reading import open_columns
 
 if TYPE_CHECKING:
     from harness.data.files.archives import FileTree
@@ -118,6 +120,8 @@ def open_samples(folder: Path) -> Samples:
         soft=optional("soft"),
         fold=optional("fold"),
         rows=optional("rows"),
+        weight=optional("weight"),
+        columns=open_columns(folder),
         groups=optional("groups"),  # type: ignore[arg-type]  # None: each row its own
     )
 

@@ -20,7 +20,7 @@ from harness.base.storage.manifest import MANIFEST, faults
 from harness.base.untrusted_text import listed
 from harness.competition import Competition
 from harness.competition.class_file import CLASSES_FILE, save_classes
-from harness.data.build import PICTURE_FORMATS, Building, Tick, stamped
+from harness.data.build import Building, Tick, stamped
 from harness.data.cache import Dataset, open_cache
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import is_image
@@ -59,7 +59,7 @@ def load_dataset(
     """
     folder = sample_folder(competition) if sample else root / competition.slug
     tree = find_files(competition, folder, unpack_tick)
-    if stream and (competition.data.format not in PICTURE_FORMATS or competition.data.format == "captioned"):
+    if stream and competition.data.format not in ("image_folder", "image_csv", "custom"):
         raise UserError(f"--stream: is for folders of images; data.format of '{competition.slug}' is another")
     cache = cache_root() / competition.slug / (_key(competition, tree) + ("-stream" if stream else ""))
     if cache.is_dir():
@@ -68,7 +68,8 @@ def load_dataset(
             say(f"{cache}: {wrong[0]}; the images are decoded anew")
             remove_folder(cache)
     if not cache.is_dir():
-        building = Building(competition, tree, sample, skip_broken, stream, tick)
+        files = _view(competition, folder, unpack_tick) or FileTree(tree.path, unpack_tick, tree.top)
+        building = Building(competition, tree, sample, skip_broken, stream, tick, files)
         with resumable_folder(cache) as part:
             if part is not None:
                 building.write(part)
@@ -132,6 +133,11 @@ def find_files(competition: Competition, folder: Path, tick: Tick = lambda done,
 def _tree(competition: Competition, folder: Path, tick: Tick = lambda done, total: None) -> FileTree | None:
     if competition.data.format == "custom" and folder.is_dir() and any(_visible(folder)):
         return FileTree(folder)
+    return _view(competition, folder, tick)
+
+
+def _view(competition: Competition, folder: Path, tick: Tick) -> FileTree | None:
+    """The folder where it holds the training data, else the platform's zip where that does."""
     trees = [FileTree(folder, tick), FileTree(folder / archive_name(competition), tick)]
     if competition.set and competition.data.archive:
         trees.reverse()  # the folder may hold another set's files of the same names

@@ -43,7 +43,9 @@ def load_built_in(
     contest, dataset = load_chosen(competition, where, watcher)
     labels = dataset.train.labels
     assert labels is not None  # training rows always have labels
-    values = built_in(name, facts_of(contest, dataset.train.images.shape, labels, _has_gpu()))
+    columns = dataset.train.columns
+    n_columns = len(columns.names) if columns is not None else 0
+    values = built_in(name, facts_of(contest, dataset.train.images.shape, labels, _has_gpu(), n_columns))
     recipe = recipe_of(name, values, overrides, f"the built-in recipe '{name}'")
     return Played(contest, recipe, dataset)
 

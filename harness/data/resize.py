@@ -67,7 +67,7 @@ def resize(dataset: Dataset, choice: DataChoice, tick: Tick = lambda done, total
 
 def open_resized(competition: Competition, cache: Path, choice: DataChoice) -> tuple[Competition, Dataset]:
     """The competition and its data as a recipe chose them; `resize` was called before."""
-    competition, dataset = competition.using(choice), open_cache(cache)
+    competition, dataset = competition.using(choice), _with_columns(open_cache(cache), choice)
     copies = _Copies.of(dataset, competition.data, choice)
     if copies.wanted == competition.data:
         return competition, dataset
@@ -111,6 +111,14 @@ def resize_pixels(images: np.ndarray, frame: Frame) -> np.ndarray:
     for row, picture in enumerate(images):
         out[row] = frame.pixels(picture)
     return out
+
+
+def _with_columns(dataset: Dataset, choice: DataChoice) -> Dataset:
+    """The data with the columns beside the images, or without, as the recipe has it."""
+    if choice.columns or dataset.train.columns is None:
+        return dataset
+    test = dataclasses.replace(dataset.test, columns=None) if dataset.test else None
+    return dataclasses.replace(dataset, train=dataclasses.replace(dataset.train, columns=None), test=test)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,7 +175,7 @@ class _Copies:
         if self.folder.is_dir():  # damaged
             remove_folder(self.folder)
         with resumable_folder(self.folder) as part:
-            if part is None:  # another process made it
+            if part is None:
                 return
             for split, _ in _splits(self.dataset):
                 (part / split).mkdir(exist_ok=True)

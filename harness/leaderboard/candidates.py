@@ -10,7 +10,6 @@ from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.cv.scores import competition_metrics
 from harness.leaderboard.planner import Candidate, Plan, make_plan
-from harness.oof.compare.pairwise import row_errors
 from harness.oof.ensemble.blend import ranked_runs, rows_of
 from harness.runs import load_run
 
@@ -39,13 +38,14 @@ def plan_for(competition: Competition, out: Path, lines: Sequence[dict[str, Any]
         if run.test is None:
             continue
         found = run.scores["metrics"][competition.metric]
+        answered = run.task.judged(run.oof, run.folds.fold, run.scores.get("decision"))
         candidates.append(
             Candidate(
                 name=run.name,
                 cv=found["pooled"],
                 error=(found["high"] - found["low"]) / (2 * 1.96),
                 said=run.task.answers(run.test),
-                right=row_errors(run.task, run.labels, run.oof) <= 0,
+                right=run.task.row_errors(run.labels, answered) <= 0,
                 public=public.get(run.name),
             )
         )

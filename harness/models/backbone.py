@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.models.small import dense_layers
+from harness.models.tabular.columns import widen
 from harness.models.weights import with_weights
 
 
@@ -67,7 +68,7 @@ def timm_arguments(backbone: str, height: int, width: int, image_size: int) -> d
     return {"img_size": image_size or (height, width)} if _fixed_size(backbone) else {}
 
 
-def new_head(n_features: int, n_classes: int, args: dict[str, Any]) -> nn.Module:
+def new_head(n_features: int, n_classes: int, args: dict[str, Any]) -> nn.Sequential:
     """The head that `timm_model` would put on n_features, by the same [model.args]."""
     batch_norm, dropout = args.get("head_batch_norm", True), args.get("dropout", 0.0)
     return nn.Sequential(*dense_layers(n_features, args.get("head", ()), dropout, batch_norm, n_classes))
@@ -81,7 +82,7 @@ class Backbone(nn.Module):
     normalisation : mean and standard deviation per channel that pretrained weights expect, else None
     """
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, image_size: int) -> None:
+    def __init__(self, backbone: nn.Module, head: nn.Sequential, image_size: int) -> None:
         super().__init__()
         self.backbone, self.head, self.image_size = backbone, head, image_size
         self.normalisation: tuple[list[float], list[float]] | None = getattr(backbone, "normalisation", None)
@@ -92,6 +93,10 @@ class Backbone(nn.Module):
             size = (self.image_size, self.image_size)
             x = F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=True)
         return self.backbone(x)
+
+    def widen(self, more: int) -> None:
+        """Let the head take so many features more."""
+        widen(self.head, more)
 
     def forward(self, x: Tensor) -> Tensor:
         """float (B, C, H, W) -> logits (B, n_classes)."""

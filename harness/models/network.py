@@ -9,6 +9,8 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from harness.models.tabular.columns import joined
+
 
 class Network(nn.Module):
     """Pixels in [0, 1] -> logits. Mean and standard deviation travel with the weights, so that no one forgets them.
@@ -18,6 +20,7 @@ class Network(nn.Module):
     body : module (B, C, H, W) -> (B, n_classes)
     mean, std : per channel, length C, of the training rows only, or what pretrained weights expect
     activation : what makes outputs of its logits: "softmax" (one of several classes), "sigmoid" (several labels), "identity" (numbers)
+    columns, in a network that takes them too (`harness.models.tabular.columns.add_columns`): makes what is put beside the pooled features
     scale : of numbers, (mean, standard deviation) (K,) each of the training targets: logits are in units of them
     """
 
@@ -35,13 +38,16 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         set_outputs(self, activation, scale)
+        self.columns: nn.Module | None = None
         self.body, self.n_classes = body, n_classes
         self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """float (B, C, H, W), values in [0, 1] -> logits (B, n_classes)."""
-        return self.body((x - self.mean) / self.std)
+    def forward(self, x: Any) -> Tensor:
+        """float (B, C, H, W), values in [0, 1], or `WithColumns` -> logits (B, n_classes)."""
+        if self.columns is None:
+            return self.body((x - self.mean) / self.std)
+        return joined(self, self.body, (x.images - self.mean) / self.std, x.columns)
 
 
 def set_outputs(network: Any, activation: str, scale: tuple[Tensor, Tensor] | None) -> None:

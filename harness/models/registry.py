@@ -21,6 +21,7 @@ def check_model(spec: ModelSpec, competition: Competition) -> None:
     """
     builder = _builder(spec, competition)
     known = [name for name, parameter in inspect.signature(builder).parameters.items() if parameter.kind in _NAMED][4:]
+    known = [name for name in known if name != COLUMNS]
     takes_any = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(builder).parameters.values())
     for name in spec.args:
         if name not in known and not takes_any:
@@ -32,8 +33,20 @@ def check_model(spec: ModelSpec, competition: Competition) -> None:
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
-def build_network(spec: ModelSpec, competition: Competition) -> Any:
+COLUMNS = "columns"
+"""Parameter of a `build_model` of one's own: how many numbers its module gets, as second argument, beside the images."""
+
+
+def takes_columns(spec: ModelSpec, competition: Competition) -> bool:
+    """Whether a model takes columns: every built-in one, and a `build_model` that has the parameter `columns`."""
+    return spec.name != "custom" or COLUMNS in inspect.signature(_builder(spec, competition)).parameters
+
+
+def build_network(spec: ModelSpec, competition: Competition, columns: int = 0) -> Any:
     """Build the network a recipe names, weights freshly drawn from torch's global generator (seed it first).
+
+    columns : how many numbers there are beside an image; built-in models are joined to them afterwards, by
+        `harness.models.tabular.columns.add_columns`
 
     Returns
     -------
@@ -46,9 +59,10 @@ def build_network(spec: ModelSpec, competition: Competition) -> Any:
     """
     check_model(spec, competition)
     height, width = competition.data.size
+    told = {COLUMNS: columns} if spec.name == "custom" and takes_columns(spec, competition) else {}
     try:
         return _builder(spec, competition)(
-            height, width, competition.data.channels, len(competition.classes), **spec.args
+            height, width, competition.data.channels, len(competition.classes), **spec.args, **told
         )
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise UserError(f"[model] '{spec.name}' cannot be built with {spec.args}: {error}") from error
@@ -70,6 +84,7 @@ def _builder(spec: ModelSpec, competition: Competition) -> Callable[..., Any]:
 
 def _builders() -> dict[str, Callable[..., Any]]:
     from harness.models import backbone, resnet, small, speedrun
+    from harness.models.tabular.boosting import boosting
 
     return {
         "mlp": small.mlp,
@@ -77,4 +92,5 @@ def _builders() -> dict[str, Callable[..., Any]]:
         "resnet": resnet.resnet,
         "speedrun": speedrun.speedrun,
         "timm": backbone.timm_model,
+        "boosting": boosting,
     }

@@ -12,7 +12,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from harness.models.dropout import Dropout
-from harness.models.small import ConvBlock
+from harness.models.small import ConvBlock, Headed
 
 
 def resnet(
@@ -51,8 +51,8 @@ def resnet(
         body += [ResidualPair(filters) for _ in range(n)]
         inputs = filters
     body += [heads[head](1), nn.Flatten()]
-    body += [Dropout(dropout)] if dropout else []
-    return nn.Sequential(*body, nn.Linear(inputs, n_classes))
+    last: list[nn.Module] = [Dropout(dropout)] if dropout else []
+    return Headed(body, [*last, nn.Linear(inputs, n_classes)])
 
 
 class ResidualPair(nn.Module):

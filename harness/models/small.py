@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.models.dropout import Dropout
+from harness.models.tabular.columns import wider
 
 
 def mlp(
@@ -34,7 +35,7 @@ def mlp(
         layers += [nn.Linear(features, size), nn.ReLU()]
         layers += [Dropout(dropout)] if dropout else []
         features = size
-    return nn.Sequential(*layers, nn.Linear(features, n_classes))
+    return Headed([*layers], [nn.Linear(features, n_classes)])
 
 
 def cnn(
@@ -94,7 +95,35 @@ def cnn(
         body += [Dropout(rate)] if rate else []
     body += _pooled_head(head)
     features = _n_features(body, channels, height, width)
-    return nn.Sequential(*body, *dense_layers(features, dense, dense_dropout, batch_norm, n_classes))
+    return Headed(body, dense_layers(features, dense, dense_dropout, batch_norm, n_classes))
+
+
+class Headed(nn.Sequential):
+    """Layers in a row, of which the last ones are the head: columns join the features before it."""
+
+    def __init__(self, body: Sequence[nn.Module], head: Sequence[nn.Module]) -> None:
+        super().__init__(*body, *head)
+        self.head_at = len(body)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the head takes, (B, F)."""
+        for layer in list(self)[: self.head_at]:
+            x = layer(x)
+        return x
+
+    def head(self, features: Tensor) -> Tensor:
+        """Features (B, F) -> logits (B, n_classes)."""
+        for layer in list(self)[self.head_at :]:
+            features = layer(features)
+        return features
+
+    def widen(self, more: int) -> None:
+        """Let the head take so many features more."""
+        for place in range(self.head_at, len(self)):
+            layer = self[place]
+            if isinstance(layer, nn.Linear):
+                self[place] = wider(layer, more)
+                return
 
 
 def _n_features(layers: list[nn.Module], channels: int, height: int, width: int) -> int:

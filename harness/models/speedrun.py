@@ -13,6 +13,8 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.models.tabular.columns import wider
+
 _PATCH = 2
 _LOGIT_SCALE = 1 / 9
 
@@ -62,8 +64,19 @@ class Speedrun(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """float (B, C, H, W) -> logits (B, n_classes) of the network, (B, C', H/2, W/2) of a stage."""
-        x = self.stages(F.gelu(self.whiten(x)))
-        return self.output(x.amax(dim=(2, 3))) * _LOGIT_SCALE
+        return self.head(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Pooled features (B, F)."""
+        return self.stages(F.gelu(self.whiten(x))).amax(dim=(2, 3))
+
+    def head(self, features: Tensor) -> Tensor:
+        """Features (B, F) -> logits (B, n_classes)."""
+        return self.output(features) * _LOGIT_SCALE
+
+    def widen(self, more: int) -> None:
+        """Let the output take so many features more."""
+        self.output = wider(self.output, more)
 
 
 class Stage(nn.Module):

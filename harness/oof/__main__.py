@@ -91,40 +91,36 @@ def errors(
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Where a run is wrong: classes, calibration, most confident mistakes, labels in doubt, hardest groups.
+    """Where a run is wrong: classes, labels, grades or numbers, calibration, worst mistakes, labels in doubt, hardest groups.
 
     Writes errors.html and errors.csv (every wrong or doubted row) into the run's folder.
     """
     from harness.competition import find_competition
-    from harness.oof.compare.clusterings import refuse_other_tasks
-    from harness.oof.errors.analysis import find_errors, write_errors_csv
-    from harness.oof.errors.report import class_table, confusions, reliability_line, write_errors_page
+    from harness.oof.compare.clusterings import refuse_clustering
+    from harness.oof.errors.by_task import report_of
+    from harness.oof.errors.report import write_errors_csv, write_errors_page
     from harness.oof.forecast.runs import named_or_best, run_data
     from harness.runs import load_run
 
     contest = find_competition(which.required())
-    refuse_other_tasks(
-        contest, "harness.oof errors", "The run's report.html has a table of them and the rows furthest off."
-    )
+    refuse_clustering(contest, "harness.oof errors")
     chosen = load_run(named_or_best(contest, out, [run] if run else [])[0])
-    found = find_errors(chosen)
+    report = report_of(chosen)
     dataset, why = None, ""
     try:
         dataset = run_data(contest, chosen, where.root, where.stream)
     except UserError as error:
         why = str(error).split("\n")[0]
     page, table = chosen.path / "errors.html", chosen.path / "errors.csv"
-    write_errors_page(page, contest, chosen, found, dataset, why)
-    write_errors_csv(table, chosen, found)
-    pairs = confusions(found, chosen.classes)
+    write_errors_page(page, contest, report, dataset, why)
+    write_errors_csv(table, report)
     if as_json:
-        told = {"run": chosen.name, **found.summary(), "confusions": pairs, "page": str(page), "table": str(table)}
+        told = {"run": chosen.name, **report.summary(), "page": str(page), "table": str(table)}
         print(json.dumps(told, indent=2))
         return
-    _print_table(f"{chosen.name}: {len(found.mistakes):,} wrong of {len(found.rows):,}", *class_table(found), left=1)
-    print("commonest: " + ", ".join(f"{a} taken for {b} {n:,}" for a, b, n in pairs[:5]))
-    print(reliability_line(found))
-    print(f"labels in doubt: {len(found.suspected):,} rows (harness.clean judges the training set by more than this)")
+    _print_table(f"{chosen.name}: {report.headline}", *report.table(), left=1)
+    for line in report.lines():
+        print(line)
     if why:
         print(f"without images: {why}")
     print(f"table: {table}\npage:  {page}")
@@ -220,13 +216,13 @@ def forecast(
     """
     from harness.competition import find_competition
     from harness.ledger import open_ledger
-    from harness.oof.compare.clusterings import refuse_other_tasks
+    from harness.oof.compare.clusterings import refuse_clustering
     from harness.oof.forecast.report import forecast_lines
     from harness.oof.forecast.runs import forecast_saved
     from harness.oof.forecast.track_record import past_of
 
     contest = find_competition(which.required())
-    refuse_other_tasks(contest, "harness.oof forecast", "Go by the OOF score and its interval.")
+    refuse_clustering(contest, "harness.oof forecast")
     past = past_of(open_ledger(out).entries())
     made, page = forecast_saved(contest, out, run or [], where.root, past, where.stream)
     if as_json:
@@ -251,12 +247,14 @@ def calibrate(
     """How forecasts have fared: against the ledger's scores, and on corruptions that they had not seen."""
     from harness.competition import find_competition
     from harness.ledger import open_ledger
+    from harness.oof.compare.clusterings import refuse_clustering
     from harness.oof.forecast.evaluation import on_corruptions, on_leaderboards, past_table, track_record_table
     from harness.oof.forecast.runs import named_or_best
     from harness.oof.forecast.track_record import past_of
     from harness.runs import load_run
 
     contest = find_competition(which.required())
+    refuse_clustering(contest, "harness.oof calibrate")
     past = list(past_of(open_ledger(out).entries(contest.slug)))
     runs = [load_run(path) for path in named_or_best(contest, out, run or [])]
     tried = {r.name: on_corruptions(contest.using(r.recipe.data), r) for r in runs}

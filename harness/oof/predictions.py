@@ -46,13 +46,20 @@ class Predictions:
         """OOF outputs (M, n, C) as a metric judges them: of answers by each run's decision, found on other folds."""
         if not metric.of_answers or not any(self.decisions):
             return self.oof
-        fold = self.folds.fold
         return np.stack(
             [
-                oof if told is None else self.task.decide_by_fold(oof, fold, told)
+                self.task.judged_by(metric, oof, self.folds.fold, told)
                 for oof, told in zip(self.oof, self.decisions, strict=True)
             ]
         )
+
+    def answered(self) -> np.ndarray:
+        """OOF outputs (M, n, C) whose simple answers are each run's, whatever metric judges: its decision's, or the plain ones."""
+        if not self.task.decides:
+            return self.oof
+        told = self.decisions or (None,) * len(self.oof)
+        fold = self.folds.fold
+        return np.stack([self.task.judged(oof, fold, of_run) for oof, of_run in zip(self.oof, told, strict=True)])
 
 
 def align(runs: Sequence[Run], competition: Competition) -> Predictions:

@@ -61,6 +61,23 @@ def lines(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel:
     return _svg(figure)
 
 
+def score_over_time(
+    at: Sequence[float], scores: Sequence[tuple[float, float, float]], metric: str, greater_is_better: bool, unit: str
+) -> bytes:
+    """Scores (value, low, high) at amounts spent, and the best so far as a line."""
+    figure, axes = _figure(6.5, 3.2)
+    values = np.array([value for value, _, _ in scores])
+    below = np.maximum(values - [low for _, low, _ in scores], 0)
+    above = np.maximum([high for _, _, high in scores] - values, 0)
+    axes.errorbar(at, values, yerr=[below, above], fmt="o", color="tab:blue", capsize=3, markersize=4, linewidth=1)
+    best = np.maximum.accumulate(values) if greater_is_better else np.minimum.accumulate(values)
+    axes.step(at, best, where="post", color="tab:orange", label="best so far")
+    axes.set(xlabel=_named(f"{unit} spent"), ylabel=_named(metric))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    return _svg(figure)
+
+
 def scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], most: int = 3000) -> bytes:
     """Points float (n, 2) coloured by label int (n,); of many some are drawn."""
     figure, axes = _figure(6.5, 4.6)
@@ -273,6 +290,21 @@ def _figure(width: float, height: float) -> tuple[Figure, Any]:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasSVG(figure)
     return figure, figure.subplots()
+
+
+def grid_figure(n: int, width: float, height: float, across: int = 4) -> tuple[Figure, list[Any]]:
+    """A figure of n panels, so many across, each of that size in inches; returns it and its axes."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    columns = min(max(n, 1), across)
+    lines = -(-max(n, 1) // columns)
+    figure = Figure(figsize=(width * columns, height * lines), layout="constrained")
+    FigureCanvasSVG(figure)
+    panels = figure.subplots(lines, columns, squeeze=False).ravel().tolist()
+    for unused in panels[n:]:
+        unused.set_axis_off()
+    return figure, panels
 
 
 def _svg(figure: Figure) -> bytes:

@@ -31,7 +31,7 @@ Tick = Callable[[int], None]
 _LOOK_EVERY = 200  # steps between two looks at the loss: a look waits for the device
 _EXPLODED = 1e4
 WATCHED = TrainSpec()
-"""What early stopping watches: the task's plain loss, without weights and smoothing."""
+"""What early stopping watches: the task's plain loss, without weights of classes and rows and smoothing."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,12 @@ class Rows:
     ----------
     train : int64 (n_train,) on the inputs' index device
     watched : int64 (n_watched,), rows that early stopping and plateau look at; never trained on. None: nothing is held out
+    weights : float32 (n,) beside the labels, of all rows; 1 in the mean over those that are trained on. None: all the same
     """
 
     train: Tensor
     watched: Tensor | None = None
+    weights: Tensor | None = None
 
 
 def fit(
@@ -73,7 +75,7 @@ def fit(
 
     Returns
     -------
-    One dict per epoch: epoch, loss (mean over the epoch), lr (last), seconds; watched_loss where rows are watched
+    One dict per epoch: epoch, loss (mean over the epoch, weighted as it is trained), lr (last), seconds; watched_loss where rows are watched
 
     Raises
     ------
@@ -118,7 +120,8 @@ class Training:
         self.optimizer = build_optimizer(network, self.spec)
         trained_labels = labels[rows.train.to(labels.device)]
         scale = target_scale(network)
-        weights = class_weights(trained_labels, self.n_classes, self.spec, task.is_one_class)
+        of_trained = None if rows.weights is None else rows.weights[rows.train.to(rows.weights.device)]
+        weights = class_weights(trained_labels, self.n_classes, self.spec, task.is_one_class, of_trained)
         self.loss: Loss = build_loss(self.spec, weights, task, scale)
         self.watching = build_loss(WATCHED, None, task, scale)
         self.forward = torch.compile(network) if self.spec.compile else network
@@ -175,11 +178,12 @@ class Training:
 
     def _batch(self, x: Tensor, rows: Tensor, number: int) -> Tensor:
         """Forward and backward on one batch, and the optimiser's step where it is due; the loss, not waited for."""
-        targets = self.labels[rows.to(self.labels.device, non_blocking=True)]
-        x, targets = mix(x, targets, self.n_classes, self.mixing, self.draws)
+        picked = rows.to(self.labels.device, non_blocking=True)
+        weights = None if self.rows.weights is None else self.rows.weights[picked]
+        x, targets, weights = mix(x, self.labels[picked], self.n_classes, self.mixing, self.draws, weights)
         with self.layout.autocast(x.device):
             logits = self.forward(x)
-        loss = self.loss(logits, targets)
+        loss = self.loss(logits, targets, weights)
         share = min(self.spec.accumulate, self.per_epoch - number // self.spec.accumulate * self.spec.accumulate)
         (loss / share if share > 1 else loss).backward()
         if (number + 1) % self.spec.accumulate == 0 or number + 1 == self.per_epoch:

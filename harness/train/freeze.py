@@ -14,7 +14,8 @@ def blocks(network: nn.Module) -> list[list[str]]:
     """Parameter names in blocks, first to last: timm's own grouping of a backbone, else module by module; head last."""
     backbone: Any = next((m for m in network.modules() if hasattr(m, "group_matcher")), None)
     if backbone is None:
-        return [names for _, names in layers(network)]
+        found = [names for _, names in layers(network)]
+        return [*found[:-1], found[-1] + sorted(_columns(network))] if found else found
     prefix = next(name for name, module in network.named_modules() if module is backbone)
     prefix = f"{prefix}." if prefix else ""
     from timm.models import group_parameters
@@ -27,11 +28,11 @@ def blocks(network: nn.Module) -> list[list[str]]:
 
 
 def layers(network: nn.Module) -> list[tuple[nn.Module, list[str]]]:
-    """Modules that have parameters of their own, in order, with the parameters' full names."""
+    """Modules that have parameters of their own, in order, with the parameters' full names; without those that columns go through."""
     return [
         (module, [f"{name}.{own}" if name else own for own, _ in module.named_parameters(recurse=False)])
         for name, module in network.named_modules()
-        if any(True for _ in module.parameters(recurse=False))
+        if any(True for _ in module.parameters(recurse=False)) and not name.startswith(_COLUMNS)
     ]
 
 
@@ -54,7 +55,7 @@ def frozen_names(network: nn.Module, spec: TrainSpec) -> set[str]:
             f"train.{key} = {getattr(spec, key)}: the network has only {len(units)}; leave it out to train all"
         )
     trained = {name for names in units[len(units) - kept :] for name in names} if kept else set()
-    trained |= _head(network)
+    trained |= _head(network) | _columns(network)
     return {name for name, _ in network.named_parameters()} - trained
 
 
@@ -71,6 +72,14 @@ def set_mode(network: nn.Module, frozen: set[str]) -> None:
     for module, names in layers(network):
         if frozen.issuperset(names):
             module.eval()
+
+
+_COLUMNS = "columns."
+
+
+def _columns(network: nn.Module) -> set[str]:
+    """What columns beside the images go through: new, and trained with the head."""
+    return {name for name, _ in network.named_parameters() if name.startswith(_COLUMNS)}
 
 
 def _head(network: nn.Module) -> set[str]:

@@ -25,7 +25,10 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file, write_json
 from harness.base.storage.npy import open_array
 from harness.competition import Recipe
+from harness.competition.recipe import BOOSTING
 from harness.data.files.arrays import new_array
+from harness.models.tabular.boosting import backbone_of
+from harness.models.tabular.columns import joined, widen
 from harness.train.augment import Draws, augment
 from harness.train.augment.per_image import PerImage
 from harness.train.inputs.pixels import Images, to_float
@@ -45,7 +48,7 @@ def check_features(recipe: Recipe) -> None:
         Names the key.
     """
     assert recipe.features is not None
-    if recipe.model.name != "timm":
+    if recipe.model.name not in ("timm", BOOSTING):
         raise UserError(f"[features] needs a backbone: model.name = 'timm', not '{recipe.model.name}'")
     for key in ("mixup", "cutmix"):
         if getattr(recipe.augment, key):
@@ -67,7 +70,9 @@ class FeatureStore:
 
         assert recipe.features is not None
         spec = recipe.model_dump(mode="json")
-        args = {k: v for k, v in recipe.model.args.items() if k not in ("head", "head_batch_norm", "dropout")}
+        args = {
+            k: v for k, v in backbone_of(recipe.model).args.items() if k not in ("head", "head_batch_norm", "dropout")
+        }
         content = [
             _VERSION,
             fingerprint,
@@ -76,7 +81,7 @@ class FeatureStore:
             spec["augment"],
             spec["features"],
             spec["predict"]["tta"],
-            spec["data"],
+            {key: value for key, value in spec["data"].items() if key != "columns"},
         ]
         content += [precision, recipe.seed, timm.__version__]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
@@ -106,13 +111,22 @@ class FeatureStore:
 class Head(nn.Module):
     """What is trained on features: a backbone's head, as a network of its own."""
 
-    def __init__(self, head: nn.Module, n_classes: int) -> None:
+    def __init__(self, head: nn.Sequential, n_classes: int) -> None:
         super().__init__()
         self.head, self.n_classes = head, n_classes
+        self.columns: nn.Module | None = None
 
-    def forward(self, features: Tensor) -> Tensor:
-        """float (B, F) -> logits (B, n_classes)."""
-        return self.head(features)
+    def features(self, x: Tensor) -> Tensor:
+        """The features themselves (B, F)."""
+        return x
+
+    def widen(self, more: int) -> None:
+        """Let the head take so many features more."""
+        widen(self.head, more)
+
+    def forward(self, x: Any) -> Tensor:
+        """float (B, F), or `WithColumns` -> logits (B, n_classes)."""
+        return self.head(x) if self.columns is None else joined(self, self, x.images, x.columns)
 
 
 def compute_features(

@@ -1,8 +1,8 @@
-"""Losses of every task: of classes, labels, grades and numbers, with class weights, label smoothing, targets that are mixtures."""
+"""Losses of every task: of classes, labels, grades and numbers, with class weights, row weights, label smoothing, mixed targets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -12,22 +12,36 @@ from harness.competition.scoring.registry import LABELS, NUMBERS
 from harness.competition.tasks import TASKS, Task
 from harness.competition.train_spec import TrainSpec
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""(logits (B, C), targets int64 (B,) or float (B, C)) -> mean loss, a scalar."""
+
+class Loss(Protocol):
+    """The mean loss over a batch's rows, a scalar."""
+
+    def __call__(self, logits: Tensor, targets: Tensor, rows: Tensor | None = None, /) -> Tensor:
+        """logits (B, C), targets int64 (B,) or float (B, C); rows : float (B,), weight of each row, None = all the same.
+
+        Weighted or not, the sum is divided by B: weights that are 1 in the mean over an epoch leave the gradient's scale as it is.
+        """
+        ...
 
 
-def class_weights(labels: Tensor, n_classes: int, spec: TrainSpec, exclusive: bool = False) -> Tensor | None:
+def class_weights(
+    labels: Tensor, n_classes: int, spec: TrainSpec, exclusive: bool = False, rows: Tensor | None = None
+) -> Tensor | None:
     """Weight of each class (C,), scaled so that the mean over the given rows is 1; None where all are the same.
 
     Of several labels (float (n, C)) it is the weight of a label's presence against its absence: "balanced" makes the two count alike.
 
     labels : int64 (n,), of the rows that are trained on; with `exclusive` also shares of votes (n, C)
+    rows : float (n,), 1 in the mean: weight of each row, by which it is counted; None = once each
     """
     if spec.class_weights == "none":
         return None
     if labels.ndim > 1 and not exclusive:
-        return _presence_weights(labels, spec)
-    votes = labels.sum(dim=0) if labels.ndim > 1 else torch.bincount(labels, minlength=n_classes)
+        return _presence_weights(labels if rows is None else labels * rows[:, None], spec)
+    if labels.ndim > 1:
+        votes = (labels if rows is None else labels * rows[:, None]).sum(dim=0)
+    else:
+        votes = torch.bincount(labels, rows, minlength=n_classes)
     counts = votes.float().clamp(min=1)
     if spec.class_weights == "balanced":
         weights = 1 / counts
@@ -64,13 +78,23 @@ def build_loss(
         return _grade_loss(name, weights)
     plain = name == "cross_entropy" and weights is None
 
-    def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-        return F.cross_entropy(logits.float(), targets, label_smoothing=spec.label_smoothing)
+    def cross_entropy(logits: Tensor, targets: Tensor, rows: Tensor | None = None) -> Tensor:
+        if rows is None:
+            return F.cross_entropy(logits.float(), targets, label_smoothing=spec.label_smoothing)
+        each = F.cross_entropy(logits.float(), targets, label_smoothing=spec.label_smoothing, reduction="none")
+        return _mean(each, rows)
 
-    def general(logits: Tensor, targets: Tensor) -> Tensor:
-        return soft_loss(logits.float(), targets, weights, spec.label_smoothing, _gamma(spec))
+    def general(logits: Tensor, targets: Tensor, rows: Tensor | None = None) -> Tensor:
+        return soft_loss(logits.float(), targets, weights, spec.label_smoothing, _gamma(spec), rows)
 
     return cross_entropy if plain else general
+
+
+def _mean(each: Tensor, rows: Tensor | None) -> Tensor:
+    """Mean of each row's (B,), or each element's (B, K), loss, weighted by row."""
+    if rows is None:
+        return each.mean()
+    return ((each if each.ndim == 1 else each.mean(dim=1)) * rows).mean()
 
 
 def _distance(name: str, found: Tensor, wanted: Tensor) -> Tensor:
@@ -85,10 +109,12 @@ def _number_loss(name: str, scale: tuple[Tensor, Tensor] | None) -> Loss:
     """In units of the targets' spread; bce: of numbers from 0 to 1 whose log odds the network gives."""
     mean, std = scale if scale is not None else (0.0, 1.0)
 
-    def loss(logits: Tensor, targets: Tensor) -> Tensor:
-        if name == "bce":
+    def loss(logits: Tensor, targets: Tensor, rows: Tensor | None = None) -> Tensor:
+        if name != "bce":
+            return _mean(_distance(name, logits.float(), (targets.float() - mean) / std), rows)
+        if rows is None:
             return F.binary_cross_entropy_with_logits(logits.float(), targets.float())
-        return _distance(name, logits.float(), (targets.float() - mean) / std).mean()
+        return _mean(F.binary_cross_entropy_with_logits(logits.float(), targets.float(), reduction="none"), rows)
 
     return loss
 
@@ -97,7 +123,7 @@ def _label_loss(name: str, weights: Tensor | None, spec: TrainSpec) -> Loss:
     """Binary cross-entropy of each label; focal: sure hits count less; asymmetric: sure absences hardly at all."""
     smoothing = spec.label_smoothing
 
-    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(logits: Tensor, targets: Tensor, rows: Tensor | None = None) -> Tensor:
         logits, targets = logits.float(), targets.float() * (1 - smoothing) + smoothing / 2
         there, away = -F.logsigmoid(logits), -F.logsigmoid(-logits)
         if name == "asymmetric":
@@ -109,7 +135,7 @@ def _label_loss(name: str, weights: Tensor | None, spec: TrainSpec) -> Loss:
             there, away = there * (1 - p) ** spec.focal_gamma, away * p**spec.focal_gamma
         if weights is not None:
             there = there * weights
-        return (targets * there + (1 - targets) * away).mean()
+        return _mean(targets * there + (1 - targets) * away, rows)
 
     return loss
 
@@ -120,7 +146,7 @@ _SHIFT, _ASYMMETRIC_GAMMA = 0.05, 4.0  # the paper's
 def _grade_loss(name: str, weights: Tensor | None) -> Loss:
     """Of ordered grades: binary cross-entropy of "above grade k" for every k, or a distance of the expected grade."""
 
-    def loss(logits: Tensor, targets: Tensor) -> Tensor:
+    def loss(logits: Tensor, targets: Tensor, rows: Tensor | None = None) -> Tensor:
         proba, n = logits.float().softmax(dim=1), logits.shape[1]
         soft = F.one_hot(targets, n).float() if targets.ndim == 1 else targets
         if name == "cumulative":
@@ -132,7 +158,7 @@ def _grade_loss(name: str, weights: Tensor | None) -> Loss:
             each = _distance(name, proba @ grades, soft @ grades) + _ANCHOR * -(
                 soft * logits.float().log_softmax(dim=1)
             ).sum(dim=1)
-        return (each if weights is None else each * (soft @ weights)).mean()
+        return _mean(each if weights is None else each * (soft @ weights), rows)
 
     return loss
 
@@ -140,7 +166,14 @@ def _grade_loss(name: str, weights: Tensor | None) -> Loss:
 _ANCHOR = 0.1
 
 
-def soft_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, smoothing: float, gamma: float) -> Tensor:
+def soft_loss(
+    logits: Tensor,
+    targets: Tensor,
+    weights: Tensor | None,
+    smoothing: float,
+    gamma: float,
+    rows: Tensor | None = None,
+) -> Tensor:
     """Mean over rows of -sum_c w_c t_c (1 - p_c)^gamma log p_c; gamma = 0 is cross-entropy, else focal loss.
 
     Lin and others 2017, "Focal Loss for Dense Object Detection", in its softmax form.
@@ -155,7 +188,7 @@ def soft_loss(logits: Tensor, targets: Tensor, weights: Tensor | None, smoothing
         terms = terms * (1 - log_p.exp()).clamp(min=0).pow(gamma)
     if weights is not None:
         terms = terms * weights
-    return -terms.sum(dim=1).mean()
+    return -_mean(terms.sum(dim=1), rows)
 
 
 def _gamma(spec: TrainSpec) -> float:

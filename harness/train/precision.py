@@ -27,6 +27,7 @@ from harness.base.untrusted_text import plain
 from harness.competition.train_spec import TrainSpec
 from harness.models.inference.copy import copy_for_prediction
 from harness.models.network import Network
+from harness.models.tabular.columns import WithColumns, with_average_columns
 from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.optim import build_optimizer, take_step
 
@@ -73,7 +74,7 @@ def ready_to_predict(network: nn.Module, batch: Any, layout: Layout) -> nn.Modul
 
     batch : of what it will be called with
     """
-    example = batch[:2] if isinstance(batch, Tensor) else batch
+    example = batch[:2] if isinstance(batch, Tensor | WithColumns) else batch
     return copy_for_prediction(network.eval(), example, layout.memory_format, layout.precision == "bf16")
 
 
@@ -192,7 +193,7 @@ def _step_milliseconds(
     network = network.to(memory_format=layout.memory_format)
     set_mode(network, frozen_names(network, spec) | fixed_names(network))
     optimizer = build_optimizer(network, spec)
-    x = torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format)
+    x = with_average_columns(network, torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format))
     y = torch.zeros(len(x), dtype=torch.long, device=device)
 
     def step() -> None:
@@ -207,7 +208,7 @@ def _step_milliseconds(
 def _prediction_milliseconds(
     network: Network, shape: tuple[int, int, int, int], layout: Layout, device: torch.device
 ) -> float:
-    x = torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format)
+    x = with_average_columns(network, torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format))
     ready = ready_to_predict(network, x, layout)
 
     @torch.inference_mode()

@@ -74,8 +74,11 @@ def nested_estimate(trials: Trials, values: dict[str, Any], study_score: float) 
     trials.watcher.say("nested estimate: the best recipe, and the one as it was, on folds of another seed")
     best, base = run(values), run({})
     rows = best.folds.scored_rows(range(best.folds.k))
+    ours, theirs = (
+        r.task.judged_by(metric, r.oof[rows], r.folds.fold[rows], r.scores.get("decision")) for r in (best, base)
+    )
     score, low, high, gain, gain_low, gain_high = paired(
-        metric, best.labels[rows], best.oof[rows], base.oof[rows], best.folds.groups[rows]
+        metric, best.labels[rows], ours, theirs, best.folds.groups[rows]
     )
     name = metric.name
     mean = best.scores["metrics"][name]["mean"]

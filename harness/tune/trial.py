@@ -75,9 +75,10 @@ class Trials:
                 opened.start(self.competition, recipe, options, _Silent())
             parameters = int(opened.folder.environment()["parameters"])
             self._keep_limits(trial, 0.0, parameters, recipe)
-            scores, seconds, epochs = [], 0.0, 0
+            scores, results, seconds, epochs = [], [], 0.0, 0
             for fold in range(folds.k):
                 result = self._fold(trial, opened, fold, options)
+                results.append(result)
                 scores.append(self._score(opened, result))
                 seconds, epochs = seconds + result.seconds, epochs + len(result.history)
                 trial.set_user_attr("epochs", epochs)
@@ -85,6 +86,8 @@ class Trials:
                 trial.set_user_attr("seconds", round(seconds, 2))
                 self._keep_limits(trial, seconds, parameters, recipe)
                 self._between_folds(trial, fold, scores, folds.k)
+            scores = self._decided(opened, results, scores)
+            trial.set_user_attr("scores", scores)
         except UserError as error:  # this recipe cannot be trained; the next one may
             trial.set_user_attr("mistake", str(error))
             raise _Failed(str(error)) from error
@@ -101,15 +104,32 @@ class Trials:
         return train_fold_of(opened, self.competition, fold, options, _Silent(), after)
 
     def _score(self, opened: OpenedRun, result: FoldResult) -> float:
-        """Of a fold's rows that count."""
+        """Of a fold's rows that count, apart from the other folds' (`Task.score_apart`): what the pruner compares."""
         if opened.folder.recipe().clusters:
             from harness.cv.clustering.fold_job import fold_score
 
             return fold_score(opened.folder, result, opened.folds, self.metric)
+        targets, outputs = self._scored(opened, result)
+        return self.competition.kind.score_apart(self.metric, targets, outputs)
+
+    def _scored(self, opened: OpenedRun, result: FoldResult) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and outputs of a fold's rows that count."""
         rows = np.isin(result.valid_index, opened.folds.scored_rows([result.fold]))
         labels = opened.dataset.train.labels
         assert labels is not None
-        return self.metric(labels[result.valid_index[rows]], result.valid_proba[rows])
+        return labels[result.valid_index[rows]], result.valid_proba[rows]
+
+    def _decided(self, opened: OpenedRun, results: list[FoldResult], scores: list[float]) -> list[float]:
+        """Each fold's score by the decision of the other folds, as the run is scored; the same where the task decides nothing."""
+        task = self.competition.kind
+        if not (task.decides and self.metric.of_answers):
+            return scores
+        targets, outputs = (
+            np.concatenate(parts) for parts in zip(*(self._scored(opened, r) for r in results), strict=True)
+        )
+        fold = np.concatenate([np.full(len(self._scored(opened, r)[0]), r.fold) for r in results])
+        decided = task.decide_by_fold(outputs, fold, task.find_decision(self.metric, targets, outputs, fold))
+        return [self.metric(targets[fold == r.fold], decided[fold == r.fold]) for r in results]
 
     def _between_folds(self, trial: Any, fold: int, scores: list[float], k: int) -> None:
         import optuna

@@ -20,6 +20,7 @@ from harness.competition.metrics import (
     row_pieces,
     tally,
 )
+from harness.competition.scoring import auc
 
 
 def interval(metric, labels, proba, groups, **options):
@@ -172,9 +173,9 @@ def test_tallies_of_parts_add_up():
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("cells", [metrics._EXACT_CELLS, 0], ids=["ranked", "many"])
+@pytest.mark.parametrize("cells", [auc.EXACT_CELLS, 0], ids=["ranked", "many"])
 def test_an_auc_of_one_class_is_no_number_and_no_warning(monkeypatch: pytest.MonkeyPatch, cells: int):
-    monkeypatch.setattr(metrics, "_EXACT_CELLS", cells)
+    monkeypatch.setattr(auc, "EXACT_CELLS", cells)
     labels, proba = np.zeros(6, int), np.random.default_rng(0).dirichlet(np.ones(3), 6)
     assert np.isnan(METRICS["roc_auc"](labels, proba))
     assert np.isnan(interval(METRICS["roc_auc"], labels, proba, np.arange(6), resamples=5)).all()
@@ -188,9 +189,9 @@ def test_aucs_of_many_rows_are_the_same_and_leave_absent_classes_out(monkeypatch
     labels, proba = random_case(1, 60, 3)
     proba = np.column_stack([np.round(proba, 1), np.zeros(len(labels))])  # of the fourth class there is no row
     exact = METRICS["roc_auc"](labels, proba)
-    monkeypatch.setattr(metrics, "_EXACT_CELLS", 0)
+    monkeypatch.setattr(auc, "EXACT_CELLS", 0)
     scorer = METRICS["roc_auc"].prepare(labels, proba)
-    assert isinstance(scorer, metrics._ManyAucs) and scorer(None) == pytest.approx(exact, abs=1e-12)
+    assert isinstance(scorer, auc._ManyAucs) and scorer(None) == pytest.approx(exact, abs=1e-12)
 
 
 @settings(max_examples=20, deadline=None)
@@ -201,8 +202,8 @@ def test_many_aucs_follow_each_row_as_it_is_weighted_more(seed: int, ties: bool)
     labels, proba = random_case(seed, 40, 3)
     if ties:
         proba = np.round(proba, 1)
-    quick = metrics._ManyAucs(labels, proba)
-    exact = metrics._Aucs([metrics._binary_auc(labels == c, proba[:, c]) for c in range(3)])
+    quick = auc._ManyAucs(labels, proba)
+    exact = auc._Aucs([auc.BinaryAuc(labels == c, proba[:, c]) for c in range(3)])
     step = 1e-5 * rng.normal(size=len(labels))
     moved = quick.resampled(1 + step) - quick(None)
     assert moved == pytest.approx(exact(1 + step) - exact(None), abs=1e-8)
@@ -212,12 +213,12 @@ def test_many_aucs_follow_each_row_as_it_is_weighted_more(seed: int, ties: bool)
 
 
 def test_many_aucs_resample_to_first_order_as_ranking_them_does():
-    from harness.competition.metrics import _Aucs, _binary_auc, _ManyAucs
+    from harness.competition.scoring.auc import BinaryAuc, _Aucs, _ManyAucs
 
     rng, n, k = np.random.default_rng(0), 3000, 8
     labels = rng.integers(k, size=n)
     proba = np.round(rng.dirichlet(np.ones(k), size=n) + 0.15 * np.eye(k)[labels], 3)
-    exact = _Aucs([_binary_auc(labels == c, proba[:, c]) for c in range(k)])
+    exact = _Aucs([BinaryAuc(labels == c, proba[:, c]) for c in range(k)])
     quick = _ManyAucs(labels, proba)
     assert quick(None) == pytest.approx(exact(None), abs=1e-12)
     (one,), (other,) = (intervals([s], np.arange(n), resamples=300) for s in (exact, quick))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,14 @@ def test_a_number_of_thousands_of_digits_is_told(tmp_path: Path):
     path.write_text("seed = 0x" + "f" * 5_000 + '\n[model]\nname = "cnn"\n')
     with pytest.raises(UserError, match=r"seed = a number of thousands of digits"):
         load_recipe(tmp_path, "one")
+
+
+def test_a_recipe_that_takes_rows_as_they_come_keeps_its_name(folder: Path):
+    recipe = load_recipe(folder, "tiny")
+    content = recipe.model_dump(
+        mode="json", exclude={"name", "description", "answers_to", "tune", "pseudo", "clusters", "text", "image"}
+    )
+    content["train"]["loss"] = "cross_entropy"
+    del content["train"]["row_weights"]
+    old = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    assert recipe.digest() == old != load_recipe(folder, "tiny", ["train.row_weights=false"]).digest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PIL import Image
 from tests.conftest import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "layouts.md").read_text(encoding="utf-8")
+CODE = dict(re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?```python\n(.*?)```", PAGE, re.M | re.S))
 EXAMPLES = dict(re.findall(r"^## (.+?)\n(?:(?!^## ).)*?```toml\n(.*?)```", PAGE, re.M | re.S))
 RNG = np.random.default_rng(0)
 N, TEST = 24, 6
@@ -106,6 +108,29 @@ def proteins(d: Path) -> None:
     write(d / "sample_submission.csv", Id=ids, nucleus=[0] * TEST, membrane=[0] * TEST)
 
 
+def moles(d: Path) -> None:
+    def split(name: str, first: int, n_rows: int, labelled: bool) -> None:
+        rows = range(first, first + n_rows)
+        ids = [f"ISIC_{n}" for n in rows]
+        for n, i in zip(rows, ids, strict=True):
+            (d / name).mkdir(exist_ok=True)
+            Image.fromarray(pixels(n % 2, side=12 + n % 3)).save(d / name / f"{i}.jpg")
+        columns: dict[str, list[object]] = {
+            "image_name": list(ids),
+            "patient_id": [f"p{n // 2}" for n in rows],
+            "sex": [("male", "female", "")[n % 3] for n in rows],
+            "age": ["" if n % 5 == 0 else 30 + n for n in rows],
+            "site": [1 + n % 4 for n in rows],
+            "margin1": [n / 7 for n in rows],
+            "margin2": [RNG.normal() for _ in rows],
+        }
+        write(d / f"{name}.csv", **columns, **({"target": [n % 2 for n in rows]} if labelled else {}))
+
+    split("train", 0, 2 * N, True)
+    split("test", 900, TEST, False)
+    write(d / "sample_submission.csv", image_name=[f"ISIC_{900 + n}" for n in range(TEST)], target=[0] * TEST)
+
+
 def coco(d: Path) -> None:
     def split(name: str, folder: str, n_rows: int, labelled: bool) -> None:
         images = [{"id": 10 * n + labelled, "file_name": f"{folder}/Plants/{n % 4}/{n:x}f.jpg"} for n in range(n_rows)]
@@ -153,6 +178,15 @@ def voted(d: Path) -> None:
         save(d / "test" / f"{90 + n}.png", n % 3)
     shares = {c: [30 if n % 3 == k else n % 7 for n in range(N)] for k, c in enumerate(("smooth", "disk", "artifact"))}
     write(d / "train.csv", id=range(N), **shares, fold=[n // 3 % 2 for n in range(N)])
+
+
+def doubtful(d: Path) -> None:
+    for n in range(N):
+        save(d / "train" / f"{n}.png", n % 2)
+    for n in range(TEST):
+        save(d / "test" / f"{90 + n}.png", n % 2)
+    write(d / "train.csv", id=range(N), label=[("oak", "beech")[n % 2] for n in range(N)])
+    write(d / "sure.csv", id=range(N), sure=[n % 4 / 2 for n in range(N)])
 
 
 def breasts(d: Path) -> None:
@@ -204,6 +238,23 @@ def signals(d: Path) -> None:
     write(d / "train_labels.csv", id=[f"{n:04x}" for n in range(N)], target=[n % 2 for n in range(N)])
 
 
+def camera_traps(d: Path) -> None:
+    told = []
+    for n in range(2 * N + TEST):
+        species, name = ("fox", "hare")[n // 2 % 2], f"photos/cam{n % 9}/{n:02x}.jpg"
+        save(d / name, n // 2 % 2)
+        boxes = [{"species": "fox", "area": 60}, {"species": species, "area": 120}]
+        told.append({"file": name, "split": "train" if n < 2 * N else "test", "camera": n % 9, "boxes": boxes})
+    (d / "annotations.json").write_text(json.dumps(told))
+    files = [path for path in d.rglob("*.*") if path.is_file()]
+    with zipfile.ZipFile(d / "mine.zip", "w") as archive:
+        for path in files:
+            archive.write(path, path.relative_to(d).as_posix())
+            path.unlink()
+    for folder in sorted((path for path in d.rglob("*") if path.is_dir()), reverse=True):
+        folder.rmdir()
+
+
 def plankton(d: Path) -> None:
     def animal(path: Path, kind: int, n: int) -> None:
         side = 8 + n
@@ -229,20 +280,23 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "One-hot columns, one folder for training and test": one_hot,
     "Several labels in a cell": tags,
     "A column for each label, several files for each row": proteins,
+    "Columns beside the images": moles,
     "COCO annotations, files in many folders": coco,
     "Many classes, most with one image, the five likeliest names": whales,
     "Numbers": galaxies,
     "Votes of annotators, folds that are given": voted,
+    "Rows that count more, rows that count less": doubtful,
     "Several images for one row of the submission": breasts,
     "Pixels in a cell": faces,
     "Lists of numbers as channels": icebergs,
     "Arrays as files, a hidden test": signals,
+    "A list of your own": camera_traps,
     "Images of unlike sizes, cut out at one scale": plankton,
 }
 
 
 def test_every_example_of_the_page_is_tried():
-    assert set(EXAMPLES) == set(MAKERS)
+    assert set(EXAMPLES) == set(MAKERS) and set(CODE) <= set(EXAMPLES)
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -251,6 +305,8 @@ def test_a_layout_is_read_trained_and_submitted(name: str, tmp_path: Path, run_c
     folder.mkdir(parents=True)
     toml = EXAMPLES[name].replace("size = 64", "size = 12")
     (folder / "competition.toml").write_text(toml, encoding="utf-8")
+    if name in CODE:
+        (folder / "competition.py").write_text(CODE[name], encoding="utf-8")
     (tmp_path / "data" / "mine").mkdir(parents=True)
     MAKERS[name](tmp_path / "data" / "mine")
     fast = ("--workers", "1", "--set", "train.epochs=2", "--set", "cv.folds=2")

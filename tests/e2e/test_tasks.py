@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from harness.runs import load_run
+from harness.runs import RunFolder, load_run
 
 FAST = ("--recipe", "quick", "--workers", "1", "--set", "train.epochs=3", "--set", "cv.folds=3")
 
@@ -129,15 +129,113 @@ def test_compare_and_ensemble_work_for_every_task(project: Path, run_command, sl
     assert made.oof.shape == runs_of(project, slug)[0].oof.shape and made.task.name != "single"
 
 
+@pytest.mark.parametrize(("slug", "said"), [("tags", "wrong labels"), ("level", "grades ("), ("numbers", "R2")])
+def test_errors_are_told_for_every_task(project: Path, run_command, slug: str, said: str):
+    run = runs_of(project, slug)[0]
+    done = run_command("harness.oof", "errors", slug, "--run", run.name, cwd=project)
+    assert done.returncode == 0 and said in done.stdout and "without images" not in done.stdout, done.stderr
+    page = (run.path / "errors.html").read_text()
+    assert "<script" not in page and "data:image/png" in page and "data:image/svg" in page
+    table = pd.read_csv(run.path / "errors.csv", dtype={"id": str})
+    assert set(table["id"]) <= set(run.folds.ids) and len(table)
+
+
+def test_folds_vote_and_ensembles_are_scored_as_they_are_saved(project: Path, run_command):
+    for slug, vote in (("tags", "multilabel"), ("level", "ordinal")):
+        done = run_command("harness.cv", slug, *FAST, "--set", "predict.across_folds=vote", cwd=project)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(
+            run_command("harness.oof", "ensemble", slug, "--method", "stacking", "--json", cwd=project).stdout
+        )
+        saved = load_run(project / "oof" / slug / told["run"])
+        main = saved.scores["metrics"][saved.scores["metric"]]
+        assert (
+            main["pooled"] == pytest.approx(told["methods"]["stacking"]["cross_fitted"], abs=1e-9)
+            and saved.task.name == vote
+        )
+    voted = next(run for run in runs_of(project, "tags") if run.recipe.predict.across_folds == "vote")
+    parts = [RunFolder(voted.path).load_fold(fold).test_proba for fold in range(voted.folds.k)]
+    np.testing.assert_allclose(voted.test, np.median(parts, axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("slug", ["tags", "level", "numbers"])
+def test_tuning_scores_a_trial_as_its_run_is_scored(project: Path, run_command, tmp_path: Path, slug: str):
+    import shutil
+
+    folder = tmp_path / "competitions" / slug
+    shutil.copytree(project / "competitions" / slug, folder)
+    recipe = folder / "recipes" / "quick.toml"
+    recipe.write_text(recipe.read_text() + '\n[tune]\n"train.lr" = { low = 1e-3, high = 1e-2, log = true }\n')
+    options = (
+        "--recipe",
+        "quick",
+        "--set",
+        "train.epochs=2",
+        "--set",
+        "cv.folds=3",
+        "--trials",
+        "2",
+        "--keep",
+        "--json",
+    )
+    done = run_command(
+        "harness.tune", slug, *options, "--data", str(project / "data"), "--pruner", "none", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    [kept] = [load_run(path.parent) for path in (tmp_path / "oof" / slug).glob("*/scores.json")]
+    metric = kept.scores["metric"]
+    assert kept.scores["metrics"][metric]["mean"] == pytest.approx(told["best"][metric], abs=1e-6)
+    nested = told["nested"]
+    sign = 1 if kept.scores["metrics"][metric]["greater_is_better"] else -1
+    assert nested["gain"] == pytest.approx(sign * (nested["score"] - nested["base"]), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("slug", "metric"), [("tags", "samples f1"), ("level", "quadratic kappa"), ("numbers", "rmse")]
+)
+def test_every_task_is_forecast_calibrated_and_sent_with_its_forecast(
+    project: Path, run_command, slug: str, metric: str
+):
+    again = ("harness.cv", slug, *FAST, "--noise", "--noise-rows", "60")
+    done = run_command(*again, cwd=project)
+    assert done.returncode == 0 and "noise suite, 60 rows" in done.stdout, done.stderr
+    run = next((project / "oof" / slug).glob("quick-*/noise.json")).parent
+    told = json.loads(run_command("harness.oof", "forecast", slug, "--run", run.name, "--json", cwd=project).stdout)
+    assert told["kind"] == "test images" and told["public"]["low"] <= told["public"]["score"] <= told["public"]["high"]
+    assert told["rule"] and told["rule"].split(",")[0] in ("no fall", "all", *told["estimators"])
+    page = (run / "forecast.html").read_text()
+    assert "not to be had for this task" in page and "They disagree" in page
+    fared = json.loads(run_command("harness.oof", "calibrate", slug, "--run", run.name, "--json", cwd=project).stdout)
+    assert fared["fared"][0]["n"] >= 55 and 0.5 < fared["fared"][0]["covered"] <= 1
+    done = run_command("harness.submit", "--comp", slug, "--run", run.name, "--dry-run", cwd=project)
+    assert done.returncode == 0 and f"forecast: public {metric}" in done.stdout, done.stderr
+    (project / "submissions" / slug / f"{run.name}.csv").unlink()
+
+
+def test_confident_rows_of_several_labels_are_learnt_fold_by_fold(project: Path, run_command):
+    from harness.runs import RunFolder
+
+    source = runs_of(project, "tags")[0]
+    args = ("--pseudo-labels", source.name, "--set", "pseudo.threshold=0.6")
+    done = run_command("harness.cv", "tags", *FAST, *args, cwd=project)
+    assert done.returncode == 0 and "OOF against that run" in done.stdout, done.stderr
+    run = max(runs_of(project, "tags"), key=lambda run: bool(run.environment.get("pseudo")))
+    sure = []
+    for fold in range(3):
+        p = RunFolder(source.path).load_fold(fold).test_proba
+        sure.append(int(((p >= 0.6) | (p <= 0.4)).all(axis=1).sum()))
+    assert run.environment["pseudo"]["rows"] == sure and sum(sure) > 0
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        (("harness.oof", "errors", "tags"), "is for one of several classes; task = 'multilabel'"),
-        (("harness.oof", "forecast", "numbers"), "is for one of several classes; task = 'regression'"),
-        (("harness.oof", "ensemble", "tags", "--method", "vote"), "unknown for task = 'multilabel'"),
+        (("harness.cv", "numbers", *FAST, "--pseudo-labels", "quick"), "a number has no probability"),
+        (("harness.oof", "ensemble", "numbers", "--method", "vote"), "unknown for task = 'regression'"),
         (("harness.cv", "numbers", *FAST, "--set", "train.loss=cross_entropy"), "does not train task = 'regression'"),
         (("harness.cv", "numbers", *FAST, "--set", "train.class_weights=balanced"), "numbers have no classes"),
-        (("harness.cv", "tags", *FAST, "--set", "predict.across_folds=vote"), "folds vote for one of several classes"),
+        (("harness.cv", "numbers", *FAST, "--set", "predict.across_folds=vote"), "no two models say the same number"),
         (("harness.submit", "--comp", "numbers", "--bundle", "--dry-run"), "its model.py predicts one of several classes"),
     ],
 )  # fmt: skip

@@ -52,6 +52,35 @@ def test_heads_on_stored_features(shapes: Path, run_command, weights: Path):
     assert again.returncode == 0 and "features: computed" not in again.stderr  # another head, the same features
 
 
+def test_rows_weigh_in_heads_on_stored_features_where_the_recipe_takes_it(shapes: Path, run_command, weights: Path):
+    toml, train = shapes / "competitions" / "shapes" / "competition.toml", shapes / "data" / "shapes" / "train"
+    added = '"image_folder"\nweight = "sure"\njoin = {file = "sure.csv", id = "path"}'
+    toml.write_text(toml.read_text().replace('"image_folder"', added))
+    paths = sorted(path.relative_to(train).as_posix() for path in train.glob("*/*.png"))
+    rows = "".join(f"{path},{float('circle' in path)}\n" for path in paths)  # squares weigh nothing
+    (shapes / "data" / "shapes" / "sure.csv").write_text(f"path,sure\n{rows}")
+    options = (
+        "shapes",
+        "--recipe",
+        "tiny",
+        *transfer(weights),
+        "--set",
+        "features.views=2",
+        "--set",
+        "train.epochs=15",
+    )
+    done = run_command("harness.cv", *options, cwd=shapes)
+    assert done.returncode == 0 and "20 weigh nothing" in done.stderr, done.stderr
+    again = run_command("harness.cv", *options, "--set", "train.row_weights=false", cwd=shapes)
+    assert again.returncode == 0 and "features: computed" not in again.stderr
+    runs = [load_run(path) for path in (shapes / "oof" / "shapes").glob("tiny-*")]
+    by_weight, plain = sorted(runs, key=lambda run: not run.recipe.train.row_weights)
+    assert (
+        by_weight.oof.argmax(axis=1).sum() == 0
+    )  # it has learnt of circles only; its score is of all rows all the same
+    assert by_weight.scores["metrics"]["accuracy"]["pooled"] == 0.5 < plain.scores["metrics"]["accuracy"]["pooled"]
+
+
 def test_weights_of_another_content_are_another_run(shapes: Path, run_command, weights: Path, tmp_path: Path):
     copy = tmp_path / "weights.safetensors"
     copy.write_bytes(weights.read_bytes())

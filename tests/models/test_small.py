@@ -71,7 +71,7 @@ def test_timm_backbone_by_name():
     [
         (
             ModelSpec(name="cn"),
-            "model.name = 'cn': unknown .did you mean 'cnn'.*known: mlp, cnn, resnet, speedrun, timm, custom",
+            "model.name = 'cn': unknown .did you mean 'cnn'.*known: mlp, cnn, resnet, speedrun, timm, boosting, custom",
         ),
         (ModelSpec(name="cnn", args={"stage": [[8]]}), "model.args.stage: unknown key .did you mean 'stages'"),
         (ModelSpec(name="cnn", args={"pool": "mean"}), "pool = 'mean'; known: max, stride"),

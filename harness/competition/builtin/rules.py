@@ -9,17 +9,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.base.errors import UserError
 from harness.competition.builtin.facts import Facts
 
 NAMES = {
     "quick": "a small network, minutes on a CPU",
     "strong": "a wider network at a larger size, three times the images, views at prediction",
     "transfer": "a pretrained backbone, frozen; its head is trained",
+    "columns": "gradient-boosted trees on the columns beside the images, which they do not see",
 }
 
 
 def built_in(name: str, facts: Facts) -> dict[str, Any]:
-    """The recipe of that name for these facts, as a recipe file has it."""
+    """The recipe of that name for these facts, as a recipe file has it.
+
+    Raises
+    ------
+    UserError
+        If it is of columns and there are none.
+    """
+    if name == "columns":
+        return _columns(facts)
     if name == "transfer":
         return _transfer(facts)
     strong = name == "strong"
@@ -132,6 +142,26 @@ def counts_classes_alike(metric: str) -> bool:
 def judged_by_probability(metric: str) -> bool:
     """Whether a metric judges probabilities, which smoothing would draw to the middle."""
     return any(part in metric for part in ("log_loss", "brier", "probabilistic", "cost"))
+
+
+def _columns(facts: Facts) -> dict[str, Any]:
+    """Trees with leaves of few rows where there are few rows; how many rounds is seen fold by fold."""
+    if not facts.columns:
+        raise UserError(
+            "recipe 'columns': the competition names no columns beside its images. Name them: data.features in competition.toml, e.g. "
+            '["age", "margin*", "image.height"]; or take another recipe: quick, strong, transfer.'
+        )
+    many = facts.outputs * facts.rows > 100_000  # a tree for each class in each round
+    return {
+        "description": f"Built in, columns: {NAMES['columns']}",
+        "augment": {},
+        "predict": {"tta": ["identity"]},
+        "model": {
+            "name": "boosting",
+            "args": {"learning_rate": 0.2 if many else 0.05, "min_samples_leaf": 5 if facts.rows < 2_000 else 20},
+        },
+        "cv": {"folds": folds(facts)},
+    }
 
 
 def _transfer(facts: Facts) -> dict[str, Any]:

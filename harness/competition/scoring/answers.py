@@ -6,7 +6,9 @@ probabilities so that this is what it decides.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -41,13 +43,28 @@ class LabelCounts:
         self.truth, self.said = np.asarray(truth) >= 0.5, np.asarray(outputs) >= threshold
         self.hit = self.truth & self.said
 
+    @functools.cached_property
+    def _numbers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Hits, truth and said as float64 (n, T): what a thousand resamples multiply is made once."""
+        return self.hit.astype(np.float64), self.truth.astype(np.float64), self.said.astype(np.float64)
+
+    def give(self, label: int, said: np.ndarray) -> None:
+        """Let a label's answers be these, bool (n,)."""
+        self.said[:, label], self.hit[:, label] = said, self.truth[:, label] & said
+        self.__dict__.pop("_numbers", None)
+
     def per_label(self, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Hits, true labels and given labels of each column, float (T,) each."""
-        w = np.ones(len(self.truth)) if weights is None else weights
-        return w @ self.hit, w @ self.truth, w @ self.said
+        if weights is None:
+            h, t, s = (
+                np.count_nonzero(cells, axis=0).astype(np.float64) for cells in (self.hit, self.truth, self.said)
+            )
+            return h, t, s
+        hit, truth, said = self._numbers
+        return weights @ hit, weights @ truth, weights @ said
 
     def per_row(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The same of each row, float (n,) each."""
+        """The same of each row, int (n,) each."""
         return self.hit.sum(axis=1), self.truth.sum(axis=1), self.said.sum(axis=1)
 
 
@@ -59,8 +76,43 @@ def label_fbeta(truth: np.ndarray, outputs: np.ndarray, beta: float, average: st
     """F-beta of several labels, as scikit-learn's `fbeta_score` with zero_division = 0."""
     counts = LabelCounts(truth, outputs)
     if average == "samples":
-        return Weighted(_fbeta(*counts.per_row(), beta))
+        return _OfRows(counts, lambda h, t, s: _fbeta(h, t, s, beta))
     return _OfLabels(counts, lambda h, t, s: _fbeta(h, t, s, beta), average)
+
+
+class LabelScorer(Protocol):
+    """A metric of labels that knows what changing one label's answers makes of it: a search over thresholds asks thousands of times."""
+
+    def with_label(self, label: int, said: np.ndarray) -> float:
+        """The value over all rows if that label's answers were these, bool (n,)."""
+        ...
+
+    def keep_label(self, label: int, said: np.ndarray) -> None:
+        """Let them be these from now on."""
+        ...
+
+
+class _OfRows(Weighted):
+    """A mean over rows of a function of each row's counts of hits, true and given labels, (n,) each."""
+
+    def __init__(self, counts: LabelCounts, value: Callable[..., np.ndarray]) -> None:
+        self.value, self.counts, self.per_row = value, counts, counts.per_row()
+        super().__init__(value(*self.per_row))
+
+    def with_label(self, label: int, said: np.ndarray) -> float:
+        """See `LabelScorer`."""
+        return float(np.average(self.value(*self._changed(label, said))))
+
+    def keep_label(self, label: int, said: np.ndarray) -> None:
+        """See `LabelScorer`."""
+        self.per_row = self._changed(label, said)
+        self.values = np.asarray(self.value(*self.per_row), dtype=np.float64)
+        self.counts.give(label, said)
+
+    def _changed(self, label: int, said: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        hits, truth, given = self.per_row
+        more = said.astype(np.int8) - self.counts.said[:, label]
+        return hits + more * self.counts.truth[:, label], truth, given + more
 
 
 class _OfLabels:
@@ -68,10 +120,28 @@ class _OfLabels:
 
     def __init__(self, counts: LabelCounts, value: Callable[..., np.ndarray], average: str) -> None:
         self.counts, self.value, self.average = counts, value, average
-        self.everything = value(*counts.per_label(None))
+        self.per_label = counts.per_label(None)
+        self.everything = value(*self.per_label)
+
+    def with_label(self, label: int, said: np.ndarray) -> float:
+        """See `LabelScorer`."""
+        return self._of(*self._changed(label, said))
+
+    def keep_label(self, label: int, said: np.ndarray) -> None:
+        """See `LabelScorer`."""
+        self.per_label = self._changed(label, said)
+        self.everything = self.value(*self.per_label)
+        self.counts.give(label, said)
+
+    def _changed(self, label: int, said: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        hits, truth, given = (counts.copy() for counts in self.per_label)
+        hits[label], given[label] = np.count_nonzero(self.counts.truth[:, label] & said), np.count_nonzero(said)
+        return hits, truth, given
 
     def __call__(self, weights: np.ndarray | None) -> float:
-        hits, truth, said = self.counts.per_label(weights)
+        return self._of(*(self.per_label if weights is None else self.counts.per_label(weights)))
+
+    def _of(self, hits: np.ndarray, truth: np.ndarray, said: np.ndarray) -> float:
         if self.average == "micro":
             return float(self.value(hits.sum(), truth.sum(), said.sum()))
         values = self.value(hits, truth, said)
@@ -94,19 +164,18 @@ def label_jaccard(truth: np.ndarray, outputs: np.ndarray, average: str) -> Score
     def jaccard(hits: np.ndarray, true: np.ndarray, said: np.ndarray) -> np.ndarray:
         return ratio(np.asarray(hits, float), np.asarray(true + said - hits, float))
 
-    return Weighted(jaccard(*counts.per_row())) if average == "samples" else _OfLabels(counts, jaccard, average)
+    return _OfRows(counts, jaccard) if average == "samples" else _OfLabels(counts, jaccard, average)
 
 
 def label_hamming(truth: np.ndarray, outputs: np.ndarray) -> Scorer:
     """Share of the labels that are wrong."""
     counts = LabelCounts(truth, outputs)
-    return Weighted((counts.truth != counts.said).mean(axis=1))
+    return _OfRows(counts, lambda hits, true, said: (true + said - 2 * hits) / counts.truth.shape[1])
 
 
 def label_exact(truth: np.ndarray, outputs: np.ndarray) -> Scorer:
     """Share of the rows of which every label is right (subset accuracy)."""
-    counts = LabelCounts(truth, outputs)
-    return Weighted((counts.truth == counts.said).all(axis=1))
+    return _OfRows(LabelCounts(truth, outputs), lambda hits, true, said: (true == hits) & (said == hits))
 
 
 def class_fbeta(beta: float, average: str) -> Callable[[Tally], float]:

@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 
-from harness.competition.metrics import Scorer, _binary_auc, argmax_rows
+from harness.competition.metrics import Scorer, argmax_rows
 from harness.competition.scoring.answers import Weighted
+from harness.competition.scoring.auc import EXACT_CELLS, BinaryAuc, auc_parts
 
 
 def label_auc(truth: np.ndarray, outputs: np.ndarray, average: str) -> Scorer:
     """ROC AUC of several labels: the mean over columns ('macro'), weighted by their positives, or of all cells ('micro')."""
-    return _PerColumn(truth, outputs, _binary_auc, average)
+    return _PerColumn(truth, outputs, BinaryAuc, average, auc_parts)
 
 
 def label_average_precision(truth: np.ndarray, outputs: np.ndarray, average: str) -> Scorer:
     """Average precision of several labels, as scikit-learn's `average_precision_score`."""
-    return _PerColumn(truth, outputs, average_precision, average)
+    return _PerColumn(truth, outputs, average_precision, average, average_precision_parts)
+
+
+Parts = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray | None]]
+"""(positive bool (n,), score float (n,)) -> the value, and by how much it changes with each row's weight; None where it is not defined."""
 
 
 class _PerColumn:
-    """A mean over columns of a ranking metric; a column without both kinds of rows keeps its value, or has none and is left out."""
+    """A mean over columns of a ranking metric; a column without both kinds of rows keeps its value, or has none and is left out.
+
+    Of many cells the resamples of the plain mean go by each row's influence, as those of an AUC of many classes do: one ranking of each
+    column for all of them together.
+    """
 
     def __init__(
         self,
@@ -29,6 +39,7 @@ class _PerColumn:
         outputs: np.ndarray,
         of_column: Callable[[np.ndarray, np.ndarray], Scorer],
         average: str,
+        parts: Parts,
     ) -> None:
         self.truth = np.asarray(truth) >= 0.5
         self.average, self.columns = average, self.truth.shape[1]
@@ -38,6 +49,16 @@ class _PerColumn:
             columns = range(self.columns)
             self.scorers = [of_column(self.truth[:, c], np.asarray(outputs[:, c], np.float64)) for c in columns]
         self.everything = np.array([scorer(None) for scorer in self.scorers])
+        self.outputs, self.parts = outputs, parts
+        self.exact = average != "macro" or self.truth.size <= EXACT_CELLS
+
+    @functools.cached_property
+    def _influence(self) -> np.ndarray:
+        """By how much the mean changes with each row's weight, float (n,)."""
+        columns = (np.asarray(self.outputs[:, c], dtype=np.float64) for c in range(self.columns))
+        found = [self.parts(self.truth[:, c], column)[1] for c, column in enumerate(columns)]
+        known = [part for part in found if part is not None]
+        return np.asarray(np.sum(known, axis=0) / len(known)) if known else np.zeros(len(self.truth))
 
     def _each(self, weights: np.ndarray | None) -> np.ndarray:
         if weights is None:
@@ -59,7 +80,9 @@ class _PerColumn:
         return self._mean(self._each(weights), weights)
 
     def resampled(self, weights: np.ndarray) -> float:
-        """The value of a bootstrap resample."""
+        """The value of a bootstrap resample; of many cells to first order."""
+        if not self.exact:
+            return float(np.clip(self(None) + self._influence @ (weights - 1), 0, 1))
         values = self._each(weights)
         return self._mean(np.where(np.isnan(values), self.everything, values), weights)
 
@@ -79,6 +102,30 @@ def average_precision(positive: np.ndarray, score: np.ndarray) -> Scorer:
         return float((np.diff(hits, prepend=0.0) * precision).sum() / hits[-1])
 
     return value
+
+
+def average_precision_parts(positive: np.ndarray, score: np.ndarray) -> tuple[float, np.ndarray | None]:
+    """Average precision, and float (n,) by how much it changes with each row's weight; None where no row is positive.
+
+    It is the mean over positives of the precision down to each: a row changes it by being a positive itself, and by the precision of
+    every positive that does not stand above it.
+    """
+    n_up = int(positive.sum())
+    if not n_up:
+        return float("nan"), None
+    order = np.argsort(-score, kind="stable")
+    up = positive[order].astype(np.float64)
+    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])  # first row of each run of equal scores
+    run = np.cumsum(np.bincount(starts, minlength=len(score))) - 1
+    ups = np.add.reduceat(up, starts)
+    seen = np.r_[starts[1:], len(score)]
+    precision = np.cumsum(ups) / seen
+    value = float(ups @ precision / n_up)
+    below = np.cumsum((ups / seen)[::-1])[::-1]  # of each run and those after it: what one more positive above adds
+    lost = np.cumsum((ups * precision / seen)[::-1])[::-1]
+    influence = np.empty(len(score))
+    influence[order] = (up * (precision[run] - value + below[run]) - lost[run]) / n_up
+    return value, influence
 
 
 def partial_auc(positive: np.ndarray, score: np.ndarray, min_tpr: float) -> Scorer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,14 @@ class Family:
     defaults : its parameters with the values that they have unless competition.toml says otherwise
     make : (parameters) -> Metric whose name is replaced by the one that was written
     two_classes : whether it is for two classes only
+    least : the least value that it can have
     """
 
     of: str
     defaults: dict[str, Any]
     make: Make
     two_classes: bool = False
+    least: float = 0.0
 
 
 def find_metric(text: str, of: str = CLASSES) -> Metric:
@@ -59,7 +62,8 @@ def find_metric(text: str, of: str = CLASSES) -> Metric:
         )
     for key, value in parameters.items():
         _check_parameter(text, key, value)
-    return replace(family.make(family.defaults | parameters), name=text)
+    most = 1.0 - (family.defaults | parameters)["min_tpr"] if name == "partial_auc" else None
+    return replace(family.make(family.defaults | parameters), name=text, least=family.least, most=most)
 
 
 def needs_two_classes(text: str) -> bool:
@@ -156,11 +160,11 @@ FAMILIES: dict[tuple[str, str], Family] = {
     ),
     (CLASSES, "f1"): Family(CLASSES, {"average": "binary"}, _classes(lambda p: answers.class_fbeta(1.0, p["average"]))),
     (CLASSES, "micro_f1"): Family(CLASSES, {}, _classes(lambda p: answers.class_fbeta(1.0, "micro"))),
-    (CLASSES, "mcc"): Family(CLASSES, {}, _classes(lambda p: answers.matthews)),
-    (CLASSES, "kappa"): Family(CLASSES, {"weights": "none"}, _kappa(None)),
-    (CLASSES, "quadratic_kappa"): Family(CLASSES, {}, _kappa(2)),
-    (CLASSES, "linear_kappa"): Family(CLASSES, {}, _kappa(1)),
-    (CLASSES, "cost"): Family(CLASSES, {"matrix": None}, _matrix(_cost, greater=False)),
+    (CLASSES, "mcc"): Family(CLASSES, {}, _classes(lambda p: answers.matthews), least=-1.0),
+    (CLASSES, "kappa"): Family(CLASSES, {"weights": "none"}, _kappa(None), least=-1.0),
+    (CLASSES, "quadratic_kappa"): Family(CLASSES, {}, _kappa(2), least=-1.0),
+    (CLASSES, "linear_kappa"): Family(CLASSES, {}, _kappa(1), least=-1.0),
+    (CLASSES, "cost"): Family(CLASSES, {"matrix": None}, _matrix(_cost, greater=False), least=-inf),
     (CLASSES, "map_at_k"): Family(CLASSES, {"k": 5}, _plain(ranking.mean_average_precision_at)),
     (CLASSES, "gap"): Family(CLASSES, {}, _plain(ranking.global_average_precision)),
     (CLASSES, "top_k_accuracy"): Family(CLASSES, {"k": 5}, _plain(ranking.top_k_accuracy)),
@@ -211,7 +215,7 @@ FAMILIES: dict[tuple[str, str], Family] = {
     ),
     (NUMBERS, "rmsle"): Family(NUMBERS, {}, _plain(values.root_mean_square_log, greater=False)),
     (NUMBERS, "mae"): Family(NUMBERS, {}, _plain(values.mean_absolute, greater=False)),
-    (NUMBERS, "r2"): Family(NUMBERS, {}, _plain(values.explained)),
-    (NUMBERS, "pearson"): Family(NUMBERS, {}, _plain(values.pearson)),
+    (NUMBERS, "r2"): Family(NUMBERS, {}, _plain(values.explained), least=-inf),
+    (NUMBERS, "pearson"): Family(NUMBERS, {}, _plain(values.pearson), least=-1.0),
 }
 """By (kind of targets, name). The plain metrics of exclusive classes, without parameters, are those of `METRICS`."""

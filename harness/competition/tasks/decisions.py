@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from harness.competition.metrics import Metric
+from harness.competition.scoring.answers import LabelScorer
 
 _MOST_ROWS, _CANDIDATES, _PASSES, _MOST_LABELS = 20_000, 40, 3, 200
 
@@ -62,26 +64,44 @@ def best_thresholds(metric: Metric, targets: np.ndarray, outputs: np.ndarray) ->
     grid = np.unique(np.r_[np.linspace(0.02, 0.98, 49), 0.5])
     scores = np.array([sign * metric(targets, (outputs >= t).astype(np.float32)) for t in grid])
     found, best = np.full(n, _middle(grid, scores)), float(scores.max())
-    said = (outputs >= found).astype(np.float32)
+    given = _given(metric, targets, outputs >= found)
     for _ in range(_PASSES if n <= _MOST_LABELS else 0):
         before = best
         for label in range(n):
-            column, kept = outputs[:, label], said[:, label].copy()
+            column = outputs[:, label]
             levels = np.unique(np.quantile(column, np.linspace(0.0, 1.0, 34)))
             tried = (
                 (levels[1:] + levels[:-1]) / 2 if len(levels) > 1 else levels
             )  # between values: as far from both as can be
-            scores = np.empty(len(tried))
-            for number, threshold in enumerate(tried):
-                said[:, label] = column >= threshold
-                scores[number] = sign * metric(targets, said)
+            scores = np.array([sign * given.with_label(label, column >= threshold) for threshold in tried])
             if scores.max() > best + 1e-12:
                 best, found[label] = float(scores.max()), _middle(tried, scores)
-                kept = (column >= found[label]).astype(np.float32)
-            said[:, label] = kept
+                given.keep_label(label, column >= found[label])
         if best == before:
             break
     return [float(np.clip(t, 1e-4, 1 - 1e-4)) for t in found]
+
+
+class _AnyMetric:
+    """A `LabelScorer` of a metric that only takes all answers (one's own)."""
+
+    def __init__(self, metric: Metric, targets: np.ndarray, said: np.ndarray) -> None:
+        self.metric, self.targets, self.said = metric, targets, said.astype(np.float32)
+
+    def with_label(self, label: int, said: np.ndarray) -> float:
+        kept = self.said[:, label].copy()
+        self.said[:, label] = said
+        value = self.metric(self.targets, self.said)
+        self.said[:, label] = kept
+        return value
+
+    def keep_label(self, label: int, said: np.ndarray) -> None:
+        self.said[:, label] = said
+
+
+def _given(metric: Metric, targets: np.ndarray, said: np.ndarray) -> LabelScorer:
+    scorer: Any = metric.prepare(targets, said.astype(np.float32))
+    return scorer if hasattr(scorer, "with_label") else _AnyMetric(metric, targets, said)
 
 
 def moved_labels(outputs: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:

@@ -25,13 +25,13 @@ def check_fits(recipe: Recipe, task: Task) -> None:
         for key, plain in (("class_weights", "none"), ("label_smoothing", 0.0)):
             if getattr(spec, key) != plain:
                 raise UserError(f"train.{key} = {getattr(spec, key)!r}: numbers have no classes; take it out")
-    if task.is_one_class:
-        return
-    if recipe.pseudo:
+        if recipe.pseudo:
+            raise UserError(
+                f"[pseudo]: takes test rows whose label a model is sure of, and a number has no probability (task = '{task.name}'). "
+                "Take it out."
+            )
+    if recipe.predict.across_folds == "vote" and not task.votes:
         raise UserError(
-            f"[pseudo]: labels rows with one of several classes; task = '{task.name}' is {task.what}. Take it out."
-        )
-    if recipe.predict.across_folds == "vote":
-        raise UserError(
-            f"predict.across_folds = 'vote': folds vote for one of several classes; task = '{task.name}' is {task.what}. Take it out."
+            f"predict.across_folds = 'vote': models vote for a class, a label or a grade; task = '{task.name}' is {task.what}, and no two "
+            "models say the same number. Take it out: their mean is taken."
         )

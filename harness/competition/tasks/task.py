@@ -7,14 +7,14 @@ number. Targets are int64 (n,) where a row has one class, else float32 (n, K).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from harness.competition.metrics import Metric, argmax_rows
 from harness.competition.scoring.registry import CLASSES, LABELS, NUMBERS
-from harness.competition.tasks import decisions
+from harness.competition.tasks import decisions, votes
 
 _SUM_TOLERANCE = 1e-2  # rows are stored as float32 or float16
 
@@ -49,6 +49,11 @@ class Task:
         """Whether a row has exactly one class: targets int64 (n,), outputs that sum to one."""
         return self.of == CLASSES
 
+    @property
+    def stored_as(self) -> type:
+        """dtype of outputs of which there are very many: probabilities as float16, numbers (of any size) as float32."""
+        return np.float32 if self.of == NUMBERS else np.float16
+
     def wrong_rows(self, outputs: np.ndarray) -> np.ndarray:
         """Which rows (bool (n,)) are no outputs of this task: not finite, outside [0, 1], of classes not summing to one."""
         rows = np.asarray(outputs, dtype=np.float32)
@@ -77,8 +82,7 @@ class Task:
         if self.is_one_class:
             return targets
         if self.of == NUMBERS:
-            spread = targets.std(axis=0)
-            score = ((targets - targets.mean(axis=0)) / np.where(spread > 0, spread, 1)).mean(axis=1)
+            score = ((targets - targets.mean(axis=0)) / spreads(targets)).mean(axis=1)
             edges = np.quantile(score, np.linspace(0, 1, min(bins, max(len(score) // 10, 2)) + 1)[1:-1])
             return np.searchsorted(edges, score, side="right").astype(np.int64)
         counts = targets.sum(axis=0)
@@ -95,12 +99,7 @@ class Task:
         """The metric as this task takes it: one of answers judges `plain` answers."""
         if not (self.ordered and metric.of_answers):
             return metric
-        return Metric(
-            metric.name,
-            lambda y, o: metric.prepare(y, self.plain(np.asarray(o))),
-            metric.greater_is_better,
-            of_answers=True,
-        )
+        return replace(metric, prepare=lambda y, o: metric.prepare(y, self.plain(np.asarray(o))), of_tally=None)
 
     def fit_decision(self, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> list[float]:
         """What the decision is where it is found on these rows: a threshold for each label, or the cuts between grades."""
@@ -138,6 +137,61 @@ class Task:
             out[mine] = self.decide(outputs[mine], values)
         return out
 
+    def judged(self, outputs: np.ndarray, fold: np.ndarray, told: dict[str, Any] | None) -> np.ndarray:
+        """Outputs (n, K) whose simple answer is the task's: as decided by fold where there is a decision, else as they are.
+
+        told : as `find_decision` gives it; None where nothing was decided
+        """
+        return self.plain(outputs) if told is None else self.decide_by_fold(outputs, fold, told)
+
+    def judged_by(
+        self, metric: Metric, outputs: np.ndarray, fold: np.ndarray, told: dict[str, Any] | None
+    ) -> np.ndarray:
+        """Outputs (n, K) as a metric judges them: one of answers those that the decision gives, any other the outputs as they are."""
+        return self.decide_by_fold(outputs, fold, told) if told and metric.of_answers else outputs
+
+    def score_apart(self, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> float:
+        """The score of rows by the decision that they themselves have: to compare models on the same rows before there are other folds.
+
+        It is too good to be told as a score.
+        """
+        if self.decides and metric.of_answers:
+            outputs = self.decide(outputs, self.fit_decision(metric, targets, outputs))
+        return metric(targets, outputs)
+
+    @property
+    def votes(self) -> bool:
+        """Whether several models can vote: for a class, a label, a grade; a number is no answer that two would give."""
+        return self.of != NUMBERS
+
+    def vote(self, outputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Outputs float64 (n, K) of several models' (n, K) each: the class most of them say, the labels more than half give, the median
+        grade; right by any decision that follows (see `votes`)."""
+        assert self.votes
+        if self.ordered:
+            return votes.median_grade(outputs)
+        return votes.majority(outputs) if self.is_one_class else votes.majority_of_labels(outputs)
+
+    def row_errors(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """How wrong each row's simple answer is, float (n,): 0 or 1 of a class, the share of the labels; of numbers the distance, each
+        in its own standard deviations."""
+        if self.is_one_class:
+            return (outputs.argmax(axis=1) != targets).astype(np.float64)
+        if self.of == LABELS:
+            return ((outputs >= 0.5) != (targets >= 0.5)).mean(axis=1)
+        return (np.abs(outputs - targets) / spreads(targets)).mean(axis=1)
+
+    def sure(self, outputs: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (int64, sorted) whose answer is at least so sure, and the targets that every row (all n, sure or not) would have.
+
+        Of one class its probability counts; of several labels each of them must be that likely, or that unlikely.
+        """
+        outputs = np.asarray(outputs)
+        if self.of == LABELS:
+            firm = np.maximum(outputs, 1 - outputs).min(axis=1)
+            return np.flatnonzero(firm >= threshold), (outputs >= 0.5).astype(np.float32)
+        return np.flatnonzero(outputs.max(axis=1) >= threshold), outputs.argmax(axis=1)
+
     def answers(self, outputs: np.ndarray) -> np.ndarray:
         """The simple answers: classes int64 (n,), or labels bool (n, K); of numbers themselves."""
         if self.is_one_class:
@@ -153,6 +207,12 @@ class Task:
                 ", ".join(name for name, has in zip(names, np.asarray(target) >= 0.5, strict=True) if has) or "(none)"
             )
         return ", ".join(f"{value:.4g}" for value in np.atleast_1d(target))
+
+
+def spreads(targets: np.ndarray) -> np.ndarray:
+    """Standard deviation of each number (K,); 1 of one that is always the same."""
+    found = targets.std(axis=0)
+    return np.asarray(np.where(found > 0, found, 1))
 
 
 def _middles(n: int) -> list[float]:

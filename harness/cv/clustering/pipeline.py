@@ -6,10 +6,10 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition import Competition, Recipe
+from harness.competition.tasks.votes import majority
 from harness.cv.clustering.scores import Pooled, score_clusters
 from harness.data.cache import Dataset
 from harness.runs import Folds, Run, RunFolder, load_run, runs_in
-from harness.runs.majority_vote import vote
 from harness.runs.run import proba_column
 
 
@@ -24,7 +24,7 @@ def finish_clusters(folder: RunFolder, competition: Competition, dataset: Datase
     pooled = Pooled(folder, results, len(folds.ids), len(names))
     test = np.asarray(np.mean(pooled.tests, axis=0, dtype=np.float64), dtype=np.float32)
     if recipe.predict.across_folds == "vote" and len(test):
-        test = vote(pooled.tests).astype(np.float32)
+        test = majority(pooled.tests).astype(np.float32)
     columns = [proba_column(name) for name in names]
 
     def table(first: dict[str, np.ndarray], proba: np.ndarray) -> pd.DataFrame:

@@ -145,8 +145,9 @@ class FoldTraining:
         from harness.clean.verdicts import apply_verdicts
         from harness.competition import find_competition
         from harness.cv.folds import split_watched
-        from harness.cv.jobs.fold_data import Opening, open_fold_data
-        from harness.cv.pseudo_labels import pseudo_rows, source_of
+        from harness.cv.jobs.fold_data import Opening, fitted_encoder, open_fold_data
+        from harness.cv.jobs.row_weights import row_weights
+        from harness.cv.pseudo_labels import joined, pseudo_rows, source_of
         from harness.data.resize import open_resized
         from harness.runs import Folds
         from harness.train.allocator import keep_freed_memory
@@ -164,15 +165,13 @@ class FoldTraining:
         labels = samples.labels if samples.soft is None else samples.soft
         assert labels is not None  # training rows always have labels
         if recipe.pseudo:
-            more, classes = pseudo_rows(source_of(folder.path, recipe), job.fold, recipe.pseudo.threshold)
-            train, labels = (
-                np.concatenate([train, len(labels) + more]),
-                np.concatenate(
-                    [labels, classes if labels.ndim == 1 else np.eye(labels.shape[1], dtype=labels.dtype)[classes]]
-                ),
-            )
+            source, kind = source_of(folder.path, recipe), competition.kind
+            more, targets = pseudo_rows(source, job.fold, recipe.pseudo.threshold, kind)
+            train, labels = np.concatenate([train, len(labels) + more]), joined(labels, targets)
+        weights = row_weights(samples.weight, train, len(labels)) if recipe.train.row_weights else None
         valid = folds.valid_rows(job.fold)
-        opening = Opening(competition, recipe, dataset, folder.environment(), device, job.threads)
+        encoder = fitted_encoder(competition, recipe, dataset, train[train < len(samples)])
+        opening = Opening(competition, recipe, dataset, folder.environment(), device, job.threads, encoder)
         data = open_fold_data(opening)
         n_predicted = len(valid) + (len(dataset.test) if dataset.test else 0)
 
@@ -184,7 +183,11 @@ class FoldTraining:
             recipe=recipe,
             data=data,
             labels=torch.from_numpy(labels).to(device),
-            rows=Rows(index(train), None if watched is None else index(watched)),
+            rows=Rows(
+                index(train),
+                None if watched is None else index(watched),
+                None if weights is None else torch.from_numpy(weights).to(device),
+            ),
             valid_rows=index(valid),
             tick=ticker(job.fold, images_in_all(recipe, len(train), n_predicted, _prediction_cost(recipe)), progress),
             kept=folds.kept,
@@ -239,7 +242,7 @@ class FoldTraining:
         return network, lines
 
     def _look(self, after_epoch: Callable[[int, float], None]) -> Callable[[nn.Module, int], None]:
-        """Score the rows that are judged, in one view, by the competition's metric."""
+        """Score the rows that are judged, in one view, by the competition's metric (`Task.score_apart`)."""
         from harness.cv.scores import competition_metrics
         from harness.runs.probabilities import check_probabilities
         from harness.train.prediction.predict import Predictor, plain_proba
@@ -258,7 +261,7 @@ class FoldTraining:
             check_probabilities(
                 proba.numpy(), ids, f"epoch {epoch}", "Lower train.lr, or take train.precision = 'fp32'.", task
             )
-            after_epoch(epoch, metric(labels, proba.numpy()))
+            after_epoch(epoch, task.score_apart(metric, labels, proba.numpy()))
 
         return look
 

@@ -63,7 +63,7 @@ class PrepareJob:
         competition_metrics(competition)
         device = usable_device(self.device)
         found = {
-            **self._model(competition, dataset, device),
+            **self.tried(competition, dataset, device),
             **_augmentation(self.recipe, dataset, self.threads),
             "doubtful_views": doubtful_views(self.recipe.predict.tta, competition),
             "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else cpu_name(),
@@ -71,43 +71,59 @@ class PrepareJob:
         verdicts = self.verdicts.read_text(encoding="utf-8") if self.verdicts else None
         RunFolder(self.run).start(self.recipe, Folds.load(self.folds), {**self.environment, **found}, verdicts)
 
-    def _model(self, competition: Competition, dataset: Dataset, device: torch.device) -> dict[str, Any]:
-        """Build the network and try it; returns its layout, its size, and where its features will lie."""
-        import torch
+    def tried(self, competition: Competition, dataset: Dataset, device: torch.device) -> dict[str, Any]:
+        """What is known of the model when it was tried."""
+        return tried_model(self.recipe, competition, dataset, device, self.timings)
 
-        from harness.cv.jobs.fold_data import feature_network, feature_store, new_network
-        from harness.train.freeze import frozen_names
-        from harness.train.inputs.pixels import ResidentImages
-        from harness.train.precision import choose_layout, is_out_of_memory
 
-        recipe, images = self.recipe, dataset.train.images
-        few = ResidentImages(images[: min(len(images), 64)], device)
-        if recipe.features:
-            network = feature_network(competition, recipe, device)
-        else:
-            network = new_network(competition, recipe, few, torch.arange(few.shape[0], device=device))
-        try_network(network, few.pixels[:2], len(competition.classes), recipe.train.batch_size)
-        frozen = frozen_names(network, recipe.train)
-        sizes = {name: p.numel() for name, p in network.named_parameters()}
-        batch = recipe.predict.batch_size if recipe.features else recipe.train.batch_size
-        shape = (min(batch, len(images)), images.shape[3], *images.shape[1:3])
-        name = recipe.model.model_dump_json()
-        try:
-            layout = choose_layout(network, shape, recipe.train, device, self.timings, name, not recipe.features)
-        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise UserError(too_large_a_batch(network, shape, recipe, device)) from error
-        found: dict[str, Any] = {
-            "layout": layout,
-            "parameters": sum(sizes.values()),
-            "trained_parameters": sum(n for name, n in sizes.items() if name not in frozen),
-        }
-        if recipe.features:
-            store = feature_store(self.timings, recipe, dataset, layout["predict_precision"])
-            found["features"] = str(store.folder)
-            found["trained_parameters"] = sum(p.numel() for p in network.body.get_submodule("head").parameters())
-        return found
+def tried_model(
+    recipe: Recipe, competition: Competition, dataset: Dataset, device: torch.device, timings: Path
+) -> dict[str, Any]:
+    """Build the network and try it; returns its layout, its size, and where its features will lie.
+
+    timings : folder where the timings of layouts are kept
+    """
+    import numpy as np
+    import torch
+
+    from harness.cv.jobs.fold_data import feature_network, feature_store, fitted_encoder, new_network
+    from harness.train.freeze import frozen_names
+    from harness.train.inputs.pixels import ResidentImages
+    from harness.train.precision import choose_layout, is_out_of_memory
+
+    images = dataset.train.images
+    few = ResidentImages(images[: min(len(images), 64)], device)
+    encoder = fitted_encoder(competition, recipe, dataset, np.arange(len(images)))  # of these only its width counts
+    if recipe.features:
+        network = feature_network(competition, recipe, device)
+    else:
+        rows = torch.arange(few.shape[0], device=device)
+        network = new_network(competition, recipe, few, rows, encoder=encoder)
+    try_network(network, few.pixels[:2], len(competition.classes), recipe.train.batch_size)
+    frozen = frozen_names(network, recipe.train)
+    sizes = {name: p.numel() for name, p in network.named_parameters()}
+    batch = recipe.predict.batch_size if recipe.features else recipe.train.batch_size
+    shape = (min(batch, len(images)), images.shape[3], *images.shape[1:3])
+    name = recipe.model.model_dump_json() + (
+        f" with {encoder.width} columns" if encoder and not recipe.features else ""
+    )
+    try:
+        layout = choose_layout(network, shape, recipe.train, device, timings, name, not recipe.features)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(too_large_a_batch(network, shape, recipe, device)) from error
+    found: dict[str, Any] = {
+        "layout": layout,
+        **({} if dataset.train.columns is None else {"columns": encoder.width if encoder else 0}),
+        "parameters": sum(sizes.values()),
+        "trained_parameters": sum(n for name, n in sizes.items() if name not in frozen),
+    }
+    if recipe.features:
+        store = feature_store(timings, recipe, dataset, layout["predict_precision"])
+        found["features"] = str(store.folder)
+        found["trained_parameters"] = sum(p.numel() for p in network.body.get_submodule("head").parameters())
+    return found
 
 
 def check_recipe(recipe: Recipe, competition: Competition) -> None:
@@ -167,13 +183,16 @@ def try_network(network: torch.nn.Module, images: torch.Tensor, n_classes: int, 
     """
     import torch
 
-    x = images.permute(0, 3, 1, 2).float().div(255)
+    from harness.models.tabular.columns import with_average_columns
+
+    pixels = images.permute(0, 3, 1, 2).float().div(255)
+    x = with_average_columns(network, pixels)
     try:
         with torch.inference_mode():
             shape = tuple(network.eval()(x).shape)
             network.train()(x[:batch_size])
     except (RuntimeError, ValueError, AssertionError, TypeError, IndexError) as error:
-        raise UserError(f"[model] cannot take images {tuple(x.shape[1:])} (C, H, W): {error}") from error
+        raise UserError(f"[model] cannot take images {tuple(pixels.shape[1:])} (C, H, W): {error}") from error
     if shape != (len(images), n_classes):
         raise UserError(f"[model] gives {shape} for {len(images)} images; wanted ({len(images)}, {n_classes}) logits")
 

@@ -135,7 +135,8 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     networks = [data.load(state) for state in training.saved_states()]
     predictors = [Predictor(network, data.layout) for network in networks]
     cells = (len(names), len(SEVERITIES), len(valid))
-    proba = np.zeros((*cells, networks[0].n_classes), dtype=np.float16)
+    dtype = training.opening.competition.kind.stored_as
+    proba: np.ndarray = np.zeros((*cells, networks[0].n_classes), dtype=dtype)
     statistics = np.zeros((*cells, len(STATISTICS)), dtype=np.float32)
     total = len(names) * len(SEVERITIES)
     for number, name in enumerate(names if len(valid) else []):  # few rows, many folds: one may have none
@@ -209,10 +210,10 @@ def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]
     names, order, proba = list(suite.names), suite.rows, suite.proba.astype(np.float32)
     labels, clean = run.labels[order], run.oof[order]
     told = run.scores.get("decision")
-    if told and metric.of_answers:  # answers as the task decides them, the same way for clean and corrupted images
-        clean = task.decide(clean, told["values"])
-        shape = proba.shape
-        proba = task.decide(proba.reshape(-1, shape[-1]), told["values"]).reshape(shape)
+    if told and metric.of_answers:  # answers as the task decides them, each fold's by what the others found
+        fold = run.folds.fold[order]
+        clean = task.decide_by_fold(clean, fold, told)
+        proba = np.array([[task.decide_by_fold(said, fold, told) for said in line] for line in proba])
     scorer = metric.prepare(labels, clean)
     low, high = intervals([scorer], run.folds.groups[order])[0]
     scores = {name: [metric(labels, proba[i, s]) for s in range(proba.shape[1])] for i, name in enumerate(names)}

@@ -73,5 +73,6 @@ def write_noise_page(path: Path, competition: Competition, run: Run, scores: dic
     section.table(*noise_table(scores))
     if scores["doubtful"]:
         section.text("* may change the label: none of this competition's symmetries.")
-    page.section("Which classes fall").table(*class_table(scores))
+    if scores["classes"]:
+        page.section("Which classes fall").table(*class_table(scores))
     page.write(path)

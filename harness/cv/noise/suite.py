@@ -22,7 +22,7 @@ class Suite:
     ----------
     names : of the corruptions
     rows : int64 (m,), which of the training rows
-    proba : float16 (corruptions, severities, m, C)
+    proba : float16 (corruptions, severities, m, C); of numbers float32
     statistics : float32 (corruptions, severities, m, S); clean_statistics : (m, S)
     """
 

@@ -195,6 +195,8 @@ def _mistakes_section(
 
 
 def _training_section(page: Page, history: list[dict[str, Any]]) -> None:
+    if not history:
+        return  # trees, which have no epochs
     section = page.section("Training")
     section.figure(
         figures.learning_curves(curves(history, "loss"), "training loss"),

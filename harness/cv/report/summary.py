@@ -83,13 +83,10 @@ def _print_next(run: Run, sample: bool) -> None:
         return
     if not run.complete:
         return  # neither forecasts nor submissions are made of some folds
-    first = "next:  "
-    if run.task.is_one_class:
-        tried = (run.path / "noise.json").is_file()
-        suite = "" if tried else " (run this again with --noise first: it is what forecasts learn from)"
-        print(f"next:   python -m harness.oof forecast {slug} --run {run.name}{places}{suite}")
-        first = "       "
-    print(f"{first} python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
+    tried = (run.path / "noise.json").is_file()
+    suite = "" if tried else " (run this again with --noise first: it is what forecasts learn from)"
+    print(f"next:   python -m harness.oof forecast {slug} --run {run.name}{places}{suite}")
+    print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
 
 
 def _print_noise(run: Run, noisy: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.competition.metrics import _binary_auc
 from harness.competition.scoring.answers import LabelCounts, ratio
+from harness.competition.scoring.auc import BinaryAuc
 from harness.competition.scoring.registry import LABELS
 from harness.competition.tasks import Task
 from harness.data.cache import Dataset
@@ -65,7 +65,7 @@ def label_table(
     header = ["label", "rows", "precision", "recall", "F1", "AUC", "given from", "given, OOF"]
     rows = []
     for i, name in enumerate(names):
-        auc = _binary_auc(targets[:, i] >= 0.5, outputs[:, i])(None)
+        auc = BinaryAuc(targets[:, i] >= 0.5, outputs[:, i])(None)
         line = [name, f"{truth[i]:,.0f}", *(f"{v[i]:.5f}" for v in (precision, recall, f1)), _shown(auc)]
         line += [f"{thresholds[i]:.3f}", f"{100 * said[i] / len(targets):.2f} %"]
         rows.append(line + ([f"{100 * shares[i]:.2f} %"] if shares is not None else []))

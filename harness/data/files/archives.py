@@ -102,6 +102,14 @@ class FileTree:
         """Whether there is such a file, or such a folder with something in it."""
         return self._has_plain(name) or self._packed_above(name) is not None
 
+    def holds(self, name: str) -> bool:
+        """As `has`, and of what would lie in a packed folder whether it does: that is opened for it."""
+        packed = self._packed_above(name)
+        if packed is None:
+            return self._has_plain(name)
+        inner, prefix = self._inside(packed)
+        return inner._has_plain(name.removeprefix(prefix))
+
     def is_packed(self, name: str) -> bool:
         """Whether this folder or file lies in a packed one."""
         return self._packed_above(name) is not None

@@ -12,13 +12,13 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
-from harness.competition import Competition
+from harness.competition import Competition, Listing
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
 from harness.data.files.decode import is_image
 from harness.data.files.names import nfc
 from harness.data.formats.images import Broken, read_images
-from harness.data.rows.listing import Listing, list_test
+from harness.data.rows.listing import list_test
 
 Captions = dict[str, list[str]]
 """Captions by the image's file name, in the file's order."""

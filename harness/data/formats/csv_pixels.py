@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ import numpy as np
 from harness.base.errors import UserError, nearest
 from harness.base.untrusted_text import plain
 from harness.competition.data_spec import DataSpec
+from harness.competition.samples import RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
-from harness.data.rows.targets import RawTargets
+from harness.data.rows.tables import Table
+from harness.data.rows.weights import weights_of
 
 _BLOCK = 1 << 24
 _OTHER_FILE = "Download the file again if it is cut off, or name another in [data] of competition.toml."
@@ -31,12 +33,14 @@ class PixelRows:
     ids : None where the table has no id column, so that the rows' numbers stand for them
     targets : of training rows
     groups, fold : a text of each row, or None
+    weight : of training rows, float64 (n,), or None
     """
 
     ids: list[str] | None
     targets: RawTargets | None
     groups: list[str] | None = None
     fold: list[str] | None = None
+    weight: np.ndarray | None = None
 
 
 def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, folder: Path) -> PixelRows:
@@ -69,9 +73,9 @@ def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, f
     if not labelled:
         return PixelRows(ids, None)
     groups = list(map("\x1f".join, zip(*(beside[c] for c in spec.group_by), strict=True))) if spec.group_by else None
-    return PixelRows(
-        ids, RawTargets([beside[c] for c in spec.label], list(spec.label), tree.show(name), spec.separator), groups
-    )
+    table = Table(others, [beside[c] for c in others], tree.show(name))
+    raw = RawTargets([beside[c] for c in spec.label], list(spec.label), table.shown, spec.separator)
+    return PixelRows(ids, raw, groups, weight=weights_of(table, spec))
 
 
 def _header(tree: FileTree, name: str) -> list[str]:
@@ -96,8 +100,8 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
     )
     if twice is not None:
         raise UserError(f"{tree.show(name)}: two columns are named '{plain(twice, 80)}'. Rename one in its header.")
-    others = list(dict.fromkeys((*spec.label, *spec.group_by) if labelled else ())) + ([spec.id] if spec.id else [])
-    if spec.id and spec.id not in header and (not labelled or _test_has_id(tree, spec)):
+    others = list(dict.fromkeys(_beside(spec) if labelled else ())) + ([spec.id] if spec.id else [])
+    if spec.id and may_lack_id(tree, spec, header, labelled, _header):
         others.remove(spec.id)
     for column in others:
         if column not in header:
@@ -116,12 +120,30 @@ def _columns(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> tuple
     return pixels, others
 
 
-def _test_has_id(tree: FileTree, spec: DataSpec) -> bool:
-    return bool(spec.test and spec.id and tree.has(spec.test) and spec.id in _header(tree, spec.test))
+def may_lack_id(
+    tree: FileTree,
+    spec: DataSpec,
+    columns: Sequence[str],
+    labelled: bool,
+    header: Callable[[FileTree, str], Sequence[str]],
+) -> bool:
+    """Whether a table's columns lack the id's and may: of the test's always, of the training table where the test's has it.
+
+    header : the columns of the test's table
+    """
+    if spec.id is None or spec.id in columns:
+        return False
+    return not labelled or bool(spec.test and tree.has(spec.test) and spec.id in header(tree, spec.test))
+
+
+def _beside(spec: DataSpec) -> list[str]:
+    """Columns of training rows that are no pixels; the id's aside."""
+    return [*spec.label, *spec.group_by, *([spec.weight] if spec.weight else [])]
 
 
 def _key_of(column: str, spec: DataSpec) -> str:
-    return "label" if column in spec.label else "id" if column == spec.id else "group_by"
+    known = {"label": spec.label, "id": (spec.id,), "group_by": spec.group_by}
+    return next((key for key, columns in known.items() if column in columns), "weight")
 
 
 def _blocks(tree: FileTree, name: str, pixels: list[str], others: list[str]) -> Iterator[Any]:

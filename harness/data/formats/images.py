@@ -15,12 +15,12 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.storage.npy import open_array
 from harness.competition.data_spec import DataSpec
+from harness.competition.samples import Listing
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_array, new_images
 from harness.data.files.decode import Decoded, Decoder
 from harness.data.files.frame import Frame
 from harness.data.files.sizes import settled_decoder
-from harness.data.rows.listing import Listing
 
 Tick = Callable[[int, int], None]
 """(done, of how many)."""
@@ -182,6 +182,11 @@ def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.
     sizes, done = new_array(extents, (n, 2), np.uint32), new_array(marks, (n,), np.uint64)
     done[:] = 0
     return images, sizes, done
+
+
+def forget_decoded(folder: Path) -> None:
+    """Have a decoding that was broken off begun anew."""
+    (folder / _DONE).unlink(missing_ok=True)
 
 
 def _keep_rows(folder: Path, keep: np.ndarray, spec: DataSpec) -> None:

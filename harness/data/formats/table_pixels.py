@@ -10,12 +10,13 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
 from harness.competition.data_spec import DataSpec
+from harness.competition.samples import RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
-from harness.data.formats.csv_pixels import PixelRows
+from harness.data.formats.csv_pixels import PixelRows, may_lack_id
 from harness.data.rows.listing import groups_of
 from harness.data.rows.tables import Table, read_table
-from harness.data.rows.targets import RawTargets
+from harness.data.rows.weights import weights_of
 
 
 def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, folder: Path) -> PixelRows:
@@ -42,18 +43,14 @@ def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool,
         ]
         images[row] = np.concatenate(parts, axis=2)
     images.flush()
-    lacks = spec.id is not None and not table.has(spec.id) and (not labelled or _test_has_id(tree, spec))
+    lacks = may_lack_id(tree, spec, table.header, labelled, lambda t, test: read_table(t, test, "data.test").header)
     ids = table.column(spec.id, "data.id") if spec.id and not lacks else None
     if not labelled:
         return PixelRows(ids, None)
     raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
     fold = table.column(spec.fold, "data.fold") if spec.fold else None
-    return PixelRows(ids, raw, groups_of(table, ids or list(map(str, range(len(table)))), spec), fold)
-
-
-def _test_has_id(tree: FileTree, spec: DataSpec) -> bool:
-    """Whether the test's table has the id's column: then the training table need not."""
-    return bool(spec.test and spec.id and tree.has(spec.test) and read_table(tree, spec.test, "data.test").has(spec.id))
+    groups = groups_of(table, ids or list(map(str, range(len(table)))), spec)
+    return PixelRows(ids, raw, groups, fold, weights_of(table, spec))
 
 
 def _pixels(cell: str, spec: DataSpec, channels: int, table: Table, row: int, column: str) -> np.ndarray:

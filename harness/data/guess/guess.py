@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize
 from harness.data.guess.inventory import Images, Inventory, Looks, look_at
 from harness.data.guess.layout import (
@@ -113,6 +114,8 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
         )
     elif pattern := group_pattern(table.column(matched.column, "")):
         layout.set("group", pattern, "what it finds alike shares a fold: take it out if the images are independent")
+    if test_table:
+        columns_beside(layout, targets, table, test_table, asked)
     return targets
 
 
@@ -331,6 +334,9 @@ def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str
         layout.set("optional", ["test.csv"])
     if id_column:
         layout.set("id", id_column)
+    if columns and test_table is not None:
+        taken = [*columns, *targets.label, *([id_column] if id_column else [])]
+        note_features(layout, feature_columns(table, test_table, taken))
     return targets
 
 

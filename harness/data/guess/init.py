@@ -87,7 +87,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
         title or name.replace("-", " ").replace("_", " ").capitalize(), platform, layout, targets, said
     )
     files = {"competition.toml": text, "README.md": _readme(name, title, source)}
-    files |= {f"recipes/{recipe}.toml": recipe_toml(recipe, facts) for recipe in ("quick", "strong", "transfer")}
+    files |= {f"recipes/{recipe}.toml": recipe_toml(recipe, facts) for recipe in _recipes(layout)}
     linked = _link(source, root, name)
     written = write_competition(folder, files)
     find_competition(folder)  # what was written must be readable
@@ -123,6 +123,10 @@ def _metric_of(about: Any, targets: Any) -> str | None:
         targets.fits = tuple(dict.fromkeys(m for m in (targets.metric, *targets.fits) if m != found))
         targets.metric, targets.why["metric"] = found, f"the competition's page calls it '{about.metric}'"
     return found
+
+
+def _recipes(layout: Any) -> tuple[str, ...]:
+    return ("quick", "strong", "transfer", *(["columns"] if "features" in layout.values else []))
 
 
 def recipe_toml(name: str, facts: Any) -> str:
@@ -198,7 +202,8 @@ def _facts(layout: Any, targets: Any) -> Any:
     )
     imbalance = max(counts.values()) / min(counts.values()) if counts and targets.task != "regression" else 1.0
     rows = len(table) if table is not None else len(layout.labels_of or []) or 1000
-    return Facts(height, width, int(values.get("channels", 3)), rows, outputs, imbalance, targets.task, targets.metric)
+    channels, columns = int(values.get("channels", 3)), len(values.get("features", []))
+    return Facts(height, width, channels, rows, outputs, imbalance, targets.task, targets.metric, columns=columns)
 
 
 def _found(inventory: Any, layout: Any, facts: Any) -> list[str]:

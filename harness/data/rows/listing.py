@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -13,36 +13,13 @@ import numpy as np
 from harness.base.errors import UserError, nearest
 from harness.base.untrusted_text import is_plain, listed, plain
 from harness.competition.data_spec import DataSpec
+from harness.competition.samples import Listing, RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
 from harness.data.files.names import Lookup, nfc, refuse_duplicate_ids, stem, without_ending
 from harness.data.rows.groups import matches
 from harness.data.rows.tables import Table, joined, read_table
-from harness.data.rows.targets import RawTargets
-
-
-@dataclass(frozen=True)
-class Listing:
-    """The images of a split, row by row; none is opened.
-
-    Attributes
-    ----------
-    files : names in the tree, of each row one or, where the channels lie in several, so many
-    ids : of the rows
-    targets : as text; None of test rows
-    groups : a text of each row, equal ones share a fold; None = by data.group, or each alone
-    notes : what was left out and what is odd, in words
-    fold : of each row the fold that the table gives, as text; None where it gives none
-    rows : of test images, the submission's row that each is of; None = its id
-    """
-
-    files: list[tuple[str, ...]]
-    ids: list[str]
-    targets: RawTargets | None
-    groups: list[str] | None = None
-    notes: tuple[str, ...] = ()
-    fold: list[str] | None = None
-    rows: list[str] | None = None
+from harness.data.rows.weights import weights_of
 
 
 def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes: tuple[str, ...]) -> Listing:
@@ -81,7 +58,12 @@ def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes
             f"{shown}: data.label_pattern = '{plain(spec.label_pattern, 80)}' finds a label in no file name, e.g. not in "
             f"'{plain(below[0], 80)}'. Correct it in competition.toml."
         )
-    return Listing([(f,) for f in files], ids, RawTargets([labels], ["label"], shown), None, tuple(notes))
+    beside = Table(["id"], [ids], shown)
+    if spec.join:
+        beside = joined(beside, read_table(tree, spec.join.file, "data.join.file"), "id", spec.join.id)
+    groups = groups_of(beside, ids, spec) if spec.join else None
+    raw = RawTargets([labels], ["label"], shown)
+    return Listing([(f,) for f in files], ids, raw, groups, tuple(notes), weight=weights_of(beside, spec))
 
 
 def _unlabelled(tree: FileTree, name: str, below: list[str], labels: list[str | None]) -> list[str]:
@@ -173,7 +155,7 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
             f"'{unnamed[0]}'",
         )
     fold = table.column(spec.fold, "data.fold") if spec.fold else None
-    return Listing(kept, ids, raw, groups_of(table, ids, spec), notes, fold)
+    return Listing(kept, ids, raw, groups_of(table, ids, spec), notes, fold, weight=weights_of(table, spec))
 
 
 def groups_of(table: Table, ids: Sequence[str], spec: DataSpec) -> list[str] | None:

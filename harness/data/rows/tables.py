@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -30,11 +30,13 @@ class Table:
     header : names of the columns
     columns : of each place in the header its cells; a cell that is missing is ""
     shown : the table's place, in words
+    origins : of columns that stand elsewhere: that table's place, and the number there of each row
     """
 
     header: list[str]
     columns: list[list[str]]
     shown: str
+    origins: Mapping[str, tuple[str, Sequence[int]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -51,9 +53,16 @@ class Table:
         """A row as a dict."""
         return {name: cells[number] for name, cells in zip(self.header, self.columns, strict=True)}
 
+    def place(self, name: str, number: int) -> str:
+        """Where a cell stands, in words."""
+        shown, rows = self.origins.get(name, (self.shown, range(len(self))))
+        return f"{shown}: row {rows[number] + 1}, column '{plain(name, 80)}'"
+
     def rows(self, numbers: Sequence[int]) -> Table:
         """Some of the rows."""
-        return Table(self.header, [[cells[n] for n in numbers] for cells in self.columns], self.shown)
+        there = {name: self.origins.get(name, (self.shown, range(len(self)))) for name in self.header}
+        origins = {name: (shown, [rows[n] for n in numbers]) for name, (shown, rows) in there.items()}
+        return Table(self.header, [[cells[n] for n in numbers] for cells in self.columns], self.shown, origins)
 
 
 def read_table(tree: FileTree, name: str, key: str) -> Table:
@@ -95,27 +104,29 @@ def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
     """
     places: dict[str, int] = {}
     for number, i in enumerate(other.column(other_id, "data.join.id")):
-        before = places.setdefault(_bare(i), number)
+        before = places.setdefault(bare_id(i), number)
         if before != number and other.row(before) != other.row(number):
             raise UserError(
                 f"{other.shown}: id '{plain(i, 80)}' stands in rows {before + 1} and {number + 1} with different values."
             )
     rows = []
     for i in table.column(id_column, "data.id"):
-        if _bare(i) not in places:
+        if bare_id(i) not in places:
             raise UserError(
                 f"{other.shown}: has no row for id '{plain(i, 80)}' of {table.shown}. Complete it, or correct data.join in competition.toml."
             )
-        rows.append(places[_bare(i)])
+        rows.append(places[bare_id(i)])
     new = [
         (name, [cells[r] for r in rows])
         for name, cells in zip(other.header, other.columns, strict=True)
         if name not in table.header
     ]
-    return Table([*table.header, *(n for n, _ in new)], [*table.columns, *(c for _, c in new)], table.shown)
+    origins: dict[str, tuple[str, Sequence[int]]] = {name: (other.shown, rows) for name, _ in new}
+    header, columns = [*table.header, *(n for n, _ in new)], [*table.columns, *(c for _, c in new)]
+    return Table(header, columns, table.shown, {**table.origins, **origins})
 
 
-def _bare(i: str) -> str:
+def bare_id(i: str) -> str:
     """An id without the ending that one of two tables may leave out."""
     path = PurePosixPath(nfc(i))
     return path.with_suffix("").as_posix() if path.suffix.lower() in _IMAGE_ENDINGS else nfc(i)

@@ -4,37 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from harness.base.errors import UserError, nearest
 from harness.base.untrusted_text import is_plain, listed, plain
+from harness.competition.samples import RawTargets
 from harness.competition.scoring.registry import LABELS, NUMBERS
 from harness.competition.tasks import Task
 from harness.data.files.names import nfc
-
-
-@dataclass(frozen=True)
-class RawTargets:
-    """Targets as the data have them.
-
-    Attributes
-    ----------
-    columns : cells of each target column
-    names : of the columns
-    shown : where they stand, in words
-    separator : what stands between several labels in one cell, or None
-    """
-
-    columns: list[list[str]]
-    names: list[str]
-    shown: str
-    separator: str | None = None
-
-    def place(self, row: int, column: int = 0) -> str:
-        """A cell's place, in words."""
-        return f"{self.shown}: row {row + 1}, column '{plain(self.names[column], 80)}'"
 
 
 def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -155,10 +133,7 @@ def _check_columns(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> Non
 
 def _numbers(raw: RawTargets, column: int) -> np.ndarray:
     cells = raw.columns[column]
-    try:
-        values = np.array(cells, dtype=np.float64)
-    except ValueError:
-        values = np.array([_number(cell) for cell in cells])
+    values = as_numbers(cells)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise UserError(
@@ -168,10 +143,18 @@ def _numbers(raw: RawTargets, column: int) -> np.ndarray:
     return values
 
 
-def _number(cell: str) -> float:
+def as_numbers(cells: Sequence[str | float]) -> np.ndarray:
+    """float64 (n,) of cells; NaN where one is no number."""
+    try:
+        return np.array(cells, dtype=np.float64)
+    except (ValueError, TypeError):
+        return np.array([_number(cell) for cell in cells])
+
+
+def _number(cell: str | float) -> float:
     try:
         return float(cell)
-    except ValueError:
+    except (ValueError, TypeError):
         return float("nan")
 
 

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.competition.metrics import Metric, group_weights
+from harness.competition.metrics import Metric, Resampled
 from harness.competition.scoring.answers import LabelCounts
 from harness.competition.scoring.registry import LABELS
-from harness.competition.tasks import Task
 from harness.oof.predictions import Predictions
-
-_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -24,8 +21,8 @@ class Pair:
     difference : of their scores, positive where the first is better, with its 95 % interval low, high (bootstrap over
         groups, both on the same resamples)
     only_first, only_second : rows that only one of them has right; of several labels, or numbers, where it errs less
-    p_value : exact McNemar test (1947) of the accuracies, two-sided; else the sign test of who errs less
-    correlation : of their errors: 1 = the same rows are wrong, 0 = independent, NaN where one makes none
+    p_value : exact McNemar test (1947) of the accuracies, two-sided; else the sign test of who errs less (ties left out)
+    correlation : of their rows' errors (`Task.row_errors`): 1 = the same rows are wrong, 0 = independent, NaN where one makes none
     """
 
     first: int
@@ -47,22 +44,20 @@ class Pair:
 def compare_pairs(predictions: Predictions, metric: Metric) -> list[Pair]:
     """Every two of the runs, by the same resamples."""
     rows = np.flatnonzero(predictions.folds.kept)
-    labels, sign = predictions.labels[rows], 1 if metric.greater_is_better else -1
+    labels = predictions.labels[rows]
     judged = predictions.judged(metric)
-    scorers = [metric.prepare(labels, proba[rows]) for proba in judged]
-    scores = sign * np.array([scorer(None) for scorer in scorers])
-    resamples = group_weights(predictions.folds.groups[rows], _RESAMPLES)
-    drawn = sign * np.array([[scorer(weights) for scorer in scorers] for weights in resamples])
-    wrong = [row_errors(predictions.task, labels, proba[rows]) for proba in judged]
+    groups = predictions.folds.groups[rows]
+    resampled = [Resampled.of(metric, labels, proba[rows], groups) for proba in judged]
+    answered = predictions.answered()
+    wrong = [predictions.task.row_errors(labels, outputs[rows]) for outputs in answered]
     pairs = []
-    for i in range(len(scores)):
-        for j in range(i + 1, len(scores)):
-            low, high = np.nanquantile(drawn[:, i] - drawn[:, j], [0.025, 0.975])
+    for i, first in enumerate(resampled):
+        for j, second in enumerate(resampled[i + 1 :], i + 1):
+            *_, difference, low, high = first.against(second)
             only_i, only_j = int((wrong[i] < wrong[j]).sum()), int((wrong[j] < wrong[i]).sum())
-            difference = float(scores[i] - scores[j])
             correlation = _correlation(wrong[i], wrong[j])
             p_value = _mcnemar(only_i, only_j)
-            pairs.append(Pair(i, j, difference, float(low), float(high), only_i, only_j, p_value, correlation))
+            pairs.append(Pair(i, j, difference, low, high, only_i, only_j, p_value, correlation))
     return pairs
 
 
@@ -71,15 +66,6 @@ def _mcnemar(only_first: int, only_second: int) -> float:
 
     n = only_first + only_second
     return float(binomtest(only_first, n, 0.5).pvalue) if n else 1.0
-
-
-def row_errors(task: Task, labels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """How wrong each row's answer is, float (n,): 0 or 1 of a class, the share of the labels, the distance of a number."""
-    if task.is_one_class:
-        return (outputs.argmax(axis=1) != labels).astype(np.float64)
-    if task.of == LABELS:
-        return ((outputs >= 0.5) != (labels >= 0.5)).mean(axis=1)
-    return np.abs(outputs - labels).mean(axis=1)
 
 
 def _correlation(wrong: np.ndarray, other: np.ndarray) -> float:
@@ -98,15 +84,15 @@ def error_correlation(pairs: list[Pair], n: int) -> np.ndarray:
 
 
 def recalls(predictions: Predictions, n_classes: int) -> np.ndarray:
-    """float (M, C): recall of each class by each run; NaN where a class has no row."""
-    rows = np.flatnonzero(predictions.folds.kept)
-    labels = predictions.labels[rows]
-    if predictions.task.of == LABELS:
-        told = [LabelCounts(labels, proba[rows]).per_label(None) for proba in predictions.oof]
+    """float (M, C): recall of each class or label by each run's answers; NaN where it has no row, (M, 0) of numbers."""
+    task, rows = predictions.task, np.flatnonzero(predictions.folds.kept)
+    labels, answered = predictions.labels[rows], [outputs[rows] for outputs in predictions.answered()]
+    if task.of == LABELS:
+        told = [LabelCounts(labels, outputs).per_label(None) for outputs in answered]
         return np.array([np.where(truth > 0, hits / np.maximum(truth, 1), np.nan) for hits, truth, _ in told])
-    if not predictions.task.is_one_class:
-        return np.zeros((len(predictions.oof), 0))
+    if not task.is_one_class:
+        return np.zeros((len(answered), 0))
     truth = np.bincount(labels, minlength=n_classes).astype(float)
     truth[truth == 0] = np.nan
-    hits = [np.bincount(labels[proba[rows].argmax(axis=1) == labels], minlength=n_classes) for proba in predictions.oof]
+    hits = [np.bincount(labels[outputs.argmax(axis=1) == labels], minlength=n_classes) for outputs in answered]
     return np.array(hits) / truth

@@ -15,6 +15,7 @@ from harness.base.command import carried
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json
 from harness.competition import Competition
+from harness.competition.tasks import Task
 from harness.cv.noise.job import load_noise
 from harness.cv.scores import competition_metrics
 from harness.oof.compare.pairwise import Pair, compare_pairs, error_correlation, recalls
@@ -151,12 +152,14 @@ class Paired:
 
     Attributes
     ----------
+    task : of the competition
     names : of the runs, best first
     pairs : every two of them
     recalls : float (M, C)
     curves : {run: (epochs, mean training loss over the folds)}
     """
 
+    task: Task
     names: tuple[str, ...]
     pairs: list[Pair]
     recalls: np.ndarray
@@ -180,6 +183,7 @@ def paired_runs(competition: Competition, out: Path, lines: list[dict[str, Any]]
     predictions = align(runs, competition)
     metric = competition_metrics(competition)[0]
     return Paired(
+        task=predictions.task,
         names=predictions.members,
         pairs=compare_pairs(predictions, metric),
         recalls=recalls(predictions, len(competition.classes)),
@@ -220,8 +224,8 @@ def pair_table(paired: Paired) -> tuple[list[str], list[list[str]]]:
         ]
         for p in paired.pairs
     ]
-    header = ["run", "against", "difference [95 %]", "", "only one is right", "McNemar p", "errors correlate"]
-    return header, rows
+    tests = ["only one is right", "McNemar p"] if paired.task.is_one_class else ["errs less", "sign test p"]
+    return ["run", "against", "difference [95 %]", "", *tests, "errors correlate"], rows
 
 
 def write_comparison(
@@ -258,7 +262,9 @@ def _pairs(page: Page, competition: Competition, paired: Paired) -> None:
     section.figure(figures.matrix(correlation, paired.names), "Correlation of errors: low ones gain most by blending.")
     shown = [[name, *(f"{value:.4f}" for value in row)] for name, row in zip(paired.names, paired.recalls, strict=True)]
     if paired.recalls.shape[1]:
-        page.section("Recall by class").table(["run", *competition.classes], shown)
+        page.section(f"Recall by {'class' if paired.task.is_one_class else 'label'}").table(
+            ["run", *competition.classes], shown
+        )
     if paired.curves:
         picture = figures.learning_curves(paired.curves, "training loss")
         page.section("Learning curves").figure(

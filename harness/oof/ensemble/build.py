@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import time
 from collections.abc import Sequence
@@ -14,14 +13,13 @@ import numpy as np
 
 from harness.base.errors import UserError, nearest
 from harness.competition import Competition, Recipe
-from harness.competition.metrics import Metric
 from harness.competition.recipe import ModelSpec
-from harness.competition.scoring.registry import LABELS
 from harness.cv.noise.suite import Suite, suite_paths
 from harness.cv.scores import competition_metrics, score_run
 from harness.oof.ensemble.blend import ranked_runs, rows_of
+from harness.oof.ensemble.by_task import EVERY, methods_of
 from harness.oof.ensemble.cross_fit import CrossFitted, cross_fit
-from harness.oof.ensemble.methods import METHODS, Fitted, methods_of
+from harness.oof.ensemble.methods import Fitted
 from harness.oof.forecast.inputs import combine_suites
 from harness.oof.predictions import Predictions, align
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
@@ -113,30 +111,16 @@ def build_ensemble(
     """
     known = methods_of(competition.kind)
     if method is not None and method not in known:
-        fits = f" for task = '{competition.task}'" if method in METHODS else nearest(method, known)
+        fits = f" for task = '{competition.task}'" if method in EVERY else nearest(method, known)
         raise UserError(f"--method {method}: unknown{fits}; known: {', '.join(known)}")
     runs = _members(competition, out, names, best)
     metric = competition_metrics(competition)[0]
-    predictions = _levelled(align(runs, competition), metric)
+    predictions = align(runs, competition)
     found = cross_fit(predictions, metric)
     chosen = next(r for r in found if r.method.name == method) if method else _pick(found)
     path = save_ensemble(competition, out, runs, predictions, chosen)
     sample = runs[0].environment["data"]["is_sample"]
     return EnsembleResult(path, predictions.members, metric.name, chosen.method.name, found, sample)
-
-
-def _levelled(predictions: Predictions, metric: Metric) -> Predictions:
-    """Of several labels and a metric of answers: outputs moved so that one half is where each run gives a label.
-
-    OOF by what the other folds found, the test by what all found: so a mean of runs is asked at one half, as each of them is.
-    """
-    if predictions.task.of != LABELS or not metric.of_answers or not all(predictions.decisions):
-        return predictions
-    test = predictions.test
-    if test is not None:
-        pairs = zip(test, predictions.decisions, strict=True)
-        test = np.stack([predictions.task.decide(of_run, told["values"]) for of_run, told in pairs if told])
-    return dataclasses.replace(predictions, oof=predictions.judged(metric), test=test)
 
 
 def _pick(found: list[CrossFitted]) -> CrossFitted:

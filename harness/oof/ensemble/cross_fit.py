@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.competition.metrics import Metric, paired
-from harness.oof.ensemble.methods import Method, methods_of
+from harness.competition.metrics import Metric, Resampled
+from harness.competition.tasks import Task
+from harness.oof.ensemble.by_task import methods_of
+from harness.oof.ensemble.methods import Method, mean
 from harness.oof.predictions import Predictions
 
 
@@ -19,10 +21,11 @@ class CrossFitted:
     Attributes
     ----------
     method : how
-    oof : float64 (n, C), each row by what was fitted on the other folds
+    oof : float64 (n, C), each row by what was fitted on the other folds; before the task's decision
     fitted : what was fitted on all kept rows; it makes the test predictions
     fitted_without : for each fold what was fitted on the others; it made that fold's rows of `oof`
-    score, in_sample : of the cross-fitted rows, and of what was fitted and scored on all rows
+    score, in_sample : of the cross-fitted rows, and of what was fitted and scored on all rows; each fold answered by the decision that
+        the other folds' rows have (thresholds, cuts), as `score_run` scores the saved ensemble
     low, high : 95 % interval of the score
     gain, gain_low, gain_high : over the plain mean, with its 95 % interval (paired bootstrap over groups)
     """
@@ -49,25 +52,67 @@ def cross_fit(predictions: Predictions, metric: Metric, names: list[str] | None 
     """Every method (or the named ones), the plain mean first."""
     methods = methods_of(predictions.task)
     chosen = ["mean", *(n for n in names or methods if n != "mean")]
-    kept = np.flatnonzero(predictions.folds.kept)
-    plain = methods["mean"].apply(predictions.oof, None)
-    return [_one(methods[name], predictions, metric, kept, plain) for name in chosen]
+    judge = _Judge(predictions, metric)
+    plain = judge.resampled(methods["mean"].apply(predictions.oof, None))
+    return [_one(methods[name], predictions, judge, plain) for name in chosen]
 
 
-def _one(method: Method, predictions: Predictions, metric: Metric, kept: np.ndarray, plain: np.ndarray) -> CrossFitted:
-    labels = predictions.labels
-    fitted = method.fit(predictions.oof[:, kept], labels[kept], metric)
-    k = predictions.folds.k
+class _Judge:
+    """Scores outputs as the task does, and tells methods what to be fitted by."""
+
+    def __init__(self, predictions: Predictions, metric: Metric) -> None:
+        folds, self.metric, self.task = predictions.folds, metric, predictions.task
+        self.kept = np.flatnonzero(folds.kept)
+        self.labels, self.fold, self.groups = (
+            predictions.labels[self.kept],
+            folds.fold[self.kept],
+            folds.groups[self.kept],
+        )
+        self.decides = self.task.decides and metric.of_answers
+        self.by = _fitted_by(predictions, metric, self.kept) if self.decides else metric
+        without = [folds.train_rows(fold) for fold in range(folds.k)]
+        self.by_without = [_fitted_by(predictions, metric, rows) if self.decides else metric for rows in without]
+
+    def resampled(self, oof: np.ndarray) -> Resampled:
+        """The score of outputs (n, C), each fold answered by the decision that the others have."""
+        outputs = oof[self.kept]
+        if self.decides:
+            outputs = outputs.astype(np.float32)  # as they are saved: a threshold found is that of the saved run
+            told = self.task.find_decision(self.metric, self.labels, outputs, self.fold)
+            outputs = self.task.decide_by_fold(outputs, self.fold, told)
+        return Resampled.of(self.metric, self.labels, outputs, self.groups)
+
+    def in_sample(self, outputs: np.ndarray) -> float:
+        """The score of outputs of the kept rows by the decision that they themselves have."""
+        return self.task.score_apart(self.metric, self.labels, outputs)
+
+
+def _fitted_by(predictions: Predictions, metric: Metric, rows: np.ndarray) -> Metric:
+    """What methods are fitted by on these rows: the metric, answered by the decision that the members' mean has on them."""
+    task: Task = predictions.task
+    decision = task.fit_decision(metric, predictions.labels[rows], mean(predictions.oof[:, rows]))
+    return Metric(
+        metric.name,
+        lambda labels, outputs: metric.prepare(labels, task.decide(outputs, decision)),
+        metric.greater_is_better,
+        of_answers=True,
+    )
+
+
+def _one(method: Method, predictions: Predictions, judge: _Judge, plain: Resampled) -> CrossFitted:
+    labels, kept = predictions.labels, judge.kept
+    fitted = method.fit(predictions.oof[:, kept], labels[kept], judge.by)
     if method.learns:
-        fitted_without = [_fit_without(fold, method, predictions, metric) for fold in range(k)]
+        fitted_without = [_fit_without(fold, method, predictions, by) for fold, by in enumerate(judge.by_without)]
         oof = _by_fold(method, predictions, fitted_without)
-        in_sample = metric(labels[kept], method.apply(predictions.oof[:, kept], fitted))
+        in_sample = judge.in_sample(method.apply(predictions.oof[:, kept], fitted))
     else:
-        fitted_without = [fitted] * k
+        fitted_without = [fitted] * predictions.folds.k
         oof = method.apply(predictions.oof, fitted)
-        in_sample = metric(labels[kept], oof[kept])
-    groups = predictions.folds.groups[kept]
-    score, low, high, gain, gain_low, gain_high = paired(metric, labels[kept], oof[kept], plain[kept], groups)
+        in_sample = judge.in_sample(oof[kept])
+    score, low, high, gain, gain_low, gain_high = (plain if method.name == "mean" else judge.resampled(oof)).against(
+        plain
+    )
     return CrossFitted(method, oof, fitted, fitted_without, score, in_sample, low, high, gain, gain_low, gain_high)
 
 

@@ -42,6 +42,8 @@ def hill_climb(
     bags: int = 1,
     share: float = 0.5,
     seed: int = 0,
+    cells: int | None = None,
+    patience: int | None = None,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> Selection:
     """Weights of an ensemble of the models' mean probabilities.
@@ -53,6 +55,8 @@ def hill_climb(
     rounds : models that are added; of all rounds the one with the best score is kept
     bags : with more than one, selection is repeated with a random `share` of the models each, and the weights are
         averaged: a guard against choosing by chance
+    cells : rows times classes; of more an evenly spread part of the rows is looked at; patience : a climb ends after so many rounds without a better
+        score. Both bound what a metric costs that must be called anew for each model in each round
     tick : told (rounds done, rounds in all)
 
     Raises
@@ -62,6 +66,9 @@ def hill_climb(
     """
     if proba.ndim != 3 or not len(proba) or not len(labels):
         raise ValueError(f"hill climbing needs models and rows; proba is {proba.shape}, labels {labels.shape}")
+    if cells is not None and proba[0].size > cells:
+        some = np.linspace(0, len(labels) - 1, max(cells // proba.shape[2], 1)).astype(np.int64)
+        proba, labels = proba[:, some], labels[some]
     scored = _scores_of(proba, labels, metric)
     rng, n_models = np.random.default_rng(seed), len(proba)
     total = np.zeros(n_models)
@@ -74,7 +81,7 @@ def hill_climb(
         def climbed(done: int, before: int = bag * rounds) -> None:
             tick(before + done, bags * rounds)
 
-        weights, path = _climb(scored, chosen, metric, rounds, climbed)
+        weights, path = _climb(scored, chosen, metric, rounds, climbed, patience)
         total += weights
     return Selection(total / total.sum(), path)
 
@@ -94,7 +101,12 @@ class _Scores(Protocol):
 
 
 def _climb(
-    scores: _Scores, models: np.ndarray, metric: Metric, rounds: int, tick: Callable[[int], None]
+    scores: _Scores,
+    models: np.ndarray,
+    metric: Metric,
+    rounds: int,
+    tick: Callable[[int], None],
+    patience: int | None = None,
 ) -> tuple[np.ndarray, list[float]]:
     """Counts (M,) up to the best round, and the score of each round in the metric's own direction."""
     scores.reset()
@@ -107,6 +119,8 @@ def _climb(
         chosen.append(int(models[best]))
         path.append(float(values[best]))
         tick(done)
+        if patience is not None and done - int(np.argmax(path)) > patience:
+            break
     kept = int(np.argmax(path)) + 1  # the first of equal ones: the smallest ensemble
     weights = np.bincount(chosen[:kept], minlength=int(models.max()) + 1).astype(float)
     full = np.zeros(scores.n_models)

@@ -1,4 +1,4 @@
-"""Ways to make one prediction of several models': each is fitted on some rows and applied to others."""
+"""Ways to make one prediction of several models': each is fitted on some rows and applied to others. Here for one of several classes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from harness.competition.metrics import Metric
-from harness.competition.scoring.registry import LABELS
-from harness.competition.tasks import Task
+from harness.competition.tasks.votes import majority
 from harness.oof.ensemble.hill_climbing import hill_climb
 from harness.oof.ensemble.temperature import calibrated, fitted_temperature, softmax
-from harness.runs.majority_vote import vote
 
 _EPS = 1e-6
 
@@ -43,7 +41,8 @@ class Method:
     weights: Callable[[Fitted], np.ndarray] | None = None
 
 
-def _nothing(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> None:
+def nothing(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> None:
+    """A `fit` of what has nothing to learn."""
     return None
 
 
@@ -53,7 +52,7 @@ def mean(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
 
 
 def _vote(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
-    return vote(list(proba))
+    return majority(list(proba))
 
 
 def geometric_mean(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
@@ -84,7 +83,8 @@ def rank_mean(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
     return total / total.sum(axis=1, keepdims=True)
 
 
-def _weighted(proba: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def weighted(proba: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sum of the models (M, n, C), each by its weight."""
     total = np.zeros(proba.shape[1:])
     for model, weight in zip(proba, weights, strict=True):
         if weight:
@@ -92,9 +92,11 @@ def _weighted(proba: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return total
 
 
-def _hill_climbing(bags: int) -> Callable[[np.ndarray, np.ndarray, Metric], np.ndarray]:
+def climbing(bags: int, **options: Any) -> Callable[[np.ndarray, np.ndarray, Metric], np.ndarray]:
+    """A `fit` that finds weights by `hill_climb`; options are its own."""
+
     def fit(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> np.ndarray:
-        return hill_climb(proba, labels, metric, rounds=50, bags=bags).weights
+        return hill_climb(proba, labels, metric, rounds=50, bags=bags, **options).weights
 
     return fit
 
@@ -176,43 +178,17 @@ def _scaled(blend: np.ndarray, factors: np.ndarray) -> np.ndarray:
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("mean", "mean of probabilities", _nothing, mean, learns=False),
-        Method("vote", "majority vote, ties by mean probability", _nothing, _vote, learns=False),
-        Method("geometric_mean", "geometric mean of probabilities", _nothing, geometric_mean, learns=False),
-        Method("logit_mean", "mean of log odds", _nothing, logit_mean, learns=False),
-        Method("rank_mean", "mean of ranks", _nothing, rank_mean, learns=False),
-        Method("hill_climbing", "weights by hill climbing on the metric", _hill_climbing(1), _weighted, weights=lambda w: w),
-        Method("bagged_climbing", "the same on ten random halves of the models", _hill_climbing(10), _weighted, weights=lambda w: w),
-        Method("convex", "weights by the log loss", convex_weights, _weighted, weights=lambda w: w),
+        Method("mean", "mean of probabilities", nothing, mean, learns=False),
+        Method("vote", "majority vote, ties by mean probability", nothing, _vote, learns=False),
+        Method("geometric_mean", "geometric mean of probabilities", nothing, geometric_mean, learns=False),
+        Method("logit_mean", "mean of log odds", nothing, logit_mean, learns=False),
+        Method("rank_mean", "mean of ranks", nothing, rank_mean, learns=False),
+        Method("hill_climbing", "weights by hill climbing on the metric", climbing(1), weighted, weights=lambda w: w),
+        Method("bagged_climbing", "the same on ten random halves of the models", climbing(10), weighted, weights=lambda w: w),
+        Method("convex", "weights by the log loss", convex_weights, weighted, weights=lambda w: w),
         Method("stacking", "logistic regression on log probabilities", _fit_stack, _apply_stack),
         Method("temperature", "the mean, sharpened or softened", fit_temperature, _apply_temperature),
         Method("priors", "the mean with a factor per class for the metric", fit_priors, lambda p, f: _scaled(mean(p), f)),
     )
 }  # fmt: skip
-"""Every way to combine, by name; the plain mean first, since the others are held against it."""
-
-
-def methods_of(task: Task) -> dict[str, Method]:
-    """Those that fit the task: where outputs do not sum to one, weighted means, and of several labels means of ranks and log odds."""
-    if task.is_one_class:
-        return METHODS
-    names = ("mean", "hill_climbing", "bagged_climbing")
-    found = {name: METHODS[name] for name in names}
-    return found | _OF_LABELS if task.of == LABELS else found
-
-
-def _label_ranks(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
-    from scipy.stats import rankdata
-
-    return np.mean([rankdata(model, axis=0) / len(model) for model in proba], axis=0)
-
-
-def _label_odds(proba: np.ndarray, fitted: Fitted = None) -> np.ndarray:
-    clipped = np.clip(proba.astype(np.float64), _EPS, 1 - _EPS)
-    return 1 / (1 + np.exp(-np.log(clipped / (1 - clipped)).mean(axis=0)))
-
-
-_OF_LABELS = {
-    "logit_mean": Method("logit_mean", "mean of log odds", _nothing, _label_odds, learns=False),
-    "rank_mean": Method("rank_mean", "mean of ranks", _nothing, _label_ranks, learns=False),
-}
+"""Every way to combine classes' probabilities, by name; the plain mean first, since the others are held against it."""

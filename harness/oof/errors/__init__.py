@@ -1,4 +1,5 @@
-"""Where a run is wrong, by class, confidence and group, and which labels it doubts.
+"""Where a run is wrong, by class, label, number or grade, by confidence and group, and which labels it doubts.
 
-run -> analysis -> report (errors.html, errors.csv)
+run -> by_task -> analysis (classes), grades, labels, numbers -> class_report, grade_report, label_report, number_report
+               -> report (errors.html, errors.csv); resampling: intervals
 """

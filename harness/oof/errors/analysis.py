@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.storage.atomic_files import complete_file
 from harness.competition.metrics import argmax_rows, confused_pairs, group_weights, row_pieces, tally
 from harness.oof.ensemble.temperature import calibrated, fitted_temperature
+from harness.oof.errors.resampling import RESAMPLES, Interval, hardest_groups
 from harness.runs import Run
 
 _BINS = 15
 _PAIRS = 40
-_RESAMPLES = 1000
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """Precision, recall or F1 of a class with its 95 % interval (bootstrap over groups)."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -58,7 +47,7 @@ class Errors:
     ----------
     rows : rows that were judged; labels, predicted : int64 (n,) of all rows; proba : float (n, C)
     confused : (true class, predicted class, rows) of the commonest mistakes, commonest first
-    classes : {class: {"precision" | "recall" | "f1": ClassScore}}, and "rows"
+    classes : {class: {"precision" | "recall" | "f1": Interval}}, and "rows"
     mistakes : wrong, by the probability of what was said; unsure : right, by the distance to the second class
     suspected : rows whose given label the model doubts most (confident learning, Northcutt and others 2021)
     groups : (number of the group, rows, wrong rows), groups of two rows and more with mistakes
@@ -74,7 +63,7 @@ class Errors:
     mistakes: np.ndarray
     unsure: np.ndarray
     suspected: np.ndarray
-    groups: list[tuple[int, int, int]]
+    groups: list[tuple[int, int, float]]
 
     def summary(self) -> dict[str, Any]:
         """How many rows are wrong or doubted, and how far the probabilities can be trusted."""
@@ -82,8 +71,8 @@ class Errors:
         return {**counts, "ece": self.reliability.ece, "brier": self.reliability.brier}
 
 
-def find_errors(run: Run) -> Errors:
-    """Judge the rows that the run's score is of.
+def judged_rows(run: Run) -> np.ndarray:
+    """Rows (int64) that the run's score is of.
 
     Raises
     ------
@@ -93,9 +82,22 @@ def find_errors(run: Run) -> Errors:
     rows = np.flatnonzero(run.folds.kept & ~np.isnan(run.oof[:, 0]))
     if not len(rows):
         raise UserError(f"run '{run.name}': no row was predicted. Repeat the run.")
+    return rows
+
+
+def _answers(run: Run, rows: np.ndarray) -> np.ndarray:
+    """Class of each of some rows: the likeliest, or the grade by the decision that the other folds have."""
+    if not run.task.decides:
+        return argmax_rows(run.oof, rows)
+    return argmax_rows(run.task.judged(run.oof[rows], run.folds.fold[rows], run.scores.get("decision")))
+
+
+def find_errors(run: Run) -> Errors:
+    """Judge the rows that the run's score is of (`judged_rows`)."""
+    rows = judged_rows(run)
     labels, proba = run.labels, run.oof
     predicted = np.zeros(len(labels), dtype=np.int64)
-    predicted[rows] = argmax_rows(proba, rows)
+    predicted[rows] = _answers(run, rows)
     wrong, right = rows[labels[rows] != predicted[rows]], rows[labels[rows] == predicted[rows]]
     n_classes = len(run.classes)
     return Errors(
@@ -108,15 +110,15 @@ def find_errors(run: Run) -> Errors:
         reliability=_reliability(labels, proba, rows, run.folds.fold),
         mistakes=wrong[np.argsort(-proba[wrong, predicted[wrong]], kind="stable")],
         unsure=right[np.argsort(_margins(proba, right), kind="stable")],
-        suspected=rows[_suspected(labels, proba, rows)],
-        groups=_hardest_groups(run.folds.groups[rows], labels[rows] != predicted[rows]),
+        suspected=rows[suspected_rows(labels, proba, rows)],
+        groups=hardest_groups(run.folds.groups[rows], labels[rows] != predicted[rows]),
     )
 
 
 def _by_class(run: Run, rows: np.ndarray, predicted: np.ndarray) -> dict[str, dict[str, Any]]:
     labels, n_classes = run.labels[rows], len(run.classes)
-    hits, truth, said = (np.empty((_RESAMPLES + 1, n_classes), dtype=np.float32) for _ in range(3))
-    for number, weights in enumerate((None, *group_weights(run.folds.groups[rows], _RESAMPLES))):
+    hits, truth, said = (np.empty((RESAMPLES + 1, n_classes), dtype=np.float32) for _ in range(3))
+    for number, weights in enumerate((None, *group_weights(run.folds.groups[rows], RESAMPLES))):
         counts = tally(labels, predicted[rows], n_classes, weights)
         hits[number], truth[number], said[number] = counts.hits, counts.truth, counts.said
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -128,7 +130,7 @@ def _by_class(run: Run, rows: np.ndarray, predicted: np.ndarray) -> dict[str, di
             drawn = value[1:, number]
             drawn = drawn[np.isfinite(drawn)]
             low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
-            found[name][metric] = ClassScore(float(value[0, number]), float(low), float(high))
+            found[name][metric] = Interval(float(value[0, number]), float(low), float(high))
     return found
 
 
@@ -149,15 +151,15 @@ def _reliability(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray, fold: 
         for number in numbers:
             mine = fold[rows] == number
             after[mine] = _most_confident(proba, rows[mine], fitted_temperature(proba, labels, rows[~mine]))
-    confidence, accuracy, filled = _bins(sure, hit)
+    confidence, accuracy, filled = bins(sure, hit)
     return Reliability(
         confidence=confidence,
         accuracy=accuracy,
         rows=filled,
-        ece=_ece(confidence, accuracy, filled),
+        ece=ece_of(confidence, accuracy, filled),
         brier=_brier(labels, proba, rows),
         temperature=fitted_temperature(proba, labels, rows),
-        ece_after=float("nan") if after is None else _ece(*_bins(after, hit)),
+        ece_after=float("nan") if after is None else ece_of(*bins(after, hit)),
     )
 
 
@@ -178,8 +180,8 @@ def _brier(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> float:
     return total / len(rows)
 
 
-def _bins(sure: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean confidence, accuracy and rows of each bin that has rows."""
+def bins(sure: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean probability, share of hits and rows of each bin of probabilities that has rows; sure, hit : (n,)."""
     place = np.minimum((sure * _BINS).astype(int), _BINS - 1)
     rows = np.bincount(place, minlength=_BINS)
     filled = rows > 0
@@ -187,11 +189,12 @@ def _bins(sure: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     return confidence, np.bincount(place, hit, _BINS)[filled] / rows[filled], rows[filled]
 
 
-def _ece(confidence: np.ndarray, accuracy: np.ndarray, rows: np.ndarray) -> float:
+def ece_of(confidence: np.ndarray, accuracy: np.ndarray, rows: np.ndarray) -> float:
+    """Expected calibration error of `bins`."""
     return float((np.abs(confidence - accuracy) * rows).sum() / rows.sum())
 
 
-def _suspected(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def suspected_rows(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Places in `rows` of the rows whose label is doubted, the most doubtful first."""
     if proba.shape[1] > _CLEANLAB_CLASSES:
         return _suspected_of_many(labels, proba, rows)
@@ -226,14 +229,6 @@ def _suspected_of_many(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) 
     return found[np.argsort(own[found], kind="stable")]
 
 
-def _hardest_groups(groups: np.ndarray, wrong: np.ndarray) -> list[tuple[int, int, int]]:
-    numbers, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    mistakes = np.bincount(place, wrong)
-    some = np.flatnonzero((sizes > 1) & (mistakes > 0))
-    order = some[np.lexsort((-mistakes[some] / sizes[some], -mistakes[some]))]
-    return [(int(numbers[i]), int(sizes[i]), int(mistakes[i])) for i in order]
-
-
 def errors_table(run: Run, found: Errors) -> Any:
     """All wrong or suspected rows as a pandas table: id, label, predicted, their probabilities, group, fold, why."""
     import pandas as pd
@@ -257,9 +252,3 @@ def errors_table(run: Run, found: Errors) -> Any:
             "label_suspected": suspected[rows],
         }
     )
-
-
-def write_errors_csv(path: Path, run: Run, found: Errors) -> None:
-    """Write `errors_table`."""
-    with complete_file(path) as temporary:
-        errors_table(run, found).to_csv(temporary, index=False)

@@ -8,7 +8,7 @@ kept, and what it was wrong by there, relative to the size of the fall, is the f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,8 +17,9 @@ from harness.cv.noise.suite import Suite
 from harness.oof.forecast.domain_shift import domain_weights
 from harness.oof.forecast.estimators import ESTIMATORS, Known, Unknown, drops
 from harness.oof.forecast.inputs import ForecastInputs
+from harness.oof.forecast.kinds import KINDS
 
-_FLOOR = 0.005  # a fall below half a point is not told from none
+_FLOOR = 0.005  # a fall below half a point is not told from none; see `Known.unit`
 _BANDWIDTH = 0.7  # falls that differ by a factor of two still speak for each other
 _RESHARED = 6  # test sets with other shares of the classes, drawn from the clean rows
 
@@ -32,7 +33,7 @@ class Cells:
     names : corruption of each, str (c,); severities : int (c,)
     said : float (c, E), what each estimator says of the fall (positive: worse)
     truth : float (c,), the fall itself, in the metric, positive: worse
-    scale : a fall that is not told from none: the standard error of the suite's clean score, at least 0.005
+    scale : a fall that is not told from none: the standard error of the suite's clean score, at least 0.005 of `Known.unit`
     """
 
     names: np.ndarray
@@ -129,51 +130,66 @@ Fit = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
 def known_rows(subject: ForecastInputs, metric: Metric, suite: Suite) -> Known:
     """The run's OOF as the estimators see it, described where the suite is."""
+    return known_of(subject, metric, suite.rows)
+
+
+def known_of(subject: ForecastInputs, metric: Metric, described: np.ndarray) -> Known:
+    """The run's OOF as the estimators see it; described : int64 (m,), training rows whose images are compared."""
     scored = subject.scored
+    outputs = subject.oof[scored]
     return Known(
         metric=metric,
         labels=subject.labels[scored],
-        proba=subject.oof[scored],
-        described=np.searchsorted(scored, suite.rows),
+        proba=outputs,
+        described=np.searchsorted(scored, described),
+        kind_of=KINDS[subject.task.of],
+        judged=subject.judged(metric, outputs, scored),
     )
 
 
-def suite_cells(known: Known, suite: Suite, tick: Callable[[int, int], None] = lambda done, total: None) -> Cells:
+def suite_cells(
+    known: Known,
+    subject: ForecastInputs,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> Cells:
     """Try every estimator on every corruption x severity, and on test sets with other shares of the classes."""
-    labels, clean = known.labels[known.described], known.proba[known.described]
-    score = known.metric(labels, clean)
-    at_home = drops(known, Unknown(clean, np.ones(len(clean))))
+    suite, strata = subject.suite, subject.task.strata(known.labels)[known.described]
+    assert suite is not None
+    labels, clean, judged = (of[known.described] for of in (known.labels, known.proba, known.said))
+    score = known.metric(labels, judged)
+    at_home = drops(known, Unknown(clean, np.ones(len(clean)), judged, 0.5))
     names, severities, said, truth = [], [], [], []
     total = suite.proba.shape[0] * suite.proba.shape[1]
     for i, j in np.ndindex(suite.proba.shape[:2]):
         proba = suite.proba[i, j].astype(np.float64)
-        weights = domain_weights(suite.clean_statistics, suite.statistics[i, j])
+        said_of = subject.judged(known.metric, proba, suite.rows)
+        weights, auc = domain_weights(suite.clean_statistics, suite.statistics[i, j])
         names.append(suite.names[i])
         severities.append(j + 1)
-        said.append(drops(known, Unknown(proba, weights)) - at_home)
-        truth.append(known.sign * (score - known.metric(labels, proba)))
+        said.append(drops(known, Unknown(proba, weights, said_of, auc)) - at_home)
+        truth.append(known.sign * (score - known.metric(labels, said_of)))
         tick(len(said), total)
     for number in range(_RESHARED):
-        rows = _reshared(labels, number)
-        weights = domain_weights(suite.clean_statistics, suite.clean_statistics[rows])
+        rows = _reshared(strata, number)
+        weights, auc = domain_weights(suite.clean_statistics, suite.clean_statistics[rows])
         names.append("class shares")
         severities.append(number + 1)
-        said.append(drops(known, Unknown(clean[rows], weights)) - at_home)
-        truth.append(known.sign * (score - known.metric(labels[rows], clean[rows])))
+        said.append(drops(known, Unknown(clean[rows], weights, judged[rows], auc)) - at_home)
+        truth.append(known.sign * (score - known.metric(labels[rows], judged[rows])))
     kept = np.isfinite(truth)  # a class without a row has no AUC
     of, at, told, true = (np.array(values)[kept] for values in (names, severities, said, truth))
-    return Cells(of, at, told, true, _scale(known.metric, labels, clean))
+    return Cells(of, at, told, true, _scale(known, labels, judged))
 
 
-def _scale(metric: Metric, labels: np.ndarray, proba: np.ndarray) -> float:
-    """Standard error of the suite's clean score, by bootstrap; at least 0.005."""
-    scorer = metric.prepare(labels, proba)
+def _scale(known: Known, labels: np.ndarray, judged: np.ndarray) -> float:
+    """Standard error of the suite's clean score, by bootstrap; at least 0.005 of the unit."""
+    scorer = known.metric.prepare(labels, judged)
     drawn = [scorer(weights) for weights in group_weights(np.arange(len(labels)), 100)]
-    return max(float(np.nanstd(drawn)), _FLOOR)
+    return max(float(np.nanstd(drawn)), _FLOOR * known.unit)
 
 
 def _reshared(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Rows (n,) drawn so that the classes have other shares: each class's is multiplied by a log-normal factor."""
+    """Rows (n,) drawn so that the classes (strata) have other shares: each one's is multiplied by a log-normal factor."""
     rng = np.random.default_rng([seed, 77])
     factors = np.exp(rng.normal(0, 0.7, labels.max() + 1))[labels]
     return rng.choice(len(labels), len(labels), p=factors / factors.sum())
@@ -184,7 +200,10 @@ def calibrate(cells: Cells, usable: np.ndarray | None = None) -> Calibration:
 
     usable : bool (E,), estimators that can be had for the test; default: all
     """
-    rules = _rules(np.flatnonzero(np.ones(len(ESTIMATORS), bool) if usable is None else usable))
+    told = np.isfinite(cells.said).all(axis=0)  # the task has the others not
+    usable = told if usable is None else told & usable
+    cells = replace(cells, said=np.where(usable, cells.said, 0.0))
+    rules = _rules(np.flatnonzero(usable))
     found = {name: _left_out(fit, cells) for name, fit in rules.items()}
     errors = {name: float(np.abs(said - cells.truth).mean()) for name, said in found.items()}
     best = min(errors, key=errors.__getitem__)

@@ -45,6 +45,12 @@ class Shift:
         """Whether the two can be told apart beyond chance."""
         return self.low > 0.5
 
+    @property
+    def apart(self) -> float:
+        """Up to this share of the test images may have no like among the training images: the largest total variation distance d
+        that goes with the AUC. Sets at a distance d are told apart with an AUC of (1 + d) / 2 or more; 0 where they are not told apart."""
+        return 2 * self.auc - 1 if self.is_seen else 0.0
+
 
 def detect_shift(train: np.ndarray, test: np.ndarray) -> Shift:
     """Compare image statistics (m, S) and (t, S)."""
@@ -63,11 +69,11 @@ def detect_shift(train: np.ndarray, test: np.ndarray) -> Shift:
     )
 
 
-def domain_weights(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """`Shift.weights` only."""
+def domain_weights(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, float]:
+    """`Shift.weights` and `Shift.auc` only."""
     is_test = np.r_[np.zeros(len(train), dtype=int), np.ones(len(test), dtype=int)]
     proba = cross_fitted_proba(np.concatenate([train, test]), is_test)
-    return odds(proba[: len(train)], len(train), len(test))
+    return odds(proba[: len(train)], len(train), len(test)), _auc(proba, is_test)
 
 
 def cross_fitted_proba(features: np.ndarray, is_test: np.ndarray) -> np.ndarray:

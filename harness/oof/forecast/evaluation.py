@@ -12,8 +12,8 @@ from harness.competition import Competition
 from harness.cv.noise.job import doubtful_corruptions
 from harness.cv.scores import competition_metrics
 from harness.oof.forecast.calibration import calibrate, known_rows, suite_cells
-from harness.oof.forecast.forecast import LEVEL
 from harness.oof.forecast.inputs import forecast_inputs_of
+from harness.oof.forecast.interval import LEVEL
 from harness.oof.forecast.track_record import Past
 from harness.runs import Run
 
@@ -57,7 +57,7 @@ def on_corruptions(competition: Competition, run: Run) -> Fared | None:
     if subject.suite is None:
         return None
     metric = competition_metrics(competition)[0]
-    cells = suite_cells(known_rows(subject, metric, subject.suite), subject.suite)
+    cells = suite_cells(known_rows(subject, metric, subject.suite), subject)
     cells = cells.without({"class shares", *doubtful_corruptions(competition, subject.suite.names)})
     rng, inside, errors = np.random.default_rng(0), [], []
     for name in np.unique(cells.names):

@@ -19,24 +19,21 @@ from harness.competition import Competition
 from harness.competition.metrics import Metric
 from harness.cv.noise.job import doubtful_corruptions
 from harness.cv.scores import competition_metrics
-from harness.oof.forecast.calibration import Calibration, Cells, calibrate, known_rows, suite_cells
+from harness.oof.forecast.calibration import Calibration, Cells, calibrate, known_of, known_rows, suite_cells
 from harness.oof.forecast.domain_shift import Shift, detect_shift
 from harness.oof.forecast.estimators import (
     ESTIMATORS,
     Known,
     Unknown,
-    class_weights,
-    disagreement,
+    Vote,
+    domain_drop,
     drops,
     gain_of_averaging,
     importance_drop,
 )
-from harness.oof.forecast.image_statistics import Looks
-from harness.oof.forecast.inputs import ForecastInputs
+from harness.oof.forecast.inputs import ForecastInputs, Looks
+from harness.oof.forecast.interval import DRAWS, Range, blind_score, error_of_oof, range_of, unmeasured_falls
 from harness.oof.forecast.track_record import History, Past
-
-LEVEL = 0.90
-"""Of the interval."""
 
 MIXTURE = {
     "as in training": (0.50, None, ()),
@@ -46,18 +43,10 @@ MIXTURE = {
 }
 """Scenario of a hidden test: its weight, its corruptions (None: all) and severities. Our guess, not a measurement."""
 
-_DRAWS = 20_000
-_BOUNDED = 1.0  # every metric by name but the log loss lies in [0, 1]
+IN_METRIC = ("confidence", "prior", "importance")
+"""Estimators whose number is a fall of the metric itself."""
 
-
-@dataclass(frozen=True)
-class Range:
-    """A forecast score: its median, a 90 % interval, and the number of rows it is of (0: not known)."""
-
-    score: float
-    low: float
-    high: float
-    rows: int
+_LOUD = 0.5  # of the test images may be without their like (AUC 0.75): a forecast that nobody should go by
 
 
 @dataclass(frozen=True)
@@ -69,7 +58,8 @@ class Forecast:
     run, metric, greater_is_better
     oof : {"score", "low", "high"}: what the run measured, with its 95 % interval
     public, private : private is None where competition.toml knows of none
-    kind : "test images", "test predictions" (no images at hand), "hidden test" or "sampling only" (no noise suite)
+    kind : "test images", "test predictions" (no images at hand), "hidden test", or without a noise suite "sampling only", or
+        "unmeasured shift" where the images differ
     fall : expected, positive: worse; gain : of averaging the fold models
     estimators : fall by each estimator
     rule, rule_error : what was trusted, and its mean absolute error on corruptions left out; None without a suite
@@ -124,32 +114,49 @@ def forecast(
     cells : what `suite_cells` found, where it is at hand already
     """
     metric = competition_metrics(competition)[0]
-    known = _known(subject, metric, looks)
+    known = known_of(subject, metric, looks.train_rows if looks else np.zeros(0, dtype=int))
     shift = detect_shift(looks.train, looks.test) if looks else None
     seen = bool(subject.test_folds)
-    said = _said(known, subject.test_folds, shift, subject.pseudo) if seen else None
+    said = _said(known, subject, shift) if seen else None
     cells, calibration = _calibrated(competition, subject, metric, said, cells)
     rng = np.random.default_rng(0)
-    apart = disagreement(subject.test_folds)
-    falls, scenarios = _falls(said, _least_fall(subject, known, apart), calibration, cells, known, rng)
+    apart = known.kind.apart(subject.test_folds)
+    blind: float | None = None
+    scenarios: dict[str, dict[str, float]] = {}
+    if calibration is None and shift is not None and shift.apart:
+        together = subject.judged(metric, np.mean(subject.test_folds, axis=0))
+        blind = blind_score(known, together, np.random.default_rng(1))
+        falls = unmeasured_falls(known, shift, blind, _hint(said), _least_fall(subject, known), rng)
+    else:
+        falls, scenarios = _falls(said, _least_fall(subject, known), calibration, cells, known, rng)
     single = known.score - known.sign * float(np.median(falls))
-    gain = gain_of_averaging(metric, subject.test_folds, single, subject.by_vote)
+    gain, give_or_take = _gain(subject, known, single, competition.kind.vote if subject.by_vote else None)
+    # Of an unmeasured fall: models that see nothing gain nothing by being averaged.
+    kept = 1 - falls / falls.max() if blind is not None and falls.max() > 0 else 1.0
     n_test = len(subject.test_folds[0]) if seen else test_rows
-    draws = _error_of_oof(subject, metric, rng) - known.sign * falls + known.sign * gain * rng.normal(1, 0.5, _DRAWS)
+    draws = (
+        error_of_oof(subject, known, rng) - known.sign * falls + known.sign * gain * kept * rng.normal(1, 0.5, DRAWS)
+    )
+    if give_or_take:
+        draws = draws + rng.normal(0, give_or_take, DRAWS)
     history = History.of(past, competition.slug, metric.name)
     if history:
         draws = history.pull(draws, known.score, rng)
     public_rows, private_rows = competition.leaderboard.rows(n_test)
-    notes = _notes(subject, calibration, looks, shift, seen)
+    notes = _notes(subject, calibration, shift, blind, seen)
+    if give_or_take:
+        notes.append(
+            f"what averaging the fold models gains cannot be told: taken as 0, give or take {give_or_take:.4f}"
+        )
     return (
         Forecast(
             run=subject.name,
             metric=metric.name,
             greater_is_better=metric.greater_is_better,
             oof={key: subject.scores["metrics"][metric.name][of] for key, of in _OOF.items()},
-            public=_range(draws, public_rows, subject, metric, rng),
-            private=_range(draws, private_rows, subject, metric, rng) if private_rows is not None else None,
-            kind=_kind(seen, calibration, looks),
+            public=range_of(draws, public_rows, subject, known, rng),
+            private=range_of(draws, private_rows, subject, known, rng) if private_rows is not None else None,
+            kind=_kind(seen, calibration, looks, shift),
             fall=float(np.median(falls)),
             gain=gain,
             estimators={} if said is None else {n: float(s) for n, s in zip(ESTIMATORS, said, strict=True) if s == s},
@@ -176,31 +183,40 @@ def _calibrated(
     if subject.suite is None:
         return None, None
     if cells is None:
-        cells = suite_cells(known_rows(subject, metric, subject.suite), subject.suite)
+        cells = suite_cells(known_rows(subject, metric, subject.suite), subject)
     cells = cells.without(set(doubtful_corruptions(competition, subject.suite.names)))
     return cells, calibrate(cells, None if said is None else np.isfinite(said))
 
 
-def _least_fall(subject: ForecastInputs, known: Known, apart: float | None) -> float:
-    """The fold models err at least about as often as they disagree; that bounds accuracy only, and only on unseen rows."""
-    if apart is None or known.metric.name != "accuracy" or subject.pseudo:
+def _least_fall(subject: ForecastInputs, known: Known) -> float:
+    """The fold models err at least about as often as they disagree; that bounds some metrics only, and only on unseen rows."""
+    if subject.pseudo:
         return -np.inf
-    return apart - (1 - known.accuracy)
+    error = 1 - known.score if known.metric.greater_is_better else known.score
+    return known.kind.least_error(known.metric, subject.test_folds) - error
 
 
-def _known(subject: ForecastInputs, metric: Metric, looks: Looks | None) -> Known:
-    scored = subject.scored
-    described = np.searchsorted(scored, looks.train_rows) if looks else np.zeros(0, dtype=int)
-    return Known(metric, subject.labels[scored], subject.oof[scored], described)
+def _gain(subject: ForecastInputs, known: Known, single: float, vote: Vote | None) -> tuple[float, float]:
+    """Gain of averaging the fold models; where it cannot be told 0, and the spread of the folds' scores to give or take."""
+
+    def judge(outputs: np.ndarray) -> np.ndarray:
+        return subject.judged(known.metric, outputs)
+
+    gain = gain_of_averaging(known.metric, subject.test_folds, single, vote, known.kind, judge)
+    if np.isfinite(gain):
+        return gain, 0.0
+    found = subject.scores["metrics"][known.metric.name]
+    return 0.0, float(found.get("std") or (found["high"] - found["low"]) / 4)
 
 
-def _said(known: Known, folds: list[np.ndarray], shift: Shift | None, pseudo: bool) -> np.ndarray:
+def _said(known: Known, subject: ForecastInputs, shift: Shift | None) -> np.ndarray:
     """float (E,): what each estimator says of the fall, mean over the fold models; NaN where it lacks what it needs."""
-    weights = shift.weights if shift else None
-    if pseudo:  # the fold models were trained on some of these rows: what they say of them is no forecast
-        known_only = Unknown(folds[0], weights)
-        return np.array([importance_drop(known, known_only) if name == "importance" else np.nan for name in ESTIMATORS])
-    return np.mean([drops(known, Unknown(proba, weights)) for proba in folds], axis=0)
+    weights, auc = (shift.weights, shift.auc) if shift else (None, float("nan"))
+    folds = [Unknown(of, weights, subject.judged(known.metric, of), auc) for of in subject.test_folds]
+    if subject.pseudo:  # the fold models were trained on some of these rows: what they say of them is no forecast
+        by_images = {"importance": importance_drop, "domain": domain_drop}
+        return np.array([by_images[n](known, folds[0]) if n in by_images else np.nan for n in ESTIMATORS])
+    return np.asarray(np.mean([drops(known, fold) for fold in folds], axis=0))
 
 
 def _falls(
@@ -211,24 +227,32 @@ def _falls(
     known: Known,
     rng: Any,
 ) -> tuple[np.ndarray, dict[str, dict[str, float]]]:
-    """Draws (_DRAWS,) of the fall, and the scenario table of a hidden test.
+    """Draws (DRAWS,) of the fall, and the scenario table of a hidden test.
 
     at_least : the fold models err at least about as often as they disagree
     """
     if calibration is None or cells is None:
-        return np.zeros(_DRAWS), {}
+        return np.zeros(DRAWS), {}
     if said is not None:
         fall = max(calibration.fall(said), at_least)
-        return calibration.draws(fall, _DRAWS, rng), {}
+        return calibration.draws(fall, DRAWS, rng), {}
     drawn, table = [], {}
     for name, (weight, corruptions, severities) in MIXTURE.items():
         falls = _cells_of(cells, corruptions, severities)
-        drawn.append(rng.choice(falls, round(weight * _DRAWS)))
+        drawn.append(rng.choice(falls, round(weight * DRAWS)))
         scores = known.score - known.sign * falls
         worst = scores.min() if known.sign > 0 else scores.max()
         table[name] = {"weight": weight, "score": float(scores.mean()), "worst": float(worst)}
     falls = np.concatenate(drawn)
-    return rng.permutation(np.resize(falls, _DRAWS)), table
+    return rng.permutation(np.resize(falls, DRAWS)), table
+
+
+def _hint(said: np.ndarray | None) -> float:
+    """The fall by the estimators that speak in the metric itself: their median; 0 where there is none."""
+    told = (
+        [] if said is None else [s for n, s in zip(ESTIMATORS, said, strict=True) if n in IN_METRIC and np.isfinite(s)]
+    )
+    return float(np.median(told)) if told else 0.0
 
 
 def _cells_of(cells: Cells, corruptions: tuple[str, ...] | None, severities: tuple[int, ...]) -> np.ndarray:
@@ -239,42 +263,9 @@ def _cells_of(cells: Cells, corruptions: tuple[str, ...] | None, severities: tup
     return cells.truth[chosen] if chosen.any() else np.zeros(1)
 
 
-def _error_of_oof(subject: ForecastInputs, metric: Metric, rng: Any) -> np.ndarray:
-    """Draws (_DRAWS,) of what the model is worth on endlessly many rows like the training rows."""
-    found = subject.scores["metrics"][metric.name]
-    return rng.normal(found["pooled"], max(_standard_error(found), 0.5 / max(len(subject.scored), 1)), _DRAWS)
-
-
-def _standard_error(found: dict[str, float]) -> float:
-    return (found["high"] - found["low"]) / (2 * 1.96)
-
-
-def _range(draws: np.ndarray, rows: int, subject: ForecastInputs, metric: Metric, rng: Any) -> Range:
-    """Add the luck of a test set of so many rows, and take the middle and the interval."""
-    lucky = _bounded(draws, metric)
-    if rows:
-        found = subject.scores["metrics"][metric.name]
-        error = _standard_error(found) * np.sqrt(len(subject.scored) / rows)
-        if metric.greater_is_better and not metric.name.startswith(
-            "custom"
-        ):  # a proportion: its spread follows its size
-            error = error * np.sqrt(lucky * (1 - lucky) / max(found["pooled"] * (1 - found["pooled"]), 1e-4))
-        if metric.of_tally:  # no fewer than coins would have, also where OOF is without a mistake
-            error = np.maximum(error, np.sqrt(lucky * (1 - lucky) / rows))
-        lucky = _bounded(lucky + rng.normal(0, 1, _DRAWS) * error, metric)
-    low, middle, high = np.quantile(lucky, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
-    return Range(float(middle), float(low), float(high), rows)
-
-
-def _bounded(draws: np.ndarray, metric: Metric) -> np.ndarray:
-    if metric.name.startswith("custom"):
-        return draws
-    return np.clip(draws, 0, _BOUNDED if metric.greater_is_better else None)
-
-
-def _kind(seen: bool, calibration: Calibration | None, looks: Looks | None) -> str:
+def _kind(seen: bool, calibration: Calibration | None, looks: Looks | None, shift: Shift | None) -> str:
     if calibration is None:
-        return "sampling only"
+        return "unmeasured shift" if shift and shift.apart else "sampling only"
     if not seen:
         return "hidden test"
     return "test images" if looks else "test predictions"
@@ -289,16 +280,19 @@ def _shares(competition: Competition, known: Known, folds: list[np.ndarray]) -> 
     """Share of each class in training, and as it must be in the test for the predictions to be as they are."""
     if not folds:
         return {}
-    here = np.bincount(known.labels, minlength=len(competition.classes)) / len(known.labels)
-    there = here * class_weights(known, np.mean(folds, axis=0))
-    there = there / there.sum()
+    found = known.kind.shares(np.mean(folds, axis=0))
+    if found is None:
+        return {}
+    here, there = found
     return {name: (float(here[i]), float(there[i])) for i, name in enumerate(competition.classes)}
 
 
 def _notes(
-    subject: ForecastInputs, calibration: Calibration | None, looks: Looks | None, shift: Shift | None, seen: bool
+    subject: ForecastInputs, calibration: Calibration | None, shift: Shift | None, blind: float | None, seen: bool
 ) -> list[str]:
     found: list[str] = []
+    if blind is not None and shift is not None:
+        found.append(_unmeasured_note(shift, blind))
     found += subject.caveats
     if subject.pseudo:
         found.append(
@@ -315,6 +309,8 @@ def _notes(
         found.append(
             "the noise suite was not run: the interval is of sampling only, as if the test were like the training set; "
             + cure
+            if blind is None
+            else "the noise suite was not run, so that nothing says what other images cost this model; " + cure
         )
     if not seen:
         found.append(
@@ -329,3 +325,12 @@ def _notes(
     if not subject.scores["complete"]:
         found.append("only some folds are trained: the score is of their rows, and fewer models are averaged")
     return found
+
+
+def _unmeasured_note(shift: Shift, blind: float) -> str:
+    loud = "DO NOT TRUST THIS FORECAST: " if shift.apart > _LOUD else ""
+    return (
+        f"{loud}the test images are not like the training images (AUC {shift.auc:.2f}: up to {100 * shift.apart:.0f} % of them have no "
+        f"like there), and no noise suite has measured what that costs; for these the interval reaches from the OOF score to "
+        f"{blind:.4f}, which these predictions score if they have nothing to do with the images"
+    )

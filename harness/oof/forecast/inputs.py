@@ -1,4 +1,4 @@
-"""What a forecast is made of: labelled predictions, each fold model's test predictions, and the noise suite's."""
+"""What a forecast is made of: labelled predictions, each fold model's test predictions, the noise suite's, and what images look like."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from harness.competition.metrics import Metric
+from harness.competition.tasks import TASKS, Task
 from harness.cv.noise.suite import Suite, suite_paths
+from harness.data.cache import Dataset
+from harness.oof.forecast.domain_shift import LEAST_ROWS, MOST_ROWS
 from harness.runs import Folds, Run, RunFolder
+from harness.train.inputs.image_statistics import describe_images
 
 Combine = Callable[[np.ndarray], np.ndarray]
 """proba (M, n, C) of the members -> (n, C)."""
@@ -29,6 +34,7 @@ class ForecastInputs:
     suite : None where the noise suite was not run
     by_vote : the fold models vote; pseudo : they learnt from test rows; is_blend : of several runs
     caveats : why the OOF score itself is too good to be true, in words
+    task : what labels and outputs are
     """
 
     name: str
@@ -43,11 +49,24 @@ class ForecastInputs:
     pseudo: bool = False
     is_blend: bool = False
     caveats: tuple[str, ...] = ()
+    task: Task = TASKS["single"]
 
     @property
     def scored(self) -> np.ndarray:
         """Rows (int64) that the OOF score is of."""
         return np.flatnonzero(self.folds.kept & ~np.isnan(self.oof[:, 0]))
+
+    def judged(self, metric: Metric, outputs: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Outputs (m, C) as the metric judges them: answers by the run's decision, where the task has one.
+
+        rows : int64 (m,), the training rows that they are of: each fold's are decided by what the other folds found; None for others
+        """
+        told = self.scores.get("decision")
+        if not told or not metric.of_answers:
+            return outputs
+        if rows is None:
+            return self.task.decide(outputs, told["values"])
+        return self.task.decide_by_fold(outputs, self.folds.fold[rows], told)
 
 
 def forecast_inputs_of(run: Run) -> ForecastInputs:
@@ -73,6 +92,7 @@ def forecast_inputs_of(run: Run) -> ForecastInputs:
         pseudo=bool(run.environment.get("pseudo")),
         is_blend="ensemble" in run.environment,
         caveats=tuple(text for text in [run.environment.get("optimistic")] if text),
+        task=run.task,
     )
 
 
@@ -103,6 +123,7 @@ def blended(
         pseudo=any(member.pseudo for member in members),
         is_blend=True,
         caveats=tuple(dict.fromkeys(text for member in members for text in member.caveats)),
+        task=first.task,
     )
 
 
@@ -112,3 +133,33 @@ def combine_suites(suites: Sequence[Suite], combine: Combine) -> Suite:
     for cell in np.ndindex(proba.shape[:2]):
         proba[cell] = combine(np.stack([suite.proba[cell].astype(np.float32) for suite in suites]))
     return dataclasses.replace(suites[0], proba=proba)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Statistics of some images of both sides.
+
+    Attributes
+    ----------
+    train : float32 (m, S) of the rows `train_rows`, int64 (m,), sorted; test : (t, S) of `test_rows`, int64 (t,)
+    """
+
+    train: np.ndarray
+    train_rows: np.ndarray
+    test: np.ndarray
+    test_rows: np.ndarray
+
+
+def look_at(dataset: Dataset, scored: np.ndarray) -> Looks | None:
+    """Describe up to 5,000 of the scored training rows and as many test images; None where the test is hidden or tiny."""
+    if dataset.test is None or min(len(dataset.test), len(scored)) < LEAST_ROWS:
+        return None
+    rng = np.random.default_rng(0)
+    train_rows = np.sort(rng.permutation(scored)[:MOST_ROWS])
+    test_rows = np.sort(rng.permutation(len(dataset.test))[:MOST_ROWS])
+    return Looks(
+        train=describe_images(dataset.train.images, train_rows),
+        train_rows=train_rows,
+        test=describe_images(dataset.test.images, test_rows),
+        test_rows=test_rows,
+    )

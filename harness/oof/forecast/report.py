@@ -9,8 +9,11 @@ import numpy as np
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.oof.forecast.domain_shift import Shift
-from harness.oof.forecast.forecast import LEVEL, Forecast, Range
-from harness.oof.forecast.image_statistics import Looks
+from harness.oof.forecast.estimators import ESTIMATORS
+from harness.oof.forecast.forecast import IN_METRIC, Forecast
+from harness.oof.forecast.inputs import Looks
+from harness.oof.forecast.interval import LEVEL, Range
+from harness.oof.forecast.kinds import KINDS
 from harness.report import figures
 from harness.report.page import Page, Section
 
@@ -41,6 +44,8 @@ def _parts(found: Forecast) -> str:
         parts.append(f"shift {fell:+.4f} (by {found.rule}, off by {found.rule_error:.4f} on corruptions left out)")
     elif found.kind == "hidden test":
         parts.append(f"scenarios {fell:+.4f}")
+    elif found.kind == "unmeasured shift":
+        parts.append(f"unmeasured shift {fell:+.4f}")
     if found.gain:
         parts.append(f"averaging the fold models {rose:+.4f}")
     if found.history:
@@ -57,6 +62,10 @@ def part_table(found: Forecast) -> tuple[list[str], list[list[str]]]:
     elif found.rule:
         note = f"by '{found.rule}'; mean error {found.rule_error:.5f} on corruptions left out"
         rows.append(["shift", f"{-sign * found.fall:+.5f}", note])
+    if found.estimators:
+        others = [name for name in ESTIMATORS if name not in found.estimators]
+        without = f"; not to be had for this task, or without images: {', '.join(others)}" if others else ""
+        rows.append(["estimators", str(len(found.estimators)), ", ".join(found.estimators) + without])
     rows.append(["averaging the fold models", f"{sign * found.gain:+.5f}", "judged by their own mean"])
     if found.history:
         h = found.history
@@ -93,9 +102,9 @@ def write_forecast(
         _scenarios(page, found)
     if found.disagreement is not None:
         page.section("Fold models").text(
-            f"They disagree on {100 * found.disagreement:.2f} % of the test images, mean over pairs. For models of one "
-            "recipe that is near their error, or below it where they share mistakes (Jiang and others 2022); for accuracy "
-            "the forecast assumes no smaller error."
+            f"{KINDS[competition.kind.of]().says_apart(found.disagreement)} For models of one "
+            "recipe that is near their error, or below it where they share mistakes (Jiang and others 2022); for metrics that it "
+            "bounds (accuracy, Hamming loss, distances) the forecast assumes no smaller error."
         )
     if shift is not None and looks is not None:
         _pictures(page.section("What gives the test images away"), shift, looks, dataset)
@@ -103,7 +112,9 @@ def write_forecast(
         rows = [[n, f"{100 * a:.2f} %", f"{100 * b:.2f} %"] for n, (a, b) in found.shares.items()]
         section = page.section("Shares of the classes")
         section.table(["class", "in training", "expected in the test"], rows)
-        section.text("Expected: by black box shift estimation (Lipton and others 2018), if only the shares changed.")
+        section.text(
+            "Expected: by black box shift estimation (Lipton and others 2018; of labels by the adjusted count), if only the shares changed."
+        )
     page.write(path)
 
 
@@ -113,7 +124,8 @@ def _bars(found: Forecast) -> dict[str, dict[str, float]]:
     for name, part in (("public forecast", found.public), ("private forecast", found.private)):
         if part:
             bars[name] = {"pooled": part.score, "low": part.low, "high": part.high, "mean": part.score}
-    for name, fall in found.estimators.items():
+    told = {name: fall for name, fall in found.estimators.items() if name in (*IN_METRIC, "threshold", "entropy")}
+    for name, fall in told.items():
         score = found.oof["score"] - sign * fall
         bars[f"by {name} alone"] = {"pooled": score, "low": score, "high": score, "mean": score}
     return bars

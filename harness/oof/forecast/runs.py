@@ -21,8 +21,7 @@ from harness.oof.ensemble.blend import (
 from harness.oof.ensemble.methods import mean
 from harness.oof.forecast.domain_shift import Shift
 from harness.oof.forecast.forecast import Forecast, forecast
-from harness.oof.forecast.image_statistics import Looks, look_at
-from harness.oof.forecast.inputs import ForecastInputs, blended, forecast_inputs_of
+from harness.oof.forecast.inputs import ForecastInputs, Looks, blended, forecast_inputs_of, look_at
 from harness.oof.forecast.report import write_forecast
 from harness.oof.forecast.track_record import Past
 from harness.runs import Run, load_run
@@ -52,10 +51,6 @@ def forecast_runs(
     UserError
         If a run was trained on other data, or the runs do not belong together.
     """
-    if not competition.kind.is_one_class:
-        raise UserError(
-            f"its estimators are made for one of several classes; task = '{competition.task}' is {competition.kind.what}"
-        )
     for run in runs:
         check_same_data(run, dataset)
     subject = _subject(competition, runs)

@@ -91,8 +91,8 @@ def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool) -> np.ndarray
     the harness decoded them, all folds together."""
     import torch
 
+    from harness.competition.tasks.votes import majority
     from harness.data.resize import resize_pixels
-    from harness.runs.majority_vote import vote as majority
 
     resized = pixels if pixels.shape[1:3] == opened.size else resize_pixels(pixels, opened.frame.of_frames())
     parts = []

@@ -66,8 +66,6 @@ def _forecast(
     competition: Competition, runs: Sequence[Run], dataset: Dataset, past: Sequence[Past]
 ) -> tuple[Forecast | None, list[str]]:
     """The forecast, or a warning why there is none: that costs nobody the submission."""
-    if not competition.kind.is_one_class:
-        return None, [f"no forecast: its estimators are made for one of several classes; task = '{competition.task}'"]
     if is_large(*runs[0].oof.shape):
         return None, [f"no forecast: {runs[0].oof.size:,} probabilities are more than its estimators are made for"]
     from harness.oof.forecast.runs import forecast_runs  # it imports torch, which a ready file can do without

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition import Competition
+from harness.competition.recipe import BOOSTING
 from harness.data.cache import Dataset
 from harness.oof.forecast.track_record import Past
 from harness.runs import Run, RunFolder
@@ -48,6 +49,11 @@ def prepare_bundle(
         )
     if len(runs) != 1:
         raise UserError(f"--bundle: holds the folds of one run, not of {len(runs)}")
+    if runs[0].environment.get("columns") or runs[0].recipe.model.name == BOOSTING:
+        raise UserError(
+            f"--bundle: run '{runs[0].name}' takes columns beside the images, and a bundle is given images alone. Send a file or a notebook, or "
+            "bundle a run without them: --set data.columns=false"
+        )
     run, path = runs[0], out / "submissions" / competition.slug / f"{runs[0].name}.zip"
     path.parent.mkdir(parents=True, exist_ok=True)
     trial, tried = _built_and_tried(competition, dataset, run, path, options)

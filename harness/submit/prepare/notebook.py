@@ -43,8 +43,7 @@ def prepare_notebook(
         from harness.oof.forecast.runs import forecast_runs
 
         main = runs[0].scores["metrics"][runs[0].scores["metric"]]
-        if competition.kind.is_one_class:
-            forecast = forecast_runs(competition, runs, dataset, past).found
+        forecast = forecast_runs(competition, runs, dataset, past).found
     members = tuple(run.name for run in runs)
     intent = intent_of(
         competition, notebook, 0, members[0] if runs else named, members, message or named, main, forecast

@@ -1,6 +1,8 @@
-"""Two images and their labels made one: mixup and cutmix."""
+"""Two images, their labels and their weights made one: mixup and cutmix."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,25 +10,32 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.competition.recipe import AugmentSpec
+from harness.models.tabular.columns import WithColumns
 from harness.train.augment.draws import Draws, per_image
 from harness.train.augment.occlusion import inside_boxes
 
 
-def mix(x: Tensor, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws) -> tuple[Tensor, Tensor]:
+def mix(
+    x: Any, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws, rows: Tensor | None = None
+) -> tuple[Any, Tensor, Tensor | None]:
     """Mix every image with a partner of the same batch, by mixup or by cutmix.
 
     Each image is mixed with probability `mix_probability`; where a recipe has both, each takes one half of them.
 
     Parameters
     ----------
-    x : float (B, C, H, W); y : int64 (B,), or float (B, n_classes) where a row has several labels or numbers
+    x : float (B, C, H, W), or `WithColumns`, whose columns are mixed by the same share (of cutmix: of the area)
+    y : int64 (B,), or float (B, n_classes) where a row has several labels or numbers
+    rows : float (B,), weight of each row in the loss, or None
 
     Returns
     -------
-    images, and targets: y itself where the recipe mixes nothing, else float (B, n_classes), rows sum to one
+    images; targets: y itself where the recipe mixes nothing, else float (B, n_classes), rows of classes sum to one; weights (B,) or None
     """
     if not spec.mixup and not spec.cutmix:
-        return x, y
+        return x, y, rows
+    columns = x.columns if isinstance(x, WithColumns) else None
+    x = x.images if isinstance(x, WithColumns) else x
     n = len(x)
     partner = draws.to_device(draws.host.permutation(n))
     mixed = draws.host.random(n) < spec.mix_probability
@@ -42,8 +51,25 @@ def mix(x: Tensor, y: Tensor, n_classes: int, spec: AugmentSpec, draws: Draws) -
         share = np.where(mixed & ~by_cutmix, draws.host.beta(spec.mixup, spec.mixup, n), 1.0)
         weight = draws.to_device(share)
         x, kept = mixup(x, other, weight), kept * weight
-    kept = kept.view(-1, 1)
-    return x, kept * targets + (1 - kept) * targets[partner]
+    if columns is not None:
+        part = kept.view(-1, 1)
+        x = WithColumns(x, part * columns + (1 - part) * columns[partner])
+    if rows is None:
+        kept = kept.view(-1, 1)
+        return x, kept * targets + (1 - kept) * targets[partner], None
+    return x, *_weighted_mixture(targets, targets[partner], rows, rows[partner], kept)
+
+
+def _weighted_mixture(y: Tensor, other: Tensor, weight: Tensor, others: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Targets (B, K) and weights (B,) of mixtures; each target counts by its share and its row's weight.
+
+    So the loss of a mixture is what its two rows' weighted losses come to, w_a s L(y_a) + w_b (1 - s) L(y_b), where L is cross-entropy
+    (and, but for a constant, squared error); a row that weighs nothing gives its pixels only.
+    """
+    mine, theirs = kept * weight, (1 - kept) * others
+    mixed = mine + theirs
+    share = torch.where(mixed > 0, mine / mixed.clamp(min=torch.finfo(mixed.dtype).tiny), kept).view(-1, 1)
+    return share * y + (1 - share) * other, mixed
 
 
 def mixup(x: Tensor, other: Tensor, weight: Tensor) -> Tensor:

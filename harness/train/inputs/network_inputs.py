@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,8 @@ from harness.train.prediction.views import weighted_views
 
 
 class Inputs(Protocol):
-    """Batches of network inputs by row. A class may have its own `epoch_batches` (see `harness.train.fit`).
+    """Batches of network inputs by row: tensors, or what else a network takes. A class may have its own `epoch_batches`
+    (see `harness.train.fit`).
 
     Attributes
     ----------
@@ -35,15 +36,15 @@ class Inputs(Protocol):
     index_device: torch.device
     view_weights: list[float]
 
-    def training(self, batches: list[Tensor], epoch: int) -> Iterator[Tensor]:
+    def training(self, batches: list[Tensor], epoch: int) -> Iterator[Any]:
         """Each batch as it is trained on in this epoch."""
         ...
 
-    def plain(self, batches: list[Tensor]) -> Iterator[Tensor]:
+    def plain(self, batches: list[Tensor]) -> Iterator[Any]:
         """Each batch unchanged."""
         ...
 
-    def views(self, batches: list[Tensor]) -> Iterator[list[Tensor]]:
+    def views(self, batches: list[Tensor]) -> Iterator[list[Any]]:
         """Each batch in the V views of a prediction."""
         ...
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from harness.base.errors import UserError
 from harness.competition.builtin.facts import Facts
 from harness.competition.builtin.rules import NAMES, built_in
 from harness.competition.recipe import Recipe
@@ -14,7 +15,15 @@ from harness.models.registry import check_model
 from tests.conftest import REPOSITORY
 
 FACTS = Facts(
-    height=256, width=256, channels=3, rows=5_000, outputs=10, imbalance=1.2, task="single", metric="accuracy"
+    height=256,
+    width=256,
+    channels=3,
+    rows=5_000,
+    outputs=10,
+    imbalance=1.2,
+    task="single",
+    metric="accuracy",
+    columns=3,
 )
 
 
@@ -32,6 +41,11 @@ def test_every_recipe_is_one_that_the_harness_takes(name: str, change: dict[str,
 
     found = validate(Recipe, {**built_in(name, replace(FACTS, **change)), "name": name}, name)
     check_model(found.model, find_competition(REPOSITORY / "competitions" / "digit-recognizer"))
+
+
+def test_a_recipe_of_columns_needs_some():
+    with pytest.raises(UserError, match="names no columns beside its images"):
+        built_in("columns", replace(FACTS, columns=0))
 
 
 def test_images_are_as_large_as_a_processor_can_pay():

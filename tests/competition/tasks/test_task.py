@@ -102,3 +102,16 @@ def test_targets_in_words():
     assert LABELLED.describe([1, 0, 1], ["a", "b", "c"]) == "a, c"
     assert LABELLED.describe([0, 0], ["a", "b"]) == "(none)"
     assert NUMBERS.describe([1.5, 2.0], ["x", "y"]) == "1.5, 2"
+
+
+def test_a_row_is_sure_where_its_class_is_or_where_every_label_is():
+    rows, targets = TASKS["ordinal"].sure(np.array([[0.9, 0.1], [0.6, 0.4], [0.1, 0.9]]), 0.8)
+    assert rows.tolist() == [0, 2] and targets.tolist() == [0, 0, 1]  # of every row: they are numbered as the test is
+    outputs = np.array([[0.95, 0.04, 0.99], [0.95, 0.5, 0.01], [0.01, 0.02, 0.0], [0.9, 0.1, 0.9]], dtype=np.float32)
+    rows, targets = TASKS["multilabel"].sure(outputs, 0.9)
+    assert rows.tolist() == [0, 2, 3] and targets.tolist() == [[1, 0, 1], [1, 1, 0], [0, 0, 0], [1, 0, 1]]
+    assert targets.dtype == np.float32
+
+
+def test_very_many_numbers_are_kept_as_they_are():
+    assert TASKS["regression"].stored_as is np.float32 and TASKS["multilabel"].stored_as is np.float16

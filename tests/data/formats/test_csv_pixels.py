@@ -11,7 +11,10 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.competition import find_competition
+from harness.competition.data_spec import DataSpec
 from harness.data.dataset import load_dataset
+from harness.data.files.archives import FileTree
+from harness.data.formats.csv_pixels import may_lack_id
 from tests.conftest import REPOSITORY, write_digits
 
 DIGITS = REPOSITORY / "competitions" / "digit-recognizer"
@@ -131,3 +134,15 @@ def test_a_sample_submission_of_other_rows_is_refused(root: Path, text: str, sai
     (root / "digit-recognizer" / "sample_submission.csv").write_text(text)
     with pytest.raises(UserError, match=said):
         load(root)
+
+
+def test_which_table_may_lack_the_id(tmp_path: Path):
+    spec = DataSpec(format="csv_pixels", size=(1, 1), channels=1, train="train.csv", test="test.csv", id="id")
+    tree, header = FileTree(tmp_path), lambda tree, name: (tree.path / name).read_text().split(",")
+    (tmp_path / "test.csv").write_text("id,pixel0")
+    assert may_lack_id(tree, spec, ["pixel0"], False, header)  # the test's rows have numbers
+    assert may_lack_id(tree, spec, ["label", "pixel0"], True, header)  # the test's has it
+    assert not may_lack_id(tree, spec, ["id", "label", "pixel0"], True, header)  # it is there
+    (tmp_path / "test.csv").write_text("pixel0")
+    assert not may_lack_id(tree, spec, ["label", "pixel0"], True, header)  # nobody has it
+    assert not may_lack_id(tree, spec.model_copy(update={"id": None}), ["label"], True, header)

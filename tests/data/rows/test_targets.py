@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from harness.base.errors import UserError
+from harness.competition.samples import RawTargets
 from harness.competition.tasks import TASKS
-from harness.data.rows.targets import RawTargets, classes_of, encode, fold_numbers, sorted_names, split_labels, votes
+from harness.data.rows.targets import classes_of, encode, fold_numbers, sorted_names, split_labels, votes
 
 SINGLE, LABELS, NUMBERS = TASKS["single"], TASKS["multilabel"], TASKS["regression"]
 

@@ -40,7 +40,22 @@ def _list_of_tests(project: Path) -> None:
     edit(toml(project), 'files = "{file}"', 'files = "{file}"\ntest_rows = "test.csv"')
 
 
+def _weights(project: Path) -> None:
+    """A weight for each row of the labels' table, of which one is negative."""
+    labels_csv(project)
+    table = project / "data/shapes/labels.csv"
+    rows = table.read_text().split()[1:]
+    table.write_text("id,label,w\n" + "".join(f"{row},{-1 if n == 3 else n + 1}\n" for n, row in enumerate(rows)))
+    edit(toml(project), 'labels = "labels.csv"', 'labels = "labels.csv"\nweight = "w"')
+
+
 CASES = {
+    "a negative weight": Case(
+        _weights,
+        CV,
+        r"labels\.csv: row 4, column 'w': '-1' is no weight, a number from 0 on. Correct the cell",
+        done(change("labels.csv", ",-1", ",1")),
+    ),
     "a broken image": Case(wrong_png, CV, r"circle/3\.png: cannot be decoded", quoted("--skip-broken")),
     "a broken image, taken out": Case(
         wrong_png, CV, "take it out of the folder", lambda p, s: (p / "data/shapes/train/circle/3.png").unlink()

@@ -36,7 +36,8 @@ def test_a_statistic_that_moved_is_named(change: str):
 def test_weights_prefer_the_rows_that_look_like_the_test():
     train, test = statistics(2000, 0), statistics(1000, 1)
     test[:, 0] += 1.5
-    weights = domain_weights(train, test)
+    weights, auc = domain_weights(train, test)
+    assert auc > 0.7
     assert np.corrcoef(weights, train[:, 0])[0, 1] > 0.4
     assert np.average(train[:, 0], weights=weights) > 0.8
     assert weights.max() <= 20

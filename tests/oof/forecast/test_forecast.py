@@ -11,9 +11,10 @@ import pytest
 from harness.competition import find_competition
 from harness.competition.metrics import METRICS
 from harness.cv.noise.suite import Suite
+from harness.cv.scores import competition_metrics, score_run
 from harness.oof.forecast.evaluation import Fared, on_leaderboards, past_table
 from harness.oof.forecast.forecast import MIXTURE, forecast
-from harness.oof.forecast.inputs import ForecastInputs
+from harness.oof.forecast.inputs import ForecastInputs, Looks
 from harness.oof.forecast.track_record import History, Past
 from harness.runs import Folds
 from tests.conftest import FOLDER_TOML
@@ -172,3 +173,81 @@ def test_the_table_of_the_past_shows_submissions_of_which_no_or_half_a_forecast_
     ]
     assert [row[2] for row in past_table(past)[1]] == ["0.89000 [0.87000, 0.91000]", "none", "none"]
     assert on_leaderboards(past) == Fared("leaderboard", 1, 1.0, pytest.approx(0.01), pytest.approx(0.02))
+
+
+def looks_of(difference: float, n: int = 500) -> Looks:
+    rng = np.random.default_rng(3)
+    test = rng.normal(size=(n, 20)) + difference
+    return Looks(rng.normal(size=(n, 20)).astype(np.float32), np.arange(n), test.astype(np.float32), np.arange(n))
+
+
+def test_foreign_test_images_without_a_noise_suite_are_told_loudly_and_widen_the_lower_end(
+    pets, subject: ForecastInputs
+):
+    proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
+    seen = replace(subject, suite=None, test_folds=[proba, proba])
+    alike, _ = forecast(pets, seen, looks=looks_of(0.0))
+    foreign, _ = forecast(pets, seen, looks=looks_of(3.0))
+    assert alike.kind == "sampling only" and not any("DO NOT TRUST" in note for note in alike.notes)
+    assert foreign.kind == "unmeasured shift" and foreign.notes[0].startswith("DO NOT TRUST THIS FORECAST")
+    assert foreign.public.low < 0.5 < alike.public.low  # three classes: towards chance
+    assert foreign.public.high == pytest.approx(alike.public.high, abs=0.02)
+    assert foreign.public.score == pytest.approx(alike.public.score, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("task", "metric"), [("ordinal", "quadratic_kappa"), ("multilabel", "samples_f1"), ("regression", "rmse")]
+)
+@pytest.mark.parametrize("strength", [0.0, 0.6])
+def test_every_task_is_forecast_by_its_outputs_and_decision(pets, task: str, metric: str, strength: float):
+    contest = pets.model_copy(update={"task": task, "metric": metric})
+    kind, score = contest.kind, competition_metrics(contest)[0]
+
+    def outputs_of(n: int, seed: int, strength: float, model: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        proba, labels = calibrated_rows(n, sharpness=4.0, seed=seed)
+        seen = noisier(proba, strength, 10 * seed + model + 1) if strength else proba
+        if task == "ordinal":
+            return seen, labels
+        if task == "multilabel":
+            both = np.random.default_rng(seed).permutation(n)
+            return np.maximum(seen, seen[both]).clip(0.001, 0.999), np.maximum(
+                np.eye(3)[labels], np.eye(3)[labels[both]]
+            )
+        return seen @ np.array([[0.0], [10], [20]]), (10.0 * labels)[:, None] + np.random.default_rng(seed).normal(
+            0, 2, (n, 1)
+        )
+
+    oof, labels = outputs_of(N, 0, 0.0)
+    folds = Folds(np.arange(N).astype(str), np.arange(N), (np.arange(N) % 5).astype(np.int8))
+    rows = np.arange(0, N, 3)
+    cells = [[outputs_of(N, 0, 0.2 * (s + 1), i)[0][rows] for s in range(5)] for i in range(8)]
+    rng = np.random.default_rng(0)
+    statistics = rng.normal(size=(8, 5, len(rows), 20)) + np.arange(5)[:, None, None] * 0.1
+    suite = Suite(
+        tuple(f"c{i}" for i in range(8)),
+        rows,
+        np.array(cells, kind.stored_as),
+        statistics,
+        rng.normal(size=(len(rows), 20)),
+    )
+    scores = score_run(contest, labels, oof, folds, list(range(5)))
+    subject = ForecastInputs("one", labels, folds, oof, scores, None, [], suite, task=kind)
+    made = [outputs_of(T, 7, strength, k) for k in range(3)]
+    found, _ = forecast(contest, replace(subject, test_folds=[outputs for outputs, _ in made]))
+    truth = score(made[0][1], subject.judged(score, np.mean([outputs for outputs, _ in made], axis=0)))
+    assert found.public.low <= truth <= found.public.high
+    assert bool(found.shares) == (task != "regression") and found.kind == "test predictions"
+    plain = abs(found.oof["score"] - truth)
+    assert abs(found.public.score - truth) <= max(0.6 * plain, 0.05 * abs(truth))
+
+
+def test_a_gain_that_cannot_be_told_is_nought_and_said(pets, subject: ForecastInputs):
+    contest = pets.model_copy(update={"metric": "custom"})
+    (pets.folder / "competition.py").write_text(
+        "def score(labels, proba):\n    return float('nan') if len(labels) != 3000 else 0.5\n"
+    )
+    scores = {"complete": True, "metrics": {"custom": {"pooled": 0.5, "low": 0.45, "high": 0.55, "std": 0.3}}}
+    proba, _ = calibrated_rows(300, sharpness=6.0, seed=9)
+    found, _ = forecast(contest, replace(subject, suite=None, scores=scores, test_folds=[proba, proba]))
+    assert found.gain == 0 and any("taken as 0, give or take 0.3" in note for note in found.notes)
+    assert found.public.high - found.public.low > 0.8

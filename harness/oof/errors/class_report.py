@@ -1,0 +1,113 @@
+"""Errors of one of several classes, told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from harness.cv.report.page import confusions_block
+from harness.oof.errors.analysis import Errors, errors_table, find_errors
+from harness.oof.errors.report import GALLERY, MOST_NAMES, ErrorReport, Pictures, Table, lowest
+from harness.report import figures
+from harness.report.page import Page
+from harness.runs import Run
+
+
+class ClassReport(ErrorReport):
+    """Of classes: which are taken for which, how sure, which labels are doubted."""
+
+    harm_is = "wrong"
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.found = run, find_errors(run)
+        self.rows, self.groups = self.found.rows, self.found.groups
+
+    @property
+    def headline(self) -> str:
+        """See `ErrorReport`."""
+        return f"{len(self.found.mistakes):,} wrong of {len(self.rows):,}"
+
+    def summary(self) -> dict[str, Any]:
+        """See `ErrorReport`."""
+        return {**self.found.summary(), "confusions": self.confusions()}
+
+    def table(self) -> Table:
+        """Each class with its scores and their 95 % intervals, the lowest F1 first."""
+        classes = self.found.classes
+        order = lowest(list(classes), [of_class["f1"].value for of_class in classes.values()], len(classes))
+        rows = [
+            [
+                name,
+                f"{classes[name]['rows']:,}",
+                *(classes[name][metric].shown(without="none predicted") for metric in ("precision", "recall", "f1")),
+            ]
+            for name in order
+        ]
+        return ["class", "rows", "precision [95 %]", "recall [95 %]", "F1 [95 %]"], rows
+
+    def lines(self) -> list[str]:
+        """See `ErrorReport`."""
+        doubted = len(self.found.suspected)
+        return [
+            "commonest: " + ", ".join(f"{a} taken for {b} {n:,}" for a, b, n in self.confusions(5)),
+            reliability_line(self.found),
+            f"labels in doubt: {doubted:,} rows (harness.clean judges the training set by more than this)",
+        ]
+
+    def frame(self) -> Any:
+        """See `errors_table`."""
+        return errors_table(self.run, self.found)
+
+    def sections(self, page: Page, pictures: Pictures) -> None:
+        """See `ErrorReport`."""
+        found, classes = self.found, self.run.classes
+        wrong = len(found.mistakes)
+        page.card("wrong", f"{wrong:,}", f"{100 * wrong / len(found.rows):.2f} % of the rows")
+        page.card("labels in doubt", f"{len(found.suspected):,}", "confident learning")
+        page.card("ECE", f"{found.reliability.ece:.4f}", f"temperature {found.reliability.temperature:.2f}")
+        page.card("Brier", f"{found.reliability.brier:.4f}", "0 is perfect")
+        section = page.section("Classes")
+        header, rows = self.table()
+        if len(rows) > MOST_NAMES:
+            section.text(f"The {MOST_NAMES} of {len(rows):,} classes with the lowest F1.")
+        section.table(header, rows[:MOST_NAMES])
+        confusions_block(section, found.labels[found.rows], found.predicted[found.rows], classes)
+        section.table(["true", "predicted", "rows"], [[a, b, f"{n:,}"] for a, b, n in self.confusions()])
+        section = page.section("Can the probabilities be believed?")
+        r = found.reliability
+        section.figure(
+            figures.reliability(r.confidence, r.accuracy, r.rows), "Accuracy by confidence, and rows per bin."
+        )
+        line = reliability_line(found)
+        section.text(line[0].upper() + line[1:] + ".")
+        galleries = {
+            "Most confident mistakes": found.mistakes,
+            "Right, but hardly": found.unsure,
+            "Labels in doubt": found.suspected,
+        }
+        for title, some in galleries.items():
+            self._gallery(page, pictures, title, some)
+
+    def confusions(self, most: int = 10) -> list[tuple[str, str, int]]:
+        """The commonest mistakes: (true class, predicted class, rows)."""
+        classes = self.run.classes
+        return [(classes[i], classes[j], n) for i, j, n in self.found.confused[:most]]
+
+    def _gallery(self, page: Page, pictures: Pictures, title: str, rows: np.ndarray) -> None:
+        pictures.show(page, title, rows[:GALLERY], [self._caption(row) for row in rows[:GALLERY]])
+
+    def _caption(self, row: int) -> str:
+        label, said = self.found.labels[row], self.found.predicted[row]
+        sure, classes = 100 * self.found.proba[row, said], self.run.classes
+        what = classes[label] if label == said else f"{classes[label]} taken for {classes[said]}"
+        return f"{what} ({sure:.0f} %), id {self.run.folds.ids[row]}"
+
+
+def reliability_line(found: Errors) -> str:
+    """How far the probabilities can be believed, in a line."""
+    r = found.reliability
+    sure = "too sure" if r.temperature > 1.05 else "not sure enough" if r.temperature < 0.95 else "about right"
+    known = np.isfinite(r.ece_after)
+    after = f" ({r.ece_after:.4f} at a temperature fitted on the other folds)" if known else ""
+    return f"calibration: ECE {r.ece:.4f}{after}, Brier {r.brier:.4f}, temperature {r.temperature:.2f}: {sure}"

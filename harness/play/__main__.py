@@ -1,0 +1,172 @@
+"""python -m harness.play COMPETITION --hours H: from data to the best submission that so many hours can buy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from harness.base.command import JsonOption, OutOption, carried, new_app, user_command
+from harness.base.option_groups import Without
+from harness.base.options import CompetitionChoice, DataOptions
+from harness.base.terminal import print_table
+from harness.play.arguments import BudgetOptions, PlanOptions
+
+if TYPE_CHECKING:
+    from harness.base.progress import LineWatcher
+    from harness.competition import Competition
+    from harness.data.cache import Dataset
+    from harness.play.budget import FoldEpochs, WallTime
+    from harness.play.player import Player
+
+app = new_app()
+
+
+@app.command()
+@user_command
+def main(
+    which: CompetitionChoice,
+    amount: BudgetOptions,
+    how: PlanOptions,
+    where: Annotated[DataOptions, Without("data_set", "stream")],
+    out: OutOption = Path(),
+    as_json: JsonOption = False,
+) -> None:
+    """Play a competition: clean, baseline, noise suite, a race of recipes, ensemble, judgement, forecast, submission.
+
+    Every step is predicted before it is begun; what does not fit is left out, and a checked submission lies there from the first
+    minute on. Killed, it goes on with the same command and the rest of its hours. Writes oof/<slug>/play/.
+    """
+    from harness.base.progress import watching
+    from harness.competition import find_competition
+    from harness.cv.jobs.executor import start_server
+    from harness.data.chosen import load_chosen
+    from harness.play.budget import DeadlineWatcher
+
+    amount.check()
+    named = which.required()
+    contest = find_competition(named)
+    _refuse_clustering(contest)
+    home = out.resolve() / "oof" / contest.slug / "play"
+    if how.fresh and not how.dry_run:
+        _begin_anew(home)
+    if how.workers != 1 and not how.cluster:
+        start_server()
+    budget = _budget(amount, home)
+    with watching(quiet=as_json) as inner, budget.running():
+        watcher = DeadlineWatcher(inner, budget)
+        contest, dataset = load_chosen(contest, where, watcher)
+        watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
+        player = _player(contest, dataset, watcher, budget, named, how, out, home, where.sample)
+        if how.dry_run:
+            _show_plan(player, as_json)
+            return
+        if how.plan:
+            from harness.play.plan.file import read_plan
+
+            player.replay(read_plan(how.plan, contest.folder))
+        else:
+            player.play()
+        sent = _send(player, how.submit, where.sample)
+    _show(player, sent, named, as_json)
+
+
+def _refuse_clustering(contest: Competition) -> None:
+    from harness.base.errors import UserError
+
+    if contest.is_clustering:
+        raise UserError(
+            f"'{contest.slug}' has no labels, so no score tells one run from another. Play it by its recipes: harness.cv"
+        )
+
+
+def _begin_anew(home: Path) -> None:
+    for name in ("journal.jsonl", "spent.json"):
+        (home / name).unlink(missing_ok=True)
+
+
+def _budget(amount: BudgetOptions, home: Path) -> WallTime | FoldEpochs:
+    from harness.play.budget import FoldEpochs, WallTime
+
+    if amount.fold_epochs is not None:
+        return FoldEpochs(amount.fold_epochs)
+    assert amount.hours is not None  # `check` saw to that
+    return WallTime(3600 * amount.hours, home / "spent.json")
+
+
+def _player(
+    contest: Competition,
+    dataset: Dataset,
+    watcher: LineWatcher,
+    budget: WallTime | FoldEpochs,
+    named: str,
+    how: PlanOptions,
+    out: Path,
+    home: Path,
+    sample: bool,
+) -> Player:
+    from harness.distributed.executor import Cluster
+    from harness.ledger import open_ledger
+    from harness.play.journal import Journal
+    from harness.play.player import Player
+    from harness.play.steps.table import Table
+
+    cluster = Cluster(how.cluster, None, 0.0) if how.cluster else None
+    table = Table(contest, dataset, out.resolve(), home, watcher, named, how.workers, how.device, cluster, sample)
+    journal = Journal(home / "journal.jsonl")
+    if not how.dry_run:
+        journal.open_for({"data": dataset.fingerprint, "unit": budget.unit, "plan": str(how.plan or "")})
+    return Player(table, budget, journal, open_ledger(out), _keep_pages)
+
+
+def _keep_pages(player: Player) -> None:
+    """play.html and play.toml as they stand now."""
+    from harness.play.page import write_play_page
+    from harness.play.plan.file import write_plan
+
+    table, steps = player.table, player.journal.steps
+    recipes = {
+        key: f"recipes/{step.outcome['recipe']['name']}.toml" for key, step in steps.items() if "recipe" in step.outcome
+    }
+    write_plan(table.home / "play.toml", table.named, steps.values(), recipes)
+    write_play_page(table.home / "play.html", player)
+
+
+def _send(player: Player, most: int, sample: bool) -> list[dict[str, Any]]:
+    from harness.base.errors import UserError
+    from harness.play.steps.finish import send_best
+
+    if not most or not player.final:
+        return []
+    if sample:
+        raise UserError("--submit: the embedded sample is no data of a competition; leave out --sample")
+    names = [player.final, *(name for name in player.runs if name != player.final)]
+    return send_best(player.table, names, most, player.ledger, player.table.watcher.say)
+
+
+def _show_plan(player: Player, as_json: bool) -> None:
+    planned = player.plan_only()
+    unit = "seconds" if player.costs.in_seconds else "fold-epochs"
+    if as_json:
+        print(json.dumps([{"what": w, "why": y, unit: c} for w, y, c in planned], indent=2))
+        return
+    print_table(["step", "why", f"about, in {unit}"], [[w, y, f"{c:,.0f}" if c else ""] for w, y, c in planned], left=2)
+    for limit in player.limits:
+        print(f"limit: {limit.name}: {limit.seen}; {limit.cure}")
+
+
+def _show(player: Player, sent: list[dict[str, Any]], named: str, as_json: bool) -> None:
+    from harness.play.summary import as_dict, result_lines
+
+    if as_json:
+        print(json.dumps(as_dict(player, sent), indent=2))
+        return
+    for line in result_lines(player, sent):
+        print(line)
+    print(f"page:     {player.table.home / 'play.html'}\nplan:     {player.table.home / 'play.toml'}")
+    if not sent and player.final and not player.table.sample:
+        print(f"next:     python -m harness.submit {named} --run {player.final}{carried('--data', '--out')}")
+
+
+if __name__ == "__main__":
+    app()

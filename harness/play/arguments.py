@@ -1,0 +1,69 @@
+"""The options of harness.play."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.base.command import DeviceOption
+from harness.base.errors import UserError
+from harness.base.option_groups import option_group
+
+
+@option_group("Budget")
+class BudgetOptions:
+    """How much may be spent."""
+
+    hours: Annotated[
+        float | None, typer.Option(help="Wall time in hours, e.g. 3 or 0.5; time spent before a kill counts.")
+    ] = None
+    fold_epochs: Annotated[
+        float | None,
+        typer.Option(help="Instead: so many epochs of one fold of the built-in quick; the same on every machine."),
+    ] = None
+
+    def check(self) -> None:
+        """Refuse none and both.
+
+        Raises
+        ------
+        UserError
+            As said, and where it is nothing.
+        """
+        if (self.hours is None) == (self.fold_epochs is None):
+            raise UserError("--hours H: say how long it may take, e.g. --hours 1 (or --fold-epochs N, one of the two)")
+        amount = self.hours if self.hours is not None else self.fold_epochs
+        if not amount or not 0 < amount < 1e5:
+            name = "--hours" if self.hours is not None else "--fold-epochs"
+            raise UserError(f"{name} {amount:g}: give a number above 0 (and below 100,000)")
+
+
+@option_group("Plan")
+class PlanOptions:
+    """What is done with the plan."""
+
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the plan with its costs, from short timings; train nothing.")
+    ] = False
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="Play the runs of this plan (a play.toml, edited or not) instead of choosing.", metavar="FILE"
+        ),
+    ] = None
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Begin anew: another plan. Runs that stand and fit it are taken as they are."),
+    ] = False
+    submit: Annotated[
+        int, typer.Option(help="Then send so many submissions at most, each if its expected gain is positive.", min=0)
+    ] = 0
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Folds side by side. Default: one per GPU, else per core.")
+    ] = None
+    device: DeviceOption = "auto"
+    cluster: Annotated[
+        str | None, typer.Option(help="Train the folds on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
+    ] = None

@@ -1,0 +1,256 @@
+"""What a run will cost: from a short timing of its network, corrected by what runs have cost so far.
+
+A fold takes   epochs * batches * step + images predicted * views * prediction,   side by side on the workers. Augmentation, the
+other folds' share of memory and whatever else the timing does not see are in the ratio of spent to predicted seconds, which is
+learnt from every run: first of all runs, then of the same network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.base.storage.atomic_files import read_json, write_json
+from harness.competition import Recipe
+
+if TYPE_CHECKING:
+    import torch.nn as nn
+
+_FIRST_RATIO = 1.5
+"""Of spent to predicted, before any run: augmentation and another process on the same memory."""
+
+_TREE_SECONDS = 3e-4
+"""Seconds of a row and output, where trees are grown on columns; the first such run corrects it."""
+
+_HEAD_SECONDS = 4e-5
+"""An epoch's cost of a row, where only a head is trained on stored features."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A network on this machine.
+
+    Attributes
+    ----------
+    step : seconds of a training step; predict : of predicting one image
+    flops : arithmetic of predicting one image
+    """
+
+    step: float
+    predict: float
+    flops: float
+
+
+@dataclass(frozen=True)
+class TimingJob:
+    """Build a recipe's network, time it (or read what was timed before), and write `to`: a JSON of `Timing`.
+
+    It runs where folds run; its timings are those that the run will use.
+    """
+
+    competition: Path
+    cache: Path
+    timings: Path
+    recipe: Recipe
+    device: str
+    threads: int
+    to: Path
+
+    def __call__(self, progress: Callable[[int, int, int], None]) -> None:
+        """Time the network."""
+        import torch
+
+        from harness.competition import find_competition
+        from harness.cv.jobs.prepare import check_recipe, tried_model
+        from harness.data.resize import open_resized
+        from harness.train.allocator import keep_freed_memory
+        from harness.train.precision import usable_device
+
+        torch.set_num_threads(self.threads)
+        keep_freed_memory()
+        torch.manual_seed(0)
+        competition, dataset = open_resized(find_competition(self.competition), self.cache, self.recipe.data)
+        check_recipe(self.recipe, competition)
+        if are_trees(self.recipe):
+            cost = _TREE_SECONDS * len(competition.classes)
+            write_json(self.to, {"step": cost, "predict": 0.0, "flops": 1e9 * cost})
+            return
+        device = usable_device(self.device)
+        layout = tried_model(self.recipe, competition, dataset, device, self.timings)["layout"]
+        shape = dataset.train.images.shape
+        batch = self.recipe.predict.batch_size if self.recipe.features else self.recipe.train.batch_size
+        shown = min(batch, shape[0])
+        if device.type == "cpu":
+            shown = min(shown, max(2**21 // (shape[1] * shape[2]), 8))
+        write_json(
+            self.to,
+            {
+                "step": _chosen(layout, "ms_per_step") / 1000,
+                "predict": _chosen(layout, "ms_per_prediction") / 1000 / shown,
+                "flops": _flops(self.recipe, competition, dataset, device),
+            },
+        )
+
+
+def _chosen(layout: dict[str, Any], key: str) -> float:
+    """Milliseconds of the layout that was chosen; 0 where it was not timed."""
+    from harness.train.precision import Layout
+
+    timed = layout.get(key, {})
+    return float(timed.get(str(Layout.of(layout, key == "ms_per_prediction")), 0.0))
+
+
+def _flops(recipe: Recipe, competition: Any, dataset: Any, device: Any) -> float:
+    """Floating-point operations of predicting one image, counted by torch."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from harness.cv.jobs.fold_data import feature_network, new_network
+    from harness.train.inputs.pixels import ResidentImages
+
+    few = ResidentImages(dataset.train.images[: min(len(dataset.train), 64)], device)
+    network: nn.Module = (
+        feature_network(competition, recipe, device)
+        if recipe.features
+        else new_network(competition, recipe, few, torch.arange(few.shape[0], device=device))
+    )
+    x = few.pixels[:2].permute(0, 3, 1, 2).float().div(255)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.eval()(x)
+    return counter.get_total_flops() / len(x)
+
+
+@dataclass
+class Costs:
+    """Predicts the cost of runs on one data set.
+
+    Attributes
+    ----------
+    n_train, n_test : rows; k : folds; workers : folds side by side
+    in_seconds : else in fold-epochs of the recipe `unit`, by arithmetic
+    start : seconds that a run takes besides its folds
+    """
+
+    n_train: int
+    n_test: int
+    k: int
+    workers: int
+    in_seconds: bool
+    start: float = 6.0
+    unit: float = 0.0
+    timings: dict[str, Timing] = field(default_factory=dict)
+    ratios: dict[str, list[float]] = field(default_factory=dict)
+
+    def run(self, recipe: Recipe, folds: int | None = None, side_by_side: int = 1) -> float:
+        """Cost of so many folds (default: all), trained as a run trains them; `side_by_side` such runs at once."""
+        number = self.k if folds is None else folds
+        if not self.in_seconds:
+            return number * self._fold_work(recipe) / self.unit
+        together = min(self.workers, number * side_by_side)
+        rounds = number * side_by_side / max(together, 1)
+        return self.start + self._once(recipe) + rounds * self._fold_seconds(recipe) * self.ratio(recipe)
+
+    def epochs_within(self, recipe: Recipe, cost: float, least: int, most: int, folds: int | None = None) -> int:
+        """The most epochs, between the bounds, with which the run costs no more; 0 where not even the least do."""
+        if self.run(with_epochs(recipe, least), folds) > cost:
+            return 0
+        low, high = least, most
+        while low < high:
+            middle = (low + high + 1) // 2
+            if self.run(with_epochs(recipe, middle), folds) <= cost:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+    def learn(self, recipe: Recipe, seconds: float, folds: int, side_by_side: int = 1) -> None:
+        """Take in what folds of a recipe really took, as `run` counts them."""
+        if not self.in_seconds:
+            return
+        together = min(self.workers, folds * side_by_side)
+        foreseen = folds * side_by_side / max(together, 1) * self._fold_seconds(recipe)
+        spent = seconds - self.start
+        if foreseen > 0 and spent > 0:
+            self.ratios.setdefault(family(recipe), []).append(float(np.clip(spent / foreseen, 0.2, 20.0)))
+
+    def ratio(self, recipe: Recipe) -> float:
+        """Spent over predicted: of this network as last seen, else the middle of all, else our guess."""
+        own = self.ratios.get(family(recipe))
+        if own:
+            return own[-1]
+        everything = [value for of_one in self.ratios.values() for value in of_one]
+        return float(np.median(everything)) if everything else _FIRST_RATIO
+
+    def _fold_seconds(self, recipe: Recipe) -> float:
+        timing = self.timings[family(recipe)]
+        rows, predicted = self._rows()
+        if are_trees(recipe):
+            return rows * timing.step + 1.0
+        if recipe.features:
+            return recipe.train.seeds * recipe.train.epochs * rows * _HEAD_SECONDS + 1.0
+        steps = recipe.train.epochs * max(rows // recipe.train.batch_size, 1)
+        step = timing.step * min(1.0, rows / recipe.train.batch_size)
+        return recipe.train.seeds * (steps * step + predicted * views(recipe) * timing.predict)
+
+    def _once(self, recipe: Recipe) -> float:
+        """Seconds of what is done once for all folds: features of a frozen backbone, by all cores."""
+        if not recipe.features:
+            return 0.0
+        images = self.n_train * (recipe.features.views + views(recipe) - 1) + self.n_test * views(recipe)
+        return images * self.timings[family(recipe)].predict / max(self.workers, 1) * 1.3
+
+    def _fold_work(self, recipe: Recipe) -> float:
+        """Operations of a fold; a step back costs twice a step forward."""
+        timing = self.timings[family(recipe)]
+        rows, predicted = self._rows()
+        if are_trees(recipe):
+            return rows * timing.flops
+        if recipe.features:
+            once = self.n_train * (recipe.features.views + views(recipe) - 1) + self.n_test * views(recipe)
+            return once * timing.flops / self.k
+        per_seed = recipe.train.epochs * rows * 3 * timing.flops + predicted * views(recipe) * timing.flops
+        return recipe.train.seeds * per_seed
+
+    def _rows(self) -> tuple[int, int]:
+        rows = self.n_train * (self.k - 1) // self.k
+        return max(rows, 1), self.n_train - rows + self.n_test
+
+    def set_unit(self, recipe: Recipe) -> None:
+        """Count in epochs of one fold of this recipe."""
+        rows, _ = self._rows()
+        self.unit = rows * 3 * self.timings[family(recipe)].flops
+
+
+def are_trees(recipe: Recipe) -> bool:
+    """Whether no network is trained: trees on the columns beside the images."""
+    return recipe.model.name == "boosting"
+
+
+def family(recipe: Recipe) -> str:
+    """What names a recipe's timing: network, size, batch, precision, whether only a head is trained."""
+    told = recipe.model_dump(mode="json")
+    kept = [told["model"], told["data"], told["train"]["batch_size"], told["train"]["precision"], told["features"]]
+    return f"{kept} {told['train']['freeze_layers']} {told['train']['freeze_blocks']} {told['train']['optimizer']}"
+
+
+def views(recipe: Recipe) -> int:
+    """Views that an image is predicted in."""
+    from harness.train.prediction.views import weighted_views
+
+    return len(weighted_views(recipe.predict))
+
+
+def with_epochs(recipe: Recipe, epochs: int) -> Recipe:
+    """The recipe with another number of epochs."""
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update={"epochs": epochs})})
+
+
+def read_timing(path: Path) -> Timing:
+    """What a `TimingJob` wrote."""
+    told = read_json(path)
+    return Timing(**{f.name: float(told[f.name]) for f in dataclasses.fields(Timing)})

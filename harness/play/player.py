@@ -1,0 +1,452 @@
+"""The order of the steps: what is played, in which turn, and what each may cost. Steps that stand in the journal are not done again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from harness.base.errors import UserError
+from harness.competition import Recipe
+from harness.competition.builtin.facts import Facts, facts_of
+from harness.ledger import Ledger
+from harness.play.accounts import NOISE_ROWS, Accounts, recipe_of_run, without_none
+from harness.play.budget import Budget, OutOfTime
+from harness.play.costs import Costs, family, with_epochs
+from harness.play.journal import DONE, Journal
+from harness.play.plan.candidates import (
+    Candidate,
+    another_seed,
+    baseline,
+    first_race,
+    more_seeds,
+    refinements,
+    with_pseudo,
+)
+from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
+from harness.play.plan.race import Entrant, size_race, survivors
+from harness.play.stepping import ANYWAY, Stepper
+from harness.play.steps import finish, judge
+from harness.play.steps.prior import prior_blend
+from harness.play.steps.table import Outcome, Table
+from harness.play.steps.train import time_recipe, train_fold, train_run
+
+_BASELINE_SHARES = (0.35, 0.5)  # of the budget: where the budget is small the baseline gets more of it
+_RACE_SHARES = (0.6, 0.7, 0.7)  # of what is left, race by race
+_FINALISTS = (2, 1, 1)
+_MOST_SEEDS, _MOST_MEMBERS = 12, 5
+_NOISE_SHARE, _CLEAN_SHARE, _FORECAST_SHARE = 0.10, 0.10, 0.25
+
+
+class Player:
+    """A play under way.
+
+    Attributes
+    ----------
+    table : what the steps work with; budget, journal, costs, ledger : as named
+    facts : of data and machine; first : the baseline
+    accounts : what was run so far, and what is left; steps : does them
+    limits : what holds the score back; noise : the baseline's noise.json, or None
+    """
+
+    def __init__(
+        self, table: Table, budget: Budget, journal: Journal, ledger: Ledger, changed: Callable[[Player], None]
+    ) -> None:
+        from harness.cv.jobs.prepare import pick_devices
+        from harness.cv.options import planned_workers
+
+        self.table, self.budget, self.journal, self.ledger = table, budget, journal, ledger
+        labels = table.dataset.train.labels
+        assert labels is not None  # training rows always have labels
+        on_gpu = pick_devices(table.device) != ["cpu"]
+        columns = table.dataset.train.columns
+        n_columns = len(columns.names) if columns is not None else 0
+        shape = table.dataset.train.images.shape
+        self.facts: Facts = facts_of(table.competition, shape, labels, on_gpu, n_columns)
+        self.first: Candidate = baseline(self.facts)
+        n_test = len(table.dataset.test) if table.dataset.test else 0
+        workers = planned_workers(table.options(self.first.recipe), self.first.recipe.cv.folds)
+        in_seconds = budget.unit == "s"
+        self.costs = Costs(len(table.dataset.train), n_test, self.first.recipe.cv.folds, workers, in_seconds)
+        self.accounts = Accounts(table, budget, self.costs)
+        self.steps = Stepper(self.accounts, journal, lambda: changed(self))
+        self.limits: list[Limit] = []
+        self.noise: dict[str, Any] | None = None
+        self.shift: dict[str, Any] | None = None
+
+    @property
+    def final(self) -> str:
+        """The run that would be sent now, "" before there is one."""
+        return self.accounts.final
+
+    @property
+    def runs(self) -> dict[str, Outcome]:
+        """Complete runs of this play, in the order they were trained."""
+        return self.accounts.runs
+
+    def play(self) -> None:
+        """All steps in their order, each if it fits."""
+        try:
+            self._begin()
+            self._baseline()
+            if self.runs:
+                self._look_for_limits()
+                self._races()
+                self._pseudo_labels()
+                self._seeds()
+        except OutOfTime:
+            pass
+        self._finish()
+
+    def replay(self, recipes: Sequence[Recipe]) -> None:
+        """Train these recipes in their order, each if it fits; then combine, judge and write as always."""
+        try:
+            self._begin()
+            for number, recipe in enumerate(recipes):
+                self._train(f"train/plan-{number}/{recipe.name}", recipe, "the plan says so")
+            self._combine()
+        except OutOfTime:
+            pass
+        self._finish()
+
+    def plan_only(self) -> list[tuple[str, str, float]]:
+        """(what, why, predicted cost) of the steps, from short timings and the first guess of what limits; nothing is trained."""
+        self._time(self.first.recipe)
+        first = self._baseline_recipe()
+        found = [(f"baseline: {_named(first)}", self.first.why, self.costs.run(first))]
+        natural = max(self.costs.run(self.first.recipe), 1e-9)
+        self.limits = find_limits(Seen(self.facts, self.budget.total / natural, hidden=self.table.hidden))
+        left = max(self.accounts.room - found[0][2], 0.0)
+        entrants = self._entrants(first_race(self.facts, self.limits, None), _RACE_SHARES[0] * left, _FINALISTS[0])
+        found += [
+            (f"race, a fold of {_named(e.recipe)}", e.candidate.why, self.costs.run(e.recipe, 1)) for e in entrants
+        ]
+        if entrants:
+            rest = max(self.costs.run(e.recipe) - self.costs.run(e.recipe, 1) for e in entrants)
+            finalists = min(_FINALISTS[0], len(entrants))
+            found.append((f"the other folds of the {finalists} best", "the race decides", finalists * rest))
+        return [*found, ("changes of the winner, seeds, ensemble, judging, forecast", "as far as the budget goes", 0.0)]
+
+    # ---- the plan, step by step
+
+    def _begin(self) -> None:
+        """A submission without looking at an image, then verdicts on the training rows."""
+        from harness.clean.pipeline import clean
+        from harness.clean.verdicts import clean_folder
+
+        table, contest = self.table, self.table.competition
+
+        def prior() -> Outcome:
+            blend = prior_blend(table, self.first)
+            main = blend.scores["metrics"][blend.scores["metric"]]
+            path = "" if table.hidden else str(finish.write_blend(table, blend))
+            return {"score": main["pooled"], "low": main["low"], "high": main["high"], "file": path}
+
+        self.steps.do(
+            "prior",
+            "the shares of the training targets",
+            "a checked file from the first minute on; models must beat it",
+            prior,
+        )
+        stands = (clean_folder(table.out, contest, table.sample) / "clean.csv").is_file()
+        if stands and "clean" not in self.journal.steps:
+            return  # somebody's verdicts, and they count
+        if not contest.kind.is_one_class:
+            contest = contest.model_copy(update={"classes": ("unlabelled",)})
+        rows = self.costs.n_train + self.costs.n_test
+        self.steps.do(
+            "clean",
+            "duplicates, label conflicts, foreign images",
+            "copies must share a fold",
+            lambda: clean(contest, table.dataset, table.out, None, False, table.watcher.looking).summary(),
+            5.0 + 2e-3 * rows if self.costs.in_seconds else 0.0,
+            _CLEAN_SHARE,
+        )
+
+    def _baseline(self) -> None:
+        if self._time(self.first.recipe):
+            epochs = self.journal.decide("epochs of the baseline", lambda: self._baseline_recipe().train.epochs)
+            recipe = with_epochs(self.first.recipe, epochs)
+            self._train("train/baseline", recipe, self.first.why, ANYWAY)  # without it there is nothing to choose from
+
+    def _baseline_recipe(self) -> Recipe:
+        """As long as a share of the budget buys."""
+        natural, epochs = self.first.recipe.train.epochs, 0
+        for share in _BASELINE_SHARES:
+            epochs = self.costs.epochs_within(self.first.recipe, share * self.accounts.available, 1, natural)
+            if epochs >= max(2, natural // 4):
+                break
+        return with_epochs(self.first.recipe, max(epochs, 1))
+
+    def _look_for_limits(self) -> None:
+        """The noise suite and the forecast of the baseline, and what they say."""
+        from harness.cv.noise.job import noise_suite
+
+        table = self.table
+        run = finish.load(table, next(iter(self.runs)))
+        options = table.options(run.recipe)
+        self.noise = self.steps.do(
+            "noise",
+            "the baseline under 15 corruptions in five severities",
+            "forecasts learn from it; it shows what another camera would cost",
+            lambda: noise_suite(table.competition, run, table.dataset, options, NOISE_ROWS, table.watcher),
+            self.accounts.noise(run.recipe),
+            _NOISE_SHARE,
+        )
+        if not table.hidden:
+            first = self.steps.do(
+                "forecast",
+                "the forecast of the baseline",
+                "do test images look like training images?",
+                lambda: finish.told(finish.prepare(table, run, self.ledger)),
+                most=_FORECAST_SHARE,
+            )
+            if first:
+                self.accounts.finishing = self.steps.seconds("forecast")
+                self.shift = (first.get("forecast") or {}).get("shift")
+        natural = max(self.costs.run(self.first.recipe), 1e-9)
+        seen = Seen(self.facts, self.budget.total / natural, self.shift, self.noise, table.hidden)
+        told = self.journal.decide("limits", lambda: [vars(limit) for limit in find_limits(seen)])
+        self.limits = [Limit(**limit) for limit in told or []]
+        for limit in self.limits:
+            table.watcher.say(f"limit: {limit.name}: {limit.seen}; tried: {limit.cure}")
+
+    def _races(self) -> None:
+        """First recipes of different kind, then changes of the winner, as long as they win."""
+        candidates = first_race(self.facts, self.limits, self.noise)
+        for number, (share, finalists) in enumerate(zip(_RACE_SHARES, _FINALISTS, strict=True), 1):
+            entrants = self._sized(f"race {number}", candidates, share, finalists)
+            if not entrants:
+                return
+            self._race(number, entrants, finalists)
+            self._combine()
+            best = recipe_of_run(self.runs[self.accounts.ranked[0]])
+            if number > 1 and best.name not in {e.recipe.name for e in entrants}:
+                return
+            if self.accounts.room < 2.5 * self.costs.run(best):
+                return
+            candidates = refinements(best, self.facts, number)
+
+    def _race(self, number: int, entrants: Sequence[Entrant], finalists: int) -> None:
+        """Successive halving over folds; the finalists are trained on all of them."""
+        left = {e.recipe.name: e.recipe for e in entrants}
+        whys = {e.recipe.name: e.candidate.why for e in entrants}
+        totals: dict[str, float] = dict.fromkeys(left, 0.0)
+        for fold in range(2):
+            if len(left) <= finalists:
+                break
+            scores = self._fold_of_all(number, fold, list(left.values()))
+            totals = {name: totals[name] + scores[name] for name in left if name in scores}
+            keep = max(-(-len(left) // 2), finalists) if fold == 0 else finalists
+            left = {name: left[name] for name in survivors(totals, keep, self.table.metric.greater_is_better)}
+        for name in left:
+            self._train(f"train/race-{number}/{name}", left[name], whys[name])
+
+    def _fold_of_all(self, number: int, fold: int, recipes: list[Recipe]) -> dict[str, float]:
+        """Scores of one fold, by recipe; those that cannot be trained, or do not fit, are left out."""
+        scores: dict[str, float] = {}
+        together = max(self.costs.workers, 1)
+        for start in range(0, len(recipes), together):
+            some = recipes[start : start + together]
+            names = ", ".join(r.name for r in some)
+            costs = [self.costs.run(r, 1, len(some)) for r in some]
+            outcome = self.steps.do(
+                f"fold/race-{number}/{fold}/{names}",
+                f"fold {fold} of {names}",
+                "a race: the better half goes on",
+                functools.partial(train_fold, self.table, some, fold),
+                max(costs) if self.costs.in_seconds else sum(costs),
+            )
+            for recipe in some if outcome else ():
+                assert outcome is not None
+                scores[recipe.name] = outcome["scores"][recipe.name]
+                self.costs.learn(recipe, outcome["seconds"], 1, len(some))
+        return scores
+
+    def _pseudo_labels(self) -> None:
+        """The best recipe once more, with the test rows that it is sure of, where the forecast says that they are of one kind."""
+        best = self.accounts.ranked[0]
+        recipe = recipe_of_run(self.runs[best])
+        if is_safe_to_label(self.table.competition.kind, recipe, self.shift, self.costs.n_train, self.costs.n_test):
+            more = with_pseudo(recipe, best)
+            self._train(f"train/pseudo/{best}", more, "test rows that the best run is sure of join the training")
+
+    def _seeds(self) -> None:
+        """What is left of the budget: the best recipes again from other seeds, as long as that is worth it."""
+        for number in range(1, _MOST_SEEDS + 1):
+            ranked = self.accounts.ranked
+            chosen = ranked[1] if number % 3 == 0 and len(ranked) > 1 else ranked[0]
+            recipe = recipe_of_run(self.runs[chosen]).model_copy(update={"pseudo": None})
+            planned = self.journal.decide(f"seed {number}", functools.partial(self._seed_within, recipe))
+            if not planned:
+                break
+            again = Recipe(**without_none(planned))
+            self._train(f"train/seed-{number}", again, "other seeds: averaged, they err less")
+            if number % 2 == 0:
+                self._combine()
+            if self.table.hidden:
+                break  # one run is sent there: it has all the seeds that fit
+        self._combine()
+
+    def _seed_within(self, recipe: Recipe) -> dict[str, Any] | None:
+        """The best recipe with as many epochs as there is room for, or else the baseline; None where neither fits."""
+        room, number = self.accounts.room, len(self.runs)
+        if self.table.hidden:
+            seeds = int(room / self.costs.run(recipe))
+            return more_seeds(recipe, seeds).model_dump(mode="json") if seeds > recipe.train.seeds else None
+        for chosen, least in ((recipe, 0.6), (self.first.recipe, 0.3)):
+            natural = chosen.train.epochs
+            epochs = self.costs.epochs_within(chosen, room, max(2, round(least * natural)), round(1.6 * natural))
+            if epochs:
+                return another_seed(with_epochs(chosen, epochs), number).model_dump(mode="json")
+        return None
+
+    def _finish(self) -> None:
+        """What is always done: the final choice, its judgement, its file; the time for it was kept."""
+        self.budget.reserve = 0.0
+        if not self.final:
+            self._unfinished()
+            return
+        table, final = self.table, self.final
+        names = list(dict.fromkeys([*self.runs, final]))
+        self.steps.do(
+            f"choice/{len(names)}/{final}",
+            "the choice among the runs, cross-fitted",
+            "the OOF score of what was chosen flatters",
+            lambda: judge.cross_fitted_choice(table, names),
+            most=ANYWAY,
+        )
+        self._judge_anew()
+        self.steps.do(
+            f"submission/{final}",
+            "the submission of the final choice",
+            "checked and forecast",
+            lambda: finish.told(finish.prepare(table, finish.load(table, final), self.ledger)),
+            most=ANYWAY,
+        )
+        if not (table.sample or table.hidden):
+            self.steps.do(
+                f"plan/{len(names)}/{final}",
+                "what to send, and which two to choose in the end",
+                "by expected gain; the second helps most where the first fails",
+                lambda: finish.plan_of_submissions(table, self.ledger),
+                most=ANYWAY,
+            )
+
+    def _unfinished(self) -> None:
+        """No run was finished in time: the folds of the baseline that were are better than nothing."""
+        epochs = self.journal.decisions.get("epochs of the baseline")
+        if epochs:
+            recipe = with_epochs(self.first.recipe, epochs)
+            self.steps.do(
+                "unfinished",
+                "the submission of the baseline's finished folds",
+                "better than the shares alone",
+                lambda: finish.write_unfinished(self.table, recipe) or {},
+                most=ANYWAY,
+            )
+
+    def _judge_anew(self) -> None:
+        cost = self.accounts.judging(self.final)
+        most = ANYWAY if cost <= self.budget.left else 0.0
+        try:
+            self.steps.do(
+                f"judge/{self.final}",
+                "the final choice, trained anew on a fold of another split",
+                "how much of its OOF score is luck?",
+                lambda: judge.judge_anew(self.table, self.final),
+                cost,
+                most,
+            )
+        except OutOfTime:
+            return
+
+    # ---- runs
+
+    def _train(self, key: str, recipe: Recipe, why: str, most: float = 1.0) -> None:
+        """A whole run; the better of it and the final choice so far is what would be sent."""
+        if not self._time(recipe):
+            return
+        self.budget.reserve = self.accounts.reserve()
+        work = functools.partial(train_run, self.table, recipe)
+        outcome = self.steps.do(key, _named(recipe), why, work, self._missing(recipe), most)
+        if outcome is None:
+            return
+        self.runs[outcome["run"]] = outcome
+        if outcome["folds"]:
+            self.costs.learn(recipe, outcome["seconds"], outcome["folds"])
+        if not self.final or self.accounts.sign * (outcome["score"] - self.accounts.score(self.final)) > 0:
+            self._choose(outcome["run"])
+
+    def _missing(self, recipe: Recipe) -> float:
+        """The cost of the folds that a race has not trained yet."""
+        raced = [s for s in self.journal.steps.values() if s.kind == "fold" and s.state == DONE]
+        done = sum(recipe.name in step.outcome["scores"] for step in raced)
+        return self.costs.run(recipe) * (recipe.cv.folds - done) / recipe.cv.folds
+
+    def _combine(self) -> None:
+        """The best runs combined; the better of that and the best single run is what would be sent."""
+        names = self.accounts.ranked[:_MOST_MEMBERS]
+        if len(names) < 2 or self.table.hidden:
+            return
+        key = "ensemble/" + ",".join(names)
+        work = functools.partial(finish.combine, self.table, names)
+        cost = self.accounts.combining(len(names))
+        outcome = self.steps.do(
+            key, f"{len(names)} runs combined in every way", "they err on different rows", work, cost
+        )
+        if outcome is None:
+            return
+        self.accounts.combined(len(names), self.steps.seconds(key))
+        if self.accounts.sign * (outcome["score"] - self.accounts.score(self.final)) > 0:
+            self._choose(outcome["run"])
+
+    def _choose(self, name: str) -> None:
+        """This run would be sent now; its file is written at once."""
+        self.accounts.final = name
+        if not self.table.hidden:
+            self.steps.do(
+                f"file/{name}",
+                f"the submission of {name}",
+                "a checked file of the best so far",
+                lambda: {"file": str(finish.write_file(self.table, finish.load(self.table, name))), "run": name},
+                most=ANYWAY,
+            )
+
+    def _sized(self, key: str, candidates: Sequence[Candidate], share: float, finalists: int) -> list[Entrant]:
+        """A race's entrants as they were sized, or sized now."""
+        known = {c.name: c for c in candidates}
+
+        def size() -> dict[str, int]:
+            entrants = self._entrants(candidates, share * self.accounts.room, finalists)
+            return {e.recipe.name: e.recipe.train.epochs for e in entrants}
+
+        sized = self.journal.decide(key, size) or {}
+        return [
+            Entrant(known[name], with_epochs(known[name].recipe, epochs))
+            for name, epochs in sized.items()
+            if name in known and self._time(known[name].recipe)
+        ]
+
+    def _entrants(self, candidates: Sequence[Candidate], available: float, finalists: int) -> list[Entrant]:
+        usable = [c for c in candidates if self._time(c.recipe)]
+        return size_race(usable, available, self.costs, self.costs.k, finalists)
+
+    def _time(self, recipe: Recipe) -> bool:
+        """Time the recipe's network, where that was not done; whether it can be trained at all."""
+        name = family(recipe)
+        if name in self.costs.timings:
+            return True
+        try:
+            self.costs.timings[name] = time_recipe(self.table, recipe)
+        except UserError as error:
+            self.table.watcher.say(f"{recipe.name} cannot be trained: {error}")
+            return False
+        if not self.costs.in_seconds and not self.costs.unit:
+            self.costs.set_unit(recipe)
+        return True
+
+
+def _named(recipe: Recipe) -> str:
+    seeds = f", {recipe.train.seeds} seeds" if recipe.train.seeds > 1 else ""
+    return f"{recipe.name}, {recipe.train.epochs} epochs{seeds}"

@@ -1,0 +1,172 @@
+"""From runs to the file that would be sent: combined, written, checked, forecast, sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.competition import Recipe
+from harness.ledger import Ledger
+from harness.oof.ensemble.blend import Blend
+from harness.oof.ensemble.build import build_ensemble
+from harness.oof.forecast.track_record import past_of
+from harness.play.steps.table import Outcome, Table
+from harness.runs import Run, load_run
+from harness.submit.prepare.blend import prepare_blend
+from harness.submit.prepare.prepared import Prepared, refuse_problems
+from harness.submit.submission import wanted_header, wanted_ids, write_submission
+
+
+def combine(table: Table, names: Sequence[str]) -> Outcome:
+    """The best way to combine runs, cross-fitted, saved as a run: {"run", "score", "low", "high", "method", "gain" over the best run}."""
+    result = build_ensemble(table.competition, table.out, list(names))
+    run = load_run(result.path)
+    main = run.scores["metrics"][run.scores["metric"]]
+    return {
+        "run": run.name,
+        "score": main["pooled"],
+        "low": main["low"],
+        "high": main["high"],
+        "method": result.chosen,
+        "members": list(result.members),
+    }
+
+
+def load(table: Table, name: str) -> Run:
+    """A run of this competition by its name."""
+    return load_run(table.out / "oof" / table.competition.slug / name)
+
+
+def write_blend(table: Table, blend: Blend) -> Path:
+    """The submission of a blend, checked, without a forecast: quick, so that one always lies there."""
+    contest, dataset = table.competition, table.dataset
+    ids = wanted_ids(contest, dataset)
+    path = table.out / "submissions" / contest.slug / f"{blend.name}.csv"
+    write_submission(contest, blend, ids, path, None, wanted_header(contest, dataset), dataset.test)
+    refuse_problems(path, contest, ids, dataset)
+    return path
+
+
+def write_file(table: Table, run: Run) -> Path:
+    """A run's submission, as `write_blend` writes it."""
+    from harness.oof.ensemble.blend import mean_of_probabilities
+
+    return write_blend(table, mean_of_probabilities([run], table.competition))
+
+
+def write_unfinished(table: Table, recipe: Recipe) -> Outcome | None:
+    """The submission of the folds that a run has finished, where the deadline cut it off: {"file", "folds", "score", "low", "high"} by
+    the rows of these folds; None where no fold stands or the test is hidden."""
+    from harness.cv.opening import open_run
+    from harness.cv.scores import score_run
+    from harness.play.budget import silent
+
+    contest, dataset = table.competition.using(recipe.data), table.dataset
+    opened = open_run(contest, recipe, dataset, table.options(recipe), silent())
+    done, labels = opened.folder.done(opened.folds.k), opened.dataset.train.labels
+    if not done or dataset.test is None or labels is None:
+        return None
+    parts = [opened.folder.load_fold(fold) for fold in done]
+    oof = np.zeros((len(labels), len(table.competition.classes)), dtype=np.float32)
+    for part in parts:
+        oof[part.valid_index] = part.valid_proba
+    scores = score_run(table.competition, labels, oof, opened.folds, done)
+    test = np.asarray(np.mean([part.test_proba for part in parts], axis=0, dtype=np.float64), dtype=np.float32)
+    name = f"{opened.folder.name}-unfinished"
+    path = write_blend(
+        table, Blend(name, (opened.folder.name,), oof, opened.folds.kept, dataset.test.ids, test, scores)
+    )
+    main = scores["metrics"][scores["metric"]]
+    return {"file": str(path), "folds": done, "score": main["pooled"], "low": main["low"], "high": main["high"]}
+
+
+def prepare(table: Table, run: Run, ledger: Ledger) -> Prepared:
+    """What harness.submit would send: the file with its forecast; where the test is hidden, a bundle of code."""
+    past, contest = past_of(ledger.entries()), table.competition
+    if not table.hidden:
+        return prepare_blend(contest, table.dataset, [run], table.out, threshold_of(run), None, past)
+    from harness.submit.arguments import BundleOptions
+    from harness.submit.prepare.bundle import prepare_bundle
+
+    prepared, _ = prepare_bundle(contest, table.dataset, [run], table.out, BundleOptions(bundle=True), None, past)
+    return prepared
+
+
+def threshold_of(run: Run) -> str | None:
+    """ "oof" where the decision threshold's cross-fitted gain is larger than a quarter of the score's uncertainty."""
+    found = run.scores.get("threshold")
+    if not found:
+        return None
+    name = run.scores["metric"]
+    main, at = run.scores["metrics"][name], found["scores"].get(name)
+    if at is None:
+        return None
+    gain = (at["pooled"] - main["pooled"]) * (1 if main["greater_is_better"] else -1)
+    return "oof" if gain > (main["high"] - main["low"]) / 8 else None
+
+
+def told(prepared: Prepared) -> dict[str, Any]:
+    """What the journal keeps of a prepared submission."""
+    return {
+        "file": prepared.intent.file,
+        "rows": prepared.intent.rows,
+        "sha256": prepared.intent.sha256,
+        "oof": prepared.oof,
+        "forecast": prepared.forecast.summary() if prepared.forecast else None,
+        "threshold": prepared.threshold,
+        "warnings": prepared.warnings,
+    }
+
+
+def plan_of_submissions(table: Table, ledger: Ledger) -> Outcome:
+    """What to send next and which two to choose in the end: {"send", "final"}, each a list of {"name", "worth", "why"}."""
+    from harness.leaderboard.candidates import plan_for
+    from harness.leaderboard.table import lines_of
+
+    lines = lines_of(ledger, table.competition.slug, {table.competition.slug: table.metric.greater_is_better})
+    plan = plan_for(table.competition, table.out, lines, None)
+    if plan is None:
+        return {"send": [], "final": []}
+    return {"send": [vars(a) for a in plan.send[:5]], "final": [vars(a) for a in plan.final]}
+
+
+def send_best(table: Table, names: Sequence[str], most: int, ledger: Ledger, say: Any) -> list[dict[str, Any]]:
+    """Send up to `most` submissions by the planner's rule, each only where its expected gain is positive.
+
+    names : runs that may be sent, the final choice first
+    """
+    from harness.leaderboard.candidates import plan_for
+    from harness.leaderboard.table import lines_of
+    from harness.submit.arguments import SendOptions
+    from harness.submit.flow import send_new
+
+    sent: list[dict[str, Any]] = []
+    directions = {table.competition.slug: table.metric.greater_is_better}
+    for _ in range(most):
+        lines = lines_of(ledger, table.competition.slug, directions)
+        plan = plan_for(table.competition, table.out, lines, None)
+        waiting = [a for a in (plan.send if plan else []) if a.name in names and a.name not in {s["run"] for s in sent}]
+        scored = any(line["public"] is not None for line in lines)
+        chosen = next((a for a in waiting if a.worth > 0 or not scored), None)
+        if not sent and names[0] in {a.name for a in waiting} and not scored:
+            chosen = next(a for a in waiting if a.name == names[0])
+        if chosen is None:
+            break
+        try:
+            shown = send_new(
+                ledger,
+                table.out,
+                table.competition,
+                prepare(table, load(table, chosen.name), ledger),
+                SendOptions(),
+                say,
+            )
+        except UserError as error:
+            sent.append({"run": chosen.name, "why": chosen.why, "state": "not sent", "detail": str(error)})
+            break
+        sent.append({"run": chosen.name, "why": chosen.why, **shown.summaries[0]})
+    return sent

@@ -1,0 +1,134 @@
+"""How much of the final score is luck of choosing? Two answers: the choice cross-fitted, and the choice trained anew on another split.
+
+Choices are made by OOF scores, so the OOF score of what was chosen flatters. Cross-fitted, each fold is judged by what would have
+been chosen on the others. Trained anew, the recipes of the final choice learn on folds of another seed, and are held against their
+OOF predictions of the same rows (as `harness.tune`'s nested estimate).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.competition import Recipe
+from harness.competition.metrics import Metric, intervals, paired
+from harness.competition.tasks import Task
+from harness.oof.ensemble.by_task import methods_of
+from harness.oof.predictions import align
+from harness.play.steps.finish import load
+from harness.play.steps.table import Outcome, Table
+from harness.play.steps.train import opened_runs, train_fold
+from harness.runs import Run
+from harness.runs.align import align_rows
+
+_SEED = 1_000
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Outputs as the leaderboard's metric judges them; a decision is found on rows that are not judged."""
+
+    task: Task
+    metric: Metric
+    decision: list[float] | None
+
+    @classmethod
+    def found_on(cls, task: Task, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> Answers:
+        """With the decision of these rows, where the task needs one."""
+        asks = task.decides and metric.of_answers
+        return cls(task, metric, task.fit_decision(metric, targets, outputs) if asks else None)
+
+    def of(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs moved by the decision."""
+        return outputs if self.decision is None else self.task.decide(outputs, self.decision)
+
+
+def cross_fitted_choice(table: Table, names: Sequence[str]) -> Outcome:
+    """The score where each fold's rows are predicted by the run that is best on the other folds: {"score", "low", "high", "chosen"}."""
+    runs = [load(table, name) for name in names]
+    first, metric, task = runs[0], table.metric, table.competition.kind
+    folds, labels = first.folds, first.labels
+    outputs = [run.oof[align_rows(run.folds.ids, folds.ids, str(run.path))] for run in runs]
+    judged, sign = np.empty(outputs[0].shape, dtype=np.float32), 1 if metric.greater_is_better else -1
+    chosen: list[str] = []
+    for fold in range(folds.k):
+        others, mine = folds.train_rows(fold), folds.valid_rows(fold)
+        answers = [Answers.found_on(task, metric, labels[others], o[others]) for o in outputs]
+        scores = [sign * metric(labels[others], a.of(o[others])) for a, o in zip(answers, outputs, strict=True)]
+        best = int(np.argmax(scores))
+        judged[mine] = answers[best].of(outputs[best][mine])
+        chosen.append(names[best])
+    rows = np.flatnonzero(folds.kept)
+    scorer = metric.prepare(labels[rows], judged[rows])
+    low, high = intervals([scorer], folds.groups[rows])[0]
+    return {"score": float(scorer(None)), "low": low, "high": high, "chosen": chosen}
+
+
+def judged_recipes(table: Table, final: str) -> list[Recipe]:
+    """What has to be trained to judge a run anew: it, or the members of an ensemble that have weight; on another split."""
+    return [_on_another_split(run.recipe) for run in _members(table, load(table, final))]
+
+
+def _members(table: Table, final: Run) -> list[Run]:
+    about = final.environment.get("ensemble")
+    if not about:
+        return [final]
+    weights = about["weights"] or [1.0] * len(about["members"])
+    pairs = zip(about["members"], weights, strict=True)
+    return [load(table, name) for name, weight in pairs if about["weights"] is None or weight > 0]
+
+
+def _on_another_split(recipe: Recipe) -> Recipe:
+    """Without pseudo-labels: those of a run belong to its split, and a new one would need all folds."""
+    cv = recipe.cv.model_copy(update={"seed": recipe.cv.seed + _SEED})
+    return recipe.model_copy(update={"cv": cv, "pseudo": None})
+
+
+def judge_anew(table: Table, final: str) -> Outcome:
+    """Train the final choice on one fold of another split, and hold it against its OOF predictions of these rows.
+
+    Returns
+    -------
+    {"rows", "oof", "anew": scores of the same rows, "optimism", "low", "high": oof - anew, positive where OOF flatters, "seconds"}
+    """
+    run = load(table, final)
+    members, recipes = _members(table, run), judged_recipes(table, final)
+    out = table.home / "judged"
+    seconds = train_fold(table, recipes, 0, out)["seconds"]
+    opened = opened_runs(table, recipes, out)
+    results = [o.folder.load_fold(0) for o in opened]
+    folds = opened[0].folds
+    rows = results[0].valid_index[folds.kept[results[0].valid_index]]
+    stack = np.stack([_at(result.valid_index, result.valid_proba, rows) for result in results])
+    predictions, metric, task = align(members, table.competition), table.metric, table.competition.kind
+    place = align_rows(predictions.folds.ids, folds.ids, "the judged rows")
+    labels, kept = predictions.labels[place], predictions.folds.kept[place]
+    kept_others = kept.copy()
+    kept_others[rows] = False
+    others, before = np.flatnonzero(kept_others), predictions.oof[:, place]
+    about = run.environment.get("ensemble")
+    method = methods_of(task)[about["method"] if about else "mean"]
+    fitted = method.fit(before[:, others], labels[others], metric)
+    combined = method.apply(before, fitted)
+    answers = Answers.found_on(task, metric, labels[others], combined[others])
+    anew, oof = answers.of(method.apply(stack, fitted)), answers.of(combined[rows])
+    score, _, _, gain, low, high = paired(metric, labels[rows], anew, oof, folds.groups[rows])
+    return {
+        "rows": len(rows),
+        "anew": score,
+        "oof": float(metric(labels[rows], oof)),
+        "optimism": 0.0 - gain,
+        "low": 0.0 - high,
+        "high": 0.0 - low,
+        "members": len(members),
+        "without_pseudo": sum(member.recipe.pseudo is not None for member in members),
+        "seconds": seconds,
+    }
+
+
+def _at(index: np.ndarray, values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The values of some rows; index : rows that the values are of, in any order."""
+    order = np.argsort(index)
+    return np.asarray(values)[order[np.searchsorted(index[order], rows)]]

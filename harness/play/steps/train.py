@@ -1,0 +1,106 @@
+"""Runs and single folds of runs: trained where they do not stand, scored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from harness.base.progress import STAGE
+from harness.competition import Recipe
+from harness.cv.opening import OpenedRun, open_run
+from harness.cv.pipeline import cross_validate, train_side_by_side
+from harness.data.resize import resize
+from harness.play.budget import silent
+from harness.play.costs import Timing, TimingJob, family, read_timing
+from harness.play.steps.table import Outcome, Table
+from harness.runs import FoldResult
+
+
+def train_run(table: Table, recipe: Recipe) -> Outcome:
+    """All folds of a recipe: {"run", "score", "low", "high", "seconds", "folds"}: seconds that training took now, for so many folds."""
+    table.keep_recipe(recipe)
+    resize(table.dataset, recipe.data, table.watcher.decoding)
+    options, contest = table.options(recipe), table.competition.using(recipe.data)
+    before = len(open_run(contest, recipe, table.dataset, options, silent()).folder.done(recipe.cv.folds))
+    started = time.monotonic()
+    table.watcher.begin(STAGE)
+    run = cross_validate(contest, recipe, table.dataset, options, table.watcher)
+    main = run.scores["metrics"][run.scores["metric"]]
+    return {
+        "run": run.name,
+        "recipe": recipe.model_dump(mode="json"),
+        "score": main["pooled"],
+        "low": main["low"],
+        "high": main["high"],
+        "seconds": time.monotonic() - started,
+        "folds": recipe.cv.folds - before,
+    }
+
+
+def train_fold(table: Table, recipes: Sequence[Recipe], fold: int, out: Path | None = None) -> Outcome:
+    """One fold of several recipes, side by side: {"scores": {recipe: score}, "runs": {recipe: run}, "seconds"}."""
+    opened = opened_runs(table, recipes, out)
+    started = time.monotonic()
+    table.watcher.begin(STAGE)
+    contest = table.competition
+    results = train_side_by_side(opened, contest, fold, table.options(recipes[0], out=out), table.watcher)
+    scores = {
+        recipe.name: fold_score(table, run, result)
+        for recipe, run, result in zip(recipes, opened, results, strict=True)
+    }
+    runs = {recipe.name: run.folder.name for recipe, run in zip(recipes, opened, strict=True)}
+    return {"scores": scores, "runs": runs, "seconds": time.monotonic() - started}
+
+
+def opened_runs(table: Table, recipes: Sequence[Recipe], out: Path | None = None) -> list[OpenedRun]:
+    """The runs of some recipes, started where they were not."""
+    opened = []
+    for recipe in recipes:
+        if out is None:  # of what is trained elsewhere the recipe is not the plan's
+            table.keep_recipe(recipe)
+        resize(table.dataset, recipe.data, table.watcher.decoding)
+        contest, options = table.competition.using(recipe.data), table.options(recipe, out=out)
+        run = open_run(contest, recipe, table.dataset, options, silent())
+        if not run.folder.started:
+            run.start(contest, recipe, options, table.watcher)
+        opened.append(run)
+    return opened
+
+
+def fold_score(table: Table, run: OpenedRun, result: FoldResult) -> float:
+    """By the leaderboard's metric, of the fold's rows that count."""
+    rows = np.isin(result.valid_index, run.folds.scored_rows([result.fold]))
+    labels = run.dataset.train.labels
+    assert labels is not None  # training rows always have labels
+    outputs = result.valid_proba[rows]
+    return table.competition.kind.score_apart(table.metric, labels[result.valid_index[rows]], outputs)
+
+
+def time_recipe(table: Table, recipe: Recipe) -> Timing:
+    """The recipe's network on this machine; what was timed before is read."""
+    import hashlib
+
+    from harness.base.command import cache_root
+    from harness.cv.jobs.executor import run_jobs
+    from harness.cv.jobs.prepare import pick_devices, plan_threads, usable_cores
+    from harness.cv.options import planned_workers
+
+    path = table.home / "timings" / f"{hashlib.sha256(family(recipe).encode()).hexdigest()[:12]}.json"
+    if not path.is_file():
+        resize(table.dataset, recipe.data, table.watcher.decoding)
+        workers = planned_workers(table.options(recipe), recipe.cv.folds)
+        threads = plan_threads(recipe.cv.folds, workers, usable_cores())[0]
+        job = TimingJob(
+            table.competition.folder,
+            table.dataset.cache,
+            cache_root(),
+            recipe,
+            pick_devices(table.device)[0],
+            threads,
+            path,
+        )
+        run_jobs([job], max(workers, 2), table.watcher.progress)
+    return read_timing(path)

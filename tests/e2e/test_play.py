@@ -1,0 +1,165 @@
+"""harness.play as a user calls it: from data to a checked submission, killed and gone on with, replayed, refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.runs import load_run, runs_of
+from tests.conftest import REPOSITORY, make_shapes
+
+SMALL = ("--fold-epochs", "420", "--workers", "1")
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory, run_command_module) -> Path:
+    """A project whose shapes were played."""
+    root = tmp_path_factory.mktemp("play")
+    make_shapes(root, per_class=30)
+    done = run_command_module("harness.play", "shapes", *SMALL, cwd=root)
+    assert done.returncode == 0, done.stderr
+    (root / "said.txt").write_text(done.stdout + done.stderr)
+    return root
+
+
+def steps(root: Path) -> dict[str, dict]:
+    lines = (root / "oof" / "shapes" / "play" / "journal.jsonl").read_text().splitlines()
+    return {line["step"]["key"]: line["step"] for line in map(json.loads, lines) if "step" in line}
+
+
+def test_it_ends_with_a_checked_submission_and_says_what_it_did(played: Path):
+    said = (played / "said.txt").read_text()
+    file = re.search(r"file: +(\S+\.csv)", said)
+    assert file and len(pd.read_csv(file[1])) == 6
+    for word in ("final:", "OOF:", "choice:   cross-fitted", "judged:   trained anew", "page:", "next:"):
+        assert word in said
+    done = steps(played)
+    kinds = {step["kind"] for step in done.values() if step["state"] == "done"}
+    assert {
+        "prior",
+        "clean",
+        "train",
+        "noise",
+        "forecast",
+        "fold",
+        "ensemble",
+        "choice",
+        "judge",
+        "submission",
+    } <= kinds
+    assert next(iter(done)) == "prior"  # a file before anything is trained
+    assert all(step["why"] for step in done.values())
+
+
+def test_the_final_choice_is_the_best_by_oof_and_its_cross_fitted_score_no_better_than_chosen(played: Path):
+    done = steps(played)
+    final = next(key for key in done if key.startswith("submission/")).removeprefix("submission/")
+    scores = {run.name: run.scores["metrics"]["accuracy"]["pooled"] for run in runs_complete(played)}
+    assert scores[final] == max(scores.values())
+    judged = next(step["outcome"] for key, step in done.items() if key.startswith("judge/"))
+    assert judged["optimism"] == pytest.approx(judged["oof"] - judged["anew"], abs=1e-9)
+    assert judged["low"] <= judged["optimism"] <= judged["high"]
+
+
+def runs_complete(root: Path) -> list:
+    return [run for path in runs_of(root, "shapes") if (run := load_run(path)).complete]
+
+
+def test_page_and_plan_stand_and_the_plan_can_be_played_again(played: Path, run_command, tmp_path: Path):
+    home = played / "oof" / "shapes" / "play"
+    page = (home / "play.html").read_text()
+    assert "<script" not in page and "The plan as it went" in page and "What each run brought" in page
+    assert "data:image/svg" in page
+    done = run_command(
+        "harness.play",
+        "shapes",
+        *SMALL,
+        "--plan",
+        str(home / "play.toml"),
+        "--out",
+        str(tmp_path),
+        "--json",
+        cwd=played,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    wanted = [step["outcome"]["run"] for step in steps(played).values() if step["kind"] == "train"]
+    assert list(told["runs"]) == [name for name in wanted if name in told["runs"]] and len(told["runs"]) >= 2
+
+
+def test_the_same_command_again_does_nothing_anew(played: Path, run_command):
+    before = {path: path.stat().st_mtime_ns for path in played.rglob("fold-*.npz")}
+    done = run_command("harness.play", "shapes", *SMALL, cwd=played)
+    assert done.returncode == 0, done.stderr
+    assert {path: path.stat().st_mtime_ns for path in played.rglob("fold-*.npz")} == before
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_final_choice(played: Path, tmp_path: Path):
+    make_shapes(tmp_path, per_class=30)
+    command = [sys.executable, "-m", "harness.play", "shapes", *SMALL]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    rng, killed = np.random.default_rng(0), 0
+    for _ in range(5):
+        with (tmp_path / "log.txt").open("ab") as log:
+            child = subprocess.Popen(
+                command, cwd=tmp_path, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+            try:
+                child.wait(timeout=4 + 8 * float(rng.random()))
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+                killed += 1
+                continue
+            break
+    else:
+        assert subprocess.run(command, cwd=tmp_path, env=environment, check=False, timeout=300).returncode == 0
+    assert killed >= 1
+    finals = [next(key for key in steps(root) if key.startswith("submission/")) for root in (played, tmp_path)]
+    assert finals[0] == finals[1]
+    done = [key for key, step in steps(tmp_path).items() if step["state"] == "done"]
+    lines = (tmp_path / "oof" / "shapes" / "play" / "journal.jsonl").read_text().splitlines()
+    ends = [json.loads(line)["step"]["key"] for line in lines if '"state": "done"' in line]
+    assert sorted(ends) == sorted(done)  # nothing was done twice
+
+
+def test_hours_are_kept_and_something_always_lies_there(shapes: Path, run_command):
+    started = time.monotonic()
+    done = run_command("harness.play", "shapes", "--hours", "0.002", "--workers", "1", cwd=shapes)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < 120
+    file = re.search(r"file: +(\S+\.csv)", done.stdout)
+    assert file and len(pd.read_csv(file[1])) == 6
+
+
+def test_the_plan_is_shown_with_its_costs(shapes: Path, run_command):
+    done = run_command("harness.play", "shapes", "--fold-epochs", "200", "--dry-run", "--json", cwd=shapes)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told[0]["what"].startswith("baseline: play-quick") and told[0]["fold-epochs"] > 1
+    assert not list((shapes / "oof").glob("*/play-*")) and not (shapes / "submissions").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "--hours H: say how long it may take"),
+        (("--hours", "1", "--fold-epochs", "3"), "one of the two"),
+        (("--hours", "0"), "--hours 0: give a number above 0"),
+        (("--hours", "1", "--plan", "gone.toml"), "gone.toml"),
+        (("--hours", "nan"), "--hours nan"),
+    ],
+)
+def test_wrong_options_are_refused(shapes: Path, run_command, options: tuple[str, ...], said: str):
+    done = run_command("harness.play", "shapes", *options, cwd=shapes)
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr

@@ -1,0 +1,66 @@
+"""Candidates: every one is a recipe that its task takes, and changes only what it says."""
+
+import dataclasses
+
+import pytest
+
+from harness.competition.builtin.facts import Facts
+from harness.competition.tasks import TASKS
+from harness.competition.tasks.fitting import check_fits
+from harness.play.plan.candidates import another_seed, baseline, first_race, more_seeds, refinements
+from harness.play.plan.limits import Limit, Seen, find_limits
+from harness.train.augment import check_augment
+
+CASES = [
+    Facts(8, 8, 1, 1_500, 10, 1.0, "single", "accuracy"),
+    Facts(28, 28, 1, 42_000, 10, 1.2, "single", "accuracy"),
+    Facts(32, 32, 3, 10_000, 10, 1.0, "single", "accuracy", ("hflip",)),
+    Facts(256, 200, 3, 800, 17, 9.0, "multilabel", "fbeta", ("hflip", "vflip"), False, "package"),
+    Facts(512, 512, 3, 3_500, 5, 20.0, "ordinal", "quadratic_kappa"),
+    Facts(64, 64, 1, 24_000, 121, 200.0, "single", "log_loss"),
+    Facts(96, 96, 3, 9_000, 2, 1.0, "regression", "rmse", gpu=True),
+]
+
+
+@pytest.mark.parametrize("facts", CASES, ids=lambda f: f"{f.task}-{f.side}-{f.rows}")
+def test_every_candidate_fits_task_and_images(facts: Facts):
+    limits = [*find_limits(Seen(facts, 2)), Limit("shift", "", "")]
+    noise = {"greater_is_better": True, "clean": {"score": 0.9}, "corruptions": {"blur": [0.5] * 5, "hue": [0.4] * 5}}
+    found = [baseline(facts), *first_race(facts, limits, noise)]
+    assert len({c.name for c in found}) == len(found) >= 3
+    for candidate in [*found, *refinements(found[1].recipe, facts, 1)]:
+        check_fits(candidate.recipe, TASKS[facts.task])
+        check_augment(candidate.recipe.augment, facts.height, facts.width, facts.channels)
+        assert 1 <= candidate.least <= candidate.most and candidate.why
+        sides = candidate.recipe.augment
+        assert not sides.horizontal_flip or "hflip" in facts.symmetries
+        assert not sides.vertical_flip or "vflip" in facts.symmetries
+
+
+def test_few_rows_with_weights_begin_with_pretrained_ones():
+    facts = CASES[3]
+    names = [c.name for c in first_race(facts, find_limits(Seen(facts, 10)), None)]
+    assert names[:2] == ["play-finetuned", "play-frozen"]
+    without = dataclasses.replace(facts, weights="")
+    assert not {"play-finetuned", "play-frozen"} & {c.name for c in first_race(without, [], None)}
+
+
+def test_a_refinement_changes_one_thing():
+    facts = CASES[2]
+    winner = first_race(facts, [], None)[0].recipe
+    old = winner.model_dump()
+    for candidate in refinements(winner, facts, 2):
+        new = candidate.recipe.model_dump()
+        changed = [
+            key for key in ("seed", "data", "model", "augment", "train", "predict", "cv") if new[key] != old[key]
+        ]
+        assert len(changed) == 1, candidate.name
+        assert candidate.recipe.train.epochs == winner.train.epochs
+
+
+def test_another_seed_is_another_run_of_the_same_recipe():
+    recipe = baseline(CASES[0]).recipe
+    again = another_seed(another_seed(recipe, 1), 2)
+    assert again.seed not in (recipe.seed, another_seed(recipe, 1).seed) and again.digest() != recipe.digest()
+    assert again.name == "play-quick--seed-2"
+    assert more_seeds(recipe, 3).train.seeds == 3

@@ -1,0 +1,49 @@
+"""Folds of a race are folds of the runs: trained side by side, they are not trained again, and give the same numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.base.progress import LineWatcher
+from harness.competition import find_competition, load_recipe
+from harness.data.dataset import load_dataset
+from harness.play.steps.table import Table
+from harness.play.steps.train import train_fold, train_run
+from harness.runs import RunFolder, load_run
+
+
+@pytest.fixture
+def table(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
+    monkeypatch.chdir(shapes)
+    contest = find_competition("shapes")
+    dataset = load_dataset(contest, shapes / "data")
+    home = shapes / "oof" / "shapes" / "play"
+    return Table(dataset.competition or contest, dataset, shapes, home, LineWatcher(quiet=True), "shapes", workers=1)
+
+
+def test_a_fold_of_a_race_counts_for_its_run(table: Table):
+    recipe = load_recipe(table.competition.folder, "tiny", ["cv.folds=3"])
+    other = recipe.model_copy(update={"seed": 1, "name": "other"})
+    raced = train_fold(table, [recipe, other], 0)
+    assert set(raced["scores"]) == {"tiny", "other"} and all(0 <= s <= 1 for s in raced["scores"].values())
+    folder = RunFolder(table.out / "oof" / "shapes" / raced["runs"]["tiny"])
+    fold = folder.load_fold(0)
+    written = folder.fold_path(0).stat().st_mtime_ns
+    told = train_run(table, recipe)
+    assert told["run"] == folder.name and told["folds"] == 2  # the third was there
+    assert folder.fold_path(0).stat().st_mtime_ns == written
+    run = load_run(folder.path)
+    np.testing.assert_array_equal(run.oof[fold.valid_index], fold.valid_proba)
+    labels = table.dataset.train.labels
+    assert labels is not None
+    of_fold = (run.oof[fold.valid_index].argmax(axis=1) == labels[fold.valid_index]).mean()
+    assert raced["scores"]["tiny"] == pytest.approx(of_fold)
+    assert (table.home / "recipes" / "tiny.toml").is_file()
+
+
+def test_what_is_trained_elsewhere_leaves_no_recipe_and_no_run(table: Table, tmp_path: Path):
+    recipe = load_recipe(table.competition.folder, "tiny", ["cv.folds=3", "cv.seed=7"])
+    train_fold(table, [recipe], 1, table.home / "judged")
+    assert not (table.home / "recipes").exists()
+    assert [p.name for p in (table.out / "oof" / "shapes").iterdir()] == ["play"]

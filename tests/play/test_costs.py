@@ -1,0 +1,51 @@
+"""Costs: laws of the prediction, and that it learns from what was spent."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.competition.recipe import recipe_of
+from harness.play.costs import Costs, Timing, family, with_epochs
+
+RECIPE = recipe_of("r", {"model": {"name": "cnn"}, "train": {"epochs": 10, "batch_size": 50}}, None, "a test")
+
+
+def costs(in_seconds: bool = True, workers: int = 2) -> Costs:
+    made = Costs(1000, 500, 5, workers, in_seconds, start=5.0)
+    made.timings[family(RECIPE)] = Timing(step=0.02, predict=0.001, flops=1e6)
+    made.set_unit(RECIPE)
+    return made
+
+
+def test_a_run_takes_its_folds_side_by_side():
+    fold = 10 * 16 * 0.02 + 700 * 0.001  # 800 rows in 16 batches; 200 + 500 images predicted
+    assert costs().run(RECIPE) == pytest.approx(5 + 2.5 * fold * 1.5)
+    assert costs(workers=1).run(RECIPE, 1) == pytest.approx(5 + fold * 1.5)
+
+
+def test_two_runs_side_by_side_take_as_long_as_one_fold():
+    assert costs().run(RECIPE, 1, side_by_side=2) == pytest.approx(costs().run(RECIPE, 1))
+
+
+@given(cost=st.floats(1, 200), least=st.integers(1, 5), more=st.integers(0, 60))
+def test_the_most_epochs_that_fit_are_found(cost: float, least: int, more: int):
+    c, most = costs(), least + more
+    epochs = c.epochs_within(RECIPE, cost, least, most)
+    fits = [e for e in range(least, most + 1) if c.run(with_epochs(RECIPE, e)) <= cost]
+    assert epochs == (max(fits) if fits else 0)
+
+
+def test_what_a_run_took_corrects_the_next_prediction():
+    c = costs()
+    c.learn(RECIPE, seconds=3 * (c.run(RECIPE) - 5) + 5, folds=5)
+    assert c.run(RECIPE) == pytest.approx(3 * (costs().run(RECIPE) - 5) + 5)
+    other = RECIPE.model_copy(update={"model": RECIPE.model.model_copy(update={"name": "mlp"})})
+    assert c.ratio(other) == pytest.approx(4.5)  # another network is believed to be off as much
+
+
+def test_fold_epochs_count_arithmetic_not_time():
+    c = costs(in_seconds=False)
+    one, two = c.run(with_epochs(RECIPE, 1)), c.run(with_epochs(RECIPE, 2))
+    assert two - one == pytest.approx(5.0)  # an epoch of five folds
+    c.learn(RECIPE, 1e6, 5)
+    assert c.run(with_epochs(RECIPE, 1)) == one
