@@ -28,7 +28,7 @@ from harness.data.files.arrays import new_array
 from harness.data.files.decode import Decoder
 from harness.data.files.frame import Frame
 from harness.data.files.sizes import settled_decoder
-from harness.data.formats.images import SCALE, SIZES, decode_all
+from harness.data.formats.images import SCALE, decode_all
 from harness.data.streaming import StreamedImages
 
 _AT_ONCE = 1024
@@ -96,49 +96,13 @@ def frame_of_raw(competition: Competition, cache: Path, choice: DataChoice) -> F
     return frame._replace(factor=read_json(path)["factor"] * larger)
 
 
-def without_fill(competition: Competition, dataset: Dataset) -> Dataset:
-    """The data with the images alone, stretched to the frame, for whoever compares images: what is filled is alike in all of them."""
+def without_fill(competition: Competition, dataset: Dataset, tick: Tick = lambda done, total: None) -> Dataset:
+    """The data stretched to the frame, for whoever compares images: what is filled is alike in all of them, and hides how they differ."""
     if competition.data.resize not in ("fit", "scale"):
         return dataset
-    frame = frame_of_raw(competition, dataset.cache, DataChoice())
-
-    def unfilled(split: str, samples: Samples) -> Samples:
-        path = dataset.cache / split / SIZES
-        if not path.is_file():  # streamed, or of one size
-            return samples
-        contents: Any = _Contents(samples.images, frame, np.load(path, allow_pickle=False))
-        return dataclasses.replace(samples, images=contents)
-
-    test = unfilled("test", dataset.test) if dataset.test else None
-    return dataclasses.replace(dataset, train=unfilled("train", dataset.train), test=test)
-
-
-class _Contents:
-    """Stands for a uint8 array (n, H, W, C): rows come without what was filled when they are indexed.
-
-    sizes : int (n, 2), heights and widths that the images had; 0 of those that could not be decoded
-    """
-
-    dtype, ndim = np.dtype(np.uint8), 4
-
-    def __init__(self, images: np.ndarray, frame: Frame, sizes: np.ndarray) -> None:
-        self.images, self.frame, self.sizes, self.shape = images, frame, sizes, images.shape
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, rows: Any) -> np.ndarray:
-        """uint8 (len(rows), H, W, C) of a slice or an array of rows; (H, W, C) of one row."""
-        chosen = np.arange(len(self))[rows]
-        if chosen.ndim == 0:
-            return self._content(int(chosen))
-        found = [self._content(row) for row in chosen.tolist()]
-        return np.stack(found) if found else np.zeros((0, *self.shape[1:]), dtype=np.uint8)
-
-    def _content(self, row: int) -> np.ndarray:
-        pixels, (height, width) = np.asarray(self.images[row]), self.sizes[row].tolist()
-        whole = self.frame._replace(resize="stretch")
-        return whole.pixels(self.frame.content(pixels, height, width)) if height and width else pixels
+    stretched = DataChoice(resize="stretch")
+    resize(dataset, stretched, tick)
+    return open_resized(competition, dataset.cache, stretched)[1]
 
 
 def resize_pixels(images: np.ndarray, frame: Frame) -> np.ndarray:

@@ -57,14 +57,6 @@ class Frame(NamedTuple):  # no dataclass: those ask for their module, which a pl
         flat = pixels[:, :, 0] if pixels.shape[2] == 1 else pixels
         return self.picture(Image.fromarray(np.ascontiguousarray(flat)))
 
-    def content(self, pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-        """The part of a framed image uint8 (height, width, C) that holds the image itself, which had this height and width."""
-        if self.resize not in ("fit", "scale"):
-            return pixels
-        height, width = self._inner(height, width)
-        top, left = (self.height - height) // 2, (self.width - width) // 2
-        return pixels[top : top + height, left : left + width]
-
     def _inner(self, height: int, width: int) -> tuple[int, int]:
         """Height and width that an image of this height and width gets."""
         if self.resize == "whole":
