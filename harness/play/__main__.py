@@ -43,9 +43,9 @@ def main(
     from harness.data.chosen import load_chosen
     from harness.play.budget import DeadlineWatcher
 
-    amount.check()
     named = which.required()
     contest = find_competition(named)
+    amount.check()
     _refuse_clustering(contest)
     home = out.resolve() / "oof" / contest.slug / "play"
     if how.fresh and not how.dry_run:

@@ -51,7 +51,6 @@ def test_it_ends_with_a_checked_submission_and_says_what_it_did(played: Path):
         "train",
         "noise",
         "forecast",
-        "fold",
         "ensemble",
         "choice",
         "judge",
