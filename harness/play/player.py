@@ -213,6 +213,9 @@ class Player:
 
     def _races(self) -> None:
         """First recipes of different kind, then changes of the winner, as long as they win."""
+        spent = self.costs.run(recipe_of_run(next(iter(self.runs.values()))))
+        if self.accounts.room < spent:
+            return  # even timing other networks would take what another seed needs
         candidates = first_race(self.facts, self.limits, self.noise)
         for number, (share, finalists) in enumerate(zip(_RACE_SHARES, _FINALISTS, strict=True), 1):
             entrants = self._sized(f"race {number}", candidates, share, finalists)
