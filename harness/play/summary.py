@@ -47,6 +47,8 @@ def result_lines(player: Player, sent: list[dict[str, Any]]) -> list[str]:
             f"judged:   trained anew on another split {found['anew']:.5f}, OOF of the same {found['rows']:,} rows {found['oof']:.5f}: "
             f"optimism {found['optimism']:+.5f} [{found['low']:+.5f}, {found['high']:+.5f}]"
         )
+        if found.get("without_pseudo"):
+            lines.append("          (without pseudo-labels: those of a run belong to its own split)")
     told = done.get("submission", done.get("file", {}))
     if told.get("forecast"):
         public = told["forecast"]["public"]
