@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from harness.base.command import data_root
-from harness.clean.hamming_search import near_pairs
+from harness.clean.copies.hamming_search import near_pairs
 from harness.clean.judge import find
 from harness.clean.label_votes import label_probabilities
 from harness.competition import Competition, Samples, find_competition

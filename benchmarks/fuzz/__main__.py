@@ -30,7 +30,7 @@ from harness.base.errors import UserError, nearest
 WARM = (
     *("numpy", "pandas", "pyarrow.csv", "pyarrow.parquet", "PIL.Image", "py7zr", "sqlalchemy", "optuna", "torch", "timm"),
     *("safetensors.torch", "tomllib", "lzma", "bz2", "harness.data.dataset", "harness.data.formats.captioned", "harness.data.formats.npz"),
-    *("harness.data.formats.csv_pixels", "harness.runs", "harness.clean.verdicts", "harness.clean.duplicates", "harness.ledger"),
+    *("harness.data.formats.csv_pixels", "harness.runs", "harness.clean.verdicts", "harness.clean.copies.duplicates", "harness.ledger"),
     *("harness.tune.study", "harness.models.weights", "harness.submit.preflight", "harness.cv.jobs.fold_job"),
 )  # fmt: skip
 """Imported before the first fork, so that no process pays for it."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.clean.duplicates import Duplicates, families, find_duplicates, flat_rows
+from harness.clean.copies.duplicates import Duplicates, families, find_duplicates, flat_rows
+from harness.clean.copies.phash import ORIENTATIONS
 from harness.clean.label_votes import label_probabilities, winner
 from harness.clean.outliers import outlier_scores
-from harness.clean.phash import ORIENTATIONS
 from harness.clean.verdicts import Verdict
 from harness.competition import Samples
 

@@ -229,7 +229,7 @@ def _revoted(samples: Samples, labels: np.ndarray) -> np.ndarray | None:
 
 def _grouped(groups: np.ndarray, rows: np.ndarray, verdicts: list[Verdict]) -> np.ndarray:
     """Rows of one family share a group, and so do all rows of the groups (patients) that a family joins."""
-    from harness.clean.duplicates import families
+    from harness.clean.copies.duplicates import families
 
     _, number = np.unique(groups, return_inverse=True)
     joined = [(v.group, number[row]) for v, row in zip(verdicts, rows, strict=True) if v.group and v.action != "keep"]

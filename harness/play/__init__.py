@@ -7,6 +7,7 @@ A stage above all others that owns no training: a plan of steps, each an existin
     costs.py       what a run will cost, from short timings and from what was measured so far
     plan/          what limits us, which runs may help, how large they may be: rules that can be read
     steps/         the steps themselves
+    trainer.py     runs as steps: timed, trained, combined
     player.py      the order of the steps
     page.py        play.html
 """

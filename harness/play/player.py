@@ -6,14 +6,13 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts, facts_of
 from harness.ledger import Ledger
 from harness.play.accounts import NOISE_ROWS, Accounts, recipe_of_run, without_none
 from harness.play.budget import Budget, OutOfTime
-from harness.play.costs import Costs, family, with_epochs
-from harness.play.journal import DONE, Journal
+from harness.play.costs import Costs, with_epochs
+from harness.play.journal import Journal
 from harness.play.plan.candidates import (
     Candidate,
     another_seed,
@@ -29,12 +28,13 @@ from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish, judge
 from harness.play.steps.prior import prior_blend
 from harness.play.steps.table import Outcome, Table
-from harness.play.steps.train import time_recipe, train_fold, train_run
+from harness.play.steps.train import train_fold
+from harness.play.trainer import Runs, named
 
 _BASELINE_SHARES = (0.35, 0.5)  # of the budget: where the budget is small the baseline gets more of it
 _RACE_SHARES = (0.6, 0.7, 0.7)  # of what is left, race by race
 _FINALISTS = (2, 1, 1)
-_MOST_SEEDS, _MOST_MEMBERS = 12, 5
+_MOST_SEEDS = 12
 _NOISE_SHARE, _CLEAN_SHARE, _FORECAST_SHARE = 0.10, 0.10, 0.25
 
 
@@ -45,7 +45,7 @@ class Player:
     ----------
     table : what the steps work with; budget, journal, costs, ledger : as named
     facts : of data and machine; first : the baseline
-    accounts : what was run so far, and what is left; steps : does them
+    accounts : what was run so far, and what is left; steps : does them; trained : the runs, as steps
     limits : what holds the score back; noise : the baseline's noise.json, or None
     """
 
@@ -70,6 +70,7 @@ class Player:
         self.costs = Costs(len(table.dataset.train), n_test, self.first.recipe.cv.folds, workers, in_seconds)
         self.accounts = Accounts(table, budget, self.costs)
         self.steps = Stepper(self.accounts, journal, lambda: changed(self))
+        self.trained = Runs(self.accounts, self.steps)
         self.limits: list[Limit] = []
         self.noise: dict[str, Any] | None = None
         self.shift: dict[str, Any] | None = None
@@ -103,23 +104,23 @@ class Player:
         try:
             self._begin()
             for number, recipe in enumerate(recipes):
-                self._train(f"train/plan-{number}/{recipe.name}", recipe, "the plan says so")
-            self._combine()
+                self.trained.train(f"train/plan-{number}/{recipe.name}", recipe, "the plan says so")
+            self.trained.combine()
         except OutOfTime:
             pass
         self._finish()
 
     def plan_only(self) -> list[tuple[str, str, float]]:
         """(what, why, predicted cost) of the steps, from short timings and the first guess of what limits; nothing is trained."""
-        self._time(self.first.recipe)
+        self.trained.time(self.first.recipe)
         first = self._baseline_recipe()
-        found = [(f"baseline: {_named(first)}", self.first.why, self.costs.run(first))]
+        found = [(f"baseline: {named(first)}", self.first.why, self.costs.run(first))]
         natural = max(self.costs.run(self.first.recipe), 1e-9)
         self.limits = find_limits(Seen(self.facts, self.budget.total / natural, hidden=self.table.hidden))
         left = max(self.accounts.room - found[0][2], 0.0)
         entrants = self._entrants(first_race(self.facts, self.limits, None), _RACE_SHARES[0] * left, _FINALISTS[0])
         found += [
-            (f"race, a fold of {_named(e.recipe)}", e.candidate.why, self.costs.run(e.recipe, 1)) for e in entrants
+            (f"race, a fold of {named(e.recipe)}", e.candidate.why, self.costs.run(e.recipe, 1)) for e in entrants
         ]
         if entrants:
             rest = max(self.costs.run(e.recipe) - self.costs.run(e.recipe, 1) for e in entrants)
@@ -164,10 +165,12 @@ class Player:
         )
 
     def _baseline(self) -> None:
-        if self._time(self.first.recipe):
+        if self.trained.time(self.first.recipe):
             epochs = self.journal.decide("epochs of the baseline", lambda: self._baseline_recipe().train.epochs)
             recipe = with_epochs(self.first.recipe, epochs)
-            self._train("train/baseline", recipe, self.first.why, ANYWAY)  # without it there is nothing to choose from
+            self.trained.train(
+                "train/baseline", recipe, self.first.why, ANYWAY
+            )  # without it there is nothing to choose from
 
     def _baseline_recipe(self) -> Recipe:
         """As long as a share of the budget buys."""
@@ -222,7 +225,7 @@ class Player:
             if not entrants:
                 return
             self._race(number, entrants, finalists)
-            self._combine()
+            self.trained.combine()
             best = recipe_of_run(self.runs[self.accounts.ranked[0]])
             if number > 1 and best.name not in {e.recipe.name for e in entrants}:
                 return
@@ -243,7 +246,7 @@ class Player:
             keep = max(-(-len(left) // 2), finalists) if fold == 0 else finalists
             left = {name: left[name] for name in survivors(totals, keep, self.table.metric.greater_is_better)}
         for name in left:
-            self._train(f"train/race-{number}/{name}", left[name], whys[name])
+            self.trained.train(f"train/race-{number}/{name}", left[name], whys[name])
 
     def _fold_of_all(self, number: int, fold: int, recipes: list[Recipe]) -> dict[str, float]:
         """Scores of one fold, by recipe; those that cannot be trained, or do not fit, are left out."""
@@ -272,7 +275,7 @@ class Player:
         recipe = recipe_of_run(self.runs[best])
         if is_safe_to_label(self.table.competition.kind, recipe, self.shift, self.costs.n_train, self.costs.n_test):
             more = with_pseudo(recipe, best)
-            self._train(f"train/pseudo/{best}", more, "test rows that the best run is sure of join the training")
+            self.trained.train(f"train/pseudo/{best}", more, "test rows that the best run is sure of join the training")
 
     def _seeds(self) -> None:
         """What is left of the budget: the best recipes again from other seeds, as long as that is worth it."""
@@ -284,12 +287,12 @@ class Player:
             if not planned:
                 break
             again = Recipe(**without_none(planned))
-            self._train(f"train/seed-{number}", again, "other seeds: averaged, they err less")
+            self.trained.train(f"train/seed-{number}", again, "other seeds: averaged, they err less")
             if number % 2 == 0:
-                self._combine()
+                self.trained.combine()
             if self.table.hidden:
                 break  # one run is sent there: it has all the seeds that fit
-        self._combine()
+        self.trained.combine()
 
     def _seed_within(self, recipe: Recipe) -> dict[str, Any] | None:
         """The best recipe with as many epochs as there is room for, or else the baseline; None where neither fits."""
@@ -364,58 +367,6 @@ class Player:
         except OutOfTime:
             return
 
-    # ---- runs
-
-    def _train(self, key: str, recipe: Recipe, why: str, most: float = 1.0) -> None:
-        """A whole run; the better of it and the final choice so far is what would be sent."""
-        if not self._time(recipe):
-            return
-        self.budget.reserve = self.accounts.reserve()
-        work = functools.partial(train_run, self.table, recipe)
-        outcome = self.steps.do(key, _named(recipe), why, work, self._missing(recipe), most)
-        if outcome is None:
-            return
-        self.runs[outcome["run"]] = outcome
-        if outcome["folds"]:
-            self.costs.learn(recipe, outcome["seconds"], outcome["folds"])
-        if not self.final or self.accounts.sign * (outcome["score"] - self.accounts.score(self.final)) > 0:
-            self._choose(outcome["run"])
-
-    def _missing(self, recipe: Recipe) -> float:
-        """The cost of the folds that a race has not trained yet."""
-        raced = [s for s in self.journal.steps.values() if s.kind == "fold" and s.state == DONE]
-        done = sum(recipe.name in step.outcome["scores"] for step in raced)
-        return self.costs.run(recipe) * (recipe.cv.folds - done) / recipe.cv.folds
-
-    def _combine(self) -> None:
-        """The best runs combined; the better of that and the best single run is what would be sent."""
-        names = self.accounts.ranked[:_MOST_MEMBERS]
-        if len(names) < 2 or self.table.hidden:
-            return
-        key = "ensemble/" + ",".join(names)
-        work = functools.partial(finish.combine, self.table, names)
-        cost = self.accounts.combining(len(names))
-        outcome = self.steps.do(
-            key, f"{len(names)} runs combined in every way", "they err on different rows", work, cost
-        )
-        if outcome is None:
-            return
-        self.accounts.combined(len(names), self.steps.seconds(key))
-        if self.accounts.sign * (outcome["score"] - self.accounts.score(self.final)) > 0:
-            self._choose(outcome["run"])
-
-    def _choose(self, name: str) -> None:
-        """This run would be sent now; its file is written at once."""
-        self.accounts.final = name
-        if not self.table.hidden:
-            self.steps.do(
-                f"file/{name}",
-                f"the submission of {name}",
-                "a checked file of the best so far",
-                lambda: {"file": str(finish.write_file(self.table, finish.load(self.table, name))), "run": name},
-                most=ANYWAY,
-            )
-
     def _sized(self, key: str, candidates: Sequence[Candidate], share: float, finalists: int) -> list[Entrant]:
         """A race's entrants as they were sized, or sized now."""
         known = {c.name: c for c in candidates}
@@ -428,28 +379,9 @@ class Player:
         return [
             Entrant(known[name], with_epochs(known[name].recipe, epochs))
             for name, epochs in sized.items()
-            if name in known and self._time(known[name].recipe)
+            if name in known and self.trained.time(known[name].recipe)
         ]
 
     def _entrants(self, candidates: Sequence[Candidate], available: float, finalists: int) -> list[Entrant]:
-        usable = [c for c in candidates if self._time(c.recipe)]
+        usable = [c for c in candidates if self.trained.time(c.recipe)]
         return size_race(usable, available, self.costs, self.costs.k, finalists)
-
-    def _time(self, recipe: Recipe) -> bool:
-        """Time the recipe's network, where that was not done; whether it can be trained at all."""
-        name = family(recipe)
-        if name in self.costs.timings:
-            return True
-        try:
-            self.costs.timings[name] = time_recipe(self.table, recipe)
-        except UserError as error:
-            self.table.watcher.say(f"{recipe.name} cannot be trained: {error}")
-            return False
-        if not self.costs.in_seconds and not self.costs.unit:
-            self.costs.set_unit(recipe)
-        return True
-
-
-def _named(recipe: Recipe) -> str:
-    seeds = f", {recipe.train.seeds} seeds" if recipe.train.seeds > 1 else ""
-    return f"{recipe.name}, {recipe.train.epochs} epochs{seeds}"

@@ -131,9 +131,9 @@ def entropy_drop(known: Known, unknown: Unknown) -> float:
 
 def _thresholded(known: Known, here: np.ndarray | None, there: np.ndarray | None) -> float:
     """The threshold leaves as many known answers below it as are wrong; of (n, J) each column by itself, or all together."""
-    if here is None or there is None:
-        return float("nan")
     right = known.kind.right()
+    if here is None or there is None or right is None:
+        return float("nan")
     right = right if right.shape == here.shape else right.mean(axis=1, keepdims=True)
     drops = []
     for mine, theirs, hits in zip(here.T, there.T, right.T, strict=True):

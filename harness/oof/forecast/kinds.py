@@ -6,6 +6,7 @@ and labels it is calibrated probabilities, of numbers it is the outputs and the 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,7 +28,7 @@ _BINS = 10
 
 
 @dataclass(frozen=True)
-class Kind:
+class Kind(ABC):
     """Targets of one kind with out-of-fold outputs of a model; what is not defined for the kind is None or NaN.
 
     Attributes
@@ -47,13 +48,13 @@ class Kind:
         """By how much the outputs are to be softened to be as sure as they are right; None where they promise no score."""
         return None
 
+    @abstractmethod
     def belief(self, outputs: np.ndarray, softness: float) -> np.ndarray:
         """What `expected` takes, for other outputs (m, K); a larger softness makes every score worse."""
-        raise NotImplementedError
 
+    @abstractmethod
     def expected(self, metric: Metric, said: np.ndarray, belief: np.ndarray) -> float:
         """The metric of predictions `said` (m, K) if each row's target were drawn from the belief."""
-        raise NotImplementedError
 
     def sureness(self, outputs: np.ndarray) -> np.ndarray | None:
         """float (m, J): how sure each answer of a row is."""
@@ -63,9 +64,9 @@ class Kind:
         """float (m, J): the same by the entropy."""
         return None
 
-    def right(self) -> np.ndarray:
-        """bool (n, J): which answers out of fold are right."""
-        raise NotImplementedError
+    def right(self) -> np.ndarray | None:
+        """bool (n, J): which answers out of fold are right; None where an answer is neither right nor wrong."""
+        return None
 
     def prior_weights(self, outputs: np.ndarray) -> np.ndarray | None:
         """float (n,): weights with which the rows' targets are spread as those of `outputs` (m, K) must be."""
@@ -80,8 +81,9 @@ class Kind:
         pairs = [self._apart(models[i], models[j]) for i in range(len(models)) for j in range(i)]
         return float(np.mean(pairs)) if pairs else None
 
+    @abstractmethod
     def _apart(self, one: np.ndarray, other: np.ndarray) -> float:
-        raise NotImplementedError
+        """Of two models' outputs."""
 
     def least_error(self, metric: Metric, models: Sequence[np.ndarray]) -> float:
         """What the models' error is at least, since they disagree; -inf where the metric is not bounded by that."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.clean.duplicates import families, find_duplicates, flat_rows
-from harness.clean.phash import ORIENTATIONS, orient
+from harness.clean.copies.duplicates import families, find_duplicates, flat_rows
+from harness.clean.copies.phash import ORIENTATIONS, orient
 from tests.clean.cells import as_jpeg, brighter, cells
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.clean.phash import ORIENTATIONS, hash_images, orient
+from harness.clean.copies.phash import ORIENTATIONS, hash_images, orient
 
 
 def smooth(n: int, height: int, width: int, channels: int, seed: int = 0) -> np.ndarray:

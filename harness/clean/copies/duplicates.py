@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.base.pictures import as_picture
-from harness.clean.hamming_search import near_pairs
-from harness.clean.phash import ORIENTATIONS, hash_images, orient
+from harness.clean.copies.hamming_search import near_pairs
+from harness.clean.copies.phash import ORIENTATIONS, hash_images, orient
 
 _SMALL = 32
 _ALIKE = 0.98

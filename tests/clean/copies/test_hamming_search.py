@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.clean import hamming_search as search
-from harness.clean.hamming_search import near_pairs
+from harness.clean.copies import hamming_search as search
+from harness.clean.copies.hamming_search import near_pairs
 
 
 def all_pairs(left: np.ndarray, right: np.ndarray, distance: int) -> set[tuple[int, int]]:

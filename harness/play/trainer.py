@@ -1,0 +1,101 @@
+"""A play's runs: timed, trained, combined; the best of them is what would be sent."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from harness.base.errors import UserError
+from harness.competition import Recipe
+from harness.play.accounts import Accounts
+from harness.play.costs import family
+from harness.play.journal import DONE
+from harness.play.stepping import ANYWAY, Stepper
+from harness.play.steps import finish
+from harness.play.steps.train import time_recipe, train_run
+
+_MOST_MEMBERS = 5
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Trains and combines, as steps of the plan; `accounts` keeps what came out."""
+
+    accounts: Accounts
+    steps: Stepper
+
+    def train(self, key: str, recipe: Recipe, why: str, most: float = 1.0) -> None:
+        """A whole run; the better of it and the final choice so far is what would be sent."""
+        if not self.time(recipe):
+            return
+        self.accounts.budget.reserve = self.accounts.reserve()
+        work = functools.partial(train_run, self.accounts.table, recipe)
+        outcome = self.steps.do(key, named(recipe), why, work, self._missing(recipe), most)
+        if outcome is None:
+            return
+        self.accounts.runs[outcome["run"]] = outcome
+        if outcome["folds"]:
+            self.accounts.costs.learn(recipe, outcome["seconds"], outcome["folds"])
+        if (
+            not self.accounts.final
+            or self.accounts.sign * (outcome["score"] - self.accounts.score(self.accounts.final)) > 0
+        ):
+            self._choose(outcome["run"])
+
+    def _missing(self, recipe: Recipe) -> float:
+        """The cost of the folds that a race has not trained yet."""
+        raced = [s for s in self.steps.journal.steps.values() if s.kind == "fold" and s.state == DONE]
+        done = sum(recipe.name in step.outcome["scores"] for step in raced)
+        return self.accounts.costs.run(recipe) * (recipe.cv.folds - done) / recipe.cv.folds
+
+    def combine(self) -> None:
+        """The best runs combined; the better of that and the best single run is what would be sent."""
+        names = self.accounts.ranked[:_MOST_MEMBERS]
+        if len(names) < 2 or self.accounts.table.hidden:
+            return
+        key = "ensemble/" + ",".join(names)
+        work = functools.partial(finish.combine, self.accounts.table, names)
+        cost = self.accounts.combining(len(names))
+        outcome = self.steps.do(
+            key, f"{len(names)} runs combined in every way", "they err on different rows", work, cost
+        )
+        if outcome is None:
+            return
+        self.accounts.combined(len(names), self.steps.seconds(key))
+        if self.accounts.sign * (outcome["score"] - self.accounts.score(self.accounts.final)) > 0:
+            self._choose(outcome["run"])
+
+    def _choose(self, name: str) -> None:
+        """This run would be sent now; its file is written at once."""
+        self.accounts.final = name
+        if not self.accounts.table.hidden:
+            self.steps.do(
+                f"file/{name}",
+                f"the submission of {name}",
+                "a checked file of the best so far",
+                lambda: {
+                    "file": str(finish.write_file(self.accounts.table, finish.load(self.accounts.table, name))),
+                    "run": name,
+                },
+                most=ANYWAY,
+            )
+
+    def time(self, recipe: Recipe) -> bool:
+        """Time the recipe's network, where that was not done; whether it can be trained at all."""
+        name = family(recipe)
+        if name in self.accounts.costs.timings:
+            return True
+        try:
+            self.accounts.costs.timings[name] = time_recipe(self.accounts.table, recipe)
+        except UserError as error:
+            self.accounts.table.watcher.say(f"{recipe.name} cannot be trained: {error}")
+            return False
+        if not self.accounts.costs.in_seconds and not self.accounts.costs.unit:
+            self.accounts.costs.set_unit(recipe)
+        return True
+
+
+def named(recipe: Recipe) -> str:
+    """A recipe in words."""
+    seeds = f", {recipe.train.seeds} seeds" if recipe.train.seeds > 1 else ""
+    return f"{recipe.name}, {recipe.train.epochs} epochs{seeds}"
