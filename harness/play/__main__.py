@@ -115,7 +115,13 @@ def _player(
     table = Table(contest, dataset, out.resolve(), home, watcher, named, how.workers, how.device, cluster, sample)
     journal = Journal(home / "journal.jsonl")
     if not how.dry_run:
-        journal.open_for({"data": dataset.fingerprint, "unit": budget.unit, "plan": str(how.plan or "")})
+        told = {
+            "data": dataset.fingerprint,
+            "metric": contest.metric,
+            "budget": budget.unit,
+            "plan": str(how.plan or ""),
+        }
+        journal.open_for(told)
     return Player(table, budget, journal, open_ledger(out), _keep_pages)
 
 

@@ -149,6 +149,19 @@ def test_the_plan_is_shown_with_its_costs(shapes: Path, run_command):
     assert not list((shapes / "oof").glob("*/play-*")) and not (shapes / "submissions").exists()
 
 
+def test_another_metric_is_another_play_of_the_same_runs(shapes: Path, run_command):
+    small = ("shapes", "--fold-epochs", "60", "--workers", "1")
+    assert run_command("harness.play", *small, cwd=shapes).returncode == 0
+    toml = shapes / "competitions" / "shapes" / "competition.toml"
+    toml.write_text(toml.read_text().replace('"accuracy"', '"log_loss"'))
+    written = {path: path.stat().st_mtime_ns for path in shapes.rglob("fold-*.npz")}
+    refused = run_command("harness.play", *small, cwd=shapes)
+    assert refused.returncode == 2 and "metric was accuracy, is log_loss" in refused.stderr, refused.stderr
+    done = run_command("harness.play", *small, "--fresh", cwd=shapes)
+    assert done.returncode == 0 and "OOF:      log_loss" in done.stdout, done.stderr
+    assert written.items() <= {path: path.stat().st_mtime_ns for path in shapes.rglob("fold-*.npz")}.items()
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -98,6 +98,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     places = carried("--data")
     lines.append(f"next:     read {folder / 'competition.toml'}, then: python -m harness.data {name}{places}")
     lines.append(f"          python -m harness.cv {name} --recipe quick{places}")
+    lines.append(f"          or all of it under a budget: python -m harness.play {name} --hours 1{places}")
     told: dict[str, Any] = {
         "slug": name,
         "folder": str(folder),
