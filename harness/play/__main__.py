@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from harness.base.command import JsonOption, OutOption, carried, new_app, user_command
+import typer
+
+from harness.base.command import EXIT_USER_ERROR, JsonOption, OutOption, carried, new_app, user_command
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
-from harness.play.arguments import BudgetOptions, PlanOptions
+from harness.play.arguments import NOT_SENT, BudgetOptions, PlanOptions
 
 if TYPE_CHECKING:
     from harness.base.progress import LineWatcher
@@ -69,6 +71,8 @@ def main(
             player.play()
         sent = _send(player, how.submit, where.sample)
     _show(player, sent, named, as_json)
+    if any(one["state"] == NOT_SENT for one in sent):
+        raise typer.Exit(EXIT_USER_ERROR)
 
 
 def _refuse_clustering(contest: Competition) -> None:

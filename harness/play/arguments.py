@@ -11,6 +11,9 @@ from harness.base.command import DeviceOption
 from harness.base.errors import UserError
 from harness.base.option_groups import option_group
 
+NOT_SENT = "not sent"
+"""State of a submission that could not be sent; the command then ends with exit code 2."""
+
 
 @option_group("Budget")
 class BudgetOptions:

@@ -56,5 +56,7 @@ def result_lines(player: Player, sent: list[dict[str, Any]]) -> list[str]:
     lines += [f"warning:  {warning}" for warning in told.get("warnings", [])]
     if told.get("file"):
         lines.append(f"file:     {told['file']}")
-    lines += [f"sent:     {one['run']}: {one['state']} ({one['why']})" for one in sent]
+    for one in sent:
+        lines.append(f"sent:     {one['run']}: {one['state']} ({one['why']})")
+        lines += [f"          {line}" for line in str(one.get("detail") or "").splitlines()]
     return lines

@@ -14,6 +14,7 @@ from harness.ledger import Ledger
 from harness.oof.ensemble.blend import Blend
 from harness.oof.ensemble.build import build_ensemble
 from harness.oof.forecast.track_record import past_of
+from harness.play.arguments import NOT_SENT
 from harness.play.steps.table import Outcome, Table
 from harness.runs import Run, load_run
 from harness.submit.prepare.blend import prepare_blend
@@ -166,7 +167,7 @@ def send_best(table: Table, names: Sequence[str], most: int, ledger: Ledger, say
                 say,
             )
         except UserError as error:
-            sent.append({"run": chosen.name, "why": chosen.why, "state": "not sent", "detail": str(error)})
+            sent.append({"run": chosen.name, "why": chosen.why, "state": NOT_SENT, "detail": str(error)})
             break
         sent.append({"run": chosen.name, "why": chosen.why, **shown.summaries[0]})
     return sent
