@@ -61,7 +61,8 @@ class PlanOptions:
         typer.Option("--fresh", help="Begin anew: another plan. Runs that stand and fit it are taken as they are."),
     ] = False
     submit: Annotated[
-        int, typer.Option(help="Then send so many submissions at most, each if its expected gain is positive.", min=0)
+        int,
+        typer.Option(help="Then send so many submissions at most: the final choice, others if they may gain.", min=0),
     ] = 0
     workers: Annotated[
         int | None, typer.Option(min=1, help="Folds side by side. Default: one per GPU, else per core.")

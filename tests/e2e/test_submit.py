@@ -130,6 +130,19 @@ def test_a_submission_is_sent_once_and_followed_to_its_score(copy: Path, platfor
     assert nothing.returncode == 2 and "nothing is unfinished" in nothing.stderr
 
 
+def test_play_sends_its_final_choice_once_and_says_where_it_could_not(copy: Path, platform):
+    _, server = platform
+    play = ("shapes", "--fold-epochs", "60", "--workers", "1", "--submit", "1")
+    offline = run_inside("harness.play", *play, cwd=copy, env=environment(copy, None))
+    assert offline.returncode == 0 and ": queued (" in offline.stdout and not server.submissions, offline.stderr
+    for _ in range(2):  # what was kept goes first; a second time there is nothing worth another submission
+        done = run_inside("harness.play", *play, "--json", cwd=copy, env=environment(copy, server))
+        assert done.returncode == 0 and len(server.submissions) == 1, done.stderr
+        assert "that-nobody-may-see" not in done.stdout + done.stderr + offline.stdout + offline.stderr
+    [entry] = open_ledger(copy).entries()
+    assert (entry.state, entry.public, entry.intent.run) == (State.COMPLETE, 0.91, json.loads(done.stdout)["final"])
+
+
 def test_a_code_competition_takes_a_version_of_a_notebook(copy: Path, platform, run_command):
     name, server = platform
     args = ("--comp", "shapes", "--data", "data", "--wait", "5", "--notebook", "somebody/shapes-net@7")

@@ -10,16 +10,25 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition import Recipe
-from harness.ledger import Ledger
+from harness.leaderboard.candidates import plan_for
+from harness.leaderboard.planner import Advice
+from harness.leaderboard.table import lines_of
+from harness.ledger import Ledger, State
+from harness.ledger.entry import OPEN
 from harness.oof.ensemble.blend import Blend
 from harness.oof.ensemble.build import build_ensemble
 from harness.oof.forecast.track_record import past_of
 from harness.play.arguments import NOT_SENT
 from harness.play.steps.table import Outcome, Table
 from harness.runs import Run, load_run
+from harness.submit.arguments import SendOptions
+from harness.submit.flow import follow_up, send_new
 from harness.submit.prepare.blend import prepare_blend
 from harness.submit.prepare.prepared import Prepared, refuse_problems
 from harness.submit.submission import wanted_header, wanted_ids, write_submission
+
+_LEAST_GAIN = 0.01
+"""Of the final score's interval: an expected gain is never quite nothing, and less than this is not worth a submission."""
 
 
 def combine(table: Table, names: Sequence[str]) -> Outcome:
@@ -125,9 +134,6 @@ def told(prepared: Prepared) -> dict[str, Any]:
 
 def plan_of_submissions(table: Table, ledger: Ledger) -> Outcome:
     """What to send next and which two to choose in the end: {"send", "final"}, each a list of {"name", "worth", "why"}."""
-    from harness.leaderboard.candidates import plan_for
-    from harness.leaderboard.table import lines_of
-
     lines = lines_of(ledger, table.competition.slug, {table.competition.slug: table.metric.greater_is_better})
     plan = plan_for(table.competition, table.out, lines, None)
     if plan is None:
@@ -136,38 +142,46 @@ def plan_of_submissions(table: Table, ledger: Ledger) -> Outcome:
 
 
 def send_best(table: Table, names: Sequence[str], most: int, ledger: Ledger, say: Any) -> list[dict[str, Any]]:
-    """Send up to `most` submissions by the planner's rule, each only where its expected gain is positive.
+    """Send up to `most` submissions: the final choice first, then others by the planner's rule, where their expected gain is worth it.
+
+    What was begun or kept by an earlier call is gone on with first; while it has no score nothing else is spent.
 
     names : runs that may be sent, the final choice first
     """
-    from harness.leaderboard.candidates import plan_for
-    from harness.leaderboard.table import lines_of
-    from harness.submit.arguments import SendOptions
-    from harness.submit.flow import send_new
-
-    sent: list[dict[str, Any]] = []
-    directions = {table.competition.slug: table.metric.greater_is_better}
-    for _ in range(most):
-        lines = lines_of(ledger, table.competition.slug, directions)
-        plan = plan_for(table.competition, table.out, lines, None)
-        waiting = [a for a in (plan.send if plan else []) if a.name in names and a.name not in {s["run"] for s in sent}]
-        scored = any(line["public"] is not None for line in lines)
-        chosen = next((a for a in waiting if a.worth > 0 or not scored), None)
-        if not sent and names[0] in {a.name for a in waiting} and not scored:
-            chosen = next(a for a in waiting if a.name == names[0])
-        if chosen is None:
+    sent = _gone_on_with(table, ledger, say)
+    while len(sent) < most and not any(one["state"] != State.COMPLETE for one in sent):
+        advice = _next_to_send(table, names, ledger)
+        if advice is None:
             break
         try:
-            shown = send_new(
-                ledger,
-                table.out,
-                table.competition,
-                prepare(table, load(table, chosen.name), ledger),
-                SendOptions(),
-                say,
-            )
+            prepared = prepare(table, load(table, advice.name), ledger)
+            shown = send_new(ledger, table.out, table.competition, prepared, SendOptions(), say)
         except UserError as error:
-            sent.append({"run": chosen.name, "why": chosen.why, "state": NOT_SENT, "detail": str(error)})
+            sent.append({"run": advice.name, "why": advice.why, "state": NOT_SENT, "detail": str(error)})
             break
-        sent.append({"run": chosen.name, "why": chosen.why, **shown.summaries[0]})
+        sent.append({"run": advice.name, "why": advice.why, **shown.summaries[0]})
     return sent
+
+
+def _gone_on_with(table: Table, ledger: Ledger, say: Any) -> list[dict[str, Any]]:
+    """Entries of this competition that have no end yet, or were kept, after they were followed up."""
+    slug = table.competition.slug
+    waiting = {entry.id: entry for entry in ledger.entries(slug) if entry.state in (*OPEN, State.QUEUED)}
+    if not waiting:
+        return []
+    shown = follow_up(ledger, table.out, str(table.competition.folder), SendOptions(resume=True, queued=True), say)
+    pairs = zip(shown.entries, shown.summaries, strict=True)
+    return [{"run": entry.intent.run, "why": "begun, or kept, before", **told} for entry, told in pairs]
+
+
+def _next_to_send(table: Table, names: Sequence[str], ledger: Ledger) -> Advice | None:
+    """The run to send now; None where none is worth it, or all were sent."""
+    lines = lines_of(ledger, table.competition.slug, {table.competition.slug: table.metric.greater_is_better})
+    plan = plan_for(table.competition, table.out, lines, None)
+    waiting = {advice.name: advice for advice in (plan.send if plan else []) if advice.name in names}
+    if not any(line["public"] is not None for line in lines):
+        return waiting.get(names[0])  # nothing is known yet of how CV relates to the leaderboard
+    run = load(table, names[0])
+    main = run.scores["metrics"][run.scores["metric"]]
+    least = _LEAST_GAIN * (main["high"] - main["low"])
+    return next((advice for advice in waiting.values() if advice.worth > least), None)
