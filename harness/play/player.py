@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts, facts_of
 from harness.ledger import Ledger
 from harness.play.accounts import NOISE_ROWS, Accounts, recipe_of_run, without_none
 from harness.play.budget import Budget, OutOfTime
 from harness.play.costs import Costs, with_epochs
-from harness.play.journal import Journal
+from harness.play.journal import FAILED, Journal
 from harness.play.plan.candidates import (
     Candidate,
     another_seed,
@@ -26,6 +28,7 @@ from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
 from harness.play.plan.race import Entrant, size_race, survivors
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish, judge
+from harness.play.steps.folds import in_folds, usable_folds
 from harness.play.steps.prior import prior_blend
 from harness.play.steps.table import Outcome, Table
 from harness.play.steps.train import train_fold
@@ -136,6 +139,7 @@ class Player:
         from harness.clean.verdicts import clean_folder
 
         table, contest = self.table, self.table.competition
+        self._settle_folds("folds")
 
         def prior() -> Outcome:
             blend = prior_blend(table, self.first)
@@ -163,14 +167,36 @@ class Player:
             5.0 + 2e-3 * rows if self.costs.in_seconds else 0.0,
             _CLEAN_SHARE,
         )
+        self._settle_folds("folds by the verdicts")
+
+    def _settle_folds(self, key: str) -> None:
+        """All runs have the same folds: as many as the data bear."""
+        k = self.journal.decide(key, lambda: usable_folds(self.table, self.first.recipe))
+        if k != self.costs.k:
+            self.table.watcher.say(
+                f"{k} folds: in {self.costs.k} one would be without a class, since groups stay together"
+            )
+        self.costs.k = k
+        self.first = self._in_folds(self.first)
+
+    def _in_folds(self, candidate: Candidate) -> Candidate:
+        return dataclasses.replace(candidate, recipe=in_folds(candidate.recipe, self.costs.k))
 
     def _baseline(self) -> None:
+        """Without it there is nothing to choose from, so it is trained whatever it may cost.
+
+        Raises
+        ------
+        UserError
+            If it cannot be trained.
+        """
         if self.trained.time(self.first.recipe):
             epochs = self.journal.decide("epochs of the baseline", lambda: self._baseline_recipe().train.epochs)
             recipe = with_epochs(self.first.recipe, epochs)
-            self.trained.train(
-                "train/baseline", recipe, self.first.why, ANYWAY
-            )  # without it there is nothing to choose from
+            self.trained.train("train/baseline", recipe, self.first.why, ANYWAY)
+            failed = self.journal.steps["train/baseline"]
+            if failed.state == FAILED:
+                raise UserError(f"the baseline cannot be trained: {failed.outcome['because']}")
 
     def _baseline_recipe(self) -> Recipe:
         """As long as a share of the budget buys."""
@@ -219,7 +245,7 @@ class Player:
         spent = self.costs.run(recipe_of_run(next(iter(self.runs.values()))))
         if self.accounts.room < spent:
             return  # even timing other networks would take what another seed needs
-        candidates = first_race(self.facts, self.limits, self.noise)
+        candidates = [self._in_folds(c) for c in first_race(self.facts, self.limits, self.noise)]
         for number, (share, finalists) in enumerate(zip(_RACE_SHARES, _FINALISTS, strict=True), 1):
             entrants = self._sized(f"race {number}", candidates, share, finalists)
             if not entrants:
