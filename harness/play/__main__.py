@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,17 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.base.command import EXIT_USER_ERROR, JsonOption, OutOption, carried, new_app, user_command
+from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
+from harness.cv.arguments import ClusterOptions, FoldOptions
 from harness.play.arguments import NOT_SENT, BudgetOptions, PlanOptions
 
 if TYPE_CHECKING:
-    from harness.base.progress import LineWatcher
     from harness.competition import Competition
-    from harness.data.cache import Dataset
     from harness.play.budget import FoldEpochs, WallTime
     from harness.play.player import Player
+    from harness.play.steps.table import Table
 
 app = new_app()
 
@@ -31,6 +33,8 @@ def main(
     amount: BudgetOptions,
     how: PlanOptions,
     where: Annotated[DataOptions, Without("data_set", "stream")],
+    folds: Annotated[FoldOptions, Without("folds", "resume", "fresh", "clean")],
+    nodes: ClusterOptions,
     out: OutOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
@@ -43,7 +47,9 @@ def main(
     from harness.competition import find_competition
     from harness.cv.jobs.executor import start_server
     from harness.data.chosen import load_chosen
-    from harness.play.budget import DeadlineWatcher
+    from harness.distributed.executor import Cluster
+    from harness.play.budget import DeadlineWatcher, OutOfTime
+    from harness.play.steps.table import Table
 
     named = which.required()
     contest = find_competition(named)
@@ -52,32 +58,55 @@ def main(
     home = out.resolve() / "oof" / contest.slug / "play"
     if how.fresh and not how.dry_run:
         _begin_anew(home)
-    if how.workers != 1 and not how.cluster:
+    if folds.workers != 1 and not nodes.cluster:
         start_server()
     budget = _budget(amount, home)
-    with watching(quiet=as_json) as inner, budget.running():
-        watcher = DeadlineWatcher(inner, budget)
-        contest, dataset = load_chosen(contest, where, watcher)
-        watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
-        player = _player(contest, dataset, watcher, budget, named, how, out, home, where.sample)
-        if how.dry_run:
-            _show_plan(player, as_json)
-            return
-        if how.plan:
-            from harness.play.plan.file import read_plan
-
-            player.replay(read_plan(how.plan, contest.folder))
-        else:
-            player.play()
-        sent = _send(player, how.submit, where.sample)
+    try:
+        with watching(quiet=as_json) as inner, contextlib.nullcontext() if how.dry_run else budget.running():
+            watcher = DeadlineWatcher(inner, budget)
+            contest, dataset = load_chosen(contest, where, watcher)
+            watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
+            cluster = Cluster(nodes.cluster, nodes.cpus_per_fold, nodes.gpus_per_fold) if nodes.cluster else None
+            table = Table(
+                contest,
+                dataset,
+                out.resolve(),
+                home,
+                watcher,
+                named,
+                folds.workers,
+                folds.device,
+                cluster,
+                where.sample,
+            )
+            player = _player(table, budget, how)
+            if how.dry_run:
+                _show_plan(player, as_json)
+                return
+            _play(player, how.plan)
+            sent = _send(player, how.submit, where.sample)
+    except OutOfTime:
+        raise UserError(
+            "the budget was spent while the images were still being decoded; those that were are kept. Give it more --hours: the same "
+            "command goes on"
+        ) from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped. What was finished is kept; the same command goes on with the rest.") from None
     _show(player, sent, named, as_json)
     if any(one["state"] == NOT_SENT for one in sent):
         raise typer.Exit(EXIT_USER_ERROR)
 
 
-def _refuse_clustering(contest: Competition) -> None:
-    from harness.base.errors import UserError
+def _play(player: Player, plan: Path | None) -> None:
+    from harness.play.plan.file import read_plan
 
+    if plan:
+        player.replay(read_plan(plan, player.table.competition.folder))
+    else:
+        player.play()
+
+
+def _refuse_clustering(contest: Competition) -> None:
     if contest.is_clustering:
         raise UserError(
             f"'{contest.slug}' has no labels, so no score tells one run from another. Play it by its recipes: harness.cv"
@@ -98,35 +127,16 @@ def _budget(amount: BudgetOptions, home: Path) -> WallTime | FoldEpochs:
     return WallTime(3600 * amount.hours, home / "spent.json")
 
 
-def _player(
-    contest: Competition,
-    dataset: Dataset,
-    watcher: LineWatcher,
-    budget: WallTime | FoldEpochs,
-    named: str,
-    how: PlanOptions,
-    out: Path,
-    home: Path,
-    sample: bool,
-) -> Player:
-    from harness.distributed.executor import Cluster
+def _player(table: Table, budget: WallTime | FoldEpochs, how: PlanOptions) -> Player:
     from harness.ledger import open_ledger
     from harness.play.journal import Journal
     from harness.play.player import Player
-    from harness.play.steps.table import Table
 
-    cluster = Cluster(how.cluster, None, 0.0) if how.cluster else None
-    table = Table(contest, dataset, out.resolve(), home, watcher, named, how.workers, how.device, cluster, sample)
-    journal = Journal(home / "journal.jsonl")
+    journal, contest = Journal(table.home / "journal.jsonl"), table.competition
     if not how.dry_run:
-        told = {
-            "data": dataset.fingerprint,
-            "metric": contest.metric,
-            "budget": budget.unit,
-            "plan": str(how.plan or ""),
-        }
-        journal.open_for(told)
-    return Player(table, budget, journal, open_ledger(out), _keep_pages)
+        told = {"data": table.dataset.fingerprint, "metric": contest.metric}
+        journal.open_for({**told, "budget": budget.unit, "plan": str(how.plan or "")})
+    return Player(table, budget, journal, open_ledger(table.out), _keep_pages)
 
 
 def _keep_pages(player: Player) -> None:
@@ -143,7 +153,6 @@ def _keep_pages(player: Player) -> None:
 
 
 def _send(player: Player, most: int, sample: bool) -> list[dict[str, Any]]:
-    from harness.base.errors import UserError
     from harness.play.steps.finish import send_best
 
     if not most or not player.final:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from harness.base.command import DeviceOption
 from harness.base.errors import UserError
 from harness.base.option_groups import option_group
 
@@ -64,10 +63,3 @@ class PlanOptions:
         int,
         typer.Option(help="Then send so many submissions at most: the final choice, others if they may gain.", min=0),
     ] = 0
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Folds side by side. Default: one per GPU, else per core.")
-    ] = None
-    device: DeviceOption = "auto"
-    cluster: Annotated[
-        str | None, typer.Option(help="Train the folds on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
-    ] = None

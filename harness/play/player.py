@@ -115,7 +115,7 @@ class Player:
 
     def plan_only(self) -> list[tuple[str, str, float]]:
         """(what, why, predicted cost) of the steps, from short timings and the first guess of what limits; nothing is trained."""
-        self.trained.time(self.first.recipe)
+        self.trained.must_time(self.first.recipe)
         first = self._baseline_recipe()
         found = [(f"baseline: {named(first)}", self.first.why, self.costs.run(first))]
         natural = max(self.costs.run(self.first.recipe), 1e-9)
@@ -190,13 +190,12 @@ class Player:
         UserError
             If it cannot be trained.
         """
-        if self.trained.time(self.first.recipe):
-            epochs = self.journal.decide("epochs of the baseline", lambda: self._baseline_recipe().train.epochs)
-            recipe = with_epochs(self.first.recipe, epochs)
-            self.trained.train("train/baseline", recipe, self.first.why, ANYWAY)
-            failed = self.journal.steps["train/baseline"]
-            if failed.state == FAILED:
-                raise UserError(f"the baseline cannot be trained: {failed.outcome['because']}")
+        self.trained.must_time(self.first.recipe)
+        epochs = self.journal.decide("epochs of the baseline", lambda: self._baseline_recipe().train.epochs)
+        self.trained.train("train/baseline", with_epochs(self.first.recipe, epochs), self.first.why, ANYWAY)
+        failed = self.journal.steps["train/baseline"]
+        if failed.state == FAILED:
+            raise UserError(f"the baseline cannot be trained: {failed.outcome['because']}")
 
     def _baseline_recipe(self) -> Recipe:
         """As long as a share of the budget buys."""

@@ -82,17 +82,27 @@ class Runs:
 
     def time(self, recipe: Recipe) -> bool:
         """Time the recipe's network, where that was not done; whether it can be trained at all."""
-        name = family(recipe)
-        if name in self.accounts.costs.timings:
-            return True
         try:
-            self.accounts.costs.timings[name] = time_recipe(self.accounts.table, recipe)
+            self.must_time(recipe)
         except UserError as error:
             self.accounts.table.watcher.say(f"{recipe.name} cannot be trained: {error}")
             return False
-        if not self.accounts.costs.in_seconds and not self.accounts.costs.unit:
-            self.accounts.costs.set_unit(recipe)
         return True
+
+    def must_time(self, recipe: Recipe) -> None:
+        """Time the recipe's network, where that was not done.
+
+        Raises
+        ------
+        UserError
+            If it cannot be trained.
+        """
+        costs, name = self.accounts.costs, family(recipe)
+        if name in costs.timings:
+            return
+        costs.timings[name] = time_recipe(self.accounts.table, recipe)
+        if not costs.in_seconds and not costs.unit:
+            costs.set_unit(recipe)
 
 
 def named(recipe: Recipe) -> str:

@@ -141,6 +141,12 @@ def test_hours_are_kept_and_something_always_lies_there(shapes: Path, run_comman
     assert file and len(pd.read_csv(file[1])) == 6
 
 
+def test_a_budget_that_ends_while_images_are_decoded_is_told_and_gone_on_with(shapes: Path, run_command):
+    done = run_command("harness.play", "shapes", "--hours", "1e-9", "--workers", "1", cwd=shapes)
+    assert done.returncode == 2 and "while the images were still being decoded" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_plan_is_shown_with_its_costs(shapes: Path, run_command):
     done = run_command("harness.play", "shapes", "--fold-epochs", "200", "--dry-run", "--json", cwd=shapes)
     assert done.returncode == 0, done.stderr
@@ -170,6 +176,7 @@ def test_another_metric_is_another_play_of_the_same_runs(shapes: Path, run_comma
         (("--hours", "0"), "--hours 0: give a number above 0"),
         (("--hours", "1", "--plan", "gone.toml"), "gone.toml"),
         (("--hours", "nan"), "--hours nan"),
+        (("--hours", "1", "--device", "cuda:7"), "device 'cuda:7' cannot be used"),
     ],
 )
 def test_wrong_options_are_refused(shapes: Path, run_command, options: tuple[str, ...], said: str):
