@@ -146,6 +146,10 @@ def _honest(page: Page, player: Player, steps: Sequence[StepRecord]) -> None:
         "The final choice was made by OOF scores, so its OOF score flatters a little. Cross-fitted, each fold is judged by the run "
         "that is best on the other folds. Trained anew, the same recipes learn on a fold of another split."
     )
+    if judged and judged["without_pseudo"]:
+        section.text(
+            "Trained anew without pseudo-labels, which belong to a run's own split; so is the OOF score that it is held against."
+        )
     rows = []
     if player.final:
         scores = _main(player)

@@ -48,7 +48,7 @@ def result_lines(player: Player, sent: list[dict[str, Any]]) -> list[str]:
             f"optimism {found['optimism']:+.5f} [{found['low']:+.5f}, {found['high']:+.5f}]"
         )
         if found.get("without_pseudo"):
-            lines.append("          (without pseudo-labels: those of a run belong to its own split)")
+            lines.append("          (both without pseudo-labels, which belong to a run's own split)")
     told = done.get("submission", done.get("file", {}))
     if told.get("forecast"):
         public = told["forecast"]["public"]

@@ -66,35 +66,41 @@ def cross_fitted_choice(table: Table, names: Sequence[str]) -> Outcome:
     return {"score": float(scorer(None)), "low": low, "high": high, "chosen": chosen}
 
 
-def judged_recipes(table: Table, final: str) -> list[Recipe]:
-    """What has to be trained to judge a run anew: it, or the members of an ensemble that have weight; on another split."""
-    return [_on_another_split(run.recipe) for run in _members(table, load(table, final))]
-
-
 def _members(table: Table, final: Run) -> list[Run]:
     about = final.environment.get("ensemble")
     if not about:
         return [final]
     weights = about["weights"] or [1.0] * len(about["members"])
-    pairs = zip(about["members"], weights, strict=True)
-    return [load(table, name) for name, weight in pairs if about["weights"] is None or weight > 0]
+    return [load(table, name) for name, weight in zip(about["members"], weights, strict=True) if weight > 0]
+
+
+def _plain(table: Table, members: Sequence[Run]) -> list[Run]:
+    """The members with those that learnt from pseudo-labels in place of them the runs that gave the labels, each once.
+
+    Pseudo-labels belong to a split, and those of another one would need all its folds; with them on one side only the comparison
+    would be of pseudo-labels, not of luck.
+    """
+    names = [run.recipe.pseudo.run if run.recipe.pseudo else run.name for run in members]
+    return [load(table, name) for name in dict.fromkeys(names)]
 
 
 def _on_another_split(recipe: Recipe) -> Recipe:
-    """Without pseudo-labels: those of a run belong to its split, and a new one would need all folds."""
-    cv = recipe.cv.model_copy(update={"seed": recipe.cv.seed + _SEED})
-    return recipe.model_copy(update={"cv": cv, "pseudo": None})
+    return recipe.model_copy(update={"cv": recipe.cv.model_copy(update={"seed": recipe.cv.seed + _SEED})})
 
 
 def judge_anew(table: Table, final: str) -> Outcome:
     """Train the final choice on one fold of another split, and hold it against its OOF predictions of these rows.
+
+    On both sides without pseudo-labels (see `_plain`).
 
     Returns
     -------
     {"rows", "oof", "anew": scores of the same rows, "optimism", "low", "high": oof - anew, positive where OOF flatters, "seconds"}
     """
     run = load(table, final)
-    members, recipes = _members(table, run), judged_recipes(table, final)
+    whole = _members(table, run)
+    members = _plain(table, whole)
+    recipes = [_on_another_split(member.recipe) for member in members]
     out = table.home / "judged"
     seconds = train_fold(table, recipes, 0, out)["seconds"]
     opened = opened_runs(table, recipes, out)
@@ -109,7 +115,7 @@ def judge_anew(table: Table, final: str) -> Outcome:
     kept_others[rows] = False
     others, before = np.flatnonzero(kept_others), predictions.oof[:, place]
     about = run.environment.get("ensemble")
-    method = methods_of(task)[about["method"] if about else "mean"]
+    method = methods_of(task)[about["method"] if about and len(members) > 1 else "mean"]
     fitted = method.fit(before[:, others], labels[others], metric)
     combined = method.apply(before, fitted)
     answers = Answers.found_on(task, metric, labels[others], combined[others])
@@ -123,7 +129,7 @@ def judge_anew(table: Table, final: str) -> Outcome:
         "low": 0.0 - high,
         "high": 0.0 - low,
         "members": len(members),
-        "without_pseudo": sum(member.recipe.pseudo is not None for member in members),
+        "without_pseudo": sum(member.recipe.pseudo is not None for member in whole),
         "seconds": seconds,
     }
 
