@@ -184,7 +184,8 @@ def _show(player: Player, sent: list[dict[str, Any]], named: str, as_json: bool)
         print(line)
     print(f"page:     {player.table.home / 'play.html'}\nplan:     {player.table.home / 'play.toml'}")
     if not sent and player.final and not player.table.sample:
-        print(f"next:     python -m harness.submit {named} --run {player.final}{carried('--data', '--out')}")
+        code = " --bundle" if player.table.hidden else ""
+        print(f"next:     python -m harness.submit {named} --run {player.final}{code}{carried('--data', '--out')}")
 
 
 if __name__ == "__main__":
