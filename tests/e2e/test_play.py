@@ -156,7 +156,7 @@ def test_the_plan_is_shown_with_its_costs(shapes: Path, run_command):
 
 
 def test_another_metric_is_another_play_of_the_same_runs(shapes: Path, run_command):
-    small = ("shapes", "--fold-epochs", "60", "--workers", "1")
+    small = ("shapes", "--fold-epochs", "12", "--workers", "1")
     assert run_command("harness.play", *small, cwd=shapes).returncode == 0
     toml = shapes / "competitions" / "shapes" / "competition.toml"
     toml.write_text(toml.read_text().replace('"accuracy"', '"log_loss"'))
