@@ -191,6 +191,11 @@ class Recipe(Frozen):
     def _captions_and_clusters(self) -> Recipe:
         if self.clusters is None and (self.text or self.image):
             raise ValueError("[text] and [image] are for a recipe with [clusters]")
+        if self.clusters is not None and self.train.balances:
+            key = "sampling" if self.train.sampling != "uniform" else "logit_adjustment"
+            raise ValueError(
+                f"train.{key} makes up for unequal classes, and the classes of [clusters] are made: take it out"
+            )
         return self
 
     def digest(self) -> str:
@@ -198,8 +203,6 @@ class Recipe(Frozen):
         content = self.model_dump(mode="json", exclude={"name", "description", "answers_to", "tune"})
         if content["train"]["loss"] == "auto":
             content["train"]["loss"] = "cross_entropy"  # as it was called while there was one task only
-        if content["train"]["row_weights"]:
-            del content["train"]["row_weights"]  # as above
         for table in ("pseudo", "clusters", "text", "image"):
             if content[table] is None:
                 del content[table]  # runs from before there was such a table keep their names

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from harness.competition.schema import Frozen
+from harness.competition.schema import Later
 
 
-class TrainSpec(Frozen):
+class TrainSpec(Later):
     """[train]: the optimisation of one model."""
+
+    later: ClassVar[tuple[str, ...]] = ("row_weights", "sampling", "logit_adjustment")
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 10
     """Passes over the training rows; with early stopping, at most."""
@@ -63,6 +65,13 @@ class TrainSpec(Frozen):
     effective_beta: Annotated[float, Field(gt=0, lt=1)] = 0.999
     """class_weights = "effective": its beta."""
 
+    sampling: Literal["uniform", "balanced", "sqrt"] = "uniform"
+    """How often a row is drawn in an epoch, which has as many rows in any case. uniform: each once; balanced: each class alike; sqrt: each
+    class by the square root of its rows."""
+    logit_adjustment: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """tau: the loss is taken on logits + tau * log(share of the class among the rows trained on) (Menon and others 2021), so that at 1 the
+    classes count alike. Where the metric does not count them alike, predictions are brought back to the data's shares; 0 = off."""
+
     row_weights: bool = True
     """Whether rows weigh in the loss as data.weight of competition.toml says, where it does; class_weights then count rows by it."""
 
@@ -103,6 +112,11 @@ class TrainSpec(Frozen):
             return self.warmup
         return 0.15 if self.schedule == "one_cycle" else 0.0
 
+    @property
+    def balances(self) -> bool:
+        """Whether rows are drawn unequally or logits adjusted, so that a network learns other shares of the classes than the data's."""
+        return self.sampling != "uniform" or self.logit_adjustment > 0
+
     @model_validator(mode="after")
     def _consistent(self) -> TrainSpec:
         if self.freeze_layers is not None and self.freeze_blocks is not None:
@@ -113,4 +127,7 @@ class TrainSpec(Frozen):
             raise ValueError("patience keeps the best epoch's weights, swa the mean of the last ones: give one of them")
         if self.unfreeze_epoch and self.freeze_layers is None and self.freeze_blocks is None:
             raise ValueError("unfreeze_epoch needs freeze_layers or freeze_blocks")
+        if self.class_weights != "none" and self.balances:
+            key = "logit_adjustment" if self.sampling == "uniform" else "sampling"
+            raise ValueError(f"class_weights and {key} both make up for unequal classes: give one of them")
         return self

@@ -46,8 +46,8 @@ class Network(nn.Module):
     def forward(self, x: Any) -> Tensor:
         """float (B, C, H, W), values in [0, 1], or `WithColumns` -> logits (B, n_classes)."""
         if self.columns is None:
-            return self.body((x - self.mean) / self.std)
-        return joined(self, self.body, (x.images - self.mean) / self.std, x.columns)
+            return shifted(self, self.body((x - self.mean) / self.std))
+        return shifted(self, joined(self, self.body, (x.images - self.mean) / self.std, x.columns))
 
 
 def set_outputs(network: Any, activation: str, scale: tuple[Tensor, Tensor] | None) -> None:
@@ -62,3 +62,19 @@ def target_scale(network: Any) -> tuple[Tensor, Tensor] | None:
     """(mean, standard deviation) that a network's logits are in units of; None where they are no numbers."""
     mean = getattr(network, "target_mean", None)
     return None if mean is None else (mean, network.target_std)
+
+
+def set_logit_shift(network: Any, shift: Tensor) -> None:
+    """Let a network add (C,) to its logits whenever it predicts, not while it is trained; it travels with its weights."""
+    network.register_buffer("logit_shift", shift.float())
+
+
+def logit_shift(network: Any) -> Tensor | None:
+    """(C,) that a network adds to its logits when it predicts; None where it adds nothing."""
+    return getattr(network, "logit_shift", None)
+
+
+def shifted(network: nn.Module, logits: Tensor) -> Tensor:
+    """Logits (B, C) of a network's last layer as it gives them."""
+    shift = logit_shift(network)
+    return logits if network.training or shift is None else logits + shift

@@ -16,11 +16,14 @@ from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.competition.tasks import TASKS, Task
 from harness.competition.train_spec import TrainSpec
-from harness.models.network import target_scale
+from harness.models.network import logit_shift, target_scale
 from harness.train.augment import Draws, mix
+from harness.train.balance.draws import drawn_rows
+from harness.train.balance.prior import prior_of
+from harness.train.balance.weights import class_weights
 from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.inputs.network_inputs import Inputs
-from harness.train.loss import Loss, build_loss, class_weights
+from harness.train.loss import Loss, build_loss
 from harness.train.optim import Plateau, build_optimizer, lr_factor, set_lr, take_step
 from harness.train.precision import Layout
 from harness.train.weight_averaging import Ema, Swa, float_state
@@ -122,8 +125,13 @@ class Training:
         scale = target_scale(network)
         of_trained = None if rows.weights is None else rows.weights[rows.train.to(rows.weights.device)]
         weights = class_weights(trained_labels, self.n_classes, self.spec, task.is_one_class, of_trained)
-        self.loss: Loss = build_loss(self.spec, weights, task, scale)
-        self.watching = build_loss(WATCHED, None, task, scale)
+        self.prior = prior_of(trained_labels, self.n_classes, self.spec, of_trained)
+        in_loss, to_data = self._priors()
+        self.loss: Loss = build_loss(self.spec, weights, task, scale, in_loss)
+        self.watching = build_loss(WATCHED, None, task, scale, to_data)
+        self.row_weights = rows.weights
+        if self.prior and rows.weights is not None:
+            self.row_weights = rows.weights * self.prior.weight_scale
         self.forward = torch.compile(network) if self.spec.compile else network
         self.order = torch.Generator().manual_seed(seed)
         self.draws = Draws(inputs.device, seed + 1)
@@ -133,6 +141,19 @@ class Training:
         self.swa = Swa(network) if self.spec.swa else None
         self.step, self.batch_size = 0, min(self.spec.batch_size, len(rows.train))
         self.per_epoch = batches_per_epoch(len(rows.train), self.batch_size)
+
+    def _priors(self) -> tuple[Tensor | None, Tensor | None]:
+        """What is added to logits in the loss, and to predicted ones so that watched rows are judged by the data's shares of the classes."""
+        if self.prior is None:
+            return None, None
+        device = self.labels.device
+        shifts_itself = logit_shift(self.network) is not None
+        return self.prior.in_loss.to(device), None if shifts_itself else self.prior.to_data.to(device)
+
+    def _rows_of_epoch(self) -> Tensor:
+        if self.prior is None or self.prior.rates is None:
+            return self.rows.train
+        return drawn_rows(self.rows.train, self.prior.rates, self.prior.classes, self.order)
 
     @property
     def images_per_epoch(self) -> int:
@@ -150,7 +171,7 @@ class Training:
         self._unfreeze(epoch)
         losses = torch.zeros(self.per_epoch, device=self.inputs.device)
         make = getattr(self.inputs, "epoch_batches", epoch_batches)  # text puts rows of like length together
-        batches = make(self.rows.train, self.batch_size, self.order)
+        batches = make(self._rows_of_epoch(), self.batch_size, self.order)
         lr = self.spec.lr
         for number, x in enumerate(self.inputs.training(batches, epoch)):
             lr = self._set_lr()
@@ -179,7 +200,7 @@ class Training:
     def _batch(self, x: Tensor, rows: Tensor, number: int) -> Tensor:
         """Forward and backward on one batch, and the optimiser's step where it is due; the loss, not waited for."""
         picked = rows.to(self.labels.device, non_blocking=True)
-        weights = None if self.rows.weights is None else self.rows.weights[picked]
+        weights = None if self.row_weights is None else self.row_weights[picked]
         x, targets, weights = mix(x, self.labels[picked], self.n_classes, self.mixing, self.draws, weights)
         with self.layout.autocast(x.device):
             logits = self.forward(x)
@@ -231,7 +252,7 @@ class Training:
             norm.reset_running_stats()
             norm.momentum = None  # a plain mean over the batches
         self.network.train()
-        for x in self.inputs.plain(epoch_batches(self.rows.train, self.batch_size, self.order)):
+        for x in self.inputs.plain(epoch_batches(self._rows_of_epoch(), self.batch_size, self.order)):
             with self.layout.autocast(x.device):
                 self.network(x)
         for norm, momentum in zip(norms, momenta, strict=True):

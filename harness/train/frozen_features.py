@@ -27,6 +27,7 @@ from harness.base.storage.npy import open_array
 from harness.competition import Recipe
 from harness.competition.recipe import BOOSTING
 from harness.data.files.arrays import new_array
+from harness.models.network import shifted
 from harness.models.tabular.boosting import backbone_of
 from harness.models.tabular.columns import joined, widen
 from harness.train.augment import Draws, augment
@@ -126,7 +127,7 @@ class Head(nn.Module):
 
     def forward(self, x: Any) -> Tensor:
         """float (B, F), or `WithColumns` -> logits (B, n_classes)."""
-        return self.head(x) if self.columns is None else joined(self, self, x.images, x.columns)
+        return shifted(self, self.head(x) if self.columns is None else joined(self, self, x.images, x.columns))
 
 
 def compute_features(

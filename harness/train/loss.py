@@ -24,51 +24,21 @@ class Loss(Protocol):
         ...
 
 
-def class_weights(
-    labels: Tensor, n_classes: int, spec: TrainSpec, exclusive: bool = False, rows: Tensor | None = None
-) -> Tensor | None:
-    """Weight of each class (C,), scaled so that the mean over the given rows is 1; None where all are the same.
-
-    Of several labels (float (n, C)) it is the weight of a label's presence against its absence: "balanced" makes the two count alike.
-
-    labels : int64 (n,), of the rows that are trained on; with `exclusive` also shares of votes (n, C)
-    rows : float (n,), 1 in the mean: weight of each row, by which it is counted; None = once each
-    """
-    if spec.class_weights == "none":
-        return None
-    if labels.ndim > 1 and not exclusive:
-        return _presence_weights(labels if rows is None else labels * rows[:, None], spec)
-    if labels.ndim > 1:
-        votes = (labels if rows is None else labels * rows[:, None]).sum(dim=0)
-    else:
-        votes = torch.bincount(labels, rows, minlength=n_classes)
-    counts = votes.float().clamp(min=1)
-    if spec.class_weights == "balanced":
-        weights = 1 / counts
-    else:
-        weights = (1 - spec.effective_beta) / (1 - spec.effective_beta**counts)
-    return weights * counts.sum() / (weights * counts).sum()
-
-
-def _presence_weights(labels: Tensor, spec: TrainSpec) -> Tensor:
-    there = labels.float().sum(dim=0).clamp(min=1)
-    away = (len(labels) - there).clamp(min=1)
-    if spec.class_weights == "balanced":
-        return away / there
-    share = lambda counts: (1 - spec.effective_beta) / (1 - spec.effective_beta**counts)
-    return share(there) / share(away)
-
-
 def build_loss(
     spec: TrainSpec,
     weights: Tensor | None,
     task: Task = TASKS["single"],
     scale: tuple[Tensor, Tensor] | None = None,
+    prior: Tensor | None = None,
 ) -> Loss:
     """The recipe's loss for a task. Weighted losses are divided by the rows, not by the weights, for hard and mixed targets alike.
 
     scale : of numbers, (mean, standard deviation) (K,) that logits are in units of
+    prior : of classes, (C,) that is added to the logits before the loss is taken (`harness.train.balance.prior`)
     """
+    if prior is not None:
+        plain_loss = build_loss(spec, weights, task, scale)
+        return lambda logits, targets, rows=None: plain_loss(logits.float() + prior, targets, rows)
     name = task.losses[0] if spec.loss == "auto" else spec.loss
     if task.of == NUMBERS:
         return _number_loss(name, scale)

@@ -9,7 +9,8 @@ import torchvision.ops
 
 from harness.competition.tasks import TASKS
 from harness.competition.train_spec import TrainSpec
-from harness.train.loss import build_loss, class_weights, soft_loss
+from harness.train.balance.weights import class_weights
+from harness.train.loss import build_loss, soft_loss
 
 LOGITS = torch.randn(32, 5, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(32) % 5

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.base.errors import UserError
 from harness.competition.builtin.facts import Facts
+from harness.competition.scoring.registry import counts_classes_alike
 
 NAMES = {
     "quick": "a small network, minutes on a CPU",
@@ -132,11 +133,6 @@ def views(facts: Facts, strong: bool) -> list[str]:
 def folds(facts: Facts) -> int:
     """Five; three where a fold costs much."""
     return 3 if facts.rows > 60_000 and not facts.gpu else 5
-
-
-def counts_classes_alike(metric: str) -> bool:
-    """Whether a metric averages over classes, so that rare ones weigh as much as common ones."""
-    return any(part in metric for part in ("balanced", "macro", "recall", "sensitivity"))
 
 
 def judged_by_probability(metric: str) -> bool:

@@ -75,6 +75,14 @@ def needs_two_classes(text: str) -> bool:
     return family is not None and (family.two_classes or (family.defaults | parameters).get("average") == "binary")
 
 
+def counts_classes_alike(text: str) -> bool:
+    """Whether a metric averages over classes, so that rare ones weigh as much as common ones."""
+    name, parameters = parsed(text)
+    family = FAMILIES.get((CLASSES, name))
+    average = ((family.defaults if family else {}) | parameters).get("average")
+    return average == "macro" or any(part in name for part in ("balanced", "macro", "recall", "sensitivity"))
+
+
 def metric_names(of: str) -> list[str]:
     """Names of the metrics for targets of this kind, sorted."""
     return sorted({*(name for kind, name in FAMILIES if kind == of), *(METRICS if of == CLASSES else ())})

@@ -18,7 +18,7 @@ from harness.data.cache import Dataset
 from harness.data.columns.encoder import ColumnEncoder
 from harness.models import build_network
 from harness.models.depthwise import use_fp32_weight_gradient
-from harness.models.network import Network, set_outputs
+from harness.models.network import Network, set_logit_shift, set_outputs
 from harness.models.registry import takes_columns
 from harness.models.tabular.boosting import backbone_of
 from harness.models.tabular.columns import add_columns
@@ -201,6 +201,8 @@ class WholeNetworks:
             )
             scale = (state["target_mean"], state["target_std"]) if "target_mean" in state else None
             set_outputs(network, activation_of(opening.competition.kind, opening.recipe), scale)
+            if "logit_shift" in state:
+                set_logit_shift(network, state["logit_shift"])
             network.to(opening.device)
         else:
             torch.manual_seed(0)
@@ -208,6 +210,8 @@ class WholeNetworks:
             network = new_network(
                 opening.competition, opening.recipe, self.images, self.train_rows, scale, opening.encoder
             )
+            if "logit_shift" in state:
+                set_logit_shift(network, state["logit_shift"].to(opening.device))
             network.load_state_dict(state)
         return network.to(memory_format=self.layout.memory_format).eval()
 

@@ -235,11 +235,24 @@ class FoldTraining:
         number = seed_of(self.recipe.seed, self.fold, seed)
         torch.manual_seed(number)  # weights and dropout
         network = self.data.new_network(self.rows.train)
+        self._keep_data_shares(network)
         inputs = self.data.training(number)
         look = self._look(after_epoch) if after_epoch else None
         layout, task = self.data.layout, self.opening.competition.kind
         lines = fit(network, inputs, self.labels, self.rows, self.recipe, layout, number, self.tick, look, task)
         return network, lines
+
+    def _keep_data_shares(self, network: nn.Module) -> None:
+        """Let a network that learns the classes in other shares than the data's predict by the data's, unless the metric counts them alike."""
+        from harness.competition.scoring.registry import counts_classes_alike
+        from harness.models.network import set_logit_shift
+        from harness.train.balance.prior import prior_of
+
+        train, weights = self.rows.train.to(self.labels.device), self.rows.weights
+        n_classes, spec = len(self.opening.competition.classes), self.recipe.train
+        prior = prior_of(self.labels[train], n_classes, spec, None if weights is None else weights[train])
+        if prior and not counts_classes_alike(self.opening.environment["competition"]["metric"]):
+            set_logit_shift(network, prior.to_data.to(self.labels.device))
 
     def _look(self, after_epoch: Callable[[int, float], None]) -> Callable[[nn.Module, int], None]:
         """Score the rows that are judged, in one view, by the competition's metric (`Task.score_apart`)."""

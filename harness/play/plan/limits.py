@@ -7,7 +7,8 @@ from typing import Any
 
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
-from harness.competition.builtin.rules import counts_classes_alike, image_side
+from harness.competition.builtin.rules import image_side
+from harness.competition.scoring.registry import counts_classes_alike
 from harness.competition.tasks import Task
 
 SHIFT, FEW_ROWS, IMBALANCE, SMALL_IMAGES, TIME = "shift", "few rows", "imbalance", "small images", "time"

@@ -117,6 +117,7 @@ def _onnx_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: boo
 def _timm_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: bool) -> Files:
     """Names and numbers that timm and torch build the network from; weights as plain arrays."""
     from harness.models.backbone import Backbone, timm_arguments
+    from harness.models.network import logit_shift
 
     body = opened.network.network.body  # type: ignore[union-attr]  # of Predictor and Network
     if not isinstance(body, Backbone):
@@ -125,6 +126,7 @@ def _timm_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: boo
     height, width = opened.size
     wanted = timm_arguments(args.get("backbone", "resnet18"), height, width, body.image_size)
     about["network"] = {"backbone": args.get("backbone", "resnet18"), "image_size": body.image_size, "args": wanted}
+    about["network"]["shifted"] = logit_shift(opened.network.network) is not None
     about["network"]["head"] = [_layer(layer) for layer in body.head.children()]
     weights = spec.weights or [float(len(_functions(name))) for name in spec.tta]
     about["views"] = [[name, weight / sum(weights)] for name, weight in zip(spec.tta, weights, strict=True)]

@@ -60,7 +60,7 @@ def mirror(x: Tensor, chosen: Tensor, dim: int) -> Tensor:
     return torch.where(per_image(chosen), x.flip(dim), x)
 
 
-def alternating_coin(rows: Tensor, epoch: int, seed: int) -> Tensor:
+def alternating_coin(rows: Tensor, epoch: int | Tensor, seed: int) -> Tensor:
     """bool (B,): the side of a fair coin that belongs to each row, turned over every epoch.
 
     Airbench's alternating flip (Jordan 2024, "94% on CIFAR-10 in 3.29 seconds"): over two epochs a row is seen both

@@ -16,7 +16,8 @@ from harness.base.errors import UserError, nearest
 
 
 class PerImage:
-    """Callable that changes a batch of bytes; equal (seed, epoch, row) give equal images, whatever the threads.
+    """Callable that changes a batch of bytes; equal (seed, epoch, row) give equal images, whatever the threads; a row that comes again in
+    an epoch is told apart by how often it was there.
 
     albumentations gives every transform of a pipeline the same seed, so that two flips with p = 0.5 would always fire
     together; here each transform has a seed of its own.
@@ -38,17 +39,22 @@ class PerImage:
         self._own.transforms = [build_transform(spec) for spec in transforms]
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
-    def __call__(self, images: np.ndarray, rows: np.ndarray, epoch: int) -> np.ndarray:
-        """uint8 (B, H, W, C) of these rows, changed as in this epoch; of the same shape."""
-        tasks = [(image, int(row), epoch) for image, row in zip(images, rows, strict=True)]
+    def __call__(self, images: np.ndarray, rows: np.ndarray, epoch: int, again: np.ndarray | None = None) -> np.ndarray:
+        """uint8 (B, H, W, C) of these rows, changed as in this epoch; of the same shape.
+
+        again : int (B,), how often each row was in this epoch before; None: never
+        """
+        times = np.zeros(len(rows), np.int64) if again is None else again
+        keys = [(epoch, int(row), *([int(time)] if time else [])) for row, time in zip(rows, times, strict=True)]
+        tasks = list(zip(images, keys, strict=True))
         changed = list(self._pool.map(self._change, tasks) if self._pool else map(self._change, tasks))
         return np.stack(changed)
 
-    def _change(self, task: tuple[np.ndarray, int, int]) -> np.ndarray:
-        image, row, epoch = task
+    def _change(self, task: tuple[np.ndarray, tuple[int, ...]]) -> np.ndarray:
+        image, key = task
         if not hasattr(self._own, "transforms"):
             self._own.transforms = [build_transform(spec) for spec in self.specs]
-        seeds = np.random.SeedSequence([self.seed, epoch, row]).generate_state(len(self.specs))
+        seeds = np.random.SeedSequence([self.seed, *key]).generate_state(len(self.specs))
         changed = np.ascontiguousarray(image)
         for transform, seed, spec in zip(self._own.transforms, seeds, self.specs, strict=True):
             transform.set_random_seed(int(seed))

@@ -40,7 +40,7 @@ def check_augment(spec: AugmentSpec, height: int, width: int, channels: int) -> 
 
 
 def augment(
-    x: Tensor, spec: AugmentSpec, draws: Draws, rows: Tensor | None = None, epoch: int = 0, seed: int = 0
+    x: Tensor, spec: AugmentSpec, draws: Draws, rows: Tensor | None = None, epoch: int | Tensor = 0, seed: int = 0
 ) -> Tensor:
     """Randomly change every image of a batch, each in its own way.
 
@@ -52,7 +52,7 @@ def augment(
     x : float tensor (B, C, H, W), values in [0, 1], on the device of `draws`
     spec : which changes and how strong (see `AugmentSpec`)
     rows : int64 (B,), the images' numbers in the data set, for flip = "alternating"
-    epoch, seed : for the same
+    epoch, seed : for the same; an epoch may be int64 (B,), one for each image
 
     Returns
     -------
@@ -101,7 +101,7 @@ def _move(x: Tensor, spec: AugmentSpec, draws: Draws) -> Tensor:
     return geometry.affine(x, theta, spec.fill, field)
 
 
-def _mirror(x: Tensor, spec: AugmentSpec, draws: Draws, rows: Tensor | None, epoch: int, seed: int) -> Tensor:
+def _mirror(x: Tensor, spec: AugmentSpec, draws: Draws, rows: Tensor | None, epoch: int | Tensor, seed: int) -> Tensor:
     if spec.alternating_flip:
         assert rows is not None  # the training loop always gives them
         x = geometry.mirror(x, geometry.alternating_coin(rows, epoch, seed), dim=3)

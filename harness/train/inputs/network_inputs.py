@@ -14,6 +14,7 @@ from harness.base.storage.npy import open_array
 from harness.competition import Recipe
 from harness.train.augment import Draws, augment
 from harness.train.augment.per_image import PerImage
+from harness.train.balance.draws import repeats
 from harness.train.inputs.pixels import HostChange, Images, read_batches, to_float
 from harness.train.precision import Layout
 from harness.train.prediction.views import weighted_views
@@ -63,10 +64,12 @@ class PixelInputs:
 
     def training(self, batches: list[Tensor], epoch: int) -> Iterator[Tensor]:
         """Augmented batches, float (B, C, H, W), for an epoch."""
-        read = read_batches(self.images, batches, self._host_change(epoch))
-        for rows, pixels in zip(batches, read, strict=True):
+        again = repeats(batches) if self._draws_by_row else []
+        read = read_batches(self.images, batches, self._host_change(epoch, again))
+        for number, (rows, pixels) in enumerate(zip(batches, read, strict=True)):
             x, on_device = self._float(pixels), rows.to(self.device, non_blocking=True)
-            yield augment(x, self.recipe.augment, self.draws, on_device, epoch, self.seed)
+            turn = epoch + again[number].to(self.device) if again else epoch
+            yield augment(x, self.recipe.augment, self.draws, on_device, turn, self.seed)
 
     def plain(self, batches: list[Tensor]) -> Iterator[Tensor]:
         """Batches as they are."""
@@ -80,9 +83,17 @@ class PixelInputs:
     def _float(self, pixels: Tensor) -> Tensor:
         return to_float(pixels, self.layout.memory_format)
 
-    def _host_change(self, epoch: int) -> HostChange | None:
+    @property
+    def _draws_by_row(self) -> bool:
+        """Whether what happens to an image hangs on its row and the epoch alone, so that a row that comes again must be told."""
+        return self.recipe.train.sampling != "uniform" and bool(self.per_image or self.recipe.augment.alternating_flip)
+
+    def _host_change(self, epoch: int, again: list[Tensor]) -> HostChange | None:
         per_image = self.per_image
-        return None if per_image is None else lambda pixels, rows: per_image(pixels, rows, epoch)
+        if per_image is None:
+            return None
+        times = iter(again)  # batches are read in their order
+        return lambda pixels, rows: per_image(pixels, rows, epoch, next(times).cpu().numpy() if again else None)
 
 
 class FeatureInputs:

@@ -17,13 +17,16 @@ class Network(nn.Module):
         self.head = nn.Sequential(*(getattr(nn, kind)(*args) for kind, args in spec["head"]))
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("std", torch.ones(1, channels, 1, 1))
+        if spec["shifted"]:
+            self.register_buffer("logit_shift", torch.zeros(ABOUT["classes"]))  # noqa: F821
 
     def forward(self, x):
         """float (B, C, H, W) -> logits."""
         x = (x - self.mean) / self.std
         if self.side and x.shape[2:] != (self.side, self.side):
             x = F.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False, antialias=True)
-        return self.head(self.backbone(x))
+        logits = self.head(self.backbone(x))
+        return logits + self.logit_shift if hasattr(self, "logit_shift") else logits
 
 
 class Model(TorchBase):  # noqa: F821
