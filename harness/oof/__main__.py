@@ -118,7 +118,10 @@ def errors(
         told = {"run": chosen.name, **report.summary(), "page": str(page), "table": str(table)}
         print(json.dumps(told, indent=2))
         return
-    _print_table(f"{chosen.name}: {report.headline}", *report.table(), left=1)
+    header, rows, left_out = report.short_table()
+    _print_table(f"{chosen.name}: {report.headline}", header, rows, left=1)
+    if left_out:
+        print(f"{left_out:,} more: {page}")
     for line in report.lines():
         print(line)
     if why:

@@ -36,6 +36,28 @@ def confusion_matrix(matrix: np.ndarray, classes: Sequence[str]) -> bytes:
     return _svg(figure)
 
 
+def confusion_map(shares: np.ndarray, classes: Sequence[str]) -> bytes:
+    """Of many classes: shares (C, C) of each row's class as colours without numbers; orange what is wrong, blue what is right."""
+    n = len(classes)
+    figure, axes = _figure(0.16 * n + 3.4, 0.16 * n + 2.6)
+    right = np.eye(n, dtype=bool)
+    axes.imshow(np.ma.array(shares, mask=right), cmap="Oranges", vmin=0, vmax=max(shares[~right].max(), 1e-6))
+    axes.imshow(np.ma.array(shares, mask=~right), cmap="Blues", vmin=0, vmax=1)
+    names = [_named(name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "\u2026") for name in classes]
+    axes.set_xticks(range(n), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(n), names, fontsize=8)
+    axes.tick_params(length=0)
+    axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="0.93", linewidth=0.4)
+    axes.tick_params(which="minor", length=0)
+    axes.set(xlabel="predicted", ylabel="true")
+    return _svg(figure)
+
+
+_LONGEST = 40  # characters of a name on an axis
+
+
 def learning_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: str) -> bytes:
     """One line per name: (epochs, values); a logarithmic axis where the values span more than a decade."""
     figure, axes = _figure(6.5, 3.2)

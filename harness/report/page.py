@@ -15,6 +15,9 @@ from harness.base.pictures import as_picture
 from harness.base.storage.atomic_files import write_text
 from harness.base.untrusted_text import shown
 
+TABLE_IN_FULL, TABLE_SHORT, TABLE_ROWS = 40, 20, 1000
+"""Rows up to which a table that may be folded is shown in full, else how many of them are, and how many it has at most."""
+
 
 @dataclass
 class Section:
@@ -33,9 +36,39 @@ class Section:
         self.blocks.append({"kind": "code", "text": text})
         return self
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, total: bool = False) -> Section:
-        """`total`: set the last row off from the others."""
-        self.blocks.append({"kind": "table", "header": header, "rows": rows, "total": total})
+    def table(
+        self,
+        header: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        total: bool = False,
+        folded: bool = False,
+        left: int = 1,
+    ) -> Section:
+        """A table.
+
+        Parameters
+        ----------
+        total : set the last row off from the others
+        folded : of more than 40 rows all but the first 20 are folded away, to be opened by a click or by a search in the page; those beyond
+            1,000 are left out, and it says so
+        left : so many first columns are names, set to the left
+        """
+        most = len(rows) if not folded or len(rows) <= TABLE_IN_FULL else TABLE_SHORT
+        rest = rows[most:TABLE_ROWS]
+        left_out = (
+            f"; {len(rows) - TABLE_ROWS:,} more are left out of this page" if len(rows) > TABLE_ROWS and rest else ""
+        )
+        self.blocks.append(
+            {
+                "kind": "table",
+                "header": header,
+                "parts": [rows[:most], rest] if rest else [rows],
+                "more": f"the next {len(rest):,} of {len(rows):,}{left_out}",
+                "total": total,
+                "left": left,
+            }
+        )
         return self
 
     def figure(self, svg: bytes, caption: str) -> Section:

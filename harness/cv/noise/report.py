@@ -74,5 +74,5 @@ def write_noise_page(path: Path, competition: Competition, run: Run, scores: dic
     if scores["doubtful"]:
         section.text("* may change the label: none of this competition's symmetries.")
     if scores["classes"]:
-        page.section("Which classes fall").table(*class_table(scores))
+        page.section("Which classes fall").table(*class_table(scores), folded=True)
     page.write(path)

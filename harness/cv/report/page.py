@@ -9,22 +9,18 @@ from typing import Any
 import numpy as np
 
 from harness.competition import Competition
-from harness.competition.metrics import argmax_rows, confused_pairs, confusion, tally
+from harness.competition.metrics import argmax_rows
 from harness.competition.tasks import Task
 from harness.cv.folds import rare_classes
 from harness.cv.pseudo_labels import pseudo_line
+from harness.cv.report.classes import classes_section
 from harness.cv.report.targets import targets_sections
 from harness.data.cache import Dataset
 from harness.report import figures
-from harness.report.page import Page, Section
+from harness.report.page import Page
 from harness.runs import Folds, RunFolder
 
 _GALLERY = 24
-_MOST_CLASSES, _MOST_PICTURED, _PAIRS = (
-    200,
-    40,
-    40,
-)  # in a table, in an image, and the confusions that are listed beyond that
 
 
 def write_report(
@@ -53,7 +49,7 @@ def write_report(
     task = competition.kind
     if task.is_one_class:
         labels, predicted = dataset.train.labels[rows], _answers(task, oof, rows, scores.get("decision"))
-        _classes_section(page, labels, predicted, competition, test)
+        classes_section(page, labels, predicted, competition.classes, test)
         _mistakes_section(page, dataset, oof, rows, predicted, competition.classes)
     else:
         targets_sections(page, task, dataset, oof, rows, test, competition.classes, scores.get("decision"))
@@ -131,47 +127,6 @@ def _folds_section(page: Page, scores: dict[str, Any], classes: Sequence[str]) -
         ),
         "Each fold is scored by a model that did not see it. The interval is a bootstrap over groups of the pooled rows.",
     )
-
-
-def _classes_section(
-    page: Page, labels: np.ndarray, guesses: np.ndarray, competition: Competition, test: np.ndarray
-) -> None:
-    n_classes = len(competition.classes)
-    counts = tally(labels, guesses, n_classes)
-    truth, predicted, hits = counts.truth, counts.said, counts.hits
-    precision, recall = hits / np.maximum(predicted, 1), hits / np.maximum(truth, 1)
-    f1 = 2 * hits / np.maximum(truth + predicted, 1)
-    test_share = np.bincount(argmax_rows(test), minlength=n_classes) / len(test) if len(test) else None
-    shown_classes = range(n_classes) if n_classes <= _MOST_CLASSES else np.argsort(f1, kind="stable")[:_MOST_CLASSES]
-    rows = [
-        [
-            competition.classes[i],
-            f"{truth[i]:,.0f}",
-            shown(precision[i]),
-            shown(recall[i]),
-            shown(f1[i]),
-            f"{100 * predicted[i] / max(len(labels), 1):.2f} %",
-        ]
-        + ([f"{100 * test_share[i]:.2f} %"] if test_share is not None else [])
-        for i in shown_classes
-    ]
-    header = ["class", "rows", "precision", "recall", "F1", "predicted share, OOF"]
-    section = page.section("Classes")
-    if n_classes > _MOST_CLASSES:
-        section.text(f"The {_MOST_CLASSES} of {n_classes:,} classes with the lowest F1.")
-    section.table(header + (["predicted share, test"] if test_share is not None else []), rows)
-    confusions_block(section, labels, guesses, competition.classes)
-
-
-def confusions_block(section: Section, labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> None:
-    """The confusion matrix as an image, or of many classes the commonest confusions: a matrix of them all could not be read."""
-    if len(classes) <= _MOST_PICTURED:
-        matrix = confusion(labels, predicted, len(classes))
-        section.figure(figures.confusion_matrix(matrix, classes), "Confusion matrix of the OOF predictions, in rows.")
-        return
-    pairs = confused_pairs(labels, predicted, len(classes), _PAIRS)
-    section.text(f"The commonest confusions; a matrix of {len(classes):,} classes could not be read.")
-    section.table(["true", "predicted", "rows"], [[classes[a], classes[b], f"{n:,}"] for a, b, n in pairs])
 
 
 def _mistakes_section(

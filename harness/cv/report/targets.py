@@ -14,7 +14,7 @@ from harness.competition.tasks import Task
 from harness.data.cache import Dataset
 from harness.report.page import Page
 
-_MOST, _GALLERY = 200, 24
+_GALLERY = 24
 
 
 def targets_sections(
@@ -35,11 +35,11 @@ def targets_sections(
     targets, outputs = dataset.train.labels[rows], np.asarray(oof[rows], dtype=np.float64)
     if task.of == LABELS:
         header, table = label_table(targets, outputs, np.asarray(test), names, decision)
-        page.section("Labels").table(header, table[:_MOST])
+        page.section("Labels").table(header, table, folded=True)
         wrong = -(targets * np.log(outputs + 1e-7) + (1 - targets) * np.log(1 - outputs + 1e-7)).sum(axis=1)
     else:
         header, table = number_table(targets, outputs, names)
-        page.section("Numbers").table(header, table[:_MOST])
+        page.section("Numbers").table(header, table, folded=True)
         spread = targets.std(axis=0)
         wrong = (((outputs - targets) / np.where(spread > 0, spread, 1)) ** 2).mean(axis=1)
     answers = outputs if task.of != LABELS or decision is None else task.decide(outputs, decision["values"])

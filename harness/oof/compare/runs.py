@@ -255,16 +255,26 @@ def write_comparison(
     page.write(path)
 
 
+_ABREAST = 12  # columns of classes that fit a page
+
+
+def _recall_table(paired: Paired, classes: Sequence[str], what: str) -> tuple[list[str], list[list[str]]]:
+    """Header and rows: of few classes a run's in a line, of many a line for each class, the lowest mean recall first."""
+    shown = [[f"{value:.4f}" for value in row] for row in paired.recalls]
+    if len(classes) <= _ABREAST:
+        return ["run", *classes], [[name, *row] for name, row in zip(paired.names, shown, strict=True)]
+    order = np.argsort(np.nan_to_num(np.asarray(paired.recalls)).mean(axis=0), kind="stable")
+    return [what, *paired.names], [[classes[i], *(row[i] for row in shown)] for i in order]
+
+
 def _pairs(page: Page, competition: Competition, paired: Paired) -> None:
     section = page.section("Two by two, on the same rows")
     section.table(*pair_table(paired))
     correlation = error_correlation(paired.pairs, len(paired.names))
     section.figure(figures.matrix(correlation, paired.names), "Correlation of errors: low ones gain most by blending.")
-    shown = [[name, *(f"{value:.4f}" for value in row)] for name, row in zip(paired.names, paired.recalls, strict=True)]
     if paired.recalls.shape[1]:
-        page.section(f"Recall by {'class' if paired.task.is_one_class else 'label'}").table(
-            ["run", *competition.classes], shown
-        )
+        what = "class" if paired.task.is_one_class else "label"
+        page.section(f"Recall by {what}").table(*_recall_table(paired, competition.classes, what), folded=True)
     if paired.curves:
         picture = figures.learning_curves(paired.curves, "training loss")
         page.section("Learning curves").figure(

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.cv.report.page import confusions_block
+from harness.cv.report.classes import MOST_PICTURED, confusions_block
 from harness.oof.errors.analysis import Errors, errors_table, find_errors
-from harness.oof.errors.report import GALLERY, MOST_NAMES, ErrorReport, Pictures, Table, lowest
+from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table, lowest
 from harness.report import figures
 from harness.report.page import Page
 from harness.runs import Run
@@ -35,7 +35,10 @@ class ClassReport(ErrorReport):
     def table(self) -> Table:
         """Each class with its scores and their 95 % intervals, the lowest F1 first."""
         classes = self.found.classes
-        order = lowest(list(classes), [of_class["f1"].value for of_class in classes.values()], len(classes))
+        by_rows = sorted(
+            classes, key=lambda name: -classes[name]["rows"]
+        )  # of equal scores the more frequent class first
+        order = lowest(by_rows, [classes[name]["f1"].value for name in by_rows], len(classes))
         rows = [
             [
                 name,
@@ -68,12 +71,10 @@ class ClassReport(ErrorReport):
         page.card("ECE", f"{found.reliability.ece:.4f}", f"temperature {found.reliability.temperature:.2f}")
         page.card("Brier", f"{found.reliability.brier:.4f}", "0 is perfect")
         section = page.section("Classes")
-        header, rows = self.table()
-        if len(rows) > MOST_NAMES:
-            section.text(f"The {MOST_NAMES} of {len(rows):,} classes with the lowest F1.")
-        section.table(header, rows[:MOST_NAMES])
+        section.table(*self.table(), folded=True)
         confusions_block(section, found.labels[found.rows], found.predicted[found.rows], classes)
-        section.table(["true", "predicted", "rows"], [[a, b, f"{n:,}"] for a, b, n in self.confusions()])
+        if len(classes) <= MOST_PICTURED:
+            section.table(["true", "predicted", "rows"], [[a, b, f"{n:,}"] for a, b, n in self.confusions()], left=2)
         section = page.section("Can the probabilities be believed?")
         r = found.reliability
         section.figure(

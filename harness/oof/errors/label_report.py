@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.oof.errors.analysis import ece_of, judged_rows
 from harness.oof.errors.labels import LabelScores, find_label_errors
-from harness.oof.errors.report import GALLERY, MOST_NAMES, ErrorReport, Pictures, Table, lowest
+from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table, lowest
 from harness.report import error_figures
 from harness.report.page import Page
 from harness.runs import Run
@@ -133,8 +133,7 @@ class LabelReport(ErrorReport):
             error_figures.scores_with_intervals(shown, scores),
             f"The {len(shown)} labels with the lowest F1 of {len(labels):,}, with 95 % intervals; each fold by the thresholds of the others.",
         )
-        header, rows = self.table()
-        section.table(header, rows[:MOST_NAMES])
+        section.table(*self.table(), folded=True)
 
     def _worst_calibrated(self, most: int) -> list[str]:
         labels = self.found.labels

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.oof.errors.analysis import judged_rows
 from harness.oof.errors.numbers import NumberScores, Quantile, find_number_errors
-from harness.oof.errors.report import GALLERY, MOST_NAMES, ErrorReport, Pictures, Table
+from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table
 from harness.report import error_figures
 from harness.report.page import Page
 from harness.runs import Run
@@ -86,8 +86,7 @@ class NumberReport(ErrorReport):
             error_figures.predicted_against_true(pairs),
             "Darker where more rows are; on the line predictions are right.",
         )
-        header, rows = self.table()
-        section.table(header, rows[:MOST_NAMES])
+        section.table(*self.table(), folded=True)
         for name in names:
             _by_quantile(page, name, found.numbers[name])
         some = found.largest[:GALLERY]

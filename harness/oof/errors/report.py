@@ -13,11 +13,11 @@ import numpy as np
 from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.data.cache import Dataset
-from harness.report.page import Page
+from harness.report.page import TABLE_IN_FULL, TABLE_SHORT, Page
 from harness.runs import Run
 
-GALLERY, MOST_NAMES = 24, 200
-"""Pictures in a gallery, lines in a table of classes, labels or numbers."""
+GALLERY = 24
+"""Pictures in a gallery."""
 
 _MOST_GROUPS = 20
 
@@ -72,6 +72,12 @@ class ErrorReport(ABC):
     def table(self) -> Table:
         """Every class, label, number or grade with its scores; the first column names it."""
 
+    def short_table(self) -> tuple[list[str], list[list[str]], int]:
+        """Header and rows for a terminal, and how many rows are left out of it; the page has them folded away."""
+        header, rows = self.table()
+        most = len(rows) if len(rows) <= TABLE_IN_FULL else TABLE_SHORT
+        return header, rows[:most], len(rows) - most
+
     @abstractmethod
     def lines(self) -> list[str]:
         """What to print below the table."""
@@ -121,7 +127,7 @@ def _groups(page: Page, report: ErrorReport) -> None:
     page.section("Hardest groups").table(["group", "its first id", "rows", report.harm_is], shown)
 
 
-def lowest(names: Sequence[str], values: Sequence[float], most: int = MOST_NAMES) -> list[str]:
+def lowest(names: Sequence[str], values: Sequence[float], most: int) -> list[str]:
     """Names in the order of their values, the lowest first; those that have none (NaN) before them."""
     order = np.argsort(np.nan_to_num(np.asarray(values, dtype=float)), kind="stable")
     return [names[place] for place in order[:most]]

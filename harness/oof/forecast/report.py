@@ -111,7 +111,7 @@ def write_forecast(
     if found.shares:
         rows = [[n, f"{100 * a:.2f} %", f"{100 * b:.2f} %"] for n, (a, b) in found.shares.items()]
         section = page.section("Shares of the classes")
-        section.table(["class", "in training", "expected in the test"], rows)
+        section.table(["class", "in training", "expected in the test"], rows, folded=True)
         section.text(
             "Expected: by black box shift estimation (Lipton and others 2018; of labels by the adjusted count), if only the shares changed."
         )

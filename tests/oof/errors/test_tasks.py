@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from sklearn.metrics import (
 from harness.competition.scoring.registry import LABELS, find_metric
 from harness.competition.tasks import TASKS
 from harness.oof.errors.by_task import report_of
-from harness.oof.errors.report import Pictures, write_errors_csv
+from harness.oof.errors.report import ErrorReport, Pictures, write_errors_csv
 from harness.report.page import Page
 from harness.runs import Folds, Run
 from tests.oof.ensemble.test_by_task import graded, labelled, numbered
@@ -177,3 +178,11 @@ def test_the_page_and_the_table_are_written_without_pictures(which: str, request
     assert all(len(row) == len(header) for row in rows) and report.lines()
     write_errors_csv(tmp_path / "errors.csv", report)
     assert (tmp_path / "errors.csv").read_text().startswith("id,")
+
+
+@pytest.mark.parametrize(("n", "shown"), [(2, 2), (40, 40), (121, 20)])
+def test_a_terminal_gets_the_worst_of_many(n: int, shown: int):
+    report: Any = type("Many", (ErrorReport,), {"table": lambda self: (["class"], [[str(i)] for i in range(n)])})
+    report.__abstractmethods__ = frozenset()
+    header, rows, left_out = report().short_table()
+    assert header == ["class"] and rows == [[str(i)] for i in range(shown)] and left_out == n - shown
