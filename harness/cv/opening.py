@@ -11,6 +11,8 @@ from typing import Any
 from harness.base.command import cache_root
 from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
+from harness.competition.builtin.facts import facts_of
+from harness.competition.builtin.rules import balance, why_uneven
 from harness.competition.recipe import BOOSTING
 from harness.competition.tasks.fitting import check_fits
 from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
@@ -74,8 +76,21 @@ def open_run(
     if competition.classes and dataset.train.labels is not None:
         for warning in rare_classes(dataset.train.labels, dataset.train.groups, competition.classes, folds.k):
             watcher.say(f"warning: {warning}")
+        if hint := _balance_hint(competition, recipe, dataset):
+            watcher.say(f"note: {hint}")
     folder = RunFolder(homes / run_name(competition, recipe, dataset, folds, cleaned))
     return OpenedRun(folder, dataset, folds, saved_folds, cleaning)
+
+
+def _balance_hint(competition: Competition, recipe: Recipe, dataset: Dataset) -> str:
+    """What the built-in rule would do about unequal classes, where the recipe does nothing; "" else."""
+    spec, labels = recipe.train, dataset.train.labels
+    if labels is None or recipe.model.name == BOOSTING or spec.balances or spec.class_weights != "none":
+        return ""
+    facts = facts_of(competition, dataset.train.images.shape, labels)
+    if not balance(facts):
+        return ""
+    return f"{why_uneven(facts)}: --set train.sampling=sqrt lets rare classes be drawn more often, as the built-in recipes do"
 
 
 def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: Folds, cleaned: str = "") -> str:

@@ -35,7 +35,7 @@ def built_in(name: str, facts: Facts) -> dict[str, Any]:
         return _transfer(facts)
     strong = name == "strong"
     side = image_side(facts, strong)
-    recipe: dict[str, Any] = {"description": f"Built in, {name}: {NAMES[name]}"}
+    recipe: dict[str, Any] = {"description": _description(name, facts)}
     if side < facts.side:
         scale = side / facts.side
         recipe["data"] = {"size": [max(round(facts.height * scale), 8), max(round(facts.width * scale), 8)]}
@@ -118,9 +118,37 @@ def training(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
     }
     if facts.task in ("single", "binary") and not judged_by_probability(facts.metric):
         found["label_smoothing"] = 0.05
-    if facts.imbalance >= 5 and counts_classes_alike(facts.metric) and facts.task in ("single", "binary"):
-        found["class_weights"] = "effective"
-    return found
+    return found | balance(facts)
+
+
+UNEVEN = 5.0
+"""Rows of the largest class over those of the smallest from which classes are unequal."""
+
+
+def balance(facts: Facts) -> dict[str, Any]:
+    """Keys of [train] where classes are unequal and the metric counts them alike: rare ones are drawn more often.
+
+    By the square root: on plankton it brought both macro F1 and balanced accuracy, where equal shares, logit adjustment and class weights
+    bring recall and cost precision.
+    """
+    if facts.task in ("single", "binary") and is_uneven(facts):
+        return {"sampling": "sqrt"}
+    return {}
+
+
+def is_uneven(facts: Facts) -> bool:
+    """Whether classes are unequal and the metric counts them alike."""
+    return facts.imbalance >= UNEVEN and counts_classes_alike(facts.metric)
+
+
+def why_uneven(facts: Facts) -> str:
+    """The figures that say so."""
+    return f"the largest class has {facts.imbalance:,.0f} times the rows of the smallest, and {facts.metric} counts classes alike"
+
+
+def _description(name: str, facts: Facts) -> str:
+    why = f"; rare classes are drawn more often ({why_uneven(facts)})" if balance(facts) else ""
+    return f"Built in, {name}: {NAMES[name]}{why}"
 
 
 def views(facts: Facts, strong: bool) -> list[str]:
@@ -172,7 +200,7 @@ def _transfer(facts: Facts) -> dict[str, Any]:
             "image_size": 160,
         }
     return {
-        "description": f"Built in, transfer: {NAMES['transfer']}",
+        "description": _description("transfer", facts),
         "model": {"name": "timm", "args": args},
         "features": {"views": 2 if facts.rows < 20_000 else 1},
         "augment": augmentation(facts, 160, strong=False) if facts.rows < 20_000 else {},
@@ -183,6 +211,7 @@ def _transfer(facts: Facts) -> dict[str, Any]:
             "lr": 0.002,
             "weight_decay": 0.05,
             "schedule": "one_cycle",
+            **balance(facts),
         },
         "predict": {"tta": views(facts, strong=False)},
         "cv": {"folds": folds(facts)},

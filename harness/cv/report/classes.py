@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from harness.competition.metrics import argmax_rows, confused_pairs, confusion, tally
+from harness.competition.scoring.registry import counts_classes_alike
+from harness.competition.train_spec import TrainSpec
 from harness.report import figures
 from harness.report.page import TABLE_IN_FULL, Page, Section
 
@@ -18,8 +20,8 @@ _MOST_MAPPED, _PAIRS = 60, 100
 
 def classes_section(
     page: Page, labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str], test: np.ndarray
-) -> None:
-    """A table of the classes, of many of them the lowest F1 first, and their confusions.
+) -> Section:
+    """A table of the classes, of many of them the lowest F1 first, and their confusions; returns the section.
 
     labels, predicted : int64 (n,), rows that are scored; test : float (n_test, C), or empty
     """
@@ -46,6 +48,18 @@ def classes_section(
     header = ["class", "rows", "precision", "recall", "F1", "predicted share, OOF"]
     section.table(header + (["predicted share, test"] if test_share is not None else []), rows, folded=True)
     confusions_block(section, labels, predicted, classes)
+    return section
+
+
+def balance_line(spec: TrainSpec, metric: str) -> str:
+    """What a recipe does about unequal classes, and which shares of them its probabilities are of; "" where it does nothing."""
+    if not spec.balances:
+        return ""
+    keys = [f"train.sampling = '{spec.sampling}'"] if spec.sampling != "uniform" else []
+    keys += [f"train.logit_adjustment = {spec.logit_adjustment:g}"] if spec.logit_adjustment else []
+    if counts_classes_alike(metric):
+        return f"{', '.join(keys)}: predictions favour rare classes as it learnt them, since {metric} counts classes alike; its probabilities are no shares"
+    return f"{', '.join(keys)}: predictions are brought back to the classes' shares in the training rows, since {metric} does not count classes alike"
 
 
 def confusions_block(section: Section, labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from harness.competition.metrics import argmax_rows
 from harness.competition.tasks import Task
 from harness.cv.folds import rare_classes
 from harness.cv.pseudo_labels import pseudo_line
-from harness.cv.report.classes import classes_section
+from harness.cv.report.classes import balance_line, classes_section
 from harness.cv.report.targets import targets_sections
 from harness.data.cache import Dataset
 from harness.report import figures
@@ -49,7 +49,9 @@ def write_report(
     task = competition.kind
     if task.is_one_class:
         labels, predicted = dataset.train.labels[rows], _answers(task, oof, rows, scores.get("decision"))
-        classes_section(page, labels, predicted, competition.classes, test)
+        section = classes_section(page, labels, predicted, competition.classes, test)
+        if balanced := balance_line(recipe.train, scores["metric"]):
+            section.text(f"{balanced}.")
         _mistakes_section(page, dataset, oof, rows, predicted, competition.classes)
     else:
         targets_sections(page, task, dataset, oof, rows, test, competition.classes, scores.get("decision"))

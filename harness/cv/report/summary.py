@@ -10,6 +10,7 @@ from harness.base.command import carried
 from harness.base.terminal import print_table
 from harness.cv.noise.report import noise_table, summary_lines
 from harness.cv.pseudo_labels import pseudo_line
+from harness.cv.report.classes import balance_line
 from harness.cv.report.page import decision_line, fold_table, label, shown, threshold_line
 from harness.runs import Run
 
@@ -46,6 +47,8 @@ def print_result(run: Run, sample: bool, noisy: dict[str, Any] | None) -> None:
         _print_noise(run, noisy)
     print(f"run:    {run.path}")
     print(f"report: {run.path / 'report.html'}")
+    if balanced := balance_line(run.recipe.train, run.scores["metric"]):
+        print(f"classes: {balanced}")
     if run.scores.get("threshold"):
         print(threshold_line(run.scores, run.classes))
     if run.scores.get("decision"):

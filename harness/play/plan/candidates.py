@@ -88,6 +88,7 @@ def refinements(winner: Recipe, facts: Facts, race: int) -> list[Candidate]:
         ("wider", "a network half as wide again", _widened),
         ("decay", "three times the weight decay", lambda v: _scaled_decay(v, 3.0)),
         ("mixed", "images mixed (cutmix)", _with_cutmix),
+        ("adjusted", "logits adjusted instead of rare classes drawn more often", _adjusted),
     ]
     stem = winner.name.split("--")[0]
     if winner.model.name == "boosting":
@@ -239,7 +240,8 @@ def _changed(candidate: Candidate, change: Callable[[Values], Values | None]) ->
 
 
 def _balanced(values: Values) -> Values | None:
-    if values["model"]["name"] == "boosting":
+    """Class weights, where the built-in rule did not let rare classes be drawn more often."""
+    if values["model"]["name"] == "boosting" or values["train"].get("sampling", "uniform") != "uniform":
         return None
     values["train"]["class_weights"] = "effective"
     return values
@@ -317,6 +319,13 @@ def _widened(values: Values) -> Values | None:
     if "widths" not in args:
         return None
     args["widths"] = [round(1.5 * width / 8) * 8 for width in args["widths"]]
+    return values
+
+
+def _adjusted(values: Values) -> Values | None:
+    if values["train"].get("sampling", "uniform") == "uniform":
+        return None
+    values["train"] |= {"sampling": "uniform", "logit_adjustment": 1.0}
     return values
 
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
-from harness.competition.builtin.rules import image_side
-from harness.competition.scoring.registry import counts_classes_alike
+from harness.competition.builtin.rules import balance, image_side, is_uneven, why_uneven
 from harness.competition.tasks import Task
 
 SHIFT, FEW_ROWS, IMBALANCE, SMALL_IMAGES, TIME = "shift", "few rows", "imbalance", "small images", "time"
@@ -16,7 +15,6 @@ SHIFT, FEW_ROWS, IMBALANCE, SMALL_IMAGES, TIME = "shift", "few rows", "imbalance
 _TOLD_APART = 0.65  # AUC of the domain classifier from which test images are another kind
 _FALLS = 0.08  # of the score, under the camera mixes, from which a model only knows its own camera
 _FEW = 3_000
-_UNEVEN = 5.0
 
 
 @dataclass(frozen=True)
@@ -91,14 +89,10 @@ def _few_rows(seen: Seen) -> Limit | None:
 
 
 def _imbalance(seen: Seen) -> Limit | None:
-    facts = seen.facts
-    if facts.imbalance < _UNEVEN or not counts_classes_alike(facts.metric):
+    if not is_uneven(seen.facts):
         return None
-    return Limit(
-        IMBALANCE,
-        f"the largest class has {facts.imbalance:.0f} times the rows of the smallest, and {facts.metric} counts classes alike",
-        "class weights",
-    )
+    cure = "rare classes drawn more often" if balance(seen.facts) else "class weights"
+    return Limit(IMBALANCE, why_uneven(seen.facts), cure)
 
 
 def _small_images(seen: Seen) -> Limit | None:

@@ -74,8 +74,18 @@ def test_nothing_is_turned_or_mirrored_that_is_not_declared():
 
 def test_classes_are_balanced_only_where_the_metric_counts_them_alike():
     uneven = replace(FACTS, imbalance=50.0)
-    assert "class_weights" not in built_in("quick", uneven)["train"]
-    assert built_in("quick", replace(uneven, metric="macro_f1"))["train"]["class_weights"] == "effective"
+    for name in ("quick", "strong", "transfer"):
+        for metric in ("accuracy", "log_loss", "micro_f1", "weighted_f1", "mcc"):
+            assert (
+                not {"sampling", "logit_adjustment", "class_weights"}
+                & built_in(name, replace(uneven, metric=metric))["train"].keys()
+            )
+        for metric in ("macro_f1", "balanced_accuracy", "recall", "fbeta", "fbeta(beta=0.5)", "f1(average=macro)"):
+            found = built_in(name, replace(uneven, metric=metric))
+            assert found["train"]["sampling"] == "sqrt"
+            assert f"50 times the rows of the smallest, and {metric} counts classes alike" in found["description"]
+            assert "sampling" not in built_in(name, replace(uneven, metric=metric, imbalance=4.9))["train"]
+            assert "sampling" not in built_in(name, replace(uneven, metric=metric, task="multilabel"))["train"]
 
 
 def test_probabilities_are_not_smoothed_where_they_are_judged():

@@ -152,3 +152,22 @@ def test_what_does_not_go_together_is_refused(project: Path, run_command, settin
     more = [word for setting in settings for word in ("--set", setting)]
     done = run_command("harness.cv", *CV, *more, cwd=project)
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_the_run_says_what_it_does_and_one_that_does_nothing_hears_what_helps(tmp_path: Path, run_command):
+    make_uneven(tmp_path, "macro_f1")
+    plain = run_command("harness.cv", *CV[:-1], cwd=tmp_path)
+    assert (
+        "the largest class has 5 times the rows of the smallest, and macro_f1 counts classes alike: --set train.sampling=sqrt"
+        in plain.stderr
+    )
+    assert "classes:" not in plain.stdout
+    done = run_command("harness.cv", *CV[:-1], *SQRT, cwd=tmp_path)
+    assert "--set train.sampling=sqrt" not in done.stderr
+    assert "classes: train.sampling = 'sqrt': predictions favour rare classes" in done.stdout
+    assert (
+        "predictions favour rare classes"
+        in next(tmp_path.glob("oof/shapes/tiny-*/report.html"))
+        .parent.parent.joinpath(done.stdout.split("run:    ")[1].split("\n")[0].split("/")[-1], "report.html")
+        .read_text()
+    )

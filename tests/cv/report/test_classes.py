@@ -8,7 +8,8 @@ import re
 import numpy as np
 import pytest
 
-from harness.cv.report.classes import by_likeness, classes_section, most_confused
+from harness.competition.train_spec import TrainSpec
+from harness.cv.report.classes import balance_line, by_likeness, classes_section, most_confused
 from harness.report.page import Page
 
 NO_TEST = np.zeros((0, 2))
@@ -69,3 +70,12 @@ def test_classes_that_take_part_in_no_mistake_are_left_out():
     labels, predicted = np.array([0, 0, 1, 2, 3, 3]), np.array([0, 1, 1, 2, 5, 5])
     assert most_confused(labels, predicted, 6, 60).tolist() == [0, 1, 3, 5]
     assert most_confused(labels, predicted, 6, 2).tolist() == [3, 5]
+
+
+def test_what_a_recipe_does_about_unequal_classes_is_said():
+    assert balance_line(TrainSpec(class_weights="balanced"), "log_loss") == ""
+    both = TrainSpec(sampling="sqrt", logit_adjustment=0.5)
+    assert balance_line(both, "log_loss").startswith(
+        "train.sampling = 'sqrt', train.logit_adjustment = 0.5: predictions are brought back"
+    )
+    assert "favour rare classes" in balance_line(both, "f1(average=macro)")

@@ -18,6 +18,7 @@ CASES = [
     Facts(256, 200, 3, 800, 17, 9.0, "multilabel", "fbeta", ("hflip", "vflip"), False, "package"),
     Facts(512, 512, 3, 3_500, 5, 20.0, "ordinal", "quadratic_kappa"),
     Facts(64, 64, 1, 24_000, 121, 200.0, "single", "log_loss"),
+    Facts(64, 64, 1, 24_000, 121, 200.0, "single", "macro_f1"),
     Facts(96, 96, 3, 9_000, 2, 1.0, "regression", "rmse", gpu=True),
 ]
 
@@ -64,3 +65,13 @@ def test_another_seed_is_another_run_of_the_same_recipe():
     assert again.seed not in (recipe.seed, another_seed(recipe, 1).seed) and again.digest() != recipe.digest()
     assert again.name == "play-quick--seed-2"
     assert more_seeds(recipe, 3).train.seeds == 3
+
+
+def test_rare_classes_are_drawn_more_often_or_weigh_more_never_both():
+    facts = next(f for f in CASES if f.metric == "macro_f1")
+    found = first_race(facts, find_limits(Seen(facts, 10)), None)
+    assert {(c.recipe.train.sampling, c.recipe.train.class_weights) for c in found} == {("sqrt", "none")}
+    changed = {c.name: c.recipe.train for c in refinements(found[0].recipe, facts, 1)}["play-strong--adjusted-1"]
+    assert (changed.sampling, changed.logit_adjustment) == ("uniform", 1.0)
+    tags = dataclasses.replace(facts, task="multilabel")
+    assert {c.recipe.train.class_weights for c in first_race(tags, find_limits(Seen(tags, 10)), None)} == {"effective"}
