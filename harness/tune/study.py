@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel
+
 from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.cv.options import Watcher
@@ -261,8 +263,11 @@ def own_parameters(recipe: Recipe, space: Space) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, spec in space.items():
         value: Any = content
+        default: Any = recipe  # what is written leaves some keys out at their default
         for part in key.split("."):
             value = value.get(part) if isinstance(value, dict) else None
+            default = getattr(default, part, None) if isinstance(default, BaseModel) else None
+        value = default if value is None else value
         own = parameters_of(spec, value, key)
         if not own and not spec.when and spec.length != (0, 0):
             return {}

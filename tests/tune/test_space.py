@@ -12,6 +12,7 @@ from harness.base.errors import UserError
 from harness.competition import find_competition, load_recipe
 from harness.competition.tune_spec import SpaceSpec
 from harness.tune.space import check_space, grid_of, parameters_of, suggest, with_values
+from harness.tune.study import own_parameters
 from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes
 
 SPACE = """
@@ -149,3 +150,9 @@ def test_own_values_and_parameters_agree(tmp_path_factory, dense: list[int]):
 def test_the_reports_spaces_are_spaces(slug: str, name: str):
     contest = find_competition(REPOSITORY / "competitions" / slug)
     assert check_space(contest, load_recipe(contest.folder, name))
+
+
+def test_a_key_that_is_not_written_at_its_default_has_its_value_all_the_same(tmp_path: Path):
+    space = '[tune]\n"train.sampling" = { choices = ["uniform", "sqrt"] }\n"train.logit_adjustment" = { low = 0.0, high = 1.0 }\n'
+    _, recipe = opened(tmp_path, space)
+    assert own_parameters(recipe, recipe.tune) == {"train.sampling": '"uniform"', "train.logit_adjustment": 0.0}
