@@ -74,16 +74,19 @@ class _Judge:
         self.by_without = [_fitted_by(predictions, metric, rows) if self.decides else metric for rows in without]
 
     def resampled(self, oof: np.ndarray) -> Resampled:
-        """The score of outputs (n, C), each fold answered by the decision that the others have."""
+        """The score of outputs (n, C), each fold answered by the decision that the others have, probabilities scaled by them."""
         outputs = oof[self.kept]
-        if self.decides:
+        if self.decides or self.metric.of_probabilities:
             outputs = outputs.astype(np.float32)  # as they are saved: a threshold found is that of the saved run
+        if self.decides:
             told = self.task.find_decision(self.metric, self.labels, outputs, self.fold)
             outputs = self.task.decide_by_fold(outputs, self.fold, told)
+        elif scaling := self.task.find_scaling(self.metric, self.labels, outputs, self.fold, self.groups):
+            outputs = self.task.judged_by(self.metric, outputs, self.fold, {"scaling": scaling})
         return Resampled.of(self.metric, self.labels, outputs, self.groups)
 
     def in_sample(self, outputs: np.ndarray) -> float:
-        """The score of outputs of the kept rows by the decision that they themselves have."""
+        """The score of outputs of the kept rows by the decision that they themselves have; probabilities as they are."""
         return self.task.score_apart(self.metric, self.labels, outputs)
 
 
