@@ -204,6 +204,23 @@ def test_probabilities_are_scaled_where_the_leaderboard_judges_them_and_nowhere_
     assert alone["decision"] is None  # of one fold nothing can be cross-fitted
 
 
+def test_of_labels_answers_are_decided_and_probabilities_scaled_side_by_side():
+    rng = np.random.default_rng(6)
+    odds = 2 * rng.normal(size=(300, 3))
+    labels = (rng.random((300, 3)) < 1 / (1 + np.exp(-odds))).astype(np.float32)
+    oof = (1 / (1 + np.exp(-3 * odds))).astype(np.float32)
+    folds = Folds(np.arange(300).astype(str), np.arange(300), (np.arange(300) % 3).astype(np.int8))
+    tagged = {"task": "multilabel", "classes": ("a", "b", "c")}
+    both = score_run(of("log_loss", "f2", **tagged), labels, oof, folds, [0, 1, 2])
+    answers = score_run(of("f2", "log_loss", **tagged), labels, oof, folds, [0, 1, 2])
+    assert both["decision"]["values"] == answers["decision"]["values"] and "scaling" not in answers["decision"]
+    assert both["decision"]["scaling"]["method"] == "temperature"
+    assert (
+        both["metrics"]["f2"]["pooled"] == answers["metrics"]["f2"]["pooled"]
+    )  # thresholds are of what the models say
+    assert both["metrics"]["log_loss"]["pooled"] < answers["metrics"]["log_loss"]["pooled"] - 0.1
+
+
 def test_pooled_oof_puts_each_row_in_its_place():
     proba = np.random.default_rng(0).random((6, 2)).astype(np.float32)
     rows = [np.array([5, 0]), np.array([2, 3])]
