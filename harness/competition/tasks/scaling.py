@@ -123,7 +123,7 @@ class _Loss:
         self.rest = np.zeros(2 * self.columns)
         weighs = self.one_class and class_weights is not None
         self.weights = np.asarray(class_weights, dtype=np.float64)[targets] if weighs else np.ones(self.n)
-        self.weights = self.weights / self.weights.mean()
+        self.weights = self.weights / (self.weights.mean() or 1.0)
         self.precision = np.repeat(1 / np.square(_PRIOR), (1, self.columns, self.columns))
 
     def parts(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -194,3 +194,9 @@ def test_of_many_cells_rows_evenly_spread_are_fitted_to(monkeypatch: pytest.Monk
     assert part != whole and part == pytest.approx(whole, rel=0.1)
     monkeypatch.setattr(scaling, "_MOST_CELLS", outputs.size - 1)
     assert find_scaling(LOSS, labels, outputs, *folds_of(6000)) is None
+
+
+def test_where_only_classes_that_count_nothing_are_left_nothing_moves():
+    labels, outputs = np.zeros(20, dtype=np.int64), softmax(np.random.default_rng(0).normal(size=(20, 3)))
+    found = fit_scaling("vector", labels, outputs, [0.0, 1.0, 1.0])
+    assert found == {"scale": [1.0] * 3, "bias": [0.0] * 3}
