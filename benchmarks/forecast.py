@@ -318,8 +318,9 @@ def judge(
     """One simulated leaderboard: the forecast, and then the truth."""
     metric = competition_metrics(competition)[0]
     found: Forecast
-    found, _ = forecast(competition, replace(subject, test_folds=list(proba)), looks=looks, cells=cells)
-    truth = metric(labels, subject.judged(metric, proba.mean(axis=0)))
+    subject = replace(subject, test_folds=list(proba))
+    found, _ = forecast(competition, subject, looks=looks, cells=cells)
+    truth = metric(labels, subject.judged_together(metric))
     single = float(np.mean([metric(labels, subject.judged(metric, p)) for p in proba]))
     return {
         "competition": competition.slug.removesuffix("-simulated"),

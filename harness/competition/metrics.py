@@ -22,6 +22,20 @@ _EPS = 1e-7  # probabilities are stored as float32; a log loss of exact zeros wo
 
 
 @dataclass(frozen=True)
+class OfProbabilities:
+    """Of a metric that judges probabilities, and best likes the true ones (a proper score): so that they can be scaled to it.
+
+    Attributes
+    ----------
+    eps : probabilities below it count as it
+    class_weights : what a row of each class counts, where classes are weighed
+    """
+
+    eps: float = 0.0
+    class_weights: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
 class Metric:
     """A score.
 
@@ -32,6 +46,7 @@ class Metric:
     greater_is_better : direction
     of_tally : its value from a `Tally`, where it is one of the predicted classes only; else None
     of_answers : whether it judges answers (classes, labels, grades), so that a task's decision counts, not the outputs themselves
+    of_probabilities : of a proper score of probabilities (log loss, Brier), what it makes of them; None of others
     least, most : values that it cannot pass; `most` None: 1 where greater is better, else infinity
     """
 
@@ -40,6 +55,7 @@ class Metric:
     greater_is_better: bool = True
     of_tally: Callable[[Tally], float] | None = None
     of_answers: bool = False
+    of_probabilities: OfProbabilities | None = None
     least: float = 0.0
     most: float | None = None
 
@@ -301,7 +317,7 @@ METRICS: dict[str, Metric] = {
         _of_classes("f1", _Share(*_F1, over=_only(1))),
         _of_classes("sensitivity", _Share(*_RECALL, over=_only(1))),
         _of_classes("specificity", _Share(*_RECALL, over=_only(0))),
-        Metric("log_loss", _log_loss, greater_is_better=False),
+        Metric("log_loss", _log_loss, greater_is_better=False, of_probabilities=OfProbabilities(_EPS)),
         Metric("roc_auc", roc_auc),
     )
 }

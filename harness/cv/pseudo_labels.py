@@ -15,7 +15,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json
 from harness.competition import Competition, Recipe
-from harness.competition.metrics import Metric, paired
+from harness.competition.metrics import paired
 from harness.competition.tasks import Task
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
@@ -100,8 +100,8 @@ def pseudo_gain(
         return None
     source, metric = load_run(source_of(run, recipe).path), competition_metrics(competition)[0]
     fold, task = source.folds.fold[rows], competition.kind
-    theirs = _judged(task, metric, source.oof[rows], fold, source.scores.get("decision"))
-    ours = _judged(task, metric, oof[rows], fold, decision)
+    theirs = task.judged_by(metric, source.oof[rows], fold, source.scores.get("decision"))
+    ours = task.judged_by(metric, oof[rows], fold, decision)
     _, _, _, gain, low, high = paired(metric, labels[rows], ours, theirs, source.folds.groups[rows])
     plain_recipe = recipe.model_copy(update={"pseudo": None, "name": source.recipe.name})
     return {
@@ -112,12 +112,6 @@ def pseudo_gain(
         "high": high,
         "same_recipe": plain_recipe.digest() == source.recipe.digest(),
     }
-
-
-def _judged(
-    task: Task, metric: Metric, outputs: np.ndarray, fold: np.ndarray, told: dict[str, Any] | None
-) -> np.ndarray:
-    return task.decide_by_fold(outputs, fold, told) if told and metric.of_answers else outputs
 
 
 def pseudo_line(pseudo: dict[str, Any], scores: dict[str, Any] | None) -> str:

@@ -30,7 +30,7 @@ def score_run(
     """All metrics of a run.
 
     Metrics of answers are of the task's decision, where it has one (thresholds of labels, cuts between grades): each fold's answers by
-    what the other folds found.
+    what the other folds found. Where the leaderboard judges probabilities (log loss, Brier), so are such metrics of scaled ones.
 
     Parameters
     ----------
@@ -43,19 +43,20 @@ def score_run(
     {"metric": name, "complete": bool, "folds": [{"fold", "n", <metric>...}], "metrics": {<metric>: {"mean", "std"
     over folds, "pooled", "low", "high" of the 95 % interval, "greater_is_better"}}; a fold's value is None where it is not
     defined there (an AUC without one of the classes). "threshold": see
-    `cross_fitted`; "decision": see `Task.find_decision`, or None; "excluded": {"n", <metric>: its
+    `cross_fitted`; "decision": see `Task.find_decision` and, as its "scaling", `Task.find_scaling`, or None; "excluded": {"n", <metric>: its
     value on the rows that verdicts exclude}}
     """
     metrics, task = competition_metrics(competition), competition.kind
     rows = folds.scored_rows(trained)
     outputs, fold = rows_of_table(oof, rows), folds.fold[rows]
-    judged = _Judged.of(task, metrics, labels[rows], outputs, fold)
+    judged = _Judged.of(task, metrics, labels[rows], outputs, fold, folds.groups[rows])
     per_fold = []
     for number in trained:
         valid, of_fold = fold == number, folds.scored_rows([number])
         as_they_are = rows_of_table(oof, of_fold)  # of a large table no copy
         values = {
-            m.name: m(labels[of_fold], judged.decided[valid] if judged.decides(m) else as_they_are) for m in metrics
+            m.name: m(labels[of_fold], judged.outputs_for(m)[valid] if judged.moves(m) else as_they_are)
+            for m in metrics
         }
         for name, value in values.items():
             if is_custom(name) and not np.isfinite(value):
@@ -92,32 +93,47 @@ class _Judged:
 
     Attributes
     ----------
-    plain, decided : float (n, K); the same where the task decides nothing
+    plain, decided, scaled : float (n, K), as they are, and as metrics of answers and of probabilities have them; the same where
+        nothing is decided or scaled
     told : what scores.json says of the decision, or None
     """
 
     task: Task
     plain: np.ndarray
     decided: np.ndarray
+    scaled: np.ndarray
     told: dict[str, Any] | None
 
     @classmethod
     def of(
-        cls, task: Task, metrics: list[Metric], targets: np.ndarray, outputs: np.ndarray, fold: np.ndarray
+        cls,
+        task: Task,
+        metrics: list[Metric],
+        targets: np.ndarray,
+        outputs: np.ndarray,
+        fold: np.ndarray,
+        groups: np.ndarray,
     ) -> _Judged:
-        asking = next((m for m in metrics if m.of_answers), None)
-        if not task.decides or asking is None:
-            return cls(task, outputs, outputs, None)
-        told = task.find_decision(asking, targets, outputs, fold)
-        return cls(task, outputs, task.decide_by_fold(outputs, fold, told), told)
-
-    def decides(self, metric: Metric) -> bool:
-        """Whether a metric judges what the decision moved."""
-        return self.told is not None and metric.of_answers
+        asking = next((m for m in metrics if m.of_answers), None) if task.decides else None
+        told = task.find_decision(asking, targets, outputs, fold) if asking else {}
+        scaling = task.find_scaling(metrics[0], targets, outputs, fold, groups)
+        told |= {"scaling": scaling} if scaling else {}
+        decided = task.judged_by(asking, outputs, fold, told) if asking else outputs
+        return cls(
+            task,
+            outputs,
+            decided,
+            task.judged_by(metrics[0], outputs, fold, told) if scaling else outputs,
+            told or None,
+        )
 
     def outputs_for(self, metric: Metric) -> np.ndarray:
         """What a metric judges."""
-        return self.decided if self.decides(metric) else self.plain
+        return self.decided if metric.of_answers else self.scaled if metric.of_probabilities else self.plain
+
+    def moves(self, metric: Metric) -> bool:
+        """Whether a metric judges other outputs than the models gave."""
+        return self.outputs_for(metric) is not self.plain
 
 
 def _score_excluded(
@@ -128,8 +144,7 @@ def _score_excluded(
     if not len(rows):
         return {"n": 0}
     outputs = rows_of_table(oof, rows)
-    decided = judged.task.decide(outputs, judged.told["values"]) if judged.told else outputs
-    values = {m.name: m(labels[rows], decided if m.of_answers else outputs) for m in metrics}
+    values = {m.name: m(labels[rows], judged.task.decided_by(m, outputs, judged.told)) for m in metrics}
     return {"n": len(rows), **{name: value if np.isfinite(value) else None for name, value in values.items()}}
 
 

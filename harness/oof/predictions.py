@@ -43,8 +43,8 @@ class Predictions:
     decisions: tuple[dict[str, Any] | None, ...] = ()
 
     def judged(self, metric: Metric) -> np.ndarray:
-        """OOF outputs (M, n, C) as a metric judges them: of answers by each run's decision, found on other folds."""
-        if not metric.of_answers or not any(self.decisions):
+        """OOF outputs (M, n, C) as a metric judges them: answers and probabilities by each run's decision, found on other folds."""
+        if not (metric.of_answers or metric.of_probabilities) or not any(self.decisions):
             return self.oof
         return np.stack(
             [

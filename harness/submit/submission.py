@@ -13,7 +13,9 @@ from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition, Samples
 from harness.competition.metrics import argmax_rows
 from harness.competition.scoring.ranking import top_classes
+from harness.competition.scoring.registry import find_metric
 from harness.competition.tasks.threshold import moved
+from harness.cv.scores import is_custom
 from harness.data.cache import Dataset
 from harness.data.rows.sample_submission import read_submission_header, read_submission_ids
 from harness.oof.ensemble.blend import Blend
@@ -54,7 +56,7 @@ def write_submission(
 ) -> None:
     """Write the CSV of the rows `ids`, in their order; with a threshold the second class is said from it on.
 
-    Answers are by the task's decision, found on all OOF rows of the blend, where it has one.
+    Answers are by the task's decision, and probabilities scaled by it, found on all OOF rows of the blend, where it has one.
 
     header : the columns in the platform's order, where there is a sample submission
 
@@ -63,14 +65,15 @@ def write_submission(
     UserError
         If the blend lacks an id, or the file cannot be written.
     """
-    where = f"test predictions of {blend.name}"
+    where, outputs = f"test predictions of {blend.name}", told_outputs(competition, blend)
     if test is not None and test.rows is not None:
-        by_image = rows_of_table(blend.test, align_rows(blend.test_ids, test.ids, where))
+        by_image = rows_of_table(outputs, align_rows(blend.test_ids, test.ids, where))
         names, proba = averaged(test.rows, np.asarray(by_image))
         proba = proba[align_rows(names, ids, where)]
     else:
-        proba = rows_of_table(blend.test, align_rows(blend.test_ids, ids, where))
+        proba = rows_of_table(outputs, align_rows(blend.test_ids, ids, where))
     proba = decided(competition, blend, proba if threshold is None else moved(proba, threshold))
+    proba = clipped(competition, proba)
     hook = competition.hook("to_submission")
     table = hook(ids, proba, competition.classes) if hook else submission_table(competition, ids, proba)
     if not hook and header:
@@ -91,12 +94,36 @@ ANSWERS = ("class", "index", "labels", "onehot")
 """Values of [submission] that are answers, so that a decision counts; the others are the outputs themselves."""
 
 
+def told_outputs(competition: Competition, blend: Blend) -> np.ndarray:
+    """Test outputs (n_test, C) as they are sent: probabilities scaled by the decision; where answers are sent, as they are."""
+    answers = competition.submission.value in ANSWERS and not competition.hook("to_submission")
+    return blend.test if answers else blend.scaled_test(competition.kind)
+
+
+def clipped(competition: Competition, outputs: np.ndarray) -> np.ndarray:
+    """Outputs as they are, but probabilities that the log loss counts as a least one (its `eps`) are that, and their row sums to one.
+
+    The platform's own clipping (Kaggle's at 1e-15) then changes nothing: it scores what OOF was scored by.
+    """
+    if competition.submission.value != "probability" or is_custom(competition.metric):
+        return outputs
+    judged = find_metric(competition.metric, competition.kind.of).of_probabilities
+    if judged is None or not judged.eps:
+        return outputs
+    out = np.array(outputs)
+    most = 1.0 if competition.kind.is_one_class else 1 - judged.eps
+    rows = ((out < judged.eps) | (out > most)).any(axis=1)
+    some = np.clip(out[rows].astype(np.float64), judged.eps, most)
+    out[rows] = some / some.sum(axis=1, keepdims=True) if competition.kind.is_one_class else some
+    return out
+
+
 def decided(competition: Competition, blend: Blend, outputs: np.ndarray) -> np.ndarray:
     """Outputs whose simple answer is what the task's decision makes of them, where answers are sent; else as they are."""
     task, told = competition.kind, blend.scores.get("decision")
     if competition.submission.value not in ANSWERS or not task.decides:
         return outputs
-    return task.decide(outputs, told["values"]) if told else task.plain(outputs)
+    return task.decide(outputs, told["values"]) if told and "values" in told else task.plain(outputs)
 
 
 def submission_table(competition: Competition, ids: np.ndarray, outputs: np.ndarray) -> Any:

@@ -114,22 +114,32 @@ class Trials:
 
     def _scored(self, opened: OpenedRun, result: FoldResult) -> tuple[np.ndarray, np.ndarray]:
         """Targets and outputs of a fold's rows that count."""
-        rows = np.isin(result.valid_index, opened.folds.scored_rows([result.fold]))
+        counts = np.isin(result.valid_index, opened.folds.scored_rows([result.fold]))
         labels = opened.dataset.train.labels
         assert labels is not None
-        return labels[result.valid_index[rows]], result.valid_proba[rows]
+        return labels[self._rows(opened, result)], result.valid_proba[counts]
+
+    def _rows(self, opened: OpenedRun, result: FoldResult) -> np.ndarray:
+        """The data set's rows (int64) that a fold is scored on."""
+        return result.valid_index[np.isin(result.valid_index, opened.folds.scored_rows([result.fold]))]
 
     def _decided(self, opened: OpenedRun, results: list[FoldResult], scores: list[float]) -> list[float]:
         """Each fold's score by the decision of the other folds, as the run is scored; the same where the task decides nothing."""
-        task = self.competition.kind
-        if not (task.decides and self.metric.of_answers):
+        task, metric = self.competition.kind, self.metric
+        decides = task.decides and metric.of_answers
+        if not (decides or metric.of_probabilities) or opened.folder.recipe().clusters:
             return scores
         targets, outputs = (
             np.concatenate(parts) for parts in zip(*(self._scored(opened, r) for r in results), strict=True)
         )
         fold = np.concatenate([np.full(len(self._scored(opened, r)[0]), r.fold) for r in results])
-        decided = task.decide_by_fold(outputs, fold, task.find_decision(self.metric, targets, outputs, fold))
-        return [self.metric(targets[fold == r.fold], decided[fold == r.fold]) for r in results]
+        if decides:
+            told = task.find_decision(metric, targets, outputs, fold)
+        else:
+            groups = np.concatenate([opened.folds.groups[self._rows(opened, r)] for r in results])
+            told = {"scaling": task.find_scaling(metric, targets, outputs, fold, groups)}
+        decided = task.judged_by(metric, outputs, fold, told)
+        return [metric(targets[fold == r.fold], decided[fold == r.fold]) for r in results]
 
     def _between_folds(self, trial: Any, fold: int, scores: list[float], k: int) -> None:
         import optuna

@@ -10,6 +10,7 @@ import pytest
 from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.competition.metrics import METRICS, intervals
+from harness.competition.scoring.temperature import softmax
 from harness.competition.tasks import TASKS
 from harness.competition.tasks.threshold import cross_fitted
 from harness.cv.pooling import pool_oof
@@ -148,6 +149,7 @@ def test_answers_are_judged_by_the_decision_that_the_other_folds_found_and_outpu
     ordinal = of("log_loss", "accuracy", task="ordinal", classes=("0", "1", "2"))
     scores, task, accuracy = score_run(ordinal, labels, oof, folds, [0, 1, 2, 3]), TASKS["ordinal"], METRICS["accuracy"]
     told = task.find_decision(task.metric(accuracy), labels[kept], oof[kept], folds.fold[kept])
+    scaling = scores["decision"].pop("scaling")
     assert scores["decision"] == told and set(told["folds"]) == {"0", "1", "2", "3"} and scores["threshold"] is None
     by_hand = np.concatenate([task.decide(oof[kept & (folds.fold == k)], told["folds"][str(k)]) for k in range(4)])
     right = np.concatenate([labels[kept & (folds.fold == k)] for k in range(4)])
@@ -156,24 +158,67 @@ def test_answers_are_judged_by_the_decision_that_the_other_folds_found_and_outpu
         found["pooled"] == pytest.approx(accuracy(right, by_hand)) and found["low"] < found["pooled"] <= found["high"]
     )
     assert found["pooled"] > accuracy(labels[kept], task.plain(oof[kept])) + 0.1  # half a grade off
-    loss = METRICS["log_loss"](labels[kept], oof[kept])
+    assert scaling["method"] != "none"  # the leaderboard's metric is of probabilities
+    scaled = np.concatenate([task.scaled(oof[kept & (folds.fold == k)], scaling["folds"][str(k)]) for k in range(4)])
+    loss = METRICS["log_loss"](right, scaled)
     assert scores["metrics"]["log_loss"]["pooled"] == pytest.approx(loss, abs=1e-6)
     first = kept & (folds.fold == 0)
     assert scores["folds"][0]["accuracy"] == accuracy(labels[first], task.decide(oof[first], told["folds"]["0"]))
     left = accuracy(labels[~kept], task.decide(oof[~kept], told["values"]))
     assert scores["excluded"]["accuracy"] == left
-    loss = METRICS["log_loss"](labels[~kept], oof[~kept])
+    loss = METRICS["log_loss"](labels[~kept], task.scaled(oof[~kept], scaling["values"]))
     assert scores["excluded"]["log_loss"] == pytest.approx(loss, abs=1e-6)
 
 
 def test_without_a_metric_of_answers_nothing_is_decided():
     labels, oof, folds = grades()
-    scores = score_run(of("log_loss", task="ordinal", classes=("0", "1", "2")), labels, oof, folds, [0, 1, 2, 3])
+    ranked = of("roc_auc", "log_loss", task="ordinal", classes=("0", "1", "2"))
+    scores = score_run(ranked, labels, oof, folds, [0, 1, 2, 3])
     assert scores["decision"] is None and scores["threshold"] is None
     two_grades = score_run(of("accuracy", task="ordinal"), *two_classes(), [0, 1])
     assert two_grades["decision"] and two_grades["threshold"] is None  # one of them is enough
     one_class = of("accuracy", classes=("0", "1", "2"))
     assert score_run(one_class, labels, oof, folds, [0, 1, 2, 3])["decision"] is None
+
+
+def test_probabilities_are_scaled_where_the_leaderboard_judges_them_and_nowhere_else():
+    rng = np.random.default_rng(5)
+    true = softmax(2 * rng.normal(size=(400, 3)))
+    labels = np.array([rng.choice(3, p=row) for row in true])
+    oof = (true**3 / (true**3).sum(axis=1, keepdims=True)).astype(np.float32)  # three times too sure
+    folds = Folds(np.arange(400).astype(str), np.arange(400), (np.arange(400) % 4).astype(np.int8))
+    three = ("0", "1", "2")
+    by_loss = score_run(of("log_loss", "accuracy", "brier", classes=three), labels, oof, folds, [0, 1, 2, 3])
+    plain = score_run(of("accuracy", "log_loss", "brier", classes=three), labels, oof, folds, [0, 1, 2, 3])
+    assert plain["decision"] is None and set(by_loss["decision"]) == {"scaling"}
+    scaling = by_loss["decision"]["scaling"]
+    tried = scaling["tried"][scaling["method"]]
+    assert tried["low"] > 0 and scaling["ece_after"] < scaling["ece"]
+    for name in ("log_loss", "brier"):  # both judge what is sent
+        assert by_loss["metrics"][name]["pooled"] < plain["metrics"][name]["pooled"]
+    loss = by_loss["metrics"]["log_loss"]["pooled"]
+    assert loss == tried["score"] == pytest.approx(plain["metrics"]["log_loss"]["pooled"] - tried["gain"])
+    assert np.mean([fold["log_loss"] for fold in by_loss["folds"]]) == pytest.approx(loss)  # folds of one size
+    assert by_loss["metrics"]["accuracy"] == plain["metrics"]["accuracy"]
+    alone = score_run(of("log_loss", classes=three), labels, oof, folds, [1])
+    assert alone["decision"] is None  # of one fold nothing can be cross-fitted
+
+
+def test_of_labels_answers_are_decided_and_probabilities_scaled_side_by_side():
+    rng = np.random.default_rng(6)
+    odds = 2 * rng.normal(size=(300, 3))
+    labels = (rng.random((300, 3)) < 1 / (1 + np.exp(-odds))).astype(np.float32)
+    oof = (1 / (1 + np.exp(-3 * odds))).astype(np.float32)
+    folds = Folds(np.arange(300).astype(str), np.arange(300), (np.arange(300) % 3).astype(np.int8))
+    tagged = {"task": "multilabel", "classes": ("a", "b", "c")}
+    both = score_run(of("log_loss", "f2", **tagged), labels, oof, folds, [0, 1, 2])
+    answers = score_run(of("f2", "log_loss", **tagged), labels, oof, folds, [0, 1, 2])
+    assert both["decision"]["values"] == answers["decision"]["values"] and "scaling" not in answers["decision"]
+    assert both["decision"]["scaling"]["method"] == "temperature"
+    assert (
+        both["metrics"]["f2"]["pooled"] == answers["metrics"]["f2"]["pooled"]
+    )  # thresholds are of what the models say
+    assert both["metrics"]["log_loss"]["pooled"] < answers["metrics"]["log_loss"]["pooled"] - 0.1
 
 
 def test_pooled_oof_puts_each_row_in_its_place():

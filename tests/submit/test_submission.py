@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from harness.competition import Samples
-from harness.submit.submission import averaged
+from harness.competition import Competition, Samples, find_competition
+from harness.competition.data_spec import SubmissionSpec
+from harness.competition.scoring.registry import find_metric
+from harness.submit.submission import averaged, clipped
+from tests.conftest import REPOSITORY
+
+DIGITS = find_competition(REPOSITORY / "competitions" / "digit-recognizer")
 
 
 def test_outputs_of_the_images_of_a_row_are_averaged():
@@ -19,3 +25,31 @@ def test_what_is_answered_is_each_row_once_in_its_order():
     samples = Samples(np.array(["1", "2", "3"]), np.zeros((3, 2, 2, 1), np.uint8), rows=np.array(["b", "a", "b"]))
     assert samples.answered.tolist() == ["b", "a"]
     assert Samples(np.array(["1"]), np.zeros((1, 2, 2, 1), np.uint8)).answered.tolist() == ["1"]
+
+
+def contest(metric: str, value: str = "probability", task: str = "single") -> Competition:
+    submission = SubmissionSpec(id="id", value=value, **({} if value == "probability" else {"target": "t"}))
+    return DIGITS.model_copy(
+        update={"metric": metric, "task": task, "classes": ("a", "b", "c"), "submission": submission}
+    )
+
+
+def test_probabilities_are_as_the_log_loss_counts_them_and_other_rows_are_left():
+    outputs = np.array([[1.0, 0.0, 0.0], [0.5, 0.3, 0.2], [1 - 1e-9, 1e-9, 0.0]], dtype=np.float64)
+    sent = clipped(contest("log_loss"), outputs)
+    assert sent[1].tolist() == outputs[1].tolist()
+    np.testing.assert_allclose(sent.sum(axis=1), 1, rtol=1e-12)
+    assert sent[sent < 1e-3].min() == pytest.approx(1e-7, rel=1e-5)
+    loss, truth = find_metric("log_loss"), np.array([1, 0, 2])
+    kaggle = -np.log(np.clip(sent[np.arange(3), truth], 1e-15, 1 - 1e-15)).mean()
+    assert kaggle == pytest.approx(loss(truth, outputs), rel=1e-6)  # what OOF was scored by
+    deep = clipped(contest("log_loss(eps=1e-15)"), outputs)
+    assert 0 < deep[0, 1] < 2e-15
+    for other in (contest("accuracy"), contest("log_loss", value="class"), contest("brier")):
+        assert clipped(other, outputs) is outputs
+
+
+def test_labels_are_clipped_at_both_ends_and_do_not_sum_to_one():
+    outputs = np.array([[1.0, 0.0, 1.0], [0.5, 0.9, 0.2]])
+    sent = clipped(contest("log_loss", task="multilabel"), outputs)
+    assert sent[0].tolist() == [1 - 1e-7, 1e-7, 1 - 1e-7] and sent[1].tolist() == outputs[1].tolist()

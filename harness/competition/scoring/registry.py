@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import nearest
-from harness.competition.metrics import METRICS, TWO_CLASS_METRICS, Metric, _ClassScorer
+from harness.competition.metrics import METRICS, TWO_CLASS_METRICS, Metric, OfProbabilities, _ClassScorer
 from harness.competition.scoring import answers, ranking, values
 from harness.competition.scoring.spec import parsed
 
@@ -146,6 +146,17 @@ def _plain(prepare: Callable[..., Any], greater: bool = True, of_answers: bool =
     return make
 
 
+def _proper(prepare: Callable[..., Any], weighs_classes: bool = False) -> Make:
+    """A proper score of probabilities, smaller is better; prepare: (targets, outputs, **parameters) -> Scorer."""
+    plain = _plain(prepare, greater=False)
+
+    def make(p: dict[str, Any]) -> Metric:
+        weights = tuple(p["weights"]) if weighs_classes and p["weights"] is not None else None
+        return replace(plain(p), of_probabilities=OfProbabilities(float(p.get("eps", 0.0)), weights))
+
+    return make
+
+
 def _kappa(power: int | None) -> Make:
     powers = {"none": 0, "linear": 1, "quadratic": 2}
     return _matrix(lambda p: lambda m: answers.kappa(m, powers[p["weights"]] if power is None else power))
@@ -177,9 +188,9 @@ FAMILIES: dict[tuple[str, str], Family] = {
     (CLASSES, "gap"): Family(CLASSES, {}, _plain(ranking.global_average_precision)),
     (CLASSES, "top_k_accuracy"): Family(CLASSES, {"k": 5}, _plain(ranking.top_k_accuracy)),
     (CLASSES, "log_loss"): Family(
-        CLASSES, {"eps": values.EPS, "weights": None}, _plain(values.class_log_loss, greater=False)
+        CLASSES, {"eps": values.EPS, "weights": None}, _proper(values.class_log_loss, weighs_classes=True)
     ),
-    (CLASSES, "brier"): Family(CLASSES, {}, _plain(values.class_brier, greater=False)),
+    (CLASSES, "brier"): Family(CLASSES, {}, _proper(values.class_brier)),
     (CLASSES, "average_precision"): Family(
         CLASSES,
         {},
@@ -212,10 +223,8 @@ FAMILIES: dict[tuple[str, str], Family] = {
     (LABELS, "roc_auc"): Family(LABELS, {"average": "macro"}, _plain(ranking.label_auc)),
     (LABELS, "average_precision"): Family(LABELS, {"average": "macro"}, _plain(ranking.label_average_precision)),
     (LABELS, "map_at_k"): Family(LABELS, {"k": 5}, _plain(ranking.mean_average_precision_at)),
-    (LABELS, "log_loss"): Family(
-        LABELS, {"eps": values.EPS, "weights": None}, _plain(values.label_log_loss, greater=False)
-    ),
-    (LABELS, "brier"): Family(LABELS, {}, _plain(values.label_brier, greater=False)),
+    (LABELS, "log_loss"): Family(LABELS, {"eps": values.EPS, "weights": None}, _proper(values.label_log_loss)),
+    (LABELS, "brier"): Family(LABELS, {}, _proper(values.label_brier)),
     # Numbers.
     (NUMBERS, "rmse"): Family(NUMBERS, {}, _plain(values.root_mean_square, greater=False)),
     (NUMBERS, "mcrmse"): Family(

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.competition.metrics import Metric, argmax_rows
 from harness.competition.scoring.registry import CLASSES, LABELS, NUMBERS
-from harness.competition.tasks import decisions, votes
+from harness.competition.tasks import decisions, scaling, votes
 
 _SUM_TOLERANCE = 1e-2  # rows are stored as float32 or float16
 
@@ -140,15 +140,48 @@ class Task:
     def judged(self, outputs: np.ndarray, fold: np.ndarray, told: dict[str, Any] | None) -> np.ndarray:
         """Outputs (n, K) whose simple answer is the task's: as decided by fold where there is a decision, else as they are.
 
-        told : as `find_decision` gives it; None where nothing was decided
+        told : as scores.json has it: `find_decision`, and "scaling" by `find_scaling`; None where nothing was decided
         """
-        return self.plain(outputs) if told is None else self.decide_by_fold(outputs, fold, told)
+        return self.decide_by_fold(outputs, fold, told) if told and "values" in told else self.plain(outputs)
+
+    def find_scaling(
+        self, metric: Metric, targets: np.ndarray, outputs: np.ndarray, fold: np.ndarray, groups: np.ndarray
+    ) -> dict[str, Any] | None:
+        """How probabilities are scaled (`scaling.find_scaling`): the part "scaling" of a decision. None where the metric judges none."""
+        if metric.of_probabilities is None or self.of == NUMBERS:
+            return None
+        return scaling.find_scaling(metric, targets, outputs, fold, groups)
+
+    def fit_scaling(
+        self, method: str, metric: Metric, targets: np.ndarray, outputs: np.ndarray
+    ) -> scaling.Scaling | None:
+        """The scaling of that name by these rows; None of "none"."""
+        if method == scaling.NONE:
+            return None
+        return scaling.fit_scaling(method, targets, outputs, scaling.class_weights_of(metric))
+
+    def scaled(self, outputs: np.ndarray, found: scaling.Scaling | None) -> np.ndarray:
+        """Probabilities (n, K) scaled; as they are where nothing was found to gain."""
+        return scaling.scaled(outputs, found, self.is_one_class) if found else outputs
 
     def judged_by(
         self, metric: Metric, outputs: np.ndarray, fold: np.ndarray, told: dict[str, Any] | None
     ) -> np.ndarray:
-        """Outputs (n, K) as a metric judges them: one of answers those that the decision gives, any other the outputs as they are."""
-        return self.decide_by_fold(outputs, fold, told) if told and metric.of_answers else outputs
+        """Outputs (n, K) as a metric judges them: one of answers those that the decision gives, a proper score of probabilities the
+        scaled ones, both by what the other folds found; any other the outputs as they are."""
+        if told and metric.of_answers and "values" in told:
+            return self.decide_by_fold(outputs, fold, told)
+        if told and metric.of_probabilities and told.get("scaling"):
+            return scaling.scaled_by_fold(outputs, fold, told["scaling"]["folds"], self.is_one_class)
+        return outputs
+
+    def decided_by(self, metric: Metric, outputs: np.ndarray, told: dict[str, Any] | None) -> np.ndarray:
+        """The same of rows that no fold holds, by what all rows found."""
+        if told and metric.of_answers and "values" in told:
+            return self.decide(outputs, told["values"])
+        if told and metric.of_probabilities and told.get("scaling"):
+            return self.scaled(outputs, told["scaling"]["values"])
+        return outputs
 
     def score_apart(self, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> float:
         """The score of rows by the decision that they themselves have: to compare models on the same rows before there are other folds.

@@ -155,6 +155,9 @@ class FoldTraining:
         from harness.train.precision import usable_device
 
         torch.set_num_threads(job.threads)
+        torch.backends.cudnn.deterministic = (
+            True  # costs nothing that could be measured; a resumed fold has the same bits
+        )
         keep_freed_memory()
         recipe, folds, device = folder.recipe(), Folds.load(folder.path / "folds.csv"), usable_device(job.device)
         competition, dataset = open_resized(find_competition(job.competition), job.cache, recipe.data)

@@ -209,14 +209,15 @@ def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]
     suite = Suite.load([noise_path(run.path, fold, rows) for fold in trained])
     names, order, proba = list(suite.names), suite.rows, suite.proba.astype(np.float32)
     labels, clean = run.labels[order], run.oof[order]
-    told = run.scores.get("decision")
-    if told and metric.of_answers:  # answers as the task decides them, each fold's by what the others found
-        fold = run.folds.fold[order]
-        clean = task.decide_by_fold(clean, fold, told)
-        proba = np.array([[task.decide_by_fold(said, fold, told) for said in line] for line in proba])
-    scorer = metric.prepare(labels, clean)
+    told, fold = run.scores.get("decision"), run.folds.fold[order]
+
+    def judged(said: np.ndarray) -> np.ndarray:  # as the task decides them, each fold's by what the others found
+        return task.judged_by(metric, said, fold, told)
+
+    scorer = metric.prepare(labels, judged(clean))
     low, high = intervals([scorer], run.folds.groups[order])[0]
-    scores = {name: [metric(labels, proba[i, s]) for s in range(proba.shape[1])] for i, name in enumerate(names)}
+    said = np.array([[judged(cell) for cell in line] for line in proba])
+    scores = {name: [metric(labels, cell) for cell in said[i]] for i, name in enumerate(names)}
     worst = min if metric.greater_is_better else max
     name, severity = worst(((n, s) for n in scores for s in range(5)), key=lambda at: scores[at[0]][at[1]])
     return {
@@ -228,7 +229,7 @@ def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]
         "mean": float(np.mean(list(scores.values()))),
         "camera": float(np.mean([scores[n] for n in ("camera", "handheld") if n in scores])),
         "worst": {"corruption": name, "severity": severity + 1, "score": scores[name][severity]},
-        "classes": _falling_classes(competition.classes, names, labels, run.oof[order], proba)
+        "classes": _falling_classes(competition.classes, names, labels, clean, said if metric.of_answers else proba)
         if task.is_one_class
         else {},
         "doubtful": doubtful_corruptions(competition, names),

@@ -13,8 +13,10 @@ from harness.competition.metrics import argmax_rows
 from harness.competition.tasks import Task
 from harness.cv.folds import rare_classes
 from harness.cv.pseudo_labels import pseudo_line
+from harness.cv.report.calibration import calibration_section
 from harness.cv.report.classes import balance_line, classes_section
 from harness.cv.report.targets import targets_sections
+from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.report import figures
 from harness.report.page import Page
@@ -55,6 +57,10 @@ def write_report(
         _mistakes_section(page, dataset, oof, rows, predicted, competition.classes)
     else:
         targets_sections(page, task, dataset, oof, rows, test, competition.classes, scores.get("decision"))
+    decision = scores.get("decision") or {}
+    if decision.get("scaling"):
+        main, targets = competition_metrics(competition)[0], dataset.train.labels[rows]
+        calibration_section(page, task, main, targets, np.asarray(oof[rows]), folds.fold[rows], decision)
     _training_section(page, history)
     section = page.section("What produced it")
     if recipe.answers_to:
@@ -66,7 +72,7 @@ def write_report(
 
 def _answers(task: Task, oof: np.ndarray, rows: np.ndarray, decision: dict[str, Any] | None) -> np.ndarray:
     """Class of each row: the likeliest, or the grade that the decision gives."""
-    if decision is None:
+    if not (decision and "values" in decision):
         return argmax_rows(oof, rows)
     return argmax_rows(task.decide(np.asarray(oof[rows]), decision["values"]))
 

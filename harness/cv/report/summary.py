@@ -10,6 +10,7 @@ from harness.base.command import carried
 from harness.base.terminal import print_table
 from harness.cv.noise.report import noise_table, summary_lines
 from harness.cv.pseudo_labels import pseudo_line
+from harness.cv.report.calibration import scaling_line
 from harness.cv.report.classes import balance_line
 from harness.cv.report.page import decision_line, fold_table, label, shown, threshold_line
 from harness.runs import Run
@@ -35,6 +36,9 @@ def again(all_folds: bool = False) -> str:
 def as_dict(run: Run, noisy: dict[str, Any] | None) -> dict[str, Any]:
     """The result for --json."""
     told = {"run": run.name, "path": str(run.path), "data": run.environment["data"], **run.scores}
+    scaling = (run.scores.get("decision") or {}).get("scaling")
+    if scaling:
+        told |= {key: scaling[key] for key in ("ece", "ece_after")}
     return told | ({"noise": noisy} if noisy else {})
 
 
@@ -51,8 +55,11 @@ def print_result(run: Run, sample: bool, noisy: dict[str, Any] | None) -> None:
         print(f"classes: {balanced}")
     if run.scores.get("threshold"):
         print(threshold_line(run.scores, run.classes))
-    if run.scores.get("decision"):
+    decision = run.scores.get("decision") or {}
+    if "values" in decision:
         print(decision_line(run.scores, run.task, run.classes))
+    if decision.get("scaling"):
+        print(scaling_line(decision["scaling"]))
     excluded = run.scores.get("excluded", {"n": 0})
     if excluded["n"]:
         said = ", ".join(f"{label(k)} {shown(v)}" for k, v in excluded.items() if k != "n" and v is not None)

@@ -42,7 +42,11 @@ def targets_sections(
         page.section("Numbers").table(header, table, folded=True)
         spread = targets.std(axis=0)
         wrong = (((outputs - targets) / np.where(spread > 0, spread, 1)) ** 2).mean(axis=1)
-    answers = outputs if task.of != LABELS or decision is None else task.decide(outputs, decision["values"])
+    answers = (
+        outputs
+        if task.of != LABELS or not (decision and "values" in decision)
+        else task.decide(outputs, decision["values"])
+    )
     worst = np.argsort(-wrong, kind="stable")[:_GALLERY]
     captions = [
         f"{task.describe(targets[i], names)} taken for {task.describe(answers[i], names)}, id {dataset.train.ids[rows[i]]}"
@@ -57,7 +61,7 @@ def label_table(
     targets: np.ndarray, outputs: np.ndarray, test: np.ndarray, names: Sequence[str], decision: dict[str, Any] | None
 ) -> tuple[list[str], list[list[str]]]:
     """Header and rows: how often each label is there, how well it is found, from which probability on it is given."""
-    thresholds = np.asarray(decision["values"] if decision else [0.5] * len(names))
+    thresholds = np.asarray(decision["values"] if decision and "values" in decision else [0.5] * len(names))
     counts = LabelCounts(targets, (outputs >= thresholds).astype(np.float32))
     hits, truth, said = counts.per_label(None)
     precision, recall, f1 = ratio(hits, said), ratio(hits, truth), ratio(2 * hits, truth + said)

@@ -16,10 +16,12 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json
 from harness.base.untrusted_text import listed
 from harness.competition import Competition
+from harness.competition.tasks import Task
 from harness.cv.scores import score_run
 from harness.data.cache import Dataset
 from harness.oof.predictions import align, check_member
 from harness.runs import Run, RunFolder, runs_of
+from harness.runs.align import align_rows
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Blend:
     members : names of the runs
     oof : float32 (n, C); kept : bool (n,), rows that scores are taken from
     test_ids : str (n_test,), test : float32 (n_test, C)
+    test_folds : float32 (n_test, C) of each fold's models, where they are to be scaled; () where they are not, or vote
     scores : as `score_run` gives them; the mean has nothing to fit, so they are as honest as a single run's
     """
 
@@ -42,6 +45,27 @@ class Blend:
     test_ids: np.ndarray
     test: np.ndarray
     scores: dict[str, Any]
+    test_folds: tuple[np.ndarray, ...] = ()
+
+    def scaled_test(self, task: Task) -> np.ndarray:
+        """Test probabilities (n_test, C), scaled as the run's decision says; as they are where it scales nothing.
+
+        Each fold's are scaled, then averaged: the scaling was found for what single folds' models say, and their mean is less sure
+        already. The log loss of the mean is at most the mean of theirs, which is what OOF promises. Votes are no probabilities and stay.
+        """
+        scaling = scaling_of(self.scores)
+        if not scaling or not self.test_folds:
+            return self.test
+        total = np.zeros(self.test.shape)
+        for fold in self.test_folds:
+            total += task.scaled(fold, scaling)
+        return (total / len(self.test_folds)).astype(np.float32)
+
+
+def scaling_of(scores: dict[str, Any]) -> dict[str, list[float]]:
+    """The scaling of probabilities in a run's scores that test predictions get; {} where there is none."""
+    found: dict[str, list[float]] = ((scores.get("decision") or {}).get("scaling") or {}).get("values") or {}
+    return found
 
 
 def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blend:
@@ -60,6 +84,7 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     together = align(runs, competition)
     assert together.test is not None and together.test_ids is not None
     oof, folds = together.oof.mean(axis=0, dtype=np.float64).astype(np.float32), together.folds
+    scores = score_run(competition, together.labels, oof, folds, list(range(folds.k)))
     return Blend(
         name=runs[0].name if len(runs) == 1 else blend_name(together.members),
         members=together.members,
@@ -67,7 +92,8 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
         kept=folds.kept,
         test_ids=together.test_ids,
         test=together.test.mean(axis=0, dtype=np.float64).astype(np.float32),
-        scores=score_run(competition, together.labels, oof, folds, list(range(folds.k))),
+        scores=scores,
+        test_folds=_test_folds(runs) if scaling_of(scores) else (),
     )
 
 
@@ -77,7 +103,23 @@ def _alone(run: Run, competition: Competition) -> Blend:
     assert run.test is not None and run.test_ids is not None
     folds, cleaned = run.folds, list(range(run.folds.k))
     scores = score_run(competition, run.labels, run.oof, folds, cleaned)
-    return Blend(run.name, (run.name,), run.oof, folds.kept, run.test_ids, run.test, scores)
+    of_folds = _test_folds([run]) if scaling_of(scores) else ()
+    return Blend(run.name, (run.name,), run.oof, folds.kept, run.test_ids, run.test, scores, of_folds)
+
+
+def _test_folds(runs: Sequence[Run]) -> tuple[np.ndarray, ...]:
+    """Each fold's test probabilities, mean over runs, in the order of the first; () where a run's folds vote."""
+    if any(run.recipe.predict.across_folds == "vote" for run in runs):
+        return ()
+    found = []
+    for fold in range(runs[0].folds.k):
+        parts = []
+        for run in runs:
+            assert run.test_ids is not None and runs[0].test_ids is not None
+            said = RunFolder(run.path).load_fold(fold).test_proba
+            parts.append(said if run is runs[0] else said[align_rows(run.test_ids, runs[0].test_ids, str(run.path))])
+        found.append(np.asarray(np.mean(parts, axis=0, dtype=np.float64), dtype=np.float32))
+    return tuple(found)
 
 
 def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[str, Any]]]:

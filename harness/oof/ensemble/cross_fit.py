@@ -53,7 +53,9 @@ def cross_fit(predictions: Predictions, metric: Metric, names: list[str] | None 
     methods = methods_of(predictions.task)
     chosen = ["mean", *(n for n in names or methods if n != "mean")]
     judge = _Judge(predictions, metric)
-    plain = judge.resampled(methods["mean"].apply(predictions.oof, None))
+    mean_of = methods["mean"].apply(predictions.oof, None)
+    told = judge.told(mean_of)
+    plain = judge.resampled(mean_of, told), told
     return [_one(methods[name], predictions, judge, plain) for name in chosen]
 
 
@@ -73,18 +75,32 @@ class _Judge:
         without = [folds.train_rows(fold) for fold in range(folds.k)]
         self.by_without = [_fitted_by(predictions, metric, rows) if self.decides else metric for rows in without]
 
-    def resampled(self, oof: np.ndarray) -> Resampled:
-        """The score of outputs (n, C), each fold answered by the decision that the others have."""
-        outputs = oof[self.kept]
+    def told(self, oof: np.ndarray) -> dict[str, Any]:
+        """The decision of outputs (n, C), as `score_run` finds it of the saved ensemble: thresholds or cuts, or how they are scaled."""
+        if not (self.decides or self.metric.of_probabilities):
+            return {}
+        outputs = self._saved(oof)
         if self.decides:
-            outputs = outputs.astype(np.float32)  # as they are saved: a threshold found is that of the saved run
-            told = self.task.find_decision(self.metric, self.labels, outputs, self.fold)
-            outputs = self.task.decide_by_fold(outputs, self.fold, told)
+            return self.task.find_decision(self.metric, self.labels, outputs, self.fold)
+        scaling = self.task.find_scaling(self.metric, self.labels, outputs, self.fold, self.groups)
+        return {"scaling": scaling} if scaling else {}
+
+    def resampled(self, oof: np.ndarray, told: dict[str, Any]) -> Resampled:
+        """The score of outputs (n, C), each fold judged by the decision that the others have."""
+        moves = self.decides or bool(told and told["scaling"]["values"])
+        outputs = self.task.judged_by(self.metric, self._saved(oof), self.fold, told) if moves else oof[self.kept]
         return Resampled.of(self.metric, self.labels, outputs, self.groups)
 
-    def in_sample(self, outputs: np.ndarray) -> float:
+    def in_sample(self, outputs: np.ndarray, told: dict[str, Any]) -> float:
         """The score of outputs of the kept rows by the decision that they themselves have."""
+        if told and not self.decides:
+            found = self.task.fit_scaling(told["scaling"]["method"], self.metric, self.labels, outputs)
+            return self.metric(self.labels, self.task.scaled(outputs, found))
         return self.task.score_apart(self.metric, self.labels, outputs)
+
+    def _saved(self, oof: np.ndarray) -> np.ndarray:
+        """The kept rows as they are saved: a decision found on them is that of the saved run."""
+        return oof[self.kept].astype(np.float32)
 
 
 def _fitted_by(predictions: Predictions, metric: Metric, rows: np.ndarray) -> Metric:
@@ -99,20 +115,24 @@ def _fitted_by(predictions: Predictions, metric: Metric, rows: np.ndarray) -> Me
     )
 
 
-def _one(method: Method, predictions: Predictions, judge: _Judge, plain: Resampled) -> CrossFitted:
+def _one(
+    method: Method, predictions: Predictions, judge: _Judge, plain: tuple[Resampled, dict[str, Any]]
+) -> CrossFitted:
+    """plain : the mean's score, and its decision."""
     labels, kept = predictions.labels, judge.kept
     fitted = method.fit(predictions.oof[:, kept], labels[kept], judge.by)
     if method.learns:
         fitted_without = [_fit_without(fold, method, predictions, by) for fold, by in enumerate(judge.by_without)]
         oof = _by_fold(method, predictions, fitted_without)
-        in_sample = judge.in_sample(method.apply(predictions.oof[:, kept], fitted))
+        seen = method.apply(predictions.oof[:, kept], fitted)
     else:
         fitted_without = [fitted] * predictions.folds.k
         oof = method.apply(predictions.oof, fitted)
-        in_sample = judge.in_sample(oof[kept])
-    score, low, high, gain, gain_low, gain_high = (plain if method.name == "mean" else judge.resampled(oof)).against(
-        plain
-    )
+        seen = oof[kept]
+    told = plain[1] if method.name == "mean" else judge.told(oof)
+    in_sample = judge.in_sample(seen, told)
+    ours = plain[0] if method.name == "mean" else judge.resampled(oof, told)
+    score, low, high, gain, gain_low, gain_high = ours.against(plain[0])
     return CrossFitted(method, oof, fitted, fitted_without, score, in_sample, low, high, gain, gain_low, gain_high)
 
 

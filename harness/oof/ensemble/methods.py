@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from harness.competition.metrics import Metric
+from harness.competition.scoring.temperature import calibrated, fitted_temperature, softmax
 from harness.competition.tasks.votes import majority
 from harness.oof.ensemble.hill_climbing import hill_climb
-from harness.oof.ensemble.temperature import calibrated, fitted_temperature, softmax
 
 _EPS = 1e-6
 

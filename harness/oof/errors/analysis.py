@@ -9,11 +9,11 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition.metrics import argmax_rows, confused_pairs, group_weights, row_pieces, tally
-from harness.oof.ensemble.temperature import calibrated, fitted_temperature
+from harness.competition.scoring.calibration import bins, ece_of
+from harness.competition.scoring.temperature import calibrated, fitted_temperature
 from harness.oof.errors.resampling import RESAMPLES, Interval, hardest_groups
 from harness.runs import Run
 
-_BINS = 15
 _PAIRS = 40
 
 
@@ -178,20 +178,6 @@ def _brier(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> float:
         part, own = proba[rows[piece]].astype(np.float64), labels[rows[piece]]
         total += float((part**2).sum() - 2 * part[np.arange(len(own)), own].sum() + len(own))
     return total / len(rows)
-
-
-def bins(sure: np.ndarray, hit: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean probability, share of hits and rows of each bin of probabilities that has rows; sure, hit : (n,)."""
-    place = np.minimum((sure * _BINS).astype(int), _BINS - 1)
-    rows = np.bincount(place, minlength=_BINS)
-    filled = rows > 0
-    confidence = np.bincount(place, sure, _BINS)[filled] / rows[filled]
-    return confidence, np.bincount(place, hit, _BINS)[filled] / rows[filled], rows[filled]
-
-
-def ece_of(confidence: np.ndarray, accuracy: np.ndarray, rows: np.ndarray) -> float:
-    """Expected calibration error of `bins`."""
-    return float((np.abs(confidence - accuracy) * rows).sum() / rows.sum())
 
 
 def suspected_rows(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> np.ndarray:

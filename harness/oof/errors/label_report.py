@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.oof.errors.analysis import ece_of, judged_rows
+from harness.competition.scoring.calibration import ece_of
+from harness.oof.errors.analysis import judged_rows
 from harness.oof.errors.labels import LabelScores, find_label_errors
 from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table, lowest
 from harness.report import error_figures

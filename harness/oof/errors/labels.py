@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from harness.competition.scoring.auc import auc_parts
+from harness.competition.scoring.calibration import bins, ece_of
 from harness.competition.scoring.ranking import average_precision_parts
-from harness.oof.errors.analysis import bins, ece_of, suspected_rows
+from harness.oof.errors.analysis import suspected_rows
 from harness.oof.errors.resampling import Interval, group_sums, hardest_groups, intervals_of
 from harness.runs import Run
 
@@ -117,7 +118,7 @@ def _by_label(
     with np.errstate(invalid="ignore", divide="ignore"):
         shares = [intervals_of(values) for values in (hits / given, hits / has, 2 * hits / (has + given))]
     ranked = [_ranked(truth, outputs, groups, parts) for parts in (average_precision_parts, auc_parts)]
-    thresholds = decision["values"] if decision else [0.5] * n_labels
+    thresholds = decision["values"] if decision and "values" in decision else [0.5] * n_labels
     found = {}
     for number, name in enumerate(names):
         of_label = bins(outputs[:, number], truth[:, number])

@@ -238,5 +238,5 @@ def gain_of_averaging(
         better = sign * (alone(kind.belief(together, float(np.exp(middle)))) - single) > 0
         low, high = (middle, high) if better else (low, middle)
     belief = kind.belief(together, float(np.exp((low + high) / 2)))
-    said = judge(vote(some) if vote else together)
+    said = judge(vote(some)) if vote else judge(together) if metric.of_answers else np.mean(judged, axis=0)
     return sign * (kind.expected(metric, said, belief) - alone(belief))

@@ -124,7 +124,7 @@ def forecast(
     blind: float | None = None
     scenarios: dict[str, dict[str, float]] = {}
     if calibration is None and shift is not None and shift.apart:
-        together = subject.judged(metric, np.mean(subject.test_folds, axis=0))
+        together = subject.judged_together(metric)
         blind = blind_score(known, together, np.random.default_rng(1))
         falls = unmeasured_falls(known, shift, blind, _hint(said), _least_fall(subject, known), rng)
     else:

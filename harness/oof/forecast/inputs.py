@@ -57,16 +57,20 @@ class ForecastInputs:
         return np.flatnonzero(self.folds.kept & ~np.isnan(self.oof[:, 0]))
 
     def judged(self, metric: Metric, outputs: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
-        """Outputs (m, C) as the metric judges them: answers by the run's decision, where the task has one.
+        """Outputs (m, C) as the metric judges them: answers and probabilities by the run's decision, where it has one.
 
         rows : int64 (m,), the training rows that they are of: each fold's are decided by what the other folds found; None for others
         """
         told = self.scores.get("decision")
-        if not told or not metric.of_answers:
-            return outputs
         if rows is None:
-            return self.task.decide(outputs, told["values"])
-        return self.task.decide_by_fold(outputs, self.folds.fold[rows], told)
+            return self.task.decided_by(metric, outputs, told)
+        return self.task.judged_by(metric, outputs, self.folds.fold[rows], told)
+
+    def judged_together(self, metric: Metric) -> np.ndarray:
+        """The fold models' mean (t, C) on the test as the metric judges it: probabilities are scaled before, answers decided after."""
+        if metric.of_answers:
+            return self.judged(metric, np.mean(self.test_folds, axis=0))
+        return np.asarray(np.mean([self.judged(metric, of) for of in self.test_folds], axis=0))
 
 
 def forecast_inputs_of(run: Run) -> ForecastInputs:

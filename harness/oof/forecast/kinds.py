@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.competition.metrics import Metric, Tally, confusion
 from harness.competition.scoring.registry import CLASSES, LABELS, NUMBERS
-from harness.oof.ensemble.temperature import calibrated, fitted_temperature
+from harness.competition.scoring.temperature import calibrated, fitted_temperature
 
 _EPS = 1e-6
 _EPS_LOSS = 1e-7  # as the metric's

@@ -87,8 +87,9 @@ def write_unfinished(table: Table, recipe: Recipe) -> Outcome | None:
     scores = score_run(table.competition, labels, oof, opened.folds, done)
     test = np.asarray(np.mean([part.test_proba for part in parts], axis=0, dtype=np.float64), dtype=np.float32)
     name = f"{opened.folder.name}-unfinished"
+    of_folds = tuple(part.test_proba for part in parts)
     path = write_blend(
-        table, Blend(name, (opened.folder.name,), oof, opened.folds.kept, dataset.test.ids, test, scores)
+        table, Blend(name, (opened.folder.name,), oof, opened.folds.kept, dataset.test.ids, test, scores, of_folds)
     )
     main = scores["metrics"][scores["metric"]]
     return {"file": str(path), "folds": done, "score": main["pooled"], "low": main["low"], "high": main["high"]}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -32,17 +33,27 @@ class Answers:
 
     task: Task
     metric: Metric
-    decision: list[float] | None
+    decision: dict[str, Any]
 
     @classmethod
-    def found_on(cls, task: Task, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> Answers:
-        """With the decision of these rows, where the task needs one."""
-        asks = task.decides and metric.of_answers
-        return cls(task, metric, task.fit_decision(metric, targets, outputs) if asks else None)
+    def found_on(
+        cls, task: Task, metric: Metric, targets: np.ndarray, outputs: np.ndarray, scores: dict[str, Any]
+    ) -> Answers:
+        """With the decision of these rows, where the task needs one; probabilities are scaled as the run's are, by these rows.
+
+        scores : of the run
+        """
+        decision: dict[str, Any] = {}
+        if task.decides and metric.of_answers:
+            decision["values"] = task.fit_decision(metric, targets, outputs)
+        scaling = (scores.get("decision") or {}).get("scaling")
+        if scaling and metric.of_probabilities:
+            decision["scaling"] = {"values": task.fit_scaling(scaling["method"], metric, targets, outputs)}
+        return cls(task, metric, decision)
 
     def of(self, outputs: np.ndarray) -> np.ndarray:
         """Outputs moved by the decision."""
-        return outputs if self.decision is None else self.task.decide(outputs, self.decision)
+        return self.task.decided_by(self.metric, outputs, self.decision)
 
 
 def cross_fitted_choice(table: Table, names: Sequence[str]) -> Outcome:
@@ -55,7 +66,10 @@ def cross_fitted_choice(table: Table, names: Sequence[str]) -> Outcome:
     chosen: list[str] = []
     for fold in range(folds.k):
         others, mine = folds.train_rows(fold), folds.valid_rows(fold)
-        answers = [Answers.found_on(task, metric, labels[others], o[others]) for o in outputs]
+        answers = [
+            Answers.found_on(task, metric, labels[others], o[others], run.scores)
+            for o, run in zip(outputs, runs, strict=True)
+        ]
         scores = [sign * metric(labels[others], a.of(o[others])) for a, o in zip(answers, outputs, strict=True)]
         best = int(np.argmax(scores))
         judged[mine] = answers[best].of(outputs[best][mine])
@@ -118,7 +132,7 @@ def judge_anew(table: Table, final: str) -> Outcome:
     method = methods_of(task)[about["method"] if about and len(members) > 1 else "mean"]
     fitted = method.fit(before[:, others], labels[others], metric)
     combined = method.apply(before, fitted)
-    answers = Answers.found_on(task, metric, labels[others], combined[others])
+    answers = Answers.found_on(task, metric, labels[others], combined[others], run.scores)
     anew, oof = answers.of(method.apply(stack, fitted)), answers.of(combined[rows])
     score, _, _, gain, low, high = paired(metric, labels[rows], anew, oof, folds.groups[rows])
     return {

@@ -13,6 +13,7 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.data.cache import Dataset
+from harness.oof.ensemble.blend import scaling_of
 from harness.runs import Run, RunFolder
 from harness.submit.bundle.backends import BACKENDS, Opened
 
@@ -46,6 +47,9 @@ def build_bundle(
         "vote": run.recipe.predict.across_folds == "vote",
         "needs": list(made.needs),
     }
+    scaling = scaling_of_run(run)
+    if scaling:
+        about["scaling"] = {**scaling, "seeds": run.recipe.train.seeds}
     files = list(made.files(opened, about, run.recipe, half))  # it adds to `about`
     with complete_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, "model.py", made.program().encode())
@@ -86,9 +90,17 @@ def open_run(competition: Competition, run: Run, dataset: Dataset) -> Opened:
     return Opened(network.eval(), states, frame)
 
 
-def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool) -> np.ndarray:
+def scaling_of_run(run: Run) -> dict[str, list[float]]:
+    """How the bundle scales what a fold's models say; {} where it does not, or they vote."""
+    return {} if run.recipe.predict.across_folds == "vote" else scaling_of(run.scores)
+
+
+def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool, run: Run | None = None) -> np.ndarray:
     """What the bundle should say: probabilities float64 (n, classes) of images uint8 (n, H, W, C) as
-    the harness decoded them, all folds together."""
+    the harness decoded them, all folds together.
+
+    run : whose decision scales probabilities; None for what the networks say themselves
+    """
     import torch
 
     from harness.competition.tasks.votes import majority
@@ -101,6 +113,11 @@ def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool) -> np.ndarray
             opened.network.load_state_dict(state)
             batches = torch.from_numpy(np.ascontiguousarray(resized)).split(128)
             parts.append(np.concatenate([opened.network(batch).numpy() for batch in batches]))
+    scaling = scaling_of_run(run) if run else {}
+    if run and scaling:
+        seeds = run.recipe.train.seeds
+        folds = [np.mean(parts[i : i + seeds], axis=0, dtype=np.float64) for i in range(0, len(parts), seeds)]
+        parts = [run.task.scaled(np.asarray(said), scaling) for said in folds]
     return majority(parts) if vote else np.asarray(np.mean(parts, axis=0, dtype=np.float64))
 
 

@@ -139,10 +139,10 @@ def _at_threshold(asked: str | None, blend: Blend) -> dict[str, Any] | None:
 def _shares(blend: Blend, task: Task, classes: tuple[str, ...], threshold: float | None) -> dict[str, dict[str, float]]:
     if task.of == NUMBERS:
         return {}
-    told = blend.scores.get("decision")
+    told = blend.scores.get("decision") or {}
 
     def shares(proba: np.ndarray) -> np.ndarray:
-        if told:
+        if "values" in told:
             proba = task.decide(proba, told["values"])
         if task.of == LABELS:
             return (np.asarray(proba) >= 0.5).mean(axis=0)

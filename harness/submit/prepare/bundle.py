@@ -87,7 +87,7 @@ def _built_and_tried(
     pixels = np.stack([samples.images[row] for row in range(min(len(samples), _TRIED))])
     seconds = options.seconds
     trial = try_bundle(path, pixels, len(competition.classes), seconds, options.memory_gib, backend.lacks)
-    ours = predict_opened(opened, pixels, run.recipe.predict.across_folds == "vote")
+    ours = predict_opened(opened, pixels, run.recipe.predict.across_folds == "vote", run)
     _refuse_differences(path, trial.labels, ours, samples.ids, options.half)
     return trial, [
         f"trial:    {len(pixels)} images, the same labels as the harness ({trial.isolated}, without {', '.join(backend.lacks)}); "

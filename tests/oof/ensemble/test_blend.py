@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from harness.base.errors import UserError
 from harness.competition import find_competition
-from harness.oof.ensemble.blend import best_runs, blend_name, mean_of_probabilities
+from harness.competition.tasks import TASKS
+from harness.oof.ensemble.blend import Blend, best_runs, blend_name, mean_of_probabilities, scaling_of
 from harness.runs import Run, load_run
 from tests.conftest import FOLDER_TOML
 from tests.runs.test_run import make_run
@@ -100,3 +101,18 @@ def test_best_runs_follow_the_metrics_direction_and_leave_out_what_does_not_fit(
 def test_a_blend_of_samples_is_named_so():
     assert blend_name(["sample-a", "sample-b"]).startswith("sample-blend-")
     assert blend_name(["sample-a", "b"]).startswith("blend-")
+
+
+def test_each_fold_is_scaled_and_then_averaged_and_votes_stay_as_they_are():
+    folds = tuple(np.array(rows, dtype=np.float32) for rows in ([[0.9, 0.1], [0.5, 0.5]], [[0.1, 0.9], [0.8, 0.2]]))
+    scores = {"decision": {"scaling": {"values": {"scale": [0.5], "bias": [0.0]}}}}
+    ids, mean = np.array(["a", "b"]), np.mean(folds, axis=0)
+    blend = Blend("x", ("x",), mean, np.ones(2, bool), ids, mean, scores, folds)
+    odds = [np.sqrt(fold[:, 0] / fold[:, 1]) for fold in folds]  # a temperature of two
+    first = np.mean([o / (1 + o) for o in odds], axis=0)
+    np.testing.assert_allclose(blend.scaled_test(TASKS["single"]), np.column_stack([first, 1 - first]), atol=1e-6)
+    assert replace(blend, test_folds=()).scaled_test(TASKS["single"]) is mean
+    assert replace(blend, scores={"decision": None}).scaled_test(TASKS["single"]) is mean
+    assert [
+        scaling_of(s) for s in ({}, {"decision": {"values": [0.5]}}, {"decision": {"scaling": {"values": {}}}})
+    ] == [{}] * 3

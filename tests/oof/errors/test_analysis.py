@@ -9,8 +9,8 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from harness.competition.metrics import METRICS
+from harness.competition.scoring.temperature import calibrated
 from harness.oof.compare.pairwise import compare_pairs, error_correlation, recalls
-from harness.oof.ensemble.temperature import calibrated
 from harness.oof.errors.analysis import errors_table, find_errors
 from harness.oof.predictions import Predictions
 from harness.runs import Folds, Run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.competition.metrics import METRICS, custom_metric
-from harness.oof.ensemble.temperature import calibrated, fitted_temperature
+from harness.competition.scoring.temperature import calibrated, fitted_temperature
 from harness.oof.forecast.estimators import ESTIMATORS, Known, Unknown, drops, gain_of_averaging
 from harness.oof.forecast.kinds import Classes, class_weights, expected_score
 

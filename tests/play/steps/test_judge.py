@@ -47,3 +47,21 @@ def test_the_choice_of_one_run_is_that_run(table: Table):
     told = train_run(table, recipe)
     choice = cross_fitted_choice(table, [told["run"]])
     assert choice["score"] == pytest.approx(told["score"]) and set(choice["chosen"]) == {told["run"]}
+
+
+def test_by_log_loss_both_sides_are_scaled_as_the_run_is(shapes: Path, monkeypatch: pytest.MonkeyPatch):
+    toml = shapes / "competitions" / "shapes" / "competition.toml"
+    toml.write_text(toml.read_text().replace('metric = "accuracy"', 'metric = "log_loss"'))
+    monkeypatch.chdir(shapes)
+    contest = find_competition("shapes")
+    dataset, home = load_dataset(contest, shapes / "data"), shapes / "oof" / "shapes" / "play"
+    table = Table(dataset.competition or contest, dataset, shapes, home, LineWatcher(quiet=True), "shapes", workers=1)
+    recipe = load_recipe(contest.folder, "tiny", ["cv.folds=3", "train.label_smoothing=0.4", "train.epochs=25"])
+    told = train_run(table, recipe)
+    run = load_run(table.out / "oof" / "shapes" / told["run"])
+    scaling, plain = run.scores["decision"]["scaling"], table.metric(run.labels, run.oof)
+    assert scaling["method"] != "none" and told["score"] < plain - 0.05
+    choice = cross_fitted_choice(table, [told["run"]])
+    assert choice["score"] == pytest.approx(told["score"])
+    anew = judge_anew(table, told["run"])
+    assert anew["oof"] < plain - 0.05 and anew["anew"] < plain

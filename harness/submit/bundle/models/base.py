@@ -26,11 +26,26 @@ class Base:
         """uint8 (n, H, W, C), or a list of (H, W, C) -> probabilities float32 (n, classes), of all folds together."""
         X = as_trained(X)
         total = np.zeros((len(X), ABOUT["classes"]), dtype=np.float64)
-        for fold in self.folds:
-            said = [self.run(fold, X[start : start + BATCH]) for start in range(0, len(X), BATCH)]
-            proba = np.concatenate(said) if said else np.zeros_like(total)
+        seeds = ABOUT.get("scaling", {}).get("seeds", 1)  # networks of a fold: they are scaled together
+        for first in range(0, len(self.folds), seeds):
+            proba = scaled(sum(self.of_fold(fold, X) for fold in self.folds[first : first + seeds]) / seeds)
             total += np.eye(total.shape[1])[proba.argmax(axis=1)] + 1e-3 * proba if ABOUT["vote"] else proba
         return (total / total.sum(axis=1, keepdims=True)).astype(np.float32)
+
+    def of_fold(self, fold, X):
+        """Probabilities (n, classes) of uint8 images as trained, by one network."""
+        said = [self.run(fold, X[start : start + BATCH]) for start in range(0, len(X), BATCH)]
+        return np.concatenate(said) if said else np.zeros((0, ABOUT["classes"]))
+
+
+def scaled(proba):
+    """Probabilities as sure as they were right out of fold, where the run was scaled; else as they are."""
+    if "scaling" not in ABOUT:
+        return proba
+    logs = np.log(np.clip(proba.astype(np.float64), 1e-12, 1.0))
+    logs = logs * ABOUT["scaling"]["scale"] + ABOUT["scaling"]["bias"]
+    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
 
 
 def as_trained(X):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from harness.competition.metrics import METRICS
-from harness.oof.ensemble import temperature
-from harness.oof.ensemble.temperature import calibrated, fitted_temperature, softmax
+from harness.competition.scoring import temperature
+from harness.competition.scoring.temperature import calibrated, fitted_temperature, softmax
 
 
 def case(true: float, n: int, n_classes: int = 3, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
