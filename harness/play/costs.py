@@ -8,6 +8,7 @@ learnt from every run: first of all runs, then of the same network.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,6 +168,14 @@ class Costs:
             else:
                 high = middle - 1
         return low
+
+    def runs_within(self, recipe: Recipe, cost: float, least: int, most: int) -> int:
+        """Among how many runs of `least` to `most` epochs that much is to be shared, so that little of it is left; at least one.
+
+        The first of them does not take so much that too little is left for another.
+        """
+        longest, shortest = self.run(with_epochs(recipe, most)), self.run(with_epochs(recipe, least))
+        return max(min(math.ceil(cost / longest), int(cost / shortest)), 1)
 
     def learn(self, recipe: Recipe, seconds: float, folds: int, side_by_side: int = 1) -> None:
         """Take in what folds of a recipe really took, as `run` counts them."""

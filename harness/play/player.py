@@ -38,6 +38,7 @@ _BASELINE_SHARES = (0.35, 0.5)  # of the budget: where the budget is small the b
 _RACE_SHARES = (0.6, 0.7, 0.7)  # of what is left, race by race
 _FINALISTS = (2, 1, 1)
 _MOST_SEEDS = 12
+_LEAST_OF_BEST, _LEAST_OF_FIRST, _MOST_OF_NATURAL = 0.6, 0.3, 1.6  # epochs of another seed, as shares of its recipe's
 _NOISE_SHARE, _CLEAN_SHARE, _FORECAST_SHARE = 0.10, 0.10, 0.25
 
 
@@ -325,9 +326,11 @@ class Player:
         if self.table.hidden:
             seeds = int(room / self.costs.run(recipe))
             return more_seeds(recipe, seeds).model_dump(mode="json") if seeds > recipe.train.seeds else None
-        for chosen, least in ((recipe, 0.6), (self.first.recipe, 0.3)):
+        for chosen, least in ((recipe, _LEAST_OF_BEST), (self.first.recipe, _LEAST_OF_FIRST)):
             natural = chosen.train.epochs
-            epochs = self.costs.epochs_within(chosen, room, max(2, round(least * natural)), round(1.6 * natural))
+            bounds = max(2, round(least * natural)), max(2, round(_MOST_OF_NATURAL * natural))
+            share = room / self.costs.runs_within(chosen, room, *bounds)
+            epochs = self.costs.epochs_within(chosen, share, *bounds)
             if epochs:
                 return another_seed(with_epochs(chosen, epochs), number).model_dump(mode="json")
         return None

@@ -49,3 +49,14 @@ def test_fold_epochs_count_arithmetic_not_time():
     assert two - one == pytest.approx(5.0)  # an epoch of five folds
     c.learn(RECIPE, 1e6, 5)
     assert c.run(with_epochs(RECIPE, 1)) == one
+
+
+@given(room=st.floats(10, 500))
+def test_runs_that_share_what_is_left_leave_little(room: float):
+    c = costs()
+    epoch = c.run(with_epochs(RECIPE, 2)) - c.run(with_epochs(RECIPE, 1))
+    shortest, longest = c.run(with_epochs(RECIPE, 6)), c.run(with_epochs(RECIPE, 16))
+    left = room
+    while epochs := c.epochs_within(RECIPE, left / c.runs_within(RECIPE, left, 6, 16), 6, 16):
+        left -= c.run(with_epochs(RECIPE, epochs))
+    assert 0 <= left < (max(2 * shortest - longest, 0) + 2 * epoch if room >= shortest else shortest)
