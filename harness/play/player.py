@@ -10,6 +10,7 @@ from typing import Any
 from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts, facts_of
+from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.ledger import Ledger
 from harness.play.accounts import NOISE_ROWS, Accounts, recipe_of_run, without_none
 from harness.play.budget import Budget, OutOfTime
@@ -64,7 +65,7 @@ class Player:
         assert labels is not None  # training rows always have labels
         on_gpu = pick_devices(table.device) != ["cpu"]
         columns = table.dataset.train.columns
-        n_columns = len(columns.names) if columns is not None else 0
+        n_columns = len(set(columns.names) - set(IMAGE_COLUMNS)) if columns is not None else 0
         shape = table.dataset.train.images.shape
         self.facts: Facts = facts_of(table.competition, shape, labels, on_gpu, n_columns)
         self.first: Candidate = baseline(self.facts)

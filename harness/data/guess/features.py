@@ -53,9 +53,11 @@ def columns_beside(layout: Layout, targets: Targets, table: Table, test: tuple[s
 
 
 def note_features(layout: Layout, found: list[str]) -> None:
-    """Note data.features, where there are any."""
+    """Note data.features, where there are any; sizes of images that are noted stay."""
+    sizes = layout.values.get("features", [])
+    assert isinstance(sizes, list)
     if found:
-        layout.set("features", found, _WHY)
+        layout.set("features", [*found, *sizes], _WHY)
 
 
 def _names_rows_of(test: Table, id_column: str, wanted: Sequence[str]) -> bool:

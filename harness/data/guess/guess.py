@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.guess.features import columns_beside, feature_columns, note_features
-from harness.data.guess.framing import choose_resize
+from harness.data.guess.framing import choose_resize, sizes_tell
 from harness.data.guess.inventory import Images, Inventory, Looks, look_at
 from harness.data.guess.layout import (
     Layout,
@@ -73,7 +74,7 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
         return _by_folders(layout, inventory, train, test, merged)
     name, table, matched = chosen
     layout.train_table = (name, table)
-    _size(layout, inventory, train, len(matched.files))
+    _size(layout, inventory, train, test, len(matched.files))
     layout.set("format", "image_csv", "the labels stand in a table")
     layout.set("train", train.folder)
     test_table = _test_table(tables, name, matched.column)
@@ -167,7 +168,7 @@ def _by_folders(
         inner = next(i for i in inventory.images if i.folder == (tops_path(train, tops)))
         train, tops = inner, {PurePosixPath(p).parts[0] for p in inner.below if "/" in p}
         loose = sum("/" not in p for p in train.below)
-    _size(layout, inventory, train, 0)
+    _size(layout, inventory, train, test, 0)
     layout.set("format", "image_folder")
     layout.set("train", train.folder)
     labels: list[str] | None = None
@@ -217,8 +218,8 @@ def _tables_said(inventory: Inventory) -> str:
     return f"Tables there: {listed or 'none'}. Write data.labels, data.id, data.files into a competition.toml yourself (see docs/layouts.md)."
 
 
-def _size(layout: Layout, inventory: Inventory, train: Images, n_files: int) -> None:
-    """data.size, channels and range, by what some images look like."""
+def _size(layout: Layout, inventory: Inventory, train: Images, test: Images | None, n_files: int) -> None:
+    """data.size, channels and range, and whether sizes are columns, by what some images look like."""
     looks = look_at(inventory.tree, train.files)
     if not len(looks.heights):
         layout.set("size", [64, 64], f"no image could be opened ({looks.odd})" if looks.odd else "")
@@ -228,6 +229,11 @@ def _size(layout: Layout, inventory: Inventory, train: Images, n_files: int) -> 
     chosen = choose_resize(looks.heights, looks.widths, looks.borders)
     if chosen:
         layout.set("resize", *chosen)
+    if test is not None and n_files < 2:
+        there = look_at(inventory.tree, test.files)
+        why = sizes_tell(looks.heights, looks.widths, looks.borders, (there.heights, there.widths))
+        if why:
+            layout.set("features", list(IMAGE_COLUMNS), why)
     channels = n_files if n_files > 1 else looks.channels or (1 if looks.grey else 3)
     grey = "all that were looked at are grey" if channels == 1 else ""
     of_arrays = "as the arrays have" if looks.channels else grey

@@ -12,6 +12,7 @@ import typer
 
 from harness.base.command import DataOption, JsonOption, carried, data_root, new_app, user_command
 from harness.base.errors import UserError
+from harness.data.columns.patterns import IMAGE_COLUMNS
 
 app = new_app()
 
@@ -127,7 +128,8 @@ def _metric_of(about: Any, targets: Any) -> str | None:
 
 
 def _recipes(layout: Any) -> tuple[str, ...]:
-    return ("quick", "strong", "transfer", *(["columns"] if "features" in layout.values else []))
+    beside = set(layout.values.get("features", [])) - set(IMAGE_COLUMNS)  # trees on two sizes alone know little
+    return ("quick", "strong", "transfer", *(["columns"] if beside else []))
 
 
 def recipe_toml(name: str, facts: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from harness.data.files.archives import FileTree
-from harness.data.guess.framing import Border, choose_resize
+from harness.data.guess.framing import Border, choose_resize, sizes_tell
 from harness.data.guess.guess import guess
 from harness.data.guess.inventory import take_stock
 from harness.data.guess.written import competition_toml
@@ -43,6 +43,23 @@ def test_the_rule(long: np.ndarray, aspects: np.ndarray, borders: list[Border], 
     found = choose_resize(*sizes(long, aspects), borders)
     assert (found[0] if found else None) == wanted
     assert said in (found[1] if found else "")
+
+
+@pytest.mark.parametrize(
+    ("long", "borders", "in_test", "tell"),
+    [
+        (LONG, EVEN, LONG[::-1], True),
+        (LONG, UNEVEN, LONG, False),  # photographs
+        (LONG, EVEN, 3 * LONG, False),  # the test was taken otherwise
+        (RNG.uniform(90, 110, 40), EVEN, LONG, False),
+        (LONG, EVEN, LONG[:0], False),
+    ],
+)
+def test_sizes_tell_where_things_are_cut_out_in_the_test_too(
+    long: np.ndarray, borders: list[Border], in_test: np.ndarray, tell: bool
+):
+    shapes = ASPECTS[: len(in_test)]
+    assert bool(sizes_tell(*sizes(long, ASPECTS), borders, sizes(in_test, shapes))) == tell
 
 
 def test_a_border_is_even_though_things_touch_it():
