@@ -47,6 +47,7 @@ def belonging(
     test_odd: np.ndarray | None,
     level: np.ndarray | None = None,
     test_level: np.ndarray | None = None,
+    least: int = 1,
 ) -> Belonging:
     """Hold the odd training rows of a kind against the test's.
 
@@ -54,6 +55,7 @@ def belonging(
     ----------
     odd, test_odd : bool (n,), (m,); None = no test
     level, test_level : float (n,), (m,), how odd each is, larger = odder; None = no matter
+    least : odd test images that are needed: more where to be odd is a guess, not a measurement
     """
     n, nothing = len(odd), np.zeros(len(odd), dtype=bool)
     share = float(odd.mean()) if n else 0.0
@@ -66,7 +68,7 @@ def belonging(
         if (n / (n + len(test_odd))) ** above.sum() < _SPREAD_CHANCE:
             beyond = above
     inside = odd & ~beyond
-    if not _about_as_many(int(inside.sum()), n, int(test_odd.sum()), len(test_odd)):
+    if test_odd.sum() < least or not _about_as_many(int(inside.sum()), n, int(test_odd.sum()), len(test_odd)):
         return Belonging(nothing, nothing, share, test_share)
     return Belonging(inside, beyond, float(inside.mean()), test_share)
 

@@ -12,6 +12,7 @@ from harness.clean.odd.outliers import KINDS, STRANGE, Oddness
 from harness.clean.rows import Rows
 
 _MANY_LABELS, _MANY_COPIES = 3, 5  # a family with so many labels over so many copies shows no class at all
+_LEAST = 5  # foreign test images of a kind: some are far off for another reason than what spoils the training rows
 _TINY = 1 / 16  # original pixels as a share of the decoded ones
 
 
@@ -58,7 +59,7 @@ def say_foreign(
         test_these = None
         if test_odd is not None and test_flat is not None:
             test_these = (test_odd.strange >= STRANGE) & ~test_flat & (test_odd.kind == kind)
-        belongs = belonging(these, test_these, odd.strange, None if test_odd is None else test_odd.strange)
+        belongs = belonging(these, test_these, odd.strange, None if test_odd is None else test_odd.strange, _LEAST)
         kept |= belongs.kept
         for row in np.flatnonzero(these).tolist():
             reasons[row] = belongs.said(row, f"as {KINDS[kind]}")

@@ -32,6 +32,12 @@ def test_the_share_of_the_test_decides(odd: int, n: int, test_odd: int, m: int, 
     assert not found.beyond.any()
 
 
+def test_a_guess_needs_more_test_images_than_a_measurement():
+    assert belonging(some(9, 6283), some(3, 1571)).kept.any()
+    assert not belonging(some(9, 6283), some(3, 1571), least=5).kept.any()
+    assert belonging(some(18, 6283), some(5, 1571), least=5).kept.any()
+
+
 def test_both_shares_are_said():
     found = belonging(some(9, 6283), some(2, 1571))
     assert found.said(0, "as small") == "0.14 % of the training images and 0.13 % of the test images are as small: kept"
