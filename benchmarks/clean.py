@@ -44,7 +44,10 @@ def main() -> None:
     print(f"real training set: {len(dataset.train):,} rows judged in {time.perf_counter() - started:.1f} s")
     base, is_test = clean_base(competition, dataset.train, dataset.test, {v.id for v in real.verdicts})
     for number in range(given.rounds):
-        show(competition, base, is_test, photographs(root, seed=number), seed=number)
+        pictures = photographs(root, seed=number)
+        show(competition, base, is_test, pictures, seed=number)
+        held_out = is_test & (np.arange(len(base)) % 2 == 0)  # odd ones among the others have their like there
+        show(competition, part(base, ~held_out), is_test[~held_out], pictures, number, part(base, held_out))
     hashes = np.unique(np.random.default_rng(0).integers(0, 2**64, 200_000, dtype=np.uint64))
     started = time.perf_counter()
     near_pairs(hashes, hashes, 4)
@@ -109,11 +112,23 @@ def nearly(image: np.ndarray, way: int) -> np.ndarray:
     return (image * 1.05).clip(0, 255).astype(np.uint8)
 
 
-def show(competition: Competition, base: Samples, is_test: np.ndarray, pictures: list[np.ndarray], seed: int) -> None:
-    """Judge a spoiled set and print what was found of each kind, and which clean rows were accused."""
+def part(samples: Samples, rows: np.ndarray) -> Samples:
+    """Some rows."""
+    return Samples(samples.ids[rows], samples.images[rows], samples.labels[rows])
+
+
+def show(
+    competition: Competition,
+    base: Samples,
+    is_test: np.ndarray,
+    pictures: list[np.ndarray],
+    seed: int,
+    test: Samples | None = None,
+) -> None:
+    """Judge a spoiled set, by itself or beside a test, and print what was found of each kind, and which clean rows were accused."""
     samples, kinds = spoil(base, pictures, seed)
     started = time.perf_counter()
-    said = {v.id: v for v in find(samples, competition.classes).verdicts}
+    said = {v.id: v for v in find(samples, competition.classes, test).verdicts}
     seconds = time.perf_counter() - started
     fits = {
         "exact": ("exact duplicate", "label conflict"),
@@ -125,13 +140,16 @@ def show(competition: Competition, base: Samples, is_test: np.ndarray, pictures:
     parts = []
     for kind in KINDS:
         these = samples.ids[kinds == kind]
-        found = sum(i in said and said[i].verdict in fits[kind] for i in these)
+        found = sum(
+            i in said and said[i].verdict in fits[kind] and (kind != "foreign" or said[i].action != "keep")
+            for i in these
+        )
         parts.append(f"{kind} {found}/{len(these)}")
     excluded = np.array([i in said and said[i].action == "exclude" for i in samples.ids[kinds == ""]])
     wrong = samples.ids[np.char.endswith(kinds, "wrong")]
     out = sum(said[i].action == "exclude" for i in wrong if i in said)
     print(
-        f"round {seed}: {', '.join(parts)}; wrong labels excluded {out}/{len(wrong)}; clean rows excluded: "
+        f"round {seed}{'' if test is None else f', beside {len(test)} test images'}: {', '.join(parts)}; wrong labels excluded {out}/{len(wrong)}; clean rows excluded: "
         f"{excluded[~is_test].mean():.2%} of plain rows, {excluded[is_test].mean():.2%} of test images; {seconds:.1f} s"
     )
 

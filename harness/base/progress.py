@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.base.terminal import console
 from harness.base.untrusted_text import plain, shown
+
+T = TypeVar("T")
 
 FEATURES = -1
 """Stands for the features of a frozen backbone where progress wants a fold's number."""
@@ -73,11 +76,37 @@ class LineWatcher:
         if done == total:
             self.say(f"unpacked {total:,} files (kept in the cache)")
 
-    def looking(self, done: int, total: int) -> None:
-        """Images looked at so far."""
-        self._tell("looking", "looking at images", done, total)
-        if done == total:
-            self.say(f"looked at {total:,} images")
+    def working(self, what: str, done: int, total: int) -> None:
+        """A stage without folds, by its name: said when it begins, then once a minute how far it is."""
+        if what not in self.started:
+            self.say(what)
+        self._tell(what, what, done, total)
+
+    def over(self, what: str, steps: Sequence[T]) -> Iterator[T]:
+        """The steps of a stage one by one, told as they are done."""
+        for done, step in enumerate(steps):
+            self.working(what, done, len(steps))
+            yield step
+        if steps:
+            self.working(what, len(steps), len(steps))
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Around work that cannot tell how far it is: said when it begins, then once a minute how long it has taken."""
+        self.say(what)
+        started, ended = time.monotonic(), threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(EVERY):
+                self.say(f"{what}: {time.monotonic() - started:.0f} s so far")
+
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            teller.join()
 
     def downloading(self, done: int, total: int | None) -> None:
         """Bytes downloaded so far; total None where the server does not tell."""
@@ -117,9 +146,9 @@ class BarWatcher(LineWatcher):
         """Files unpacked so far."""
         self._show("unpacking", "unpacking", done, total)
 
-    def looking(self, done: int, total: int) -> None:
-        """Images looked at so far."""
-        self._show("looking", "looking at images", done, total)
+    def working(self, what: str, done: int, total: int) -> None:
+        """A stage without folds, by its name."""
+        self._show(what, what, done, total)
 
     def downloading(self, done: int, total: int | None) -> None:
         """Bytes downloaded so far; total None where the server does not tell."""

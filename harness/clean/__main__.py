@@ -47,7 +47,7 @@ def main(
             contest.is_clustering or not contest.kind.is_one_class
         ):  # duplicates are found all the same; labels cannot be wrong
             contest = contest.model_copy(update={"classes": ("unlabelled",)})
-        result = clean(contest, dataset, out, run, overwrite, watcher.looking)
+        result = clean(contest, dataset, out, run, overwrite, watcher)
     if as_json:
         print(json.dumps(result.summary(), indent=2))
     else:

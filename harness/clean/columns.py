@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from harness.base.progress import LineWatcher
 from harness.base.untrusted_text import plain
 from harness.competition import Competition
 from harness.competition.samples import Columns, Samples
@@ -19,13 +20,14 @@ _PERFECT, _ORDERED, _TOLD_APART = 0.97, 0.999, 0.6
 _LEAST_ROWS, _FOLDS, _LEAVES_PER_CLASS = 20, 3, 4
 
 
-def doubtful_columns(competition: Competition, dataset: Dataset) -> list[str]:
+def doubtful_columns(competition: Competition, dataset: Dataset, watcher: LineWatcher | None = None) -> list[str]:
     """What to say of columns, a line each; [] where there are none or nothing is odd."""
     train, test = dataset.train, dataset.test
     if train.columns is None or len(train) < _LEAST_ROWS:
         return []
-    said = []
-    for place, name in enumerate(train.columns.names[:MOST_COLUMNS]):
+    said, watcher = [], watcher or LineWatcher(quiet=True)
+    names = train.columns.names[:MOST_COLUMNS]
+    for place, name in enumerate(watcher.over("looking at the columns beside the images", names)):
         values, shown = _values(train.columns, place), f"column '{plain(name, 80)}'"
         if competition.kind.is_one_class and (found := _held_out_accuracy(values, train)) >= _PERFECT:
             said.append(

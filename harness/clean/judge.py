@@ -5,23 +5,22 @@ Nothing here looks at a test label; test images only tell which training rows th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from harness.base.progress import LineWatcher
+from harness.base.untrusted_text import plain
 from harness.clean.copies.duplicates import Duplicates, families, find_duplicates, flat_rows
 from harness.clean.copies.phash import ORIENTATIONS
 from harness.clean.label_votes import label_probabilities, winner
-from harness.clean.outliers import outlier_scores
+from harness.clean.odd.belonging import Belonging, belonging
+from harness.clean.odd.judging import say_blank, say_foreign, say_tiny
+from harness.clean.odd.outliers import oddness
+from harness.clean.rows import Rows
 from harness.clean.verdicts import Verdict
 from harness.competition import Samples
-
-STRANGE = 3.0
-"""Spreads of the bulk beyond which an image is foreign."""
-
-_MANY_LABELS, _MANY_COPIES = 3, 5  # a family with so many labels over so many copies shows no class at all
-_TINY = 1 / 16  # original pixels as a share of the decoded ones
 
 
 @dataclass(frozen=True)
@@ -44,114 +43,93 @@ def find(
     samples: Samples,
     classes: Sequence[str],
     test: Samples | None = None,
-    original_sizes: np.ndarray | None = None,
+    original_sizes: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
     oof: np.ndarray | None = None,
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    watcher: LineWatcher | None = None,
 ) -> Findings:
     """Judge every training row.
 
+    What is odd is held against the test's images: it is kept where the test holds about as many of the kind.
+
     Parameters
     ----------
-    original_sizes : int (n, 2), height and width before decoding, where they are known
+    original_sizes : int (n, 2), height and width before decoding, of the training and of the test images, where they are known
     oof : float (n, C), out-of-fold probabilities of a run, for label errors and for deciding between labels; NaN where a
         row was not predicted
-    tick : told (rows done, rows in all) of the slowest part
+    watcher : told what is done, and how far it is
     """
     assert samples.labels is not None  # training rows always have labels
-    images, n = samples.images, len(samples)
-    found = _Rows(samples, classes)
-    flat = flat_rows(images)
-    for row in np.flatnonzero(flat).tolist():
-        found.say(row, "blank", "exclude", "", "one colour all over")
-    if original_sizes is not None:
-        for row in _tiny_rows(images, original_sizes, flat):
-            height, width = original_sizes[row]
-            found.say(row, "tiny", "exclude", "", f"was {width}x{height} pixels before it was enlarged")
-    strange = outlier_scores(images, tick)
-    foreign = (strange >= STRANGE) & ~flat
-    pairs = find_duplicates(images, None if test is None else test.images)
+    images, n, watcher = samples.images, len(samples), watcher or LineWatcher(quiet=True)
+    test_images = test.images if test is not None and len(test) else None
+    found, flat = Rows(samples, classes), flat_rows(images)
+    test_flat = None if test_images is None else flat_rows(test_images)
+    say_blank(found, flat, test_flat)
+    sizes, test_sizes = original_sizes
+    if sizes is not None:
+        say_tiny(found, sizes, test_sizes, flat, test_flat)
+    odd, test_odd = oddness(
+        images, test_images, lambda done, total: watcher.working("describing all images", done, total)
+    )
+    pairs = find_duplicates(images, test_images, watcher)
     inside = pairs.second < n
     family = families(n, pairs.first[inside], pairs.second[inside])
-    foreign |= _without_a_class(family, samples.labels, foreign)
-    for row in np.flatnonzero(foreign).tolist():
-        found.say(row, "foreign", "exclude", _name(family, row), _why_foreign(row, strange, family, samples.labels))
-    _judge_families(found, pairs, family, found.judged, oof)
+    say_foreign(found, pairs, family, odd, test_odd, flat, test_flat)
+    _judge_families(found, pairs, family, _alike(pairs, n, test_images), oof, watcher)
     _say_test_copies(found, pairs, test)
     if oof is not None:
-        _say_label_errors(found, oof)
-    return Findings(found.in_order(), family, strange)
+        with watcher.waiting("looking for label errors by the run's out-of-fold probabilities"):
+            _say_label_errors(found, oof)
+    return Findings(found.in_order(), family, odd.strange)
 
 
-class _Rows:
-    """Verdicts as they are found; the first on a row stands."""
-
-    def __init__(self, samples: Samples, classes: Sequence[str]) -> None:
-        assert samples.labels is not None  # training rows always have labels
-        self.samples, self.labels, self.classes = samples, samples.labels, classes
-        self.judged = np.zeros(len(samples), dtype=bool)
-        self._verdicts: dict[int, Verdict] = {}
-
-    def say(self, row: int, verdict: str, action: str, group: str, evidence: str) -> None:
-        if not self.judged[row]:
-            self.judged[row] = True
-            self._verdicts[int(row)] = Verdict(str(self.samples.ids[row]), verdict, action, group, evidence)
-
-    def in_order(self) -> list[Verdict]:
-        return [self._verdicts[row] for row in sorted(self._verdicts)]
-
-
-def _name(family: np.ndarray, row: int) -> str:
-    """A family's name is its first row's number; a row alone has none."""
-    members = np.flatnonzero(family == family[row])
-    return f"family-{members[0]}" if len(members) > 1 else ""
-
-
-def _tiny_rows(images: np.ndarray, sizes: np.ndarray, flat: np.ndarray) -> np.ndarray:
-    decoded = images.shape[1] * images.shape[2]
-    return np.flatnonzero((sizes.prod(axis=1) < _TINY * decoded) & ~flat)
-
-
-def _without_a_class(family: np.ndarray, labels: np.ndarray, foreign: np.ndarray) -> np.ndarray:
-    """bool (n,): rows of families of near-identical images that carry many labels: they show none of the classes.
-
-    A family that is foreign by half draws the rest of it along.
-    """
-    _, number, size = np.unique(family, return_inverse=True, return_counts=True)
-    n_labels = np.bincount(np.unique(np.stack([number, labels]), axis=1)[0], minlength=len(size))
-    share = np.bincount(number, weights=foreign) / size
-    many = (size >= _MANY_COPIES) & (n_labels >= _MANY_LABELS)
-    return (many | ((size > 1) & (share >= 0.5)))[number]
-
-
-def _why_foreign(row: int, strange: np.ndarray, family: np.ndarray, labels: np.ndarray) -> str:
-    members = np.flatnonzero(family == family[row])
-    said = f"{strange[row]:.1f} spreads from the bulk (belonging ones are under {STRANGE:.0f})"
-    if len(members) > 1:
-        said += f"; {len(members)} near-identical images with {len(np.unique(labels[members]))} labels"
-    return said
+def _alike(pairs: Duplicates, n: int, test: np.ndarray | None) -> Belonging:
+    """Whether near duplicates may be look-alikes: as many test images are as like a training image as training images are."""
+    near, inside = ~pairs.exact, pairs.second < n
+    alike, test_alike = np.zeros(n, dtype=bool), None
+    alike[np.r_[pairs.first[near & inside], pairs.second[near & inside]]] = True
+    if test is not None:
+        test_alike = np.zeros(len(test), dtype=bool)
+        test_alike[pairs.second[near & ~inside] - n] = True
+    return belonging(alike, test_alike)
 
 
 def _judge_families(
-    found: _Rows, pairs: Duplicates, family: np.ndarray, out: np.ndarray, oof: np.ndarray | None
+    found: Rows,
+    pairs: Duplicates,
+    family: np.ndarray,
+    alike: Belonging,
+    oof: np.ndarray | None,
+    watcher: LineWatcher,
 ) -> None:
-    """Group copies of one label; of copies with several labels keep those with the right one, where that can be told."""
-    labels, n = found.labels, len(family)
-    partners = _best_partners(pairs, n)
+    """Group copies of one label; of copies with several labels keep those with the right one, where that can be told.
+
+    Near copies with several labels are kept where the test holds as many images that are so like a training image.
+    """
+    labels, out = found.labels, found.judged.copy()
+    partners = _best_partners(found, pairs)
     members = _members(family, ~out)
     conflicts = [rows for rows in members if len(np.unique(labels[rows])) > 1]
+    look_alikes = [rows for rows in conflicts if alike.kept[rows].all() and not any(partners[r].exact for r in rows)]
+    for rows in look_alikes:
+        names = " and ".join(found.classes[label] for label in np.unique(labels[rows]))
+        for row in rows:
+            said = f"labelled {found.classes[labels[row]]}; images that look like it are labelled {names}; {partners[row].said}"
+            reason = alike.said(row, "as like a training image")
+            found.say(row, "look-alike", "group", found.family(rows), f"{said}; {reason}")
+    conflicts = [rows for rows in conflicts if not found.judged[rows[0]]]
     for rows in members:
         if len(np.unique(labels[rows])) == 1:
             for row in rows:
-                found.say(row, *_copy_verdict(partners[row]), f"family-{rows[0]}", partners[row].said)
-    for rows, right in zip(conflicts, _right_labels(found, conflicts, family, out, oof), strict=True):
+                found.say(row, *_copy_verdict(partners[row]), found.family(rows), partners[row].said)
+    for rows, right in zip(conflicts, _right_labels(found, conflicts, out, oof, watcher), strict=True):
         names = " and ".join(found.classes[label] for label in np.unique(labels[rows]))
         for row in rows:
             said = f"labelled {found.classes[labels[row]]}; its copies are labelled {names}; {partners[row].said}"
             if right is None:
-                found.say(row, "label conflict", "exclude", f"family-{rows[0]}", f"{said}; which is right is open")
+                found.say(row, "label conflict", "exclude", found.family(rows), f"{said}; which is right is open")
             else:
                 action = "group" if labels[row] == right else "exclude"
-                found.say(row, "label conflict", action, f"family-{rows[0]}", f"{said}; {found.classes[right]} fits")
+                found.say(row, "label conflict", action, found.family(rows), f"{said}; {found.classes[right]} fits")
 
 
 def _copy_verdict(partner: _Partner) -> tuple[str, str]:
@@ -166,8 +144,9 @@ class _Partner:
     said: str
 
 
-def _best_partners(pairs: Duplicates, n: int) -> dict[int, _Partner]:
-    """For each row with a copy among the training rows, its best one; rows in words are counted from 0."""
+def _best_partners(found: Rows, pairs: Duplicates) -> dict[int, _Partner]:
+    """For each row with a copy among the training rows, its best one, by its id."""
+    n = len(found.samples)
     best: dict[int, _Partner] = {}
     inside = np.flatnonzero(pairs.second < n)
     for k in inside[np.argsort(-pairs.likeness[inside], kind="stable")]:
@@ -175,7 +154,7 @@ def _best_partners(pairs: Duplicates, n: int) -> dict[int, _Partner]:
         how = "" if pairs.exact[k] or turn == ORIENTATIONS[0] else f", {turn}"
         alike = "every pixel" if pairs.exact[k] else f"correlation {pairs.likeness[k]:.3f}{how}"
         for row, other in ((a, b), (b, a)):
-            best.setdefault(row, _Partner(bool(pairs.exact[k]), f"like row {other} ({alike})"))
+            best.setdefault(row, _Partner(bool(pairs.exact[k]), f"like id {found.name(other)} ({alike})"))
     return best
 
 
@@ -190,7 +169,7 @@ def _members(family: np.ndarray, eligible: np.ndarray) -> list[np.ndarray]:
 
 
 def _right_labels(
-    found: _Rows, conflicts: list[np.ndarray], family: np.ndarray, out: np.ndarray, oof: np.ndarray | None
+    found: Rows, conflicts: list[np.ndarray], out: np.ndarray, oof: np.ndarray | None, watcher: LineWatcher
 ) -> list[int | None]:
     """For each family with several labels the one that fits; None where that is open."""
     if not conflicts:
@@ -200,18 +179,19 @@ def _right_labels(
         proba = oof[rows]
     else:
         trusted = np.setdiff1d(np.flatnonzero(~out), rows)
-        proba = label_probabilities(found.samples.images, labels, rows, trusted)
+        with watcher.waiting("asking a linear model which label of copies fits"):
+            proba = label_probabilities(found.samples.images, labels, rows, trusted)
     edges = np.cumsum([len(c) for c in conflicts])[:-1]
     parts = np.split(proba, edges)
     return [winner(labels[c], part.mean(axis=0)) for c, part in zip(conflicts, parts, strict=True)]
 
 
-def _say_test_copies(found: _Rows, pairs: Duplicates, test: Samples | None) -> None:
+def _say_test_copies(found: Rows, pairs: Duplicates, test: Samples | None) -> None:
     if test is None:
         return
     n = len(found.samples)
     for k in np.flatnonzero(pairs.second >= n):
-        other = test.ids[pairs.second[k] - n]
+        other = plain(str(test.ids[pairs.second[k] - n]), 80)
         found.say(
             int(pairs.first[k]),
             "copy of a test image",
@@ -221,7 +201,7 @@ def _say_test_copies(found: _Rows, pairs: Duplicates, test: Samples | None) -> N
         )
 
 
-def _say_label_errors(found: _Rows, oof: np.ndarray) -> None:
+def _say_label_errors(found: Rows, oof: np.ndarray) -> None:
     """Label errors by confident learning (Northcutt, Jiang, Chuang 2021; cleanlab) on rows that are not yet judged."""
     from cleanlab.filter import find_label_issues
 

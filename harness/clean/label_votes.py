@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.clean.outliers import describe
+from harness.clean.odd.outliers import describe
 
 _FITTED_ON = 20_000
 _TIMES_AS_LIKELY = 4.0

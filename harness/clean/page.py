@@ -24,14 +24,15 @@ _MOST_OF_A_FAMILY = 24
 _MOST_OF_A_SECTION = 400
 
 _TEXTS = {
-    "foreign": "Images from another world: far from the bulk of the data by colour and structure.",
+    "foreign": "Images from another world: far from the bulk of the data by colour and structure. Those that the test holds as many of are kept.",
     "label conflict": "Copies of one image with several labels. Of those whose right label could not be told all are excluded.",
     "exact duplicate": "Every pixel is the same, and so is the label.",
     "near duplicate": "The same image compressed, cropped, mirrored or made brighter; the label is the same.",
+    "look-alike": "Images of several labels that look alike, as test images do too: the test's world is like that. They are kept.",
     "label error": "Rows whose out-of-fold probabilities speak against their label. They are kept unless you say otherwise.",
     "copy of a test image": "Training rows that the test repeats: the test's score says less about new images.",
     "blank": "Images of one colour.",
-    "tiny": "Images that were enlarged a lot.",
+    "tiny": "Images that were enlarged a lot. They are kept where the test holds as many.",
     "broken": "Images that could not be decoded.",
 }
 
@@ -89,7 +90,7 @@ def _sections(verdicts: Sequence[Verdict], samples: Samples, classes: Sequence[s
         these = [v for v in verdicts if v.verdict == name and name != "broken"]
         families: dict[str, list[Verdict]] = {}
         for verdict in these:
-            families.setdefault(verdict.group or f"row {verdict.id}", []).append(verdict)
+            families.setdefault(verdict.group or f"id {verdict.id}", []).append(verdict)
         largest_first = sorted(families.values(), key=len, reverse=True)
         shown, n = [], 0
         for family in largest_first:

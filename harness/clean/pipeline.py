@@ -6,7 +6,6 @@ import csv
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.progress import LineWatcher
 from harness.base.storage.atomic_files import write_json, write_text
 from harness.base.storage.manifest import sha256_of
 from harness.clean.columns import doubtful_columns
@@ -63,7 +63,7 @@ def clean(
     out: Path,
     run: str | None = None,
     overwrite: bool = False,
-    tick: Callable[[int, int], None] = lambda done, total: None,
+    watcher: LineWatcher | None = None,
 ) -> CleanResult:
     """Judge the training rows, write clean.csv and clean.html.
 
@@ -80,13 +80,15 @@ def clean(
     folder = clean_folder(out, competition, dataset.is_sample)
     path = folder / "clean.csv"
     _refuse_to_lose_changes(path, overwrite)
-    columns = tuple(doubtful_columns(competition, dataset))
+    watcher = watcher or LineWatcher(quiet=True)
+    columns = tuple(doubtful_columns(competition, dataset, watcher))
     if dataset.train.labels is not None and dataset.train.labels.ndim > 1:  # copies are found; labels are not judged
         unjudged = np.zeros(len(dataset.train), dtype=np.int64)
         dataset = dataclasses.replace(dataset, train=dataclasses.replace(dataset.train, labels=unjudged))
     oof = _oof_of(run, out, competition, dataset) if run else None
-    seen = without_fill(competition, dataset)
-    findings = find(seen.train, competition.classes, seen.test, original_sizes(dataset), oof, tick)
+    seen = without_fill(competition, dataset, watcher.decoding)
+    sizes = original_sizes(dataset), original_sizes(dataset, "test")
+    findings = find(seen.train, competition.classes, seen.test, sizes, oof, watcher)
     verdicts = findings.verdicts + _broken(dataset)
     _write(path, verdicts, {"fingerprint": dataset.fingerprint, "run": run})
     warnings = ["Embedded sample, not the competition's data."] if dataset.is_sample else []
@@ -106,9 +108,9 @@ def _write(path: Path, verdicts: list[Verdict], about: dict[str, Any]) -> None:
     write_text(path, text)
 
 
-def original_sizes(dataset: Dataset) -> np.ndarray | None:
-    """int (n, 2): heights and widths of the training images before they were decoded, where that is known."""
-    path = dataset.cache / "train" / "sizes.npy"
+def original_sizes(dataset: Dataset, split: str = "train") -> np.ndarray | None:
+    """int (n, 2): heights and widths of the images before they were decoded, where that is known."""
+    path = dataset.cache / split / "sizes.npy"
     return np.load(path, allow_pickle=False) if path.is_file() else None
 
 

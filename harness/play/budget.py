@@ -172,10 +172,10 @@ class DeadlineWatcher(LineWatcher):
         self.budget.check()
         self.inner.unpacking(done, total)
 
-    def looking(self, done: int, total: int) -> None:
-        """Images looked at so far."""
+    def working(self, what: str, done: int, total: int) -> None:
+        """How far a stage without folds is."""
         self.budget.check()
-        self.inner.looking(done, total)
+        self.inner.working(what, done, total)
 
     def downloading(self, done: int, total: int | None) -> None:
         """Bytes downloaded so far."""

@@ -165,7 +165,7 @@ class Player:
             "clean",
             "duplicates, label conflicts, foreign images",
             "copies must share a fold",
-            lambda: clean(contest, table.dataset, table.out, None, False, table.watcher.looking).summary(),
+            lambda: clean(contest, table.dataset, table.out, None, False, table.watcher).summary(),
             5.0 + 2e-3 * rows if self.costs.in_seconds else 0.0,
             _CLEAN_SHARE,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from harness.base import progress
@@ -45,3 +47,28 @@ def test_a_download_of_unknown_size_says_nothing_until_it_is_done(
         clock[0] += 100.0
         watcher.downloading(done, None)
     assert capsys.readouterr().err == ""
+
+
+def test_a_stage_is_said_when_it_begins_and_then_once_a_minute(clock: list[float], capsys: pytest.CaptureFixture[str]):
+    for _ in LineWatcher().over("looking for copies", range(10)):
+        clock[0] += 20.0
+    assert capsys.readouterr().err.splitlines() == [
+        "looking for copies",
+        "looking for copies: 30 %, 60 s so far, about 140 s left",
+        "looking for copies: 60 %, 120 s so far, about 80 s left",
+        "looking for copies: 90 %, 180 s so far, about 20 s left",
+    ]
+
+
+def test_a_stage_without_steps_says_nothing(capsys: pytest.CaptureFixture[str]):
+    assert list(LineWatcher().over("looking for copies", [])) == [] and capsys.readouterr().err == ""
+
+
+def test_work_that_cannot_tell_how_far_it_is_says_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(progress, "EVERY", 0.01)
+    with LineWatcher().waiting("fitting"):
+        time.sleep(0.1)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "fitting" and said.count("fitting: 0 s so far") >= 1

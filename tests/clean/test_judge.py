@@ -9,7 +9,8 @@ import pytest
 
 from harness.clean.judge import Findings, find
 from harness.clean.label_votes import winner
-from harness.clean.outliers import outlier_scores
+from harness.clean.odd.outliers import outlier_scores
+from harness.clean.verdicts import Verdict
 from harness.competition import Samples
 from tests.clean.cells import as_jpeg, brighter, cells, photograph
 
@@ -78,8 +79,8 @@ def test_copies_share_a_group_and_the_evidence_names_the_partner(spoiled):
     _, rows, findings = spoiled
     by_row = {int(v.id[1:]): v for v in findings.verdicts}
     for original, copy in zip(range(6), rows["exact"], strict=True):
-        assert by_row[original].group == by_row[copy].group == f"family-{original}"
-        assert f"row {original} (every pixel)" in by_row[copy].evidence
+        assert by_row[original].group == by_row[copy].group == f"family-r{original}"
+        assert f"like id r{original} (every pixel)" in by_row[copy].evidence
 
 
 def test_verdicts_do_not_depend_on_the_test_labels_or_the_rows_order(spoiled):
@@ -112,15 +113,78 @@ def test_label_errors_are_shown_by_out_of_fold_probabilities():
     assert sum(v.verdict == "label error" for v in said.values()) == 2
 
 
-def test_tiny_originals_are_told():
+def tiny_world(test_tiny: int | None) -> dict[str, Verdict]:
+    """Verdicts on 30 cells, the fourth of which was tiny; of 15 test cells so many were too, None = no test."""
     images, labels = cells(30)
-    sizes = np.full((30, 2), 48)
+    sizes, test_sizes = np.full((30, 2), 48), np.full((15, 2), 48)
     sizes[3] = (5, 9)
-    said = {
-        v.id: v
-        for v in find(Samples(np.arange(30).astype(str), images, labels), CLASSES, original_sizes=sizes).verdicts
-    }
-    assert said["3"].verdict == "tiny" and "9x5 pixels" in said["3"].evidence
+    test_sizes[: test_tiny or 0] = (6, 7)
+    test = None if test_tiny is None else Samples(np.arange(15).astype(str), cells(15, seed=8)[0])
+    train = Samples(np.arange(30).astype(str), images, labels)
+    found = find(train, CLASSES, test, (sizes, None if test is None else test_sizes))
+    return {v.id: v for v in found.verdicts if v.verdict == "tiny"}
+
+
+def test_tiny_originals_are_told_and_excluded_where_the_test_holds_none():
+    for test_tiny, reason in ((None, "no test images to hold it against"), (0, "none of the test images are as small")):
+        said = tiny_world(test_tiny)
+        assert list(said) == ["3"] and said["3"].action == "exclude"
+        assert "9x5 pixels" in said["3"].evidence and reason in said["3"].evidence
+
+
+def test_tiny_originals_are_kept_where_the_test_holds_as_many():
+    said = tiny_world(1)
+    assert said["3"].action == "keep" and said["3"].evidence.endswith(
+        "3.3 % of the training images and 6.7 % of the test images are as small: kept"
+    )
+
+
+def of_two_worlds(n_odd: int, test_odd: int) -> tuple[Samples, Samples]:
+    """200 cells and 100 test cells, the last of which are photographs."""
+    images, labels = cells(200)
+    test = cells(100, seed=9)[0]
+    odd = [photograph(s) for s in range(100, 100 + n_odd + test_odd)]
+    images[200 - n_odd :] = odd[:n_odd]
+    if test_odd:
+        test[100 - test_odd :] = odd[n_odd:]
+    return Samples(np.arange(200).astype(str), images, labels), Samples(np.arange(100).astype(str), test)
+
+
+def test_foreign_images_are_excluded_unless_the_test_holds_as_many():
+    for test_odd, action in ((0, "exclude"), (5, "keep")):
+        train, test = of_two_worlds(10, test_odd)
+        said = {int(v.id): v for v in find(train, CLASSES, test).verdicts if v.verdict == "foreign"}
+        photographs = [said[row] for row in range(190, 200)]
+        assert {v.action for v in photographs} == {action}
+        assert all("of the test images are as " in v.evidence for v in photographs)
+
+
+def test_look_alikes_under_many_labels_are_no_copies_where_the_test_has_them_too():
+    images, labels = cells(120)
+    test = cells(40, seed=9)[0]
+    images[100:112] = [brighter(as_jpeg(images[0], 60 + k)) for k in range(12)]
+    for like, kind in ((False, ("foreign", "exclude")), (True, ("look-alike", "keep"))):
+        if like:
+            test[:6] = [as_jpeg(images[0], 50 + k) for k in range(6)]
+        train = Samples(np.arange(120).astype(str), images, labels)
+        said = verdicts_by_id(find(train, CLASSES, Samples(np.arange(40).astype(str), test)))
+        assert {said[str(row)] for row in range(100, 112)} == {kind}
+
+
+def test_a_pair_under_two_labels_is_grouped_where_test_images_are_as_like_training_images():
+    images, labels = cells(120)
+    images[100] = brighter(images[0])
+    labels = np.where(np.arange(120) == 100, (labels[0] + 1) % 3, labels)
+    train, test = Samples(np.arange(120).astype(str), images, labels), cells(40, seed=9)[0]
+    said = verdicts_by_id(find(train, CLASSES, Samples(np.arange(40).astype(str), test)))
+    assert said["100"] == ("label conflict", "exclude")
+    test[:2] = [as_jpeg(images[5]), as_jpeg(images[9])]
+    said = verdicts_by_id(find(train, CLASSES, Samples(np.arange(40).astype(str), test)))
+    assert said["0"] == said["100"] == ("look-alike", "group")
+
+
+def verdicts_by_id(findings: Findings) -> dict[str, tuple[str, str]]:
+    return {v.id: (v.verdict, v.action) for v in findings.verdicts}
 
 
 def test_another_lamp_makes_no_foreign_picture():

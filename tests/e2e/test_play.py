@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
+import shutil
 import time
 from pathlib import Path
 
@@ -16,7 +13,7 @@ import pandas as pd
 import pytest
 
 from harness.runs import load_run, runs_of
-from tests.conftest import REPOSITORY, make_shapes
+from tests.conftest import make_shapes, start_forked
 
 SMALL = ("--fold-epochs", "420", "--workers", "1")
 
@@ -105,25 +102,17 @@ def test_the_same_command_again_does_nothing_anew(played: Path, run_command):
 
 def test_killed_at_any_moment_it_ends_with_the_same_final_choice(played: Path, tmp_path: Path):
     make_shapes(tmp_path, per_class=30)
-    command = [sys.executable, "-m", "harness.play", "shapes", *SMALL]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     rng, killed = np.random.default_rng(0), 0
-    for _ in range(5):
-        with (tmp_path / "log.txt").open("ab") as log:
-            child = subprocess.Popen(
-                command, cwd=tmp_path, stdout=log, stderr=log, env=environment, start_new_session=True
-            )
-            try:
-                child.wait(timeout=4 + 8 * float(rng.random()))
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
-                killed += 1
-                continue
-            break
-    else:
-        assert subprocess.run(command, cwd=tmp_path, env=environment, check=False, timeout=300).returncode == 0
-    assert killed >= 1
+    for attempt in range(6):
+        child = start_forked("harness.play", "shapes", *SMALL, cwd=tmp_path)
+        child.join(0.5 + 4 * float(rng.random()) if attempt < 5 else 300)
+        if child.exitcode is None:
+            child.kill()  # SIGKILL
+            child.join()
+            killed += 1
+            continue
+        break
+    assert killed >= 1 and child.exitcode == 0
     finals = [next(key for key in steps(root) if key.startswith("submission/")) for root in (played, tmp_path)]
     assert finals[0] == finals[1]
     done = [key for key, step in steps(tmp_path).items() if step["state"] == "done"]
@@ -155,17 +144,18 @@ def test_the_plan_is_shown_with_its_costs(shapes: Path, run_command):
     assert not list((shapes / "oof").glob("*/play-*")) and not (shapes / "submissions").exists()
 
 
-def test_another_metric_is_another_play_of_the_same_runs(shapes: Path, run_command):
-    small = ("shapes", "--fold-epochs", "12", "--workers", "1")
-    assert run_command("harness.play", *small, cwd=shapes).returncode == 0
-    toml = shapes / "competitions" / "shapes" / "competition.toml"
+def test_another_metric_is_another_play_of_the_same_runs(played: Path, run_command, tmp_path: Path):
+    shutil.copytree(played, tmp_path / "play")
+    project = tmp_path / "play"
+    toml = project / "competitions" / "shapes" / "competition.toml"
     toml.write_text(toml.read_text().replace('"accuracy"', '"log_loss"'))
-    written = {path: path.stat().st_mtime_ns for path in shapes.rglob("fold-*.npz")}
-    refused = run_command("harness.play", *small, cwd=shapes)
+    written = {path: path.stat().st_mtime_ns for path in project.rglob("fold-*.npz")}
+    small = ("shapes", "--fold-epochs", "12", "--workers", "1")
+    refused = run_command("harness.play", *small, cwd=project)
     assert refused.returncode == 2 and "metric was accuracy, is log_loss" in refused.stderr, refused.stderr
-    done = run_command("harness.play", *small, "--fresh", cwd=shapes)
+    done = run_command("harness.play", *small, "--fresh", cwd=project)
     assert done.returncode == 0 and "OOF:      log_loss" in done.stdout, done.stderr
-    assert written.items() <= {path: path.stat().st_mtime_ns for path in shapes.rglob("fold-*.npz")}.items()
+    assert written.items() <= {path: path.stat().st_mtime_ns for path in project.rglob("fold-*.npz")}.items()
 
 
 @pytest.mark.parametrize(

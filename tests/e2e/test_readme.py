@@ -7,8 +7,6 @@ import itertools
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -45,10 +43,8 @@ def module_of(call: list[str]) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("module", sorted({module_of(c) for c in commands() if c[:2] == ["python", "-m"]}))
-def test_commands_exist_with_the_options_that_are_shown(module: tuple[str, ...]):
-    done = subprocess.run(
-        [sys.executable, "-m", *module, "--help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60
-    )
+def test_commands_exist_with_the_options_that_are_shown(module: tuple[str, ...], run_command):
+    done = run_command(*module, "--help")
     assert done.returncode == 0, done.stderr
     shown = {word for c in commands() if module_of(c) == module for word in c[3:] if word.startswith("--")}
     assert all(option.split("=")[0] in done.stdout for option in shown), shown

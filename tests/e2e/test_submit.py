@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import pandas as pd
 import pytest
 
 from harness.ledger import State, open_ledger
-from tests.conftest import REPOSITORY, make_shapes, run_inside
+from tests.conftest import REPOSITORY, make_shapes, run_inside, start_forked
 from tests.submit import servers
 from tests.submit.servers import FAULTS
 
@@ -132,7 +131,7 @@ def test_a_submission_is_sent_once_and_followed_to_its_score(copy: Path, platfor
 
 def test_play_sends_its_final_choice_once_and_says_where_it_could_not(copy: Path, platform):
     _, server = platform
-    play = ("shapes", "--fold-epochs", "60", "--workers", "1", "--submit", "1")
+    play = ("shapes", "--fold-epochs", "12", "--workers", "1", "--submit", "1")
     offline = run_inside("harness.play", *play, cwd=copy, env=environment(copy, None))
     assert offline.returncode == 0 and ": queued (" in offline.stdout and not server.submissions, offline.stderr
     for _ in range(2):  # what was kept goes first; a second time there is nothing worth another submission
@@ -223,19 +222,14 @@ def test_a_kill_at_any_step_loses_nothing_and_spends_nothing_twice(copy: Path, p
         pytest.skip("this platform has fewer steps")
     step = STEPS[name][place]
     server.faults = {step: [FAULTS["slow"]]}
-    process = subprocess.Popen(
-        command(*FILE),
-        cwd=copy,
-        env=environment(copy, server) | {"HARNESS_CALL_SECONDS": "20"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
+    process = start_forked(
+        "harness.submit", *FILE, cwd=copy, env=environment(copy, server) | {"HARNESS_CALL_SECONDS": "20"}
     )
     ends = time.monotonic() + 90
     while step not in server.calls and time.monotonic() < ends:
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     time.sleep(0.2)
     if open_ledger(copy).entries():
         time.sleep(1.1)

@@ -28,7 +28,7 @@ def write_rows(folder: Path, train: pd.DataFrame, sample: pd.DataFrame) -> None:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, run_command_module) -> Path:
-    """Digits as three competitions, their TOML written by `init`: two side by side (tags), their size in steps (level), two numbers."""
+    """Digits as three competitions, their TOML written by `init`: two side by side (tags, of five), their size in steps (level), two numbers."""
     root = tmp_path_factory.mktemp("tasks")
     digits, rng = load_digits(), np.random.default_rng(0)
     images, labels = (digits.images * 15.9).astype(np.uint8), digits.target
@@ -38,7 +38,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, run_command_module) -> Pat
             np.hstack([images[a], images[b]]),
             root / "data" / "tags" / ("train" if number < 300 else "test") / f"{number}.png",
         )
-        tags.append(" ".join(sorted({f"d{labels[a]}", f"d{labels[b]}"})))
+        tags.append(" ".join(sorted({f"d{labels[a] // 2}", f"d{labels[b] // 2}"})))
     table = pd.DataFrame({"image": range(400), "tags": tags})
     write_rows(root / "data" / "tags", table[:300], table[300:].assign(tags="d0 d1"))
     for slug in ("level", "numbers"):
@@ -93,7 +93,7 @@ def runs_of(project: Path, slug: str):
 def test_several_labels_are_handed_in_as_the_decision_gives_them(project: Path, run_command):
     table = submission(project, run_command, "tags")
     names = set(" ".join(table["tags"]).split())
-    assert names <= {f"d{n}" for n in range(10)} and len(names) > 3
+    assert names <= {f"d{n}" for n in range(5)} and len(names) > 3
     best = max(runs_of(project, "tags"), key=lambda run: run.scores["metrics"]["samples_f1"]["pooled"])
     given = (best.test >= np.array(best.scores["decision"]["values"])).sum(axis=1)
     assert [len(cell.split()) for cell in table["tags"]] == given.tolist()

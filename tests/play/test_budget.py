@@ -27,7 +27,11 @@ def test_work_ends_when_only_the_reserve_is_left(tmp_path: Path):
     watcher = DeadlineWatcher(LineWatcher(quiet=True), budget)
     watcher.progress(0, 1, 10)
     budget.reserve = 3600
-    for tell in (lambda: watcher.progress(0, 2, 10), lambda: watcher.decoding(1, 2), lambda: watcher.looking(1, 2)):
+    for tell in (
+        lambda: watcher.progress(0, 2, 10),
+        lambda: watcher.decoding(1, 2),
+        lambda: watcher.working("looks", 1, 2),
+    ):
         with pytest.raises(OutOfTime):
             tell()
 

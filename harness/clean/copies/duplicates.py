@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.base.pictures import as_picture
+from harness.base.progress import LineWatcher
 from harness.clean.copies.hamming_search import near_pairs
 from harness.clean.copies.phash import ORIENTATIONS, hash_images, orient
 
@@ -42,20 +43,22 @@ class Duplicates:
     likeness: np.ndarray
 
 
-def find_duplicates(images: np.ndarray, test: np.ndarray | None = None) -> Duplicates:
+def find_duplicates(
+    images: np.ndarray, test: np.ndarray | None = None, watcher: LineWatcher | None = None
+) -> Duplicates:
     """All pairs of duplicates of uint8 images (n, H, W, C), and of these with test images (k, H, W, C).
 
     Of many exact copies of one image each is paired with the first only. Flat images (see `flat_rows`) are left out:
     they are all alike and all different.
     """
-    both = _Stack(images, test)
-    exact = _exact_pairs(both)
+    both, watcher = _Stack(images, test), watcher or LineWatcher(quiet=True)
+    exact = _exact_pairs(both, watcher)
     kept = np.setdiff1d(np.arange(len(both)), exact[:, 1])  # of exact copies the first stands for all
     kept = kept[~flat_rows(both, kept)]
-    hashes = np.concatenate(
-        [hash_images(both[kept[s : s + 4096]]) for s in range(0, len(kept), 4096)] or [np.zeros((0, 8), np.uint64)]
-    )
-    near = _confirmed(both, kept, *_candidates(hashes))
+    hashes = [np.zeros((0, 8), np.uint64)]
+    for s in watcher.over("perceptual hashes of all images", range(0, len(kept), 4096)):
+        hashes.append(hash_images(both[kept[s : s + 4096]]))
+    near = _confirmed(both, kept, *_candidates(np.concatenate(hashes), watcher), watcher)
     rows = np.concatenate([np.column_stack([exact, np.zeros(len(exact), int)]), near.pairs]).astype(np.int64)
     inside = rows[:, 0] < len(images)  # pairs within the test are the test's business
     likeness = np.concatenate([np.ones(len(exact)), near.likeness])
@@ -101,11 +104,11 @@ class _Stack:
         return out
 
 
-def _exact_pairs(both: _Stack) -> np.ndarray:
+def _exact_pairs(both: _Stack, watcher: LineWatcher) -> np.ndarray:
     """int64 (m, 2): (first row of that content, another row of it)."""
     seen: dict[bytes, int] = {}
     pairs = []
-    for start in range(0, len(both), 4096):
+    for start in watcher.over("looking for exact copies", range(0, len(both), 4096)):
         rows = np.arange(start, min(start + 4096, len(both)))
         for row, image in zip(rows.tolist(), both[rows], strict=True):
             first = seen.setdefault(hashlib.blake2b(image.tobytes(), digest_size=16).digest(), row)
@@ -114,11 +117,13 @@ def _exact_pairs(both: _Stack) -> np.ndarray:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def _candidates(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _candidates(hashes: np.ndarray, watcher: LineWatcher) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Index pairs with i < j and the orientation of i in which it is like j."""
     base = _Buckets.of(hashes[:, 0])
     found = [np.zeros((3, 0), dtype=np.int64)]
-    for orientation in range(len(ORIENTATIONS)):
+    for orientation in watcher.over(
+        "looking for hashes that are alike, in eight flips and turns", range(len(ORIENTATIONS))
+    ):
         turned = _Buckets.of(hashes[:, orientation])
         i, j = _joined(turned, base, *near_pairs(turned.hashes, base.hashes, _distance(len(base.hashes))))
         ordered = i < j
@@ -167,13 +172,15 @@ class _Near:
     likeness: np.ndarray
 
 
-def _confirmed(both: _Stack, kept: np.ndarray, i: np.ndarray, j: np.ndarray, orientation: np.ndarray) -> _Near:
+def _confirmed(
+    both: _Stack, kept: np.ndarray, i: np.ndarray, j: np.ndarray, orientation: np.ndarray, watcher: LineWatcher
+) -> _Near:
     """The candidates that the pixels confirm; of several orientations of a pair the most alike."""
     rows, position = np.unique(np.concatenate([i, j]), return_inverse=True)
-    small = _standardised(both, kept[rows])
+    small = _standardised(both, kept[rows], watcher)
     left, right = position[: len(i)], position[len(i) :]
     likeness = np.zeros(len(i))
-    for turn in range(len(ORIENTATIONS)):
+    for turn in watcher.over("comparing the pixels of images with such hashes", range(len(ORIENTATIONS))):
         these = np.flatnonzero(orientation == turn)
         for s in range(0, len(these), 4096):
             part = these[s : s + 4096]
@@ -192,12 +199,12 @@ def _confirmed(both: _Stack, kept: np.ndarray, i: np.ndarray, j: np.ndarray, ori
     return _Near(pairs, likeness[chosen])
 
 
-def _standardised(both: _Stack, rows: np.ndarray) -> np.ndarray:
+def _standardised(both: _Stack, rows: np.ndarray, watcher: LineWatcher) -> np.ndarray:
     """float32 (len(rows), 32, 32, C): small images with mean 0 and length 1, so that a product is a correlation."""
     from PIL import Image
 
     small = np.empty((len(rows), _SMALL, _SMALL, both.images.shape[3]), dtype=np.float32)
-    for s in range(0, len(rows), 1024):
+    for s in watcher.over("making images with such hashes small", range(0, len(rows), 1024)):
         for k, image in enumerate(both[rows[s : s + 1024]]):
             bands = [image] if image.shape[-1] in (1, 3) else np.split(image, image.shape[-1], axis=2)
             parts = [as_picture(band).resize((_SMALL, _SMALL), Image.Resampling.BILINEAR) for band in bands]

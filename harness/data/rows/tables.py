@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -43,7 +45,14 @@ class Table:
 
     def column(self, name: str, key: str) -> list[str]:
         """The cells of a column; `key` of competition.toml names it (UserError where there is none of that name, or two)."""
-        return self.columns[column(self.header, name, self.shown, key)]
+        place = self._place_of.get(name)
+        return self.columns[column(self.header, name, self.shown, key) if place is None else place]
+
+    @cached_property
+    def _place_of(self) -> dict[str, int]:
+        """Where the names stand that stand once: of 10,000 columns none is looked for in the header."""
+        times = Counter(self.header)
+        return {name: place for place, name in enumerate(self.header) if times[name] == 1}
 
     def has(self, name: str) -> bool:
         """Whether there is such a column."""

@@ -22,8 +22,17 @@ from torch import Tensor
 _SIDE, _COLOURS, _DIRECTIONS = 48, 6, 8
 _CORE, _ROUNDS, _VARIANCE = 0.75, 8, 0.95
 _ROWS_PER_AXIS = 10
+_PLACES = 36  # of 6x6 whose colours are described
 _FITTED_ON = 20_000
 _AT_ONCE = 512
+
+STRANGE = 3.0
+"""Spreads of the bulk beyond which an image is foreign."""
+
+KINDS = ("strange in colour or structure", "dark", "bright", "flat", "blurred", "full of edges")
+"""What foreign images are; the first is none of the others."""
+
+Tick = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -71,27 +80,89 @@ class Bulk:
         return ((along / self.spread) ** 2).mean(axis=1) + off / self.rest
 
 
-def outlier_scores(images: np.ndarray, tick: Callable[[int, int], None] = lambda done, total: None) -> np.ndarray:
-    """float64 (n,): how many spreads of the bulk an image lies beyond its middle, on the scale of the log distance.
+@dataclass(frozen=True)
+class Oddness:
+    """How odd images are.
 
-    images : uint8 (n, H, W, C). About 0 for the typical image, rarely above 3 for one that belongs.
+    Attributes
+    ----------
+    strange : float64 (n,), spreads of the bulk beyond its middle, on the scale of the log distance: about 0 for the typical image,
+        rarely above 3 for one that belongs
+    kind : int64 (n,), index into `KINDS`
     """
-    n = len(images)
+
+    strange: np.ndarray
+    kind: np.ndarray
+
+
+def oddness(
+    images: np.ndarray, test: np.ndarray | None = None, tick: Tick = lambda done, total: None
+) -> tuple[Oddness, Oddness | None]:
+    """Hold images, uint8 (n, H, W, C), and those of the test, against the bulk of the first.
+
+    tick : told (images described, of all that will be)
+    """
+    n, m = len(images), 0 if test is None else len(test)
     sampled = np.sort(np.random.default_rng(0).permutation(n)[:_FITTED_ON])
-    bulks = [Bulk.fit(_features(images, sampled, change)) for change in _VIEWS]
-    scores = []
-    for start in range(0, n, 4096):
-        rows = np.arange(start, min(start + 4096, n))
-        both = [np.log(b.distance(_features(images, rows, v)) + 1e-9) for b, v in zip(bulks, _VIEWS, strict=True)]
-        scores.append(np.stack(both))
-        tick(int(rows[-1]) + 1, n)
-    return np.min([_spreads(view) for view in np.concatenate(scores, axis=1)], axis=0)
+    total, done = 2 * len(sampled) + n + m, 0.0
+
+    def described(of: np.ndarray, rows: np.ndarray, change: Callable[[Tensor], Tensor], weight: float) -> np.ndarray:
+        parts = []
+        for start in range(0, len(rows), 4096):
+            parts.append(_features(of, rows[start : start + 4096], change))
+            count(weight * len(parts[-1]))
+        return np.concatenate(parts)
+
+    def count(more: float) -> None:
+        nonlocal done
+        done += more
+        tick(int(done), total)
+
+    bulks = [Bulk.fit(described(images, sampled, change, 1)) for change in _VIEWS]
+
+    def seen(of: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logs, looks = [], []
+        for start in range(0, len(of), 4096):
+            rows = np.arange(start, min(start + 4096, len(of)))
+            views = [described(of, rows, view, 0.5) for view in _VIEWS]
+            logs.append(np.stack([np.log(b.distance(f) + 1e-9) for b, f in zip(bulks, views, strict=True)]))
+            looks.append(_looks(views[0], of.shape[3]))
+        return np.concatenate(logs, axis=1), np.concatenate(looks, axis=1)
+
+    logs, looks = seen(images)
+    both = [(logs, looks), seen(test)] if test is not None and m else [(logs, looks)]
+    found = [
+        Oddness(
+            np.min([_spreads(row, of) for row, of in zip(these, logs, strict=True)], axis=0),
+            _kinds(np.stack([_spreads(row, of) for row, of in zip(look, looks, strict=True)])),
+        )
+        for these, look in both
+    ]
+    return found[0], found[1] if len(found) > 1 else None
 
 
-def _spreads(logs: np.ndarray) -> np.ndarray:
-    """Distance from the median in units of the spread of the upper middle; the far tail has no say in it."""
-    middle, upper = np.quantile(logs, [0.5, 0.75])
-    return (logs - middle) / max((upper - middle) / 0.6745, 1e-9)
+def outlier_scores(images: np.ndarray) -> np.ndarray:
+    """float64 (n,): `Oddness.strange` of images."""
+    return oddness(images)[0].strange
+
+
+def _spreads(values: np.ndarray, bulk: np.ndarray) -> np.ndarray:
+    """Distance from the bulk's median in units of the spread of its upper middle; the far tail has no say in it."""
+    middle, upper = np.quantile(bulk, [0.5, 0.75])
+    return (values - middle) / max((upper - middle) / 0.6745, 1e-9)
+
+
+def _looks(features: np.ndarray, channels: int) -> np.ndarray:
+    """float64 (5, n): how dark, bright, flat, blurred and full of edges images of these features are."""
+    colours = features[:, : _PLACES * channels].reshape(len(features), channels, _PLACES).astype(np.float64)
+    light, contrast = colours.mean(axis=(1, 2)), np.log(colours.std(axis=2).mean(axis=1) + 1e-4)
+    edges = np.log(features[:, -_DIRECTIONS * 16 :].sum(axis=1, dtype=np.float64) + 1e-4)
+    return np.stack([-light, light, -contrast, -edges, edges])
+
+
+def _kinds(looks: np.ndarray) -> np.ndarray:
+    """int64 (n,) into `KINDS`, of looks (5, n) in spreads."""
+    return np.where(looks.max(axis=0) >= STRANGE, looks.argmax(axis=0) + 1, 0)
 
 
 def _white_balanced(x: Tensor) -> Tensor:
