@@ -52,7 +52,7 @@ def competition_toml(title: str, platform: str, layout: Layout, targets: Targets
 
 def _line(key: str, value: object, why: str = "") -> str:
     text = f"{key} = {_toml(value)}"
-    return f"{text:<28}# {plain(why, 300)}" if why else text
+    return f"{text:<27} # {plain(why, 300)}" if why else text
 
 
 def _toml(value: object) -> str:
