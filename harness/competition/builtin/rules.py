@@ -190,20 +190,21 @@ def _columns(facts: Facts) -> dict[str, Any]:
 
 def _transfer(facts: Facts) -> dict[str, Any]:
     """Features of a frozen backbone at the size that its weights know, once for all folds; the weights that are at hand."""
+    side = 224 if facts.side >= 192 and facts.rows < 10_000 else 160
     args: dict[str, Any] = {"head": [256] if facts.outputs > 2 else [128], "dropout": 0.3}
     if facts.weights == "package":
-        args |= {"backbone": "tf_efficientnet_lite0", "weights": "package", "image_size": 160}
+        args |= {"backbone": "tf_efficientnet_lite0", "weights": "package", "image_size": side}
     else:
         args |= {
             "backbone": "convnext_tiny" if facts.gpu else "efficientnet_b0",
             "weights": "pretrained",
-            "image_size": 160,
+            "image_size": side,
         }
     return {
         "description": _description("transfer", facts),
         "model": {"name": "timm", "args": args},
         "features": {"views": 2 if facts.rows < 20_000 else 1},
-        "augment": augmentation(facts, 160, strong=False) if facts.rows < 20_000 else {},
+        "augment": augmentation(facts, side, strong=False) if facts.rows < 20_000 else {},
         "train": {
             "epochs": 30,
             "batch_size": 128,

@@ -30,7 +30,8 @@ from harness.data.guess.layout import (
 from harness.data.guess.targets import Targets, find_targets, sample_columns
 from harness.data.rows.tables import Table
 
-_LARGEST_SIDE = 128
+_LARGEST_SIDES, _DECODED_BYTES = (256, 192, 128), 2**30
+"""Images are decoded to the first of these sides at which all of them take no more than that: pretrained networks see more in larger ones."""
 _ID = re.compile(r"(image|img)?_?id|filename|index", re.I)
 
 
@@ -225,7 +226,7 @@ def _size(layout: Layout, inventory: Inventory, train: Images, test: Images | No
         layout.set("size", [64, 64], f"no image could be opened ({looks.odd})" if looks.odd else "")
         layout.set("channels", 3)
         return
-    layout.set("size", *_sides(looks))
+    layout.set("size", *_sides(looks, _largest_side(len(train.files))))
     chosen = choose_resize(looks.heights, looks.widths, looks.borders)
     if chosen:
         layout.set("resize", *chosen)
@@ -248,7 +249,12 @@ def _size(layout: Layout, inventory: Inventory, train: Images, test: Images | No
         layout.unknown.append(f"an image could not be opened: {looks.odd}")
 
 
-def _sides(looks: Looks) -> tuple[list[int], str]:
+def _largest_side(n: int) -> int:
+    fitting = (side for side in _LARGEST_SIDES if n * side * side * 3 <= _DECODED_BYTES)
+    return next(fitting, _LARGEST_SIDES[-1])
+
+
+def _sides(looks: Looks, largest: int) -> tuple[list[int], str]:
     heights, widths = looks.heights, looks.widths
     # of unlike sizes what three quarters of them fit into: larger ones lose little, small ones nothing
     height, width = float(np.quantile(heights, 0.75)), float(np.quantile(widths, 0.75))
@@ -258,12 +264,12 @@ def _sides(looks: Looks) -> tuple[list[int], str]:
         if same
         else f"{heights.min()} to {heights.max()} x {widths.min()} to {widths.max()}"
     )
-    shrink = min(_LARGEST_SIDE / max(height, width), 1.0)
+    shrink = min(largest / max(height, width), 1.0)
     if same and shrink == 1:
         return [int(height), int(width)], "as they are"
     aspect = width / height
     if 0.75 < aspect < 1.34:
-        side = max(round(min(max(height, width), _LARGEST_SIDE)), 8)
+        side = max(round(min(max(height, width), largest)), 8)
         return [side, side], f"they are {had}; decoded once to this size, recipes may take less"
     sides = [max(round(height * shrink / 8) * 8, 8), max(round(width * shrink / 8) * 8, 8)]
     return sides, f"they are {had}; decoded once to this size, recipes may take less"

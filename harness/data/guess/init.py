@@ -189,7 +189,7 @@ def _facts(layout: Any, targets: Any) -> Any:
     """What built-in recipes look at, as far as tables and names tell it."""
     from collections import Counter
 
-    from harness.competition.builtin.facts import Facts
+    from harness.competition.builtin.facts import Facts, weights_at_hand
 
     values = layout.values
     height, width = values.get("size", [64, 64])
@@ -206,7 +206,8 @@ def _facts(layout: Any, targets: Any) -> Any:
     imbalance = max(counts.values()) / min(counts.values()) if counts and targets.task != "regression" else 1.0
     rows = len(table) if table is not None else len(layout.labels_of or []) or 1000
     channels, columns = int(values.get("channels", 3)), len(values.get("features", []))
-    return Facts(height, width, channels, rows, outputs, imbalance, targets.task, targets.metric, columns=columns)
+    about = (height, width, channels, rows, outputs, imbalance, targets.task, targets.metric)
+    return Facts(*about, weights=weights_at_hand(), columns=columns)
 
 
 def _found(inventory: Any, layout: Any, facts: Any) -> list[str]:
