@@ -382,15 +382,18 @@ class Player:
             )
 
     def _judge_anew(self) -> None:
-        cost = self.accounts.judging(self.final)
-        most = ANYWAY if cost <= self.budget.left else 0.0
+        """On one fold, or on as many as fit: what is left then buys nothing better."""
+        one, left = self.accounts.judging(self.final), self.budget.left - 2 * self.accounts.finishing
+        fitting = min(int(0.95 * left / one), self.costs.k) if one > 0 else 1
+        folds = self.journal.decide(f"folds that judge {self.final}", lambda: max(fitting, 1)) or 1
+        most = ANYWAY if one <= self.budget.left else 0.0
         try:
             self.steps.do(
                 f"judge/{self.final}",
-                "the final choice, trained anew on a fold of another split",
+                f"the final choice, trained anew on {folds} fold{'s' if folds > 1 else ''} of another split",
                 "how much of its OOF score is luck?",
-                lambda: judge.judge_anew(self.table, self.final),
-                cost,
+                lambda: judge.judge_anew(self.table, self.final, folds),
+                folds * one,
                 most,
             )
         except OutOfTime:
@@ -401,7 +404,11 @@ class Player:
         known = {c.name: c for c in candidates}
 
         def size() -> dict[str, int]:
-            entrants = self._entrants(candidates, share * self.accounts.room, finalists)
+            room = self.accounts.room
+            entrants = self._entrants(candidates, share * room, finalists)
+            after = [_LEAST_OF_BEST * self.costs.run(e.recipe) for e in entrants]
+            if after and (1 - share) * room < min(after):  # too little for anything that comes after the race
+                entrants = self._entrants(candidates, room, finalists)
             return {e.recipe.name: e.recipe.train.epochs for e in entrants}
 
         sized = self.journal.decide(key, size) or {}

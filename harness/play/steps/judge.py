@@ -102,8 +102,8 @@ def _on_another_split(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"cv": recipe.cv.model_copy(update={"seed": recipe.cv.seed + _SEED})})
 
 
-def judge_anew(table: Table, final: str) -> Outcome:
-    """Train the final choice on one fold of another split, and hold it against its OOF predictions of these rows.
+def judge_anew(table: Table, final: str, n_folds: int = 1) -> Outcome:
+    """Train the final choice on some folds of another split, and hold it against its OOF predictions of these rows.
 
     On both sides without pseudo-labels (see `_plain`).
 
@@ -116,12 +116,18 @@ def judge_anew(table: Table, final: str) -> Outcome:
     members = _plain(table, whole)
     recipes = [_on_another_split(member.recipe) for member in members]
     out = table.home / "judged"
-    seconds = train_fold(table, recipes, 0, out)["seconds"]
+    seconds = sum(train_fold(table, recipes, fold, out)["seconds"] for fold in range(n_folds))
     opened = opened_runs(table, recipes, out)
-    results = [o.folder.load_fold(0) for o in opened]
     folds = opened[0].folds
-    rows = results[0].valid_index[folds.kept[results[0].valid_index]]
-    stack = np.stack([_at(result.valid_index, result.valid_proba, rows) for result in results])
+    results = [[o.folder.load_fold(fold) for fold in range(n_folds)] for o in opened]
+    index = [np.concatenate([fold.valid_index for fold in of_run]) for of_run in results]
+    rows = index[0][folds.kept[index[0]]]
+    stack = np.stack(
+        [
+            _at(of_run, np.concatenate([fold.valid_proba for fold in made]), rows)
+            for of_run, made in zip(index, results, strict=True)
+        ]
+    )
     predictions, metric, task = align(members, table.competition), table.metric, table.competition.kind
     place = align_rows(predictions.folds.ids, folds.ids, "the judged rows")
     labels, kept = predictions.labels[place], predictions.folds.kept[place]
