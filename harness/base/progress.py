@@ -57,6 +57,11 @@ class LineWatcher:
         left = (now - started) * (total - done) / done
         self.say(f"{name}: {100 * done / total:.0f} %, {now - started:.0f} s so far, about {left:.0f} s left")
 
+    def _done(self, key: object) -> None:
+        """Forget when it began: the same work on other data begins anew."""
+        self.started.pop(key, None)
+        self.told.pop(key, None)
+
     def begin(self, stage: str) -> None:
         """What is done to the folds from now on, as it is said when one is done; one that was done before begins anew."""
         self.stage = stage
@@ -68,12 +73,14 @@ class LineWatcher:
         """Images decoded so far."""
         self._tell("decoding", "decoding images", done, total)
         if done == total:
+            self._done("decoding")
             self.say(f"decoded {total:,} images (kept in the cache)")
 
     def unpacking(self, done: int, total: int) -> None:
         """Files unpacked so far."""
         self._tell("unpacking", "unpacking files", done, total)
         if done == total:
+            self._done("unpacking")
             self.say(f"unpacked {total:,} files (kept in the cache)")
 
     def working(self, what: str, done: int, total: int) -> None:
@@ -112,6 +119,7 @@ class LineWatcher:
         """Bytes downloaded so far; total None where the server does not tell."""
         self._tell("downloading", "downloading", done, total)
         if done == total:
+            self._done("downloading")
             self.say(f"downloaded {total / 2**20:,.1f} MiB")
 
 

