@@ -2,12 +2,11 @@
 
 A stage above all others that owns no training: a plan of steps, each an existing command or a function below it, under a budget.
 
-    budget.py      how much there is, how much is spent, what ends at the deadline
     journal.py     what was decided and done, so that a killed play goes on with the same plan
-    costs.py       what a run will cost, from short timings and from what was measured so far
+    spending/      how much there is, what a run will cost, what is left for the next step
     plan/          what limits us, which runs may help, how large they may be: rules that can be read
     steps/         the steps themselves
     trainer.py     runs as steps: timed, trained, combined
-    player.py      the order of the steps
+    player.py      the order of the steps; ending.py: the last ones
     page.py        play.html
 """

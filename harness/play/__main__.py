@@ -19,8 +19,8 @@ from harness.play.arguments import NOT_SENT, BudgetOptions, PlanOptions
 
 if TYPE_CHECKING:
     from harness.competition import Competition
-    from harness.play.budget import FoldEpochs, WallTime
     from harness.play.player import Player
+    from harness.play.spending.budget import FoldEpochs, WallTime
     from harness.play.steps.table import Table
 
 app = new_app()
@@ -48,7 +48,7 @@ def main(
     from harness.cv.jobs.executor import start_server
     from harness.data.chosen import load_chosen
     from harness.distributed.executor import Cluster
-    from harness.play.budget import DeadlineWatcher, OutOfTime
+    from harness.play.spending.budget import DeadlineWatcher, OutOfTime
     from harness.play.steps.table import Table
 
     named = which.required()
@@ -119,7 +119,7 @@ def _begin_anew(home: Path) -> None:
 
 
 def _budget(amount: BudgetOptions, home: Path) -> WallTime | FoldEpochs:
-    from harness.play.budget import FoldEpochs, WallTime
+    from harness.play.spending.budget import FoldEpochs, WallTime
 
     if amount.fold_epochs is not None:
         return FoldEpochs(amount.fold_epochs)

@@ -12,9 +12,7 @@ from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts, facts_of
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.ledger import Ledger
-from harness.play.accounts import NOISE_ROWS, Accounts, recipe_of_run, without_none
-from harness.play.budget import Budget, OutOfTime
-from harness.play.costs import Costs, with_epochs
+from harness.play.ending import Ending
 from harness.play.journal import FAILED, Journal
 from harness.play.plan.candidates import (
     Candidate,
@@ -27,8 +25,11 @@ from harness.play.plan.candidates import (
 )
 from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
 from harness.play.plan.race import Entrant, size_race, survivors
+from harness.play.spending.accounts import NOISE_ROWS, Accounts, recipe_of_run, without_none
+from harness.play.spending.budget import Budget, OutOfTime
+from harness.play.spending.costs import Costs, with_epochs
 from harness.play.stepping import ANYWAY, Stepper
-from harness.play.steps import finish, judge
+from harness.play.steps import finish
 from harness.play.steps.folds import in_folds, usable_folds
 from harness.play.steps.prior import prior_blend
 from harness.play.steps.table import Outcome, Table
@@ -50,7 +51,7 @@ class Player:
     ----------
     table : what the steps work with; budget, journal, costs, ledger : as named
     facts : of data and machine; first : the baseline
-    accounts : what was run so far, and what is left; steps : does them; trained : the runs, as steps
+    accounts : what was run so far, and what is left; steps : does them; trained : the runs, as steps; ending : the last steps
     limits : what holds the score back; noise : the baseline's noise.json, or None
     """
 
@@ -76,6 +77,7 @@ class Player:
         self.accounts = Accounts(table, budget, self.costs)
         self.steps = Stepper(self.accounts, journal, lambda: changed(self))
         self.trained = Runs(self.accounts, self.steps)
+        self.ending = Ending(self.accounts, self.steps, journal, ledger)
         self.limits: list[Limit] = []
         self.noise: dict[str, Any] | None = None
         self.shift: dict[str, Any] | None = None
@@ -102,7 +104,7 @@ class Player:
                 self._seeds()
         except OutOfTime:
             pass
-        self._finish()
+        self._end()
 
     def replay(self, recipes: Sequence[Recipe]) -> None:
         """Train these recipes in their order, each if it fits; then combine, judge and write as always."""
@@ -114,7 +116,7 @@ class Player:
             self.trained.combine()
         except OutOfTime:
             pass
-        self._finish()
+        self._end()
 
     def plan_only(self) -> list[tuple[str, str, float]]:
         """(what, why, predicted cost) of the steps, from short timings and the first guess of what limits; nothing is trained."""
@@ -133,6 +135,9 @@ class Player:
             finalists = min(_FINALISTS[0], len(entrants))
             found.append((f"the other folds of the {finalists} best", "the race decides", finalists * rest))
         return [*found, ("changes of the winner, seeds, ensemble, judging, forecast", "as far as the budget goes", 0.0)]
+
+    def _end(self) -> None:
+        self.ending.play(self.final, self.first.recipe)
 
     # ---- the plan, step by step
 
@@ -362,69 +367,6 @@ class Player:
             if epochs:
                 return another_seed(with_epochs(chosen, epochs), number).model_dump(mode="json")
         return None
-
-    def _finish(self) -> None:
-        """What is always done: the final choice, its judgement, its file; the time for it was kept."""
-        self.budget.reserve = 0.0
-        if not self.final:
-            self._unfinished()
-            return
-        table, final = self.table, self.final
-        names = list(dict.fromkeys([*self.runs, final]))
-        self.steps.do(
-            f"choice/{len(names)}/{final}",
-            "the choice among the runs, cross-fitted",
-            "the OOF score of what was chosen flatters",
-            lambda: judge.cross_fitted_choice(table, names),
-            most=ANYWAY,
-        )
-        self._judge_anew()
-        self.steps.do(
-            f"submission/{final}",
-            "the submission of the final choice",
-            "checked and forecast",
-            lambda: finish.told(finish.prepare(table, finish.load(table, final), self.ledger)),
-            most=ANYWAY,
-        )
-        if not (table.sample or table.hidden):
-            self.steps.do(
-                f"plan/{len(names)}/{final}",
-                "what to send, and which two to choose in the end",
-                "by expected gain; the second helps most where the first fails",
-                lambda: finish.plan_of_submissions(table, self.ledger),
-                most=ANYWAY,
-            )
-
-    def _unfinished(self) -> None:
-        """No run was finished in time: the folds of the baseline that were are better than nothing."""
-        epochs = self.journal.decisions.get("epochs of the baseline")
-        if epochs:
-            recipe = with_epochs(self.first.recipe, epochs)
-            self.steps.do(
-                "unfinished",
-                "the submission of the baseline's finished folds",
-                "better than the shares alone",
-                lambda: finish.write_unfinished(self.table, recipe) or {},
-                most=ANYWAY,
-            )
-
-    def _judge_anew(self) -> None:
-        """On one fold, or on as many as fit: what is left then buys nothing better."""
-        one, left = self.accounts.judging(self.final), self.budget.left - 2 * self.accounts.finishing
-        fitting = min(int(0.95 * left / one), self.costs.k) if one > 0 else 1
-        folds = self.journal.decide(f"folds that judge {self.final}", lambda: max(fitting, 1)) or 1
-        most = ANYWAY if one <= self.budget.left else 0.0
-        try:
-            self.steps.do(
-                f"judge/{self.final}",
-                f"the final choice, trained anew on {folds} fold{'s' if folds > 1 else ''} of another split",
-                "how much of its OOF score is luck?",
-                lambda: judge.judge_anew(self.table, self.final, folds),
-                folds * one,
-                most,
-            )
-        except OutOfTime:
-            return
 
     def _sized(self, key: str, candidates: Sequence[Candidate], share: float, finalists: int) -> list[Entrant]:
         """A race's entrants as they were sized, or sized now."""

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.base.errors import UserError
-from harness.play.accounts import Accounts, in_words
-from harness.play.budget import OutOfTime
 from harness.play.journal import BEGUN, CUT, DONE, FAILED, SKIPPED, Journal, StepRecord
+from harness.play.spending.accounts import Accounts, in_words
+from harness.play.spending.budget import OutOfTime
 from harness.play.steps.table import Outcome
 
 ANYWAY = float("inf")

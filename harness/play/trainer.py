@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from harness.base.errors import UserError
 from harness.competition import Recipe
-from harness.play.accounts import Accounts
-from harness.play.costs import family
 from harness.play.journal import DONE
+from harness.play.spending.accounts import Accounts
+from harness.play.spending.costs import family
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish
 from harness.play.steps.train import time_recipe, train_run

@@ -68,7 +68,8 @@ def learning_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]
         axes.set_yscale("log")
     axes.set(xlabel="epoch", ylabel=_named(ylabel))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, ncols=2)
+    if curves:
+        axes.legend(fontsize=8, ncols=2)
     return _svg(figure)
 
 
@@ -79,7 +80,8 @@ def lines(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel:
         axes.plot(x, y, marker=".", label=_named(name), linewidth=1.3)
     axes.set(xlabel=_named(xlabel), ylabel=_named(ylabel))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8, ncols=2)
+    if curves:
+        axes.legend(fontsize=8, ncols=2)
     return _svg(figure)
 
 

@@ -13,7 +13,7 @@ from harness.competition import Recipe
 from harness.play.plan.candidates import Candidate
 
 if TYPE_CHECKING:
-    from harness.play.costs import Costs
+    from harness.play.spending.costs import Costs
 
 _WORTH = 0.5
 """A candidate that gets less than this share of its natural length is better not tried: one fewer takes part."""
@@ -58,7 +58,7 @@ def size_race(
 
 def _entrant(candidate: Candidate, cost: float, costs: Costs) -> Entrant | None:
     """With the most epochs that a whole run at this cost has."""
-    from harness.play.costs import with_epochs
+    from harness.play.spending.costs import with_epochs
 
     epochs = costs.epochs_within(candidate.recipe, cost, candidate.least, candidate.most)
     return Entrant(candidate, with_epochs(candidate.recipe, epochs)) if epochs else None

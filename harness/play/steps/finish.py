@@ -73,7 +73,7 @@ def write_unfinished(table: Table, recipe: Recipe) -> Outcome | None:
     the rows of these folds; None where no fold stands or the test is hidden."""
     from harness.cv.opening import open_run
     from harness.cv.scores import score_run
-    from harness.play.budget import silent
+    from harness.play.spending.budget import silent
 
     contest, dataset = table.competition.using(recipe.data), table.dataset
     opened = open_run(contest, recipe, dataset, table.options(recipe), silent())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.cv.opening import open_run
-from harness.play.budget import silent
+from harness.play.spending.budget import silent
 from harness.play.steps.table import Table
 
 _FEWER = (3, 2)

@@ -13,8 +13,8 @@ from harness.competition import Recipe
 from harness.cv.opening import OpenedRun, open_run
 from harness.cv.pipeline import cross_validate, train_side_by_side
 from harness.data.resize import resize
-from harness.play.budget import silent
-from harness.play.costs import Timing, TimingJob, family, read_timing
+from harness.play.spending.budget import silent
+from harness.play.spending.costs import Timing, TimingJob, family, read_timing
 from harness.play.steps.table import Outcome, Table
 from harness.runs import FoldResult
 

@@ -3,9 +3,9 @@
 import pytest
 
 from harness.competition.recipe import recipe_of
-from harness.play.costs import Costs, Timing, family, with_epochs
 from harness.play.plan.candidates import Candidate
 from harness.play.plan.race import race_folds, size_race, survivors
+from harness.play.spending.costs import Costs, Timing, family, with_epochs
 
 
 def candidate(name: str, epochs: int = 10, step: float = 0.2, costs: Costs | None = None) -> Candidate:

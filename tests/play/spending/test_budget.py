@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.progress import LineWatcher
-from harness.play.budget import DeadlineWatcher, FoldEpochs, OutOfTime, WallTime
+from harness.play.spending.budget import DeadlineWatcher, FoldEpochs, OutOfTime, WallTime
 
 
 def test_time_spent_before_a_kill_counts(tmp_path: Path):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.competition.recipe import recipe_of
-from harness.play.costs import Costs, Timing, family, with_epochs
+from harness.play.spending.costs import Costs, Timing, family, with_epochs
 
 RECIPE = recipe_of("r", {"model": {"name": "cnn"}, "train": {"epochs": 10, "batch_size": 50}}, None, "a test")
 

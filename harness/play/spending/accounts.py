@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.competition import Recipe
-from harness.play.budget import Budget
-from harness.play.costs import Costs, family, views
+from harness.play.spending.budget import Budget
+from harness.play.spending.costs import Costs, family, views
 from harness.play.steps.finish import load
 from harness.play.steps.table import Outcome, Table
 

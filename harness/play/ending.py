@@ -1,0 +1,90 @@
+"""The last steps of every play: the final choice judged, its file written, checked and forecast. The time for them was kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.competition import Recipe
+from harness.ledger import Ledger
+from harness.play.journal import Journal
+from harness.play.spending.accounts import Accounts
+from harness.play.spending.budget import OutOfTime
+from harness.play.spending.costs import with_epochs
+from harness.play.stepping import ANYWAY, Stepper
+from harness.play.steps import finish, judge
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Does the last steps."""
+
+    accounts: Accounts
+    steps: Stepper
+    journal: Journal
+    ledger: Ledger
+
+    def play(self, final: str, first: Recipe) -> None:
+        """Judge the final choice, write and forecast its file; without one, what the first recipe's finished folds give.
+
+        final : the run that would be sent now, "" where there is none
+        """
+        table = self.accounts.table
+        self.accounts.budget.reserve = 0.0
+        if not final:
+            self._unfinished(first)
+            return
+        names = list(dict.fromkeys([*self.accounts.runs, final]))
+        self.steps.do(
+            f"choice/{len(names)}/{final}",
+            "the choice among the runs, cross-fitted",
+            "the OOF score of what was chosen flatters",
+            lambda: judge.cross_fitted_choice(table, names),
+            most=ANYWAY,
+        )
+        self._judge_anew(final)
+        self.steps.do(
+            f"submission/{final}",
+            "the submission of the final choice",
+            "checked and forecast",
+            lambda: finish.told(finish.prepare(table, finish.load(table, final), self.ledger)),
+            most=ANYWAY,
+        )
+        if not (table.sample or table.hidden):
+            self.steps.do(
+                f"plan/{len(names)}/{final}",
+                "what to send, and which two to choose in the end",
+                "by expected gain; the second helps most where the first fails",
+                lambda: finish.plan_of_submissions(table, self.ledger),
+                most=ANYWAY,
+            )
+
+    def _unfinished(self, first: Recipe) -> None:
+        """No run was finished in time: the folds of the baseline that were are better than nothing."""
+        epochs = self.journal.decisions.get("epochs of the baseline")
+        if epochs:
+            recipe = with_epochs(first, epochs)
+            self.steps.do(
+                "unfinished",
+                "the submission of the baseline's finished folds",
+                "better than the shares alone",
+                lambda: finish.write_unfinished(self.accounts.table, recipe) or {},
+                most=ANYWAY,
+            )
+
+    def _judge_anew(self, final: str) -> None:
+        """On one fold, or on as many as fit: what is left then buys nothing better."""
+        one, left = self.accounts.judging(final), self.accounts.budget.left - 2 * self.accounts.finishing
+        fitting = min(int(0.95 * left / one), self.accounts.costs.k) if one > 0 else 1
+        folds = self.journal.decide(f"folds that judge {final}", lambda: max(fitting, 1)) or 1
+        most = ANYWAY if one <= self.accounts.budget.left else 0.0
+        try:
+            self.steps.do(
+                f"judge/{final}",
+                f"the final choice, trained anew on {folds} fold{'s' if folds > 1 else ''} of another split",
+                "how much of its OOF score is luck?",
+                lambda: judge.judge_anew(self.accounts.table, final, folds),
+                folds * one,
+                most,
+            )
+        except OutOfTime:
+            return
