@@ -49,7 +49,7 @@ def fit_scaling(
     x = minimize(lambda a: loss(np.r_[a, loss.rest], 1), np.zeros(1), jac=True, bounds=bounds[:1]).x
     if method == "temperature":
         return {"scale": [float(np.exp(x[0]))], "bias": [0.0]}
-    found = minimize(loss, np.r_[x, loss.rest], jac=True, bounds=bounds, options={"maxiter": 60}).x
+    found = minimize(loss, np.r_[x, loss.rest], jac=True, bounds=bounds, options={"maxiter": 60, "ftol": 1e-6}).x
     scale, bias = loss.parts(found)
     return {"scale": [float(value) for value in scale], "bias": [float(value) for value in bias]}
 
