@@ -73,7 +73,7 @@ def network(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
         "residuals": [1, 1, 1],
         "head": "average" if side >= 48 else "max",
     }
-    if side >= 64:
+    if side >= 64 or (facts.share < 1 and side >= 24):  # a quarter of the work of what follows
         args |= {"stem_kernel": 5, "stem_pool": True}
     if few or strong:
         args["dropout"] = 0.2

@@ -101,3 +101,12 @@ def test_more_rows_fewer_epochs_within_bounds():
 def test_weights_at_hand_are_taken():
     assert built_in("transfer", replace(FACTS, weights="package"))["model"]["args"]["weights"] == "package"
     assert built_in("transfer", FACTS)["model"]["args"]["weights"] == "pretrained"
+
+
+def test_where_time_is_short_images_are_smaller_and_pooled_early():
+    many = replace(FACTS, rows=20_000)
+    whole, short = built_in("quick", many), built_in("quick", replace(many, share=0.5))
+    assert max(short["data"]["size"]) == max(whole["data"]["size"]) // 2
+    assert short["model"]["args"]["stem_pool"] and short["train"]["epochs"] > whole["train"]["epochs"]
+    small = replace(FACTS, height=24, width=24)
+    assert "data" not in built_in("quick", replace(small, share=0.5))  # already small
