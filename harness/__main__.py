@@ -1,7 +1,8 @@
-"""python -m harness: list the commands."""
+"""python -m harness, or harness: list the commands, or run one: `harness cv bloodcells` is `python -m harness.cv bloodcells`."""
 
 from __future__ import annotations
 
+import runpy
 import sys
 
 from harness import __version__
@@ -19,7 +20,12 @@ COMMANDS = {
 
 
 def main() -> int:
-    """Print the table of commands; any argument but --help and --version is a mistake."""
+    """Run the command that the first argument names, with the others; without one print the table of commands."""
+    if len(sys.argv) > 1 and f"harness.{sys.argv[1].removeprefix('harness.')}" in COMMANDS:
+        module = f"harness.{sys.argv[1].removeprefix('harness.')}"
+        del sys.argv[1]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        return 0
     if sys.argv[1:] == ["--version"]:
         print(f"competition-harness {__version__}")
         return 0
@@ -27,9 +33,13 @@ def main() -> int:
     print("Competition harness: every number honest, every submission worth it.\n")
     for module, purpose in COMMANDS.items():
         print(f"  python -m {module:<{width}}  {purpose}")
-    print("\nEach takes --help. Start with:  python -m harness.cv competitions/digit-recognizer --sample")
+    print(
+        "\nThe command `harness` takes the word after the dot: harness cv bloodcells. Each takes --help. Start with:  python -m harness.cv competitions/digit-recognizer --sample"
+    )
     if sys.argv[1:] and sys.argv[1:] not in (["--help"], ["-h"]):
-        print(f"\nerror: {' '.join(sys.argv[1:])!r} is not an option here; name a command as above.", file=sys.stderr)
+        print(
+            f"\nerror: {' '.join(sys.argv[1:])!r} is no command and no option here; name one as above.", file=sys.stderr
+        )
         return 2
     return 0
 
