@@ -7,7 +7,8 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from PIL import Image
 
 from harness.base.errors import UserError
 from harness.competition import find_competition
-from harness.runs import load_run
+from harness.runs import Run, load_run
 from harness.submit.bundle.answers import Answering, Form
 from tests.conftest import TINY_RECIPE
 
@@ -174,7 +175,7 @@ def test_a_bundle_answers_as_the_file_does(tmp_path: Path, run_command, name: st
             np.testing.assert_allclose(outputs, aligned, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["labels", "grades", "a share"])
+@pytest.mark.parametrize("name", ["labels", "a share"])
 def test_code_is_sent_where_the_test_is_hidden(tmp_path: Path, run_command, name: str):
     case = CASES[name]
     write(tmp_path, case, hidden=True)
@@ -191,6 +192,47 @@ def test_code_is_sent_where_the_test_is_hidden(tmp_path: Path, run_command, name
     answers = module["Model"]().predict(np.stack([np.asarray(Image.open(path)) for path in paths]))
     run = load_run(tmp_path / "oof" / "patches" / file.stem)
     assert Answering(competition, run).form.wrong(answers, 5) == ""
+
+
+def answering(root: Path, name: str, decision: dict[str, Any] | None, vote: bool = False) -> Answering:
+    write(root, CASES[name])
+    competition = find_competition(str(root / "competitions" / "patches"))
+    predict = SimpleNamespace(across_folds="vote" if vote else "mean")
+    run = SimpleNamespace(
+        name="run",
+        task=competition.kind,
+        scores={"decision": decision},
+        recipe=SimpleNamespace(predict=predict),
+        labels=np.array([0.0, 2.0]),
+    )
+    return Answering(competition, cast(Run, run))
+
+
+@pytest.mark.parametrize(
+    ("name", "decision", "vote", "level", "firm"),
+    [
+        ("voted labels", {"values": [0.3, 0.5, 0.5]}, False, [0.3005, 0.9, 0.9], [0.5, 0.9, 0.9]),
+        ("labels", {"values": [0.9, 0.9, 0.9]}, False, [0.5, 0.4, 0.5], [0.5, 0.4, 0.8]),  # none given: the likeliest
+        ("grades", {"values": [0.2, 1.5, 2.5]}, False, [0.8, 0.2, 0, 0], [0.5, 0.5, 0, 0]),
+        ("the best names", None, False, [0.6, 0.2, 0.2, 0.0], [0.6, 0.3, 0.1, 0.0]),
+        ("two classes", None, True, [0.5, 0.5], [0.4, 0.6]),
+    ],
+)
+def test_answers_may_differ_only_where_ours_are_level(
+    tmp_path: Path, name: str, decision: dict[str, Any] | None, vote: bool, level: list[float], firm: list[float]
+):
+    how, folds = answering(tmp_path, name, decision, vote), [np.array([level, firm], dtype=np.float32)] * 3
+    ours = how.of(folds)
+    assert how.apart(ours, folds, 1e-3).tolist() == []
+    other = (ours + 1) % 2 if ours.ndim == 1 else ours.copy()
+    if ours.ndim == 2:
+        other[:, 0] = 1 - ours[:, 0]
+    assert how.apart(other, folds, 1e-3).tolist() == [1]
+
+
+def test_numbers_may_differ_by_a_share_of_their_spread(tmp_path: Path):
+    how, folds = answering(tmp_path, "a share", None), [np.array([[0.2], [0.4]])] * 2  # spread 1
+    assert how.apart(np.array([0.2009, 0.4011]), folds, 1e-3).tolist() == [1]
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def predict_opened(opened: Opened, pixels: np.ndarray, seeds: int) -> list[np.nd
             batches = torch.from_numpy(np.ascontiguousarray(resized)).split(128)
             parts.append(np.concatenate([opened.network(batch).numpy() for batch in batches]))
     means = (np.mean(parts[i : i + seeds], axis=0, dtype=np.float64) for i in range(0, len(parts), seeds))
-    return [mean.astype(np.float32) for mean in means]
+    return [np.asarray(mean, dtype=np.float32) for mean in means]
 
 
 def _predictor(network: Any, spec: Any) -> nn.Module:
