@@ -101,7 +101,7 @@ def _prepare(
     if content.file:
         prepared = prepare_file(competition, dataset, content.file, out, message)
     elif bundle.bundle:
-        prepared, tried = prepare_bundle(competition, dataset, runs, out, bundle, message, past)
+        prepared, tried = prepare_bundle(competition, dataset, runs, out, bundle, content.threshold, message, past)
     elif content.notebook:
         prepared = prepare_notebook(competition, dataset, runs, content.notebook, content.output, message, past)
     elif competition.is_clustering:

@@ -14,7 +14,8 @@ from harness.competition import Competition, Samples
 from harness.competition.metrics import argmax_rows
 from harness.competition.scoring.ranking import top_classes
 from harness.competition.scoring.registry import find_metric
-from harness.competition.tasks.threshold import moved
+from harness.competition.tasks.answering import clipped_to, moved
+from harness.competition.tasks.task import middle_cuts
 from harness.cv.scores import is_custom
 from harness.data.cache import Dataset
 from harness.data.rows.sample_submission import read_submission_header, read_submission_ids
@@ -72,8 +73,7 @@ def write_submission(
         proba = proba[align_rows(names, ids, where)]
     else:
         proba = rows_of_table(outputs, align_rows(blend.test_ids, ids, where))
-    proba = decided(competition, blend, proba if threshold is None else moved(proba, threshold))
-    proba = clipped(competition, proba)
+    proba = sent_outputs(competition, blend, proba, threshold)
     hook = competition.hook("to_submission")
     table = hook(ids, proba, competition.classes) if hook else submission_table(competition, ids, proba)
     if not hook and header:
@@ -94,10 +94,20 @@ ANSWERS = ("class", "index", "labels", "onehot")
 """Values of [submission] that are answers, so that a decision counts; the others are the outputs themselves."""
 
 
+def sends_answers(competition: Competition) -> bool:
+    """Whether answers are sent, so that probabilities are not scaled before."""
+    return competition.submission.value in ANSWERS and not competition.hook("to_submission")
+
+
 def told_outputs(competition: Competition, blend: Blend) -> np.ndarray:
     """Test outputs (n_test, C) as they are sent: probabilities scaled by the decision; where answers are sent, as they are."""
-    answers = competition.submission.value in ANSWERS and not competition.hook("to_submission")
-    return blend.test if answers else blend.scaled_test(competition.kind)
+    return blend.test if sends_answers(competition) else blend.scaled_test(competition.kind)
+
+
+def sent_outputs(competition: Competition, blend: Blend, outputs: np.ndarray, threshold: float | None) -> np.ndarray:
+    """`told_outputs` of some rows as the file has them: decided where answers are sent, clipped where the metric clips."""
+    moving = outputs if threshold is None else moved(outputs, threshold)
+    return clipped(competition, decided(competition, blend, moving))
 
 
 def clipped(competition: Competition, outputs: np.ndarray) -> np.ndarray:
@@ -105,25 +115,33 @@ def clipped(competition: Competition, outputs: np.ndarray) -> np.ndarray:
 
     The platform's own clipping (Kaggle's at 1e-15) then changes nothing: it scores what OOF was scored by.
     """
+    eps = least_probability(competition)
+    return clipped_to(outputs, eps, competition.kind.is_one_class) if eps else outputs
+
+
+def least_probability(competition: Competition) -> float:
+    """What the log loss counts smaller probabilities as, where they are sent and it judges; else 0."""
     if competition.submission.value != "probability" or is_custom(competition.metric):
-        return outputs
+        return 0.0
     judged = find_metric(competition.metric, competition.kind.of).of_probabilities
-    if judged is None or not judged.eps:
-        return outputs
-    out = np.array(outputs)
-    most = 1.0 if competition.kind.is_one_class else 1 - judged.eps
-    rows = ((out < judged.eps) | (out > most)).any(axis=1)
-    some = np.clip(out[rows].astype(np.float64), judged.eps, most)
-    out[rows] = some / some.sum(axis=1, keepdims=True) if competition.kind.is_one_class else some
-    return out
+    return judged.eps if judged else 0.0
 
 
 def decided(competition: Competition, blend: Blend, outputs: np.ndarray) -> np.ndarray:
     """Outputs whose simple answer is what the task's decision makes of them, where answers are sent; else as they are."""
-    task, told = competition.kind, blend.scores.get("decision")
+    decision = sent_decision(competition, blend.scores)
+    return outputs if decision is None else competition.kind.decide(outputs, decision)
+
+
+def sent_decision(competition: Competition, scores: dict[str, Any]) -> list[float] | None:
+    """The thresholds or cuts by which answers are sent; None where the simple answer is the answer, or outputs are sent."""
+    task, told = competition.kind, scores.get("decision")
     if competition.submission.value not in ANSWERS or not task.decides:
-        return outputs
-    return task.decide(outputs, told["values"]) if told and "values" in told else task.plain(outputs)
+        return None
+    if told and "values" in told:
+        found: list[float] = told["values"]
+        return found
+    return middle_cuts(len(competition.classes)) if task.ordered else None
 
 
 def submission_table(competition: Competition, ids: np.ndarray, outputs: np.ndarray) -> Any:
@@ -132,37 +150,46 @@ def submission_table(competition: Competition, ids: np.ndarray, outputs: np.ndar
 
     spec, names = competition.submission, np.array(competition.classes)
     columns = spec.columns(competition.classes)
+    answers = answer_numbers(competition, outputs)
     values: list[np.ndarray | list[str]]
-    if spec.value == "probability" and spec.one_probability:
-        values = [outputs[:, -1]]
-    elif spec.value in ("probability", "number"):
-        values = list(outputs.T)
-    elif spec.value == "onehot":
-        values = list(_zero_or_one(competition, outputs).T)
-    elif spec.value == "labels":
-        values = [_named(competition, outputs, names)]
+    if spec.value == "labels":
+        values = [[spec.separator.join(names[row]) for row in answers.astype(bool)]]
     elif spec.value == "ranked":
-        values = [[spec.separator.join(names[row]) for row in top_classes(outputs, spec.k)]]
+        values = [[spec.separator.join(names[row]) for row in answers]]
     elif spec.value == "confident":
-        best = argmax_rows(outputs)
-        sure = np.asarray(outputs)[np.arange(len(best)), best]
-        values = [[f"{name}{spec.separator}{p:.6f}" for name, p in zip(names[best], sure, strict=True)]]
+        sure = np.asarray(outputs)[np.arange(len(answers)), answers]
+        values = [[f"{name}{spec.separator}{p:.6f}" for name, p in zip(names[answers], sure, strict=True)]]
+    elif spec.value == "class":
+        values = [names[answers]]
     else:
-        index = argmax_rows(outputs)
-        values = [index if spec.value == "index" else names[index]]
+        values = list(answers.T) if answers.ndim == 2 else [answers]
     return pd.DataFrame({spec.id: ids} | dict(zip(columns, values, strict=True)))
 
 
-def _zero_or_one(competition: Competition, outputs: np.ndarray) -> np.ndarray:
-    if not competition.kind.is_one_class:
-        return (np.asarray(outputs) >= 0.5).astype(np.int64)
-    return np.eye(outputs.shape[1], dtype=np.int64)[argmax_rows(outputs)]
+def answer_numbers(competition: Competition, outputs: np.ndarray) -> np.ndarray:
+    """What [submission] asks for of `sent_outputs` (n, C), in numbers; what `predict` of a bundle gives.
+
+    Returns
+    -------
+    class, index, confident: class numbers int64 (n,); ranked: int64 (n, k), likeliest first; labels, onehot: 0 or 1, int64 (n, C);
+    probability, number: the outputs (n, C), or (n,) of one number, or where one column holds the last class's
+    """
+    spec = competition.submission
+    if spec.value in ("probability", "number"):
+        alone = spec.one_probability or (spec.value == "number" and outputs.shape[1] == 1)
+        return outputs[:, -1] if alone else np.asarray(outputs)
+    if spec.value == "ranked":
+        return top_classes(outputs, spec.k)
+    if spec.value == "labels" or not competition.kind.is_one_class:
+        return _zero_or_one(np.asarray(outputs), spec.value == "labels" and spec.empty == "likeliest")
+    best = argmax_rows(outputs)
+    return np.eye(outputs.shape[1], dtype=np.int64)[best] if spec.value == "onehot" else best
 
 
-def _named(competition: Competition, outputs: np.ndarray, names: np.ndarray) -> list[str]:
-    """Names of each row's labels in one cell; where there is none, as submission.empty says."""
-    spec, said = competition.submission, np.asarray(outputs) >= 0.5
-    if spec.empty == "likeliest":
+def _zero_or_one(outputs: np.ndarray, likeliest: bool) -> np.ndarray:
+    """1 where a label is given, int64 (n, C); where none is, for the likeliest one if asked for."""
+    said = outputs >= 0.5
+    if likeliest:
         none = np.flatnonzero(~said.any(axis=1))
-        said[none, np.asarray(outputs)[none].argmax(axis=1)] = True
-    return [spec.separator.join(names[row]) for row in said]
+        said[none, outputs[none].argmax(axis=1)] = True
+    return said.astype(np.int64)

@@ -66,6 +66,9 @@ def test_the_whole_way(project: Path, run_command):
     assert sent.returncode == 0, sent.stderr
     table = pd.read_csv(project / json.loads(sent.stdout)["file"])
     assert list(table.columns) == ["image", "cluster"] and len(table) == 25 and table["cluster"].between(0, 4).all()
+    code = ("--comp", "flickr8k", "--sample", "--run", pictures["run"], "--bundle", "--dry-run")
+    refused = run_command("harness.submit", *code, cwd=project)
+    assert refused.returncode == 2 and "clusters of 'flickr8k' are of all rows at once" in refused.stderr
 
 
 def test_a_run_is_the_same_again_and_goes_on_where_it_was_stopped(project: Path, run_command, tmp_path: Path):

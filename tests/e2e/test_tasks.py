@@ -241,7 +241,6 @@ def test_confident_rows_of_several_labels_are_learnt_fold_by_fold(project: Path,
         (("harness.cv", "tags", *FAST, "--set", "train.sampling=sqrt"), "several labels, each with a threshold"),
         (("harness.cv", "level", *FAST, "--set", "train.logit_adjustment=1.0", "--set", "train.loss=mse"), "of the expected grade"),
         (("harness.cv", "numbers", *FAST, "--set", "predict.across_folds=vote"), "no two models say the same number"),
-        (("harness.submit", "--comp", "numbers", "--bundle", "--dry-run"), "its model.py predicts one of several classes"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_a_task_is_refused_with_a_reason(

@@ -1,4 +1,4 @@
-"""Bundles: the same labels without the harness, and a trial that finds what the platform would not forgive."""
+"""Bundles: the same answers without the harness, and a trial that finds what the platform would not forgive."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from PIL import Image
 
 from harness.base.errors import UserError
 from harness.data.files.frame import Frame
+from harness.submit.bundle.answers import Form
 from harness.submit.bundle.sandbox import isolation
 from harness.submit.bundle.trial import try_bundle
 from tests.conftest import make_shapes
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (10, 12, 12, 1), dtype=np.uint8)
+TWO = Form(columns=0, numbers=2)
 GOOD = "import numpy as np\nclass Model:\n    def predict(self, X):\n        return (X.mean(axis=(1, 2, 3)) > 127).astype(int)\n"
 
 
@@ -31,8 +33,8 @@ def bundle(folder: Path, text: str = GOOD, name: str = "model.py") -> Path:
 
 
 def test_a_good_one_passes_and_is_timed(tmp_path: Path):
-    trial = try_bundle(bundle(tmp_path), PIXELS, 2, 60, None)
-    assert trial.labels.tolist() == (PIXELS.mean(axis=(1, 2, 3)) > 127).astype(int).tolist()
+    trial = try_bundle(bundle(tmp_path), PIXELS, TWO, 60, None)
+    assert trial.answers.tolist() == (PIXELS.mean(axis=(1, 2, 3)) > 127).astype(int).tolist()
     assert trial.isolated in ("sandbox", "network namespace", "python") and trial.printed == ""
     assert 0 < trial.peak_gib < 4 and trial.images_within(60) > 100
 
@@ -52,24 +54,24 @@ def test_a_good_one_passes_and_is_timed(tmp_path: Path):
 )
 def test_what_the_platform_would_not_forgive_is_found(tmp_path: Path, change: tuple[str, str], said: str):
     with pytest.raises(UserError, match=said):
-        try_bundle(bundle(tmp_path, GOOD.replace(*change)), PIXELS, 2, 6, None)
+        try_bundle(bundle(tmp_path, GOOD.replace(*change)), PIXELS, TWO, 6, None)
 
 
 def test_what_it_prints_is_told(tmp_path: Path):
     text = GOOD.replace("return", "print('hello')\n        return")
-    assert try_bundle(bundle(tmp_path, text), PIXELS, 2, 60, None).printed == "hello"
+    assert try_bundle(bundle(tmp_path, text), PIXELS, TWO, 60, None).printed == "hello"
 
 
 def test_too_much_memory(tmp_path: Path):
     with pytest.raises(UserError, match="GiB of memory"):
-        try_bundle(bundle(tmp_path), PIXELS, 2, 60, 0.001)
+        try_bundle(bundle(tmp_path), PIXELS, TWO, 60, 0.001)
 
 
 def test_memory_is_watched_while_it_runs(tmp_path: Path):
     text = GOOD.replace("return", "import time; held = b'x' * 900_000_000; time.sleep(60); return")
     started = time.monotonic()
     with pytest.raises(UserError, match=r"takes more than 0\.50 GiB"):
-        try_bundle(bundle(tmp_path, text), PIXELS, 2, 60, 0.5)
+        try_bundle(bundle(tmp_path, text), PIXELS, TWO, 60, 0.5)
     assert time.monotonic() - started < 40
 
 
@@ -78,7 +80,7 @@ def test_its_children_end_with_it(tmp_path: Path):
     child = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(120)', '{mark}'], start_new_session=True)"
     text = GOOD.replace("return", f"{child}\n        import time; time.sleep(60)\n        return")
     with pytest.raises(UserError, match="took longer than"):
-        try_bundle(bundle(tmp_path, text), PIXELS, 2, 4, None)
+        try_bundle(bundle(tmp_path, text), PIXELS, TWO, 4, None)
     time.sleep(0.5)
     running = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()]
     assert not any(mark.encode() in line for line in running)
@@ -117,15 +119,15 @@ if os.listdir("/").count("home") or "nobody" in str(os.environ): seen.append("ho
 open("/tmp/own", "w").write("its own /tmp")
 if seen: raise SystemExit(", ".join(seen))
 {GOOD}"""
-    assert len(try_bundle(bundle(tmp_path, text), PIXELS, 2, 60, None).labels) == 10
+    assert len(try_bundle(bundle(tmp_path, text), PIXELS, TWO, 60, None).answers) == 10
     assert not (tmp_path / "written").exists() and not Path("/tmp/own").exists()
 
 
 def test_what_it_says_is_plain(tmp_path: Path):
     text = GOOD.replace("return", "print('\\x1b[31mred\\x1b]0;title\\x07')\n        return")
-    assert try_bundle(bundle(tmp_path, text), PIXELS, 2, 60, None).printed == "\\x1b[31mred\\x1b]0;title\\x07"
+    assert try_bundle(bundle(tmp_path, text), PIXELS, TWO, 60, None).printed == "\\x1b[31mred\\x1b]0;title\\x07"
     with pytest.raises(UserError, match=r"fails where .*: ValueError: \\x1b\[31m") as error:
-        try_bundle(bundle(tmp_path, "raise ValueError('\\x1b[31m')"), PIXELS, 2, 60, None)
+        try_bundle(bundle(tmp_path, "raise ValueError('\\x1b[31m')"), PIXELS, TWO, 60, None)
     assert "\x1b" not in str(error.value)
 
 
@@ -133,21 +135,21 @@ def test_what_it_says_is_plain(tmp_path: Path):
     "text", ["import os; os._exit(0)", "raise SystemExit(0)", GOOD.replace("return", "import os; os._exit(0)")]
 )
 def test_one_that_ends_without_labels_is_told(tmp_path: Path, text: str):
-    with pytest.raises(UserError, match="ends without giving labels"):
-        try_bundle(bundle(tmp_path, text), PIXELS, 2, 60, None)
+    with pytest.raises(UserError, match="ends without giving answers"):
+        try_bundle(bundle(tmp_path, text), PIXELS, TWO, 60, None)
 
 
 @pytest.mark.parametrize("name", ["inner/model.py", "../model.py", "other.py"])
 def test_a_zip_that_is_not_flat_is_refused(tmp_path: Path, name: str):
     with pytest.raises(UserError, match=r"not flat|no model\.py"):
-        try_bundle(bundle(tmp_path, GOOD, name), PIXELS, 2, 60, None)
+        try_bundle(bundle(tmp_path, GOOD, name), PIXELS, TWO, 60, None)
     assert not (tmp_path.parent / "model.py").exists()
 
 
 def test_no_zip(tmp_path: Path):
     (tmp_path / "bundle.zip").write_text("nothing of the kind")
     with pytest.raises(UserError, match="is no zip"):
-        try_bundle(tmp_path / "bundle.zip", PIXELS, 2, 60, None)
+        try_bundle(tmp_path / "bundle.zip", PIXELS, TWO, 60, None)
 
 
 def test_a_run_becomes_a_bundle_that_says_the_same_on_every_backend(tmp_path: Path, run_command):
@@ -172,7 +174,7 @@ def test_a_run_becomes_a_bundle_that_says_the_same_on_every_backend(tmp_path: Pa
             told = submit(run_command, tmp_path, "--backend", backend, *half)
             assert told.returncode == 0, told.stderr
             said = json.loads(told.stdout)
-            assert "the same labels as the harness" in said["trial"][0] and said["file"].endswith(".zip")
+            assert "the same answers as the harness" in said["trial"][0] and said["file"].endswith(".zip")
             with zipfile.ZipFile(said["file"]) as archive:
                 assert sorted(archive.namelist()) == files
                 assert "import harness" not in archive.read("model.py").decode()

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from harness.competition.metrics import Metric
 from harness.competition.scoring.answers import LabelScorer
+from harness.competition.tasks.answering import as_grades, expected_grade
 
 _MOST_ROWS, _CANDIDATES, _PASSES, _MOST_LABELS = 20_000, 40, 3, 200
-
-
-def expected_grade(outputs: np.ndarray) -> np.ndarray:
-    """Mean of the grade 0 to C - 1 under the probabilities (n, C), float (n,)."""
-    return np.asarray(outputs, dtype=np.float64) @ np.arange(outputs.shape[1])
-
-
-def as_grades(values: np.ndarray, cuts: Sequence[float], n: int) -> np.ndarray:
-    """Probabilities float32 (n, C) that are all on the grade in which a value lies between the cuts."""
-    grades = np.searchsorted(np.asarray(cuts), values, side="right")
-    return np.eye(n, dtype=np.float32)[grades]
 
 
 def best_cuts(metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> list[float]:
@@ -102,15 +91,6 @@ class _AnyMetric:
 def _given(metric: Metric, targets: np.ndarray, said: np.ndarray) -> LabelScorer:
     scorer: Any = metric.prepare(targets, said.astype(np.float32))
     return scorer if hasattr(scorer, "with_label") else _AnyMetric(metric, targets, said)
-
-
-def moved_labels(outputs: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
-    """Probabilities float32 (n, T) of which one half is where each label's threshold was; their order within a label stays."""
-    p, t = np.asarray(outputs, dtype=np.float64), np.asarray(thresholds)
-    up = p * (1 - t)
-    moved = up / np.maximum(up + (1 - p) * t, 1e-12)
-    said = p >= t
-    return np.where(said, np.maximum(moved, 0.5), np.minimum(moved, 0.5 - 1e-6)).astype(np.float32)
 
 
 def _middle(tried: np.ndarray, scores: np.ndarray) -> float:

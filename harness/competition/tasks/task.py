@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.competition.metrics import Metric, argmax_rows
 from harness.competition.scoring.registry import CLASSES, LABELS, NUMBERS
-from harness.competition.tasks import decisions, scaling, votes
+from harness.competition.tasks import answering, decisions, scaling
 
 _SUM_TOLERANCE = 1e-2  # rows are stored as float32 or float16
 
@@ -48,6 +48,11 @@ class Task:
     def is_one_class(self) -> bool:
         """Whether a row has exactly one class: targets int64 (n,), outputs that sum to one."""
         return self.of == CLASSES
+
+    @property
+    def answers_are(self) -> str:
+        """What an answer is: "classes", "grades" (by cuts), "labels" (by thresholds) or "numbers"."""
+        return "grades" if self.ordered else self.of
 
     @property
     def stored_as(self) -> type:
@@ -93,7 +98,7 @@ class Task:
         """Outputs whose simple answer (the largest; one half or more) is this task's without a decision: of grades the expected one."""
         if not self.ordered:
             return outputs
-        return decisions.as_grades(decisions.expected_grade(outputs), _middles(outputs.shape[1]), outputs.shape[1])
+        return answering.by_cuts(outputs, middle_cuts(outputs.shape[1]))
 
     def metric(self, metric: Metric) -> Metric:
         """The metric as this task takes it: one of answers judges `plain` answers."""
@@ -109,9 +114,7 @@ class Task:
 
     def decide(self, outputs: np.ndarray, decision: Sequence[float]) -> np.ndarray:
         """Outputs (n, K) whose simple answer is what the decision makes of them."""
-        if self.ordered:
-            return decisions.as_grades(decisions.expected_grade(outputs), decision, outputs.shape[1])
-        return decisions.moved_labels(outputs, decision)
+        return answering.DECISIONS[self.answers_are](outputs, decision)
 
     def find_decision(
         self, metric: Metric, targets: np.ndarray, outputs: np.ndarray, fold: np.ndarray
@@ -201,9 +204,7 @@ class Task:
         """Outputs float64 (n, K) of several models' (n, K) each: the class most of them say, the labels more than half give, the median
         grade; right by any decision that follows (see `votes`)."""
         assert self.votes
-        if self.ordered:
-            return votes.median_grade(outputs)
-        return votes.majority(outputs) if self.is_one_class else votes.majority_of_labels(outputs)
+        return answering.VOTES[self.answers_are](outputs)
 
     def row_errors(self, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
         """How wrong each row's simple answer is, float (n,): 0 or 1 of a class, the share of the labels; of numbers the distance, each
@@ -212,7 +213,20 @@ class Task:
             return (outputs.argmax(axis=1) != targets).astype(np.float64)
         if self.of == LABELS:
             return ((outputs >= 0.5) != (targets >= 0.5)).mean(axis=1)
-        return (np.abs(outputs - targets) / spreads(targets)).mean(axis=1)
+        return (np.abs(outputs - targets) / self.units(targets)).mean(axis=1)
+
+    def units(self, targets: np.ndarray) -> np.ndarray | float:
+        """What a difference of outputs is measured in: of probabilities 1, of numbers each one's standard deviation (K,)."""
+        return spreads(targets) if self.of == NUMBERS else 1.0
+
+    def firmly_apart(self, said: np.ndarray, stored: np.ndarray, margin: float, targets: np.ndarray) -> np.ndarray:
+        """Rows bool (n,) whose simple answers differ where the stored one is ahead by more than a margin of probability; of numbers those
+        that lie further apart than the margin, in `units`."""
+        if self.of == NUMBERS:
+            return np.asarray((np.abs(said - stored) > margin * self.units(targets)).any(axis=1))
+        if self.of == LABELS:
+            return np.asarray((((said >= 0.5) != (stored >= 0.5)) & (np.abs(2 * stored - 1) > margin)).any(axis=1))
+        return np.asarray((said.argmax(axis=1) != stored.argmax(axis=1)) & (lead(stored) > margin))
 
     def sure(self, outputs: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:
         """Rows (int64, sorted) whose answer is at least so sure, and the targets that every row (all n, sure or not) would have.
@@ -242,13 +256,20 @@ class Task:
         return ", ".join(f"{value:.4g}" for value in np.atleast_1d(target))
 
 
+def lead(outputs: np.ndarray) -> np.ndarray:
+    """By how much the largest output of each row is ahead of the next, float (n,)."""
+    two = np.partition(outputs, -2, axis=1)
+    return np.asarray(two[:, -1] - two[:, -2])
+
+
 def spreads(targets: np.ndarray) -> np.ndarray:
     """Standard deviation of each number (K,); 1 of one that is always the same."""
     found = targets.std(axis=0)
     return np.asarray(np.where(found > 0, found, 1))
 
 
-def _middles(n: int) -> list[float]:
+def middle_cuts(n: int) -> list[float]:
+    """The cuts between n grades where no decision was found."""
     return [grade + 0.5 for grade in range(n - 1)]
 
 

@@ -32,17 +32,6 @@ def decide(positive: np.ndarray, threshold: float | np.ndarray) -> np.ndarray:
     return np.column_stack([1 - said, said])
 
 
-def moved(proba: np.ndarray, threshold: float) -> np.ndarray:
-    """float (n, 2): probabilities whose larger one is what the threshold says; their order stays.
-
-    The odds are divided by the threshold's odds, as if the classes' shares had been other ones.
-    """
-    second = proba[:, 1] * (1 - threshold)
-    first = proba[:, 0] * threshold
-    total = np.maximum(first + second, 1e-12)
-    return np.column_stack([first / total, second / total])
-
-
 def cross_fitted(
     metrics: Sequence[Metric], labels: np.ndarray, proba: np.ndarray, fold: np.ndarray, groups: np.ndarray
 ) -> dict[str, Any] | None:

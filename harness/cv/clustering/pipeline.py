@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition import Competition, Recipe
-from harness.competition.tasks.votes import majority
+from harness.competition.tasks.answering import majority
 from harness.cv.clustering.scores import Pooled, score_clusters
 from harness.data.cache import Dataset
 from harness.runs import Folds, Run, RunFolder, load_run, runs_in

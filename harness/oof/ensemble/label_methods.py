@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.competition.metrics import Metric
-from harness.competition.tasks.votes import majority_of_labels
+from harness.competition.tasks.answering import majority_of_labels
 from harness.oof.ensemble.methods import Fitted, Method, climbing, mean, nothing, weighted
 from harness.oof.ensemble.shrunk import Columns, log_odds, logistic, sigmoid
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.competition.metrics import Metric
 from harness.competition.scoring.temperature import calibrated, fitted_temperature, softmax
-from harness.competition.tasks.votes import majority
+from harness.competition.tasks.answering import majority
 from harness.oof.ensemble.hill_climbing import hill_climb
 
 _EPS = 1e-6

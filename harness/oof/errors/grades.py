@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.competition.tasks.decisions import expected_grade
+from harness.competition.tasks.answering import expected_grade
 from harness.oof.errors.analysis import Errors
 from harness.oof.errors.resampling import Interval, group_sums, intervals_of
 from harness.runs import Run

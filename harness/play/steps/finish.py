@@ -103,7 +103,8 @@ def prepare(table: Table, run: Run, ledger: Ledger) -> Prepared:
     from harness.submit.arguments import BundleOptions
     from harness.submit.prepare.bundle import prepare_bundle
 
-    prepared, _ = prepare_bundle(contest, table.dataset, [run], table.out, BundleOptions(bundle=True), None, past)
+    options = BundleOptions(bundle=True)
+    prepared, _ = prepare_bundle(contest, table.dataset, [run], table.out, options, threshold_of(run), None, past)
     return prepared
 
 

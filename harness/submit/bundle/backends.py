@@ -32,7 +32,7 @@ class Opened:
 
     Attributes
     ----------
-    network : pixels uint8 (B, h, w, C) -> probabilities float32 (B, classes)
+    network : pixels uint8 (B, h, w, C) -> outputs float32 (B, classes): probabilities, or numbers in their own unit
     states : weights of each fold and seed, by name "fold-K" or "fold-K-seed-S", keys as `network.state_dict()`
     frame : what an image as it comes is brought to, (h, w) large
     """
@@ -68,8 +68,8 @@ class Backend:
         """The text of model.py."""
         folder = Path(__file__).with_name("models")
         parts = []
-        for name in ("base", "frame", *self.texts):
-            ours = {"tta": "harness.train.prediction.tta", "frame": "harness.data.files.frame"}.get(name)
+        for name in ("base", "frame", "answering", *self.texts):
+            ours = _OURS.get(name)
             text = _our_text(ours) if ours else (folder / f"{name}.py").read_text(encoding="utf-8")
             parts.append(text.replace("  # noqa: F821", ""))
         return "\n\n".join(parts)
@@ -106,7 +106,7 @@ def _onnx_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: boo
                 dynamo=True,
                 dynamic_shapes=_any_batch(),
                 input_names=["pixels"],
-                output_names=["probabilities"],
+                output_names=["outputs"],
                 verbose=False,
             )
         assert program is not None  # of dynamo=True
@@ -117,7 +117,6 @@ def _onnx_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: boo
 def _timm_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: bool) -> Files:
     """Names and numbers that timm and torch build the network from; weights as plain arrays."""
     from harness.models.backbone import Backbone, timm_arguments
-    from harness.models.network import logit_shift
 
     body = opened.network.network.body  # type: ignore[union-attr]  # of Predictor and Network
     if not isinstance(body, Backbone):
@@ -126,11 +125,11 @@ def _timm_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: boo
     height, width = opened.size
     wanted = timm_arguments(args.get("backbone", "resnet18"), height, width, body.image_size)
     about["network"] = {"backbone": args.get("backbone", "resnet18"), "image_size": body.image_size, "args": wanted}
-    about["network"]["shifted"] = logit_shift(opened.network.network) is not None
+    about["network"]["beside"] = [name for name in _BESIDE if hasattr(opened.network.network, name)]
     about["network"]["head"] = [_layer(layer) for layer in body.head.children()]
     weights = spec.weights or [float(len(_functions(name))) for name in spec.tta]
     about["views"] = [[name, weight / sum(weights)] for name, weight in zip(spec.tta, weights, strict=True)]
-    about["combine"] = spec.combine
+    about["combine"], about["activation"] = spec.combine, opened.network.network.activation  # type: ignore[union-attr]
     about["weights"] = [f"{name}.npz" for name in opened.states]
     for name, state in opened.states.items():
         yield f"{name}.npz", _arrays({_plain(key): tensor for key, tensor in state.items()}, half)
@@ -150,6 +149,16 @@ BACKENDS = {
 }
 
 
+_OURS = {
+    "tta": "harness.train.prediction.tta",
+    "frame": "harness.data.files.frame",
+    "answering": "harness.competition.tasks.answering",
+}
+_SCALE = ("target_mean", "target_std")
+_BESIDE = ("logit_shift", *_SCALE)
+"""What a network may keep beside its layers, float (classes,): it travels with the weights."""
+
+
 def _functions(name: str) -> Sequence[Any]:
     from harness.train.prediction.views import views_of
 
@@ -157,7 +166,7 @@ def _functions(name: str) -> Sequence[Any]:
 
 
 def _our_text(module: str) -> str:
-    """Our own views and frame, as text; the import of __future__ must stand first in a file, and is not needed."""
+    """Our own views, frame and answers, as text; the import of __future__ must stand first in a file, and is not needed."""
     return inspect.getsource(importlib.import_module(module)).partition("from __future__ import annotations\n\n")[2]
 
 
@@ -206,9 +215,14 @@ def _arrays(state: dict[str, torch.Tensor], half: bool) -> bytes:
     buffer = io.BytesIO()
     arrays = {key: tensor.numpy() for key, tensor in state.items()}
     if half:
-        arrays = {k: a.astype(np.float16) if a.dtype == np.float32 else a for k, a in arrays.items()}
+        arrays = {k: a.astype(np.float16) if _is_halved(k, a) else a for k, a in arrays.items()}
     np.savez(buffer, **arrays)  # type: ignore[arg-type]  # numpy's stub: a key could be allow_pickle
     return buffer.getvalue()
+
+
+def _is_halved(name: str, array: np.ndarray) -> bool:
+    """Whether float16 does: numbers keep their unit as it is (prices may be larger than float16 goes)."""
+    return array.dtype == np.float32 and name.rpartition(".")[2] not in _SCALE
 
 
 def _halved(model: Any) -> Any:
@@ -219,7 +233,7 @@ def _halved(model: Any) -> Any:
     graph, casts = model.graph, []
     for tensor in graph.initializer:
         array = numpy_helper.to_array(tensor)
-        if array.dtype != np.float32 or array.size < _WORTH_HALVING:
+        if not _is_halved(tensor.name, array) or array.size < _WORTH_HALVING:
             continue
         whole = tensor.name
         tensor.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{whole}.half"))

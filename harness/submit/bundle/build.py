@@ -13,8 +13,8 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.data.cache import Dataset
-from harness.oof.ensemble.blend import scaling_of
 from harness.runs import Run, RunFolder
+from harness.submit.bundle.answers import Answering
 from harness.submit.bundle.backends import BACKENDS, Opened
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the same run gives the same bytes
 
 
-def build_bundle(
-    competition: Competition, run: Run, dataset: Dataset, path: Path, half: bool, backend: str = "torch"
-) -> Opened:
+def build_bundle(answering: Answering, dataset: Dataset, path: Path, half: bool, backend: str = "torch") -> Opened:
     """Write the bundle as a flat zip; returns the networks that it was made of.
 
     half : store weights as float16: half the size, and labels may change where two classes are level
@@ -36,20 +34,22 @@ def build_bundle(
     UserError
         If the run has no weights of its own, or its network is nothing for that backend.
     """
-    opened, made = open_run(competition, run, dataset), BACKENDS[backend]
+    competition, run, made = answering.competition, answering.run, BACKENDS[backend]
+    opened = open_run(competition, run, dataset)
     about = {
         "run": run.name,
         "backend": backend,
         "classes": len(competition.classes),
+        "names": list(competition.classes),
         "channels": competition.data.channels,
         "frame": opened.frame._asdict(),
         "decoded": list(competition.data.size),
-        "vote": run.recipe.predict.across_folds == "vote",
+        "seeds": run.recipe.train.seeds,
+        "vote": answering.votes,
+        "scaling": answering.scaling,
+        "answer": answering.about(),
         "needs": list(made.needs),
     }
-    scaling = scaling_of_run(run)
-    if scaling:
-        about["scaling"] = {**scaling, "seeds": run.recipe.train.seeds}
     files = list(made.files(opened, about, run.recipe, half))  # it adds to `about`
     with complete_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, "model.py", made.program().encode())
@@ -90,20 +90,13 @@ def open_run(competition: Competition, run: Run, dataset: Dataset) -> Opened:
     return Opened(network.eval(), states, frame)
 
 
-def scaling_of_run(run: Run) -> dict[str, list[float]]:
-    """How the bundle scales what a fold's models say; {} where it does not, or they vote."""
-    return {} if run.recipe.predict.across_folds == "vote" else scaling_of(run.scores)
+def predict_opened(opened: Opened, pixels: np.ndarray, seeds: int) -> list[np.ndarray]:
+    """What each fold's models should say: outputs float32 (n, K) of images uint8 (n, H, W, C) as the harness decoded them.
 
-
-def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool, run: Run | None = None) -> np.ndarray:
-    """What the bundle should say: probabilities float64 (n, classes) of images uint8 (n, H, W, C) as
-    the harness decoded them, all folds together.
-
-    run : whose decision scales probabilities; None for what the networks say themselves
+    seeds : networks of a fold; their mean is what it says
     """
     import torch
 
-    from harness.competition.tasks.votes import majority
     from harness.data.resize import resize_pixels
 
     resized = pixels if pixels.shape[1:3] == opened.size else resize_pixels(pixels, opened.frame.of_frames())
@@ -113,24 +106,21 @@ def predict_opened(opened: Opened, pixels: np.ndarray, vote: bool, run: Run | No
             opened.network.load_state_dict(state)
             batches = torch.from_numpy(np.ascontiguousarray(resized)).split(128)
             parts.append(np.concatenate([opened.network(batch).numpy() for batch in batches]))
-    scaling = scaling_of_run(run) if run else {}
-    if run and scaling:
-        seeds = run.recipe.train.seeds
-        folds = [np.mean(parts[i : i + seeds], axis=0, dtype=np.float64) for i in range(0, len(parts), seeds)]
-        parts = [run.task.scaled(np.asarray(said), scaling) for said in folds]
-    return majority(parts) if vote else np.asarray(np.mean(parts, axis=0, dtype=np.float64))
+    means = (np.mean(parts[i : i + seeds], axis=0, dtype=np.float64) for i in range(0, len(parts), seeds))
+    return [np.asarray(mean, dtype=np.float32) for mean in means]
 
 
-def _predictor(network: nn.Module, spec: Any) -> nn.Module:
+def _predictor(network: Any, spec: Any) -> nn.Module:
     import torch
     import torch.nn as nn
 
+    from harness.models.network import target_scale
     from harness.train.inputs.pixels import to_float
     from harness.train.prediction.tta import combine
     from harness.train.prediction.views import weighted_views
 
     class Predictor(nn.Module):
-        """Preprocessing, views, network, combination."""
+        """Preprocessing, views, network, numbers in their own unit, combination."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -139,8 +129,10 @@ def _predictor(network: nn.Module, spec: Any) -> nn.Module:
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             x = to_float(pixels, torch.contiguous_format)
             logits = torch.stack([self.network(look.view(x).contiguous()).float() for look in self.looks])
+            scale = target_scale(self.network)  # travels with the weights
+            logits = logits if scale is None else logits * scale[1] + scale[0]
             weights = torch.tensor([look.weight for look in self.looks]).to(logits.device).view(-1, 1, 1)
-            return combine(logits, weights, spec.combine)
+            return combine(logits, weights, spec.combine, self.network.activation)
 
     return Predictor().eval()
 

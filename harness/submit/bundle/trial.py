@@ -16,6 +16,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.secrets import redact
 from harness.base.untrusted_text import plain
+from harness.submit.bundle.answers import Form
 from harness.submit.bundle.sandbox import isolation, run_apart
 
 _RUNNER = """
@@ -37,7 +38,7 @@ model = Model()
 loaded = time.perf_counter()
 y = np.asarray(model.predict(X))
 done = time.perf_counter()
-np.save("../output/labels.npy", y)
+np.save("../output/answers.npy", y)
 told = {"load": loaded - started, "predict": done - loaded}
 open("../output/told.json", "w").write(json.dumps(told))
 """
@@ -49,14 +50,14 @@ class Trial:
 
     Attributes
     ----------
-    labels : int64 (n,)
+    answers : what `predict` gave, int64 or float64 (n,) or (n, columns)
     load, seconds_per_image : seconds to load, and of `predict` per image
     peak_gib : memory of the process and all that it started
     isolated : "sandbox", "network namespace" or "python" (see `sandbox`)
     printed : the first line that it wrote to stdout, "" where it was quiet
     """
 
-    labels: np.ndarray
+    answers: np.ndarray
     load: float
     seconds_per_image: float
     peak_gib: float
@@ -64,26 +65,27 @@ class Trial:
     printed: str
 
     def images_within(self, seconds: float) -> int:
-        """How many images it could label in a time limit on a machine like this."""
+        """How many images it could answer in a time limit on a machine like this."""
         return max(int((seconds - self.load) / max(self.seconds_per_image, 1e-9)), 0)
 
 
 def try_bundle(
     path: Path,
     pixels: np.ndarray,
-    n_classes: int,
+    form: Form,
     seconds: float,
     memory_gib: float | None,
     lacks: Sequence[str] = ("harness",),
 ) -> Trial:
     """Unpack and run a bundle on images uint8 (n, H, W, C).
 
+    form : what its answers must look like
     lacks : modules that it must do without
 
     Raises
     ------
     UserError
-        If it is not flat, fails, takes too long or too much memory, or does not give n labels.
+        If it is not flat, fails, takes too long or too much memory, or does not give n answers of that form.
     """
     with tempfile.TemporaryDirectory(prefix="bundle-") as folder:
         root = Path(folder) / "box"
@@ -105,24 +107,28 @@ def try_bundle(
             )
         if done.code:
             raise UserError(f"{path}: fails where the platform would run it: {_last_line(root.parent / 'stderr.txt')}")
-        labels, load, predict = _read_output(path, root / "output", len(pixels))
+        answers, load, predict = _read_output(path, root / "output", form.shape(len(pixels)))
         printed = _first_line(root.parent / "stdout.txt")
-    _check_labels(path, labels, len(pixels), n_classes)
-    return Trial(labels.astype(np.int64), load, predict / max(len(pixels), 1), done.peak_gib, kind, printed)
+    wrong = form.wrong(answers, len(pixels))
+    if wrong:
+        raise UserError(f"{path}: {wrong}")
+    answers = answers.astype(np.int64 if form.numbers else np.float64)
+    return Trial(answers, load, predict / max(len(pixels), 1), done.peak_gib, kind, printed)
 
 
-def _read_output(path: Path, folder: Path, n: int) -> tuple[np.ndarray, float, float]:
-    """Labels, seconds to load and to predict, as a stranger's program wrote them."""
+def _read_output(path: Path, folder: Path, shape: tuple[int, ...]) -> tuple[np.ndarray, float, float]:
+    """Answers, seconds to load and to predict, as a stranger's program wrote them."""
     try:
-        if (folder / "labels.npy").stat().st_size > 10_000 + 16 * n or (folder / "told.json").stat().st_size > 10_000:
-            raise ValueError("more than labels")
+        most = 10_000 + 16 * int(np.prod(shape))
+        if (folder / "answers.npy").stat().st_size > most or (folder / "told.json").stat().st_size > 10_000:
+            raise ValueError("more than answers")
         told = json.loads((folder / "told.json").read_text(encoding="utf-8"))
-        labels = np.load(folder / "labels.npy", allow_pickle=False)
-        return labels, float(told["load"]), float(told["predict"])
+        answers = np.load(folder / "answers.npy", allow_pickle=False)
+        return answers, float(told["load"]), float(told["predict"])
     except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError) as error:
         raise UserError(
-            f"{path}: ends without giving labels ({plain(error, 200)}). Model.predict must return one whole number per image, and "
-            "must not end the process"
+            f"{path}: ends without giving answers ({plain(error, 200)}). Model.predict must return an array of shape {shape}, and must not "
+            "end the process"
         ) from error
 
 
@@ -155,12 +161,3 @@ def _unpack(path: Path, folder: Path) -> None:
                     shutil.copyfileobj(source, target)
     except (zipfile.BadZipFile, FileNotFoundError, zlib.error, EOFError, ValueError) as error:
         raise UserError(f"{path}: is no zip ({error})") from error
-
-
-def _check_labels(path: Path, labels: np.ndarray, n: int, n_classes: int) -> None:
-    if labels.shape != (n,):
-        raise UserError(f"{path}: predict gives {labels.shape} for {n} images; wanted ({n},), not one-hot")
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise UserError(f"{path}: predict gives {labels.dtype}; wanted whole numbers")
-    if n and not (labels.min() >= 0 and labels.max() < n_classes):
-        raise UserError(f"{path}: predict gives labels {labels.min()} to {labels.max()}; there are {n_classes} classes")

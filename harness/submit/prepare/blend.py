@@ -16,7 +16,7 @@ from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
 from harness.competition.scoring.registry import LABELS, NUMBERS
 from harness.competition.tasks import Task
-from harness.competition.tasks.threshold import moved
+from harness.competition.tasks.answering import moved
 from harness.data.cache import Dataset
 from harness.oof.ensemble.blend import Blend, best_runs, check_same_data, mean_of_probabilities, unfinished_note
 from harness.runs import Run, load_run
@@ -47,14 +47,14 @@ def prepare_blend(
     """
     blend = mean_of_probabilities(runs, competition)
     path, ids = out / "submissions" / competition.slug / f"{blend.name}.csv", wanted_ids(competition, dataset)
-    decision = _threshold(threshold, blend, competition)
+    decision = asked_threshold(threshold, blend.scores, competition)
     write_submission(competition, blend, ids, path, decision, wanted_header(competition, dataset), dataset.test)
     refuse_problems(path, competition, ids, dataset)
     forecast, why_none = _forecast(competition, runs, dataset, past)
     main = blend.scores["metrics"][blend.scores["metric"]]
     said = message or f"{blend.name}: OOF {blend.scores['metric']} {main['pooled']:.5f}"
     shares = _shares(blend, competition.kind, competition.classes, decision)
-    told = main if decision is None else _at_threshold(threshold, blend)
+    told = main if decision is None else score_at_threshold(threshold, blend.scores)
     intent = intent_of(
         competition, path, len(ids), blend.name, blend.members, said, told, forecast if decision is None else None
     )
@@ -109,17 +109,24 @@ def chosen_runs(
     return [load_run(path) for path in fitting[:best]]
 
 
-def _threshold(asked: str | None, blend: Blend, competition: Competition) -> float | None:
-    """The decision threshold that was asked for; None where the larger probability decides."""
+def asked_threshold(asked: str | None, scores: dict[str, Any], competition: Competition) -> float | None:
+    """The decision threshold that was asked for, 'oof' as scores have it; None where the larger probability decides.
+
+    Raises
+    ------
+    UserError
+        If there are not two classes, or it is no threshold.
+    """
     if asked is None:
         return None
     if len(competition.classes) != 2 or not competition.kind.is_one_class:
         raise UserError(f"--threshold {asked}: is for two classes; '{competition.slug}' has {len(competition.classes)}")
     if asked == "oof":
-        found = blend.scores["threshold"]
+        found = scores.get("threshold")
         if found is None:
             raise UserError(f"--threshold oof: metric '{competition.metric}' needs none, or too few folds were trained")
-        return found["value"]
+        value: float = found["value"]
+        return value
     try:
         value = float(asked)
     except ValueError:
@@ -129,11 +136,12 @@ def _threshold(asked: str | None, blend: Blend, competition: Competition) -> flo
     return value
 
 
-def _at_threshold(asked: str | None, blend: Blend) -> dict[str, Any] | None:
+def score_at_threshold(asked: str | None, scores: dict[str, Any]) -> dict[str, Any] | None:
     """The score that the ledger holds against the leaderboard's: cross-fitted for 'oof', not known for one's own number."""
     if asked != "oof":
         return None
-    return blend.scores["threshold"]["scores"].get(blend.scores["metric"])
+    found: dict[str, Any] | None = scores["threshold"]["scores"].get(scores["metric"])
+    return found
 
 
 def _shares(blend: Blend, task: Task, classes: tuple[str, ...], threshold: float | None) -> dict[str, dict[str, float]]:

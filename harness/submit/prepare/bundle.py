@@ -1,4 +1,4 @@
-"""A bundle of a run: built, tried as the platform would, held against the harness's own labels."""
+"""A bundle of a run: built, tried as the platform would, held against the harness's own answers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from harness.data.cache import Dataset
 from harness.oof.forecast.track_record import Past
 from harness.runs import Run, RunFolder
 from harness.submit.arguments import BundleOptions
+from harness.submit.bundle.answers import Answering
 from harness.submit.bundle.backends import Opened
 from harness.submit.bundle.trial import Trial
+from harness.submit.prepare.blend import asked_threshold, score_at_threshold
 from harness.submit.prepare.prepared import Prepared, intent_of
 
 _TRIED = 128  # images of the trial
@@ -28,24 +30,25 @@ def prepare_bundle(
     runs: Sequence[Run],
     out: Path,
     options: BundleOptions,
+    threshold: str | None,
     message: str | None,
     past: Sequence[Past],
 ) -> tuple[Prepared, list[str]]:
-    """Build submissions/<slug>/<run>.zip of a run, try it as the platform would, and hold its labels against our own.
+    """Build submissions/<slug>/<run>.zip of a run, try it as the platform would, and hold its answers against our own.
 
     Returns what would be sent, and lines on how the trial went.
 
     Raises
     ------
     UserError
-        If there is not just one run, a limit is passed, the trial fails, or labels differ where classes are not level.
+        If there is not just one run, a limit is passed, the trial fails, or answers differ where nothing is level.
     """
     from harness.oof.forecast.runs import forecast_runs
 
-    if competition.task not in ("single", "binary"):
+    if competition.is_clustering:
         raise UserError(
-            f"--bundle: its model.py predicts one of several classes; task = '{competition.task}' is {competition.kind.what}. Send a file, or "
-            "a notebook (--notebook)"
+            f"--bundle: its model.py answers image by image, and the clusters of '{competition.slug}' are of all rows at once. Send the file: "
+            "leave --bundle out"
         )
     if len(runs) != 1:
         raise UserError(f"--bundle: holds the folds of one run, not of {len(runs)}")
@@ -56,18 +59,21 @@ def prepare_bundle(
         )
     run, path = runs[0], out / "submissions" / competition.slug / f"{runs[0].name}.zip"
     path.parent.mkdir(parents=True, exist_ok=True)
-    trial, tried = _built_and_tried(competition, dataset, run, path, options)
+    answering = Answering(competition, run, asked_threshold(threshold, run.scores, competition))
+    trial, tried = _built_and_tried(answering, dataset, path, options)
     main = run.scores["metrics"][run.scores["metric"]]
+    plain = answering.threshold is None
+    told = main if plain else score_at_threshold(threshold, run.scores)
     forecast = forecast_runs(competition, runs, dataset, past).found
     said = message or f"{run.name}: OOF {run.scores['metric']} {main['pooled']:.5f}"
-    intent = intent_of(competition, path, 0, run.name, (run.name,), said, main, forecast)
+    intent = intent_of(competition, path, 0, run.name, (run.name,), said, told, forecast if plain else None)
     warnings = [f"it prints to stdout: '{trial.printed}'"] if trial.printed else []
     oof = {k: main[k] for k in ("pooled", "low", "high")}
-    return Prepared(intent, dataset.source, oof, forecast, None, {}, warnings), tried
+    return Prepared(intent, dataset.source, oof, forecast, answering.threshold, {}, warnings), tried
 
 
 def _built_and_tried(
-    competition: Competition, dataset: Dataset, run: Run, path: Path, options: BundleOptions
+    answering: Answering, dataset: Dataset, path: Path, options: BundleOptions
 ) -> tuple[Trial, list[str]]:
     from harness.submit.bundle.backends import BACKENDS
     from harness.submit.bundle.build import build_bundle, predict_opened
@@ -75,9 +81,9 @@ def _built_and_tried(
 
     if options.backend not in BACKENDS:
         raise UserError(f"--backend {options.backend}: unknown; known: {', '.join(BACKENDS)}")
-    backend = BACKENDS[options.backend]
+    backend, competition, run = BACKENDS[options.backend], answering.competition, answering.run
     dataset = _as_decoded_for(run, competition, dataset)
-    opened = build_bundle(competition, run, dataset, path, options.half, options.backend)
+    opened = build_bundle(answering, dataset, path, options.half, options.backend)
     _compare_with_stored(run, opened, dataset)
     size = path.stat().st_size / 2**20
     if options.size_mib is not None and size > options.size_mib:
@@ -86,11 +92,11 @@ def _built_and_tried(
     samples = dataset.test or dataset.train
     pixels = np.stack([samples.images[row] for row in range(min(len(samples), _TRIED))])
     seconds = options.seconds
-    trial = try_bundle(path, pixels, len(competition.classes), seconds, options.memory_gib, backend.lacks)
-    ours = predict_opened(opened, pixels, run.recipe.predict.across_folds == "vote", run)
-    _refuse_differences(path, trial.labels, ours, samples.ids, options.half)
+    trial = try_bundle(path, pixels, answering.form, seconds, options.memory_gib, backend.lacks)
+    folds = predict_opened(opened, pixels, run.recipe.train.seeds)
+    _refuse_differences(path, trial.answers, folds, answering, samples.ids, options.half)
     return trial, [
-        f"trial:    {len(pixels)} images, the same labels as the harness ({trial.isolated}, without {', '.join(backend.lacks)}); "
+        f"trial:    {len(pixels)} images, the same answers as the harness ({trial.isolated}, without {', '.join(backend.lacks)}); "
         f"{trial.load:.1f} s to load, {1000 * trial.seconds_per_image:.1f} ms an image, {trial.peak_gib:.2f} GiB: "
         f"{trial.images_within(seconds):,} images in {seconds:.0f} s on a machine like this",
         f"bundle:   {size:.1f} MiB, needs {', '.join(backend.needs)}",
@@ -122,23 +128,25 @@ def _compare_with_stored(run: Run, opened: Opened, dataset: Dataset) -> None:
         rows = run.folds.valid_rows(fold)[:_ROWS_PER_FOLD]
         states = {n: s for n, s in opened.states.items() if n == f"fold-{fold}" or n.startswith(f"fold-{fold}-")}
         pixels = np.stack([dataset.train.images[row] for row in rows])
-        said, stored = predict_opened(dataclasses.replace(opened, states=states), pixels, vote=False), run.oof[rows]
-        two = np.partition(stored, -2, axis=1)
-        firm = (said.argmax(axis=1) != stored.argmax(axis=1)) & (two[:, -1] - two[:, -2] > _FIRM)
-        if not np.isfinite(said).all() or firm.any() or np.abs(said - stored).mean() > _APART:
+        [said] = predict_opened(dataclasses.replace(opened, states=states), pixels, len(states))
+        stored, task = np.asarray(run.oof[rows], dtype=np.float64), run.task
+        apart = np.abs(said - stored) / task.units(run.labels)
+        firm = task.firmly_apart(said, stored, _FIRM, run.labels)
+        if not np.isfinite(said).all() or firm.any() or apart.mean() > _APART:
             raise UserError(
                 f"run '{run.name}': fold {fold}'s weights do not predict what the run has stored (mean difference "
-                f"{np.abs(said - stored).mean():.3f} over {len(rows)} rows); no bundle is made of them. {RunFolder(run.path).cure()}"
+                f"{apart.mean():.3f} over {len(rows)} rows); no bundle is made of them. {RunFolder(run.path).cure()}"
             )
 
 
-def _refuse_differences(path: Path, said: np.ndarray, ours: np.ndarray, ids: np.ndarray, half: bool) -> None:
-    """Labels may differ where two classes are level for us; nowhere else."""
-    differs = np.flatnonzero(said != ours.argmax(axis=1))
-    two = np.partition(ours, -2, axis=1)
-    firm = differs[two[differs, -1] - two[differs, -2] > (0.02 if half else 1e-3)]
-    if len(firm):
+def _refuse_differences(
+    path: Path, said: np.ndarray, folds: list[np.ndarray], answering: Answering, ids: np.ndarray, half: bool
+) -> None:
+    """Answers may differ where it is level for us which one is right; nowhere else."""
+    apart = answering.apart(said, folds, 0.02 if half else 1e-3)
+    if len(apart):
+        first, ours = apart[0], answering.of(folds)
         raise UserError(
-            f"{path}: predicts {said[firm[0]]} for image '{ids[firm[0]]}', the harness {ours[firm[0]].argmax()} "
-            f"({len(firm)} of {len(said)} differ); it is not sent"
+            f"{path}: predicts {said[first]} for image '{ids[first]}', the harness {ours[first]} ({len(apart)} of {len(said)} differ); it is "
+            "not sent"
         )

@@ -115,3 +115,21 @@ def test_a_row_is_sure_where_its_class_is_or_where_every_label_is():
 
 def test_very_many_numbers_are_kept_as_they_are():
     assert TASKS["regression"].stored_as is np.float32 and TASKS["multilabel"].stored_as is np.float16
+
+
+def test_outputs_that_differ_beyond_a_margin_are_told_and_level_ones_are_not():
+    nobody = np.zeros(0)
+    classes, level = np.array([[0.9, 0.1, 0.0]]), np.array([[0.55, 0.45, 0.0]])
+    other = np.array([[0.1, 0.9, 0.0]])
+    assert (
+        SINGLE.firmly_apart(other, classes, 0.3, nobody).all()
+        and not SINGLE.firmly_apart(other, level, 0.3, nobody).any()
+    )
+    labels = np.array([[0.9, 0.4], [0.9, 0.1]])
+    assert LABELLED.firmly_apart(np.array([[0.8, 0.7], [0.8, 0.7]]), labels, 0.3, nobody).tolist() == [False, True]
+    targets = np.array([[0.0, 0.0], [2.0, 2000.0]])  # spreads 1 and 1000
+    assert NUMBERS.units(targets).tolist() == [1, 1000] and LABELLED.units(labels) == 1
+    assert NUMBERS.firmly_apart(targets + np.array([[0.2, 200], [0.2, 400]]), targets, 0.3, targets).tolist() == [
+        False,
+        True,
+    ]

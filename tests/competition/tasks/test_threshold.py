@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.competition.metrics import METRICS, custom_metric
-from harness.competition.tasks.threshold import best_threshold, cross_fitted, decide, moved
+from harness.competition.tasks.answering import moved
+from harness.competition.tasks.threshold import best_threshold, cross_fitted, decide
 
 
 def skewed(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -134,7 +134,7 @@ def test_a_bundle_predicts_as_the_run_does(tmp_path: Path, run_command, backend:
         "harness.submit", "--comp", "shapes", "--bundle", "--dry-run", "--json", "--backend", backend, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    assert "the same labels as the harness" in json.loads(done.stdout)["trial"][0]
+    assert "the same answers as the harness" in json.loads(done.stdout)["trial"][0]
     shutil.rmtree(tmp_path / "submissions")
 
 

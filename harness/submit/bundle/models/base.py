@@ -13,39 +13,73 @@ BATCH = 128
 
 
 class Base:
-    """Labels for images: `Model().predict(X)`. A backend says how a fold is opened and what it says of a batch."""
+    """Answers to images: `Model().predict(X)`. A backend says how a fold's network is opened and what it says of a batch."""
 
     def __init__(self):
-        self.folds = [self.open(HERE / name) for name in ABOUT["weights"]]
+        self.networks = [self.open(HERE / name) for name in ABOUT["weights"]]
 
     def predict(self, X):
-        """uint8 (n, H, W, C) -> class numbers int64 (n,)."""
-        return self.predict_proba(X).argmax(axis=1).astype(np.int64)
+        """uint8 (n, H, W, C), or a list of (H, W, C) -> the answers, by "answer" of bundle.json; classes are numbered as in "names".
+
+        value class, index, confident: class numbers int64 (n,); ranked: int64 (n, k), likeliest first; labels, onehot: 0 or 1,
+        int64 (n, K); probability, number: float32 (n, K), or (n,) where one column is asked for.
+        """
+        return answered(self.together(X, ABOUT["answer"]["scaled"]))
 
     def predict_proba(self, X):
-        """uint8 (n, H, W, C), or a list of (H, W, C) -> probabilities float32 (n, classes), of all folds together."""
-        X = as_trained(X)
-        total = np.zeros((len(X), ABOUT["classes"]), dtype=np.float64)
-        seeds = ABOUT.get("scaling", {}).get("seeds", 1)  # networks of a fold: they are scaled together
-        for first in range(0, len(self.folds), seeds):
-            proba = scaled(sum(self.of_fold(fold, X) for fold in self.folds[first : first + seeds]) / seeds)
-            total += np.eye(total.shape[1])[proba.argmax(axis=1)] + 1e-3 * proba if ABOUT["vote"] else proba
-        return (total / total.sum(axis=1, keepdims=True)).astype(np.float32)
+        """The same images -> outputs float32 (n, K) of all folds together: probabilities of classes or labels, or numbers."""
+        return self.together(X, True)
 
-    def of_fold(self, fold, X):
-        """Probabilities (n, classes) of uint8 images as trained, by one network."""
-        said = [self.run(fold, X[start : start + BATCH]) for start in range(0, len(X), BATCH)]
+    def together(self, X, scale):
+        """Outputs float32 (n, K) of all folds together; their probabilities scaled before, if asked for."""
+        X, seeds = as_trained(X), ABOUT["seeds"]
+        groups = [self.networks[first : first + seeds] for first in range(0, len(self.networks), seeds)]
+        folds = (sum(self.of_network(network, X) for network in group) / seeds for group in groups)
+        folds = (scaled(said) if scale else said for said in folds)
+        if ABOUT["vote"]:
+            return VOTES[ABOUT["answer"]["answers"]](list(folds)).astype(np.float32)  # noqa: F821
+        return (sum(said.astype(np.float64) for said in folds) / len(groups)).astype(np.float32)
+
+    def of_network(self, network, X):
+        """Outputs (n, K) of uint8 images as trained, by one network."""
+        said = [self.run(network, X[start : start + BATCH]) for start in range(0, len(X), BATCH)]
         return np.concatenate(said) if said else np.zeros((0, ABOUT["classes"]))
 
 
 def scaled(proba):
     """Probabilities as sure as they were right out of fold, where the run was scaled; else as they are."""
-    if "scaling" not in ABOUT:
+    if not ABOUT["scaling"]:
         return proba
-    logs = np.log(np.clip(proba.astype(np.float64), 1e-12, 1.0))
-    logs = logs * ABOUT["scaling"]["scale"] + ABOUT["scaling"]["bias"]
-    odds = np.exp(logs - logs.max(axis=1, keepdims=True))
+    labels = ABOUT["answer"]["answers"] == "labels"
+    p = np.clip(proba.astype(np.float64), 1e-12, 1 - 1e-12 if labels else 1.0)
+    logits = np.log(p) - np.log1p(-p) if labels else np.log(p)
+    logits = logits * ABOUT["scaling"]["scale"] + ABOUT["scaling"]["bias"]
+    if labels:
+        return 1 / (1 + np.exp(-logits))
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)
+
+
+def answered(outputs):
+    """What "answer" of bundle.json asks for of outputs float32 (n, K), by the decision that was found out of fold."""
+    how = ABOUT["answer"]
+    value, labels = how["value"], how["answers"] == "labels"
+    if how["threshold"] is not None:
+        outputs = moved(outputs, how["threshold"])  # noqa: F821
+    if how["decision"] is not None:
+        outputs = DECISIONS[how["answers"]](outputs, how["decision"])  # noqa: F821
+    if value in ("probability", "number"):
+        outputs = clipped_to(outputs, how["eps"], not labels) if how["eps"] else outputs  # noqa: F821
+        return (outputs[:, -1] if how["one_column"] else outputs).astype(np.float32)
+    if value == "ranked":
+        return np.argsort(-outputs, axis=1, kind="stable")[:, : how["k"]]
+    if labels:
+        said = outputs >= 0.5
+        none = np.flatnonzero(~said.any(axis=1) & how["likeliest"])
+        said[none, outputs[none].argmax(axis=1)] = True
+        return said.astype(np.int64)
+    best = outputs.argmax(axis=1).astype(np.int64)
+    return np.eye(outputs.shape[1], dtype=np.int64)[best] if value == "onehot" else best
 
 
 def as_trained(X):

@@ -12,5 +12,5 @@ class Model(Base):  # noqa: F821
         return onnxruntime.InferenceSession(str(path), providers=there)
 
     def run(self, fold, X):
-        """Probabilities (n, C) of uint8 images by a fold."""
+        """Outputs (n, K) of uint8 images by a fold."""
         return fold.run(None, {"pixels": X})[0]

@@ -15,7 +15,7 @@ class TorchBase(Base):  # noqa: F821
         return {key: torch.from_numpy(a).to(self.device) for key, a in read_arrays(path).items()}  # noqa: F821
 
     def run(self, fold, X):
-        """Probabilities (n, C) of uint8 images by a fold."""
+        """Outputs (n, K) of uint8 images by a fold."""
         self.network.load_state_dict(fold)
         with torch.inference_mode():
             return self.proba(torch.from_numpy(X).to(self.device)).cpu().numpy()

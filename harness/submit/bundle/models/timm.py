@@ -17,16 +17,17 @@ class Network(nn.Module):
         self.head = nn.Sequential(*(getattr(nn, kind)(*args) for kind, args in spec["head"]))
         self.register_buffer("mean", torch.zeros(1, channels, 1, 1))
         self.register_buffer("std", torch.ones(1, channels, 1, 1))
-        if spec["shifted"]:
-            self.register_buffer("logit_shift", torch.zeros(ABOUT["classes"]))  # noqa: F821
+        for name in spec["beside"]:
+            self.register_buffer(name, torch.zeros(ABOUT["classes"]))  # noqa: F821
 
     def forward(self, x):
-        """float (B, C, H, W) -> logits."""
+        """float (B, C, H, W) -> logits; numbers in their own unit."""
         x = (x - self.mean) / self.std
         if self.side and x.shape[2:] != (self.side, self.side):
             x = F.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False, antialias=True)
         logits = self.head(self.backbone(x))
-        return logits + self.logit_shift if hasattr(self, "logit_shift") else logits
+        logits = logits + self.logit_shift if hasattr(self, "logit_shift") else logits
+        return logits * self.target_std + self.target_mean if hasattr(self, "target_std") else logits
 
 
 class Model(TorchBase):  # noqa: F821
@@ -39,8 +40,8 @@ class Model(TorchBase):  # noqa: F821
         return Network(ABOUT["network"], ABOUT["channels"]).eval()  # noqa: F821
 
     def proba(self, pixels):
-        """Probabilities (B, C) of pixels uint8 (B, H, W, C), over the views."""
+        """Outputs (B, K) of pixels uint8 (B, H, W, C), over the views."""
         x = pixels.permute(0, 3, 1, 2).float().div(255).contiguous()
         logits = torch.stack([self.network(view(x).contiguous()) for view, _ in self.views])
         weights = torch.tensor([weight for _, weight in self.views], device=self.device).view(-1, 1, 1)
-        return combine(logits, weights, ABOUT["combine"])  # noqa: F821
+        return combine(logits, weights, ABOUT["combine"], ABOUT["activation"])  # noqa: F821

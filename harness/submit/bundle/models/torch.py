@@ -9,5 +9,5 @@ class Model(TorchBase):  # noqa: F821
         return torch.export.load(str(HERE / "graph.pt2")).module()  # noqa: F821
 
     def proba(self, pixels):
-        """Probabilities (B, C) of pixels uint8 (B, H, W, C); views are inside the graph."""
+        """Outputs (B, K) of pixels uint8 (B, H, W, C); views are inside the graph."""
         return self.network(pixels)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness.base.errors import UserError
 from harness.competition.recipe import ModelSpec, PredictSpec, Recipe
 from harness.competition.tasks import TASKS
-from harness.competition.tasks.decisions import as_grades, expected_grade
+from harness.competition.tasks.answering import as_grades, expected_grade
 from harness.competition.tasks.fitting import check_fits
 
 
