@@ -191,7 +191,7 @@ def test_code_is_sent_where_the_test_is_hidden(tmp_path: Path, run_command, name
     paths = sorted((tmp_path / "data" / "patches" / "images").glob("*.png"))[:5]
     answers = module["Model"]().predict(np.stack([np.asarray(Image.open(path)) for path in paths]))
     run = load_run(tmp_path / "oof" / "patches" / file.stem)
-    assert Answering(competition, run).form.wrong(answers, 5) == ""
+    assert Answering(competition, run, run.scores).form.wrong(answers, 5) == ""
 
 
 def answering(root: Path, name: str, decision: dict[str, Any] | None, vote: bool = False) -> Answering:
@@ -201,11 +201,10 @@ def answering(root: Path, name: str, decision: dict[str, Any] | None, vote: bool
     run = SimpleNamespace(
         name="run",
         task=competition.kind,
-        scores={"decision": decision},
         recipe=SimpleNamespace(predict=predict),
         labels=np.array([0.0, 2.0]),
     )
-    return Answering(competition, cast(Run, run))
+    return Answering(competition, cast(Run, run), {"decision": decision})
 
 
 @pytest.mark.parametrize(

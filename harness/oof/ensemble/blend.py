@@ -99,12 +99,22 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
 
 def _alone(run: Run, competition: Competition) -> Blend:
     """A single run as a blend: nothing is copied."""
-    check_member(run, competition)
+    scores = scores_now(run, competition)
     assert run.test is not None and run.test_ids is not None
-    folds, cleaned = run.folds, list(range(run.folds.k))
-    scores = score_run(competition, run.labels, run.oof, folds, cleaned)
     of_folds = _test_folds([run]) if scaling_of(scores) else ()
-    return Blend(run.name, (run.name,), run.oof, folds.kept, run.test_ids, run.test, scores, of_folds)
+    return Blend(run.name, (run.name,), run.oof, run.folds.kept, run.test_ids, run.test, scores, of_folds)
+
+
+def scores_now(run: Run, competition: Competition) -> dict[str, Any]:
+    """A run's scores and decision by the competition's metrics as they are now, whatever it was scored by when it was trained.
+
+    Raises
+    ------
+    UserError
+        If it is partial, of other classes or of another task.
+    """
+    check_member(run, competition)
+    return score_run(competition, run.labels, run.oof, run.folds, list(range(run.folds.k)))
 
 
 def _test_folds(runs: Sequence[Run]) -> tuple[np.ndarray, ...]:

@@ -68,11 +68,13 @@ class Answering:
 
     Attributes
     ----------
+    scores : of the run, with its decision, as `score_run` gives them
     threshold : of two classes, from which probability on the second is said; None where the larger one decides
     """
 
     competition: Competition
     run: Run
+    scores: dict[str, Any]
     threshold: float | None = None
 
     @property
@@ -93,7 +95,7 @@ class Answering:
     @property
     def scaling(self) -> dict[str, list[float]]:
         """How the bundle scales what a fold's models say; {} where it does not, or they vote."""
-        return {} if self.votes else scaling_of(self.run.scores)
+        return {} if self.votes else scaling_of(self.scores)
 
     def about(self) -> dict[str, Any]:
         """What model.py goes by, as JSON."""
@@ -106,7 +108,7 @@ class Answering:
             "k": min(spec.k, len(competition.classes)),
             "scaled": not sends_answers(competition),
             "threshold": self.threshold,
-            "decision": sent_decision(competition, self.run.scores),
+            "decision": sent_decision(competition, self.scores),
             "eps": least_probability(competition),
         }
 
@@ -123,9 +125,7 @@ class Answering:
     def _sent(self, folds: Sequence[np.ndarray]) -> np.ndarray:
         by_fold = tuple(folds) if self.scaling else ()
         none, name, nobody = np.zeros((0, 0)), self.run.name, np.zeros(0, dtype=str)
-        blend = Blend(
-            name, (name,), none, np.zeros(0, dtype=bool), nobody, self.together(folds), self.run.scores, by_fold
-        )
+        blend = Blend(name, (name,), none, np.zeros(0, dtype=bool), nobody, self.together(folds), self.scores, by_fold)
         return sent_outputs(self.competition, blend, told_outputs(self.competition, blend), self.threshold)
 
     def apart(self, said: np.ndarray, folds: Sequence[np.ndarray], margin: float) -> np.ndarray:
@@ -154,7 +154,7 @@ class Answering:
         if spec.value not in ANSWERS:  # the order of some classes
             ordered = np.take_along_axis(outputs, top_classes(outputs, spec.k + 1), axis=1)
             return voting | (-np.diff(ordered, axis=1) <= margin).any(axis=1)
-        decision = sent_decision(self.competition, self.run.scores)
+        decision = sent_decision(self.competition, self.scores)
         if kind == "grades":
             away = np.abs(expected_grade(outputs)[:, None] - np.asarray(decision))
             return voting | (away <= margin * outputs.shape[1]).any(axis=1)

@@ -59,23 +59,34 @@ def build_bundle(answering: Answering, dataset: Dataset, path: Path, half: bool,
     return opened
 
 
-def open_run(competition: Competition, run: Run, dataset: Dataset) -> Opened:
-    """Load a run's networks.
+def check_bundled(run: Run) -> None:
+    """Refuse a run that no bundle holds.
 
     Raises
     ------
     UserError
         If it is an ensemble or partial, or its recipe combines views by ranks (which need all rows at once).
     """
-    from harness.cv.jobs.fold_job import FoldJob, FoldTraining
-    from harness.data.resize import frame_of_raw
-
     if "ensemble" in run.environment:
         raise UserError(f"run '{run.name}' is an ensemble; a bundle holds the folds of one run")
     if not run.complete:
         raise UserError(f"run '{run.name}' is partial; finish it with --resume")
     if run.recipe.predict.combine == "rank":
         raise UserError("predict.combine = 'rank' needs all rows at once; a bundle predicts batch by batch")
+
+
+def open_run(competition: Competition, run: Run, dataset: Dataset) -> Opened:
+    """Load a run's networks.
+
+    Raises
+    ------
+    UserError
+        If no bundle holds it (`check_bundled`).
+    """
+    from harness.cv.jobs.fold_job import FoldJob, FoldTraining
+    from harness.data.resize import frame_of_raw
+
+    check_bundled(run)
     frame = frame_of_raw(competition, dataset.cache, run.recipe.data)
     states, network = {}, None
     for fold in range(run.folds.k):

@@ -12,6 +12,7 @@ from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.competition.recipe import BOOSTING
 from harness.data.cache import Dataset
+from harness.oof.ensemble.blend import scores_now
 from harness.oof.forecast.track_record import Past
 from harness.runs import Run, RunFolder
 from harness.submit.arguments import BundleOptions
@@ -44,6 +45,7 @@ def prepare_bundle(
         If there is not just one run, a limit is passed, the trial fails, or answers differ where nothing is level.
     """
     from harness.oof.forecast.runs import forecast_runs
+    from harness.submit.bundle.build import check_bundled
 
     if competition.is_clustering:
         raise UserError(
@@ -58,14 +60,16 @@ def prepare_bundle(
             "bundle a run without them: --set data.columns=false"
         )
     run, path = runs[0], out / "submissions" / competition.slug / f"{runs[0].name}.zip"
+    check_bundled(run)
+    scores = scores_now(run, competition)
+    answering = Answering(competition, run, scores, asked_threshold(threshold, scores, competition))
     path.parent.mkdir(parents=True, exist_ok=True)
-    answering = Answering(competition, run, asked_threshold(threshold, run.scores, competition))
     trial, tried = _built_and_tried(answering, dataset, path, options)
-    main = run.scores["metrics"][run.scores["metric"]]
+    main = scores["metrics"][scores["metric"]]
     plain = answering.threshold is None
-    told = main if plain else score_at_threshold(threshold, run.scores)
+    told = main if plain else score_at_threshold(threshold, scores)
     forecast = forecast_runs(competition, runs, dataset, past).found
-    said = message or f"{run.name}: OOF {run.scores['metric']} {main['pooled']:.5f}"
+    said = message or f"{run.name}: OOF {scores['metric']} {main['pooled']:.5f}"
     intent = intent_of(competition, path, 0, run.name, (run.name,), said, told, forecast if plain else None)
     warnings = [f"it prints to stdout: '{trial.printed}'"] if trial.printed else []
     oof = {k: main[k] for k in ("pooled", "low", "high")}
