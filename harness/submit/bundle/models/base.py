@@ -55,7 +55,7 @@ def scaled(proba):
     logits = np.log(p) - np.log1p(-p) if labels else np.log(p)
     logits = logits * ABOUT["scaling"]["scale"] + ABOUT["scaling"]["bias"]
     if labels:
-        return 1 / (1 + np.exp(-logits))
+        return np.exp(-np.logaddexp(0.0, -logits))  # the sigmoid, without overflow
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)
 
