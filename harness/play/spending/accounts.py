@@ -16,6 +16,7 @@ NOISE_ROWS = 1_000
 
 # Of the budget, and in seconds: how far predictions may be off before a step is cut off. What they are off by is learnt run by run.
 _MARGIN, _MOST_MARGIN = 0.03, 60.0
+_MOST_JUDGING = 0.15  # of the budget: where judging by training anew would cost more, a better score is worth more
 _NOISE_IMAGE = 4e-4  # seconds to corrupt an image
 
 
@@ -43,7 +44,8 @@ class Accounts:
     def room(self) -> float:
         """What the next step may cost, so that it can be judged too, and be a little late."""
         margin = min(_MARGIN * self.budget.total, _MOST_MARGIN) if self.costs.in_seconds else 0.0
-        judged = 1 + 1 / self.costs.k  # what joins the final choice is trained once more, on one fold
+        # what joins the final choice is trained once more, on one fold
+        judged = 1 + 1 / self.costs.k if not self.final or self.is_worth_judging(self.final) else 1.0
         return max((self.available - margin) / judged, 0.0)
 
     @property
@@ -54,7 +56,11 @@ class Accounts:
     def reserve(self) -> float:
         """For the last steps: combining, file, forecast, judging what is chosen now."""
         last = 1.5 * self.finishing + self.combining(2) if self.costs.in_seconds else 0.0
-        return last + (self.judging(self.final) if self.final else 0.0)
+        return last + (self.judging(self.final) if self.final and self.is_worth_judging(self.final) else 0.0)
+
+    def is_worth_judging(self, final: str) -> bool:
+        """Whether time is kept for training the final choice once more; where none is, it is done if there is time left."""
+        return self.judging(final) <= _MOST_JUDGING * self.budget.total
 
     def judging(self, final: str) -> float:
         """The cost of training the final choice once more, on one fold."""
