@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from dataclasses import dataclass
 
 from harness.base.errors import UserError
@@ -12,17 +13,24 @@ from harness.play.spending.accounts import Accounts
 from harness.play.spending.costs import family
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish
-from harness.play.steps.train import time_recipe, train_run
+from harness.play.steps.train import is_timed, time_recipe, train_run
 
 _MOST_MEMBERS = 5
+_MOST_TIMING = 0.1  # of what the next step may cost: a network whose timing would take more is not tried
 
 
-@dataclass(frozen=True)
+@dataclass
 class Runs:
-    """Trains and combines, as steps of the plan; `accounts` keeps what came out."""
+    """Trains and combines, as steps of the plan; `accounts` keeps what came out.
+
+    Attributes
+    ----------
+    slowest_timing : seconds that a network took to be timed, the longest of this process
+    """
 
     accounts: Accounts
     steps: Stepper
+    slowest_timing: float = 0.0
 
     def train(self, key: str, recipe: Recipe, why: str, most: float = 1.0) -> None:
         """A whole run; the better of it and the final choice so far is what would be sent."""
@@ -81,13 +89,22 @@ class Runs:
             )
 
     def time(self, recipe: Recipe) -> bool:
-        """Time the recipe's network, where that was not done; whether it can be trained at all."""
+        """Time the recipe's network, where that was not done; whether it can be trained at all, and there is time to time it."""
+        if self._is_too_late_to_time(recipe):
+            return False
         try:
             self.must_time(recipe)
         except UserError as error:
             self.accounts.table.watcher.say(f"{recipe.name} cannot be trained: {error}")
             return False
         return True
+
+    def _is_too_late_to_time(self, recipe: Recipe) -> bool:
+        """Whether timing a network, as long as the slowest took, would take much of what is left."""
+        accounts, known = self.accounts, family(recipe) in self.accounts.costs.timings
+        if known or not accounts.costs.in_seconds or is_timed(accounts.table, recipe):
+            return False
+        return self.slowest_timing > _MOST_TIMING * accounts.room
 
     def must_time(self, recipe: Recipe) -> None:
         """Time the recipe's network, where that was not done.
@@ -100,7 +117,9 @@ class Runs:
         costs, name = self.accounts.costs, family(recipe)
         if name in costs.timings:
             return
+        started = time.monotonic()
         costs.timings[name] = time_recipe(self.accounts.table, recipe)
+        self.slowest_timing = max(self.slowest_timing, time.monotonic() - started)
         if not costs.in_seconds and not costs.unit:
             costs.set_unit(recipe)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
 import time
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from harness.train.optim import build_optimizer, take_step
 
 _VERSION = 4  # of what is timed and kept
 _LEAST, _MOST, _SECONDS = 3, 12, 0.6  # how often something is timed
+_HOPELESS = 1.5  # times the best so far: such a candidate is not timed further
 _PIXELS_PREDICTED = 2**21  # pixels in a batch whose prediction is timed on a CPU
 
 
@@ -145,18 +147,28 @@ def _time_layouts(
 ) -> dict[str, Any]:
     candidates, found = _candidates(spec), {}
     if trains:
-        steps = {layout: _step_milliseconds(network, shape, spec, layout, device) for layout in candidates}
+        steps = _timed(candidates, lambda layout, best: _step_milliseconds(network, shape, spec, layout, device, best))
         chosen = _fastest(steps)
         found = {**asdict(chosen), "ms_per_step": _rounded(steps)}
     if device.type == "cpu":  # memory is not what is tried here, and 250 large images would take minutes
         shape = (min(shape[0], max(_PIXELS_PREDICTED // (shape[2] * shape[3]), 8)), *shape[1:])
-    predictions = {layout: _prediction_milliseconds(network, shape, layout, device) for layout in candidates}
+    predictions = _timed(
+        candidates, lambda layout, best: _prediction_milliseconds(network, shape, layout, device, best)
+    )
     best = _fastest(predictions)
     return {
         **(found or asdict(best)),
         **{f"predict_{key}": value for key, value in asdict(best).items()},
         "ms_per_prediction": _rounded(predictions),
     }
+
+
+def _timed(candidates: list[Layout], cost: Callable[[Layout, float], float]) -> dict[Layout, float]:
+    """Milliseconds of each; cost : given the least so far, so that it need not be exact about what is far slower."""
+    found: dict[Layout, float] = {}
+    for layout in candidates:
+        found[layout] = cost(layout, min(found.values(), default=math.inf))
+    return found
 
 
 def _rounded(timings: dict[Layout, float]) -> dict[str, float]:
@@ -187,7 +199,12 @@ def _key(shape: tuple[int, ...], spec: TrainSpec, device: torch.device, model: s
 
 
 def _step_milliseconds(
-    network: Network, shape: tuple[int, int, int, int], spec: TrainSpec, layout: Layout, device: torch.device
+    network: Network,
+    shape: tuple[int, int, int, int],
+    spec: TrainSpec,
+    layout: Layout,
+    device: torch.device,
+    best: float = math.inf,
 ) -> float:
     """Time of one training step on noise."""
     network = network.to(memory_format=layout.memory_format)
@@ -202,11 +219,11 @@ def _step_milliseconds(
         F.cross_entropy(logits.float(), y).backward()
         take_step(optimizer)
 
-    return _milliseconds(step, device)
+    return _milliseconds(step, device, best)
 
 
 def _prediction_milliseconds(
-    network: Network, shape: tuple[int, int, int, int], layout: Layout, device: torch.device
+    network: Network, shape: tuple[int, int, int, int], layout: Layout, device: torch.device, best: float = math.inf
 ) -> float:
     x = with_average_columns(network, torch.rand(shape, device=device).contiguous(memory_format=layout.memory_format))
     ready = ready_to_predict(network, x, layout)
@@ -216,17 +233,22 @@ def _prediction_milliseconds(
         with layout.autocast(device):
             ready(x)
 
-    return _milliseconds(step, device)
+    return _milliseconds(step, device, best)
 
 
-def _milliseconds(work: Callable[[], None], device: torch.device) -> float:
-    """The least of several, after one to warm up: what takes longer was disturbed by others. Short work is done more often."""
+def _milliseconds(work: Callable[[], None], device: torch.device, best: float = math.inf) -> float:
+    """The least of several, after one to warm up: what takes longer was disturbed by others. Short work is done more often.
+
+    best : milliseconds of another candidate; one that twice takes half as much again is not timed further
+    """
     times: list[float] = []
     while len(times) <= _LEAST or (sum(times) < _SECONDS and len(times) <= _MOST):
         start = time.perf_counter()
         work()
         synchronize(device)
         times.append(time.perf_counter() - start)
+        if len(times) > 2 and 1000 * min(times[1:]) > _HOPELESS * best:
+            break
     return 1000 * min(times[1:])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,16 +80,23 @@ def fold_score(table: Table, run: OpenedRun, result: FoldResult) -> float:
     return table.competition.kind.score_apart(table.metric, labels[result.valid_index[rows]], outputs)
 
 
+def is_timed(table: Table, recipe: Recipe) -> bool:
+    """Whether the recipe's network was timed in this play."""
+    return _timing_path(table, recipe).is_file()
+
+
+def _timing_path(table: Table, recipe: Recipe) -> Path:
+    return table.home / "timings" / f"{hashlib.sha256(family(recipe).encode()).hexdigest()[:12]}.json"
+
+
 def time_recipe(table: Table, recipe: Recipe) -> Timing:
     """The recipe's network on this machine; what was timed before is read."""
-    import hashlib
-
     from harness.base.command import cache_root
     from harness.cv.jobs.executor import run_jobs
     from harness.cv.jobs.prepare import pick_devices, plan_threads, usable_cores
     from harness.cv.options import planned_workers
 
-    path = table.home / "timings" / f"{hashlib.sha256(family(recipe).encode()).hexdigest()[:12]}.json"
+    path = _timing_path(table, recipe)
     if not path.is_file():
         resize(table.dataset, recipe.data, table.watcher.decoding)
         workers = planned_workers(table.options(recipe), recipe.cv.folds)
