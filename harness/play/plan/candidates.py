@@ -63,7 +63,7 @@ def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None) -> l
     """Recipes of different kind, the most promising first."""
     found = {limit.name for limit in limits}
     makers: list[Callable[[Facts], Candidate | None]] = [_strong, _mixed, _larger, _gentle]
-    pretrained: list[Callable[[Facts], Candidate | None]] = [_finetuned, _frozen]
+    pretrained: list[Callable[[Facts], Candidate | None]] = [_frozen, _finetuned]
     if FEW_ROWS in found:
         makers = [*pretrained, *makers]
     elif _are_photographs(facts):

@@ -41,7 +41,7 @@ def test_every_candidate_fits_task_and_images(facts: Facts):
 def test_few_rows_with_weights_begin_with_pretrained_ones():
     facts = CASES[3]
     names = [c.name for c in first_race(facts, find_limits(Seen(facts, 10)), None)]
-    assert names[:2] == ["play-finetuned", "play-frozen"]
+    assert names[:2] == ["play-frozen", "play-finetuned"]
     without = dataclasses.replace(facts, weights="")
     assert not {"play-finetuned", "play-frozen"} & {c.name for c in first_race(without, [], None)}
 
