@@ -120,7 +120,8 @@ class Player:
 
     def plan_only(self) -> list[tuple[str, str, float]]:
         """(what, why, predicted cost) of the steps, from short timings and the first guess of what limits; nothing is trained."""
-        self._scale()
+        self._take_scale(*(self.journal.decisions.get("scale") or self._affordable_scale()))  # a plan decides nothing
+        self.trained.must_time(self.first.recipe)
         first = self._baseline_recipe()
         found = [(f"baseline: {named(first)}", self.first.why, self.costs.run(first))]
         natural = max(self.costs.run(self.first.recipe), 1e-9)

@@ -142,6 +142,7 @@ def test_the_plan_is_shown_with_its_costs(shapes: Path, run_command):
     told = json.loads(done.stdout)
     assert told[0]["what"].startswith("baseline: play-quick") and told[0]["fold-epochs"] > 1
     assert not list((shapes / "oof").glob("*/play-*")) and not (shapes / "submissions").exists()
+    assert not list(shapes.rglob("journal.jsonl"))  # a plan decides nothing for a play with other hours
 
 
 def test_another_metric_is_another_play_of_the_same_runs(played: Path, run_command, tmp_path: Path):
