@@ -15,6 +15,7 @@ from harness.oof.ensemble.hill_climbing import hill_climb
 from harness.oof.ensemble.multinomial import Multinomial, fit_multinomial
 
 _EPS = 1e-6
+_STRENGTH = 100.0  # of stacking's prior
 
 Fitted = Any
 """What a method learnt: weights, a temperature, a classifier; None where there is nothing to learn."""
@@ -127,7 +128,7 @@ def convex_weights(proba: np.ndarray, labels: np.ndarray, metric: Metric, steps:
 
 def _fit_stack(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> Multinomial:
     """Multinomial logistic regression on the models' log probabilities, strongly regularised."""
-    return fit_multinomial(_logs(proba), labels, strength=100.0)
+    return fit_multinomial(_logs(proba), labels, _STRENGTH)
 
 
 def _apply_stack(proba: np.ndarray, fitted: Multinomial) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from harness.competition.scoring.temperature import softmax
 from harness.oof.ensemble.shrunk import logistic, sigmoid
 
-_STEPS, _CLOSE = 500, 1e-8
+_STEPS, _CLOSE = 500, 1e-7
 _FREE = 1e-6  # strength of the prior on a bias, next to nothing
 
 
@@ -67,29 +67,28 @@ def _of_many(columns: np.ndarray, classes: np.ndarray, truth: np.ndarray, streng
     middle = columns.mean(axis=0, dtype=np.float64)
     centred = (columns - middle).astype(np.float32)
     spread, axes = np.linalg.eigh(np.asarray(centred.T @ centred, dtype=np.float64) / n)
+    inputs = centred @ axes.astype(np.float32)
     share = np.bincount(truth) / n
-    curve = np.maximum(spread, 0.0) * float((share * (1 - share)).mean()) + strength / n  # of the loss, along each axis
-    turned = (axes / np.sqrt(curve)).astype(np.float32)
-    inputs = centred @ turned
-    prior = strength / n / curve[:, None]
+    sure = share * (1 - share)  # how much a class's loss bends, at most
+    unit = 1 / np.sqrt(np.maximum(spread, 0.0)[:, None] * sure + strength / n)  # (p, k): where it bends by one
+    unit_of_bias = 1 / np.sqrt(sure)
 
     def loss(x: np.ndarray) -> tuple[float, np.ndarray]:
-        weights = x[:-k].reshape(-1, k)
-        logits = inputs @ weights.astype(np.float32) + x[-k:].astype(np.float32)
+        weights, bias = x[:-k].reshape(-1, k) * unit, x[-k:] * unit_of_bias
+        logits = inputs @ weights.astype(np.float32) + bias.astype(np.float32)
         logits -= logits.max(axis=1, keepdims=True)
         own = logits[rows, truth].astype(np.float64)
         p = np.exp(logits, out=logits)
         total = p.sum(axis=1, keepdims=True)
         p /= total
         p[rows, truth] -= 1
-        value = float((np.log(total[:, 0].astype(np.float64)) - own).mean() + 0.5 * (prior * weights**2).sum())
-        slope = inputs.T @ p / n + prior * weights
-        return value, np.r_[slope.ravel(), p.sum(axis=0) / n].astype(np.float64)
+        value = float((np.log(total[:, 0].astype(np.float64)) - own).mean() + 0.5 * strength / n * (weights**2).sum())
+        slope = (inputs.T @ p / n + strength / n * weights) * unit
+        return value, np.r_[slope.ravel(), p.sum(axis=0) / n * unit_of_bias].astype(np.float64)
 
-    start = np.zeros(inputs.shape[1] * k + k)
-    start[-k:] = np.log(share) - np.log(share).mean()
-    found = minimize(
-        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _STEPS, "ftol": _CLOSE, "gtol": 1e-6}
-    ).x
-    weights = turned.astype(np.float64) @ found[:-k].reshape(-1, k)
-    return Multinomial(classes, weights, found[-k:] - middle @ weights)
+    begin = np.zeros(unit.size + k)
+    begin[-k:] = (np.log(share) - np.log(share).mean()) / unit_of_bias
+    options = {"maxiter": _STEPS, "ftol": _CLOSE, "gtol": 1e-6, "maxcor": 10}
+    found = minimize(loss, begin, jac=True, method="L-BFGS-B", options=options).x
+    weights = axes @ (found[:-k].reshape(-1, k) * unit)
+    return Multinomial(classes, weights, found[-k:] * unit_of_bias - middle @ weights)

@@ -73,7 +73,7 @@ def test_stacking_finds_what_scikit_learn_finds():
 
     for n_classes in (2, 5):
         proba, labels = models(3, 500, n_classes, 4, noise=2.0)
-        logs = np.log(np.clip(proba, 1e-4, 1.0)).transpose(1, 0, 2).reshape(500, -1)
+        logs = np.log(np.clip(proba, 1e-4, 1.0)).transpose(1, 0, 2).reshape(500, -1).astype(float)
         theirs = LogisticRegression(C=0.01, max_iter=20_000, tol=1e-8).fit(logs, labels)
         stack = METHODS["stacking"].fit(proba, labels, METRICS["log_loss"])
         np.testing.assert_allclose(stack.weights, theirs.coef_.T, rtol=0, atol=2e-3)
