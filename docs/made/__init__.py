@@ -22,8 +22,10 @@ PARTS: dict[str, Callable[[], str]] = {
 """Markdown by the name in a page's line."""
 
 MARK = re.compile(r"^<!-- made: (\w+) -->$", flags=re.M)
+IN_THE_REPOSITORY = re.compile(r"^<!-- repository -->\n.*?^<!-- /repository -->\n", flags=re.M | re.S)
+"""What a page says to those who read its file: that a part is missing there."""
 
 
 def filled(page: str) -> str:
     """A page's Markdown with the parts in the places of their lines; an unknown name is a KeyError."""
-    return MARK.sub(lambda found: PARTS[found[1]](), page)
+    return MARK.sub(lambda found: PARTS[found[1]](), IN_THE_REPOSITORY.sub("", page))

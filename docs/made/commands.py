@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -27,7 +28,10 @@ def commands() -> dict[str, Any]:
 
 
 def _command(module: str) -> Any:
-    return typer.main.get_command(import_module(module).app)
+    command = typer.main.get_command(import_module(module).app)
+    if module.endswith("__main__"):
+        del sys.modules[module]  # whoever runs it in this process runs it anew
+    return command
 
 
 def _with_parts(name: str, command: Any) -> dict[str, Any]:
@@ -58,7 +62,9 @@ def every_command() -> str:
 def _section(name: str, command: Any) -> str:
     context = typer.Context(command, info_name=f"python -m {name}")
     usage = " ".join(["python -m", name, *command.collect_usage_pieces(context)])
-    groups = [f"**{heading}**\n\n{table(('option', 'what it does'), rows)}" for heading, rows in _groups(command, context)]
+    groups = [
+        f"**{heading}**\n\n{table(('option', 'what it does'), rows)}" for heading, rows in _groups(command, context)
+    ]
     return "\n".join([f"## {name}\n", f"{prose(command.help)}\n", f"```text\n{usage}\n```\n", *groups])
 
 

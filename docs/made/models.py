@@ -46,5 +46,7 @@ def _section(name: str, build: Callable[..., Any]) -> str:
 def _said(text: str) -> dict[str, str]:
     """Of a docstring's section Parameters: names -> text; "a, b : text" says it of both."""
     section = re.search(r"Parameters\n-+\n(.*?)(\n\n|\Z)", text, flags=re.S)
-    entries = re.findall(r"^(\w[\w, ]*?) : (.*?)(?=^\w[\w, ]*? : |\Z)", section[1] if section else "", flags=re.M | re.S)
+    entries = re.findall(
+        r"^(\w[\w, ]*?) : (.*?)(?=^\w[\w, ]*? : |\Z)", section[1] if section else "", flags=re.M | re.S
+    )
     return {name.strip(): " ".join(words.split()) for names, words in entries for name in names.split(",")}
