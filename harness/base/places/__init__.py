@@ -1,5 +1,7 @@
-"""Where things lie: the harness's own files, in a checkout and installed from a wheel.
+"""Where things lie: the project that is played, and the harness's own files.
 
-templates.py  the competition folders that come with the harness
-wheel.py      the harness that runs, packed as a wheel
+home.py          the folder that holds competitions/, oof/, submissions/ and data/
+competitions.py  a competition by its path or slug
+templates.py     the competition folders that come with the harness, in a checkout and in a wheel
+wheel.py         the harness that runs, packed as a wheel
 """
