@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, not_installed
 from harness.base.option_groups import GroupedCommand, Spread
 from harness.base.places.home import project_home
 from harness.base.storage.atomic_files import explain_disk_errors
@@ -91,6 +91,11 @@ def user_command(function: Callable[..., None]) -> Callable[..., None]:
                     function(**spread.gathered(given))
             except UserError as error:
                 print(f"error: {error}", file=sys.stderr)
+                raise typer.Exit(EXIT_USER_ERROR) from None
+            except ModuleNotFoundError as error:
+                if not (said := not_installed(error)):
+                    raise
+                print(f"error: {said}", file=sys.stderr)
                 raise typer.Exit(EXIT_USER_ERROR) from None
             except KeyboardInterrupt as interrupt:
                 said = str(interrupt) or "interrupted; nothing that was finished is lost"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.base.command import DataOption, JsonOption, carried, data_root, new_app, user_command
-from harness.base.errors import UserError
+from harness.base.errors import UserError, needs
 from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.places.templates import templates
 from harness.data.columns.patterns import IMAGE_COLUMNS
@@ -153,9 +153,10 @@ def _recipes(layout: Any) -> tuple[str, ...]:
 
 def recipe_toml(name: str, facts: Any) -> str:
     """A built-in recipe as a file."""
-    import tomli_w
-
     from harness.competition.builtin.rules import built_in
+
+    with needs("writing a recipe", "tomli-w"):
+        import tomli_w
 
     return tomli_w.dumps(built_in(name, facts))
 
