@@ -6,6 +6,7 @@ import runpy
 import sys
 
 from harness import __version__
+from harness.base.errors import not_installed
 
 COMMANDS = {
     "harness.data": "where a competition's data lies, what is in it, and the embedded sample",
@@ -24,7 +25,13 @@ def main() -> int:
     if len(sys.argv) > 1 and f"harness.{sys.argv[1].removeprefix('harness.')}" in COMMANDS:
         module = f"harness.{sys.argv[1].removeprefix('harness.')}"
         del sys.argv[1]
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except ModuleNotFoundError as error:  # of what every command needs: typer, pydantic
+            if not (said := not_installed(error)):
+                raise
+            print(f"error: {said}", file=sys.stderr)
+            return 2
         return 0
     if sys.argv[1:] == ["--version"]:
         print(f"competition-harness {__version__}")
@@ -35,6 +42,7 @@ def main() -> int:
         print(f"  python -m {module:<{width}}  {purpose}")
     print(
         "\nThe command `harness` takes the word after the dot: harness cv bloodcells. Each takes --help. Start with:  python -m harness.cv competitions/digit-recognizer --sample"
+        "\nInstalled from a wheel, in an empty folder, first:  python -m harness.data init --like digit-recognizer"
     )
     if sys.argv[1:] and sys.argv[1:] not in (["--help"], ["-h"]):
         print(

@@ -70,7 +70,7 @@ def _like(like: str, place: Path | None, slug: str | None, title: str | None, pl
     others = {"FOLDER_OR_ZIP": place, "--title": title, "--platform": platform}
     if too_many := [name for name, value in others.items() if value is not None]:
         raise UserError(f"--like {like}: copies a competition as it is; leave out {', '.join(too_many)}")
-    return copy_like(like, _checked(slug or like))
+    return copy_like(like, _checked(slug) if slug is not None else like)
 
 
 def init(place: Path, slug: str | None, title: str | None, platform: str, root: Path) -> Made:
