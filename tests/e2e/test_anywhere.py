@@ -116,10 +116,9 @@ def test_from_an_empty_folder_to_a_checked_submission(machine, tmp_path: Path):
     ("words", "said"),
     [
         (("harness.tune", "shapes", "--recipe", "tiny"), "harness.tune needs optuna: pip install optuna"),
-        (("harness.cv", "shapes", "--recipe", "tiny", "--show"), "printing a recipe needs tomli-w: pip install tomli-w"),
         (("harness.cv", "grouped"), "a pattern (data.group, data.label_pattern) needs regex: pip install regex"),
     ],
-    ids=("optuna", "tomli-w", "regex"),
+    ids=("optuna", "regex"),
 )  # fmt: skip
 def test_what_is_lacking_is_named_where_it_is_needed(words: tuple[str, ...], said: str, machine, tmp_path: Path):
     make_shapes(tmp_path)
@@ -130,6 +129,13 @@ def test_what_is_lacking_is_named_where_it_is_needed(words: tuple[str, ...], sai
     spec.write_text(spec.read_text() + "group = '(\\d)'\n")
     done = machine(tmp_path, "-m", *words)
     assert (done.returncode, done.stderr) == (2, f"error: {said}\n")
+
+
+def test_files_of_ones_own_are_looked_at_there(machine, tmp_path: Path):
+    make_shapes(tmp_path / "mounted")
+    begun = machine(tmp_path, "-m", "harness.data", "init", "mounted/data/shapes", "--slug", "mine")
+    assert begun.returncode == 0, begun.stderr
+    assert (tmp_path / "competitions" / "mine" / "recipes" / "quick.toml").is_file()
 
 
 def test_every_stage_works_from_a_folder_below(run_command, tmp_path: Path):

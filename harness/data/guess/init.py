@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from harness.base.command import DataOption, JsonOption, carried, data_root, new_app, user_command
-from harness.base.errors import UserError, needs
+from harness.base.errors import UserError
 from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.places.templates import templates
+from harness.base.storage.toml_text import dump_toml
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.guess.written import Made
 
@@ -155,10 +156,7 @@ def recipe_toml(name: str, facts: Any) -> str:
     """A built-in recipe as a file."""
     from harness.competition.builtin.rules import built_in
 
-    with needs("writing a recipe", "tomli-w"):
-        import tomli_w
-
-    return tomli_w.dumps(built_in(name, facts))
+    return dump_toml(built_in(name, facts))
 
 
 def _source(place: Path) -> Path:
