@@ -64,7 +64,8 @@ class Player:
         self.table, self.budget, self.journal, self.ledger = table, budget, journal, ledger
         labels = table.dataset.train.labels
         assert labels is not None  # training rows always have labels
-        on_gpu = pick_devices(table.device) != ["cpu"]
+        devices = pick_devices(table.device)
+        on_gpu = devices != ["cpu"]
         columns = table.dataset.train.columns
         n_columns = len(set(columns.names) - set(IMAGE_COLUMNS)) if columns is not None else 0
         shape = table.dataset.train.images.shape
@@ -74,6 +75,7 @@ class Player:
         workers = planned_workers(table.options(self.first.recipe), self.first.recipe.cv.folds)
         in_seconds = budget.unit == "s"
         self.costs = Costs(len(table.dataset.train), n_test, self.first.recipe.cv.folds, workers, in_seconds)
+        self.costs.devices = len(devices) if on_gpu else None
         self.accounts = Accounts(table, budget, self.costs)
         self.steps = Stepper(self.accounts, journal, lambda: changed(self))
         self.trained = Runs(self.accounts, self.steps)

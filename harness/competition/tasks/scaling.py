@@ -120,9 +120,11 @@ class _Loss:
     def __init__(self, targets: np.ndarray, outputs: np.ndarray, class_weights: Sequence[float] | None) -> None:
         self.one_class, (self.n, self.columns) = targets.ndim == 1, outputs.shape
         self.targets, self.logits = targets, _logits(outputs, self.one_class)
+        if self.one_class:  # there may be many; of labels float32 cannot tell a sure one from certainty
+            self.logits = self.logits.astype(np.float32)
         self.rest = np.zeros(2 * self.columns)
-        weighs = self.one_class and class_weights is not None
-        self.weights = np.asarray(class_weights, dtype=np.float64)[targets] if weighs else np.ones(self.n)
+        self.weighs = self.one_class and class_weights is not None
+        self.weights = np.asarray(class_weights, dtype=np.float64)[targets] if self.weighs else np.ones(self.n)
         self.weights = self.weights / (self.weights.mean() or 1.0)
         self.precision = np.repeat(1 / np.square(_PRIOR), (1, self.columns, self.columns))
 
@@ -133,23 +135,31 @@ class _Loss:
     def __call__(self, x: np.ndarray, wanted: int | None = None) -> tuple[float, np.ndarray]:
         """Value and gradient, of the first `wanted` parameters or of all."""
         scale, bias = self.parts(x)
-        p = _activated(self.logits * scale + bias, self.one_class)
-        loss = self._losses(p) @ self.weights
-        if self.one_class:
-            p[np.arange(self.n), self.targets] -= 1
-        else:
-            p -= self.targets
-        p *= self.weights[:, None]
-        of_scale = np.einsum("nk,nk->k", p, self.logits) * scale
-        slope = np.concatenate([[of_scale.sum()], of_scale, p.sum(axis=0)])
-        value, slope = loss + 0.5 * (self.precision * x) @ x, slope + self.precision * x
+        logits = self.logits * scale.astype(self.logits.dtype) + bias.astype(self.logits.dtype)
+        losses, error = self._of_classes(logits) if self.one_class else self._of_labels(logits)
+        if self.weighs:
+            error *= self.weights[:, None]
+        of_scale = np.einsum("nk,nk->k", error, self.logits) * scale
+        slope = np.concatenate([[of_scale.sum()], of_scale, error.sum(axis=0)]) + self.precision * x
+        value = losses @ self.weights + 0.5 * (self.precision * x) @ x
         return value / self.n, (slope / self.n)[:wanted]
 
-    def _losses(self, p: np.ndarray) -> np.ndarray:
-        if self.one_class:
-            return -np.log(np.maximum(p[np.arange(self.n), self.targets], 1e-300))
+    def _of_classes(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Losses float64 (n,), and how far the probabilities (n, K) are off; `logits` are written over."""
+        rows = np.arange(self.n)
+        logits -= logits.max(axis=1, keepdims=True)
+        own = logits[rows, self.targets]
+        p = np.exp(logits, out=logits)
+        total = p.sum(axis=1, keepdims=True)
+        p /= total
+        p[rows, self.targets] -= 1
+        return np.log(total[:, 0].astype(np.float64)) - own, p
+
+    def _of_labels(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same of labels."""
+        p = _activated(logits, False)
         own = np.where(self.targets >= 0.5, p, 1 - p)
-        return -np.log(np.maximum(own, 1e-300)).sum(axis=1)
+        return -np.log(np.maximum(own, 1e-300)).sum(axis=1), p - self.targets
 
 
 def _logits(outputs: np.ndarray, one_class: bool) -> np.ndarray:
@@ -159,7 +169,7 @@ def _logits(outputs: np.ndarray, one_class: bool) -> np.ndarray:
 
 
 def _activated(logits: np.ndarray, one_class: bool) -> np.ndarray:
-    """Probabilities float64 (n, K) of new logits, which are written over."""
+    """Probabilities float (n, K) of new logits, which are written over."""
     from scipy.special import expit
 
     if not one_class:

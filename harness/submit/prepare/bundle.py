@@ -47,11 +47,7 @@ def prepare_bundle(
     from harness.oof.forecast.runs import forecast_runs
     from harness.submit.bundle.build import check_bundled
 
-    if competition.is_clustering:
-        raise UserError(
-            f"--bundle: its model.py answers image by image, and the clusters of '{competition.slug}' are of all rows at once. Send the file: "
-            "leave --bundle out"
-        )
+    _refuse_rows_at_once(competition)
     if len(runs) != 1:
         raise UserError(f"--bundle: holds the folds of one run, not of {len(runs)}")
     if runs[0].environment.get("columns") or runs[0].recipe.model.name == BOOSTING:
@@ -72,8 +68,26 @@ def prepare_bundle(
     said = message or f"{run.name}: OOF {scores['metric']} {main['pooled']:.5f}"
     intent = intent_of(competition, path, 0, run.name, (run.name,), said, told, forecast if plain else None)
     warnings = [f"it prints to stdout: '{trial.printed}'"] if trial.printed else []
+    if competition.hook("to_submission"):
+        warnings.append(
+            f"competition.py's to_submission writes files alone: the bundle answers by [submission] value = '{competition.submission.value}'"
+        )
     oof = {k: main[k] for k in ("pooled", "low", "high")}
     return Prepared(intent, dataset.source, oof, forecast, answering.threshold, {}, warnings), tried
+
+
+def _refuse_rows_at_once(competition: Competition) -> None:
+    """A bundle answers image by image; some competitions' answers are of several images, or of all."""
+    told = "--bundle: its model.py answers image by image, and"
+    if competition.is_clustering:
+        raise UserError(
+            f"{told} the clusters of '{competition.slug}' are of all rows at once. Send the file: leave --bundle out"
+        )
+    if competition.submission.rows is not None:
+        raise UserError(
+            f"{told} a row of the submission is the mean of several images here ([submission] rows = '{competition.submission.rows}'). Send the "
+            "file: leave --bundle out; where the platform wants one answer per image, leave `rows` out of competition.toml"
+        )
 
 
 def _built_and_tried(
