@@ -50,7 +50,8 @@ class Ending:
             "the submission of the final choice",
             "checked and forecast",
             lambda: (
-                self._forecast_before(final) or finish.told(finish.prepare(table, finish.load(table, final), self.ledger))
+                self._forecast_before(final)
+                or finish.told(finish.prepare(table, finish.load(table, final), self.ledger))
             ),
             most=ANYWAY,
         )

@@ -197,7 +197,9 @@ def test_a_hook_that_writes_files_is_no_part_of_a_bundle(tmp_path: Path, run_com
     )
     train(tmp_path, run_command, case)
     told = submit(tmp_path, run_command, "--bundle")
-    assert "to_submission writes files alone: the bundle answers by [submission] value = 'index'" in str(told["warnings"])
+    assert "to_submission writes files alone: the bundle answers by [submission] value = 'index'" in str(
+        told["warnings"]
+    )
 
 
 @pytest.mark.parametrize("name", ["labels", "a share"])
