@@ -31,6 +31,7 @@ def fit_scaling(
     targets: np.ndarray,
     outputs: np.ndarray,
     class_weights: Sequence[float] | None = None,
+    start: Scaling | None = None,
 ) -> Scaling:
     """The scaling that minimises the log loss of these rows, drawn towards the identity.
 
@@ -40,16 +41,20 @@ def fit_scaling(
     targets : int64 (n,) classes, or float (n, K) of 0 and 1
     outputs : float (n, K), probabilities
     class_weights : what a row of each class counts, where the metric weighs classes
+    start : where to begin: what like outputs of the same rows have
     """
     from scipy.optimize import minimize
 
     rows = _some(*outputs.shape)
     loss = _Loss(targets[rows], np.asarray(outputs[rows]), class_weights)
     bounds = [(-most, most) for most, n in zip(_BOUNDS, (1, loss.columns, loss.columns), strict=True) for _ in range(n)]
-    x = minimize(lambda a: loss(np.r_[a, loss.rest], 1), np.zeros(1), jac=True, bounds=bounds[:1]).x
-    if method == "temperature":
-        return {"scale": [float(np.exp(x[0]))], "bias": [0.0]}
-    found = minimize(loss, np.r_[x, loss.rest], jac=True, bounds=bounds, options={"maxiter": 60, "ftol": 1e-6}).x
+    begin = loss.parameters(start) if start else np.zeros(1 + 2 * loss.columns)
+    if method == "temperature" or not start:
+        common = minimize(lambda a: loss(np.r_[a, loss.rest], 1), begin[:1], jac=True, bounds=bounds[:1]).x
+        if method == "temperature":
+            return {"scale": [float(np.exp(common[0]))], "bias": [0.0]}
+        begin = np.r_[common, loss.rest]
+    found = minimize(loss, begin, jac=True, bounds=bounds, options={"maxiter": 60, "ftol": 1e-6}).x
     scale, bias = loss.parts(found)
     return {"scale": [float(value) for value in scale], "bias": [float(value) for value in bias]}
 
@@ -61,9 +66,16 @@ def scaled(outputs: np.ndarray, scaling: Scaling, one_class: bool) -> np.ndarray
 
 
 def find_scaling(
-    metric: Metric, targets: np.ndarray, outputs: np.ndarray, fold: np.ndarray, groups: np.ndarray
+    metric: Metric,
+    targets: np.ndarray,
+    outputs: np.ndarray,
+    fold: np.ndarray,
+    groups: np.ndarray,
+    like: dict[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """The scaling that the metric likes best, if it gains more than chance; found on all rows, and for each fold on the others.
+
+    like : what was found for like outputs of the same rows and folds (another way to combine the same runs): fits begin there
 
     Returns
     -------
@@ -80,10 +92,12 @@ def find_scaling(
     ece = ece_of(*bins(*believed(targets, outputs)))
     told: dict[str, Any] = {"method": NONE, "metric": metric.name, "tried": {}, "values": {}, "folds": {}}
     told |= {"ece": ece, "ece_after": ece}
-    best = 0.0
+    best, begin = 0.0, (like or {}).get("folds", {})
     for method in METHODS:
         folds = {
-            str(number): fit_scaling(method, targets[fold != number], outputs[fold != number], weights)
+            str(number): fit_scaling(
+                method, targets[fold != number], outputs[fold != number], weights, begin.get(str(number))
+            )
             for number in numbers
         }
         after = scaled_by_fold(outputs, fold, folds, one_class)
@@ -127,6 +141,11 @@ class _Loss:
         self.weights = np.asarray(class_weights, dtype=np.float64)[targets] if self.weighs else np.ones(self.n)
         self.weights = self.weights / (self.weights.mean() or 1.0)
         self.precision = np.repeat(1 / np.square(_PRIOR), (1, self.columns, self.columns))
+
+    def parameters(self, scaling: Scaling) -> np.ndarray:
+        """Those that give this scaling."""
+        logs = np.log(np.broadcast_to(scaling["scale"], self.columns))
+        return np.r_[logs.mean(), logs - logs.mean(), np.broadcast_to(scaling["bias"], self.columns)]
 
     def parts(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scale and bias (K,) of each column."""

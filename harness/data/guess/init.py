@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -80,6 +81,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     from harness.data.files.archives import FileTree
     from harness.data.guess.guess import guess
     from harness.data.guess.inventory import take_stock
+    from harness.data.guess.symmetries import guess_symmetries
     from harness.data.guess.written import competition_toml, write_competition
 
     about = None
@@ -104,9 +106,10 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     known = _metric_of(about, targets) if about else None
     facts = _facts(layout, targets)
     said = [*(about.lines() if about else ()), *_found(inventory, layout, facts)]
-    text = competition_toml(
-        title or name.replace("-", " ").replace("_", " ").capitalize(), platform, layout, targets, said
-    )
+    titled = title or name.replace("-", " ").replace("_", " ").capitalize()
+    seen = guess_symmetries(competition_toml(titled, platform, layout, targets), tree)
+    facts = dataclasses.replace(facts, symmetries=seen.names)
+    text = competition_toml(titled, platform, layout, targets, said, seen.names, seen.why)
     files = {"competition.toml": text, "README.md": _readme(name, title, source)}
     files |= {f"recipes/{recipe}.toml": recipe_toml(recipe, facts) for recipe in _recipes(layout)}
     linked = _link(source, root, name)
@@ -114,6 +117,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     find_competition(folder)  # what was written must be readable
     lines = [f"found:    {line}" for line in said] + ([f"linked:   {linked}"] if linked else [])
     lines += [f"guessed:  {line}" for line in _guesses(layout, targets)]
+    lines += [f"guessed:  symmetries {', '.join(seen.names)}: {seen.why}"] if seen.names else []
     lines += [f"unknown:  {line}" for line in [*([] if known else [_metric_said(targets)]), *layout.unknown]]
     lines += [f"written:  {path}" for path in written]
     places = carried("--data")
@@ -128,6 +132,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
         "fits": list(targets.fits),
     }
     told |= {
+        "symmetries": list(seen.names),
         "data": layout.values,
         "submission": targets.submission,
         "unknown": layout.unknown,

@@ -23,8 +23,16 @@ class Made:
     told: dict[str, Any]
 
 
-def competition_toml(title: str, platform: str, layout: Layout, targets: Targets, facts: Iterable[str] = ()) -> str:
-    """The text of competition.toml."""
+def competition_toml(
+    title: str,
+    platform: str,
+    layout: Layout,
+    targets: Targets,
+    facts: Iterable[str] = (),
+    symmetries: tuple[str, ...] = (),
+    why: str = "",
+) -> str:
+    """The text of competition.toml; why : of the symmetries."""
     lines = [f"# {plain(line, 300)}" for line in facts]
     lines += ["# Guessed from the files: look at every line with a comment before you trust a score.", ""]
     lines += [_line("title", title), _line("platform", platform)]
@@ -39,7 +47,12 @@ def competition_toml(title: str, platform: str, layout: Layout, targets: Targets
         )
     )
     lines.append("# classes = [...]          left out: read from the data and kept in classes.txt")
-    lines.append('# symmetries = ["hflip"]   changes that leave the label as it is (also vflip, rot90, rot180, rot270)')
+    if symmetries:
+        lines.append(_line("symmetries", list(symmetries), why))
+    else:
+        lines.append(
+            '# symmetries = ["hflip"]   changes that leave the label as it is (also vflip, rot90, rot180, rot270)'
+        )
     lines += ["", "[data]"]
     for key, value in layout.values.items():
         lines.append(_line(key, value, layout.why.get(key, "")))
