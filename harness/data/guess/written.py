@@ -62,9 +62,11 @@ def competition_toml(
         if targets.separator:
             lines.append(_line("separator", targets.separator))
     if "group_by" not in layout.values and "group" not in layout.values:
-        lines.append(
-            '# group_by = ["patient"]   a column whose rows must share a fold (a patient, a place, a burst of images)'
-        )
+        told = "whose rows must share a fold (a patient, a place, a burst of images)"
+        if layout.values.get("format") == "image_folder":
+            lines.append(f"# group = '^([^_]+)_'        what a file's name begins with, {told}")
+        else:
+            lines.append(f'# group_by = ["patient"]   a column {told}')
     lines += ["", "[submission]"]
     if layout.sample:
         lines.append(_line("sample", layout.sample[0]))
