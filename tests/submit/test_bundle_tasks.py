@@ -76,7 +76,7 @@ CASES = {
         "ordinal", "quadratic_kappa", '"level"', 'value = "index"', ("predict.across_folds=vote", "train.seeds=2")
     ),
     "numbers": Case(
-        "regression", "rmse", '["price", "ink"]', "", (SMALL_TIMM,), (("--backend", "timm", "--half"), (*ONNX, "--half"))
+        "regression", "rmse", '["price", "ink"]', "", (SMALL_TIMM,), (TORCH, ("--backend", "timm", "--half"), (*ONNX, "--half"))
     ),
     "a share": Case("regression", "mae", '"ink"', "", ("train.loss=bce", 'predict.tta=["identity","hflip"]')),
     "two classes": Case(
