@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,17 +58,24 @@ def _over_time(page: Page, player: Player, steps: Sequence[StepRecord]) -> None:
     points = [(s.at, s.outcome) for s in steps if s.state == DONE and s.kind in ("prior", "train", "ensemble")]
     if len(points) < 2:
         return
-    unit = "seconds" if player.costs.in_seconds else "fold-epochs"
-    svg = score_over_time(
-        [at for at, _ in points],
-        [(o["score"], o["low"], o["high"]) for _, o in points],
-        player.table.metric.name,
-        player.table.metric.greater_is_better,
-        unit,
-    )
+    unit, metric = "seconds" if player.costs.in_seconds else "fold-epochs", player.table.metric
+    scores = tuple((o["score"], o["low"], o["high"]) for _, o in points)
+    svg = _drawn(tuple(at for at, _ in points), scores, metric.name, metric.greater_is_better, unit)
     page.section("Score over time").figure(
         svg, "Every run and ensemble with its 95 % interval; the line is the best so far."
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _drawn(
+    at: tuple[float, ...],
+    scores: tuple[tuple[float, float, float], ...],
+    metric: str,
+    greater_is_better: bool,
+    unit: str,
+) -> bytes:
+    """The figure, drawn anew only where a step has brought a score: the page is written after every step."""
+    return score_over_time(at, scores, metric, greater_is_better, unit)
 
 
 def _limits(page: Page, player: Player) -> None:
