@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.places.wheel import build_wheel
-from tests.conftest import REPOSITORY, make_shapes
+from tests.conftest import PINNED, REPOSITORY, make_shapes
 
 LACKING = (
     *("cleanlab", "imagehash", "gensim", "optuna", "py7zr", "sqlalchemy", "tomli_w", "regex", "cmaes", "albumentations"),
@@ -24,7 +24,6 @@ LACKING = (
     *("onnx", "onnxscript", "onnxruntime", "h5py", "pydicom", "psycopg", "pytest", "skimage", "harness", "competition_harness"),
 )  # fmt: skip
 SHORT = ("--recipe", "simple_cnn", "--set", "train.epochs=1", "--set", "cv.folds=2", "--workers", "1")
-PINNED = ("--set", "train.precision=fp32", "--set", "train.channels_last=false")
 
 
 @pytest.fixture(scope="module")

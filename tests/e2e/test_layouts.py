@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.conftest import REPOSITORY
+from tests.conftest import PINNED, REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "layouts.md").read_text(encoding="utf-8")
 CODE = dict(re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?```python\n(.*?)```", PAGE, re.M | re.S))
@@ -309,7 +309,7 @@ def test_a_layout_is_read_trained_and_submitted(name: str, tmp_path: Path, run_c
         (folder / "competition.py").write_text(CODE[name], encoding="utf-8")
     (tmp_path / "data" / "mine").mkdir(parents=True)
     MAKERS[name](tmp_path / "data" / "mine")
-    fast = ("--workers", "1", "--set", "train.epochs=2", "--set", "cv.folds=2")
+    fast = ("--workers", "1", "--set", "train.epochs=2", "--set", "cv.folds=2", *PINNED)
     done = run_command("harness.cv", "mine", *fast, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert ("were shrunk to fit" in done.stderr) == ("scale" in name)

@@ -12,8 +12,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from harness.runs import RunFolder, load_run
+from tests.conftest import PINNED
 
-FAST = ("--recipe", "quick", "--workers", "1", "--set", "train.epochs=3", "--set", "cv.folds=3")
+FAST = ("--recipe", "quick", "--workers", "1", "--set", "train.epochs=3", "--set", "cv.folds=3", *PINNED)
 
 
 def save(pixels: np.ndarray, path: Path) -> None:

@@ -12,6 +12,7 @@ from harness.competition import find_competition
 from harness.competition.metrics import METRICS
 from harness.cv.noise.suite import Suite
 from harness.cv.scores import competition_metrics, score_run
+from harness.oof.forecast.calibration import Cells, known_rows, suite_cells
 from harness.oof.forecast.evaluation import Fared, on_leaderboards, past_table
 from harness.oof.forecast.forecast import MIXTURE, forecast
 from harness.oof.forecast.inputs import ForecastInputs, Looks
@@ -65,11 +66,26 @@ def subject() -> ForecastInputs:
     return make_subject()
 
 
+@pytest.fixture(scope="module")
+def cells(pets, subject: ForecastInputs) -> Cells:
+    """What the suite says of the estimators: the same whatever is forecast."""
+    assert subject.suite is not None
+    return suite_cells(known_rows(subject, competition_metrics(pets)[0], subject.suite), subject)
+
+
+def test_cells_at_hand_change_nothing(pets, subject: ForecastInputs, cells: Cells):
+    proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
+    seen = replace(subject, test_folds=[proba] * 2)
+    at_hand, found = forecast(pets, seen, cells=cells)[0], forecast(pets, seen)[0]
+    assert (at_hand.public, at_hand.private, at_hand.rule) == (found.public, found.private, found.rule)
+    assert at_hand.estimators == found.estimators and at_hand.fall == found.fall
+
+
 @pytest.mark.parametrize("strength", [0.0, 0.6, 1.2])
-def test_the_truth_is_inside_and_the_middle_is_near(pets, subject: ForecastInputs, strength: float):
+def test_the_truth_is_inside_and_the_middle_is_near(pets, subject: ForecastInputs, cells: Cells, strength: float):
     proba, labels = calibrated_rows(T, sharpness=6.0, seed=9)
     folds = [noisier(proba, strength, 5000 + k) for k in range(3)] if strength else [proba] * 3
-    found, shift = forecast(pets, replace(subject, test_folds=folds))
+    found, shift = forecast(pets, replace(subject, test_folds=folds), cells=cells)
     truth = METRICS["accuracy"](labels, np.mean(folds, axis=0))
     assert found.public.low <= truth <= found.public.high
     assert found.public.score == pytest.approx(truth, abs=0.08)
@@ -79,8 +95,8 @@ def test_the_truth_is_inside_and_the_middle_is_near(pets, subject: ForecastInput
     assert private < public  # fewer rows, more luck
 
 
-def test_a_hidden_test_gets_a_table_of_scenarios(pets, subject: ForecastInputs):
-    found, _ = forecast(pets, subject, test_rows=1000)
+def test_a_hidden_test_gets_a_table_of_scenarios(pets, subject: ForecastInputs, cells: Cells):
+    found, _ = forecast(pets, subject, test_rows=1000, cells=cells)
     assert found.kind == "hidden test" and list(found.scenarios) == list(MIXTURE)
     table = found.scenarios
     assert table["as in training"]["score"] > table["mild (severities 1 and 2)"]["score"]
@@ -97,13 +113,13 @@ def test_without_the_noise_suite_only_luck_is_in_the_interval_and_that_is_said(p
     assert any("noise suite was not run" in note for note in found.notes)
 
 
-def test_three_submissions_pull_the_forecast_and_two_do_not(pets, subject: ForecastInputs):
+def test_three_submissions_pull_the_forecast_and_two_do_not(pets, subject: ForecastInputs, cells: Cells):
     proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
     seen = replace(subject, test_folds=[proba] * 2)
-    plain, _ = forecast(pets, seen)
+    plain, _ = forecast(pets, seen, cells=cells)
     past = [Past("pets", 0.9, 0.9 - 0.1 + 0.001 * i) for i in range(3)]
-    two, _ = forecast(pets, seen, past=past[:2])
-    three, _ = forecast(pets, seen, past=past)
+    two, _ = forecast(pets, seen, past=past[:2], cells=cells)
+    three, _ = forecast(pets, seen, past=past, cells=cells)
     assert two.public == plain.public and two.history is None
     assert three.history["offset"] == pytest.approx(-0.099) and three.history["own"] == 3
     assert three.public.score < plain.public.score - 0.05
@@ -154,14 +170,14 @@ def test_a_run_without_a_mistake_still_needs_luck(pets, subject: ForecastInputs)
     assert found.public.low < 1.0
 
 
-def test_models_that_learnt_from_the_test_are_not_asked_about_it(pets, subject: ForecastInputs):
+def test_models_that_learnt_from_the_test_are_not_asked_about_it(pets, subject: ForecastInputs, cells: Cells):
     proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
-    found, _ = forecast(pets, replace(subject, test_folds=[proba, proba], pseudo=True))
+    found, _ = forecast(pets, replace(subject, test_folds=[proba, proba], pseudo=True), cells=cells)
     assert found.estimators == {} and any("learnt from confident test rows" in note for note in found.notes)
 
 
-def test_what_makes_the_score_too_good_is_repeated(pets, subject: ForecastInputs):
-    found, _ = forecast(pets, replace(subject, caveats=("the best epoch was picked on the scored rows",)))
+def test_what_makes_the_score_too_good_is_repeated(pets, subject: ForecastInputs, cells: Cells):
+    found, _ = forecast(pets, replace(subject, caveats=("the best epoch was picked on the scored rows",)), cells=cells)
     assert "the best epoch was picked on the scored rows" in found.notes
 
 
