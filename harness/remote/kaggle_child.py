@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.process import end_with_parent
+from harness.remote import kaggle_kernels
 from harness.remote.numbers import finite
 
 _last: dict[str, Any] = {}
@@ -290,6 +291,7 @@ CALLS = {
     "download": _download,
     "submissions": _submissions,
     "leaderboard": _leaderboard,
+    **kaggle_kernels.CALLS,
 }
 
 if __name__ == "__main__":

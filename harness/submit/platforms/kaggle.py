@@ -7,9 +7,9 @@ from typing import Any
 
 from harness.competition import Competition
 from harness.ledger import Notebook, State
-from harness.remote.errors import OddAnswer, Unclear, Unreachable, odd_answers
+from harness.remote.errors import OddAnswer, Unclear, Unreachable, final, odd_answers
 from harness.remote.kaggle_client import KaggleClient, redacted
-from harness.submit.answers import final, is_reference, tagged
+from harness.submit.answers import is_reference, tagged
 from harness.submit.platform import Listed, Standing
 
 _STATES = {"PENDING": State.PENDING, "COMPLETE": State.COMPLETE, "ERROR": State.ERROR}

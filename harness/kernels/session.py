@@ -1,0 +1,380 @@
+"""From a job to its files: pack, data set, push, follow, fetch, check, put in place; each step is in the journal before the next begins."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import __version__
+from harness.base.errors import UserError
+from harness.base.progress import LineWatcher
+from harness.base.untrusted_text import plain
+from harness.kernels import arrived
+from harness.kernels.job import Job, as_name
+from harness.kernels.journal import Journal, Session
+from harness.kernels.kaggle.account import Account, Look
+from harness.kernels.kaggle.data_set import ensure_data_set, pauses
+from harness.kernels.kaggle.follow import follow
+from harness.kernels.kaggle.notebook import Notebook, session_cells
+from harness.kernels.pack import Pack, build_pack
+from harness.remote.errors import NoCredentials, Refused, Unclear, Unreachable
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How a job is played.
+
+    Attributes
+    ----------
+    out : folder that oof/ lies under
+    attach : follow what runs, start nothing; fresh : begin anew what stands; dry_run : call nobody
+    command : what a person types to go on; attaching : to follow only
+    """
+
+    out: Path
+    command: str
+    attaching: str
+    attach: bool = False
+    fresh: bool = False
+    dry_run: bool = False
+
+
+def play(job: Job, asked: Asked, watcher: LineWatcher) -> Path | None:
+    """Play a job on Kaggle, or go on where it was left; returns the run's folder, in place. None: a dry run.
+
+    Raises
+    ------
+    UserError
+        With what happened, what is lost (nothing) and what to do next.
+    """
+    home = asked.out / "oof" / job.competition.slug / "kaggle"
+    pack = build_pack(job, home / "data-set")
+    key = job.key(pack.hashes[pack.content.name])
+    work = Work(job, key, pack, asked, watcher, Journal(home / key))
+    if asked.dry_run:
+        work.dry_run()
+        return None
+    try:
+        with work.journal.alone():
+            return work.play()
+    except (Refused, Unreachable) as error:
+        open_ones = [session for session in work.journal.sessions if session.is_open]
+        goes_on = f"The session goes on at {open_ones[-1].url or open_ones[-1].name}. " if open_ones else ""
+        raise UserError(
+            f"{error.args[0]}\n  {goes_on}Nothing is lost; give the same command again: {asked.command}"
+        ) from error
+
+
+class Work:
+    """A job on its way."""
+
+    def __init__(self, job: Job, key: str, pack: Pack, asked: Asked, watcher: LineWatcher, journal: Journal) -> None:
+        self.job, self.key, self.pack, self.asked = job, key, pack, asked
+        self.watcher, self.journal, self.account = watcher, journal, Account()
+
+    @property
+    def slug(self) -> str:
+        """The competition's."""
+        return self.job.competition.slug
+
+    @property
+    def data_set(self) -> str:
+        """Name of its data set."""
+        return f"harness-{as_name(self.slug, 40)}"
+
+    def play(self) -> Path:
+        """See the module's `play`."""
+        last = self._last()
+        if self.asked.fresh and last and last.is_open:
+            raise UserError(
+                f"a session of this job may run already ({last.url or last.name}): follow it ({self.asked.attaching}), or cancel it on its "
+                "page; --fresh begins another when it is over"
+            )
+        if last is not None and last.step == "pushing":  # a kill, or an answer that was lost
+            last = self._found(last) or self._absent(last, "the push never arrived")
+        if last is None or self.asked.fresh or last.how not in ("", "done"):
+            self._refuse_attaching()
+            last = self._start(last)
+        if last.step == "pushed":
+            last = self._followed(last)
+        return self._brought(last)
+
+    def _last(self) -> Session | None:
+        sessions = self.journal.sessions
+        return sessions[-1] if sessions else None
+
+    def _refuse_attaching(self) -> None:
+        if self.asked.attach:
+            raise UserError(f"--attach: no session of this job runs on Kaggle. To start one: {self.asked.command}")
+
+    def _start(self, last: Session | None) -> Session:
+        """Push the next session, with what earlier ones saved."""
+        if not self.asked.fresh and last is not None:
+            self.watcher.say(f"goes on from session {last.number}, which ended: {last.said or last.how}")
+        source = None if self.asked.fresh else self._saved_by()
+        self._say_quota()
+        ensure_data_set(
+            self.account,
+            self.data_set,
+            f"Harness {self.slug}"[:50],
+            self.pack.mark,
+            self.pack.files,
+            self.watcher.say,
+        )
+        number, tag = (last.number if last else 0) + 1, f"{self.key}-{secrets.token_hex(4)}"
+        notebook = self._notebook(self.account.user, number, tag, source)
+        told = {
+            "name": notebook.name,
+            "tag": tag,
+            "url": notebook.url,
+            "source": source or "",
+            "fresh": self.asked.fresh,
+        }
+        self.journal.add("pushing", number, **told)
+        return self._pushed(self.journal.sessions[-1], notebook)
+
+    def _notebook(self, owner: str, number: int, tag: str, source: str | None) -> Notebook:
+        job = self.job
+        seconds = int(job.hours * 3600)
+        about = {
+            "job": self.key,
+            "files": self.pack.hashes,
+            "slug": self.slug,
+            "module": job.module,
+            "words": list(job.words),
+            "recipes": dict(job.recipes),
+            "fingerprint": job.expected.fingerprint,
+            "folder": _last_part(job.sources.data_sets) or self.slug,
+            "seconds": seconds - min(max(seconds // 20, 10), 900),
+            "harness": __version__,
+        }
+        return Notebook(
+            owner=owner,
+            name=f"harness-{as_name(self.slug, 24)}-{self.key}-{number}",
+            tag=tag,
+            cells=session_cells(about, tag, f"{job.module} {' '.join(job.words)}"),
+            accelerator=job.accelerator,
+            internet=job.internet,
+            seconds=seconds,
+            competitions=job.sources.competitions,
+            data_sets=(f"{owner}/{self.data_set}", *job.sources.data_sets),
+            notebooks=(f"{owner}/{source}",) if source else (),
+        )
+
+    def _pushed(self, session: Session, notebook: Notebook) -> Session:
+        """Make the one call that starts the session, whose intent stands in the journal."""
+        folder = self.journal.folder / "notebook"
+        shutil.rmtree(folder, ignore_errors=True)
+        notebook.write(folder)
+        self.watcher.say(f"notebook {notebook.url}: pushed, private, {self.job.accelerator}")
+        try:
+            version, left_out = self.account.push(notebook, folder)
+        except NoCredentials:
+            self._absent(session, "no credentials")
+            raise
+        except Unclear as error:
+            self.watcher.say(f"the push had no clear answer ({error}); looks whether it is there")
+            found = self._found(session)
+            if found is not None:
+                return found
+            self._absent(session, str(error))
+            raise UserError(
+                f"Kaggle did not take the notebook: {error}\n  Nothing runs there. {_cure(str(error))}Give the same command again: "
+                f"{self.asked.command}"
+            ) from error
+        self.journal.add("pushed", session.number, version=version)
+        if left_out:
+            self.watcher.say(
+                f"warning: Kaggle did not attach {', '.join(left_out)}: join the competition and accept its rules "
+                f"(https://www.kaggle.com/c/{self.slug}/rules); the session will end without it"
+            )
+        return self.journal.sessions[-1]
+
+    def _found(self, session: Session) -> Session | None:
+        """The session of a push whose answer is not known, where Kaggle has it; None where it has not, over the whole grace period.
+
+        Raises
+        ------
+        Refused, Unreachable
+            If nobody can tell; the journal keeps the doubt.
+        """
+        for pause in (*pauses(), 0.0):
+            found = self.account.find_notebook(session.name)
+            if found is not None and session.tag in found.text:
+                self.journal.add("pushed", session.number, version=found.version)
+                self.watcher.say(f"found as version {found.version}: {session.url}")
+                return self.journal.sessions[-1]
+            time.sleep(pause)
+        return None
+
+    def _absent(self, session: Session, said: str) -> Session:
+        self.journal.add("absent", session.number, how="absent", said=said)
+        return self.journal.sessions[-1]
+
+    def _followed(self, session: Session) -> Session:
+        try:
+            look = follow(self.account, session.name, self.watcher, session.url, self.asked.attaching)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"it goes on at Kaggle: {session.url}\n  follow it again: {self.asked.attaching}\n  (to end it: cancel it on that page)"
+            ) from None
+        return self._ended(session, look)
+
+    def _ended(self, session: Session, look: Look) -> Session:
+        """Write how the session ended, by its own report where there is one."""
+        report = self._report(session)
+        how, said = {"complete": "lost"}.get(look.end, look.end), look.said
+        if report is not None and (look.end == "complete" or report.how == "done"):
+            how, said = report.how, report.said or look.said
+        if report is None and look.end == "complete":
+            said = "it left no report: its output is missing"
+        self.journal.add("ended", session.number, how="lost" if how == "running" else how, said=said)
+        return self.journal.sessions[-1]
+
+    def _report(self, session: Session) -> arrived.Report | None:
+        """What a session says of itself; None where it left nothing."""
+        folder = self.journal.folder / "arrived"
+        (folder / arrived.REPORT).unlink(missing_ok=True)
+        try:
+            names = self.account.fetch(session.name, folder, "harness-session[.]json")
+        except Refused as error:
+            if error.status not in (403, 404):
+                raise
+            return None
+        if not names:
+            return None
+        with contextlib.suppress(UserError):
+            return arrived.read_report(folder / arrived.REPORT, self.key)
+        return None
+
+    def _saved_by(self) -> str | None:
+        """Name of the newest earlier session that left something of the run to go on from; since the last fresh start."""
+        for session in reversed(self.journal.sessions):
+            if session.step in ("ended", "placed"):
+                report = self._report(session)
+                if report is not None and any(name.startswith("oof/") for name in report.files):
+                    return session.name
+            if session.fresh:
+                break
+        return None
+
+    def _brought(self, session: Session) -> Path:
+        """Fetch, check and place what a finished session left.
+
+        Raises
+        ------
+        UserError
+            If the session did not finish it, or what came is not sound.
+        """
+        if session.how != "done":
+            raise UserError(
+                f"the session ended before it was done ({session.how}): {plain(session.said, 1000) or 'no reason was given'}\n  Its log: "
+                f"{session.url}\n  {_cure(session.said)}What it saved is kept there; the same command goes on from it: {self.asked.command}"
+            )
+        folder = self.journal.folder / "arrived"
+        report = self._report(session)
+        if report is None:
+            raise Unreachable(f"the output of {session.url} cannot be had")
+        if len(report.runs) != 1 and self.job.expected.run not in report.runs:
+            raise UserError(
+                f"{session.url}: left {len(report.runs)} finished runs ({plain(', '.join(report.runs), 200)}), wanted one"
+            )
+        run = self.job.expected.run if self.job.expected.run in report.runs else report.runs[0]
+        standing = self.asked.out / "oof" / self.slug / run
+        if session.step == "placed" and session.run == run and (standing / "scores.json").is_file():
+            self.watcher.say(f"{standing}: came from Kaggle already; nothing is trained (--fresh would train it anew)")
+            return standing
+        names = arrived.wanted_files(report, self.slug, run)
+        self._fetch_whole(session, report, folder, names)
+        arrived.checked_run(folder / "oof" / self.slug / run, report, self.job.expected)
+        place = arrived.put_in_place(folder, self.asked.out, self.slug, run, session.fresh)
+        self.journal.add("placed", session.number, run=run)
+        shutil.rmtree(folder, ignore_errors=True)
+        self.watcher.say(f"{place}: brought back from {session.url}")
+        return place
+
+    def _fetch_whole(self, session: Session, report: arrived.Report, folder: Path, names: list[str]) -> None:
+        """Fetch files until all are what was written; what is whole is kept."""
+        total = sum(report.files[name]["bytes"] for name in names)
+
+        def tick(done: int) -> None:
+            self.watcher.downloading(min(done, total), total)
+
+        wrong = arrived.damaged(report, folder, names)
+        for _ in range(3):
+            if not wrong:
+                break
+            pattern = "|".join(name.replace(".", "[.]").replace("+", "[+]") for name in wrong)
+            self.account.fetch(session.name, folder, pattern, tick)
+            wrong = arrived.damaged(report, folder, names)
+        if wrong:
+            raise UserError(
+                f"{session.url}: {len(wrong)} of its {len(names)} files are missing or not what was written ({plain(wrong[0], 200)}). Nothing "
+                f"was put in place; give the same command again, and where that does not help, train it anew: {self.asked.command} --fresh"
+            )
+
+    def _say_quota(self) -> None:
+        if self.job.accelerator == "none":
+            return
+        hours, until = None, ""
+        with contextlib.suppress(Refused, Unreachable):
+            hours, until = self.account.gpu_hours()
+        if hours is None:
+            return
+        if hours <= 0:
+            raise UserError(
+                f"this week's hours of GPU are used up{f'; there are new ones from {until} on' if until else ''}. Nothing was pushed: give the "
+                "same command then, or train without (--accelerator none), or here (leave out --on)"
+            )
+        self.watcher.say(f"hours of GPU left this week: {hours:.1f}")
+
+    def dry_run(self) -> None:
+        """Write what would be pushed, and say what would be done."""
+        owner = os.environ.get("KAGGLE_USERNAME") or "YOU"
+        last = self._last()
+        notebook = self._notebook(owner, (last.number if last else 0) + 1, f"{self.key}-dry-run", None)
+        notebook.write(self.journal.folder / "notebook")
+        say, sources = self.watcher.say, self.job.sources
+        if last is not None and last.is_open:
+            say(f"a session is under way ({last.url}): the command would follow it, and push nothing")
+        say(
+            f"data set {owner}/{self.data_set} (private), {self.pack.size / 2**20:.2f} MiB, uploaded where its content is another:"
+        )
+        for path in self.pack.files:
+            say(f"  {path} ({path.stat().st_size:,} bytes)")
+        say(f"notebook {notebook.url} (private): {self.journal.folder / 'notebook'}")
+        attached = [*(f"competition {c}" for c in sources.competitions), *(f"data set {d}" for d in sources.data_sets)]
+        say(
+            f"  attached by Kaggle, not uploaded: {', '.join(attached) or 'nothing (the embedded sample is made there)'}"
+        )
+        internet = "with internet (pretrained weights)" if self.job.internet else "without internet"
+        say(
+            f"  {self.job.accelerator}, {internet}, {self.job.hours:g} h at most; plays: {self.job.module} {' '.join(self.job.words)}"
+        )
+        if self.job.expected.run:
+            say(
+                f"  the run is expected as {self.job.expected.run}, of data with fingerprint {self.job.expected.fingerprint}"
+            )
+        say("dry run: nobody was called, nothing was sent")
+
+
+def _cure(said: str) -> str:
+    """What helps against a no that is known."""
+    text = said.lower()
+    if ("quota" in text and "gpu" in text) or "gpu hours" in text:
+        return "This week's hours of GPU are used up: wait for the new week, or go on without (--accelerator none). "
+    if "session count" in text or "maximum batch" in text:
+        return "Other sessions of yours run: wait for them, or cancel one at https://www.kaggle.com/code. "
+    if "phone" in text or "verif" in text:
+        return "Verify your phone number at https://www.kaggle.com/settings. "
+    return ""
+
+
+def _last_part(refs: tuple[str, ...]) -> str:
+    """The name of the first data set that is attached; OWNER/NAME[/VERSION]."""
+    return refs[0].split("/")[1] if refs else ""
