@@ -180,11 +180,14 @@ _RELAYED = {"begin": (str,), "progress": (int, int, int), "working": (str, int, 
 
 
 class RelayWatcher(LineWatcher):
-    """For a machine that somebody follows from elsewhere: all that is told, as lines that `replay` reads."""
+    """For a machine that somebody follows from elsewhere: all that is told, as lines that `replay` reads.
 
-    def __init__(self, seconds: float = 5.0) -> None:
+    Whoever follows reads the log from its beginning again and again, so lines come the more rarely the longer it takes.
+    """
+
+    def __init__(self) -> None:
         super().__init__()
-        self.seconds = seconds
+        self._begun = time.monotonic()
 
     def begin(self, stage: str) -> None:
         """A new stage, for the other side."""
@@ -211,7 +214,8 @@ class RelayWatcher(LineWatcher):
         """Every few seconds, and when it is done."""
         done, total = values[-2:]
         now = time.monotonic()
-        if done >= total or now - self.told.get(key, -self.seconds) >= self.seconds:
+        pause = min(5.0 + (now - self._begun) / 100, EVERY)
+        if done >= total or now - self.told.get(key, -EVERY) >= pause:
             self.told[key] = now
             self._relay(call, *values)
 

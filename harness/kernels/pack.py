@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,13 @@ class Pack:
     def mark(self) -> str:
         """16 hex digits of what is in it."""
         return hashlib.sha256(repr(sorted(self.hashes.items())).encode()).hexdigest()[:16]
+
+    def moved(self, folder: Path) -> Pack:
+        """The same files in another folder."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self.wheel.parent.rename(folder)
+        return Pack(folder / self.wheel.name, folder / self.content.name)
 
     @property
     def size(self) -> int:

@@ -53,15 +53,16 @@ def play(job: Job, asked: Asked, watcher: LineWatcher) -> Path | None:
         With what happened, what is lost (nothing) and what to do next.
     """
     home = asked.out / "oof" / job.competition.slug / "kaggle"
-    pack = build_pack(job, home / "data-set")
+    pack = build_pack(job, home / f".pack-{os.getpid()}")
     key = job.key(pack.hashes[pack.content.name])
     work = Work(job, key, pack, asked, watcher, Journal(home / key))
-    if asked.dry_run:
-        work.dry_run()
-        return None
     try:
         with work.journal.alone():
-            return work.play()
+            work.pack = pack.moved(home / key / "data-set")
+            if not asked.dry_run:
+                return work.play()
+            work.dry_run()
+            return None
     except (Refused, Unreachable) as error:
         open_ones = [session for session in work.journal.sessions if session.is_open]
         goes_on = f"The session goes on at {open_ones[-1].url or open_ones[-1].name}. " if open_ones else ""
@@ -303,7 +304,8 @@ class Work:
         total = sum(report.files[name]["bytes"] for name in names)
 
         def tick(done: int) -> None:
-            self.watcher.downloading(min(done, total), total)
+            if done < total:
+                self.watcher.downloading(done, total)
 
         wrong = arrived.damaged(report, folder, names)
         for _ in range(3):

@@ -11,6 +11,7 @@ from harness.base.errors import UserError
 from harness.kernels.kaggle.notebook import Notebook
 from harness.remote.errors import Refused, Unclear, Unreachable, final, odd_answers
 from harness.remote.kaggle_client import KaggleClient, redacted
+from harness.remote.retry import with_retries
 
 OURS = "competition-harness pack "
 """Begins the subtitle of a data set that we made; the pack's mark follows."""
@@ -209,7 +210,6 @@ class Account:
             return done
 
         folder.mkdir(parents=True, exist_ok=True)
-        told = self._client.once(
-            "kernel_output", None, alive, owner=self.user, name=name, folder=str(folder), pattern=pattern
-        )
+        asked = {"owner": self.user, "name": name, "folder": str(folder), "pattern": pattern}
+        told = with_retries(lambda: self._client.once("kernel_output", None, alive, **asked))
         return [str(found) for found in told["files"]]

@@ -27,7 +27,7 @@ def follow(account: Account, name: str, watcher: LineWatcher, where: str, again:
         If Kaggle cannot be asked for a long time; the session goes on.
     """
     pause = float(os.environ.get("HARNESS_POLL_SECONDS", "15"))
-    log, state, failed = Log(account, name, watcher), "", 0
+    log, state, failed, started = Log(account, name, watcher), "", 0, time.monotonic()
     while True:
         try:
             look = account.look(name)
@@ -47,7 +47,7 @@ def follow(account: Account, name: str, watcher: LineWatcher, where: str, again:
         log.read()
         if look.end:
             return look
-        time.sleep(pause)
+        time.sleep(min(pause + (time.monotonic() - started) / 100, 4 * pause))
 
 
 class Log:
