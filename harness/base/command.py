@@ -15,8 +15,9 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, not_installed
 from harness.base.option_groups import GroupedCommand, Spread
+from harness.base.places.home import project_home
 from harness.base.storage.atomic_files import explain_disk_errors
 from harness.base.terminal import plain_streams
 
@@ -26,7 +27,9 @@ EXIT_INTERRUPTED = 130
 DataOption = Annotated[
     Path | None,
     typer.Option(
-        "--data", help="Data root; files lie in DIR/<slug>/. Default: $HARNESS_DATA, else data/.", metavar="DIR"
+        "--data",
+        help="Data root; files lie in DIR/<slug>/. Default: $HARNESS_DATA, else data/ of the project's folder.",
+        metavar="DIR",
     ),
 ]
 SampleOption = Annotated[
@@ -45,7 +48,13 @@ StreamOption = Annotated[
     typer.Option("--stream", help="Keep no decoded copy on disk: decode images whenever they are needed (slow)."),
 ]
 OutOption = Annotated[
-    Path, typer.Option("--out", help="Folder that oof/ and submissions/ are written under.", metavar="DIR")
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Folder that oof/ and submissions/ are written under. Default: the project's folder ($HARNESS_HOME, else the nearest, "
+        "from the current one upwards, that holds competitions/).",
+        metavar="DIR",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -82,6 +91,11 @@ def user_command(function: Callable[..., None]) -> Callable[..., None]:
                     function(**spread.gathered(given))
             except UserError as error:
                 print(f"error: {error}", file=sys.stderr)
+                raise typer.Exit(EXIT_USER_ERROR) from None
+            except ModuleNotFoundError as error:
+                if not (said := not_installed(error)):
+                    raise
+                print(f"error: {said}", file=sys.stderr)
                 raise typer.Exit(EXIT_USER_ERROR) from None
             except KeyboardInterrupt as interrupt:
                 said = str(interrupt) or "interrupted; nothing that was finished is lost"
@@ -129,8 +143,14 @@ def carried(*options: str) -> str:
 
 
 def data_root(option: Path | None) -> Path:
-    """Where competitions' data lies: the option, else $HARNESS_DATA, else data/ in the current folder."""
-    return option or Path(os.environ.get("HARNESS_DATA") or "data")
+    """Where competitions' data lies: the option, else $HARNESS_DATA, else data/ in the project's folder."""
+    named = option or os.environ.get("HARNESS_DATA")
+    return Path(named) if named else project_home() / "data"
+
+
+def out_root(option: Path | None) -> Path:
+    """Where oof/ and submissions/ lie: the option, else the project's folder."""
+    return project_home() if option is None else option
 
 
 def cache_root() -> Path:

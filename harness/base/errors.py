@@ -1,9 +1,10 @@
-"""The one exception for what the user can put right."""
+"""The one exception for what the user can put right, and packages that are not installed."""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class UserError(Exception):
@@ -21,3 +22,30 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """
     match = difflib.get_close_matches(name, [other for other in known if other != name], n=1, cutoff=likeness)
     return f" (did you mean '{match[0]}'?)" if match else ""
+
+
+@contextlib.contextmanager
+def needs(what: str, package: str) -> Iterator[None]:
+    """Around the import of a package that is missing on some machines.
+
+    what : what it is needed for, as the subject of "needs"; package : as pip knows it
+
+    Raises
+    ------
+    UserError
+        If it cannot be imported.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise UserError(f"{what} needs {package}: pip install {package}") from error
+
+
+def not_installed(error: ModuleNotFoundError) -> str:
+    """The message for a package that is missing where nothing said what it is for; "" for a module of the harness's own."""
+    module = (error.name or "").partition(".")[0]
+    package = _PACKAGES.get(module, module)
+    return f"the package {package} is not installed: pip install {package}" if module not in ("", "harness") else ""
+
+
+_PACKAGES = {"PIL": "pillow", "sklearn": "scikit-learn", "sqlalchemy": "SQLAlchemy", "tomli_w": "tomli-w"}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from harness.base.command import JsonOption, OutOption, carried, new_app, user_command
+from harness.base.command import JsonOption, OutOption, carried, new_app, out_root, user_command
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
@@ -27,13 +26,14 @@ def main(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a clean.csv that was changed by hand since it was written.")
     ] = False,
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find duplicates, label conflicts, foreign, blank and mislabelled images in the training set.
 
     Writes oof/<slug>/clean/clean.csv, which harness.cv uses from then on, and a page to look at it and change it.
     """
+    out = out_root(out)
     from harness.base.progress import watching
     from harness.clean.pipeline import clean
     from harness.competition import DataChoice, find_competition

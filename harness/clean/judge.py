@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.base.errors import needs
 from harness.base.progress import LineWatcher
 from harness.base.untrusted_text import plain
 from harness.clean.copies.duplicates import Duplicates, families, find_duplicates, flat_rows
@@ -203,7 +204,8 @@ def _say_test_copies(found: Rows, pairs: Duplicates, test: Samples | None) -> No
 
 def _say_label_errors(found: Rows, oof: np.ndarray) -> None:
     """Label errors by confident learning (Northcutt, Jiang, Chuang 2021; cleanlab) on rows that are not yet judged."""
-    from cleanlab.filter import find_label_issues
+    with needs("looking for label errors", "cleanlab"):
+        from cleanlab.filter import find_label_issues
 
     rows = np.flatnonzero(~found.judged & ~np.isnan(oof).any(axis=1))
     labels = found.labels

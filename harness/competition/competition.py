@@ -13,6 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UserError, nearest
+from harness.base.places.competitions import competition_folder
+from harness.base.places.home import project_home
+from harness.base.places.templates import templates_root
 from harness.base.process import end_if_run_again
 from harness.competition.class_file import CLASSES_FILE, read_classes
 from harness.competition.data_spec import DataSpec, SubmissionSpec
@@ -268,7 +271,9 @@ class Competition(Frozen):
 
 
 def find_competition(name: str | Path) -> Competition:
-    """Read a competition by its folder or, for competitions/<slug>, by its slug.
+    """Read a competition by its folder or, for competitions/<slug> of the project's folder, by its slug.
+
+    What is not there from the current folder is looked up from the project's.
 
     Raises
     ------
@@ -276,17 +281,8 @@ def find_competition(name: str | Path) -> Competition:
         If there is no such competition (lists those there are), or its competition.toml is wrong.
     """
     end_if_run_again()
-    folder = Path(name)
-    if not (folder / "competition.toml").is_file() and len(folder.parts) == 1:
-        folder = Path("competitions") / folder.name
+    folder = competition_folder(Path(name))
     path = folder / "competition.toml"
-    if not path.is_file():
-        known = sorted(p.parent.name for p in Path("competitions").glob("*/competition.toml"))
-        raise UserError(
-            f"'{name}' is no competition: there is no {path}"
-            f"{nearest(Path(name).name, known)}. Known here: {', '.join(known) or 'none'} "
-            "(a slug is looked up in competitions/ of the current folder)."
-        )
     values = read_toml(path)
     for key in ("slug", "folder", "set", "classes_read"):
         if key in values:
@@ -303,9 +299,9 @@ _said: set[Path] = set()
 
 
 def _is_own(folder: Path) -> bool:
-    """Whether a competition lies below the current folder, or comes with the harness."""
-    place, beside = folder.resolve(), Path(__file__).resolve().parent.parent.parent / "competitions"
-    return Path.cwd() in place.parents or beside in place.parents
+    """Whether a competition lies below the current folder or the project's, or comes with the harness."""
+    above = folder.resolve().parents
+    return any(place in above for place in (Path.cwd(), project_home().resolve(), templates_root()))
 
 
 def _say_code(folder: Path) -> None:

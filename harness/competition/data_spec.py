@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, needs
 from harness.competition.recipe import (
     DataChoice,
     Fill,
@@ -161,7 +161,8 @@ class DataSpec(Later):
     @classmethod
     def _a_pattern_with_groups(cls, pattern: str | None) -> str | None:
         if pattern is not None:
-            import regex  # with a limit of time: see harness.data.rows.groups
+            with needs("a pattern (data.group, data.label_pattern)", "regex"):
+                import regex  # with a limit of time: see harness.data.rows.groups
 
             try:
                 compiled = regex.compile(pattern)

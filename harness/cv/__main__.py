@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from harness.base.command import JsonOption, OutOption, new_app, user_command
+from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
@@ -30,13 +30,14 @@ def main(
     noise: NoiseOptions,
     nodes: ClusterOptions,
     place: KaggleOptions,
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Cross-validate a recipe: OOF and test probabilities, scores with intervals, a report.
 
     Writes oof/<slug>/<run>/. A run that was killed goes on with --resume and ends with the same numbers.
     """
+    out = out_root(out)
     from harness.base.progress import watching
     from harness.competition import find_competition, load_recipe
     from harness.cv.jobs.executor import start_server

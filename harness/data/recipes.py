@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+from harness.base.errors import needs
 from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
 from harness.competition import Competition, Recipe
@@ -69,7 +70,8 @@ def _has_gpu() -> bool:
 
 def recipe_text(recipe: Recipe) -> str:
     """A recipe in full as TOML: every key with its value; those that are unset are left out."""
-    import tomli_w
+    with needs("printing a recipe", "tomli-w"):
+        import tomli_w
 
     return tomli_w.dumps(_without_none(recipe.model_dump(mode="json", exclude={"name"})))
 

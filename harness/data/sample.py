@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.base.command import cache_root
-from harness.base.errors import UserError
+from harness.base.errors import UserError, not_installed
 from harness.base.storage.atomic_files import complete_folder, remove_folder
 from harness.base.storage.manifest import faults, manifest_beside, write_manifest
 from harness.competition import Competition
@@ -33,6 +33,11 @@ def sample_folder(competition: Competition) -> Path:
         remove_folder(folder)  # damaged, or of an older version: it is written in a second
     if not folder.is_dir():
         with complete_folder(folder) as building:
-            make_sample(building)
+            try:
+                make_sample(building)
+            except ModuleNotFoundError as error:
+                raise UserError(
+                    f"{competition.folder / 'competition.py'}: make_sample: {not_installed(error)}"
+                ) from error
         write_manifest(sums, walk(folder, folder.name))
     return folder

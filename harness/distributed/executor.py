@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, needs
 from harness.base.source_digest import code_digest
 from harness.base.storage.atomic_files import read_json
 from harness.distributed.parcel import Parcel, results_of, write_results
@@ -107,10 +107,8 @@ def connect(address: str) -> Any:
     UserError
         If Ray is not installed, or nothing answers there within ten seconds.
     """
-    try:
+    with needs("--cluster", "ray"):
         import ray
-    except ImportError as error:
-        raise UserError("--cluster needs ray: pip install -e '.[cluster]'") from error
     if address != "auto":
         _check_reachable(address)
     variables = {

@@ -109,7 +109,7 @@ def _data(job: dict[str, Any], given: Path, home: Path, folder: Path) -> Path:
 def _played(job: dict[str, Any], home: Path, root: Path) -> tuple[str, str]:
     """Play the command; how it ended, and its last words."""
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "HARNESS_HOME"},
         "HARNESS_CACHE": str(home / "cache"),
         "HARNESS_DATA": str(root),
         "HARNESS_PROGRESS": "relay",

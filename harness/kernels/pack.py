@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.base.errors import UserError
+from harness.base.places.wheel import build_wheel
+from harness.base.storage.atomic_files import complete_file
 from harness.base.storage.manifest import sha256_of
 from harness.kernels.job import Job
-from harness.kernels.wheel import build_wheel, write_zip
 
 _MOST = 200 * 2**20
 _LEFT_OUT = ("__pycache__", "recipes", "notebooks")
@@ -67,7 +69,7 @@ def build_pack(job: Job, folder: Path) -> Pack:
     """
     folder.mkdir(parents=True, exist_ok=True)
     content = folder / f"{job.competition.slug}.pack"
-    write_zip(content, _content(job))
+    _write_zip(content, _content(job))
     return Pack(build_wheel(folder), content)
 
 
@@ -95,3 +97,10 @@ def _own_files(home: Path) -> list[Path]:
         and not any(part.startswith(".") or part in _LEFT_OUT for part in path.relative_to(home).parts)
         and path.suffix not in (".pyc", ".md", ".png")
     ]
+
+
+def _write_zip(path: Path, files: dict[str, bytes]) -> None:
+    """A zip whose bytes depend on nothing but names and contents: nothing is compressed, since zlib's versions differ."""
+    with complete_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.base.command import JsonOption, OutOption, new_app, user_command
+from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.options import CompetitionChoice
 from harness.base.terminal import print_table
 
@@ -30,13 +30,14 @@ def main(
     export: Annotated[
         Path | None, typer.Option(help="Write the table as CSV, or the whole ledger as .json.", metavar="FILE")
     ] = None,
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The ledger's submissions: CV, forecast, public and private score, gap, rank; and submissions/leaderboard.html.
 
     Without a competition: those of every competition in the ledger.
     """
+    out = out_root(out)
     from harness.base.errors import UserError
     from harness.competition import find_competition
     from harness.leaderboard.candidates import plan_for

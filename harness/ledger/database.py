@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, needs
 from harness.base.secrets import redact
 from harness.base.untrusted_text import plain
 from harness.ledger.tables import MIGRATIONS, VERSION, metadata, tables
@@ -32,7 +32,8 @@ def sqlite_url(path: Path) -> str:
 
 def check_url(url: str) -> None:
     """Refuse what is no database URL, without repeating it: it may hold a password."""
-    from sqlalchemy.engine import make_url
+    with needs("HARNESS_LEDGER: the ledger", "SQLAlchemy"):
+        from sqlalchemy.engine import make_url
 
     try:
         parsed = make_url(url)
@@ -51,12 +52,17 @@ def check_url(url: str) -> None:
 
 
 class Database:
-    """A ledger's tables at a database URL; it connects when it is first asked."""
+    """A ledger's tables, at a database URL or in a SQLite file; it connects, and needs SQLAlchemy, when it is first asked."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, at: str | Path) -> None:
+        self._at = at
         self._engine: sa.Engine | None = None
         self._checked = False
+
+    @property
+    def url(self) -> str:
+        """The database URL."""
+        return sqlite_url(self._at) if isinstance(self._at, Path) else self._at
 
     @property
     def where(self) -> str:
@@ -74,6 +80,8 @@ class Database:
 
     @property
     def _file(self) -> Path | None:
+        if isinstance(self._at, Path):
+            return self._at
         from sqlalchemy.engine import make_url
 
         url = make_url(self.url)
@@ -98,7 +106,8 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """A transaction that nobody else writes beside, from its start on."""
-        import sqlalchemy as sa
+        with needs(f"{self.where}: the ledger", "SQLAlchemy"):
+            import sqlalchemy as sa
 
         try:
             if self._engine is None:

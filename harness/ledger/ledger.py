@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.base.errors import UserError
-from harness.ledger.database import Database, check_url, sqlite_url
+from harness.ledger.database import Database, check_url
 from harness.ledger.entry import Entry, Intent, State
 from harness.ledger.tables import VERSION, entry_of, tables
 
@@ -35,11 +35,11 @@ def open_ledger(out: Path) -> Ledger:
     url = os.environ.get("HARNESS_LEDGER")
     if url:
         check_url(url)
-    return Ledger(url or sqlite_url((out / "submissions" / "ledger.sqlite").resolve()))
+    return Ledger(url or (out / "submissions" / "ledger.sqlite").resolve())
 
 
 class Ledger(Database):
-    """A ledger at a database URL; it connects when it is first asked."""
+    """A ledger at a database URL or in a file; it connects when it is first asked."""
 
     def add(self, intent: Intent, state: State = State.INTENT, detail: str = "") -> int:
         """Write an intent with its first state; returns its id."""

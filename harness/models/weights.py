@@ -15,6 +15,7 @@ from typing import Any
 import torch.nn as nn
 
 from harness.base.errors import UserError, nearest
+from harness.base.places.home import project_home
 
 PACKAGES = {
     "tf_efficientnet_lite0": (
@@ -185,8 +186,11 @@ def _weights_file(name: str) -> Path:
             f"model.args.weights = '{name}': must be 'scratch', 'pretrained' or a .safetensors file. Other formats can hold "
             "code that runs when they are read: convert them with safetensors.torch.save_file."
         )
+    path = path if path.is_file() else project_home() / path
     if not path.is_file():
-        raise UserError(f"model.args.weights: {path}: not there (looked up from {Path.cwd()})")
+        raise UserError(
+            f"model.args.weights: {name}: not there (looked up from {Path.cwd()}, then from the project's folder)"
+        )
     return path
 
 

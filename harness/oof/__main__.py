@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.base.command import JsonOption, OutOption, carried, new_app, user_command
+from harness.base.command import JsonOption, OutOption, carried, new_app, out_root, user_command
 from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
@@ -33,13 +33,14 @@ def compare(
     run: Annotated[
         list[str] | None, typer.Option(help="Compare this run; repeat it. Default: all finished ones.")
     ] = None,
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Scores of all finished runs with intervals; any two on the same rows by a paired test; classes, curves.
 
     Writes oof/<slug>/compare.html.
     """
+    out = out_root(out)
     from harness.competition import find_competition
     from harness.cv.scores import competition_metrics
     from harness.oof.compare.runs import comparison, comparison_table, pair_table, paired_runs, write_comparison
@@ -88,13 +89,14 @@ def errors(
     which: CompetitionChoice,
     where: Annotated[DataOptions, Without("data_set", "sample", "skip_broken")],
     run: Annotated[str | None, typer.Option(help="Run or ensemble. Default: the best by OOF.")] = None,
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Where a run is wrong: classes, labels, grades or numbers, calibration, worst mistakes, labels in doubt, hardest groups.
 
     Writes errors.html and errors.csv (every wrong or doubted row) into the run's folder.
     """
+    out = out_root(out)
     from harness.competition import find_competition
     from harness.oof.compare.clusterings import refuse_clustering
     from harness.oof.errors.by_task import report_of
@@ -140,13 +142,14 @@ def ensemble(
         str | None,
         typer.Option(help="Save this way; default: the best whose gain over the mean is no noise, else the mean."),
     ] = None,
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Combine runs every way there is, each scored on folds that it was not fitted on; save the best as a run.
 
     Writes oof/<slug>/<ensemble>/, which harness.submit takes like any run.
     """
+    out = out_root(out)
     from harness.competition import find_competition
     from harness.ledger import open_ledger
     from harness.oof.ensemble.build import build_ensemble
@@ -210,13 +213,14 @@ def forecast(
     run: Annotated[
         list[str] | None, typer.Option(help="Forecast this run or ensemble; repeated: their mean. Default: the best.")
     ] = None,
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """The public and private score to expect, with a 90 % interval and its parts, before a submission is spent.
 
     Writes forecast.html. It needs the run's noise suite (harness.cv --noise), or says what it cannot tell without.
     """
+    out = out_root(out)
     from harness.competition import find_competition
     from harness.ledger import open_ledger
     from harness.oof.compare.clusterings import refuse_clustering
@@ -244,10 +248,11 @@ def calibrate(
     run: Annotated[
         list[str] | None, typer.Option(help="Try this run's forecasts; repeat it. Default: the best.")
     ] = None,
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """How forecasts have fared: against the ledger's scores, and on corruptions that they had not seen."""
+    out = out_root(out)
     from harness.competition import find_competition
     from harness.ledger import open_ledger
     from harness.oof.compare.clusterings import refuse_clustering

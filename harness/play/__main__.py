@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.base.command import EXIT_USER_ERROR, JsonOption, OutOption, carried, new_app, user_command
+from harness.base.command import EXIT_USER_ERROR, JsonOption, OutOption, carried, new_app, out_root, user_command
 from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
@@ -35,7 +35,7 @@ def main(
     where: Annotated[DataOptions, Without("data_set", "stream")],
     folds: Annotated[FoldOptions, Without("folds", "resume", "fresh", "clean")],
     nodes: ClusterOptions,
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Play a competition: clean, baseline, noise suite, a race of recipes, ensemble, judgement, forecast, submission.
@@ -43,6 +43,7 @@ def main(
     Every step is predicted before it is begun; what does not fit is left out, and a checked submission lies there from the first
     minute on. Killed, it goes on with the same command and the rest of its hours. Writes oof/<slug>/play/.
     """
+    out = out_root(out)
     from harness.base.progress import watching
     from harness.competition import find_competition
     from harness.cv.jobs.executor import start_server

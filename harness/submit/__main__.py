@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.base.command import JsonOption, OutOption, new_app, user_command
+from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
@@ -32,7 +32,7 @@ def main(
     bundle: BundleOptions,
     how: SendOptions,
     where: Annotated[DataOptions, Without("skip_broken")],
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Blend the chosen runs, write submissions/<slug>/<run>.csv aligned by id, check it, forecast it, send it.
@@ -40,6 +40,7 @@ def main(
     Nothing is sent twice, and the ledger (submissions/ledger.sqlite) keeps every step: after a kill, --resume goes on.
     Exit codes: 0 scored, 2 nothing was sent, 3 no score yet, 4 perhaps sent, 5 not scorable, 6 kept for later.
     """
+    out = out_root(out)
     from harness.ledger import open_ledger
     from harness.submit.flow import follow_up, send_new
 

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harness.base.command import OutOption, new_app, user_command
+from harness.base.command import OutOption, new_app, out_root, user_command
 from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions, RecipeChoice
@@ -31,9 +30,10 @@ def preview(
     where: Annotated[DataOptions, Without("data_set", "skip_broken", "stream")],
     rows: Annotated[int, typer.Option(min=1, max=100, help="Images, the classes in turn.")] = 10,
     columns: Annotated[int, typer.Option(min=1, max=50, help="Augmentations of each.")] = 8,
-    out: OutOption = Path(),
+    out: OutOption = None,
 ) -> None:
     """Write a grid of training images beside augmented ones, as the recipe's model sees them."""
+    out = out_root(out)
     from harness.competition import find_competition, load_recipe
     from harness.data.dataset import load_dataset
     from harness.data.resize import open_resized, resize

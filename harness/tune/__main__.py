@@ -9,10 +9,9 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
-from harness.base.command import JsonOption, OutOption, new_app, user_command
+from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.process import end_with_parent
@@ -31,7 +30,7 @@ def main(
     about: StudyOptions,
     crew: ProcessOptions,
     where: Annotated[DataOptions, Without("data_set", "skip_broken", "stream")],
-    out: OutOption = Path(),
+    out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Search a recipe's [tune] on its folds, give up early what leads nowhere, and judge the best on other folds.
@@ -39,6 +38,7 @@ def main(
     A study that was stopped goes on when the same command is given again; several processes may work on one.
     Writes the best recipe to recipes/, the study and its page to oof/<slug>/studies/.
     """
+    out = out_root(out)
     from harness.base.progress import LineWatcher
     from harness.tune.outcome import conclude, home_of_recipes
     from harness.tune.prepare import Request, prepare

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError, nearest
+from harness.base.errors import UserError, nearest, needs
 from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
 from harness.base.source_digest import code_digest
@@ -92,10 +92,8 @@ def _check_choice(option: str, given: str, known: tuple[str, ...]) -> None:
 
 
 def _check_library() -> None:
-    try:
+    with needs("harness.tune", "optuna"):
         import optuna  # noqa: F401
-    except ImportError as error:
-        raise UserError("harness.tune needs optuna: pip install optuna") from error
 
 
 def _objectives(search: SearchOptions) -> tuple[str, ...]:

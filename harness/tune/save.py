@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, needs
 from harness.base.storage.atomic_files import write_text
 from harness.competition import Recipe, load_recipe
 from harness.cv.options import Options
@@ -23,10 +23,8 @@ def save_recipe(folder: Path, recipe: Recipe, values: dict[str, Any], name: str,
     UserError
         If tomli-w is missing, or another recipe of that name is there.
     """
-    try:
+    with needs("writing a recipe", "tomli-w"):
         import tomli_w
-    except ImportError as error:
-        raise UserError("writing a recipe needs tomli-w: pip install tomli-w") from error
     path = folder / "recipes" / f"{name}.toml"
     best = with_values(recipe, values, name)
     check_name(folder, name)

@@ -248,7 +248,7 @@ def _plane(points: np.ndarray, train: np.ndarray, how: str) -> np.ndarray:
             from umap import UMAP
         except ImportError as error:
             raise UserError(
-                f"clusters.picture = 'umap': {error}; pip install -e '.[umap]', or take picture = 'pca'"
+                f"clusters.picture = 'umap': {error}; pip install umap-learn, or take picture = 'pca'"
             ) from error
         return UMAP(n_components=2, random_state=0).fit(points[train]).transform(points)
     from sklearn.decomposition import PCA

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, needs
 from harness.base.storage.damage import DAMAGED
 from harness.data.files.arrays import read_whole
 
@@ -44,11 +44,10 @@ def decode_dicom(decoder: Decoder, file: IO[bytes], where: str) -> Decoded:
     UserError
         If pydicom is not installed, or the file cannot be read.
     """
-    try:
+    with needs(f"{where}: a DICOM file", "pydicom"):
         import pydicom
         from pydicom.pixels import apply_modality_lut, apply_voi_lut
-    except ImportError as error:
-        raise UserError(f"{where}: DICOM files need pydicom: pip install -e '.[medical]'") from error
+
     try:
         read = pydicom.dcmread(io.BytesIO(read_whole(file, _MOST_BYTES)))
         values = np.asarray(read.pixel_array)

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from harness.base.errors import needs
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
@@ -84,7 +85,8 @@ def _size(file: IO[bytes], where: str, channels: int) -> tuple[int, int]:
     if ending == ".npy":
         return _size_of_array(file, channels)
     if ending in (".dcm", ".dicom"):
-        import pydicom
+        with needs(f"{where}: a DICOM file", "pydicom"):
+            import pydicom
 
         head = pydicom.dcmread(io.BytesIO(file.read()), stop_before_pixels=True)
         return int(head.Rows), int(head.Columns)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, needs
 from harness.base.storage.damage import is_of_content
 from harness.data.files.packed import damaged, refuse_bomb
 
@@ -29,8 +29,9 @@ def repack_here(source: Path, target: Path, shown: str, tick: Tick) -> None:
     UserError
         If it is damaged, encrypted, a bomb, or holds names that lead out of its folder.
     """
-    import py7zr
-    from py7zr.exceptions import PasswordRequired
+    with needs(f"{shown}: a .7z archive", "py7zr"):
+        import py7zr
+        from py7zr.exceptions import PasswordRequired
 
     try:
         with py7zr.SevenZipFile(source) as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
@@ -107,10 +108,8 @@ def images_of_hdf5(source: Path, target: Path, shown: str, tick: Tick) -> None:
     UserError
         If h5py is not installed, the file is damaged, or it holds something else.
     """
-    try:
+    with needs(f"{shown}: an HDF5 file", "h5py"):
         import h5py
-    except ImportError as error:
-        raise UserError(f"{shown}: HDF5 files need h5py: pip install -e '.[hdf5]'") from error
     try:
         with h5py.File(source, "r") as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
             names: list[str] = []

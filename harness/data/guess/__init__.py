@@ -4,6 +4,7 @@
     layout.py     which images, which ids, which file of a row
     targets.py    which columns are targets, of which task, how they are handed in
     framing.py    how images of unlike sizes meet the frame: data.resize
+    like.py       a competition that comes with the harness, copied
     written.py    competition.toml with a comment for every guess, recipes, README
 
 Uses harness.data.rows and harness.data.files.

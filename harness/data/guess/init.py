@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from harness.base.command import DataOption, JsonOption, carried, data_root, new_app, user_command
-from harness.base.errors import UserError
+from harness.base.errors import UserError, needs
+from harness.base.places.home import COMPETITIONS, project_home
+from harness.base.places.templates import templates
 from harness.data.columns.patterns import IMAGE_COLUMNS
+from harness.data.guess.written import Made
 
 app = new_app()
 
@@ -21,17 +23,25 @@ app = new_app()
 @user_command
 def main(
     place: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
             help="Folder or zip with the competition's files; or the slug of a competition on Kaggle, which is downloaded.",
             metavar="FOLDER_OR_ZIP",
         ),
-    ],
+    ] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            help="Copy a competition that comes with the harness instead: recipes, sample and all.", metavar="SLUG"
+        ),
+    ] = None,
     slug: Annotated[
         str | None, typer.Option(help="Name of the competition's folder. Default: by the folder or zip.")
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title for people. Default: by the slug.")] = None,
-    platform: Annotated[str, typer.Option(help="Where it is submitted: kaggle, codabench or none.")] = "none",
+    platform: Annotated[
+        str | None, typer.Option(help="Where it is submitted: kaggle, codabench or none (if not given).")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,19 +49,28 @@ def main(
 
     Nothing is written over, nothing is moved; files elsewhere are linked into <data root>/<slug>/.
     """
-    made = init(place, slug, title, platform, data_root(data))
+    if like is not None:
+        made = _like(like, place, slug, title, platform)
+    elif place is None:
+        raise UserError(
+            "nothing to look at: name the FOLDER_OR_ZIP with the files, or --like SLUG to copy a competition that comes with the harness: "
+            + ", ".join(templates())
+        )
+    else:
+        made = init(place, slug, title, platform or "none", data_root(data))
     if as_json:
         print(json.dumps(made.told, indent=2))
         return
     print("\n".join(made.lines))
 
 
-@dataclass(frozen=True)
-class Made:
-    """What was written, in lines for people and for scripts."""
+def _like(like: str, place: Path | None, slug: str | None, title: str | None, platform: str | None) -> Made:
+    from harness.data.guess.like import copy_like
 
-    lines: list[str]
-    told: dict[str, Any]
+    others = {"FOLDER_OR_ZIP": place, "--title": title, "--platform": platform}
+    if too_many := [name for name, value in others.items() if value is not None]:
+        raise UserError(f"--like {like}: copies a competition as it is; leave out {', '.join(too_many)}")
+    return copy_like(like, _checked(slug or like))
 
 
 def init(place: Path, slug: str | None, title: str | None, platform: str, root: Path) -> Made:
@@ -72,7 +91,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
         platform, title = "kaggle", title or about.title
     source = _source(place)
     name = _slug(slug or (about.slug if about else None), source, root)
-    folder = Path("competitions") / name
+    folder = project_home() / COMPETITIONS / name
     if (folder / "competition.toml").exists():
         raise UserError(
             f"{folder / 'competition.toml'}: stands already, and is not written over. Move it away, or name another: --slug NAME"
@@ -134,9 +153,10 @@ def _recipes(layout: Any) -> tuple[str, ...]:
 
 def recipe_toml(name: str, facts: Any) -> str:
     """A built-in recipe as a file."""
-    import tomli_w
-
     from harness.competition.builtin.rules import built_in
+
+    with needs("writing a recipe", "tomli-w"):
+        import tomli_w
 
     return tomli_w.dumps(built_in(name, facts))
 
@@ -160,9 +180,13 @@ def _slug(asked: str | None, source: Path, root: Path) -> str:
     of_root = root.resolve()
     named = resolved.parent.name if resolved.parent.parent == of_root and source.is_file() else Path(resolved.name).stem
     found = asked or re.sub(r"[^a-z0-9_-]+", "-", named.lower()).strip("-")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", found):
-        raise UserError(f"--slug {found}: give letters, digits, - and _ only")
-    return found
+    return _checked(found)
+
+
+def _checked(slug: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", slug):
+        raise UserError(f"--slug {slug}: give letters, digits, - and _ only")
+    return slug
 
 
 def _link(source: Path, root: Path, name: str) -> str:

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import write_text
 from harness.base.untrusted_text import plain
 from harness.data.guess.layout import Layout
 from harness.data.guess.targets import Targets
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was written, in lines for people and for scripts."""
+
+    lines: list[str]
+    told: dict[str, Any]
 
 
 def competition_toml(title: str, platform: str, layout: Layout, targets: Targets, facts: Iterable[str] = ()) -> str:

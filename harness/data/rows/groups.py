@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, needs
 from harness.base.untrusted_text import plain
 
 _SECONDS_PER_ID, _SECONDS = 1.0, 120.0
@@ -23,7 +23,8 @@ def matches(texts: Sequence[str], pattern: str, key: str) -> list[tuple[str | No
     UserError
         If it takes too long: some patterns take exponential time (`(a+)+$`).
     """
-    import regex
+    with needs(key, "regex"):
+        import regex
 
     compiled, ends = regex.compile(pattern), time.monotonic() + _SECONDS
     found: list[tuple[str | None, ...] | None] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
@@ -182,7 +183,7 @@ def _brier(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> float:
 
 def suspected_rows(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Places in `rows` of the rows whose label is doubted, the most doubtful first."""
-    if proba.shape[1] > _CLEANLAB_CLASSES:
+    if proba.shape[1] > _CLEANLAB_CLASSES or importlib.util.find_spec("cleanlab") is None:
         return _suspected_of_many(labels, proba, rows)
     from cleanlab.filter import find_label_issues
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, needs
 from harness.base.storage.atomic_files import write_text
 from harness.competition import Recipe
 from harness.competition.recipe import load_recipe
@@ -20,7 +20,8 @@ _HEAD = """# The plan as it went. Edit it and play it again: python -m harness.p
 
 def write_plan(path: Path, named: str, steps: Iterable[StepRecord], recipes: dict[str, str]) -> None:
     """Write the steps; recipes : file of the recipe by the key of the step that trained it."""
-    import tomli_w
+    with needs("writing a plan", "tomli-w"):
+        import tomli_w
 
     told: list[dict[str, Any]] = []
     for step in steps:
