@@ -31,6 +31,7 @@ class Session:
     number : from 1; name : of its notebook; tag : in its text
     step : the last one; how : it ended, "" before; said : what was said then
     url : its page; run : what was put in place; fresh : whether it begins anew, whatever earlier ones saved
+    saved : whether it left something to go on from
     """
 
     number: int
@@ -42,6 +43,7 @@ class Session:
     url: str = ""
     run: str = ""
     fresh: bool = False
+    saved: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -91,19 +91,45 @@ class Work:
     def play(self) -> Path:
         """See the module's `play`."""
         last = self._last()
-        if self.asked.fresh and last and last.is_open:
-            raise UserError(
-                f"a session of this job may run already ({last.url or last.name}): follow it ({self.asked.attaching}), or cancel it on its "
-                "page; --fresh begins another when it is over"
-            )
         if last is not None and last.step == "pushing":  # a kill, or an answer that was lost
             last = self._found(last) or self._absent(last, "the push never arrived")
+        if self.asked.fresh and last is not None and last.is_open:
+            last = self._over(last)
         if last is None or self.asked.fresh or last.how not in ("", "done"):
             self._refuse_attaching()
             last = self._start(last)
         if last.step == "pushed":
             last = self._followed(last)
         return self._brought(last)
+
+    def _over(self, session: Session) -> Session:
+        """The session, where it is over.
+
+        Raises
+        ------
+        UserError
+            If it is not: a fresh start waits for it.
+        """
+        try:
+            look = self.account.look(session.name)
+        except Refused:
+            return self._gone(session)
+        if not look.end:
+            raise UserError(
+                f"a session of this job runs already ({session.url}): follow it ({self.asked.attaching}), or cancel it on its page; --fresh "
+                "begins another when it is over"
+            )
+        self.journal.add("ended", session.number, how="left", said="a fresh start was asked for", saved=False)
+        return self.journal.sessions[-1]
+
+    def _gone(self, session: Session) -> Session:
+        """A session that cannot be asked for: over, where neither its page nor the list of notebooks has it any more."""
+        if self.account.find_notebook(session.name) is not None:
+            raise Unreachable(f"kaggle shows the notebook '{session.name}', but does not say how its session stands")
+        self.journal.add(
+            "ended", session.number, how="lost", said="the notebook is not on Kaggle any more", saved=False
+        )
+        return self.journal.sessions[-1]
 
     def _last(self) -> Session | None:
         sessions = self.journal.sessions
@@ -220,6 +246,10 @@ class Work:
     def _followed(self, session: Session) -> Session:
         try:
             look = follow(self.account, session.name, self.watcher, session.url, self.asked.attaching)
+        except Refused as error:
+            if error.status not in (403, 404):
+                raise
+            return self._gone(session)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 f"it goes on at Kaggle: {session.url}\n  follow it again: {self.asked.attaching}\n  (to end it: cancel it on that page)"
@@ -228,38 +258,42 @@ class Work:
 
     def _ended(self, session: Session, look: Look) -> Session:
         """Write how the session ended, by its own report where there is one."""
-        report = self._report(session)
+        report = self._report(session, must=look.end == "complete")
         how, said = {"complete": "lost"}.get(look.end, look.end), look.said
         if report is not None and (look.end == "complete" or report.how == "done"):
             how, said = report.how, report.said or look.said
         if report is None and look.end == "complete":
             said = "it left no report: its output is missing"
-        self.journal.add("ended", session.number, how="lost" if how == "running" else how, said=said)
+        saved = report is not None and self.account.has_output(session.name, f"oof/{self.slug}/.*")
+        self.journal.add("ended", session.number, how="lost" if how == "running" else how, said=said, saved=saved)
         return self.journal.sessions[-1]
 
-    def _report(self, session: Session) -> arrived.Report | None:
-        """What a session says of itself; None where it left nothing."""
+    def _report(self, session: Session, must: bool) -> arrived.Report | None:
+        """What a session says of itself; None where it left nothing.
+
+        must : whether an output is sure to be there, so that a no is no answer. Of a session that did not end well there may be none: a no
+            that lasts is taken for one
+        """
         folder = self.journal.folder / "arrived"
         (folder / arrived.REPORT).unlink(missing_ok=True)
-        try:
-            names = self.account.fetch(session.name, folder, "harness-session[.]json")
-        except Refused as error:
-            if error.status not in (403, 404):
-                raise
-            return None
-        if not names:
-            return None
+        names: list[str] = []
+        for pause in (*pauses(), 0.0):
+            try:
+                names = self.account.fetch(session.name, folder, "harness-session[.]json")
+                break
+            except Refused as error:
+                if must or error.status not in (403, 404):
+                    raise
+            time.sleep(pause)
         with contextlib.suppress(UserError):
-            return arrived.read_report(folder / arrived.REPORT, self.key)
+            return arrived.read_report(folder / arrived.REPORT, self.key) if names else None
         return None
 
     def _saved_by(self) -> str | None:
-        """Name of the newest earlier session that left something of the run to go on from; since the last fresh start."""
+        """Name of the newest session since the last fresh start that left something to go on from."""
         for session in reversed(self.journal.sessions):
-            if session.step in ("ended", "placed"):
-                report = self._report(session)
-                if report is not None and any(name.startswith("oof/") for name in report.files):
-                    return session.name
+            if session.saved:
+                return session.name
             if session.fresh:
                 break
         return None
@@ -278,7 +312,7 @@ class Work:
                 f"{session.url}\n  {_cure(session.said)}What it saved is kept there; the same command goes on from it: {self.asked.command}"
             )
         folder = self.journal.folder / "arrived"
-        report = self._report(session)
+        report = self._report(session, must=True)
         if report is None:
             raise Unreachable(f"the output of {session.url} cannot be had")
         if len(report.runs) != 1 and self.job.expected.run not in report.runs:

@@ -182,18 +182,19 @@ def kernel_log(api: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def kernel_output(api: Any, request: dict[str, Any]) -> dict[str, Any]:
-    """Bring a session's files whose names match a pattern into a folder; whole ones that are there already are kept.
+    """Bring a session's files whose names match a pattern into a folder, or just name them; whole ones that are there already are kept.
 
     Names come from the platform: one that is absolute, climbs or is odd is left out, and told; so is one that a whole file of another
     size already has in the answer.
     """
-    folder, wanted = Path(request["folder"]), re.compile(request["pattern"])
+    wanted = re.compile(request["pattern"])
     taken, refused = [], []
     for name, url in _listed(api, request):
         if not is_inside(name):
             refused.append(name[:200])
         elif wanted.fullmatch(name) and name not in taken:
-            _fetch(url, folder / name)
+            if request["fetch"]:
+                _fetch(url, Path(request["folder"]) / name)
             taken.append(name)
     return {"files": taken, "refused": refused}
 

@@ -2,59 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import shutil
+import zipfile
 from pathlib import Path
 
-import pytest
+import numpy as np
 
-from harness.runs import load_run
-from tests.conftest import make_shapes, run_inside, run_module
-from tests.kernels.server import Notebooks
-from tests.submit import servers
-
-QUICK = {
-    "HARNESS_RETRY_SECONDS": "0.01",
-    "HARNESS_GRACE_SECONDS": "0.1",
-    "HARNESS_CALL_SECONDS": "10",
-    "HARNESS_POLL_SECONDS": "0.3",
-}
-CV = ("shapes", "--recipe", "tiny", "--workers", "1", "--set", "cv.folds=2", "--set", "train.epochs=1")
-THERE = (*CV, "--on", "kaggle", "--accelerator", "none")
+from harness.runs import Run, load_run
+from tests.conftest import run_inside, run_module
+from tests.kernels.conftest import CV, THERE, Field, make_project
+from tests.kernels.server import Notebooks, Recorded
 
 
-@pytest.fixture(scope="module")
-def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebooks]:
-    servers.skip_without_kaggle()
-    server = Notebooks(tmp_path_factory.mktemp("kaggle"))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in (QUICK | server.environment()).items():
-            patch.setenv(name, value)
-        yield server
-    server.close()
-    assert server.stray == []
+def same(one: Run, other: Run) -> bool:
+    assert one.test is not None and other.test is not None
+    return np.array_equal(one.oof, other.oof) and np.array_equal(one.test, other.test)
 
 
-@pytest.fixture
-def project(kaggle: Notebooks, tmp_path: Path) -> Path:
+def test_a_run_comes_back_as_if_it_had_been_trained_here(played: Field):
+    told = json.loads((played.project / "told.json").read_text())
+    assert "fold 1: trained and predicted" in told["stderr"]
+    assert "without network" not in told["text"]
+    shutil.rmtree(played.run)
+    assert run_module("harness.cv", *CV, cwd=played.project).returncode == 0
+    assert same(load_run(played.run), played.first)
+    assert load_run(played.run).scores | {"seconds": 0} == played.first.scores | {"seconds": 0}
+
+
+def test_what_stands_is_not_trained_again_and_nothing_is_moved(field: Field):
+    assert field.cv().returncode == 0
+    moved = field.kaggle.moved
+    assert 0 < moved < 4 * 2**20 and same(load_run(field.run), field.first)
+    again = field.cv()
+    assert again.returncode == 0 and "stand already" in again.stderr
+    shutil.rmtree(field.run)  # lost here, not there
+    assert field.cv().returncode == 0 and same(load_run(field.run), field.first)
+    assert len(field.kaggle.sessions) == 1 and field.kaggle.moved == moved
+    assert field.cv(*THERE, "--fresh").returncode == 0
+    assert len(field.kaggle.sessions) == 2 and field.kaggle.moved == moved
+    assert len(field.kaggle.data_sets["harness-shapes"]) == 1
+
+
+def test_a_new_version_only_where_the_content_is_another(field: Field):
+    toml = field.project / "competitions" / "shapes" / "competition.toml"
+    before = toml.read_text()
+    assert field.cv().returncode == 0
+    try:
+        toml.write_text(before.replace("Shapes", "Other shapes"))
+        shutil.rmtree(field.run)
+        job = [*field.kaggle.recorded]
+        field.cv("shapes", *THERE[1:], "--dry-run")
+        new = [p.name for p in (field.project / "oof" / "shapes" / "kaggle").iterdir() if p.name not in job]
+        report = json.loads(field.files["harness-session.json"]) | {"job": new[0]}
+        field.kaggle.recorded = {
+            new[0]: [Recorded({**field.files, "harness-session.json": json.dumps(report).encode()})]
+        }
+        assert field.cv().returncode == 0
+    finally:
+        toml.write_text(before)
+    assert len(field.kaggle.data_sets["harness-shapes"]) == 2
+
+
+def test_a_session_that_ended_early_is_gone_on_with(field: Field):
+    field.kaggle.recorded = {field.key: [field.partly()]}
+    early = field.cv()
+    assert early.returncode == 2 and "it was late" in early.stderr and "the same command goes on" in early.stderr
+    assert not field.run.exists()
+    field.kaggle.recorded = {}
+    done = field.cv()
+    assert done.returncode == 0, done.stderr + field.kaggle.sessions[-1].text
+    assert same(load_run(field.run), field.first) and len(field.kaggle.sessions) == 2
+    there = field.kaggle.sessions[-1].text
+    assert "goes on from" in there and '["progress", 1,' in there and '["progress", 0,' not in there
+
+
+def test_a_cancelled_or_lost_session_is_gone_on_with_from_what_an_earlier_one_saved(field: Field):
+    lost = Recorded({}, "ERROR")
+    field.kaggle.recorded = {
+        field.key: [field.partly(), field.partly("running", "CANCEL_ACKNOWLEDGED"), lost, Recorded(field.files)]
+    }
+    for word in ("time", "cancelled", "error"):
+        ended = field.cv()
+        assert ended.returncode == 2 and f"({word})" in ended.stderr, ended.stderr
+    assert field.cv().returncode == 0 and same(load_run(field.run), field.first)
+    sources = [versions[-1].get("kernelDataSources") for versions in field.kaggle.kernels.values()]
+    first, second = (f"somebody/harness-shapes-{field.key}-{n}" for n in (1, 2))
+    assert sources[1:] == [[first], [second], [second]]  # the third left nothing
+
+
+def test_without_the_data_here_all_is_settled_there(kaggle: Notebooks, tmp_path: Path):
     kaggle.reset()
-    make_shapes(tmp_path)
-    toml = tmp_path / "competitions" / "shapes" / "competition.toml"
-    toml.write_text(toml.read_text().replace("metric", 'platform = "kaggle"\nmetric', 1))
-    kaggle.competition = tmp_path / "data" / "shapes"
-    return tmp_path
-
-
-def cv(project: Path, *words: str):
-    return run_inside("harness.cv", *words, cwd=project)
-
-
-def test_a_run_comes_back_as_if_it_had_been_trained_here(kaggle: Notebooks, project: Path):
-    done = cv(project, *THERE)
-    assert done.returncode == 0, done.stderr + "".join(s.text for s in kaggle.sessions)
+    project = make_project(tmp_path, kaggle)
+    kaggle.competition = shutil.move(project / "data" / "shapes", tmp_path / "elsewhere")
+    kaggle.mount = "{}"  # as Kaggle mounted competitions before
+    quick = (
+        "shapes",
+        "--set",
+        "train.epochs=1",
+        "--set",
+        "cv.folds=2",
+        "--workers",
+        "1",
+        "--on",
+        "kaggle",
+        "--accelerator",
+        "none",
+    )
+    done = run_inside("harness.cv", *quick, cwd=project)
+    assert done.returncode == 0, done.stderr + kaggle.sessions[-1].text
     [run] = [p.parent for p in (project / "oof" / "shapes").glob("*/scores.json")]
-    there = load_run(run)
-    run.rename(project / "there")
-    assert run_module("harness.cv", *CV, cwd=project).returncode == 0
-    here = load_run(run)
-    assert (here.oof == there.oof).all() and (here.test == there.test).all()
-    assert len(kaggle.sessions) == 1 and "fold 1: trained and predicted" in done.stderr
+    assert run.name.startswith("quick-") and [*(project / "oof" / "shapes" / "folds").glob("*")]
+    shutil.copytree(tmp_path / "elsewhere", project / "data" / "shapes")
+    here = run_inside(
+        "harness.cv", *quick, cwd=project
+    )  # a recipe that is made by the data's facts: the same here and there
+    assert here.returncode == 0 and "stand already" in here.stderr
+
+
+def test_the_run_that_labels_goes_along(field: Field):
+    assert field.cv().returncode == 0
+    done = field.cv(*THERE, "--pseudo-labels", field.first.name, "--set", "pseudo.threshold=0.5")
+    assert done.returncode == 0, done.stderr + field.kaggle.sessions[-1].text
+    runs = {p.parent.name: load_run(p.parent) for p in (field.project / "oof" / "shapes").glob("*/scores.json")}
+    [learnt] = [run for name, run in runs.items() if name != field.first.name]
+    assert learnt.environment["pseudo"]["run"] == field.first.name
+    shutil.rmtree(learnt.path)
+
+
+def test_verdicts_go_along(field: Field):
+    clean = field.project / "oof" / "shapes" / "clean"
+    clean.mkdir()
+    try:
+        (clean / "clean.csv").write_text("id,verdict,action,group,evidence\ncircle/3.png,blank,exclude,,seen\n")
+        assert field.cv(*THERE, "--dry-run").returncode == 0
+    finally:
+        shutil.rmtree(clean)
+    [pack] = (field.project / "oof" / "shapes" / "kaggle").glob("*/data-set/shapes.pack")
+    assert "out/oof/shapes/clean/clean.csv" in zipfile.ZipFile(pack).namelist()
+
+
+def test_a_dry_run_calls_nobody_and_writes_what_would_be_pushed(field: Field):
+    told = field.cv(*THERE, "--dry-run")
+    assert told.returncode == 0 and field.kaggle.calls == []
+    assert "competition shapes" in told.stderr and field.first.name in told.stderr
+    folder = field.project / "oof" / "shapes" / "kaggle" / field.key
+    about = json.loads((folder / "notebook" / "kernel-metadata.json").read_text())
+    assert about["is_private"] and not about["enable_internet"] and about["competition_sources"] == ["shapes"]
+    assert {p.suffix for p in (folder / "data-set").iterdir()} == {".whl", ".pack"}

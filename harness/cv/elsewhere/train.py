@@ -122,6 +122,6 @@ def _read_there(known: Known, options: Options, where: DataOptions, competition:
         home = options.out / "oof" / competition.slug / known.recipe.pseudo.run
         for path in sorted(home.rglob("*")):
             inner = path.relative_to(home).as_posix()
-            if path.is_file() and not inner.startswith(("checkpoints/", "noise", ".")) and path.suffix != ".html":
+            if path.is_file() and not inner.startswith(("checkpoints/", "noise", ".")):
                 found[path.relative_to(options.out).as_posix()] = path
     return found

@@ -210,6 +210,13 @@ class Account:
             return done
 
         folder.mkdir(parents=True, exist_ok=True)
-        asked = {"owner": self.user, "name": name, "folder": str(folder), "pattern": pattern}
+        asked = {"owner": self.user, "name": name, "folder": str(folder), "pattern": pattern, "fetch": True}
         told = with_retries(lambda: self._client.once("kernel_output", None, alive, **asked))
         return [str(found) for found in told["files"]]
+
+    @odd_answers
+    def has_output(self, name: str, pattern: str) -> bool:
+        """Whether a session left a file whose name matches."""
+        return bool(
+            self._client.call("kernel_output", owner=self.user, name=name, pattern=pattern, fetch=False)["files"]
+        )

@@ -25,15 +25,17 @@ def follow(account: Account, name: str, watcher: LineWatcher, where: str, again:
     ------
     UserError
         If Kaggle cannot be asked for a long time; the session goes on.
+    Refused
+        If it does not tell.
     """
     pause = float(os.environ.get("HARNESS_POLL_SECONDS", "15"))
     log, state, failed, started = Log(account, name, watcher), "", 0, time.monotonic()
     while True:
         try:
             look = account.look(name)
-        except (Unreachable, Refused) as error:
+        except Unreachable as error:
             failed += 1
-            if failed >= _PATIENT or isinstance(error, Refused):
+            if failed >= _PATIENT:
                 raise UserError(
                     f"{error.args[0]}\n  The session goes on at {where}; follow it again: {again}"
                 ) from error
