@@ -4,7 +4,7 @@
     job        what is to be done there, and what it is known by
     pack       the harness's wheel and the competition's folder as the files of one private data set
     journal    each step, written before the next; the same command goes on from its last line
-    session    from a job to its files: push, follow, fetch
+    pushing    a notebook is pushed once, and followed; session: from a job to its files
     arrived    what came back: names, checksums, the run's own checks, in place
     inside     what is done there
     kaggle/    account: the calls about one's own data sets and notebooks, with what they mean; data_set: made, or renewed where its content

@@ -110,7 +110,7 @@ def test_ctrl_c_leaves_it_running_and_attach_follows_it(field: Field, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("harness.kernels.session.follow", interrupt)
+        patch.setattr("harness.kernels.pushing.follow", interrupt)
         stopped = field.cv()
     assert stopped.returncode == 130 and "--attach" in stopped.stderr and "goes on" in stopped.stderr
     assert field.cv(*THERE, "--attach").returncode == 0
