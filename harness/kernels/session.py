@@ -19,10 +19,10 @@ from harness.kernels.job import Job, as_name
 from harness.kernels.journal import Journal, Session
 from harness.kernels.kaggle.account import Account, Look
 from harness.kernels.kaggle.data_set import ensure_data_set, pauses
-from harness.kernels.kaggle.follow import follow
 from harness.kernels.kaggle.notebook import Notebook, session_cells
 from harness.kernels.pack import Pack, build_pack
-from harness.remote.errors import NoCredentials, Refused, Unclear, Unreachable
+from harness.kernels.pushing import Pushing, cure_of
+from harness.remote.errors import Refused, Unreachable
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Work:
     def __init__(self, job: Job, key: str, pack: Pack, asked: Asked, watcher: LineWatcher, journal: Journal) -> None:
         self.job, self.key, self.pack, self.asked = job, key, pack, asked
         self.watcher, self.journal, self.account = watcher, journal, Account()
+        self.pushing = Pushing(self.account, journal, watcher, asked.command, asked.attaching)
 
     @property
     def slug(self) -> str:
@@ -92,14 +93,15 @@ class Work:
         """See the module's `play`."""
         last = self._last()
         if last is not None and last.step == "pushing":  # a kill, or an answer that was lost
-            last = self._found(last) or self._absent(last, "the push never arrived")
+            last = self.pushing.settled(last)
         if self.asked.fresh and last is not None and last.is_open:
             last = self._over(last)
         if last is None or self.asked.fresh or last.how not in ("", "done"):
             self._refuse_attaching()
             last = self._start(last)
         if last.step == "pushed":
-            last = self._followed(last)
+            look = self.pushing.followed(last)
+            last = self._ended(last, look) if look else self.pushing.gone(last)
         return self._brought(last)
 
     def _over(self, session: Session) -> Session:
@@ -113,22 +115,13 @@ class Work:
         try:
             look = self.account.look(session.name)
         except Refused:
-            return self._gone(session)
+            return self.pushing.gone(session)
         if not look.end:
             raise UserError(
                 f"a session of this job runs already ({session.url}): follow it ({self.asked.attaching}), or cancel it on its page; --fresh "
                 "begins another when it is over"
             )
         self.journal.add("ended", session.number, how="left", said="a fresh start was asked for", saved=False)
-        return self.journal.sessions[-1]
-
-    def _gone(self, session: Session) -> Session:
-        """A session that cannot be asked for: over, where neither its page nor the list of notebooks has it any more."""
-        if self.account.find_notebook(session.name) is not None:
-            raise Unreachable(f"kaggle shows the notebook '{session.name}', but does not say how its session stands")
-        self.journal.add(
-            "ended", session.number, how="lost", said="the notebook is not on Kaggle any more", saved=False
-        )
         return self.journal.sessions[-1]
 
     def _last(self) -> Session | None:
@@ -144,7 +137,7 @@ class Work:
         if not self.asked.fresh and last is not None:
             self.watcher.say(f"goes on from session {last.number}, which ended: {last.said or last.how}")
         source = None if self.asked.fresh else self._saved_by()
-        self._say_quota()
+        self.pushing.say_quota(self.job.accelerator)
         ensure_data_set(
             self.account,
             self.data_set,
@@ -155,15 +148,13 @@ class Work:
         )
         number, tag = (last.number if last else 0) + 1, f"{self.key}-{secrets.token_hex(4)}"
         notebook = self._notebook(self.account.user, number, tag, source)
-        told = {
-            "name": notebook.name,
-            "tag": tag,
-            "url": notebook.url,
-            "source": source or "",
-            "fresh": self.asked.fresh,
-        }
-        self.journal.add("pushing", number, **told)
-        return self._pushed(self.journal.sessions[-1], notebook)
+        left_out = self.pushing.start(notebook, number, source=source or "", fresh=self.asked.fresh)
+        if left_out:
+            self.watcher.say(
+                f"warning: Kaggle did not attach {', '.join(left_out)}: join the competition and accept its rules "
+                f"(https://www.kaggle.com/c/{self.slug}/rules); the session will end without it"
+            )
+        return self.journal.sessions[-1]
 
     def _notebook(self, owner: str, number: int, tag: str, source: str | None) -> Notebook:
         job = self.job
@@ -192,69 +183,6 @@ class Work:
             data_sets=(f"{owner}/{self.data_set}", *job.sources.data_sets),
             notebooks=(f"{owner}/{source}",) if source else (),
         )
-
-    def _pushed(self, session: Session, notebook: Notebook) -> Session:
-        """Make the one call that starts the session, whose intent stands in the journal."""
-        folder = self.journal.folder / "notebook"
-        shutil.rmtree(folder, ignore_errors=True)
-        notebook.write(folder)
-        self.watcher.say(f"notebook {notebook.url}: pushed, private, {self.job.accelerator}")
-        try:
-            version, left_out = self.account.push(notebook, folder)
-        except NoCredentials:
-            self._absent(session, "no credentials")
-            raise
-        except Unclear as error:
-            self.watcher.say(f"the push had no clear answer ({error}); looks whether it is there")
-            found = self._found(session)
-            if found is not None:
-                return found
-            self._absent(session, str(error))
-            raise UserError(
-                f"Kaggle did not take the notebook: {error}\n  Nothing runs there. {_cure(str(error))}Give the same command again: "
-                f"{self.asked.command}"
-            ) from error
-        self.journal.add("pushed", session.number, version=version)
-        if left_out:
-            self.watcher.say(
-                f"warning: Kaggle did not attach {', '.join(left_out)}: join the competition and accept its rules "
-                f"(https://www.kaggle.com/c/{self.slug}/rules); the session will end without it"
-            )
-        return self.journal.sessions[-1]
-
-    def _found(self, session: Session) -> Session | None:
-        """The session of a push whose answer is not known, where Kaggle has it; None where it has not, over the whole grace period.
-
-        Raises
-        ------
-        Refused, Unreachable
-            If nobody can tell; the journal keeps the doubt.
-        """
-        for pause in (*pauses(), 0.0):
-            found = self.account.find_notebook(session.name)
-            if found is not None and session.tag in found.text:
-                self.journal.add("pushed", session.number, version=found.version)
-                self.watcher.say(f"found as version {found.version}: {session.url}")
-                return self.journal.sessions[-1]
-            time.sleep(pause)
-        return None
-
-    def _absent(self, session: Session, said: str) -> Session:
-        self.journal.add("absent", session.number, how="absent", said=said)
-        return self.journal.sessions[-1]
-
-    def _followed(self, session: Session) -> Session:
-        try:
-            look = follow(self.account, session.name, self.watcher, session.url, self.asked.attaching)
-        except Refused as error:
-            if error.status not in (403, 404):
-                raise
-            return self._gone(session)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"it goes on at Kaggle: {session.url}\n  follow it again: {self.asked.attaching}\n  (to end it: cancel it on that page)"
-            ) from None
-        return self._ended(session, look)
 
     def _ended(self, session: Session, look: Look) -> Session:
         """Write how the session ended, by its own report where there is one."""
@@ -309,7 +237,7 @@ class Work:
         if session.how != "done":
             raise UserError(
                 f"the session ended before it was done ({session.how}): {plain(session.said, 1000) or 'no reason was given'}\n  Its log: "
-                f"{session.url}\n  {_cure(session.said)}What it saved is kept there; the same command goes on from it: {self.asked.command}"
+                f"{session.url}\n  {cure_of(session.said)}What it saved is kept there; the same command goes on from it: {self.asked.command}"
             )
         folder = self.journal.folder / "arrived"
         report = self._report(session, must=True)
@@ -354,21 +282,6 @@ class Work:
                 f"was put in place; give the same command again, and where that does not help, train it anew: {self.asked.command} --fresh"
             )
 
-    def _say_quota(self) -> None:
-        if self.job.accelerator == "none":
-            return
-        hours, until = None, ""
-        with contextlib.suppress(Refused, Unreachable):
-            hours, until = self.account.gpu_hours()
-        if hours is None:
-            return
-        if hours <= 0:
-            raise UserError(
-                f"this week's hours of GPU are used up{f'; there are new ones from {until} on' if until else ''}. Nothing was pushed: give the "
-                "same command then, or train without (--accelerator none), or here (leave out --on)"
-            )
-        self.watcher.say(f"hours of GPU left this week: {hours:.1f}")
-
     def dry_run(self) -> None:
         """Write what would be pushed, and say what would be done."""
         owner = os.environ.get("KAGGLE_USERNAME") or "YOU"
@@ -397,18 +310,6 @@ class Work:
                 f"  the run is expected as {self.job.expected.run}, of data with fingerprint {self.job.expected.fingerprint}"
             )
         say("dry run: nobody was called, nothing was sent")
-
-
-def _cure(said: str) -> str:
-    """What helps against a no that is known."""
-    text = said.lower()
-    if ("quota" in text and "gpu" in text) or "gpu hours" in text:
-        return "This week's hours of GPU are used up: wait for the new week, or go on without (--accelerator none). "
-    if "session count" in text or "maximum batch" in text:
-        return "Other sessions of yours run: wait for them, or cancel one at https://www.kaggle.com/code. "
-    if "phone" in text or "verif" in text:
-        return "Verify your phone number at https://www.kaggle.com/settings. "
-    return ""
 
 
 def _last_part(refs: tuple[str, ...]) -> str:
