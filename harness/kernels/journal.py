@@ -30,7 +30,7 @@ class Session:
     ----------
     number : from 1; name : of its notebook; tag : in its text
     step : the last one; how : it ended, "" before; said : what was said then
-    url : its page; run : what was put in place; fresh : whether it begins anew, whatever earlier ones saved
+    url : its page; version : of the notebook, 0 before it is known; run : what was put in place; fresh : whether it begins anew, whatever earlier ones saved
     saved : whether it left something to go on from
     """
 
@@ -44,6 +44,7 @@ class Session:
     run: str = ""
     fresh: bool = False
     saved: bool = False
+    version: int = 0
 
     @property
     def is_open(self) -> bool:
