@@ -2,70 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
 
-from harness.ledger import Entry, State, open_ledger
-from tests.conftest import run_inside, start_forked
-from tests.kernels.conftest import CV, make_project
-from tests.kernels.server import Notebooks, Recorded
+from harness.ledger import State
+from tests.conftest import start_forked
+from tests.kernels.field import CODE, Contest
+from tests.kernels.server import Recorded
 from tests.submit.servers import FAULTS
-
-WORDS = ("shapes", "--code", "--hidden-rows", "1000")
-
-
-class Contest:
-    """A project with a finished run, and the notebook's session that was really played."""
-
-    def __init__(self, project: Path, kaggle: Notebooks) -> None:
-        self.project, self.kaggle = project, kaggle
-        self.files: dict[str, bytes] = {}
-        self.first: list[Entry] = []
-
-    def submit(self, *words: str):
-        return run_inside("harness.submit", *(words or ("--resume",)), cwd=self.project)
-
-    def entries(self):
-        return open_ledger(self.project).entries("shapes")
-
-    def clear(self) -> None:
-        """Built, tried and written down, nothing sent yet; sessions give what the first one gave."""
-        self.kaggle.reset()
-        [entry] = self.first
-        for path in (self.project / "submissions" / "ledger.sqlite", Path(f"{entry.intent.file}.sent")):
-            path.unlink(missing_ok=True)
-        shutil.rmtree(Path(entry.intent.file).with_suffix(".kaggle"), ignore_errors=True)
-        open_ledger(self.project).add_once(entry.intent)
-        self.kaggle.notebooks_only, self.kaggle.notebooks = True, []
-        self.kaggle.recorded_all = Recorded(self.files)
-
-
-@pytest.fixture(scope="module")
-def played_contest(kaggle: Notebooks, tmp_path_factory: pytest.TempPathFactory) -> Contest:
-    kaggle.reset()
-    kaggle.notebooks_only = True
-    project = make_project(tmp_path_factory.mktemp("contest"), kaggle)
-    assert run_inside("harness.cv", *CV, cwd=project).returncode == 0
-    contest = Contest(project, kaggle)
-    done = contest.submit(*WORDS)
-    assert done.returncode == 0, done.stdout + done.stderr + "".join(s.text for s in kaggle.sessions)
-    [session], [entry] = kaggle.sessions, contest.entries()
-    contest.files, contest.first = session.outputs(), [entry]
-    assert (entry.state, entry.public) == (State.COMPLETE, 0.91)
-    assert "ms a picture" in done.stderr and "1,000 pictures of the hidden test" in done.stdout
-    [sent] = kaggle.notebooks
-    assert sent["fileName"] == "submission.csv" and sent["kernelVersion"] == 1
-    pushed = kaggle.kernels[sent["kernelSlug"]][0]
-    assert not pushed.get("enableInternet") and pushed["competitionDataSources"] == ["shapes"]
-    return contest
-
-
-@pytest.fixture
-def contest(played_contest: Contest) -> Contest:
-    played_contest.clear()
-    return played_contest
 
 
 def test_the_notebook_writes_the_file_that_harness_submit_writes(played_contest: Contest):
@@ -76,7 +19,7 @@ def test_the_notebook_writes_the_file_that_harness_submit_writes(played_contest:
 
 def test_the_same_is_not_sent_twice(contest: Contest):
     assert contest.submit().returncode == 0
-    again = contest.submit(*WORDS)
+    again = contest.submit(*CODE)
     assert again.returncode == 2 and len(contest.kaggle.submissions) == 1 and len(contest.kaggle.sessions) == 1
 
 
@@ -167,7 +110,7 @@ def test_killed_at_any_step(contest: Contest, step: str, when: str):
 
 
 def test_what_is_nothing_for_a_notebook_is_refused(contest: Contest):
-    told = contest.submit(*WORDS, "--bundle", "--dry-run")
+    told = contest.submit(*CODE, "--bundle", "--dry-run")
     assert told.returncode == 2 and "give one of them" in told.stderr
     told = contest.submit("shapes", "--hidden-rows", "7", "--dry-run")
     assert told.returncode == 2 and "is for --code" in told.stderr

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import start_forked
-from tests.kernels.conftest import THERE, Field
+from tests.kernels.field import THERE, Field
 from tests.kernels.server import Recorded
 from tests.submit import servers
 from tests.submit.servers import FAULTS

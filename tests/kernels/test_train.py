@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.runs import Run, load_run
 from tests.conftest import run_inside, run_module
-from tests.kernels.conftest import CV, THERE, Field, make_project
+from tests.kernels.field import CV, THERE, Field, make_project
 from tests.kernels.server import Notebooks, Recorded
 
 
