@@ -71,7 +71,16 @@ def read_report(path: Path, key: str) -> Report:
     return report
 
 
-def wanted_files(report: Report, slug: str, run: str) -> list[str]:
+def refuse_climbing(report: Report) -> None:
+    """Refuse a report that names a file outside (UserError)."""
+    climbing = [name for name in report.files if not is_inside(name)]
+    if climbing:
+        raise UserError(
+            f"the session names a file that would leave its folder: '{plain(climbing[0], 100)}'. Nothing is put in place"
+        )
+
+
+def run_files(report: Report, slug: str, run: str) -> list[str]:
     """Files of a run that are brought back, and the folds beside it; others are left there.
 
     Raises
@@ -79,11 +88,7 @@ def wanted_files(report: Report, slug: str, run: str) -> list[str]:
     UserError
         If a name leaves the folder.
     """
-    climbing = [name for name in report.files if not is_inside(name)]
-    if climbing:
-        raise UserError(
-            f"the session names a file that would leave its folder: '{plain(climbing[0], 100)}'. Nothing is put in place"
-        )
+    refuse_climbing(report)
     home = f"oof/{slug}/{run}/"
     of_run = [name for name in report.files if name.startswith(home) and _RUN_FILE.fullmatch(name[len(home) :])]
     return of_run + [name for name in report.files if re.fullmatch(rf"oof/{re.escape(slug)}/folds/[\w.-]+", name)]

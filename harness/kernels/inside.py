@@ -33,12 +33,18 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     home, working, given = Path(job["home"]), Path.cwd(), Path(job["input"])
     competition = _unpack(job, home, working)
+    (competition / "recipes").mkdir(exist_ok=True)
+    (working / "recipes").mkdir(exist_ok=True)
     before = {path: _stamp(path) for path in _files(working)}
+    own = {path: _stamp(path) for path in _files(competition / "recipes")}
     _report(job, working, before, "running", "")
     resumed = _earlier(job, given, working)
     print(f"goes on from {resumed}" if resumed else "begins anew", flush=True)
     root = _data(job, given, home, competition)
     how, said = _played(job, home, root)
+    for path in _files(competition / "recipes"):  # what the command wrote there
+        if own.get(path) != _stamp(path):
+            shutil.copyfile(path, working / "recipes" / path.name)
     _report(job, working, before, how, said)
     print(f"session over: {how}", flush=True)
 
@@ -115,7 +121,7 @@ def _played(job: dict[str, Any], home: Path, root: Path) -> tuple[str, str]:
         "HARNESS_PROGRESS": "relay",
         "HARNESS_FINGERPRINT": job["fingerprint"],
     }
-    command = [sys.executable, "-u", "-m", job["module"], *job["words"], "--resume"]
+    command = [sys.executable, "-u", "-m", job["module"], *job["words"]]
     process = subprocess.Popen(
         command,
         cwd=home,

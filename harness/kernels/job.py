@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.base.errors import UserError
 from harness.competition import Competition
 
 _WITH_VALUE = ("--on", "--accelerator", "--session-hours", "--data", "--out", "--comp", "--recipe")
@@ -77,7 +78,7 @@ class Job:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
 
 
-def words_for_there(words: list[str], competition: str | None, slug: str, recipe: str) -> tuple[str, ...]:
+def words_for_there(words: list[str], competition: str | None, slug: str, recipe: str = "") -> tuple[str, ...]:
     """A command line without what is for here: where the competition, its recipe, its data and the results lie, how it is followed.
 
     competition : as it was given as an argument, None where it was not
@@ -93,7 +94,43 @@ def words_for_there(words: list[str], competition: str | None, slug: str, recipe
             competition = None  # just once: an option's value may be the same
         elif word not in _ALONE:
             kept.append(word)
-    return (slug, "--recipe", recipe, *kept)
+    return (slug, *(("--recipe", recipe) if recipe else ()), *kept)
+
+
+def sources_of(competition: Competition, sample: bool) -> Sources:
+    """What Kaggle attaches; nothing for the embedded sample, which is made there.
+
+    Raises
+    ------
+    UserError
+        If the competition's files are not on Kaggle.
+    """
+    if sample:
+        return Sources()
+    if competition.dataset:
+        return Sources(data_sets=(competition.dataset,))
+    if competition.platform == "kaggle":
+        return Sources(competitions=(competition.slug,))
+    raise UserError(
+        f"--on kaggle: the files of '{competition.slug}' (platform = '{competition.platform}') are not on Kaggle. Put them into a private "
+        'data set of yours, and write dataset = "OWNER/NAME" into competition.toml'
+    )
+
+
+def run_without_weights(out: Path, slug: str, name: str) -> dict[str, Path]:
+    """Files of a run that another command reads there, by their paths below --out; its weights and its noise suite stay here."""
+    home, found = out / "oof" / slug / name, {}
+    for path in sorted(home.rglob("*")):
+        inner = path.relative_to(home).as_posix()
+        if path.is_file() and not inner.startswith(("checkpoints/", "noise", ".")):
+            found[path.relative_to(out).as_posix()] = path
+    return found
+
+
+def verdict_files(out: Path, verdicts: Path | None) -> dict[str, Path]:
+    """clean.csv and what knows it, by their paths below --out; {} where there are none."""
+    paths = [] if verdicts is None else [verdicts, verdicts.with_name("clean.json")]
+    return {path.relative_to(out).as_posix(): path for path in paths if path.is_file()}
 
 
 def command_here(module: str, words: list[str], *more: str) -> str:

@@ -26,8 +26,11 @@ class KaggleOptions:
         typer.Option("--on", help="kaggle: play it in a private notebook there, and bring the result back."),
     ] = None
     accelerator: Annotated[
-        str, typer.Option(help=f"With --on: {', '.join(ACCELERATORS)} (two T4: two folds side by side).")
-    ] = "NvidiaTeslaT4"
+        str | None,
+        typer.Option(
+            help=f"With --on: {', '.join(ACCELERATORS)} (two T4: two folds side by side). Default: NvidiaTeslaT4, of commands without a GPU none."
+        ),
+    ] = None
     attach: Annotated[
         bool, typer.Option("--attach", help="With --on: follow the session that runs already, and start none.")
     ] = False
@@ -54,7 +57,7 @@ class KaggleOptions:
             return False
         if self.on not in PLACES:
             raise UserError(f"--on {self.on}: unknown{nearest(self.on, PLACES)}; known: {', '.join(PLACES)}")
-        if not re.fullmatch("none|Nvidia[A-Za-z0-9]{1,30}", self.accelerator):
+        if self.accelerator is not None and not re.fullmatch("none|Nvidia[A-Za-z0-9]{1,30}", self.accelerator):
             near = nearest(self.accelerator, ACCELERATORS)
             raise UserError(f"--accelerator {self.accelerator}: unknown{near}; known: {', '.join(ACCELERATORS)}")
         if self.session_hours > _LONGEST:
@@ -63,7 +66,11 @@ class KaggleOptions:
             )
         return True
 
+    def machine(self, default: str = "NvidiaTeslaT4") -> str:
+        """The accelerator by Kaggle's name, "none" = no GPU."""
+        return self.accelerator or default
+
     @property
     def has_gpu(self) -> bool:
-        """Whether there is a GPU there."""
-        return self.accelerator != "none"
+        """Whether there is a GPU there, for a command that uses one."""
+        return self.machine() != "none"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +17,22 @@ from harness.base.errors import UserError
 from harness.base.progress import LineWatcher
 from harness.base.untrusted_text import plain
 from harness.kernels import arrived
-from harness.kernels.job import Job, as_name
+from harness.kernels.job import Job, as_name, command_here
 from harness.kernels.journal import Journal, Session
 from harness.kernels.kaggle.account import Account, Look
 from harness.kernels.kaggle.data_set import ensure_data_set, pauses
 from harness.kernels.kaggle.notebook import Notebook, session_cells
+from harness.kernels.options import KaggleOptions
 from harness.kernels.pack import Pack, build_pack
 from harness.kernels.pushing import Pushing, cure_of
+from harness.kernels.results import Result
 from harness.remote.errors import Refused, Unreachable
+
+
+def asked_for(place: KaggleOptions, module: str, out: Path, fresh: bool = False) -> Asked:
+    """What the options ask for, with this command line as the way to go on."""
+    again, follow = (command_here(module, sys.argv[1:], *more) for more in ((), ("--attach",)))
+    return Asked(out, again, follow, place.attach, fresh, place.dry_run)
 
 
 @dataclass(frozen=True)
@@ -44,8 +54,8 @@ class Asked:
     dry_run: bool = False
 
 
-def play(job: Job, asked: Asked, watcher: LineWatcher) -> Path | None:
-    """Play a job on Kaggle, or go on where it was left; returns the run's folder, in place. None: a dry run.
+def play(job: Job, result: Result, asked: Asked, watcher: LineWatcher) -> Path | None:
+    """Play a job on Kaggle, or go on where it was left; returns what it brought, in place. None: a dry run.
 
     Raises
     ------
@@ -55,7 +65,7 @@ def play(job: Job, asked: Asked, watcher: LineWatcher) -> Path | None:
     home = asked.out / "oof" / job.competition.slug / "kaggle"
     pack = build_pack(job, home / f".pack-{os.getpid()}")
     key = job.key(pack.hashes[pack.content.name])
-    work = Work(job, key, pack, asked, watcher, Journal(home / key))
+    work = Work(job, result, key, pack, asked, watcher, Journal(home / key))
     try:
         with work.journal.alone():
             work.pack = pack.moved(home / key / "data-set")
@@ -74,8 +84,10 @@ def play(job: Job, asked: Asked, watcher: LineWatcher) -> Path | None:
 class Work:
     """A job on its way."""
 
-    def __init__(self, job: Job, key: str, pack: Pack, asked: Asked, watcher: LineWatcher, journal: Journal) -> None:
-        self.job, self.key, self.pack, self.asked = job, key, pack, asked
+    def __init__(
+        self, job: Job, result: Result, key: str, pack: Pack, asked: Asked, watcher: LineWatcher, journal: Journal
+    ) -> None:
+        self.job, self.result, self.key, self.pack, self.asked = job, result, key, pack, asked
         self.watcher, self.journal, self.account = watcher, journal, Account()
         self.pushing = Pushing(self.account, journal, watcher, asked.command, asked.attaching)
 
@@ -192,7 +204,7 @@ class Work:
             how, said = report.how, report.said or look.said
         if report is None and look.end == "complete":
             said = "it left no report: its output is missing"
-        saved = report is not None and self.account.has_output(session.name, f"oof/{self.slug}/.*")
+        saved = report is not None and self.account.has_output(session.name, "(oof|recipes)/.*")
         self.journal.add("ended", session.number, how="lost" if how == "running" else how, said=said, saved=saved)
         return self.journal.sessions[-1]
 
@@ -243,20 +255,14 @@ class Work:
         report = self._report(session, must=True)
         if report is None:
             raise Unreachable(f"the output of {session.url} cannot be had")
-        if len(report.runs) != 1 and self.job.expected.run not in report.runs:
-            raise UserError(
-                f"{session.url}: left {len(report.runs)} finished runs ({plain(', '.join(report.runs), 200)}), wanted one"
-            )
-        run = self.job.expected.run if self.job.expected.run in report.runs else report.runs[0]
-        standing = self.asked.out / "oof" / self.slug / run
-        if session.step == "placed" and session.run == run and (standing / "scores.json").is_file():
-            self.watcher.say(f"{standing}: came from Kaggle already; nothing is trained (--fresh would train it anew)")
+        name = self.result.name(report)
+        standing = self.result.stands(name) if session.step == "placed" and session.run == name else None
+        if standing is not None:
+            self.watcher.say(f"{standing}: came from {session.url} already; nothing is done")
             return standing
-        names = arrived.wanted_files(report, self.slug, run)
-        self._fetch_whole(session, report, folder, names)
-        arrived.checked_run(folder / "oof" / self.slug / run, report, self.job.expected)
-        place = arrived.put_in_place(folder, self.asked.out, self.slug, run, session.fresh)
-        self.journal.add("placed", session.number, run=run)
+        self._fetch_whole(session, report, folder, self.result.wanted(report))
+        place = self.result.place(folder, report, session.fresh)
+        self.journal.add("placed", session.number, run=name)
         shutil.rmtree(folder, ignore_errors=True)
         self.watcher.say(f"{place}: brought back from {session.url}")
         return place
@@ -273,7 +279,7 @@ class Work:
         for _ in range(3):
             if not wrong:
                 break
-            pattern = "|".join(name.replace(".", "[.]").replace("+", "[+]") for name in wrong)
+            pattern = "|".join(map(re.escape, wrong))
             self.account.fetch(session.name, folder, pattern, tick)
             wrong = arrived.damaged(report, folder, names)
         if wrong:

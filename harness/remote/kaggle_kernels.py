@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 _MOST_PAGES, _PAGE = 100, 100
-_MOST_FILES = _MOST_PAGES * _PAGE
 _LINE = 2000
+_DEEPEST = 12
 
 
 def account(api: Any, request: dict[str, Any]) -> dict[str, Any]:
@@ -201,9 +201,8 @@ def kernel_output(api: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 def is_inside(name: str) -> bool:
     """Whether a file's name, as a platform gives it, stays below the folder that it is put into."""
-    path = PurePosixPath(name)
-    plain = re.fullmatch(r"[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+){0,6}", name) is not None
-    return plain and not path.is_absolute() and not any(part.startswith("..") or part == "." for part in path.parts)
+    parts = name.split("/")
+    return len(parts) <= _DEEPEST and all(re.fullmatch(r"[\w .+=,()-]{1,200}", p) and p.strip(". ") for p in parts)
 
 
 def _listed(api: Any, request: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from harness.cv.pseudo_labels import check_pseudo
 from harness.data.chosen import load_chosen
 from harness.data.dataset import is_there
 from harness.data.recipes import is_built_in, load_built_in
-from harness.kernels.job import Expected, Sources
+from harness.kernels.job import Expected
 from harness.kernels.options import KaggleOptions
 
 
@@ -27,26 +27,6 @@ class Known:
     competition: Competition
     recipe: Recipe | None
     expected: Expected
-
-
-def sources_of(competition: Competition, where: DataOptions) -> Sources:
-    """What Kaggle attaches.
-
-    Raises
-    ------
-    UserError
-        If the competition's files are not on Kaggle.
-    """
-    if where.sample:
-        return Sources()
-    if competition.dataset:
-        return Sources(data_sets=(competition.dataset,))
-    if competition.platform == "kaggle":
-        return Sources(competitions=(competition.slug,))
-    raise UserError(
-        f"--on kaggle: the files of '{competition.slug}' (platform = '{competition.platform}') are not on Kaggle. Put them into a private "
-        'data set of yours, and write dataset = "OWNER/NAME" into competition.toml'
-    )
 
 
 def settle(

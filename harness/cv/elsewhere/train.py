@@ -12,12 +12,13 @@ from harness.base.progress import LineWatcher
 from harness.competition import Competition, Recipe
 from harness.competition.recipe import recipe_path
 from harness.cv.arguments import TrainedRecipe
-from harness.cv.elsewhere.known import Known, from_hub, settle, sources_of
+from harness.cv.elsewhere.known import Known, from_hub, settle
 from harness.cv.options import Options
 from harness.data.recipes import recipe_text
-from harness.kernels.job import Job, command_here, words_for_there
+from harness.kernels.job import Job, run_without_weights, sources_of, verdict_files, words_for_there
 from harness.kernels.options import KaggleOptions
-from harness.kernels.session import Asked, play
+from harness.kernels.results import RunResult
+from harness.kernels.session import asked_for, play
 from harness.runs import Run, RunFolder, load_run
 
 _MODULE = "harness.cv"
@@ -47,7 +48,7 @@ def train_on_kaggle(
     """
     if options.cluster:
         raise UserError("--on kaggle and --cluster: give one of them")
-    sources = sources_of(competition, where)
+    sources = sources_of(competition, where.sample)
     known = settle(competition, asked, where, options, place, check, watcher)
     standing = options.out / "oof" / competition.slug / known.expected.run if known.expected.run else None
     if standing is not None and not options.fresh and _stands(standing, options):
@@ -57,18 +58,17 @@ def train_on_kaggle(
     job = Job(
         competition=known.competition,
         module=_MODULE,
-        words=words_for_there(sys.argv[1:], named, competition.slug, name),
+        words=(*words_for_there(sys.argv[1:], named, competition.slug, name), "--resume"),
         recipes=recipes,
-        files=_read_there(known, options, where, competition),
-        accelerator=place.accelerator,
+        files=_read_there(known, options, competition),
+        accelerator=place.machine(),
         internet=from_hub(known.recipe, asked.recipe),
         hours=place.session_hours,
         sources=sources,
         expected=known.expected,
     )
-    again, follow = (command_here(_MODULE, sys.argv[1:], *more) for more in ((), ("--attach",)))
-    how = Asked(options.out, again, follow, place.attach, options.fresh, place.dry_run)
-    path = play(job, how, watcher)
+    how = asked_for(place, _MODULE, options.out, options.fresh)
+    path = play(job, RunResult(options.out, competition.slug, known.expected), how, watcher)
     return load_run(path) if path else None
 
 
@@ -111,17 +111,9 @@ def _recipe_there(known: Known, asked: TrainedRecipe) -> tuple[str, dict[str, st
     return asked.recipe, {f"{asked.recipe}.toml": recipe_text(known.recipe)}
 
 
-def _read_there(known: Known, options: Options, where: DataOptions, competition: Competition) -> dict[str, Path]:
-    """Files below --out that the command reads: the verdicts, and the run whose pseudo-labels it learns from, without its weights."""
-    found: dict[str, Path] = {}
-    if options.verdicts is not None:
-        for path in (options.verdicts, options.verdicts.with_name("clean.json")):
-            if path.is_file():
-                found[path.relative_to(options.out).as_posix()] = path
+def _read_there(known: Known, options: Options, competition: Competition) -> dict[str, Path]:
+    """Files below --out that the command reads: the verdicts, and the run whose pseudo-labels it learns from."""
+    found = verdict_files(options.out, options.verdicts)
     if known.recipe is not None and known.recipe.pseudo is not None:
-        home = options.out / "oof" / competition.slug / known.recipe.pseudo.run
-        for path in sorted(home.rglob("*")):
-            inner = path.relative_to(home).as_posix()
-            if path.is_file() and not inner.startswith(("checkpoints/", "noise", ".")):
-                found[path.relative_to(options.out).as_posix()] = path
+        found |= run_without_weights(options.out, competition.slug, known.recipe.pseudo.run)
     return found
