@@ -141,7 +141,7 @@ def _killed(case: Case, ground: Any) -> None:
 
     ground.kaggle.hooks = {step: kill}
     words = ("harness.cv", *THERE) if case.command == "train" else ("harness.submit", "--resume")
-    process = start_forked(*words, cwd=ground.project)
+    process = start_forked(*words, cwd=ground.project, env=dict(os.environ))
     process.join(60)
     assert process.exitcode == -9, f"{case.name}: was not killed ({process.exitcode})"
     ground.kaggle.hooks = {}

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from harness.runs import load_run
 from tests.conftest import run_inside
+from tests.kernels.field import THERE, make_project, play_field
 from tests.kernels.server import Notebooks
 from tests.submit.test_bundle_tasks import CASES, Case, train, write
 
@@ -31,7 +33,25 @@ def play_tasks(folder: Path, only: str) -> list[Result]:
         result.said.append(said)
         results.append(result)
         print(f"{result.name}: {', '.join(result.kinds) or 'well'}", file=sys.stderr, flush=True)
+    if only in "tasks/pseudo-labels":
+        result = Result("tasks/pseudo-labels", "train", "pseudo-labels")
+        result.kinds, said = _labelled(folder / "pseudo")
+        result.said.append(said)
+        results.append(result)
     return results
+
+
+def _labelled(root: Path) -> tuple[list[str], str]:
+    """A run that learns there from the pseudo-labels of one that was trained here."""
+    root.mkdir()
+    server = Notebooks(root / "kaggle")
+    os.environ |= server.environment()
+    field = play_field(make_project(root, server), server)
+    done = field.cv(*THERE, "--pseudo-labels", field.first.name, "--set", "pseudo.threshold=0.5")
+    runs = [load_run(p.parent) for p in (root / "oof" / "shapes").glob("*/scores.json")]
+    server.close()
+    learnt = [run for run in runs if (run.environment.get("pseudo") or {}).get("run") == field.first.name]
+    return ([] if done.returncode == 0 and len(learnt) == 1 else ["lost"]), done.stderr + server.sessions[-1].text
 
 
 def _played(root: Path, case: Case) -> tuple[list[str], str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,17 +150,33 @@ def put_in_place(arrived: Path, out: Path, slug: str, run: str, fresh: bool) -> 
         if not place.exists():
             with complete_file(place) as temporary:
                 shutil.copyfile(path, temporary)
-    if target.exists():
-        _refuse_loss(target, home / run, fresh)
-        aside = target.with_name(f".{run}.replaced")
+    aside = target.with_name(f".{run}.replaced")
+    with _nobody_trains(target):
         shutil.rmtree(aside, ignore_errors=True)
-        target.rename(aside)
-        (home / run).replace(target)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
+        if target.exists():
+            _refuse_loss(target, home / run, fresh)
+            target.rename(aside)
         target.parent.mkdir(parents=True, exist_ok=True)
         (home / run).replace(target)
+    shutil.rmtree(aside, ignore_errors=True)
     return target
+
+
+@contextlib.contextmanager
+def _nobody_trains(run: Path) -> Iterator[None]:
+    """Refuse to replace a run that a process here trains now (UserError)."""
+    import filelock
+
+    if not run.is_dir():
+        yield
+        return
+    try:
+        with filelock.FileLock(run / ".lock", timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise UserError(
+            f"{run}: another process is training this run here. What came waits; give the same command again"
+        ) from error
 
 
 def _refuse_loss(target: Path, arrived: Path, fresh: bool) -> None:

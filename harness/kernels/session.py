@@ -63,6 +63,7 @@ def play(job: Job, result: Result, asked: Asked, watcher: LineWatcher) -> Path |
         With what happened, what is lost (nothing) and what to do next.
     """
     home = asked.out / "oof" / job.competition.slug / "kaggle"
+    _sweep(home)
     pack = build_pack(job, home / f".pack-{os.getpid()}")
     key = job.key(pack.hashes[pack.content.name])
     work = Work(job, result, key, pack, asked, watcher, Journal(home / key))
@@ -79,6 +80,14 @@ def play(job: Job, result: Result, asked: Asked, watcher: LineWatcher) -> Path |
         raise UserError(
             f"{error.args[0]}\n  {goes_on}Nothing is lost; give the same command again: {asked.command}"
         ) from error
+
+
+def _sweep(home: Path) -> None:
+    """Remove what killed commands packed an hour ago or earlier."""
+    for left in home.glob(".pack-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > 3600:
+                shutil.rmtree(left)
 
 
 class Work:

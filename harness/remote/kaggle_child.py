@@ -80,6 +80,7 @@ def _answered(request: dict[str, Any]) -> dict[str, Any]:
     if isinstance(api, str):
         return {"error": {"kind": "credentials", "status": None, "text": api}}
     try:
+        _last.clear()  # an answer to an earlier call explains nothing
         return CALLS[request["op"]](api, request)
     except SystemExit as error:  # in the middle of a call: nobody knows what it did
         return {"error": {"kind": "SystemExit", "status": None, "text": f"the kaggle client gave up ({error})"}}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.remote.child_process import Child
 from tests.kernels.field import QUICK, Contest, Field, make_project, play_contest, play_field
 from tests.kernels.server import Notebooks
 from tests.submit import servers
@@ -18,7 +19,10 @@ def kaggle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebooks]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in (QUICK | server.environment()).items():
             patch.setenv(name, value)
+        shared = Child("harness.remote.kaggle_child")  # which takes a second to start
+        patch.setattr("harness.remote.kaggle_client.Child", lambda module: shared)
         yield server
+        shared.kill()
     server.close()
     assert server.stray == []
 

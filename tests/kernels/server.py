@@ -188,7 +188,7 @@ class Notebooks(servers.Kaggle):
 
     def _session(self, told, inputs):
         """Of a pushed notebook: run, or as it was recorded."""
-        job = re.search(r'\\*"job\\*": \\*"([0-9a-f]{8})', told["text"])
+        job = re.search(r"'job': '([0-9a-f]{8})'", told["text"])
         waiting = self.recorded.get(job[1] if job else "", [self.recorded_all] if self.recorded_all else [])
         if waiting:
             return waiting.pop(0) if len(waiting) > 1 else waiting[0]

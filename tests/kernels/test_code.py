@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from harness.ledger import State
@@ -102,7 +104,7 @@ def test_killed_at_any_step(contest: Contest, step: str, when: str):
             process.join()
 
     contest.kaggle.hooks = {step: kill}
-    process = start_forked("harness.submit", "--resume", cwd=contest.project)
+    process = start_forked("harness.submit", "--resume", cwd=contest.project, env=dict(os.environ))
     process.join(60)
     assert process.exitcode == -9
     contest.kaggle.hooks = {}

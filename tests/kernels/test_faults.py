@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -98,7 +99,7 @@ def test_killed_at_any_step(field: Field, step: str, when: str):
             process.join()
 
     field.kaggle.hooks = {step: kill}
-    process = start_forked("harness.cv", *THERE, cwd=field.project)
+    process = start_forked("harness.cv", *THERE, cwd=field.project, env=dict(os.environ))
     process.join(60)
     assert process.exitcode == -9
     field.kaggle.hooks = {}

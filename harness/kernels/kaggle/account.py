@@ -107,7 +107,7 @@ class Account:
     def upload(self, path: Path) -> str:
         """Bring a file to Kaggle's store; its token."""
         seconds = self._client.deadline + path.stat().st_size / 2**17
-        return str(self._client.call("dataset_upload", path=str(path), deadline=seconds)["token"])
+        return str(self._client.call("dataset_upload", path=str(path.resolve()), deadline=seconds)["token"])
 
     def save_data_set(self, name: str, title: str, mark: str, tokens: list[str], new: bool) -> None:
         """Make a private data set of uploaded files, or its next version; made once.
@@ -168,7 +168,7 @@ class Account:
         accelerator = "" if notebook.accelerator == "none" else notebook.accelerator
         told = final(
             lambda: self._client.once(
-                "kernel_save", None, folder=str(folder), limit=str(notebook.seconds), accelerator=accelerator
+                "kernel_save", None, folder=str(folder.resolve()), limit=str(notebook.seconds), accelerator=accelerator
             )
         )
         if told.get("problem"):
@@ -210,7 +210,7 @@ class Account:
             return done
 
         folder.mkdir(parents=True, exist_ok=True)
-        asked = {"owner": self.user, "name": name, "folder": str(folder), "pattern": pattern, "fetch": True}
+        asked = {"owner": self.user, "name": name, "folder": str(folder.resolve()), "pattern": pattern, "fetch": True}
         told = with_retries(lambda: self._client.once("kernel_output", None, alive, **asked))
         return [str(found) for found in told["files"]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import pprint
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -133,5 +133,9 @@ def session_cells(about: dict[str, Any], tag: str, command: str) -> list[tuple[s
 Pushed by competition-harness. It unpacks the harness from its data set, looks for the competition's files, plays the command and leaves
 its results in the output, from where they are fetched. Run `{tag}`.
 """
-    told = json.dumps(about, indent=1, sort_keys=True)
-    return [("markdown", words), ("code", f"{FIND}\nJOB = json.loads({told!r})\n"), ("code", _PLAY)]
+    return [("markdown", words), ("code", FIND + told_job(about)), ("code", _PLAY)]
+
+
+def told_job(about: dict[str, Any]) -> str:
+    """What a notebook is told, as Python."""
+    return f"\nJOB = {pprint.pformat(about, width=120)}\n"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from harness.kernels.kaggle.notebook import FIND
+from harness.kernels.kaggle.notebook import FIND, told_job
 from harness.submit.code.package import Package
 
 REPORT = "harness-code.json"
@@ -58,10 +56,9 @@ Run `{tag}`.
         "classes": list(about.classes),
         "output": about.output,
     }
-    told = json.dumps(job, indent=1, sort_keys=True)
     return [
         ("markdown", words),
-        ("code", f"{FIND}\nJOB = json.loads({told!r})\n"),
+        ("code", FIND + told_job(job)),
         ("code", _UNPACK),
         ("code", _PREDICT),
         ("code", _WRITE),

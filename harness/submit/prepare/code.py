@@ -48,8 +48,18 @@ def prepare_code(
     bundled = bundle_run(competition, dataset, runs, out, options, threshold)
     path = bundled.path.with_suffix(CODE)
     about = _about(competition, bundled, options)
-    write_package(path, about, _files(bundled, competition, options))
-    lines = [*bundled.lines, *_time_lines(bundled, about), f"notebook: private, without internet, of {path}"]
+    files = _files(bundled, competition, options)
+    write_package(path, about, files)
+    held = files["expected.csv"].decode().count("\n") - 1
+    if not held:
+        raise UserError(
+            "--code: every answer to the example rows hangs on a rounding, so that nothing could be held against what the notebook writes; is the "
+            "run trained at all?"
+        )
+    lines = [*bundled.lines, *_time_lines(bundled, about)]
+    lines.append(
+        f"notebook: private, without internet; its answers to {held:,} example rows are held against the harness's own"
+    )
     return prepared_of(bundled, path, competition, threshold, message, past), lines
 
 
@@ -121,8 +131,6 @@ def _expected(bundled: Bundled, competition: Competition, margin: float) -> str:
     pixels = np.stack([test.images[row] for row in rows])
     folds = predict_opened(bundled.opened, pixels, bundled.run.recipe.train.seeds)
     firm = np.flatnonzero(bundled.answering.firm(folds, margin))
-    if not len(firm):
-        firm = np.arange(0)
     table = answered_table(competition, test.ids[firm], bundled.answering.of(folds)[firm])
     wanted = set(wanted_ids(competition, bundled.dataset).tolist())
     table = table[table[competition.submission.id].isin(wanted)]
