@@ -223,19 +223,22 @@ class Work:
         must : whether an output is sure to be there, so that a no is no answer. Of a session that did not end well there may be none: a no
             that lasts is taken for one
         """
-        folder = self.journal.folder / "arrived"
-        (folder / arrived.REPORT).unlink(missing_ok=True)
-        names: list[str] = []
+        folder, wrong = self.journal.folder / "arrived", ""
+        if not must:
+            self.watcher.say("looks for what the session saved")
         for pause in (*pauses(), 0.0):
+            (folder / arrived.REPORT).unlink(missing_ok=True)
             try:
-                names = self.account.fetch(session.name, folder, "harness-session[.]json")
-                break
+                if self.account.fetch(session.name, folder, "harness-session[.]json"):
+                    return arrived.read_report(folder / arrived.REPORT, self.key)
             except Refused as error:
                 if must or error.status not in (403, 404):
                     raise
+            except UserError as error:
+                wrong = str(error)
             time.sleep(pause)
-        with contextlib.suppress(UserError):
-            return arrived.read_report(folder / arrived.REPORT, self.key) if names else None
+        if wrong and must:
+            raise Unreachable(f"{session.url}: {wrong}")
         return None
 
     def _saved_by(self) -> str | None:

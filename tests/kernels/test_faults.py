@@ -30,10 +30,16 @@ CASES = [
     ("GetKernelSessionStatus", "500"),
     ("log", "reset"),
     ("ListKernelSessionOutput", "garbage"),
+    ("ListKernelSessionOutput", "empty"),
+    ("output", "garbage"),
     ("output", "cut"),
     ("output", "404"),
 ]
-MORE = {"409": servers.Fault("status", 409, '{"error": {"message": "title in use"}}'), "cut": servers.Fault("cut")}
+MORE = {
+    "409": servers.Fault("status", 409, '{"error": {"message": "title in use"}}'),
+    "cut": servers.Fault("cut"),
+    "empty": servers.Fault("status", 200, "{}"),
+}
 
 
 @pytest.fixture(scope="module")
