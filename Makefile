@@ -1,4 +1,4 @@
-# Three commands: make demo, make test, make setup. Everything is installed into .venv and nowhere else.
+# Three commands first: make demo, make test, make setup. Everything is installed into .venv and nowhere else.
 VENV   := .venv
 PY     := $(VENV)/bin/python
 UV     := $(VENV)/bin/uv
@@ -13,12 +13,13 @@ endif
 install = { test -x $(UV) && $(UV) pip install --quiet --python $(PY) --constraint constraints.txt $(1); } \
 	|| { echo "uv could not install it; pip does (slower)"; $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(1); }
 
-.PHONY: help setup setup-dev demo test lint types coverage mutants dist clean lock
+.PHONY: help setup setup-dev demo test docs lint types coverage mutants dist clean lock
 help:
 	@echo "make demo       set up, then 5-fold CV, a blend and a checked submission on embedded digits"
 	@echo "make test       set up with what tests need, then the whole test suite"
 	@echo "make setup      create .venv with what competitions need, pinned"
 	@echo "make setup-dev  the rest as well: tests, Ray, ONNX, PostgreSQL, linters"
+	@echo "make docs       the documentation as a site in build/site, with a reference made from the code"
 	@echo "make lint       ruff, types, and imports that go down the layers only"
 	@echo "make types      mypy alone"
 	@echo "make dist       a wheel and an sdist in dist/, the wheel tried in an environment of its own"
@@ -43,6 +44,10 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	@$(call install,--editable '.[dev]')
 	@touch $@
 
+$(VENV)/.ready-docs: $(VENV)/.ready
+	@$(call install,--editable '.[docs]')
+	@touch $@
+
 demo: setup
 	$(PY) -m harness.cv competitions/digit-recognizer --sample --recipe quick --resume
 	$(PY) -m harness.cv competitions/digit-recognizer --sample --recipe improved_cnn --resume
@@ -56,6 +61,11 @@ demo: setup
 
 test: setup-dev
 	$(PY) -m pytest
+
+# Refuses links that lead nowhere and pages that no menu has. Nothing is fetched.
+docs: $(VENV)/.ready-docs
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo "open build/site/index.html, or: $(PY) -m mkdocs serve"
 
 lint: setup-dev types
 	$(PY) -m ruff check .
@@ -83,7 +93,7 @@ mutants: setup-dev
 # Renew the pins, for every Python from 3.11 on and every system: the newest versions that all extras agree on.
 lock: setup-dev
 	$(UV) pip compile --quiet --universal --python-version 3.11 --upgrade --no-annotate \
-	  $(addprefix --extra ,cluster medical hdf5 onnx umap postgresql offline-weights dev) \
+	  $(addprefix --extra ,cluster medical hdf5 onnx umap postgresql offline-weights docs dev) \
 	  --custom-compile-command "make lock" --output-file constraints.txt setup.cfg
 
 clean:

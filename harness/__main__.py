@@ -6,6 +6,8 @@ import runpy
 import sys
 
 from harness import __version__
+from harness.base.errors import UserError, not_installed
+from harness.base.places.home import COMPETITIONS, project_home
 
 COMMANDS = {
     "harness.data": "where a competition's data lies, what is in it, and the embedded sample",
@@ -24,7 +26,13 @@ def main() -> int:
     if len(sys.argv) > 1 and f"harness.{sys.argv[1].removeprefix('harness.')}" in COMMANDS:
         module = f"harness.{sys.argv[1].removeprefix('harness.')}"
         del sys.argv[1]
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        except ModuleNotFoundError as error:  # of what every command needs: typer, pydantic
+            if not (said := not_installed(error)):
+                raise
+            print(f"error: {said}", file=sys.stderr)
+            return 2
         return 0
     if sys.argv[1:] == ["--version"]:
         print(f"competition-harness {__version__}")
@@ -34,7 +42,7 @@ def main() -> int:
     for module, purpose in COMMANDS.items():
         print(f"  python -m {module:<{width}}  {purpose}")
     print(
-        "\nThe command `harness` takes the word after the dot: harness cv bloodcells. Each takes --help. Start with:  python -m harness.cv competitions/digit-recognizer --sample"
+        f"\nThe command `harness` takes the word after the dot: harness cv bloodcells. Each takes --help. Start with:  {_first()}"
     )
     if sys.argv[1:] and sys.argv[1:] not in (["--help"], ["-h"]):
         print(
@@ -42,6 +50,15 @@ def main() -> int:
         )
         return 2
     return 0
+
+
+def _first() -> str:
+    """The command to begin with: on a competition that is there, else the one that brings one."""
+    try:
+        there = (project_home() / COMPETITIONS).is_dir()
+    except UserError as error:
+        return f"(error: {error})"
+    return f"python -m harness.{'cv competitions/digit-recognizer --sample' if there else 'data init --like digit-recognizer'}"
 
 
 if __name__ == "__main__":

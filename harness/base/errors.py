@@ -48,4 +48,4 @@ def not_installed(error: ModuleNotFoundError) -> str:
     return f"the package {package} is not installed: pip install {package}" if module not in ("", "harness") else ""
 
 
-_PACKAGES = {"PIL": "pillow", "sklearn": "scikit-learn", "sqlalchemy": "SQLAlchemy", "tomli_w": "tomli-w"}
+_PACKAGES = {"PIL": "pillow", "sklearn": "scikit-learn", "sqlalchemy": "SQLAlchemy"}

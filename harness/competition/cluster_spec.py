@@ -49,14 +49,14 @@ class ImageSpec(Frozen):
 
 
 class ClusterSpec(Frozen):
-    """[clusters]: what pseudo-labels are made of; fitted on the training folds, or (leaky) on all rows as in the report."""
+    """[clusters]: what pseudo-labels are made of; fitted on the training folds, or (leaky) on all rows as in the Flickr8k report."""
 
     source: Literal["images", "captions", "both"] = "images"
     """What is clustered: features of images, vectors of captions, or both side by side, each of equal weight."""
     k: Count | Literal["auto"] = 5
     """Number of clusters; "auto": the best of k_range by balance, silhouette and stability, on the first training rows."""
     k_range: Annotated[tuple[Count, ...], Field(strict=False)] = ()
-    """Numbers of clusters that the report's image over k shows."""
+    """Numbers of clusters that the chart over k in report.html shows."""
     scale: bool = True
     """Bring every feature to mean 0 and variance 1 (StandardScaler); never those of tf-idf, whose variances say what matters."""
     pca: Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -73,9 +73,9 @@ class ClusterSpec(Frozen):
     """Pseudo-label of an image: cluster of the mean of its captions; the dominant cluster among those of its captions; or no
     pseudo-label but the true kind, where the data have one."""
     picture: Literal["pca", "umap"] = "pca"
-    """How the report draws rows in two dimensions; umap needs pip install umap-learn (extra umap)."""
+    """How report.html draws rows in two dimensions; umap needs pip install umap-learn (extra umap)."""
     leaky: bool = False
-    """Fit words, scaler, components and clusters on all rows, those that are scored too, as the report did: the score is
+    """Fit words, scaler, components and clusters on all rows, those that are scored too, as the Flickr8k report did: the score is
     then no estimate of anything. --leaky sets it."""
 
     @model_validator(mode="after")

@@ -23,6 +23,19 @@ from harness.competition.schema import Frozen, Later
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
+_READ_BY = {
+    "merge": ("image_folder",),
+    "label_pattern": ("image_folder",),
+    "files": ("image_csv",),
+    "pixels": ("table_pixels",),
+    "join": ("image_csv", "image_folder"),
+    "group_by": ("image_csv", "table_pixels", "csv_pixels"),
+    "weight": ("image_csv", "table_pixels", "csv_pixels"),
+    "fold": ("image_csv", "table_pixels"),
+}
+"""Keys of [data] that only some formats read; of class folders `join` names the table that `group_by` and `weight` are columns of."""
+
+
 class DataSpec(Later):
     """[data]: which files hold what."""
 
@@ -179,15 +192,31 @@ class DataSpec(Later):
         return self
 
     @model_validator(mode="after")
-    def _weights_of_a_table(self) -> DataSpec:
-        if self.weight is None or self.format in ("image_csv", "table_pixels", "csv_pixels"):
-            return self
-        if self.format != "image_folder":
+    def _keys_that_are_read(self) -> DataSpec:
+        """A key that its format does not read would be believed: that patients share a fold, say."""
+        for key, formats in _READ_BY.items():
+            if not getattr(self, key) or key not in self.model_fields_set or self.format in formats:
+                continue
+            by_rows = key in ("group_by", "weight", "fold")
+            if by_rows and self.format == "image_folder":
+                if key == "fold" or self.join is None:
+                    cure = (
+                        "name the one with this column: data.join"
+                        if key != "fold"
+                        else "give a table of labels: image_csv"
+                    )
+                    also = (
+                        "; or say by a pattern on the file's name who belongs together: data.group"
+                        if key == "group_by"
+                        else ""
+                    )
+                    raise ValueError(f"data.{key}: class folders have no table; {cure}{also}")
+                continue
+            given = {"group_by": "groups", "weight": "weights", "fold": "folds"}.get(key)
+            cure = f"; with format = 'custom' load_samples gives {given}" if given else ""
             raise ValueError(
-                f"data.weight: format = '{self.format}' has no table whose column it could be; with format = 'custom' load_samples gives weights"
+                f"data.{key}: format = '{self.format}' does not read it; it is of {' and '.join(formats)}{cure}"
             )
-        if self.join is None:
-            raise ValueError("data.weight: class folders have no table; name the one with this column: data.join")
         return self
 
     @model_validator(mode="after")

@@ -39,13 +39,14 @@ class TrainSpec(Later):
     """Largest norm of the gradient; 0 = no clipping."""
 
     schedule: Literal["constant", "cosine", "one_cycle", "step", "plateau"] = "constant"
-    """cosine: falls to zero; one_cycle: the same after a rise; step, plateau: see below."""
+    """cosine: falls to zero; one_cycle: the same after a rise; step: by step_factor every step_epochs; plateau: by
+    plateau_factor when the loss stops falling."""
     warmup: Annotated[float, Field(ge=0, lt=1)] | None = None
     """Fraction of all steps over which the learning rate rises linearly. Default: 0.15 with one_cycle, else 0."""
     step_epochs: Annotated[int, Field(ge=1)] = 5
     """schedule = "step": epochs between two reductions."""
     step_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """schedule = "step": what the learning rate is multiplied by; the reports halve it."""
+    """schedule = "step": what the learning rate is multiplied by; the CIFAR-10 report halves it."""
     plateau_patience: Annotated[int, Field(ge=0)] = 2
     """schedule = "plateau": epochs without a better loss (of the rows that patience watches, else of training) before a
     reduction."""
@@ -86,8 +87,8 @@ class TrainSpec(Later):
     """Early stopping: epochs without a better loss on the rows of stop_on before training ends; the best epoch's weights
     are kept. 0 = train all epochs and keep the last."""
     stop_on: Literal["inner", "validation"] = "inner"
-    """inner: a part of the training folds, so that OOF stays honest. validation: the rows that OOF is scored on, as the
-    reports did; then every output says that the score is optimistic."""
+    """inner: a part of the training folds, so that OOF stays honest. validation: the rows that OOF is scored on, as with a
+    single hold-out; then every output says that the score is optimistic."""
     inner_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     """Share of a fold's training rows (whole groups, stratified) that is watched and not trained on."""
 

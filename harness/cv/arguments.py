@@ -24,7 +24,7 @@ class TrainedRecipe(RecipeChoice):
         bool,
         typer.Option(
             "--leaky",
-            help="[clusters]: fit them on the rows that are scored too, as the report did, to see what it does.",
+            help="[clusters]: fit them on the rows that are scored too, as the Flickr8k report did, to see what it does.",
         ),
     ] = False
 

@@ -240,6 +240,12 @@ class Building:
             self.competition.with_classes(self.classes)
         np.save(folder / "labels.npy", labels_of_array(task, labels, self.classes, where))
 
+    def training_rows(self) -> tuple[Listing, dict[str, np.ndarray]]:
+        """The training images of image_folder and image_csv, and what each row has beside its pixels; nothing is decoded."""
+        listing = self._listing(self.competition.data.train, True, Path())
+        assert listing.targets is not None  # training rows always have targets
+        return listing, self._arrays(listing.targets, listing.groups, listing.fold, listing.weight)
+
     def _left_out(self, name: str) -> bool:
         """Whether a file that may be missing is missing."""
         return name in self.competition.data.optional and not self.tree.has(name)

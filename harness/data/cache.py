@@ -11,6 +11,7 @@
     manifest.json           checksums of all of these; written last
     scale.json              of resize = "scale": the one scale of all images
     */images-HxW[-WAY].npy  the same rows at another size (see `resize`), each with a manifest of its own
+    */statistics-*.npy      what forecasts saw of some rows' images (`harness.oof.forecast.inputs`)
     HxW-WAY/                train/images.npy and test/images.npy brought to the frame in another way, and their manifest
 
 While it is made it is called .<key>.part; a killed decoding of images goes on from there. With --stream there is no

@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from harness.base.errors import needs
 from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
+from harness.base.storage.toml_text import dump_toml
 from harness.competition import Competition, Recipe
 from harness.competition.builtin.rules import NAMES, built_in
 from harness.competition.recipe import recipe_of, recipe_path
@@ -70,10 +70,7 @@ def _has_gpu() -> bool:
 
 def recipe_text(recipe: Recipe) -> str:
     """A recipe in full as TOML: every key with its value; those that are unset are left out."""
-    with needs("printing a recipe", "tomli-w"):
-        import tomli_w
-
-    return tomli_w.dumps(_without_none(recipe.model_dump(mode="json", exclude={"name"})))
+    return dump_toml(_without_none(recipe.model_dump(mode="json", exclude={"name"})))
 
 
 def _without_none(value: Any) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
+from harness.base.places.home import project_home
 from harness.base.source_digest import code_digest
 from harness.distributed.executor import Cluster, connect
 
@@ -28,9 +29,8 @@ def run_workers(cluster: Cluster, commands: Sequence[Sequence[str]], say: Callab
         ray = connect(cluster.address)
         options = {"num_cpus": cluster.cpus or 1, "num_gpus": cluster.gpus, "max_retries": 3}
         task = ray.remote(_run).options(**options)
-        waiting = [
-            task.remote(list(command), str(Path.cwd()), code_digest(), cluster.cpus or 1) for command in commands
-        ]
+        where = (str(Path.cwd()), str(project_home().resolve()))
+        waiting = [task.remote(list(command), *where, code_digest(), cluster.cpus or 1) for command in commands]
         say(f"cluster: {len(waiting)} processes work on the study")
         try:
             while waiting:
@@ -52,14 +52,14 @@ def _answers(ray: Any, done: Sequence[Any]) -> list[str]:
         return [f"--cluster: a node was lost again and again: {str(error).strip().splitlines()[-1]}"]
 
 
-def _run(command: list[str], folder: str, code: str, cores: int) -> str:
+def _run(command: list[str], folder: str, home: str, code: str, cores: int) -> str:
     """On a node; what went wrong, or ""."""
     node = socket.gethostname()
     if code_digest() != code:
         return f"node {node} has another harness ({code_digest()}, the driver {code}): install the same on all nodes"
-    if not Path(folder).is_dir():
+    if not (Path(folder).is_dir() and Path(home).is_dir()):
         return f"node {node} does not see {folder}: start it from a folder on a disk that all nodes share"
-    environment = {**os.environ, "HARNESS_CORES": str(cores)}  # as many as Ray keeps for it
+    environment = {**os.environ, "HARNESS_HOME": home, "HARNESS_CORES": str(cores)}  # as many as Ray keeps for it
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

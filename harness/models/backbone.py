@@ -39,7 +39,8 @@ def timm_model(
         for a few backbones: lite0 with a plain install), or the path of a .safetensors file with this backbone's weights
     weights_sha256 : checksum that such a file must have; "" = not checked
     image_size : side that images are brought to before the backbone; 0 = as they are
-    head : sizes of dense layers between features and output, each with batch norm (head_batch_norm), ReLU, dropout
+    head : sizes of dense layers between features and output, each with batch norm, ReLU, dropout
+    head_batch_norm : whether they have batch norm
     dropout : after each dense layer, one for all or one per layer; without any, before the output
     drop_path : stochastic depth, for backbones that have it
 

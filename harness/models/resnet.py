@@ -33,7 +33,9 @@ def resnet(
 
     Parameters
     ----------
-    stem, stem_kernel, stem_pool : filters and kernel of the first convolution, and whether it halves
+    stem : filters of the first convolution
+    stem_kernel : side of its kernels
+    stem_pool : whether it halves
     widths : filters of each stage
     residuals : residual pairs of 3x3 convolutions in each stage
     head : "max" or "average": global pooling

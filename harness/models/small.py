@@ -1,4 +1,4 @@
-"""The reports' small networks, and ours: a dense network on pixels or HOG, and a plain convolutional one."""
+"""The small networks of the digit, CIFAR-10 and pneumonia reports, and ours: a dense network on pixels or HOG, and a plain convolutional one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ def mlp(
     hog_cell: int = 0,
     hog_orientations: int = 8,
 ) -> nn.Module:
-    """Dense network with ReLU on raw pixels, or with `hog_cell` > 0 on HOG features of cells of that many pixels."""
+    """Dense network with ReLU on raw pixels, or on HOG features.
+
+    Parameters
+    ----------
+    hidden : sizes of the hidden layers
+    dropout : after each of them
+    hog_cell : side in pixels of the cells of HOG features (histograms of oriented gradients); 0 = raw pixels
+    hog_orientations : directions of a cell's histogram
+    """
     layers: list[nn.Module] = []
     if hog_cell:
         layers.append(Hog(hog_cell, hog_orientations))
@@ -69,8 +77,8 @@ def cnn(
     pool_first : pool before batch norm and ReLU: a quarter of the work for them. With max pooling and a positive
         scale it is the same function at prediction
     dropout : after each stage, one for all or one per stage
-    dense, dense_dropout : sizes of the dense layers before the output, and the dropout after each of them (without
-        any, before the output)
+    dense : sizes of the dense layers before the output
+    dense_dropout : after each of them; without any, before the output
     head : "flatten", or "max" / "average" for global pooling
     """
     dropouts = [dropout] * len(stages) if isinstance(dropout, int | float) else list(dropout)

@@ -31,6 +31,11 @@ def speedrun(
     """Whitening of 2x2 patches (fixed, from the training images), then a stage of two convolutions per entry of `widths`.
 
     Each stage halves the image; images must be at least 2^(stages + 1) pixels wide.
+
+    Parameters
+    ----------
+    widths : filters of each stage
+    whitening_eps : added to the variances of the patches before they are divided by
     """
     if min(height, width) < 2 ** (len(widths) + 1):
         raise ValueError(f"images of {height}x{width} are too small for {len(widths)} stages")

@@ -186,7 +186,13 @@ def _show(player: Player, sent: list[dict[str, Any]], named: str, as_json: bool)
     print(f"page:     {player.table.home / 'play.html'}\nplan:     {player.table.home / 'play.toml'}")
     if not sent and player.final and not player.table.sample:
         code = " --bundle" if player.table.hidden else ""
-        print(f"next:     python -m harness.submit {named} --run {player.final}{code}{carried('--data', '--out')}")
+        head = "next:     "
+        if player.table.competition.platform == "none":
+            head = "          "
+            print(
+                'next:     hand in the file yourself; or say in competition.toml where it goes, e.g. platform = "kaggle", and then'
+            )
+        print(f"{head}python -m harness.submit {named} --run {player.final}{code}{carried('--data', '--out')}")
 
 
 if __name__ == "__main__":

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from harness.base.storage.manifest import sha256_of
 from harness.competition import Recipe
 from harness.ledger import Ledger
-from harness.play.journal import Journal
+from harness.play.journal import DONE, Journal
 from harness.play.spending.accounts import Accounts
 from harness.play.spending.budget import OutOfTime
 from harness.play.spending.costs import with_epochs
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish, judge
+from harness.play.steps.table import Outcome
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,10 @@ class Ending:
             f"submission/{final}",
             "the submission of the final choice",
             "checked and forecast",
-            lambda: finish.told(finish.prepare(table, finish.load(table, final), self.ledger)),
+            lambda: (
+                self._forecast_before(final)
+                or finish.told(finish.prepare(table, finish.load(table, final), self.ledger))
+            ),
             most=ANYWAY,
         )
         if not (table.sample or table.hidden):
@@ -57,6 +63,15 @@ class Ending:
                 lambda: finish.plan_of_submissions(table, self.ledger),
                 most=ANYWAY,
             )
+
+    def _forecast_before(self, final: str) -> Outcome | None:
+        """What the forecast of the baseline wrote, where it was the baseline that was chosen and its file stands."""
+        step = self.journal.ended("forecast")
+        if step is None or step.state != DONE or (step.outcome.get("forecast") or {}).get("run") != final:
+            return None
+        path = Path(step.outcome["file"])
+        stands = path.is_file() and sha256_of(path) == step.outcome["sha256"]
+        return step.outcome if stands else None
 
     def _unfinished(self, first: Recipe) -> None:
         """No run was finished in time: the folds of the baseline that were are better than nothing."""

@@ -7,6 +7,8 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts, facts_of
@@ -64,7 +66,8 @@ class Player:
         self.table, self.budget, self.journal, self.ledger = table, budget, journal, ledger
         labels = table.dataset.train.labels
         assert labels is not None  # training rows always have labels
-        on_gpu = pick_devices(table.device) != ["cpu"]
+        devices = pick_devices(table.device)
+        on_gpu = devices != ["cpu"]
         columns = table.dataset.train.columns
         n_columns = len(set(columns.names) - set(IMAGE_COLUMNS)) if columns is not None else 0
         shape = table.dataset.train.images.shape
@@ -74,6 +77,7 @@ class Player:
         workers = planned_workers(table.options(self.first.recipe), self.first.recipe.cv.folds)
         in_seconds = budget.unit == "s"
         self.costs = Costs(len(table.dataset.train), n_test, self.first.recipe.cv.folds, workers, in_seconds)
+        self.costs.devices = len(devices) if on_gpu else None
         self.accounts = Accounts(table, budget, self.costs)
         self.steps = Stepper(self.accounts, journal, lambda: changed(self))
         self.trained = Runs(self.accounts, self.steps)
@@ -279,6 +283,8 @@ class Player:
         spent = self.costs.run(recipe_of_run(next(iter(self.runs.values()))))
         if self.accounts.room < spent:
             return  # even timing other networks would take what another seed needs
+        told = self.journal.decide("changes that may keep the label", self._plausible_changes)
+        self.facts = dataclasses.replace(self.facts, plausible=tuple(told or ()))
         candidates = [self._in_folds(c) for c in first_race(self.facts, self.limits, self.noise)]
         for number, (share, finalists) in enumerate(zip(_RACE_SHARES, _FINALISTS, strict=True), 1):
             entrants = self._sized(f"race {number}", candidates, share, finalists)
@@ -292,6 +298,16 @@ class Player:
             if self.accounts.room < 2.5 * self.costs.run(best):
                 return
             candidates = refinements(best, self.facts, number)
+
+    def _plausible_changes(self) -> list[str]:
+        """Mirror images and turns with which training is worth a try."""
+        from harness.data.symmetries import MOST_ROWS, examine, plausible
+
+        train = self.table.dataset.train
+        rows = np.sort(np.random.default_rng(0).permutation(len(train))[:MOST_ROWS])
+        assert train.labels is not None  # training rows always have labels
+        groups = None if train.groups is None else train.groups[rows]
+        return list(plausible(examine(train.images[rows], train.labels[rows], groups)))
 
     def _race(self, number: int, entrants: Sequence[Entrant], finalists: int) -> None:
         """Successive halving over folds; the finalists are trained on all of them."""

@@ -41,8 +41,10 @@ def main(
     Exit codes: 0 scored, 2 nothing was sent, 3 no score yet, 4 perhaps sent, 5 not scorable, 6 kept for later.
     """
     out = out_root(out)
+    from harness.competition import find_competition
     from harness.ledger import open_ledger
     from harness.submit.flow import follow_up, send_new
+    from harness.submit.platform import find_platform
 
     if how.trust_host:
         _agree(how.trust_host)
@@ -54,11 +56,16 @@ def main(
         return
     content.check(bundle.asked)
     named = which.required("to send to")
+    if not how.dry_run:
+        find_platform(find_competition(named))  # before anything is made that has nowhere to go
     ledger = open_ledger(out)
     competition, prepared, tried = _prepare(named, content, bundle, where, out, ledger)
     lines = [*_lines(prepared), *tried]
     if how.dry_run:
-        last = [f"dry run: nothing was sent to {competition.platform}."]
+        nowhere = competition.platform == "none"
+        last = [
+            f"dry run: nothing was sent{'; the competition is on no platform' if nowhere else f' to {competition.platform}'}."
+        ]
         _show(lines, [], last, prepared.summary() | {"trial": tried}, as_json)
         return
     if where.sample:

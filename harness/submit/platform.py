@@ -100,7 +100,7 @@ def find_platform(competition: Competition, place: str = "") -> Platform:
     if module is None:
         raise UserError(
             f"'{competition.slug}' is on no platform (platform = 'none' in competition.toml): there is nowhere to send it. "
-            "--dry-run writes and checks the file."
+            '--dry-run writes and checks the file; to send it, platform = "kaggle" or "codabench"'
         )
     return module.open_platform(competition, place)
 

@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError, needs
+from harness.base.errors import UserError
 from harness.base.storage.atomic_files import write_text
+from harness.base.storage.toml_text import dump_toml
 from harness.competition import Recipe, load_recipe
 from harness.cv.options import Options
 from harness.cv.pipeline import cross_validate
@@ -21,16 +22,14 @@ def save_recipe(folder: Path, recipe: Recipe, values: dict[str, Any], name: str,
     Raises
     ------
     UserError
-        If tomli-w is missing, or another recipe of that name is there.
+        If another recipe of that name is there.
     """
-    with needs("writing a recipe", "tomli-w"):
-        import tomli_w
     path = folder / "recipes" / f"{name}.toml"
     best = with_values(recipe, values, name)
     check_name(folder, name)
     content = _changed(best)
     content["description"] = said
-    text = f"{_MARK} from recipe '{recipe.name}'.\n" + tomli_w.dumps(content)
+    text = f"{_MARK} from recipe '{recipe.name}'.\n" + dump_toml(content)
     write_text(path, text)
     assert load_recipe(folder, name).digest() == best.digest(), path  # what is written is what was meant
     return path

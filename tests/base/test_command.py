@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import sys
 
-from harness.base.command import carried
+import pytest
+import typer
+
+from harness.base.command import carried, user_command
+from harness.base.errors import UserError, needs
 
 
 @pytest.mark.parametrize(
@@ -26,3 +30,29 @@ def test_a_command_that_is_offered_next_looks_in_the_same_places(
 def test_what_is_carried_is_quoted(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("sys.argv", ["harness.cv", "--out", "a b; rm", "--sample"])
     assert carried("--out", "--sample") == " --out 'a b; rm' --sample"
+
+
+def test_a_package_that_is_missing_is_named_and_a_module_of_our_own_keeps_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    @user_command
+    def imports_pillow() -> None:
+        raise ModuleNotFoundError("No module named 'PIL'", name="PIL.Image")
+
+    with pytest.raises(typer.Exit) as ended:
+        imports_pillow()
+    assert ended.value.exit_code == 2
+    assert capsys.readouterr().err == "error: the package pillow is not installed: pip install pillow\n"
+
+    @user_command
+    def imports_ours() -> None:
+        import harness.no_such_module  # noqa: F401
+
+    with pytest.raises(ModuleNotFoundError):
+        imports_ours()
+    monkeypatch.setitem(sys.modules, "py7zr", None)
+    with (
+        pytest.raises(UserError, match="a .7z archive needs py7zr: pip install py7zr"),
+        needs("a .7z archive", "py7zr"),
+    ):
+        import py7zr  # noqa: F401

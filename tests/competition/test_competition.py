@@ -40,6 +40,17 @@ def test_an_unknown_competition_lists_the_known(project: Path):
         ('metric = "accuracy"', "", "metric: missing; it has no default"),
         ('["circle", "square"]', '["circle", "circle"]', "named twice"),
         ("channels = 1", "channels = 0", r"data\.channels = 0: input should be greater than or equal to 1"),
+        (
+            "size =",
+            'group_by = "patient"\nsize =',
+            r"data\.group_by: class folders have no table; name the one .* data\.join; or .* data\.group",
+        ),
+        ("size =", 'fold = "fold"\nsize =', r"data\.fold: class folders have no table; give a table of labels"),
+        (
+            "size =",
+            'files = "{id}.png"\nsize =',
+            r"data\.files: format = 'image_folder' does not read it; it is of image_csv",
+        ),
         ("size =", "sise =", r"data\.sise: unknown key .did you mean 'data\.size'"),
     ],
 )

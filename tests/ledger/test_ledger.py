@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import re
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -428,3 +429,20 @@ def test_leaderboards_are_kept(ledger: Ledger):
     assert ledger.snapshot("pets") is None
     found = ledger.snapshot("shapes")
     assert found is not None and found[0].endswith("Z") and found[1] == [{"team": "b", "score": 0.95}]
+
+
+def test_without_sqlalchemy_a_ledger_that_is_not_there_is_empty_and_one_that_is_there_says_what_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("HARNESS_LEDGER", raising=False)
+    for name in ("sqlalchemy", "sqlalchemy.engine"):
+        monkeypatch.setitem(sys.modules, name, None)
+    ledger = open_ledger(tmp_path)
+    assert ledger.entries() == [] and ledger.snapshot("shapes") is None and not ledger.everything()["submissions"]
+    (tmp_path / "submissions").mkdir()
+    (tmp_path / "submissions" / "ledger.sqlite").touch()
+    with pytest.raises(UserError, match=r"ledger.sqlite: the ledger needs SQLAlchemy: pip install SQLAlchemy"):
+        ledger.entries()
+    monkeypatch.setenv("HARNESS_LEDGER", "postgresql://me@host/name")
+    with pytest.raises(UserError, match="HARNESS_LEDGER: the ledger needs SQLAlchemy"):
+        open_ledger(tmp_path)

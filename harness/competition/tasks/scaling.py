@@ -31,6 +31,7 @@ def fit_scaling(
     targets: np.ndarray,
     outputs: np.ndarray,
     class_weights: Sequence[float] | None = None,
+    start: Scaling | None = None,
 ) -> Scaling:
     """The scaling that minimises the log loss of these rows, drawn towards the identity.
 
@@ -40,16 +41,20 @@ def fit_scaling(
     targets : int64 (n,) classes, or float (n, K) of 0 and 1
     outputs : float (n, K), probabilities
     class_weights : what a row of each class counts, where the metric weighs classes
+    start : where to begin: what like outputs of the same rows have
     """
     from scipy.optimize import minimize
 
     rows = _some(*outputs.shape)
     loss = _Loss(targets[rows], np.asarray(outputs[rows]), class_weights)
     bounds = [(-most, most) for most, n in zip(_BOUNDS, (1, loss.columns, loss.columns), strict=True) for _ in range(n)]
-    x = minimize(lambda a: loss(np.r_[a, loss.rest], 1), np.zeros(1), jac=True, bounds=bounds[:1]).x
-    if method == "temperature":
-        return {"scale": [float(np.exp(x[0]))], "bias": [0.0]}
-    found = minimize(loss, np.r_[x, loss.rest], jac=True, bounds=bounds, options={"maxiter": 60, "ftol": 1e-6}).x
+    begin = loss.parameters(start) if start else np.zeros(1 + 2 * loss.columns)
+    if method == "temperature" or not start:
+        common = minimize(lambda a: loss(np.r_[a, loss.rest], 1), begin[:1], jac=True, bounds=bounds[:1]).x
+        if method == "temperature":
+            return {"scale": [float(np.exp(common[0]))], "bias": [0.0]}
+        begin = np.r_[common, loss.rest]
+    found = minimize(loss, begin, jac=True, bounds=bounds, options={"maxiter": 60, "ftol": 1e-6}).x
     scale, bias = loss.parts(found)
     return {"scale": [float(value) for value in scale], "bias": [float(value) for value in bias]}
 
@@ -61,9 +66,16 @@ def scaled(outputs: np.ndarray, scaling: Scaling, one_class: bool) -> np.ndarray
 
 
 def find_scaling(
-    metric: Metric, targets: np.ndarray, outputs: np.ndarray, fold: np.ndarray, groups: np.ndarray
+    metric: Metric,
+    targets: np.ndarray,
+    outputs: np.ndarray,
+    fold: np.ndarray,
+    groups: np.ndarray,
+    like: dict[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """The scaling that the metric likes best, if it gains more than chance; found on all rows, and for each fold on the others.
+
+    like : what was found for like outputs of the same rows and folds (another way to combine the same runs): fits begin there
 
     Returns
     -------
@@ -80,10 +92,12 @@ def find_scaling(
     ece = ece_of(*bins(*believed(targets, outputs)))
     told: dict[str, Any] = {"method": NONE, "metric": metric.name, "tried": {}, "values": {}, "folds": {}}
     told |= {"ece": ece, "ece_after": ece}
-    best = 0.0
+    best, begin = 0.0, (like or {}).get("folds", {})
     for method in METHODS:
         folds = {
-            str(number): fit_scaling(method, targets[fold != number], outputs[fold != number], weights)
+            str(number): fit_scaling(
+                method, targets[fold != number], outputs[fold != number], weights, begin.get(str(number))
+            )
             for number in numbers
         }
         after = scaled_by_fold(outputs, fold, folds, one_class)
@@ -120,11 +134,18 @@ class _Loss:
     def __init__(self, targets: np.ndarray, outputs: np.ndarray, class_weights: Sequence[float] | None) -> None:
         self.one_class, (self.n, self.columns) = targets.ndim == 1, outputs.shape
         self.targets, self.logits = targets, _logits(outputs, self.one_class)
+        if self.one_class:  # there may be many; of labels float32 cannot tell a sure one from certainty
+            self.logits = self.logits.astype(np.float32)
         self.rest = np.zeros(2 * self.columns)
-        weighs = self.one_class and class_weights is not None
-        self.weights = np.asarray(class_weights, dtype=np.float64)[targets] if weighs else np.ones(self.n)
+        self.weighs = self.one_class and class_weights is not None
+        self.weights = np.asarray(class_weights, dtype=np.float64)[targets] if self.weighs else np.ones(self.n)
         self.weights = self.weights / (self.weights.mean() or 1.0)
         self.precision = np.repeat(1 / np.square(_PRIOR), (1, self.columns, self.columns))
+
+    def parameters(self, scaling: Scaling) -> np.ndarray:
+        """Those that give this scaling."""
+        logs = np.log(np.broadcast_to(scaling["scale"], self.columns))
+        return np.r_[logs.mean(), logs - logs.mean(), np.broadcast_to(scaling["bias"], self.columns)]
 
     def parts(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Scale and bias (K,) of each column."""
@@ -133,23 +154,31 @@ class _Loss:
     def __call__(self, x: np.ndarray, wanted: int | None = None) -> tuple[float, np.ndarray]:
         """Value and gradient, of the first `wanted` parameters or of all."""
         scale, bias = self.parts(x)
-        p = _activated(self.logits * scale + bias, self.one_class)
-        loss = self._losses(p) @ self.weights
-        if self.one_class:
-            p[np.arange(self.n), self.targets] -= 1
-        else:
-            p -= self.targets
-        p *= self.weights[:, None]
-        of_scale = np.einsum("nk,nk->k", p, self.logits) * scale
-        slope = np.concatenate([[of_scale.sum()], of_scale, p.sum(axis=0)])
-        value, slope = loss + 0.5 * (self.precision * x) @ x, slope + self.precision * x
+        logits = self.logits * scale.astype(self.logits.dtype) + bias.astype(self.logits.dtype)
+        losses, error = self._of_classes(logits) if self.one_class else self._of_labels(logits)
+        if self.weighs:
+            error *= self.weights[:, None]
+        of_scale = np.einsum("nk,nk->k", error, self.logits) * scale
+        slope = np.concatenate([[of_scale.sum()], of_scale, error.sum(axis=0)]) + self.precision * x
+        value = losses @ self.weights + 0.5 * (self.precision * x) @ x
         return value / self.n, (slope / self.n)[:wanted]
 
-    def _losses(self, p: np.ndarray) -> np.ndarray:
-        if self.one_class:
-            return -np.log(np.maximum(p[np.arange(self.n), self.targets], 1e-300))
+    def _of_classes(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Losses float64 (n,), and how far the probabilities (n, K) are off; `logits` are written over."""
+        rows = np.arange(self.n)
+        logits -= logits.max(axis=1, keepdims=True)
+        own = logits[rows, self.targets]
+        p = np.exp(logits, out=logits)
+        total = p.sum(axis=1, keepdims=True)
+        p /= total
+        p[rows, self.targets] -= 1
+        return np.log(total[:, 0].astype(np.float64)) - own, p
+
+    def _of_labels(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The same of labels."""
+        p = _activated(logits, False)
         own = np.where(self.targets >= 0.5, p, 1 - p)
-        return -np.log(np.maximum(own, 1e-300)).sum(axis=1)
+        return -np.log(np.maximum(own, 1e-300)).sum(axis=1), p - self.targets
 
 
 def _logits(outputs: np.ndarray, one_class: bool) -> np.ndarray:
@@ -159,7 +188,7 @@ def _logits(outputs: np.ndarray, one_class: bool) -> np.ndarray:
 
 
 def _activated(logits: np.ndarray, one_class: bool) -> np.ndarray:
-    """Probabilities float64 (n, K) of new logits, which are written over."""
+    """Probabilities float (n, K) of new logits, which are written over."""
     from scipy.special import expit
 
     if not one_class:

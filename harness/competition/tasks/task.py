@@ -148,12 +148,18 @@ class Task:
         return self.decide_by_fold(outputs, fold, told) if told and "values" in told else self.plain(outputs)
 
     def find_scaling(
-        self, metric: Metric, targets: np.ndarray, outputs: np.ndarray, fold: np.ndarray, groups: np.ndarray
+        self,
+        metric: Metric,
+        targets: np.ndarray,
+        outputs: np.ndarray,
+        fold: np.ndarray,
+        groups: np.ndarray,
+        like: dict[str, Any] | None = None,
     ) -> dict[str, Any] | None:
         """How probabilities are scaled (`scaling.find_scaling`): the part "scaling" of a decision. None where the metric judges none."""
         if metric.of_probabilities is None or self.of == NUMBERS:
             return None
-        return scaling.find_scaling(metric, targets, outputs, fold, groups)
+        return scaling.find_scaling(metric, targets, outputs, fold, groups, like)
 
     def fit_scaling(
         self, method: str, metric: Metric, targets: np.ndarray, outputs: np.ndarray

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import __version__
 from harness.base.errors import UserError
+from harness.base.places.templates import package_folder
 
 if TYPE_CHECKING:
     import torch
@@ -272,9 +273,12 @@ def plan_rounds(threads: list[int], workers: int, may_crowd: bool) -> list[tuple
 
 def git_commit() -> str | None:
     """Commit of the harness's checkout, '+' when it has uncommitted changes; None outside a checkout."""
+    checkout = package_folder().parent
+    if not (checkout / ".git").exists():
+        return None  # installed: a repository further up is somebody else's
 
     def git(*args: str) -> str:
-        command = ["git", "-C", str(Path(__file__).parent), *args]
+        command = ["git", "-C", str(checkout), *args]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
 
     try:

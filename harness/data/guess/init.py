@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Annotated, Any
 import typer
 
 from harness.base.command import DataOption, JsonOption, carried, data_root, new_app, user_command
-from harness.base.errors import UserError, needs
+from harness.base.errors import UserError
 from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.places.templates import templates
+from harness.base.storage.toml_text import dump_toml
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.guess.written import Made
 
@@ -70,7 +72,7 @@ def _like(like: str, place: Path | None, slug: str | None, title: str | None, pl
     others = {"FOLDER_OR_ZIP": place, "--title": title, "--platform": platform}
     if too_many := [name for name, value in others.items() if value is not None]:
         raise UserError(f"--like {like}: copies a competition as it is; leave out {', '.join(too_many)}")
-    return copy_like(like, _checked(slug or like))
+    return copy_like(like, _checked(slug) if slug is not None else like)
 
 
 def init(place: Path, slug: str | None, title: str | None, platform: str, root: Path) -> Made:
@@ -79,6 +81,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     from harness.data.files.archives import FileTree
     from harness.data.guess.guess import guess
     from harness.data.guess.inventory import take_stock
+    from harness.data.guess.symmetries import guess_symmetries
     from harness.data.guess.written import competition_toml, write_competition
 
     about = None
@@ -103,9 +106,10 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     known = _metric_of(about, targets) if about else None
     facts = _facts(layout, targets)
     said = [*(about.lines() if about else ()), *_found(inventory, layout, facts)]
-    text = competition_toml(
-        title or name.replace("-", " ").replace("_", " ").capitalize(), platform, layout, targets, said
-    )
+    titled = title or name.replace("-", " ").replace("_", " ").capitalize()
+    seen = guess_symmetries(competition_toml(titled, platform, layout, targets), tree)
+    facts = dataclasses.replace(facts, symmetries=seen.names)
+    text = competition_toml(titled, platform, layout, targets, said, seen.names, seen.why)
     files = {"competition.toml": text, "README.md": _readme(name, title, source)}
     files |= {f"recipes/{recipe}.toml": recipe_toml(recipe, facts) for recipe in _recipes(layout)}
     linked = _link(source, root, name)
@@ -113,6 +117,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     find_competition(folder)  # what was written must be readable
     lines = [f"found:    {line}" for line in said] + ([f"linked:   {linked}"] if linked else [])
     lines += [f"guessed:  {line}" for line in _guesses(layout, targets)]
+    lines += [f"guessed:  symmetries {', '.join(seen.names)}: {seen.why}"] if seen.names else []
     lines += [f"unknown:  {line}" for line in [*([] if known else [_metric_said(targets)]), *layout.unknown]]
     lines += [f"written:  {path}" for path in written]
     places = carried("--data")
@@ -127,6 +132,7 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
         "fits": list(targets.fits),
     }
     told |= {
+        "symmetries": list(seen.names),
         "data": layout.values,
         "submission": targets.submission,
         "unknown": layout.unknown,
@@ -155,10 +161,7 @@ def recipe_toml(name: str, facts: Any) -> str:
     """A built-in recipe as a file."""
     from harness.competition.builtin.rules import built_in
 
-    with needs("writing a recipe", "tomli-w"):
-        import tomli_w
-
-    return tomli_w.dumps(built_in(name, facts))
+    return dump_toml(built_in(name, facts))
 
 
 def _source(place: Path) -> Path:

@@ -23,8 +23,16 @@ class Made:
     told: dict[str, Any]
 
 
-def competition_toml(title: str, platform: str, layout: Layout, targets: Targets, facts: Iterable[str] = ()) -> str:
-    """The text of competition.toml."""
+def competition_toml(
+    title: str,
+    platform: str,
+    layout: Layout,
+    targets: Targets,
+    facts: Iterable[str] = (),
+    symmetries: tuple[str, ...] = (),
+    why: str = "",
+) -> str:
+    """The text of competition.toml; why : of the symmetries."""
     lines = [f"# {plain(line, 300)}" for line in facts]
     lines += ["# Guessed from the files: look at every line with a comment before you trust a score.", ""]
     lines += [_line("title", title), _line("platform", platform)]
@@ -39,7 +47,12 @@ def competition_toml(title: str, platform: str, layout: Layout, targets: Targets
         )
     )
     lines.append("# classes = [...]          left out: read from the data and kept in classes.txt")
-    lines.append('# symmetries = ["hflip"]   changes that leave the label as it is (also vflip, rot90, rot180, rot270)')
+    if symmetries:
+        lines.append(_line("symmetries", list(symmetries), why))
+    else:
+        lines.append(
+            '# symmetries = ["hflip"]   changes that leave the label as it is (also vflip, rot90, rot180, rot270)'
+        )
     lines += ["", "[data]"]
     for key, value in layout.values.items():
         lines.append(_line(key, value, layout.why.get(key, "")))
@@ -49,9 +62,11 @@ def competition_toml(title: str, platform: str, layout: Layout, targets: Targets
         if targets.separator:
             lines.append(_line("separator", targets.separator))
     if "group_by" not in layout.values and "group" not in layout.values:
-        lines.append(
-            '# group_by = ["patient"]   a column whose rows must share a fold (a patient, a place, a burst of images)'
-        )
+        told = "whose rows must share a fold (a patient, a place, a burst of images)"
+        if layout.values.get("format") == "image_folder":
+            lines.append(f"# group = '^([^_]+)_'        what a file's name begins with, {told}")
+        else:
+            lines.append(f'# group_by = ["patient"]   a column {told}')
     lines += ["", "[submission]"]
     if layout.sample:
         lines.append(_line("sample", layout.sample[0]))

@@ -58,7 +58,18 @@ def boosting(
     image_size: int = 0,
     drop_path: float = 0.0,
 ) -> Boosting:
-    """Trees on the columns; backbone, weights, ... are those of model `timm`, for [features]."""
+    """Gradient-boosted trees on the columns (scikit-learn's HistGradientBoosting), and on features of a frozen backbone with [features].
+
+    Parameters
+    ----------
+    learning_rate : factor of each tree
+    max_iter : most rounds; how many are best is seen on a tenth of the training rows, whole groups of them
+    max_leaf_nodes : most leaves of a tree
+    min_samples_leaf : fewest rows of a leaf
+    l2 : regularisation of the leaves' values
+    max_features : share of the features that each split chooses from
+    backbone, weights, weights_sha256, image_size, drop_path : as of model `timm`; only with [features]
+    """
     return Boosting(learning_rate, max_iter, max_leaf_nodes, min_samples_leaf, l2, max_features)
 
 

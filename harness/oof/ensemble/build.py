@@ -37,6 +37,7 @@ class EnsembleResult:
     metric : what was scored; chosen : name of the method that was saved
     all : every method, cross-fitted
     is_sample : whether the runs are on the embedded sample
+    left_out : methods that were not tried with so many classes
     """
 
     path: Path
@@ -45,6 +46,7 @@ class EnsembleResult:
     chosen: str
     all: list[CrossFitted]
     is_sample: bool
+    left_out: tuple[str, ...] = ()
 
     header = ("method", "cross-fitted [95 %]", "in sample", "gain over the mean [95 %]", "")
 
@@ -68,7 +70,11 @@ class EnsembleResult:
     def remarks(self) -> list[str]:
         """What to say below the table."""
         chosen = next(r for r in self.all if r.method.name == self.chosen)
-        found = []
+        found = (
+            [f"not tried: {names}, with so many classes; --method NAME does"]
+            if (names := ", ".join(self.left_out))
+            else []
+        )
         if chosen.method.weights:
             weights = chosen.method.weights(chosen.fitted)
             shown = sorted(zip(weights, self.members, strict=True), reverse=True)
@@ -116,11 +122,12 @@ def build_ensemble(
     runs = _members(competition, out, names, best)
     metric = competition_metrics(competition)[0]
     predictions = align(runs, competition)
-    found = cross_fit(predictions, metric)
+    found = cross_fit(predictions, metric, asked=method)
     chosen = next(r for r in found if r.method.name == method) if method else _pick(found)
     path = save_ensemble(competition, out, runs, predictions, chosen)
     sample = runs[0].environment["data"]["is_sample"]
-    return EnsembleResult(path, predictions.members, metric.name, chosen.method.name, found, sample)
+    left_out = tuple(name for name in known if name not in {r.method.name for r in found})
+    return EnsembleResult(path, predictions.members, metric.name, chosen.method.name, found, sample, left_out)
 
 
 def _pick(found: list[CrossFitted]) -> CrossFitted:

@@ -48,10 +48,13 @@ class CrossFitted:
         return self.method.name != "mean" and self.gain_low <= 0 <= self.gain_high
 
 
-def cross_fit(predictions: Predictions, metric: Metric, names: list[str] | None = None) -> list[CrossFitted]:
-    """Every method (or the named ones), the plain mean first."""
+def cross_fit(
+    predictions: Predictions, metric: Metric, names: list[str] | None = None, asked: str | None = None
+) -> list[CrossFitted]:
+    """Every method that so many classes bear, and the one asked for (or the named ones alone), the plain mean first."""
     methods = methods_of(predictions.task)
-    chosen = ["mean", *(n for n in names or methods if n != "mean")]
+    tried = [n for n, method in methods.items() if method.bears(predictions.oof.shape[2]) or n == asked]
+    chosen = ["mean", *(n for n in names or tried if n != "mean")]
     judge = _Judge(predictions, metric)
     mean_of = methods["mean"].apply(predictions.oof, None)
     told = judge.told(mean_of)
@@ -75,14 +78,19 @@ class _Judge:
         without = [folds.train_rows(fold) for fold in range(folds.k)]
         self.by_without = [_fitted_by(predictions, metric, rows) if self.decides else metric for rows in without]
 
-    def told(self, oof: np.ndarray) -> dict[str, Any]:
-        """The decision of outputs (n, C), as `score_run` finds it of the saved ensemble: thresholds or cuts, or how they are scaled."""
+    def told(self, oof: np.ndarray, like: dict[str, Any] | None = None) -> dict[str, Any]:
+        """The decision of outputs (n, C), as `score_run` finds it of the saved ensemble: thresholds or cuts, or how they are scaled.
+
+        like : that of the plain mean, where the search for a scaling begins
+        """
         if not (self.decides or self.metric.of_probabilities):
             return {}
         outputs = self._saved(oof)
         if self.decides:
             return self.task.find_decision(self.metric, self.labels, outputs, self.fold)
-        scaling = self.task.find_scaling(self.metric, self.labels, outputs, self.fold, self.groups)
+        scaling = self.task.find_scaling(
+            self.metric, self.labels, outputs, self.fold, self.groups, (like or {}).get("scaling")
+        )
         return {"scaling": scaling} if scaling else {}
 
     def resampled(self, oof: np.ndarray, told: dict[str, Any]) -> Resampled:
@@ -129,7 +137,7 @@ def _one(
         fitted_without = [fitted] * predictions.folds.k
         oof = method.apply(predictions.oof, fitted)
         seen = oof[kept]
-    told = plain[1] if method.name == "mean" else judge.told(oof)
+    told = plain[1] if method.name == "mean" else judge.told(oof, plain[1])
     in_sample = judge.in_sample(seen, told)
     ours = plain[0] if method.name == "mean" else judge.resampled(oof, told)
     score, low, high, gain, gain_low, gain_high = ours.against(plain[0])

@@ -12,8 +12,10 @@ from harness.competition.metrics import Metric
 from harness.competition.scoring.temperature import calibrated, fitted_temperature, softmax
 from harness.competition.tasks.answering import majority
 from harness.oof.ensemble.hill_climbing import hill_climb
+from harness.oof.ensemble.multinomial import Multinomial, fit_multinomial
 
 _EPS = 1e-6
+_STRENGTH = 100.0  # of stacking's prior
 
 Fitted = Any
 """What a method learnt: weights, a temperature, a classifier; None where there is nothing to learn."""
@@ -31,6 +33,7 @@ class Method:
     apply : (proba (M, n, C), Fitted) -> float64 (n, C), rows sum to one
     learns : whether `fit` looks at labels; only such methods can be too optimistic in sample
     weights : Fitted -> weights (M,) of the members, where it has such
+    most_classes : of more it is only tried where it is asked for by name: its search looks at all of them again and again
     """
 
     name: str
@@ -39,6 +42,11 @@ class Method:
     apply: Callable[[np.ndarray, Fitted], np.ndarray]
     learns: bool = True
     weights: Callable[[Fitted], np.ndarray] | None = None
+    most_classes: int | None = None
+
+    def bears(self, n_classes: int) -> bool:
+        """Whether it is tried with so many classes."""
+        return self.most_classes is None or n_classes <= self.most_classes
 
 
 def nothing(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> None:
@@ -118,18 +126,14 @@ def convex_weights(proba: np.ndarray, labels: np.ndarray, metric: Metric, steps:
     return weights
 
 
-def _fit_stack(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> Any:
+def _fit_stack(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> Multinomial:
     """Multinomial logistic regression on the models' log probabilities, strongly regularised."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=0.01, max_iter=500)
-    model.fit(_logs(proba), labels)
-    return model
+    return fit_multinomial(_logs(proba), labels, _STRENGTH)
 
 
-def _apply_stack(proba: np.ndarray, fitted: Any) -> np.ndarray:
+def _apply_stack(proba: np.ndarray, fitted: Multinomial) -> np.ndarray:
     out = np.zeros(proba.shape[1:])
-    out[:, fitted.classes_] = fitted.predict_proba(_logs(proba))
+    out[:, fitted.classes] = fitted.probabilities(_logs(proba))
     return out
 
 
@@ -188,7 +192,7 @@ METHODS: dict[str, Method] = {
         Method("convex", "weights by the log loss", convex_weights, weighted, weights=lambda w: w),
         Method("stacking", "logistic regression on log probabilities", _fit_stack, _apply_stack),
         Method("temperature", "the mean, sharpened or softened", fit_temperature, _apply_temperature),
-        Method("priors", "the mean with a factor per class for the metric", fit_priors, lambda p, f: _scaled(mean(p), f)),
+        Method("priors", "the mean with a factor per class for the metric", fit_priors, lambda p, f: _scaled(mean(p), f), most_classes=30),
     )
 }  # fmt: skip
 """Every way to combine classes' probabilities, by name; the plain mean first, since the others are held against it."""

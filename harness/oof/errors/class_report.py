@@ -52,8 +52,9 @@ class ClassReport(ErrorReport):
     def lines(self) -> list[str]:
         """See `ErrorReport`."""
         doubted = len(self.found.suspected)
+        commonest = ", ".join(f"{a} taken for {b} {n:,}" for a, b, n in self.confusions(5))
         return [
-            "commonest: " + ", ".join(f"{a} taken for {b} {n:,}" for a, b, n in self.confusions(5)),
+            f"commonest: {commonest or 'none; no row is wrong'}",
             reliability_line(self.found),
             f"labels in doubt: {doubted:,} rows (harness.clean judges the training set by more than this)",
         ]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness.base.errors import UserError
+from harness.base.storage.atomic_files import complete_file
+from harness.base.storage.damage import DAMAGED
 from harness.competition.metrics import Metric
 from harness.competition.tasks import TASKS, Task
 from harness.cv.noise.suite import Suite, suite_paths
 from harness.data.cache import Dataset
 from harness.oof.forecast.domain_shift import LEAST_ROWS, MOST_ROWS
 from harness.runs import Folds, Run, RunFolder
-from harness.train.inputs.image_statistics import describe_images
+from harness.train.inputs.image_statistics import STATISTICS, describe_images
 
 Combine = Callable[[np.ndarray], np.ndarray]
 """proba (M, n, C) of the members -> (n, C)."""
@@ -162,8 +168,24 @@ def look_at(dataset: Dataset, scored: np.ndarray) -> Looks | None:
     train_rows = np.sort(rng.permutation(scored)[:MOST_ROWS])
     test_rows = np.sort(rng.permutation(len(dataset.test))[:MOST_ROWS])
     return Looks(
-        train=describe_images(dataset.train.images, train_rows),
+        train=_described(dataset.train.images, train_rows, dataset.cache / "train"),
         train_rows=train_rows,
-        test=describe_images(dataset.test.images, test_rows),
+        test=_described(dataset.test.images, test_rows, dataset.cache / "test"),
         test_rows=test_rows,
     )
+
+
+def _described(images: Any, rows: np.ndarray, folder: Path) -> np.ndarray:
+    """`describe_images`, kept beside the decoded images: every forecast on the same data asks for the same rows."""
+    of = hashlib.sha256(repr((STATISTICS, images.shape)).encode() + rows.tobytes()).hexdigest()[:16]
+    path = folder / f"statistics-{of}.npy"
+    try:
+        kept: np.ndarray = np.load(path, allow_pickle=False)
+        if kept.shape == (len(rows), len(STATISTICS)) and kept.dtype == np.float32:
+            return kept
+    except (OSError, *DAMAGED):
+        pass  # not there, or damaged: they are made anew
+    made = describe_images(images, rows)
+    with contextlib.suppress(UserError), complete_file(path) as temporary, temporary.open("wb") as out:
+        np.save(out, made, allow_pickle=False)  # on a disk that is full or read-only they are made every time
+    return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,7 @@ def baseline(facts: Facts) -> Candidate:
 def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None) -> list[Candidate]:
     """Recipes of different kind, the most promising first."""
     found = {limit.name for limit in limits}
-    makers: list[Callable[[Facts], Candidate | None]] = [_strong, _mixed, _larger, _gentle]
+    makers: list[Callable[[Facts], Candidate | None]] = [_strong, _turned, _mixed, _larger, _gentle]
     pretrained: list[Callable[[Facts], Candidate | None]] = [_frozen, _finetuned]
     if FEW_ROWS in found:
         makers = [*pretrained, *makers]
@@ -80,6 +81,7 @@ def refinements(winner: Recipe, facts: Facts, race: int) -> list[Candidate]:
     """Changes of one thing of the recipe that won: what matters most first."""
     values = winner.model_dump(mode="json", exclude={"name", "description", "answers_to"})
     changes: list[tuple[str, str, Callable[[Values], Values | None]]] = [
+        ("turned", "images mirrored, or turned", lambda v: _turned_too(v, facts)),
         ("lr-up", "twice the learning rate", lambda v: _scaled_lr(v, 2.0)),
         ("lr-down", "half the learning rate", lambda v: _scaled_lr(v, 0.5)),
         ("harder", "half as much augmentation again", lambda v: _scaled_augmentation(v, 1.5)),
@@ -144,6 +146,26 @@ def _trees(facts: Facts) -> Candidate | None:
 
 def _strong(facts: Facts) -> Candidate:
     return _candidate("play-strong", built_in("strong", facts), "a wider network at a larger size, more views")
+
+
+def _turned(facts: Facts) -> Candidate | None:
+    """The strong recipe on images mirrored, or mirrored and turned, where that may keep the label and competition.toml does not say so."""
+    symmetries = _more_symmetries(facts)
+    if symmetries is None:
+        return None
+    name, why = ("mirrored", "mirrored") if len(symmetries) == 1 else ("turned", "mirrored and turned")
+    values = built_in("strong", dataclasses.replace(facts, symmetries=symmetries))
+    return _candidate(f"play-{name}", values, f"images {why}: their nearest neighbours have the label still")
+
+
+def _more_symmetries(facts: Facts) -> tuple[str, ...] | None:
+    """Those declared and those that are plausible; None where none is new. Turns only together with both mirror images."""
+    halves = tuple(name for name in facts.plausible if name != "rot90")
+    found = halves if len(halves) == 3 else tuple(name for name in halves if name == "hflip")
+    if len(halves) == 3 and "rot90" in facts.plausible and facts.height == facts.width:
+        found = (*found, "rot90", "rot270")
+    together = tuple(dict.fromkeys((*facts.symmetries, *found)))
+    return together if len(together) > len(facts.symmetries) else None
 
 
 def _mixed(facts: Facts) -> Candidate | None:
@@ -265,6 +287,21 @@ def _hardened(values: Values, noise: Values, coloured: bool) -> Values | None:
             old = values["augment"].get(key, 0)
             values["augment"][key] = max(old, value) if isinstance(value, float) else value
     values["augment"]["untouched"] = max(values["augment"].get("untouched", 0.0), 0.5)
+    return values
+
+
+def _turned_too(values: Values, facts: Facts) -> Values | None:
+    """Mirrored and turned as `_turned` does, where the recipe is not."""
+    symmetries = _more_symmetries(facts)
+    if symmetries is None or values.get("features") or values["augment"].get("horizontal_flip"):
+        return None
+    wanted = built_in("strong", dataclasses.replace(facts, symmetries=symmetries))
+    values["augment"] |= {
+        key: wanted["augment"][key]
+        for key in ("horizontal_flip", "vertical_flip", "rotation")
+        if key in wanted["augment"]
+    }
+    values["predict"]["tta"], values["predict"]["weights"] = wanted["predict"]["tta"], []
     return values
 
 

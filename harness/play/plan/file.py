@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError, needs
+from harness.base.errors import UserError
 from harness.base.storage.atomic_files import write_text
+from harness.base.storage.toml_text import dump_toml
 from harness.competition import Recipe
 from harness.competition.recipe import load_recipe
 from harness.competition.schema import read_toml
@@ -20,9 +21,6 @@ _HEAD = """# The plan as it went. Edit it and play it again: python -m harness.p
 
 def write_plan(path: Path, named: str, steps: Iterable[StepRecord], recipes: dict[str, str]) -> None:
     """Write the steps; recipes : file of the recipe by the key of the step that trained it."""
-    with needs("writing a plan", "tomli-w"):
-        import tomli_w
-
     told: list[dict[str, Any]] = []
     for step in steps:
         line: dict[str, Any] = {"key": step.key, "what": step.what, "why": step.why, "state": step.state}
@@ -30,7 +28,7 @@ def write_plan(path: Path, named: str, steps: Iterable[StepRecord], recipes: dic
         if step.key in recipes:
             line["recipe"] = recipes[step.key]
         told.append(line)
-    write_text(path, _HEAD.format(named=named, path=path) + tomli_w.dumps({"step": told}))
+    write_text(path, _HEAD.format(named=named, path=path) + dump_toml({"step": told}))
 
 
 def read_plan(path: Path, competition: Path) -> list[Recipe]:

@@ -55,7 +55,10 @@ class Accounts:
 
     def reserve(self) -> float:
         """For the last steps: combining, file, forecast, judging what is chosen now."""
-        last = 1.5 * self.finishing + self.combining(2) if self.costs.in_seconds else 0.0
+        combining = (
+            self.combining(2) if len(self.runs) > 1 else 0.0
+        )  # a second run is worth more than the time to blend it
+        last = 1.5 * self.finishing + combining if self.costs.in_seconds else 0.0
         return last + (self.judging(self.final) if self.final and self.is_worth_judging(self.final) else 0.0)
 
     def is_worth_judging(self, final: str) -> bool:

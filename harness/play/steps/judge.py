@@ -66,13 +66,16 @@ def cross_fitted_choice(table: Table, names: Sequence[str]) -> Outcome:
     chosen: list[str] = []
     for fold in range(folds.k):
         others, mine = folds.train_rows(fold), folds.valid_rows(fold)
-        answers = [
-            Answers.found_on(task, metric, labels[others], o[others], run.scores)
-            for o, run in zip(outputs, runs, strict=True)
-        ]
-        scores = [sign * metric(labels[others], a.of(o[others])) for a, o in zip(answers, outputs, strict=True)]
-        best = int(np.argmax(scores))
-        judged[mine] = answers[best].of(outputs[best][mine])
+
+        def by_others(which: int, rows: np.ndarray, fold: int = fold) -> np.ndarray:
+            """A run's outputs by the decision that the other folds' rows found."""
+            decision = runs[which].scores.get("decision")
+            return task.judged_by(metric, outputs[which][rows], np.full(len(rows), fold), decision)
+
+        best = 0
+        if len(runs) > 1:
+            best = int(np.argmax([sign * metric(labels[others], by_others(n, others)) for n in range(len(runs))]))
+        judged[mine] = by_others(best, mine)
         chosen.append(names[best])
     rows = np.flatnonzero(folds.kept)
     scorer = metric.prepare(labels[rows], judged[rows])

@@ -90,6 +90,10 @@ def prepared_of(
     intent = intent_of(competition, path, 0, run.name, (run.name,), said, told, forecast if plain else None)
     printed = bundled.trial.printed
     warnings = [f"it prints to stdout: '{printed}'"] if printed else []
+    if competition.hook("to_submission"):
+        warnings.append(
+            f"competition.py's to_submission writes files alone: the bundle answers by [submission] value = '{competition.submission.value}'"
+        )
     oof = {k: main[k] for k in ("pooled", "low", "high")}
     return Prepared(intent, bundled.given.source, oof, forecast, answering.threshold, {}, warnings)
 
@@ -111,11 +115,7 @@ def bundle_run(
     """
     from harness.submit.bundle.build import check_bundled
 
-    if competition.is_clustering:
-        raise UserError(
-            f"{options.asked}: its model.py answers image by image, and the clusters of '{competition.slug}' are of all rows at once. Send the file: "
-            "leave {options.asked} out"
-        )
+    _refuse_rows_at_once(competition, options.asked)
     if len(runs) != 1:
         raise UserError(f"{options.asked}: holds the folds of one run, not of {len(runs)}")
     if runs[0].environment.get("columns") or runs[0].recipe.model.name == BOOSTING:
@@ -129,6 +129,20 @@ def bundle_run(
     answering = Answering(competition, run, scores, asked_threshold(threshold, scores, competition))
     path.parent.mkdir(parents=True, exist_ok=True)
     return _built_and_tried(answering, dataset, path, options)
+
+
+def _refuse_rows_at_once(competition: Competition, asked: str) -> None:
+    """A bundle answers image by image; some competitions' answers are of several images, or of all."""
+    told = f"{asked}: its model.py answers image by image, and"
+    if competition.is_clustering:
+        raise UserError(
+            f"{told} the clusters of '{competition.slug}' are of all rows at once. Send the file: leave {asked} out"
+        )
+    if competition.submission.rows is not None:
+        raise UserError(
+            f"{told} a row of the submission is the mean of several images here ([submission] rows = '{competition.submission.rows}'). Send the "
+            f"file: leave {asked} out; where the platform wants one answer per image, leave `rows` out of competition.toml"
+        )
 
 
 def _built_and_tried(answering: Answering, given: Dataset, path: Path, options: BundleOptions) -> Bundled:

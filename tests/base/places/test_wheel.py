@@ -62,6 +62,18 @@ def test_it_holds_the_package_and_the_competitions_and_no_more(wheel: Path):
         assert own and {n for n in names if n.startswith(f"harness/templates/{slug}/")} == own
 
 
+def test_the_competitions_that_come_with_it_are_those_of_the_checkout():
+    listed = subprocess.run(
+        ["git", "-C", str(REPOSITORY), "ls-files", "competitions/*/competition.toml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode:
+        pytest.skip("no checkout of git: which competitions are the user's own cannot be told")
+    assert tuple(line.split("/")[1] for line in listed.stdout.splitlines()) == places.SHIPPED
+
+
 def test_its_name_and_commands_are_those_of_setup_cfg(wheel: Path):
     setup = configparser.ConfigParser()
     setup.read(REPOSITORY / "setup.cfg", encoding="utf-8")

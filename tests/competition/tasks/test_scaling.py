@@ -200,3 +200,18 @@ def test_where_only_classes_that_count_nothing_are_left_nothing_moves():
     labels, outputs = np.zeros(20, dtype=np.int64), softmax(np.random.default_rng(0).normal(size=(20, 3)))
     found = fit_scaling("vector", labels, outputs, [0.0, 1.0, 1.0])
     assert found == {"scale": [1.0] * 3, "bias": [0.0] * 3}
+
+
+@pytest.mark.parametrize("method", ["temperature", "vector"])
+def test_where_a_fit_begins_does_not_matter(method: str):
+    rng = np.random.default_rng(9)
+    labels = rng.integers(0, 5, 900)
+    outputs = rng.dirichlet(np.ones(5), 900)
+    outputs[np.arange(900), labels] += 1.0
+    outputs /= outputs.sum(axis=1, keepdims=True)
+    plain = fit_scaling(method, labels, outputs)
+    far = {"scale": [2.0, 0.7, 1.5, 0.9, 1.1], "bias": [0.5, -0.5, 0.0, 1.0, -1.0]}
+    for start in (plain, far, {"scale": [3.0], "bias": [0.0]}):
+        again = fit_scaling(method, labels, outputs, start=start)
+        np.testing.assert_allclose(again["scale"], plain["scale"], rtol=0.02)
+        np.testing.assert_allclose(again["bias"], plain["bias"], atol=0.02)

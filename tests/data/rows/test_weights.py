@@ -142,7 +142,7 @@ def test_weights_that_are_all_zero_teach_nothing():
 
 
 def test_formats_without_a_table_refuse_the_key():
-    with pytest.raises(ValidationError, match="format = 'npz' has no table"):
+    with pytest.raises(ValidationError, match="format = 'npz' does not read it"):
         spec(format="npz", weight="w")
     with pytest.raises(ValidationError, match=r"name the one with this column: data.join"):
         spec(format="image_folder", weight="w")

@@ -256,6 +256,12 @@ CASES = {
             "    return Samples(images=images, ids=np.arange(n).astype(str), labels=labels)\n"
         )),
     ),
+    "a competition that is to be copied first": Case(
+        lambda p: None,
+        ("harness.data", "digit-recognizer", "--sample"),
+        "comes with the harness; this copies it: python -m harness.data init --like digit-recognizer",
+        lambda p, said: ("harness.data", "init", "--like", "digit-recognizer"),
+    ),
     "an unknown metric": Case(
         lambda p: edit(toml(p), '"accuracy"', '"acuracy"'),
         DATA,

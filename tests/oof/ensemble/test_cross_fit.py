@@ -111,3 +111,12 @@ def test_a_gain_that_no_resample_doubts_is_none_of_noise():
     assert not found[0].is_noise and found[0].gain == 0
     for low, high, noise in ((0, 0.1, True), (-0.1, 0, True), (0.01, 0.1, False), (-0.2, -0.1, False)):
         assert replace(found[1], gain_low=low, gain_high=high).is_noise == noise
+
+
+def test_a_search_over_all_classes_is_only_made_where_it_is_asked_for():
+    proba, labels = models(2, 120, 31, 6)
+    given = predictions(proba, labels, k=2)
+    assert "priors" not in {r.method.name for r in cross_fit(given, METRICS["accuracy"])}
+    assert cross_fit(given, METRICS["accuracy"], ["mean"], asked="priors")[0].method.name == "mean"
+    few = predictions(*models(2, 120, 4, 6), k=2)
+    assert "priors" in {r.method.name for r in cross_fit(few, METRICS["accuracy"])}

@@ -66,3 +66,27 @@ def test_the_paired_interval_is_narrower_than_two_apart():
     assert gain_low <= gain <= gain_high and gain_high - gain_low < 1.2 * (high - low)
     same = paired(METRICS["log_loss"], labels, proba[0], proba[0], np.arange(600))
     assert same[3:] == (0, 0, 0)
+
+
+def test_stacking_finds_what_scikit_learn_finds():
+    from sklearn.linear_model import LogisticRegression
+
+    for n_classes in (2, 5):
+        proba, labels = models(3, 500, n_classes, 4, noise=2.0)
+        logs = np.log(np.clip(proba, 1e-4, 1.0)).transpose(1, 0, 2).reshape(500, -1).astype(float)
+        theirs = LogisticRegression(C=0.01, max_iter=20_000, tol=1e-8).fit(logs, labels)
+        stack = METHODS["stacking"].fit(proba, labels, METRICS["log_loss"])
+        np.testing.assert_allclose(stack.weights, theirs.coef_.T, rtol=0, atol=2e-3)
+        np.testing.assert_allclose(
+            METHODS["stacking"].apply(proba, stack), theirs.predict_proba(logs), rtol=0, atol=2e-3
+        )
+
+
+def test_stacking_gives_a_class_that_no_row_has_no_probability():
+    proba, labels = models(2, 200, 4, 5)
+    for seen in ((0, 1, 3), (1, 3), (3,)):
+        rows = np.isin(labels, seen)
+        stack = METHODS["stacking"].fit(proba[:, rows], labels[rows], METRICS["log_loss"])
+        out = METHODS["stacking"].apply(proba, stack)
+        assert set(np.flatnonzero(out.sum(axis=0))) == set(seen)
+        np.testing.assert_allclose(out.sum(axis=1), 1)

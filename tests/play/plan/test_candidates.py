@@ -20,6 +20,8 @@ CASES = [
     Facts(64, 64, 1, 24_000, 121, 200.0, "single", "log_loss"),
     Facts(64, 64, 1, 24_000, 121, 200.0, "single", "macro_f1"),
     Facts(96, 96, 3, 9_000, 2, 1.0, "regression", "rmse", gpu=True),
+    Facts(96, 96, 1, 9_000, 9, 1.0, "single", "accuracy", plausible=("hflip", "vflip", "rot180", "rot90")),
+    Facts(96, 80, 1, 9_001, 9, 1.0, "single", "accuracy", plausible=("hflip",)),
 ]
 
 
@@ -34,8 +36,23 @@ def test_every_candidate_fits_task_and_images(facts: Facts):
         check_augment(candidate.recipe.augment, facts.height, facts.width, facts.channels)
         assert 1 <= candidate.least <= candidate.most and candidate.why
         sides = candidate.recipe.augment
-        assert not sides.horizontal_flip or "hflip" in facts.symmetries
-        assert not sides.vertical_flip or "vflip" in facts.symmetries
+        assert not sides.horizontal_flip or "hflip" in facts.symmetries + facts.plausible
+        assert not sides.vertical_flip or "vflip" in facts.symmetries + facts.plausible
+
+
+def test_images_are_turned_where_that_may_keep_the_label():
+    def turned(**changes) -> dict[str, list[str]]:
+        facts = dataclasses.replace(CASES[-2], **changes)
+        found = [*first_race(facts, [], None), *refinements(baseline(facts).recipe, facts, 1)]
+        return {c.name: list(c.recipe.predict.tta) for c in found if "turned" in c.name or "mirrored" in c.name}
+
+    halves = ["identity", "hflip", "vflip", "rot180"]
+    assert turned() == {name: [*halves, "rot90", "rot270"] for name in ("play-turned", "play-quick--turned-1")}
+    assert turned(width=80)["play-turned"] == halves
+    mirrored = turned(plausible=("hflip", "rot90"))
+    assert mirrored == {name: ["identity", "hflip"] for name in ("play-mirrored", "play-quick--turned-1")}
+    assert turned(plausible=("hflip",), symmetries=("hflip",)) == {}
+    assert turned(plausible=("vflip",)) == {}
 
 
 def test_few_rows_with_weights_begin_with_pretrained_ones():

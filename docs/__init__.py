@@ -1,0 +1,1 @@
+"""The documentation: pages, and in `made` what is made from the code."""

@@ -1,0 +1,89 @@
+"""Which symmetries `init` declares: some training images are decoded small, and their nearest neighbours asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.competition import Competition, find_competition
+from harness.data.build import Building
+from harness.data.files.archives import FileTree
+from harness.data.files.decode import Decoder
+from harness.data.symmetries import MOST_ROWS, Evidence, declared, examine
+
+_SIDE, _AT_ONCE = 64, 100
+_SECONDS = 20.0  # images may be large: those that were decoded by then count
+
+
+@dataclasses.dataclass(frozen=True)
+class Guess:
+    """Attributes
+    ----------
+    names : as competition.toml has them; why : in words, "" where there are none
+    """
+
+    names: tuple[str, ...] = ()
+    why: str = ""
+
+
+def guess_symmetries(text: str, tree: FileTree) -> Guess:
+    """What the training images say of the competition.toml `text`; nothing where they are not files, or not read.
+
+    tree : the competition's files
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "competition.toml").write_text(text, encoding="utf-8")
+        try:
+            evidence = _examined(find_competition(Path(folder)), tree)
+        except UserError:  # harness.data says it better, with all of its rows
+            return Guess()
+    names = declared(evidence)
+    told = [evidence[name].told(name) for name in names if name in evidence and evidence[name].holds]
+    return Guess(names, f"seen in the images: {'; '.join(told)}. Take out what changes the label" if names else "")
+
+
+def _examined(competition: Competition, tree: FileTree) -> dict[str, Evidence]:
+    if competition.data.format not in ("image_folder", "image_csv"):
+        return {}
+    building = Building(competition, tree, False, False, False, lambda done, total: None, tree)
+    listing, arrays = building.training_rows()
+    rows = np.sort(np.random.default_rng(0).permutation(len(listing.ids))[:MOST_ROWS])
+    decoder = dataclasses.replace(Decoder.of(competition.data), height=_SIDE, width=_SIDE, resize="stretch")
+    images, rows = _decoded(tree, listing.files, rows, decoder)
+    groups = arrays.get("groups")
+    return examine(images, arrays["labels"][rows], None if groups is None else groups[rows])
+
+
+def _decoded(
+    tree: FileTree, files: Sequence[Sequence[str]], rows: np.ndarray, decoder: Decoder
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images uint8 (m, H, W, C) of the rows that were decoded in time, and these rows."""
+    from harness.data.formats.images import decode_row
+
+    def one(row: int) -> np.ndarray | None:
+        try:
+            return decode_row(tree, files[row], decoder).pixels
+        except UserError:  # a broken image is harness.data's affair
+            return None
+
+    started, found = time.monotonic(), []
+    order = np.random.default_rng(1).permutation(rows).tolist()
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(order), _AT_ONCE):
+            some = order[start : start + _AT_ONCE]
+            found += [(row, image) for row, image in zip(some, pool.map(one, some), strict=True) if image is not None]
+            if time.monotonic() - started > _SECONDS:
+                break
+    images = [image for _, image in found]
+    shape = (0, decoder.height, decoder.width, decoder.channels)
+    return (
+        np.stack(images) if images else np.zeros(shape, dtype=np.uint8),
+        np.array([row for row, _ in found], dtype=np.int64),
+    )
