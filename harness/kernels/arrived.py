@@ -117,10 +117,10 @@ def checked_run(folder: Path, report: Report, expected: Expected) -> Run:
     """
     run, nothing = load_run(folder), "Nothing was put in place"
     data = run.environment["data"]
-    if report.harness != __version__ or run.environment.get("harness") != __version__:
+    if report.harness != __version__:
         raise UserError(
-            f"run '{run.name}': was trained by harness {plain(run.environment.get('harness'), 40)}, here it is {__version__}. {nothing}; "
-            "install that version, and give the same command again"
+            f"run '{run.name}': was trained by harness {report.harness}, here it is {__version__}. {nothing}; install that version, and give "
+            "the same command again"
         )
     if expected.fingerprint and data["fingerprint"] != expected.fingerprint:
         raise UserError(

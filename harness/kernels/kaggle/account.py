@@ -189,7 +189,7 @@ class Account:
         """Pieces of a session's log beyond the first `skip`, how many there are so far, and whether it is too long to be read on."""
         told = self._client.once(
             "kernel_log",
-            patience + self._client.deadline,
+            patience + 2 * self._client.deadline,  # a quiet stream is left after one
             owner=self.user,
             name=name,
             skip=skip,
