@@ -17,6 +17,13 @@ ACCELERATORS = ("NvidiaTeslaT4", "NvidiaTeslaP100", "NvidiaL4", "none")
 _LONGEST = 12.0
 
 
+def check_accelerator(name: str) -> None:
+    """Refuse a name that is none of Kaggle's (UserError)."""
+    if not re.fullmatch("none|Nvidia[A-Za-z0-9]{1,30}", name):
+        near = nearest(name, ACCELERATORS)
+        raise UserError(f"--accelerator {name}: unknown{near}; known: {', '.join(ACCELERATORS)}")
+
+
 @option_group("Kaggle")
 class KaggleOptions:
     """Whether it is played on Kaggle's machines, and on which."""
@@ -57,9 +64,8 @@ class KaggleOptions:
             return False
         if self.on not in PLACES:
             raise UserError(f"--on {self.on}: unknown{nearest(self.on, PLACES)}; known: {', '.join(PLACES)}")
-        if self.accelerator is not None and not re.fullmatch("none|Nvidia[A-Za-z0-9]{1,30}", self.accelerator):
-            near = nearest(self.accelerator, ACCELERATORS)
-            raise UserError(f"--accelerator {self.accelerator}: unknown{near}; known: {', '.join(ACCELERATORS)}")
+        if self.accelerator is not None:
+            check_accelerator(self.accelerator)
         if self.session_hours > _LONGEST:
             raise UserError(
                 f"--session-hours {self.session_hours:g}: a session on Kaggle has {_LONGEST:g} hours at most"

@@ -9,6 +9,7 @@ import typer
 
 from harness.base.errors import UserError
 from harness.base.option_groups import option_group
+from harness.kernels.options import ACCELERATORS, check_accelerator
 
 
 @option_group("What is sent")
@@ -105,6 +106,9 @@ class BundleOptions:
             min=1, help="With --code: pictures of the hidden test. Default: [leaderboard] counted.", metavar="N"
         ),
     ] = None
+    accelerator: Annotated[
+        str, typer.Option(help=f"With --code: {', '.join(ACCELERATORS)}, where the competition allows it.")
+    ] = "none"
     half: Annotated[bool, typer.Option("--half", help="With --bundle: weights as float16, half the size.")] = False
     seconds: Annotated[
         float | None,
@@ -125,8 +129,10 @@ class BundleOptions:
     def __post_init__(self) -> None:
         if self.bundle and self.code:
             raise UserError("--bundle and --code: give one of them (--code builds the bundle too)")
-        if self.hidden_rows and not self.code:
-            raise UserError("--hidden-rows: is for --code")
+        given = {"--hidden-rows": self.hidden_rows is not None, "--accelerator": self.accelerator != "none"}
+        for name in (name for name, is_given in given.items() if is_given and not self.code):
+            raise UserError(f"{name}: is for --code")
+        check_accelerator(self.accelerator)
 
     @property
     def asked(self) -> str:

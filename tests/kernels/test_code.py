@@ -116,3 +116,7 @@ def test_what_is_nothing_for_a_notebook_is_refused(contest: Contest):
     assert told.returncode == 2 and "give one of them" in told.stderr
     told = contest.submit("shapes", "--hidden-rows", "7", "--dry-run")
     assert told.returncode == 2 and "is for --code" in told.stderr
+    told = contest.submit("shapes", "--accelerator", "NvidiaTeslaT4", "--dry-run")
+    assert told.returncode == 2 and "is for --code" in told.stderr
+    told = contest.submit(*CODE, "--accelerator", "abacus", "--dry-run")
+    assert told.returncode == 2 and "unknown" in told.stderr

@@ -38,6 +38,7 @@ class About:
     data : [data] as the run's pictures were read; classes : the competition's
     output : name of the file that is written
     margin, numeric : how far its own answers may be off where they are numbers; the columns that are, with their units
+    accelerator : by Kaggle's name, "none" = no GPU
     seconds : the platform's limit; hidden_rows : pictures of the hidden test, None = not known
     """
 
@@ -52,6 +53,7 @@ class About:
     numeric: dict[str, float]
     seconds: float
     hidden_rows: int | None
+    accelerator: str = "none"
     output: str = "submission.csv"
 
 

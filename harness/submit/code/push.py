@@ -59,6 +59,7 @@ def pushed_notebook(path: Path, watcher: LineWatcher) -> Version:
 
 def _start(package: Package, last: Session | None, account: Account, pushing: Pushing) -> Session:
     about, mark = package.about, package.mark
+    pushing.say_quota(about.accelerator)
     name = f"harness-{as_name(about.slug, 20)}-{mark[:8]}"
     files = package.unpack(pushing.journal.folder / "data-set")
     title = f"Harness {about.slug[:20]} {mark[:8]}"
@@ -69,6 +70,7 @@ def _start(package: Package, last: Session | None, account: Account, pushing: Pu
         name=f"{name}-{number}",
         tag=tag,
         cells=code_cells(package, tag),
+        accelerator=about.accelerator,
         competitions=about.competitions,
         data_sets=(ref, *about.data_sets),
     )

@@ -100,6 +100,7 @@ def _about(competition: Competition, bundled: Bundled, options: BundleOptions) -
         margin=0.03 if options.half else 0.005,
         numeric={} if form.numbers else dict(zip(columns, units, strict=True)),
         seconds=options.limit,
+        accelerator=options.accelerator,
         hidden_rows=options.hidden_rows or competition.leaderboard.counted,
     )
 
