@@ -56,6 +56,15 @@ channels_last = false
 """
 
 
+WHOLE_COMMANDS = ("tests/distributed/", "tests/e2e/", "tests/kernels/", "tests/submit/test_bundle")
+"""Where tests train and send as a user does."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take a minute come first: one of them at the end would keep one process busy and leave the other idle."""
+    items.sort(key=lambda item: not item.nodeid.startswith(WHOLE_COMMANDS))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def own_cache(tmp_path_factory: pytest.TempPathFactory):
     """Keep the tests out of the user's cache, and every subprocess too."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes
+from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes, run_inside
 
 pytest.importorskip("ray")
 
@@ -42,14 +42,12 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(*options: str) -> list[str]:
-    fixed = ("shapes", "--data", "data", "--recipe", "tiny", "--device", "cpu", "--json")
-    return [sys.executable, "-m", "harness.cv", *fixed, *options]
+FIXED = ("shapes", "--data", "data", "--recipe", "tiny", "--device", "cpu", "--json")
 
 
 def cv(project: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}
-    return subprocess.run(command(*options), cwd=project, env=variables, capture_output=True, text=True, timeout=280)
+    """In this process: those that matter here are the nodes' own."""
+    return run_inside("harness.cv", *FIXED, *options, cwd=project, env={**os.environ, **environment})
 
 
 def oof(done: subprocess.CompletedProcess[str], project: Path) -> pd.DataFrame:
@@ -72,8 +70,9 @@ def test_a_lost_node_costs_its_folds_time_and_nothing_else(nodes, project: Path)
     extra = nodes.add_node(num_cpus=1, object_store_memory=100 * 2**20)
     variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     options = ("--out", "lost", "--cluster", nodes.address, "--set", "train.epochs=40")
+    command = [sys.executable, "-m", "harness.cv", *FIXED, *options]
     process = subprocess.Popen(
-        command(*options), cwd=project, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=project, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     ends = time.monotonic() + 120
     while not list((project / "lost").rglob("fold-*.npz")) and process.poll() is None and time.monotonic() < ends:
@@ -104,14 +103,7 @@ def test_a_study_on_the_nodes(nodes, project: Path):
         "--no-nested",
         "--json",
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "harness.tune", *options, "--parallel", "2", "--cluster", nodes.address],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+    done = run_inside("harness.tune", *options, "--parallel", "2", "--cluster", nodes.address, cwd=project)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["trials"]["complete"] == 4
 

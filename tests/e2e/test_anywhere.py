@@ -60,7 +60,7 @@ def pip(*words: str) -> None:
 def machine(wheel: Path, tmp_path_factory: pytest.TempPathFactory):
     """Runs a Python there, in a folder: machine(folder, "-m", "harness", ...)."""
     place, image = tmp_path_factory.mktemp("installed"), tmp_path_factory.mktemp("image")
-    pip("install", "--target", str(place), str(wheel))
+    pip("install", "--no-compile", "--target", str(place), str(wheel))
     for path in Path(sysconfig.get_path("purelib")).iterdir():
         if path.suffix != ".pth" and path.name.partition(".")[0].partition("-")[0].lower() not in LACKING:
             (image / path.name).symlink_to(path)

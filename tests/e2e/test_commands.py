@@ -21,11 +21,10 @@ SAMPLE = ("digit-recognizer", "--sample", *FAST)
 
 
 @pytest.fixture(scope="module")
-def digits_out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def digits_out(tmp_path_factory: pytest.TempPathFactory, run_command_module) -> Path:
     """A finished run on the embedded sample, two workers."""
     out = tmp_path_factory.mktemp("digits")
-    command = [sys.executable, "-m", "harness.cv", *SAMPLE, "--workers", "2", "--out", str(out)]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=200)
+    done = run_command_module("harness.cv", *SAMPLE, "--workers", "2", "--out", str(out))
     assert done.returncode == 0, done.stderr
     (out / "said.txt").write_text(done.stdout + done.stderr)
     return out

@@ -142,7 +142,7 @@ def play_through(place: str, folder: Path, run_command, fast: tuple[str, ...]) -
                 continue
             done.add(tuple(words))
             short = [
-                "0.003" if before == "--hours" else word for before, word in zip(["", *words], words, strict=False)
+                "0.002" if before == "--hours" else word for before, word in zip(["", *words], words, strict=False)
             ]
             trains = words[2] == "harness.cv" and not written & set(words)
             ended = run_command(short[2], *short[3:], *(fast if trains else ()), cwd=folder)

@@ -14,6 +14,7 @@ from PIL import Image
 from harness.competition.scoring.registry import find_metric
 from harness.runs import Run, RunFolder, load_run
 from tests.conftest import make_shapes
+from tests.submit.inside import tried_inside  # noqa: F401 - a fixture
 
 SUBMISSION = '\n[submission]\nid = "id"\nvalue = "probability"\n'
 CV = ("shapes", "--data", "data", "--recipe", "tiny", "--workers", "1")
@@ -107,6 +108,7 @@ def test_an_ensemble_is_scaled_after_it_is_combined_and_its_table_says_so(projec
     np.testing.assert_allclose(sent(project, run_command, run.name).loc[list(run.test_ids)], by_hand, atol=1e-6)
 
 
+@pytest.mark.usefixtures("tried_inside")
 def test_a_bundle_gives_the_probabilities_of_the_file(project: Path, run_command, tmp_path: Path):
     run = runs_of(project)[0]
     words = ("shapes", "--data", "data", "--run", run.name, "--bundle", "--dry-run", "--json")

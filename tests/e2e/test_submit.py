@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,10 +77,6 @@ def environment(copy: Path, server: servers.Server | None) -> dict[str, str]:
         | QUICK
         | (server.environment() if server else {})
     )
-
-
-def command(*args: str) -> list[str]:
-    return [sys.executable, "-m", "harness.submit", *args]
 
 
 def submit(copy: Path, server: servers.Server | None, *args: str) -> subprocess.CompletedProcess[str]:
@@ -307,7 +302,5 @@ def test_a_credentials_file_that_others_may_read_is_refused(copy: Path, platform
     path.write_text('{"username": "somebody", "key": "k", "password": "p"}')
     path.chmod(0o644)
     kept = {k: v for k, v in server.environment().items() if not k.endswith(("KEY", "USERNAME", "PASSWORD"))}
-    done = subprocess.run(
-        command(*FILE), cwd=copy, env=environment(copy, None) | kept, capture_output=True, text=True, timeout=100
-    )
+    done = run_inside("harness.submit", *FILE, cwd=copy, env=environment(copy, None) | kept)
     assert done.returncode == 2 and "chmod 600" in done.stderr and server.submissions == []

@@ -123,14 +123,16 @@ def test_read_only_data_are_enough(shapes: Path, tmp_path: Path, run_command):
         subprocess.run(["umount", place], check=False)
 
 
-def test_code_from_elsewhere_is_named_before_it_runs(shapes: Path, tmp_path_factory: pytest.TempPathFactory):
+def test_code_from_elsewhere_is_named_before_it_runs(
+    shapes: Path, tmp_path_factory: pytest.TempPathFactory, run_command
+):
     folder = shapes / "competitions" / "shapes"
     (folder / "competition.py").write_text("def truth(ids):\n    return None, []\n")
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     options = ("--data", shapes / "data")
-    told = run_module("harness.data", folder, *options, cwd=elsewhere)
+    told = run_command("harness.data", folder, *options, cwd=elsewhere)
     assert told.returncode == 0 and "competition.py is code that runs with your rights" in told.stderr
-    own = run_module("harness.data", "shapes", cwd=shapes)
+    own = run_command("harness.data", "shapes", cwd=shapes)
     assert own.returncode == 0 and "is code" not in own.stderr
-    below = run_module("harness.data", "shapes", cwd=folder)  # of the same project
+    below = run_command("harness.data", "shapes", cwd=folder)  # of the same project
     assert below.returncode == 0 and "is code" not in below.stderr

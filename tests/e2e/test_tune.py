@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes, run_inside, run_module
+from tests.conftest import TINY_RECIPE, make_shapes, run_inside, run_module, start_forked
 from tests.postgresql import server, why_not
 
 SPACE = """
@@ -33,24 +31,11 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(*options: str) -> list[str]:
-    return [
-        sys.executable,
-        "-m",
-        "harness.tune",
-        "shapes",
-        "--data",
-        "data",
-        "--recipe",
-        "tiny",
-        "--device",
-        "cpu",
-        *options,
-    ]
+FIXED = ("shapes", "--data", "data", "--recipe", "tiny", "--device", "cpu")
 
 
 def tune(project: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    return run_inside("harness.tune", *command(*options)[3:], cwd=project)
+    return run_inside("harness.tune", *FIXED, *options, cwd=project)
 
 
 def trials_of(project: Path, url: str | None = None) -> list:
@@ -60,6 +45,18 @@ def trials_of(project: Path, url: str | None = None) -> list:
     import optuna
 
     return optuna.load_study(study_name=home.name, storage=open_storage(url, home)).trials
+
+
+def trials_so_far(project: Path, url: str | None = None) -> list:
+    """Those of a study that is perhaps only about to be made."""
+    import optuna
+
+    if not list(project.glob("oof/shapes/studies/*")):
+        return []
+    try:
+        return trials_of(project, url)
+    except (KeyError, optuna.exceptions.OptunaError):
+        return []
 
 
 def test_a_study_ends_with_a_recipe_a_page_and_an_honest_estimate(project: Path, run_command):
@@ -92,20 +89,12 @@ def test_a_study_ends_with_a_recipe_a_page_and_an_honest_estimate(project: Path,
 
 def test_a_killed_study_ends_with_as_many_trials(project: Path):
     options = ("--trials", "5", "--pruner", "percentile", "--no-nested", "--set", "train.epochs=4")
-    process = subprocess.Popen(
-        command(*options),
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stderr:
-        if line.startswith("trial 1:"):
-            break
-    time.sleep(0.5)  # in the middle of the next one
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    child = start_forked("harness.tune", *FIXED, *options, cwd=project)
+    while sum(trial.state.is_finished() for trial in trials_so_far(project)) < 2 and child.is_alive():
+        time.sleep(0.05)
+    child.kill()  # in the middle of the next one
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
     done = tune(project, *options, "--json")
     assert done.returncode == 0, done.stderr
     states = [t.state.name for t in trials_of(project)]
@@ -117,26 +106,16 @@ def test_two_processes_on_one_database_share_the_trials(project: Path):
         pytest.skip(why_not())
     with server() as url:
         options = ("--trials", "6", "--pruner", "none", "--no-nested", "--storage", url, "--set", "train.epochs=3")
-        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
         crew = [
-            subprocess.Popen(
-                command(*options, "--seed", str(i), "--save", f"best{i}"),
-                cwd=project,
-                env=environment,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
+            start_forked("harness.tune", *FIXED, *options, "--seed", str(i), "--save", f"best{i}", cwd=project)
             for i in range(2)
         ]
-        for line in crew[0].stderr:
-            if line.startswith("trial "):
-                break
-        time.sleep(0.3)
+        while not any(t.state.is_finished() for t in trials_so_far(project, url)) and crew[0].is_alive():
+            time.sleep(0.05)
         crew[0].kill()  # in the middle of a trial
-        crew[0].wait()
-        said = crew[1].communicate(timeout=200)[1]
-        assert crew[1].returncode == 0, said
+        crew[0].join()
+        crew[1].join(200)
+        assert crew[1].exitcode == 0
         trials = trials_of(project, url)
         complete = [t for t in trials if t.state.name == "COMPLETE"]
         assert len(complete) == 6 and not any(t.state.name == "RUNNING" for t in trials)
@@ -148,7 +127,7 @@ def test_two_processes_on_one_database_share_the_trials(project: Path):
 def test_several_processes_of_one_command(project: Path):
     done = run_module(
         "harness.tune",
-        *command()[3:],
+        *FIXED,
         "--trials",
         "8",
         "--set",

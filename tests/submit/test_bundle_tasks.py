@@ -22,6 +22,7 @@ from harness.submit.arguments import BundleOptions
 from harness.submit.bundle.answers import Answering, Form
 from harness.submit.prepare.bundle import prepare_bundle
 from tests.conftest import TINY_RECIPE
+from tests.submit.inside import tried_inside  # noqa: F401 - a fixture
 
 TOML = """\
 title = "Patches"
@@ -75,7 +76,7 @@ CASES = {
         "ordinal", "quadratic_kappa", '"level"', 'value = "index"', ("predict.across_folds=vote", "train.seeds=2")
     ),
     "numbers": Case(
-        "regression", "rmse", '["price", "ink"]', "", (SMALL_TIMM,), (("--backend", "timm", "--half"), (*ONNX, "--half"))
+        "regression", "rmse", '["price", "ink"]', "", (SMALL_TIMM,), (TORCH, ("--backend", "timm", "--half"), (*ONNX, "--half"))
     ),
     "a share": Case("regression", "mae", '"ink"', "", ("train.loss=bce", 'predict.tta=["identity","hflip"]')),
     "two classes": Case(
@@ -147,6 +148,7 @@ def as_file(case: Case, answers: np.ndarray, names: list[str]) -> list[list[str]
     return [[str(cell) for cell in np.atleast_1d(row)] for row in answers]
 
 
+@pytest.mark.usefixtures("tried_inside")
 @pytest.mark.parametrize("name", CASES)
 def test_a_bundle_answers_as_the_file_does(tmp_path: Path, run_command, name: str):
     case = CASES[name]
@@ -187,6 +189,7 @@ def test_what_is_no_answer_image_by_image_is_refused(tmp_path: Path):
         prepare_bundle(find_competition(str(folder)), None, [], tmp_path, BundleOptions(bundle=True), None, None, [])  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("tried_inside")
 def test_a_hook_that_writes_files_is_no_part_of_a_bundle(tmp_path: Path, run_command):
     case = CASES["two classes"]
     write(tmp_path, case)
@@ -202,6 +205,7 @@ def test_a_hook_that_writes_files_is_no_part_of_a_bundle(tmp_path: Path, run_com
     )
 
 
+@pytest.mark.usefixtures("tried_inside")
 @pytest.mark.parametrize("name", ["labels", "a share"])
 def test_code_is_sent_where_the_test_is_hidden(tmp_path: Path, run_command, name: str):
     case = CASES[name]

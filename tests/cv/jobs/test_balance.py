@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from harness.runs import Run, RunFolder, load_run
 from tests.conftest import make_shapes
+from tests.submit.inside import tried_inside  # noqa: F401 - a fixture
 
 CV = ("shapes", "--recipe", "tiny", "--workers", "1", "--set", "cv.folds=2", "--json")
 SQRT, ADJUSTED = ("--set", "train.sampling=sqrt"), ("--set", "train.logit_adjustment=1.0")
@@ -123,19 +124,19 @@ def test_heads_on_stored_features(project: Path, run_command, tmp_path: Path):
     assert noise["clean"]["score"] == pytest.approx(run.scores["metrics"]["log_loss"]["pooled"], abs=0.02)
 
 
-@pytest.mark.parametrize("backend", ["torch", "timm"])
-def test_a_bundle_predicts_as_the_run_does(tmp_path: Path, run_command, backend: str):
+@pytest.mark.usefixtures("tried_inside")
+def test_a_bundle_predicts_as_the_run_does(tmp_path: Path, run_command):
     make_uneven(tmp_path, "accuracy")
     model = 'model={name="timm", args={backbone="test_resnet", image_size=32}}'
     run = play(tmp_path, run_command, *ADJUSTED, "--set", "train.sampling=balanced", "--set", model)
     shift = saved(run)["seed-0.logit_shift"]
     assert shift[0] - shift[1] == pytest.approx(np.log(5), abs=0.3)
-    done = run_command(
-        "harness.submit", "--comp", "shapes", "--bundle", "--dry-run", "--json", "--backend", backend, cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    assert "the same answers as the harness" in json.loads(done.stdout)["trial"][0]
-    shutil.rmtree(tmp_path / "submissions")
+    for backend in ("torch", "timm"):
+        options = ("--bundle", "--dry-run", "--json", "--backend", backend)
+        done = run_command("harness.submit", "--comp", "shapes", *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "the same answers as the harness" in json.loads(done.stdout)["trial"][0]
+        shutil.rmtree(tmp_path / "submissions")
 
 
 @pytest.mark.parametrize(
