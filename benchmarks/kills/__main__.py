@@ -28,7 +28,7 @@ app = new_app()
 @user_command
 def main(
     kills: Annotated[int, typer.Option(min=1, help="SIGKILLs in all, spread over the commands in turn.")] = 200,
-    only: Annotated[str, typer.Option(help="Some commands: cv,clean,tune,ensemble,noise,submit,bundle.")] = "",
+    only: Annotated[str, typer.Option(help="Some commands: cv,clean,tune,ensemble,noise,submit,bundle,play.")] = "",
     case: Annotated[
         str, typer.Option(help="These cases again, as the list of failures names them: cv:17,tune:3.")
     ] = "",

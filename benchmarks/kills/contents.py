@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.kills.scenes import JOURNAL, Scene
+from benchmarks.kills.scenes import JOURNAL, PLAY_JOURNAL, Scene
 
 
 def differences(reference: dict[str, str], found: dict[str, str], scene: Scene) -> list[str]:
@@ -37,12 +37,38 @@ def contents(project: Path, scene: Scene) -> dict[str, str]:
             name = "/".join(parts)
             name = f"trial run {name}" if "studies" in parts and len(parts) > 5 else name
             if scene.name != "tune" or name.startswith("trial run"):
-                found[name] = digest_of(path)
+                found[name] = digest_of(path) if not _tells_of_a_play(name) else "there"
     if scene.name == "tune":
         found |= study_contents(project)
+    if scene.name == "play":
+        found |= play_contents(project)
     if scene.platform:
         found |= ledger_contents(project)
     return found
+
+
+def _tells_of_a_play(name: str) -> bool:
+    """Whether a file tells how a play went, with its times: the journal is looked at by `play_contents`."""
+    return "oof/shapes/play/" in name and (
+        "/timings/" in name or name.endswith(("journal.jsonl", "spent.json", "play.toml"))
+    )
+
+
+def play_contents(project: Path) -> dict[str, str]:
+    """Every decision and every step with what came out; how often it was done: a step that was done twice differs."""
+    found: dict[str, str] = {}
+    done: dict[str, int] = {}
+    for text in (project / PLAY_JOURNAL).read_text(encoding="utf-8").splitlines():
+        line = json.loads(text)
+        if "decision" in line:
+            found[f"decision {line['decision']}"] = json.dumps(line["value"], sort_keys=True)
+        step = line.get("step", {})
+        if step.get("state") in ("done", "failed", "skipped"):
+            key = f"step {step['key']}"
+            outcome = {k: v for k, v in timeless(step["outcome"]).items() if k not in ("file", "forecast", "warnings")}
+            found[key] = f"{step['state']} {json.dumps(outcome, sort_keys=True, default=str)}"
+            done[key] = done.get(key, 0) + (step["state"] == "done")
+    return found | {f"{key}, times done": str(times) for key, times in done.items()}
 
 
 def study_contents(project: Path) -> dict[str, str]:

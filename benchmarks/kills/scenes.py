@@ -107,6 +107,23 @@ ENSEMBLE_WATCHED = tuple(
     )
 )
 
+PLAY_JOURNAL = "oof/shapes/play/journal.jsonl"
+
+PLAY_WATCHED = (
+    *[f'{PLAY_JOURNAL}#"state": "{state}"' for state in ("begun", "begun", "begun", "done", "done")],
+    f'{PLAY_JOURNAL}#"decision"',
+    "oof/shapes/clean/clean.csv",
+    "oof/shapes/play/recipes/*.toml",
+    "oof/shapes/play/timings/*.json",
+    "oof/shapes/play/judged/oof/shapes/*/fold-0.npz",
+    "oof/shapes/play/play.toml",
+    "oof/shapes/play-*/fold-0.npz",
+    "oof/shapes/play-*/.scores.json.*.tmp",
+    "oof/shapes/play-*/scores.json",
+    "oof/shapes/ensemble-*/scores.json",
+    "submissions/shapes/*.csv",
+)
+
 LEDGER = (
     "submissions/shapes/*.csv",
     "submissions/.lock",
@@ -168,6 +185,7 @@ def scenes() -> list[Scene]:
     cleaned = (*cleaned, "oof/shapes/clean/clean.json", "oof/shapes/clean/clean.html")
     zips = ("submissions/shapes/.*.tmp", "submissions/shapes/*.zip")
     noisy = (*cv, "--noise")
+    played = ("harness.play", "shapes", "--fold-epochs", "420", "--workers", "1", "--device", "cpu")
     return [
         Scene("cv", "cleaned", cv, (*cv, "--resume"), RUN_WATCHED),
         Scene("cv", "cleaned", (*cv, "--workers", "1"), (*cv, "--workers", "1", "--resume"), RUN_WATCHED),
@@ -177,6 +195,7 @@ def scenes() -> list[Scene]:
         Scene("noise", "cleaned", noisy, (*noisy, "--resume"), NOISE_WATCHED),
         *(Scene("submit", "trained", submit, again, LEDGER, platform=p) for p in platforms),
         Scene("bundle", "trained", bundle, bundle, zips),
+        Scene("play", "bare", played, played, PLAY_WATCHED),
     ]
 
 

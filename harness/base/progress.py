@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import threading
 import time
@@ -168,9 +170,77 @@ class BarWatcher(LineWatcher):
         self.bars.update(self.tasks[key], description=plain(name), completed=done, total=total)
 
 
+RELAY = "harness-progress "
+"""Begins a line of progress that is meant for another machine's watcher."""
+
+_RELAYED = {"begin": (str,), "progress": (int, int, int), "working": (str, int, int)} | dict.fromkeys(
+    ("decoding", "unpacking", "downloading"), (int, int)
+)
+"""What a line may ask of a watcher, and of what kinds its values are."""
+
+
+class RelayWatcher(LineWatcher):
+    """For a machine that somebody follows from elsewhere: all that is told, as lines that `replay` reads.
+
+    Whoever follows reads the log from its beginning again and again, so lines come the more rarely the longer it takes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun = time.monotonic()
+
+    def begin(self, stage: str) -> None:
+        """A new stage, for the other side."""
+        super().begin(stage)
+        self._relay("begin", stage)
+
+    def progress(self, fold: int, done: int, total: int) -> None:
+        """A fold's progress, for the other side."""
+        self._at_times((self.stage, fold), "progress", fold, done, total)
+
+    def decoding(self, done: int, total: int) -> None:
+        """Images decoded so far, for the other side."""
+        self._at_times("decoding", "decoding", done, total)
+
+    def unpacking(self, done: int, total: int) -> None:
+        """Files unpacked so far, for the other side."""
+        self._at_times("unpacking", "unpacking", done, total)
+
+    def working(self, what: str, done: int, total: int) -> None:
+        """A stage without folds, for the other side."""
+        self._at_times(what, "working", what, done, total)
+
+    def _at_times(self, key: object, call: str, *values: Any) -> None:
+        """Every few seconds, and when it is done."""
+        done, total = values[-2:]
+        now = time.monotonic()
+        pause = min(5.0 + (now - self._begun) / 100, EVERY)
+        if done >= total or now - self.told.get(key, -EVERY) >= pause:
+            self.told[key] = now
+            self._relay(call, *values)
+
+    def _relay(self, call: str, *values: Any) -> None:
+        self.say(RELAY + json.dumps([call, *values]))
+
+
+def replay(told: Any, watcher: LineWatcher) -> None:
+    """Tell a watcher what a line of a `RelayWatcher` says; one that says something else is passed over (it is a stranger's)."""
+    if not (isinstance(told, list) and told and isinstance(told[0], str) and told[0] in _RELAYED):
+        return
+    kinds, values = _RELAYED[told[0]], told[1:]
+    if len(values) != len(kinds) or any(type(v) is not kind for v, kind in zip(values, kinds, strict=True)):
+        return
+    numbers = [v for v in values if isinstance(v, int)]
+    if all(-1 <= number < 2**53 for number in numbers):
+        getattr(watcher, told[0])(*(plain(v, 100) if isinstance(v, str) else v for v in values))
+
+
 @contextmanager
 def watching(quiet: bool = False) -> Iterator[LineWatcher]:
-    """Bars when stderr is a terminal, else lines."""
+    """Bars when stderr is a terminal, else lines; lines for another machine where $HARNESS_PROGRESS is "relay"."""
+    if os.environ.get("HARNESS_PROGRESS") == "relay" and not quiet:
+        yield RelayWatcher()
+        return
     if quiet or not sys.stderr.isatty():
         yield LineWatcher(quiet)
         return

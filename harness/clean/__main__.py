@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from harness.base.command import JsonOption, OutOption, carried, new_app, out_ro
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
+from harness.kernels.options import KaggleOptions
 
 app = new_app()
 
@@ -20,6 +22,7 @@ app = new_app()
 def main(
     which: CompetitionChoice,
     where: Annotated[DataOptions, Without("stream")],
+    place: KaggleOptions,
     run: Annotated[
         str | None, typer.Option(help="A finished run whose OOF probabilities show label errors.", metavar="NAME")
     ] = None,
@@ -35,11 +38,17 @@ def main(
     """
     out = out_root(out)
     from harness.base.progress import watching
+    from harness.clean.elsewhere import clean_on_kaggle
     from harness.clean.pipeline import clean
     from harness.competition import DataChoice, find_competition
     from harness.data.chosen import load_chosen
 
     contest = find_competition(which.required()).using(DataChoice(set=where.data_set))
+    if place.check():
+        with watching(quiet=as_json) as watcher:
+            path = clean_on_kaggle(contest, which.competition, where, run, overwrite, place, out, watcher)
+        _print_brought(path, as_json)
+        return
     with watching(quiet=as_json) as watcher:
         contest, dataset = load_chosen(contest, where, watcher)
         watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
@@ -53,6 +62,23 @@ def main(
     else:
         recipe = "" if "quick" in contest.recipes else f" --recipe {(contest.recipes or ['RECIPE'])[0]}"
         _print(result, f"{contest.slug}{recipe}", where.sample)
+
+
+def _print_brought(path: Path | None, as_json: bool) -> None:
+    """What came from Kaggle."""
+    from harness.clean.page import count_table
+    from harness.clean.verdicts import ACTIONS, read_verdicts
+
+    if path is None:
+        return
+    verdicts = read_verdicts(path)
+    if as_json:
+        print(json.dumps({"path": str(path), "page": str(path.with_name("clean.html")), "verdicts": len(verdicts)}))
+        return
+    lines = count_table(verdicts)
+    if lines:
+        print_table(["verdict", *ACTIONS, "rows"], lines, title="Rows that are not plainly clean")
+    print(f"verdicts: {path}\npage:     {path.with_name('clean.html')}")
 
 
 def _print(result: Any, trained: str, sample: bool) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from harness.base.pictures import as_picture
-from harness.base.storage.atomic_files import write_text
 from harness.clean.verdicts import ACTIONS, Verdict
 from harness.competition import Samples
+from harness.report.links import publish
+from harness.report.page import template
 from harness.runs.align import align_rows
 
 _THUMBNAIL = 96
@@ -48,15 +49,7 @@ def write_page(
     csv_path: Path,
 ) -> None:
     """Write the page of these verdicts on these training rows; `csv_path` is where the verdicts lie."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template("page.html").render(
+    page = template(Path(__file__).with_name("page.html")).render(
         title=title,
         lead=lead,
         warnings=warnings,
@@ -66,7 +59,7 @@ def write_page(
         sections=_sections(verdicts, samples, classes),
         verdicts=_script_json([dataclasses.astuple(v) for v in verdicts]),
     )
-    write_text(path, page)
+    publish(path, page)
 
 
 def count_table(verdicts: Sequence[Verdict]) -> list[list[str]]:

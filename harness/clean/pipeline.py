@@ -79,7 +79,7 @@ def clean(
     """
     folder = clean_folder(out, competition, dataset.is_sample)
     path = folder / "clean.csv"
-    _refuse_to_lose_changes(path, overwrite)
+    refuse_to_lose_changes(path, overwrite)
     watcher = watcher or LineWatcher(quiet=True)
     columns = tuple(doubtful_columns(competition, dataset, watcher))
     if dataset.train.labels is not None and dataset.train.labels.ndim > 1:  # copies are found; labels are not judged
@@ -90,7 +90,7 @@ def clean(
     sizes = original_sizes(dataset), original_sizes(dataset, "test")
     findings = find(seen.train, competition.classes, seen.test, sizes, oof, watcher)
     verdicts = findings.verdicts + _broken(dataset)
-    _write(path, verdicts, {"fingerprint": dataset.fingerprint, "run": run})
+    keep_verdicts(path, verdicts, {"fingerprint": dataset.fingerprint, "run": run})
     warnings = ["Embedded sample, not the competition's data."] if dataset.is_sample else []
     warnings += columns
     page = folder / "clean.html"
@@ -99,8 +99,8 @@ def clean(
     return CleanResult(verdicts, len(dataset.train), path, page, columns)
 
 
-def _write(path: Path, verdicts: list[Verdict], about: dict[str, Any]) -> None:
-    """clean.csv, and before it clean.json, which knows it by its checksum and the one that it replaces: a kill between the two leaves
+def keep_verdicts(path: Path, verdicts: list[Verdict], about: dict[str, Any]) -> None:
+    """Write clean.csv, and before it clean.json, which knows it by its checksum and the one that it replaces: a kill between the two leaves
     a pair that is known."""
     text = verdicts_text(verdicts)
     known = [hashlib.sha256(text.encode()).hexdigest(), *([sha256_of(path)] if path.is_file() else [])]
@@ -114,7 +114,8 @@ def original_sizes(dataset: Dataset, split: str = "train") -> np.ndarray | None:
     return np.load(path, allow_pickle=False) if path.is_file() else None
 
 
-def _refuse_to_lose_changes(path: Path, overwrite: bool) -> None:
+def refuse_to_lose_changes(path: Path, overwrite: bool) -> None:
+    """Refuse to write over a clean.csv that a person has changed (UserError), unless asked to."""
     if overwrite or not path.is_file():
         return
     if sha256_of(path) not in about_verdicts(path).get("as_written", []):

@@ -11,6 +11,7 @@ from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.cv.arguments import ClusterOptions, FoldOptions, NoiseOptions, TrainedRecipe
+from harness.kernels.options import KaggleOptions
 
 if TYPE_CHECKING:
     from harness.competition import Competition, Recipe
@@ -28,6 +29,7 @@ def main(
     folds: FoldOptions,
     noise: NoiseOptions,
     nodes: ClusterOptions,
+    place: KaggleOptions,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,6 +49,9 @@ def main(
     from harness.data.resize import resize
 
     contest = find_competition(which.required())
+    if place.check() and not recipe.show:
+        _train_elsewhere(contest, which.competition, recipe, where, folds, noise, nodes, place, out, as_json)
+        return
     by_rule = is_built_in(contest, recipe.recipe)
     played = None if by_rule else load_recipe(contest.folder, recipe.recipe, recipe.overrides)
     if played:
@@ -76,6 +81,39 @@ def main(
             noisy = noise_suite(contest, run, dataset, options, noise.noise_rows, watcher) if noise.noise else None
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped. Finished folds are kept; go on with:\n  {again()}") from None
+    if as_json:
+        print(json.dumps(as_dict(run, noisy), indent=2))
+    else:
+        print_result(run, where.sample, noisy)
+
+
+def _train_elsewhere(
+    contest: Competition,
+    named: str | None,
+    recipe: TrainedRecipe,
+    where: DataOptions,
+    folds: FoldOptions,
+    noise: NoiseOptions,
+    nodes: ClusterOptions,
+    place: KaggleOptions,
+    out: Path,
+    as_json: bool,
+) -> None:
+    from harness.base.progress import watching
+    from harness.base.storage.atomic_files import read_json
+    from harness.cv.elsewhere.train import train_on_kaggle
+    from harness.cv.report.summary import as_dict, print_result
+
+    def check(contest: Competition, played: Recipe) -> None:
+        _check_task(contest, played, noise.noise)
+
+    options = _options(contest, where.sample, folds, nodes, out)
+    with watching(quiet=as_json) as watcher:
+        run = train_on_kaggle(contest, recipe, where, options, place, named, check, watcher)
+    if run is None:
+        return
+    told = run.path / "noise.json"
+    noisy = read_json(told) if noise.noise and told.is_file() else None
     if as_json:
         print(json.dumps(as_dict(run, noisy), indent=2))
     else:

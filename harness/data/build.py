@@ -93,6 +93,12 @@ class Building:
         self._write_meta(folder, len(broken))
         write_manifest(folder / MANIFEST, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()])
 
+    def write_test(self, folder: Path) -> bool:
+        """Write the sample submission and the test alone, for where predicting is all that is done; whether there is a test."""
+        self._copy_submission(folder)
+        (folder / "test").mkdir(exist_ok=True)
+        return self._write_split("test", folder / "test") is not None
+
     def _column_plan(self) -> ColumnPlan | None:
         """The columns beside the images, checked before any image is decoded; None where none are declared."""
         spec = self.competition.data

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+from harness.base.errors import UserError
 from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
 from harness.competition import Competition
@@ -27,4 +30,15 @@ def load_chosen(competition: Competition, where: DataOptions, watcher: LineWatch
         unpack_tick=watcher.unpacking,
         say=watcher.say,
     )
+    _refuse_others(dataset)
     return dataset.competition or competition, dataset
+
+
+def _refuse_others(dataset: Dataset) -> None:
+    """$HARNESS_FINGERPRINT, where it is set, names the data that are wanted: those of the machine that sent us."""
+    wanted = os.environ.get("HARNESS_FINGERPRINT")
+    if wanted and dataset.fingerprint != wanted:
+        raise UserError(
+            f"{dataset.source}: has fingerprint {dataset.fingerprint}, wanted {wanted} (HARNESS_FINGERPRINT): other files, or decoded by "
+            "another version of Pillow. To train on these all the same, name a data root without this competition's files: --data EMPTY_FOLDER"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +31,16 @@ def is_built_in(competition: Competition, name: str) -> bool:
 
 
 def load_built_in(
-    competition: Competition, name: str, overrides: list[str] | None, where: DataOptions, watcher: LineWatcher
+    competition: Competition,
+    name: str,
+    overrides: list[str] | None,
+    where: DataOptions,
+    watcher: LineWatcher,
+    elsewhere: bool | None = None,
 ) -> Played:
     """Open the data and make the built-in recipe for them.
+
+    elsewhere : whether the other machine that it is made for has a GPU; pretrained weights come there from the hub. None: for this one
 
     Raises
     ------
@@ -46,7 +54,9 @@ def load_built_in(
     assert labels is not None  # training rows always have labels
     columns = dataset.train.columns
     n_columns = len(columns.names) if columns is not None else 0
-    values = built_in(name, facts_of(contest, dataset.train.images.shape, labels, _has_gpu(), n_columns))
+    gpu = _has_gpu() if elsewhere is None else elsewhere
+    facts = facts_of(contest, dataset.train.images.shape, labels, gpu, n_columns)
+    values = built_in(name, facts if elsewhere is None else dataclasses.replace(facts, weights=""))
     recipe = recipe_of(name, values, overrides, f"the built-in recipe '{name}'")
     return Played(contest, recipe, dataset)
 

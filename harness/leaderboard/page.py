@@ -9,6 +9,7 @@ from typing import Any
 from harness.leaderboard.planner import Plan
 from harness.leaderboard.table import HEADER, table_rows
 from harness.report import figures
+from harness.report.links import linked_runs
 from harness.report.page import Page
 
 
@@ -23,7 +24,10 @@ def write_page(path: Path, title: str, lines: Sequence[dict[str, Any]], plans: d
     if told:
         inside = sum(f["forecast"]["low"] <= f["public"] <= f["forecast"]["high"] for f in told)
         page.card("forecasts inside their interval", f"{inside} of {len(told)}", "90 % are meant to be")
-    page.section("Submissions").table(HEADER, table_rows(lines))
+    rows = table_rows(lines)
+    home = path.parents[1] / "oof"
+    reports = [home / line["competition"] / line["run"] / "report.html" for line in lines]
+    page.section("Submissions").table(HEADER, linked_runs(rows, HEADER.index("run"), reports, path), left=0)
     pairs = [(line["cv"], line["public"]) for line in scored if line["cv"] is not None]
     if pairs:
         section = page.section("CV against the leaderboard")

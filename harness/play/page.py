@@ -114,7 +114,7 @@ def _brought(page: Page, player: Player) -> None:
         )
     if rows:
         page.section("What each run brought").table(
-            ["run", "OOF", "against the best before it, paired [95 %]", ""], rows
+            ["run", "OOF", "against the best before it, paired [95 %]", "verdict"], rows
         )
 
 
@@ -175,7 +175,7 @@ def _honest(page: Page, player: Player, steps: Sequence[StepRecord]) -> None:
             ["optimism (OOF - anew)", f"{judged['optimism']:+.5f}", f"{judged['low']:+.5f} to {judged['high']:+.5f}"]
         )
     if rows:
-        section.table(["", player.table.metric.name, "95 % interval"], rows)
+        section.table(["score", player.table.metric.name, "95 % interval"], rows)
 
 
 def _final_pair(page: Page, steps: Sequence[StepRecord]) -> None:

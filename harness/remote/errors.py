@@ -11,7 +11,14 @@ T = TypeVar("T")
 
 
 class Refused(Exception):
-    """The platform does not take it, for a reason; nothing was spent."""
+    """The platform does not take it, for a reason; nothing was spent.
+
+    status : of the HTTP answer, None where there was none
+    """
+
+    def __init__(self, text: str, status: int | None = None) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Unreachable(Exception):
@@ -54,3 +61,14 @@ def odd_answers(call: Callable[P, T]) -> Callable[P, T]:
             raise OddAnswer(f"'{name}' was answered in a shape that makes no sense ({type(error).__name__})") from error
 
     return guarded
+
+
+def final(call: Callable[[], T]) -> T:
+    """A call that must not be repeated: whatever is no clear success is Unclear, a 4xx too, which may follow work that was done."""
+    try:
+        return call()
+    except NoCredentials:
+        raise
+    except (Refused, Unreachable) as error:
+        later = isinstance(error, TryLater)
+        raise Unclear(str(error.args[0]), isinstance(error, Refused) or later, later) from error

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.process import end_with_parent
+from harness.remote import kaggle_kernels
 from harness.remote.numbers import finite
 
 _last: dict[str, Any] = {}
@@ -79,6 +80,7 @@ def _answered(request: dict[str, Any]) -> dict[str, Any]:
     if isinstance(api, str):
         return {"error": {"kind": "credentials", "status": None, "text": api}}
     try:
+        _last.clear()  # an answer to an earlier call explains nothing
         return CALLS[request["op"]](api, request)
     except SystemExit as error:  # in the middle of a call: nobody knows what it did
         return {"error": {"kind": "SystemExit", "status": None, "text": f"the kaggle client gave up ({error})"}}
@@ -290,6 +292,7 @@ CALLS = {
     "download": _download,
     "submissions": _submissions,
     "leaderboard": _leaderboard,
+    **kaggle_kernels.CALLS,
 }
 
 if __name__ == "__main__":

@@ -85,21 +85,37 @@ def _raise(op: str, error: dict[str, Any]) -> None:
     status, said = error["status"], redacted(error["text"])
     if error["kind"] == "credentials":
         raise NoCredentials(said)
-    if status in _FINAL:
-        raise Refused(f"kaggle refused '{op}' ({status}): {said}{_cure(status)}")
+    if status in _FINAL or (status == 409 and _is_of_account(op)):
+        raise Refused(f"kaggle refused '{op}' ({status}): {said}{_cure(op, status)}", status)
     kind = TryLater if status == 429 else Unreachable
     when = wait_words(error.get("retry_after")) if status == 429 else ""
     raise kind(f"kaggle: '{op}' failed ({status or error['kind']}): {said}{when}", error.get("retry_after"))
 
 
-def _cure(status: int) -> str:
+def _is_of_account(op: str) -> bool:
+    """Whether a call is about data sets and notebooks, not about a competition."""
+    return op.startswith(("dataset", "kernel", "account", "quota"))
+
+
+def _cure(op: str, status: int) -> str:
     if status == 401:
         return ". The token is wrong or expired: make a new one at https://www.kaggle.com/settings"
+    if _is_of_account(op):
+        return _CURES.get(status, "")
     if status == 403:
         return ". Join the competition and accept its rules on its page, or mend the slug (a wrong one gives 403 too)"
     if status == 404:
         return ". There is no such competition"
     return ""
+
+
+_CURES = {
+    403: ". These credentials may not do that: a token needs the right to write notebooks and data sets, and notebooks with a GPU a verified "
+    "phone number (https://www.kaggle.com/settings)",
+    404: ". It is not there: was it deleted on Kaggle?",
+    409: ". Its title is in use: delete or rename what has it at https://www.kaggle.com/work",
+}
+"""What to say of an answer about a data set or a notebook of one's own."""
 
 
 def check_kaggle_credentials() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.report.figures import _figure, _named, _svg, grid_figure
+from harness.report.figures import _figure, _named, grid_figure
+from harness.report.svg import BLUE, ORANGE, fading, svg
 
 _DRAWN = 3000  # rows up to which each is a point
 
@@ -29,7 +30,7 @@ def scores_with_intervals(names: Sequence[str], scores: Mapping[str, Sequence[tu
     axes.set(xlim=(-0.02, 1.02))
     axes.grid(alpha=0.3, axis="x")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _svg(figure)
+    return svg(figure)
 
 
 def reliabilities(curves: Mapping[str, Curve]) -> bytes:
@@ -42,7 +43,7 @@ def reliabilities(curves: Mapping[str, Curve]) -> bytes:
         axes.set_title(_named(name), fontsize=8)
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
         axes.tick_params(labelsize=6)
-    return _svg(figure)
+    return svg(figure)
 
 
 def predicted_against_true(numbers: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> bytes:
@@ -54,10 +55,10 @@ def predicted_against_true(numbers: Mapping[str, tuple[np.ndarray, np.ndarray]])
         if len(truth) <= _DRAWN:
             axes.plot(truth, said, ".", markersize=3, alpha=0.4, color="tab:blue")
         else:
-            axes.hexbin(truth, said, gridsize=40, mincnt=1, bins="log", cmap="Blues", linewidths=0.1)
+            axes.hexbin(truth, said, gridsize=40, mincnt=1, bins="log", cmap=fading(BLUE, 0.2), linewidths=0.1)
         axes.set(xlabel="true", ylabel="predicted")
         axes.set_title(_named(name), fontsize=9)
-    return _svg(figure)
+    return svg(figure)
 
 
 def biases(curves: Mapping[str, Sequence[tuple[float, float, float, float]]], xlabel: str, ylabel: str) -> bytes:
@@ -73,7 +74,7 @@ def biases(curves: Mapping[str, Sequence[tuple[float, float, float, float]]], xl
     axes.set(xlabel=_named(xlabel), ylabel=_named(ylabel))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def against_diagonal(x: np.ndarray, y: np.ndarray, rows: np.ndarray, xlabel: str, ylabel: str) -> bytes:
@@ -85,7 +86,7 @@ def against_diagonal(x: np.ndarray, y: np.ndarray, rows: np.ndarray, xlabel: str
     axes.scatter(x, y, s=15 + 100 * rows / max(rows.max(), 1), color="tab:blue", alpha=0.7)
     axes.set(xlabel=_named(xlabel), ylabel=_named(ylabel))
     axes.grid(alpha=0.3)
-    return _svg(figure)
+    return svg(figure)
 
 
 def counts(values: Mapping[str, int], xlabel: str) -> bytes:
@@ -94,13 +95,13 @@ def counts(values: Mapping[str, int], xlabel: str) -> bytes:
     drawn = axes.bar(list(map(_named, values)), list(values.values()), color="tab:blue")
     axes.bar_label(drawn, fmt="{:,.0f}", fontsize=7)
     axes.set(xlabel=_named(xlabel), ylabel="rows")
-    return _svg(figure)
+    return svg(figure)
 
 
 def instead_matrix(matrix: np.ndarray, names: Sequence[str]) -> bytes:
     """Rows (T, T): first label missed, second given without being there."""
     figure, axes = _figure(0.5 * len(names) + 2.2, 0.42 * len(names) + 1.6)
-    axes.imshow(matrix, cmap="Oranges", vmin=0, vmax=max(float(matrix.max()), 1e-6))
+    axes.imshow(matrix, cmap=fading(ORANGE), vmin=0, vmax=max(float(matrix.max()), 1e-6))
     for row, column in np.ndindex(matrix.shape):
         if matrix[row, column]:
             axes.text(column, row, f"{int(matrix[row, column])}", ha="center", va="center", fontsize=7)
@@ -108,4 +109,4 @@ def instead_matrix(matrix: np.ndarray, names: Sequence[str]) -> bytes:
     axes.set_xticks(range(len(names)), shown, rotation=45, ha="right")
     axes.set_yticks(range(len(names)), shown)
     axes.set(xlabel="given, and not there", ylabel="there, and missed")
-    return _svg(figure)
+    return svg(figure)

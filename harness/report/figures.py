@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.base.untrusted_text import plain
+from harness.report.svg import BLUE, ORANGE, fading, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def confusion_matrix(matrix: np.ndarray, classes: Sequence[str]) -> bytes:
     figure, axes = _figure(0.55 * len(classes) + 2.2, 0.5 * len(classes) + 1.6)
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     np.fill_diagonal(shares, 0)
-    axes.imshow(shares, cmap="Oranges", vmin=0, vmax=max(shares.max(), 1e-6))
+    axes.imshow(shares, cmap=fading(ORANGE), vmin=0, vmax=max(shares.max(), 1e-6))
     for row, column in np.ndindex(matrix.shape):
         if matrix[row, column]:
             weight = "bold" if row == column else "normal"
@@ -33,7 +33,7 @@ def confusion_matrix(matrix: np.ndarray, classes: Sequence[str]) -> bytes:
     axes.set_xticks(range(len(classes)), names, rotation=45 if max(map(len, classes)) > 3 else 0)
     axes.set_yticks(range(len(classes)), names)
     axes.set(xlabel="predicted", ylabel="true")
-    return _svg(figure)
+    return svg(figure)
 
 
 def confusion_map(shares: np.ndarray, classes: Sequence[str]) -> bytes:
@@ -41,18 +41,18 @@ def confusion_map(shares: np.ndarray, classes: Sequence[str]) -> bytes:
     n = len(classes)
     figure, axes = _figure(0.16 * n + 3.4, 0.16 * n + 2.6)
     right = np.eye(n, dtype=bool)
-    axes.imshow(np.ma.array(shares, mask=right), cmap="Oranges", vmin=0, vmax=max(shares[~right].max(), 1e-6))
-    axes.imshow(np.ma.array(shares, mask=~right), cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(np.ma.array(shares, mask=right), cmap=fading(ORANGE), vmin=0, vmax=max(shares[~right].max(), 1e-6))
+    axes.imshow(np.ma.array(shares, mask=~right), cmap=fading(BLUE), vmin=0, vmax=1)
     names = [_named(name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "\u2026") for name in classes]
     axes.set_xticks(range(n), names, rotation=90, fontsize=8)
     axes.set_yticks(range(n), names, fontsize=8)
     axes.tick_params(length=0)
     axes.set_xticks(np.arange(n + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(n + 1) - 0.5, minor=True)
-    axes.grid(which="minor", color="0.93", linewidth=0.4)
+    axes.grid(which="minor", color="0.5", alpha=0.25, linewidth=0.4)
     axes.tick_params(which="minor", length=0)
     axes.set(xlabel="predicted", ylabel="true")
-    return _svg(figure)
+    return svg(figure)
 
 
 _LONGEST = 40  # characters of a name on an axis
@@ -70,7 +70,7 @@ def learning_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]
     axes.grid(alpha=0.3)
     if curves:
         axes.legend(fontsize=8, ncols=2)
-    return _svg(figure)
+    return svg(figure)
 
 
 def lines(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str) -> bytes:
@@ -82,7 +82,7 @@ def lines(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel:
     axes.grid(alpha=0.3)
     if curves:
         axes.legend(fontsize=8, ncols=2)
-    return _svg(figure)
+    return svg(figure)
 
 
 def score_over_time(
@@ -99,7 +99,7 @@ def score_over_time(
     axes.set(xlabel=_named(f"{unit} spent"), ylabel=_named(metric))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], most: int = 3000) -> bytes:
@@ -114,7 +114,7 @@ def scatter(points: np.ndarray, labels: np.ndarray, names: Sequence[str], most: 
     axes.set(xlabel="first dimension", ylabel="second dimension")
     if len(names) <= 30:
         axes.legend(fontsize=7, markerscale=3, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _svg(figure)
+    return svg(figure)
 
 
 def fold_scores(values: Mapping[int, float], pooled: float, low: float, high: float, metric: str) -> bytes:
@@ -127,7 +127,7 @@ def fold_scores(values: Mapping[int, float], pooled: float, low: float, high: fl
     axes.invert_yaxis()
     axes.set(xlabel=_named(metric))
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _svg(figure)
+    return svg(figure)
 
 
 def score_bars(scores: Mapping[str, Mapping[str, float]], metric: str) -> bytes:
@@ -141,7 +141,7 @@ def score_bars(scores: Mapping[str, Mapping[str, float]], metric: str) -> bytes:
     axes.invert_yaxis()
     axes.set(xlabel=_named(metric))
     axes.grid(alpha=0.3, axis="x")
-    return _svg(figure)
+    return svg(figure)
 
 
 def heatmap(values: Mapping[str, Sequence[float]], greater_is_better: bool, reference: float) -> bytes:
@@ -149,22 +149,13 @@ def heatmap(values: Mapping[str, Sequence[float]], greater_is_better: bool, refe
     names, table = list(values), np.array(list(values.values()))
     figure, axes = _figure(6.5, 0.32 * len(names) + 0.9)
     loss = (reference - table) * (1 if greater_is_better else -1)
-    axes.imshow(loss, cmap="Oranges", vmin=0, vmax=max(float(loss.max()), 1e-6), aspect="auto")
+    axes.imshow(loss, cmap=fading(ORANGE), vmin=0, vmax=max(float(loss.max()), 1e-6), aspect="auto")
     for row, column in np.ndindex(table.shape):
-        dark = loss[row, column] > 0.6 * loss.max()
-        axes.text(
-            column,
-            row,
-            f"{table[row, column]:.3f}",
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="white" if dark else "black",
-        )
+        axes.text(column, row, f"{table[row, column]:.3f}", ha="center", va="center", fontsize=8)
     axes.set_yticks(range(len(names)), [_named(name.replace("_", " ")) for name in names])
     axes.set_xticks(range(table.shape[1]), range(1, table.shape[1] + 1))
     axes.set(xlabel="severity")
-    return _svg(figure)
+    return svg(figure)
 
 
 def cv_against_public(pairs: Sequence[tuple[float, float]]) -> bytes:
@@ -183,7 +174,7 @@ def cv_against_public(pairs: Sequence[tuple[float, float]]) -> bytes:
     axes.set(xlabel="CV", ylabel="public score")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def progress(dates: Sequence[str], public: Sequence[float], cv: Sequence[float | None]) -> bytes:
@@ -195,7 +186,7 @@ def progress(dates: Sequence[str], public: Sequence[float], cv: Sequence[float |
     axes.set_xticks(list(places), [d.replace("T", "\n") for d in dates], fontsize=7)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    return _svg(figure)
+    return svg(figure)
 
 
 def reliability(confidence: np.ndarray, accuracy: np.ndarray, rows: np.ndarray) -> bytes:
@@ -208,19 +199,19 @@ def reliability(confidence: np.ndarray, accuracy: np.ndarray, rows: np.ndarray) 
     axes.set(xlabel="largest probability", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8, loc="upper left")
-    return _svg(figure)
+    return svg(figure)
 
 
 def matrix(values: np.ndarray, names: Sequence[str], middle: float = 0.0) -> bytes:
     """A square table (n, n) with its numbers; colour is the distance from the middle."""
     figure, axes = _figure(0.62 * len(names) + 2.6, 0.42 * len(names) + 1.6)
     away = np.nan_to_num(np.abs(values - middle))
-    axes.imshow(away, cmap="Blues", vmin=0, vmax=max(float(away.max()), 1e-6) * 1.4)
+    axes.imshow(away, cmap=fading(BLUE), vmin=0, vmax=max(float(away.max()), 1e-6) * 1.4)
     for row, column in np.ndindex(values.shape):
         axes.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", fontsize=8)
     axes.set_xticks(range(len(names)), list(map(_named, names)), rotation=45, ha="right")
     axes.set_yticks(range(len(names)), list(map(_named, names)))
-    return _svg(figure)
+    return svg(figure)
 
 
 def points_and_line(
@@ -236,7 +227,7 @@ def points_and_line(
         )
     axes.set(xlabel=_named(xlabel), ylabel=_named(ylabel))
     axes.grid(alpha=0.3)
-    return _svg(figure)
+    return svg(figure)
 
 
 def bars(values: Mapping[str, float], xlabel: str) -> bytes:
@@ -245,7 +236,7 @@ def bars(values: Mapping[str, float], xlabel: str) -> bytes:
     ordered = sorted(values.items(), key=lambda pair: pair[1])
     axes.barh([_named(name) for name, _ in ordered], [value for _, value in ordered], color="tab:blue")
     axes.set(xlabel=_named(xlabel))
-    return _svg(figure)
+    return svg(figure)
 
 
 def slice_plot(values: Sequence[object], scores: Sequence[float], name: str, metric: str, log: bool) -> bytes:
@@ -256,7 +247,7 @@ def slice_plot(values: Sequence[object], scores: Sequence[float], name: str, met
         axes.set_xscale("log")
     axes.set(xlabel=_named(name), ylabel=_named(metric))
     axes.grid(alpha=0.3)
-    return _svg(figure)
+    return svg(figure)
 
 
 def parallel(
@@ -268,16 +259,12 @@ def parallel(
     greater_is_better: bool,
 ) -> bytes:
     """Parallel coordinates: a line per row of `table`, each column scaled to its own range, coloured by score."""
-    from matplotlib import colormaps
-
     figure, axes = _figure(1.5 * len(names) + 1.5, 3.4)
     columns = [_scaled([row[i] for row in table], logs[i]) for i in range(len(names))]
     span = max(scores) - min(scores) or 1.0
     good = [(s - min(scores)) / span if greater_is_better else (max(scores) - s) / span for s in scores]
     for row in np.argsort(good):
-        axes.plot(
-            range(len(names)), [column[row] for column in columns], color=colormaps["Blues"](0.15 + 0.85 * good[row])
-        )
+        axes.plot(range(len(names)), [column[row] for column in columns], color=BLUE, alpha=0.15 + 0.85 * good[row])
     for place, log in enumerate(logs):
         values = [row[place] for row in table]
         numbers = [v for v in values if isinstance(v, int | float)]
@@ -293,7 +280,7 @@ def parallel(
     axes.tick_params(axis="x", pad=12)
     axes.set_yticks([])
     axes.set_title(_named(metric), fontsize=9)
-    return _svg(figure)
+    return svg(figure)
 
 
 def _scaled(values: Sequence[object], log: bool) -> list[float]:
@@ -329,9 +316,3 @@ def grid_figure(n: int, width: float, height: float, across: int = 4) -> tuple[F
     for unused in panels[n:]:
         unused.set_axis_off()
     return figure, panels
-
-
-def _svg(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()

@@ -1,9 +1,14 @@
-"""A self-contained HTML page: one file, no script, no link to anything outside it."""
+"""A self-contained HTML page: one file with its style and one small script, and links to the pages beside it (`links`) alone.
+
+Whoever looks without the script sees the same rows: it sorts and filters tables, no more.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +17,17 @@ from typing import Any
 import numpy as np
 
 from harness.base.pictures import as_picture
-from harness.base.storage.atomic_files import write_text
 from harness.base.untrusted_text import shown
+from harness.report.links import publish
+from harness.report.svg import inlined
 
 TABLE_IN_FULL, TABLE_SHORT, TABLE_ROWS = 40, 20, 1000
-"""Rows up to which a table that may be folded is shown in full, else how many of them are, and how many it has at most."""
+"""Rows up to which a table that may be long is shown in full on a page and a terminal; how many of a longer one a terminal shows, and a
+page at most."""
+
+_MISSING = ("", "-", "nan")
+_NUMBER = re.compile(r"[+-]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?(?=$|[ ,;:])")
+_SPREAD = re.compile(r"(\S+) (\[.*\]|\+- .*)")
 
 
 @dataclass
@@ -31,9 +42,9 @@ class Section:
         self.blocks.append({"kind": "text", "text": text})
         return self
 
-    def code(self, text: str) -> Section:
-        """Add preformatted text; escaped."""
-        self.blocks.append({"kind": "code", "text": text})
+    def code(self, text: str, title: str = "") -> Section:
+        """Add preformatted text; escaped. Under a title it is folded away, to be opened by a click."""
+        self.blocks.append({"kind": "code", "text": text, "title": title})
         return self
 
     def table(
@@ -41,39 +52,49 @@ class Section:
         header: Sequence[str],
         rows: Sequence[Sequence[str]],
         *,
-        total: bool = False,
+        total: int = 0,
         folded: bool = False,
         left: int = 1,
+        caption: str = "",
     ) -> Section:
-        """A table.
+        """A table; columns of numbers are set to the right, others to the left.
 
         Parameters
         ----------
-        total : set the last row off from the others
-        folded : of more than 40 rows all but the first 20 are folded away, to be opened by a click or by a search in the page; those beyond
-            1,000 are left out, and it says so
-        left : so many first columns are names, set to the left
+        total : so many last rows sum up the others: they are set off, and stay last however the table is sorted
+        folded : of more than 40 rows the table has a box of its own, which scrolls; rows beyond 1,000 are left out, and it says so
+        left : so many first columns are names, whatever they look like
+        caption : what it shows, where that is not the section's title
+
+        Raises
+        ------
+        ValueError
+            If a column has no heading.
         """
-        most = len(rows) if not folded or len(rows) <= TABLE_IN_FULL else TABLE_SHORT
-        rest = rows[most:TABLE_ROWS]
-        left_out = (
-            f"; {len(rows) - TABLE_ROWS:,} more are left out of this page" if len(rows) > TABLE_ROWS and rest else ""
-        )
+        if not all(map(str.strip, header)):
+            raise ValueError(f"a column of the table in '{self.title}' has no heading: {list(header)}")
+        body, foot = rows[: len(rows) - total], rows[len(rows) - total :]
+        long = folded and len(rows) > TABLE_IN_FULL
+        note = f"{len(rows):,} rows" if long else ""
+        if long and len(body) > TABLE_ROWS:
+            note = f"{TABLE_ROWS:,} of {len(rows):,} rows; {len(rows) - TABLE_ROWS:,} more are left out of this page"
+            body = body[:TABLE_ROWS]
         self.blocks.append(
             {
                 "kind": "table",
                 "header": header,
-                "parts": [rows[:most], rest] if rest else [rows],
-                "more": f"the next {len(rest):,} of {len(rows):,}{left_out}",
-                "total": total,
-                "left": left,
+                "parts": [("tbody", body), *([("tfoot", foot)] if foot else [])],
+                "numeric": [i >= left and _is_numeric([row[i] for row in body]) for i in range(len(header))],
+                "long": long,
+                "caption": caption,
+                "note": ": ".join(filter(None, (caption, note))),
             }
         )
         return self
 
     def figure(self, svg: bytes, caption: str) -> Section:
-        """Add an SVG with its caption."""
-        self.blocks.append({"kind": "figure", "source": _data_uri(svg, "image/svg+xml"), "caption": caption})
+        """Add an SVG of `harness.report.figures` with its caption; it takes the page's colours."""
+        self.blocks.append({"kind": "figure", "svg": svg, "caption": caption})
         return self
 
     def gallery(self, images: np.ndarray, captions: Sequence[str]) -> Section:
@@ -104,22 +125,67 @@ class Page:
 
     def html(self) -> str:
         """The page's text; whatever is put into it is escaped, and plain (`harness.base.untrusted_text`)."""
-        import jinja2
+        from markupsafe import Markup
 
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parent),
-            autoescape=True,
-            trim_blocks=True,
-            undefined=jinja2.StrictUndefined,
-            finalize=lambda value: shown(value) if isinstance(value, str) else value,
+        script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        return template(Path(__file__).with_name("page.html")).render(
+            title=self.title,
+            lead=self.lead,
+            warnings=self.warnings,
+            cards=self.cards,
+            sections=self._with_figures(),
+            script=Markup(script),
+            policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
         )
-        return environment.get_template("page.html").render(
-            title=self.title, lead=self.lead, warnings=self.warnings, cards=self.cards, sections=self.sections
-        )
+
+    def _with_figures(self) -> list[dict[str, Any]]:
+        """The sections, their figures ready to stand in HTML, each with names of its own."""
+        from markupsafe import Markup
+
+        sections, n = [], 0
+        for section in self.sections:
+            blocks = []
+            for block in section.blocks:
+                if block["kind"] == "figure":
+                    n += 1
+                    block = block | {"svg": Markup(inlined(block["svg"], f"f{n}-", block["caption"]))}
+                blocks.append(block)
+            sections.append({"title": section.title, "blocks": blocks})
+        return sections
 
     def write(self, path: Path) -> None:
-        """Write the page as one HTML file, whole or not at all."""
-        write_text(path, self.html())
+        """Write the page as one HTML file, whole or not at all, and link it with those beside it."""
+        publish(path, self.html())
+
+
+def template(path: Path) -> Any:
+    """A jinja2 template, which may include what lies beside it or in harness/report; whatever is put into it is escaped and plain."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([path.parent, Path(__file__).parent]),
+        autoescape=True,
+        trim_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
+    )
+    environment.filters["together"] = _together
+    return environment.get_template(path.name)
+
+
+def _is_numeric(cells: Sequence[str]) -> bool:
+    there = [cell.strip() for cell in cells if cell.strip().lower() not in _MISSING]
+    return bool(there) and all(map(_NUMBER.match, there))
+
+
+def _together(cell: Any) -> Any:
+    """A cell whose interval or spread, where it does not fit beside its value, goes to the next line as a whole."""
+    from markupsafe import Markup
+
+    found = _SPREAD.fullmatch(cell) if isinstance(cell, str) else None
+    return Markup('{} <span class="i">{}</span>').format(shown(found[1]), shown(found[2])) if found else cell
 
 
 def _data_uri(content: bytes, mime: str) -> str:

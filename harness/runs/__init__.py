@@ -11,9 +11,9 @@ oof/<slug>/<run>/
     oof.parquet             id, label, fold, one probability column per class
     test.parquet            id, one probability column per class (mean over the folds)
     history.jsonl           a line per fold, seed and epoch
-    report.html
+    report.html             not in the manifest: its links to other pages change as those are written
     scores.json             per fold and pooled, with intervals
-    manifest.json           checksums of all of these, written last: a run that has it is finished
+    manifest.json           checksums of all the others, written last: a run that has it is finished
 """
 
 from harness.runs.fold_result import FoldResult

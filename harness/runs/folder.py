@@ -18,6 +18,7 @@ from harness.base.untrusted_text import plain
 from harness.competition import Recipe
 from harness.competition.schema import validate
 from harness.competition.tasks import TASKS, Task
+from harness.report.links import refresh_run
 from harness.runs.cure import cure
 from harness.runs.fold_result import FoldResult
 from harness.runs.folds import Folds
@@ -228,6 +229,7 @@ class RunFolder(RunLayout):
         """Take the marks of a finished run away: its scores will not be true any more."""
         for name in (MANIFEST, "scores.json", "noise.json.manifest.json", "noise.json", "noise.html"):
             (self.path / name).unlink(missing_ok=True)
+        refresh_run(self.path)
 
     def faults(self, names: Iterable[str] | None = None) -> list[str]:
         """What is wrong with a finished run's files (or with these of them), in words; [] where nothing is."""

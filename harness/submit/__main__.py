@@ -54,7 +54,7 @@ def main(
         shown = follow_up(open_ledger(out), out, which.given, how, _say)
         _show([], shown.entries, shown.lines, {"entries": shown.summaries}, as_json)
         return
-    content.check(bundle.bundle)
+    content.check(bundle.asked)
     named = which.required("to send to")
     if not how.dry_run:
         find_platform(find_competition(named))  # before anything is made that has nowhere to go
@@ -100,6 +100,7 @@ def _prepare(
     from harness.submit.prepare.blend import prepare_blend
     from harness.submit.prepare.bundle import prepare_bundle
     from harness.submit.prepare.clusters import prepare_clusters
+    from harness.submit.prepare.code import prepare_code
     from harness.submit.prepare.file import prepare_file
     from harness.submit.prepare.notebook import prepare_notebook
 
@@ -110,6 +111,8 @@ def _prepare(
         prepared = prepare_file(competition, dataset, content.file, out, message)
     elif bundle.bundle:
         prepared, tried = prepare_bundle(competition, dataset, runs, out, bundle, content.threshold, message, past)
+    elif bundle.code:
+        prepared, tried = prepare_code(competition, dataset, runs, out, bundle, content.threshold, message, past)
     elif content.notebook:
         prepared = prepare_notebook(competition, dataset, runs, content.notebook, content.output, message, past)
     elif competition.is_clustering:

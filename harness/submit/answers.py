@@ -1,4 +1,4 @@
-"""What platforms share in reading answers: the final call's end, a submission's reference, a line of a list by its tag."""
+"""What platforms share in reading answers: a submission's reference, a line of a list by its tag."""
 
 from __future__ import annotations
 
@@ -7,20 +7,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from harness.remote.errors import NoCredentials, OddAnswer, Refused, TryLater, Unclear, Unreachable
+from harness.remote.errors import OddAnswer
 
 T = TypeVar("T")
-
-
-def final(call: Callable[[], T]) -> T:
-    """A call that must not be repeated: whatever is no clear success is Unclear, a 4xx too, which may follow work that was done."""
-    try:
-        return call()
-    except NoCredentials:
-        raise
-    except (Refused, Unreachable) as error:
-        later = isinstance(error, TryLater)
-        raise Unclear(str(error.args[0]), isinstance(error, Refused) or later, later) from error
 
 
 def is_reference(text: str) -> bool:

@@ -9,6 +9,7 @@ import typer
 
 from harness.base.errors import UserError
 from harness.base.option_groups import option_group
+from harness.kernels.options import ACCELERATORS, check_accelerator
 
 
 @option_group("What is sent")
@@ -38,8 +39,10 @@ class Content:
     ] = None
     message: Annotated[str | None, typer.Option(help="Description shown by the platform.")] = None
 
-    def check(self, bundle: bool) -> None:
+    def check(self, bundle: str) -> None:
         """Refuse a message that cannot be shown, and two things to send at once.
+
+        bundle : the option that asks for code, "" where none does
 
         Raises
         ------
@@ -48,7 +51,7 @@ class Content:
         """
         if self.message and not self.message.isprintable():
             raise UserError("--message: holds characters that cannot be printed")
-        asked = {"--file": bool(self.file), "--bundle": bundle, "--notebook": bool(self.notebook)}
+        asked = {"--file": bool(self.file), bundle: bool(bundle), "--notebook": bool(self.notebook)}
         names = [name for name, given in asked.items() if given]
         if len(names) > 1:
             raise UserError(f"{' and '.join(names)}: give one of them")
@@ -91,16 +94,55 @@ class BundleOptions:
         bool, typer.Option("--bundle", help="Send code: a zip with model.py and the weights of one run's folds.")
     ] = False
     backend: Annotated[str, typer.Option(help="With --bundle: what it runs on: torch, timm or onnx.")] = "torch"
+    code: Annotated[
+        bool,
+        typer.Option(
+            "--code", help="Code competition of Kaggle: the same in a private notebook, which is run there, then sent."
+        ),
+    ] = False
+    hidden_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --code: pictures of the hidden test. Default: [leaderboard] counted.", metavar="N"
+        ),
+    ] = None
+    accelerator: Annotated[
+        str, typer.Option(help=f"With --code: {', '.join(ACCELERATORS)}, where the competition allows it.")
+    ] = "none"
     half: Annotated[bool, typer.Option("--half", help="With --bundle: weights as float16, half the size.")] = False
     seconds: Annotated[
-        float, typer.Option("--limit", min=1, help="With --bundle: the platform's time limit in seconds.")
-    ] = 600
+        float | None,
+        typer.Option(
+            "--limit",
+            min=1,
+            help="The platform's time limit in seconds. Default: 600, of --code 32,400 (9 h).",
+            metavar="S",
+        ),
+    ] = None
     memory_gib: Annotated[
         float | None, typer.Option("--memory", min=0, help="With --bundle: its memory limit.", metavar="GIB")
     ] = None
     size_mib: Annotated[
         float | None, typer.Option("--size", min=0, help="With --bundle: its size limit.", metavar="MIB")
     ] = None
+
+    def __post_init__(self) -> None:
+        if self.bundle and self.code:
+            raise UserError("--bundle and --code: give one of them (--code builds the bundle too)")
+        given = {"--hidden-rows": self.hidden_rows is not None, "--accelerator": self.accelerator != "none"}
+        for name in (name for name, is_given in given.items() if is_given and not self.code):
+            raise UserError(f"{name}: is for --code")
+        check_accelerator(self.accelerator)
+
+    @property
+    def asked(self) -> str:
+        """The option that asks for code; "" where none does."""
+        return "--code" if self.code else "--bundle" if self.bundle else ""
+
+    @property
+    def limit(self) -> float:
+        """The platform's time limit in seconds."""
+        return self.seconds or (32_400 if self.code else 600)
 
 
 @option_group("Sending")

@@ -20,6 +20,7 @@ from harness.ledger import Entry, Intent, Ledger, Notebook, State
 from harness.ledger.entry import OPEN, SPENT
 from harness.remote.errors import Refused, Unreachable
 from harness.submit.arguments import SendOptions
+from harness.submit.code.package import CODE
 from harness.submit.outcome import entry_lines, entry_summary
 from harness.submit.platform import Platform, find_platform
 from harness.submit.preflight import labels_hash
@@ -142,8 +143,8 @@ def _why_not_now(ledger: Ledger, platform: Platform, competition: Competition, i
     """
     standing = platform.standing()
     problems = [*standing.problems]
-    if standing.notebooks_only and not Notebook.parse(intent.file):
-        problems.append("it takes notebooks, not files: --notebook OWNER/NAME@VERSION")
+    if standing.notebooks_only and not (Notebook.parse(intent.file) or intent.file.endswith(CODE)):
+        problems.append("it takes notebooks, not files: --code, or --notebook OWNER/NAME@VERSION")
     if problems:
         raise UserError("\n  ".join([f"{platform.name} would not take it; nothing was sent:", *problems]))
     if standing.left_today is not None and standing.left_today <= reserve:

@@ -148,17 +148,26 @@ def submission_table(competition: Competition, ids: np.ndarray, outputs: np.ndar
     """Rows (id, prediction) as competition.toml's [submission] describes them; outputs float (n, C)."""
     import pandas as pd
 
+    spec, answers = competition.submission, answer_numbers(competition, outputs)
+    if spec.value != "confident":
+        return answered_table(competition, ids, answers)
+    names = np.array(competition.classes)[answers]
+    sure = np.asarray(outputs)[np.arange(len(answers)), answers]
+    told = [f"{name}{spec.separator}{p:.6f}" for name, p in zip(names, sure, strict=True)]
+    return pd.DataFrame({spec.id: ids, spec.columns(competition.classes)[0]: told})
+
+
+def answered_table(competition: Competition, ids: np.ndarray, answers: np.ndarray) -> Any:
+    """The same of `answer_numbers`, which a bundle's model gives too; not of value = "confident", which holds probabilities beside."""
+    import pandas as pd
+
     spec, names = competition.submission, np.array(competition.classes)
     columns = spec.columns(competition.classes)
-    answers = answer_numbers(competition, outputs)
     values: list[np.ndarray | list[str]]
     if spec.value == "labels":
         values = [[spec.separator.join(names[row]) for row in answers.astype(bool)]]
     elif spec.value == "ranked":
         values = [[spec.separator.join(names[row]) for row in answers]]
-    elif spec.value == "confident":
-        sure = np.asarray(outputs)[np.arange(len(answers)), answers]
-        values = [[f"{name}{spec.separator}{p:.6f}" for name, p in zip(names[answers], sure, strict=True)]]
     elif spec.value == "class":
         values = [names[answers]]
     else:

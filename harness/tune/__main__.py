@@ -9,12 +9,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any
 
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.process import end_with_parent
+from harness.kernels.options import KaggleOptions
 from harness.tune.arguments import Limits, ProcessOptions, SearchOptions, StudyOptions, TunedRecipe
 
 app = new_app()
@@ -29,6 +31,7 @@ def main(
     limits: Limits,
     about: StudyOptions,
     crew: ProcessOptions,
+    there: KaggleOptions,
     where: Annotated[DataOptions, Without("data_set", "skip_broken", "stream")],
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -45,6 +48,9 @@ def main(
     from harness.tune.save import check_name
     from harness.tune.study import open_study, work
 
+    if there.check():
+        _tune_elsewhere(which, recipe, search, limits, about, crew, where, there, out, as_json)
+        return
     watcher = LineWatcher(quiet=as_json)
     asked = Request(which.required(), recipe, search, limits, about, crew.device, where, out)
     made, plan = prepare(asked, watcher)
@@ -65,6 +71,32 @@ def main(
             return
         outcome = conclude(opened, made, plan, nested=about.nested, save=name, keep=about.keep, out=out)
     print(json.dumps(outcome.as_dict(), indent=2) if as_json else "\n".join(outcome.lines()))
+
+
+def _tune_elsewhere(
+    which: CompetitionChoice,
+    recipe: TunedRecipe,
+    search: SearchOptions,
+    limits: Limits,
+    about: StudyOptions,
+    crew: ProcessOptions,
+    where: DataOptions,
+    there: KaggleOptions,
+    out: Path,
+    as_json: bool,
+) -> None:
+    from harness.base.errors import UserError
+    from harness.base.progress import watching
+    from harness.tune.elsewhere import tune_on_kaggle
+    from harness.tune.prepare import Request
+
+    if crew.cluster or crew.worker:
+        raise UserError("--on kaggle and --cluster: give one of them")
+    asked = Request(which.required(), recipe, search, limits, about, crew.device, where, out)
+    with watching(quiet=as_json) as watcher:
+        path = tune_on_kaggle(asked, which.competition, about.save or "", there, watcher)
+    if path is not None:
+        print(json.dumps({"recipe": str(path)}) if as_json else f"recipe: {path}")
 
 
 @contextlib.contextmanager

@@ -124,4 +124,6 @@ def _table(page: Page, trials: Sequence[Any], metric: str, greater: bool) -> Non
         ]
         for t in sorted(trials, key=rank)
     ]
-    page.section("Trials").table(["trial", "state", metric, "fold-epochs", "seconds", "parameters"], rows)
+    page.section("Trials").table(
+        ["trial", "state", metric, "fold-epochs", "seconds", "parameters"], rows, folded=True, left=0
+    )

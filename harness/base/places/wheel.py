@@ -17,7 +17,13 @@ from harness.base.places.templates import IN_WHEEL, package_folder, templates, t
 from harness.base.storage.atomic_files import complete_file
 
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # no zip can say an earlier time
-_SUFFIXES = (".py", ".html", ".typed")  # what the package consists of; editors and interpreters leave other files there
+_SUFFIXES = (
+    ".py",
+    ".html",
+    ".css",
+    ".js",
+    ".typed",
+)  # what the package consists of; editors and interpreters leave other files there
 _INFO = f"competition_harness-{__version__}.dist-info"
 _METADATA = f"Metadata-Version: 2.1\nName: competition-harness\nVersion: {__version__}\nRequires-Python: >=3.11\n"
 _WHEEL = "Wheel-Version: 1.0\nGenerator: competition-harness\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

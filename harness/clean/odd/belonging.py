@@ -25,12 +25,14 @@ class Belonging:
     kept : bool (n,), odd rows that do
     beyond : bool (n,), odd rows that are odder than every test image, where there are more of them than by chance
     train, test : shares of the odd images that were compared; test None where there is no test
+    in_test : odd test images
     """
 
     kept: np.ndarray
     beyond: np.ndarray
     train: float
     test: float | None
+    in_test: int = 0
 
     def said(self, row: int, how: str) -> str:
         """The reason in words; `how` as in "as small"."""
@@ -39,7 +41,11 @@ class Belonging:
         if self.beyond[row]:
             return "odder than every test image"
         shares = f"{_percent(self.train)} of the training images and {_percent(self.test)} of the test images are {how}"
-        return f"{shares}: kept" if self.kept[row] else shares
+        if self.kept[row]:
+            return f"{shares}: kept"
+        if self.in_test and self.test >= _AT_LEAST * self.train:
+            return f"{shares}, but {self.in_test} test image{'s are' if self.in_test > 1 else ' is'} too few to tell that they belong"
+        return shares
 
 
 def belonging(
@@ -69,8 +75,8 @@ def belonging(
             beyond = above
     inside = odd & ~beyond
     if test_odd.sum() < least or not _about_as_many(int(inside.sum()), n, int(test_odd.sum()), len(test_odd)):
-        return Belonging(nothing, nothing, share, test_share)
-    return Belonging(inside, beyond, float(inside.mean()), test_share)
+        return Belonging(nothing, nothing, share, test_share, int(test_odd.sum()))
+    return Belonging(inside, beyond, float(inside.mean()), test_share, int(test_odd.sum()))
 
 
 def _about_as_many(count: int, n: int, test_count: int, m: int) -> bool:

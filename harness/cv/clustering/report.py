@@ -46,7 +46,7 @@ def write_cluster_report(
     )
     _cards(page, scores, clusters)
     rows = np.flatnonzero((pooled.labels >= 0) & folds.kept)
-    section = page.section("Folds").table(*fold_table(scores), total=True)
+    section = page.section("Folds").table(*fold_table(scores), total=2)
     section.text(
         "Each fold's clusters are numbered as the first fold's that they share most rows with (Hungarian method); a row "
         "counts with the label and the prediction of the fold that does not know it."
@@ -66,8 +66,11 @@ def write_cluster_report(
     section = page.section("What produced it")
     if recipe.answers_to:
         section.text(f"Answers to: {recipe.answers_to}")
-    section.code(json.dumps(recipe.model_dump(mode="json", exclude_none=True), indent=1))
-    section.code(json.dumps({k: v for k, v in environment.items() if k not in ("competition", "clusters")}, indent=1))
+    section.code(
+        json.dumps(recipe.model_dump(mode="json", exclude_none=True), indent=1), "The recipe, with every default"
+    )
+    told = {k: v for k, v in environment.items() if k not in ("competition", "clusters")}
+    section.code(json.dumps(told, indent=1), "Data, folds and machine")
     page.write(folder.path / "report.html")
 
 
@@ -106,7 +109,7 @@ def _ways(page: Page, scores: dict[str, Any], other: Run | None) -> None:
             [label(name), *(_interval(ways[way]["metrics"][name]) for way in (False, True)), _difference(ways, name)]
             for name in names
         ]
-        section.table(["", "honest [95 %]", "leaky [95 %]", "leaky - honest"], rows)
+        section.table(["measure", "honest [95 %]", "leaky [95 %]", "leaky - honest"], rows)
     section.text(WHY_LEAKY)
 
 

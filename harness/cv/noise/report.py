@@ -17,7 +17,7 @@ def noise_table(scores: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     for name, values in scores["corruptions"].items():
         shown = name.replace("_", " ") + (" *" if name in scores["doubtful"] else "")
         rows.append([shown, *(f"{v:.3f}" for v in values), f"{sum(values) / len(values):.3f}"])
-    return ["", *(f"severity {s}" for s in range(1, 6)), "mean"], rows
+    return ["corruption", *(f"severity {s}" for s in range(1, 6)), "mean"], rows
 
 
 def class_table(scores: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

@@ -48,7 +48,7 @@ def calibration_section(
         ]
         for method, of in scaling["tried"].items()
     ]
-    section.table(["scaling", "cross-fitted", "gain over none [95 %]", ""], rows)
+    section.table(["scaling", "cross-fitted", "gain over none [95 %]", "verdict"], rows)
     section.text(
         f"Expected calibration error (ECE) {scaling['ece']:.4f} as the models say it, {scaling['ece_after']:.4f} as it is sent. A scaling is "
         "found on the other folds and scored on this one; it is applied where its gain is more than chance."

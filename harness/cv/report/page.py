@@ -43,14 +43,14 @@ def write_report(
         warnings=_warnings(dataset, scores, environment, folds),
     )
     _cards(page, scores, environment)
-    _folds_section(page, scores, competition.classes)
+    folds_section(page, scores, competition.classes)
     rows = np.flatnonzero(~np.isnan(oof[:, 0]) & folds.kept)
     if environment.get("pseudo"):
         _pseudo_section(page, environment["pseudo"], scores["pseudo"])
     assert dataset.train.labels is not None  # training rows always have labels
     task = competition.kind
     if task.is_one_class:
-        labels, predicted = dataset.train.labels[rows], _answers(task, oof, rows, scores.get("decision"))
+        labels, predicted = dataset.train.labels[rows], answers(task, oof, rows, scores.get("decision"))
         section = classes_section(page, labels, predicted, competition.classes, test)
         if balanced := balance_line(recipe.train, scores["metric"]):
             section.text(f"{balanced}.")
@@ -65,12 +65,14 @@ def write_report(
     section = page.section("What produced it")
     if recipe.answers_to:
         section.text(f"Answers to: {recipe.answers_to}")
-    section.code(json.dumps(recipe.model_dump(mode="json"), indent=1))
-    section.code(json.dumps({k: v for k, v in environment.items() if k != "competition"}, indent=1))
+    section.code(json.dumps(recipe.model_dump(mode="json"), indent=1), "The recipe, with every default")
+    section.code(
+        json.dumps({k: v for k, v in environment.items() if k != "competition"}, indent=1), "Data, folds and machine"
+    )
     page.write(folder.path / "report.html")
 
 
-def _answers(task: Task, oof: np.ndarray, rows: np.ndarray, decision: dict[str, Any] | None) -> np.ndarray:
+def answers(task: Task, oof: np.ndarray, rows: np.ndarray, decision: dict[str, Any] | None) -> np.ndarray:
     """Class of each row: the likeliest, or the grade that the decision gives."""
     if not (decision and "values" in decision):
         return argmax_rows(oof, rows)
@@ -118,11 +120,11 @@ def _cards(page: Page, scores: dict[str, Any], environment: dict[str, Any]) -> N
     page.card("model", f"{environment['parameters']:,}", "parameters")
 
 
-def _folds_section(page: Page, scores: dict[str, Any], classes: Sequence[str]) -> None:
+def folds_section(page: Page, scores: dict[str, Any], classes: Sequence[str]) -> None:
     main = scores["metrics"][scores["metric"]]
     section = page.section("Folds")
     header, rows = fold_table(scores)
-    section.table(header, rows, total=True)
+    section.table(header, rows, total=2)
     if scores["threshold"]:
         section.text(threshold_line(scores, classes))
     section.figure(
@@ -192,7 +194,7 @@ def fold_table(scores: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     pooled = [f"{shown(m['pooled'])} [{shown(m['low'])}, {shown(m['high'])}]" for m in scores["metrics"].values()]
     n = sum(f["n"] for f in scores["folds"])
     rows += [["mean +- std", "", *spread], ["pooled OOF [95 %]", f"{n:,}", *pooled]]
-    return ["", "rows", *map(label, names)], rows
+    return ["fold", "rows", *map(label, names)], rows
 
 
 def decision_line(scores: dict[str, Any], task: Task, classes: Sequence[str]) -> str:

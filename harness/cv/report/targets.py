@@ -33,13 +33,10 @@ def targets_sections(
     """
     assert dataset.train.labels is not None  # training rows always have labels
     targets, outputs = dataset.train.labels[rows], np.asarray(oof[rows], dtype=np.float64)
+    targets_table(page, task, targets, outputs, test, names, decision)
     if task.of == LABELS:
-        header, table = label_table(targets, outputs, np.asarray(test), names, decision)
-        page.section("Labels").table(header, table, folded=True)
         wrong = -(targets * np.log(outputs + 1e-7) + (1 - targets) * np.log(1 - outputs + 1e-7)).sum(axis=1)
     else:
-        header, table = number_table(targets, outputs, names)
-        page.section("Numbers").table(header, table, folded=True)
         spread = targets.std(axis=0)
         wrong = (((outputs - targets) / np.where(spread > 0, spread, 1)) ** 2).mean(axis=1)
     answers = (
@@ -55,6 +52,25 @@ def targets_sections(
     section = page.section("Furthest off")
     section.text("Look here first for wrong labels and for what the model cannot see.")
     section.gallery(np.asarray(dataset.train.images[rows[worst]]), captions)
+
+
+def targets_table(
+    page: Page,
+    task: Task,
+    targets: np.ndarray,
+    outputs: np.ndarray,
+    test: np.ndarray,
+    names: Sequence[str],
+    decision: dict[str, Any] | None,
+) -> None:
+    """A section with a line for each label or number.
+
+    targets : float (n, K) of the rows that are scored; outputs : float64 (n, K); test : float (n_test, K), or empty
+    """
+    if task.of == LABELS:
+        page.section("Labels").table(*label_table(targets, outputs, np.asarray(test), names, decision), folded=True)
+    else:
+        page.section("Numbers").table(*number_table(targets, outputs, names), folded=True)
 
 
 def label_table(

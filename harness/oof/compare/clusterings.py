@@ -25,6 +25,7 @@ from harness.oof.compare.runs import comparison_lines
 from harness.oof.ensemble.blend import unfinished_note
 from harness.oof.predictions import Predictions, align
 from harness.report import figures
+from harness.report.links import linked_runs
 from harness.report.page import Page
 from harness.runs import FoldResult, Run, RunFolder, load_run
 from harness.runs.run import proba_column
@@ -170,7 +171,9 @@ def write_clusterings(path: Path, competition: Competition, runs: Sequence[Run])
     page = Page(
         title=f"{competition.title}: runs compared", lead=f"{len(runs)} runs on the same rows.", warnings=warnings
     )
-    page.section("Scores").table(*clustering_table(runs, intervals=True))
+    header, rows = clustering_table(runs, intervals=True)
+    reports = [path.parent / run.name / "report.html" for run in runs]
+    page.section("Scores").table(header, linked_runs(rows, header.index("run"), reports, path), left=3)
     labels = [cluster_labels_of(run) for run in runs]
     same = np.array([[agreement([a, b]) for b in labels] for a in labels])
     names = [run.name for run in runs]
@@ -205,7 +208,7 @@ def pairs_table(names: Sequence[str], pairs: Sequence[Pair]) -> tuple[list[str],
         ]
         for p in pairs
     ]
-    return ["run", "against", "accuracy, difference [95 %]", "", "only one is right", "McNemar p"], rows
+    return ["run", "against", "accuracy, difference [95 %]", "verdict", "only one is right", "McNemar p"], rows
 
 
 def build_consensus(competition: Competition, out: Path, names: Sequence[str] = ()) -> RunFolder:

@@ -22,6 +22,7 @@ from harness.oof.compare.pairwise import Pair, compare_pairs, error_correlation,
 from harness.oof.ensemble.blend import unfinished_note
 from harness.oof.predictions import align
 from harness.report import figures
+from harness.report.links import linked_runs
 from harness.report.page import Page
 from harness.runs import RunFolder, load_run, runs_of
 
@@ -225,7 +226,7 @@ def pair_table(paired: Paired) -> tuple[list[str], list[list[str]]]:
         for p in paired.pairs
     ]
     tests = ["only one is right", "McNemar p"] if paired.task.is_one_class else ["errs less", "sign test p"]
-    return ["run", "against", "difference [95 %]", "", *tests, "errors correlate"], rows
+    return ["run", "against", "difference [95 %]", "verdict", *tests, "errors correlate"], rows
 
 
 def write_comparison(
@@ -246,7 +247,9 @@ def write_comparison(
         figures.score_bars(bars, metrics[0].replace("_", " ")),
         "Pooled OOF score with its 95 % interval; points are the mean over folds.",
     )
-    page.section("Scores").table(*comparison_table(lines, metrics))
+    header, rows = comparison_table(lines, metrics)
+    reports = [path.parent / line["run"] / "report.html" for line in lines]
+    page.section("Scores").table(header, linked_runs(rows, header.index("run"), reports, path), folded=True, left=2)
     if paired:
         _pairs(page, competition, paired)
     answers = {line["recipe"]: line["answers_to"] for line in lines if line["answers_to"]}

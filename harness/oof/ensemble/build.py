@@ -20,6 +20,7 @@ from harness.oof.ensemble.blend import ranked_runs, rows_of
 from harness.oof.ensemble.by_task import EVERY, methods_of
 from harness.oof.ensemble.cross_fit import CrossFitted, cross_fit
 from harness.oof.ensemble.methods import Fitted
+from harness.oof.ensemble.page import write_ensemble_page
 from harness.oof.forecast.inputs import combine_suites
 from harness.oof.predictions import Predictions, align
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run
@@ -48,7 +49,7 @@ class EnsembleResult:
     is_sample: bool
     left_out: tuple[str, ...] = ()
 
-    header = ("method", "cross-fitted [95 %]", "in sample", "gain over the mean [95 %]", "")
+    header = ("method", "cross-fitted [95 %]", "in sample", "gain over the mean [95 %]", "verdict")
 
     @property
     def rows(self) -> list[list[str]]:
@@ -127,7 +128,9 @@ def build_ensemble(
     path = save_ensemble(competition, out, runs, predictions, chosen)
     sample = runs[0].environment["data"]["is_sample"]
     left_out = tuple(name for name in known if name not in {r.method.name for r in found})
-    return EnsembleResult(path, predictions.members, metric.name, chosen.method.name, found, sample, left_out)
+    result = EnsembleResult(path, predictions.members, metric.name, chosen.method.name, found, sample, left_out)
+    write_ensemble_page(competition, predictions, path, (result.header, result.rows), result.remarks)
+    return result
 
 
 def _pick(found: list[CrossFitted]) -> CrossFitted:

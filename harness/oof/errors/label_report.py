@@ -156,7 +156,7 @@ class LabelReport(ErrorReport):
             picture = error_figures.instead_matrix(found.instead_matrix, names)
             section.figure(picture, "Rows of which one label is missed and another given that is not there.")
         swapped = [[names[a], names[b], f"{n:,}"] for a, b, n in found.instead[:_LISTED]]
-        section.table(["missed", "given instead", "rows"], swapped)
+        section.table(["missed", "given instead", "rows"], swapped, left=2)
         paired = [[names[a], names[b], f"{n:,}", f"{m:,}"] for a, b, n, m in found.together[:_LISTED]]
         section.text("Pairs of labels that are given together too often, or too seldom.")
         section.table(["label", "with", "rows that have both", "rows given both"], paired)

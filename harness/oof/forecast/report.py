@@ -75,7 +75,7 @@ def part_table(found: Forecast) -> tuple[list[str], list[list[str]]]:
     for name, part in (("public", found.public), ("private", found.private)):
         if part:
             rows.append([f"{name} score", f"{part.score:.5f}", f"90 %: {part.low:.5f} to {part.high:.5f}"])
-    return ["part", "value", ""], rows
+    return ["part", "value", "note"], rows
 
 
 def write_forecast(

@@ -145,6 +145,11 @@ class Answering:
         wrong = differs & ~level
         return np.flatnonzero(wrong.any(axis=1) if wrong.ndim == 2 else wrong)
 
+    def firm(self, folds: Sequence[np.ndarray], margin: float) -> np.ndarray:
+        """Rows bool (n,) whose answer does not hang on less than the margin, so that it is the same wherever it is computed."""
+        level = self._level(folds, margin)
+        return np.logical_not(level.any(axis=1) if level.ndim == 2 else level)
+
     def _level(self, folds: Sequence[np.ndarray], margin: float) -> np.ndarray:
         """Where an answer hangs on less than the margin: rows bool (n,), or of labels (n, K)."""
         kind, spec, outputs = self.run.task.answers_are, self.competition.submission, self.together(folds)

@@ -16,11 +16,11 @@ from harness.base.errors import UserError
 from harness.competition import Competition
 from harness.ledger import State
 from harness.remote.credentials import Credentials
-from harness.remote.errors import OddAnswer, Refused, Unclear, Unreachable, odd_answers
+from harness.remote.errors import OddAnswer, Refused, Unclear, Unreachable, final, odd_answers
 from harness.remote.http_site import HttpSite
 from harness.remote.numbers import finite
 from harness.remote.retry import with_retries
-from harness.submit.answers import final, is_reference, tagged
+from harness.submit.answers import is_reference, tagged
 from harness.submit.platform import Listed, Standing
 
 _STATES = {"finished": State.COMPLETE, "failed": State.ERROR, "cancelled": State.ERROR}

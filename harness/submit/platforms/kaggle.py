@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.base.progress import LineWatcher
 from harness.competition import Competition
 from harness.ledger import Notebook, State
-from harness.remote.errors import OddAnswer, Unclear, Unreachable, odd_answers
+from harness.remote.errors import OddAnswer, Unclear, Unreachable, final, odd_answers
 from harness.remote.kaggle_client import KaggleClient, redacted
-from harness.submit.answers import final, is_reference, tagged
+from harness.submit.answers import is_reference, tagged
+from harness.submit.code.package import CODE
+from harness.submit.code.push import pushed_notebook
 from harness.submit.platform import Listed, Standing
 
 _STATES = {"PENDING": State.PENDING, "COMPLETE": State.COMPLETE, "ERROR": State.ERROR}
@@ -50,10 +53,15 @@ class Kaggle:
         about = {k: redacted(str(told[k])) for k in ("rank", "deadline") if told.get(k)}
         return Standing(told.get("left"), problems, about, notebooks_only=bool(told.get("code_only")))
 
-    @odd_answers
     def upload(self, path: Path, tag: str) -> str:
-        """See `Platform.upload`."""
+        """See `Platform.upload`; a package of code is run there in a notebook, whose version is what is submitted."""
+        if path.suffix == CODE:
+            return str(pushed_notebook(path, LineWatcher()))
         seconds = self._client.deadline + path.stat().st_size / 2**17
+        return self._uploaded(path, seconds)
+
+    @odd_answers
+    def _uploaded(self, path: Path, seconds: float) -> str:
         return self._client.call("upload", path=str(path), deadline=seconds)["token"]
 
     def submit(self, uploaded: str, message: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,26 @@ from harness.submit.prepare.prepared import Prepared, intent_of
 _TRIED = 128  # images of the trial
 
 
+@dataclass(frozen=True)
+class Bundled:
+    """A run's bundle that was built and tried.
+
+    Attributes
+    ----------
+    path : of the zip; lines : how the trial went
+    opened : the networks that it was made of; dataset : decoded as they want it, given : as it was opened
+    """
+
+    run: Run
+    path: Path
+    answering: Answering
+    trial: Trial
+    lines: list[str]
+    opened: Opened
+    dataset: Dataset
+    given: Dataset
+
+
 def prepare_bundle(
     competition: Competition,
     dataset: Dataset,
@@ -44,15 +65,62 @@ def prepare_bundle(
     UserError
         If there is not just one run, a limit is passed, the trial fails, or answers differ where nothing is level.
     """
+    bundled = bundle_run(competition, dataset, runs, out, options, threshold)
+    return prepared_of(bundled, bundled.path, competition, threshold, message, past), bundled.lines
+
+
+def prepared_of(
+    bundled: Bundled,
+    path: Path,
+    competition: Competition,
+    threshold: str | None,
+    message: str | None,
+    past: Sequence[Past],
+) -> Prepared:
+    """What would be sent of a bundle, as the file at `path`."""
     from harness.oof.forecast.runs import forecast_runs
+
+    run, answering = bundled.run, bundled.answering
+    scores = answering.scores
+    main = scores["metrics"][scores["metric"]]
+    plain = answering.threshold is None
+    told = main if plain else score_at_threshold(threshold, scores)
+    forecast = forecast_runs(competition, [run], bundled.given, past).found
+    said = message or f"{run.name}: OOF {scores['metric']} {main['pooled']:.5f}"
+    intent = intent_of(competition, path, 0, run.name, (run.name,), said, told, forecast if plain else None)
+    printed = bundled.trial.printed
+    warnings = [f"it prints to stdout: '{printed}'"] if printed else []
+    if competition.hook("to_submission"):
+        warnings.append(
+            f"competition.py's to_submission writes files alone: the bundle answers by [submission] value = '{competition.submission.value}'"
+        )
+    oof = {k: main[k] for k in ("pooled", "low", "high")}
+    return Prepared(intent, bundled.given.source, oof, forecast, answering.threshold, {}, warnings)
+
+
+def bundle_run(
+    competition: Competition,
+    dataset: Dataset,
+    runs: Sequence[Run],
+    out: Path,
+    options: BundleOptions,
+    threshold: str | None,
+) -> Bundled:
+    """Build submissions/<slug>/<run>.zip of a run, and try it.
+
+    Raises
+    ------
+    UserError
+        As `prepare_bundle`.
+    """
     from harness.submit.bundle.build import check_bundled
 
-    _refuse_rows_at_once(competition)
+    _refuse_rows_at_once(competition, options.asked)
     if len(runs) != 1:
-        raise UserError(f"--bundle: holds the folds of one run, not of {len(runs)}")
+        raise UserError(f"{options.asked}: holds the folds of one run, not of {len(runs)}")
     if runs[0].environment.get("columns") or runs[0].recipe.model.name == BOOSTING:
         raise UserError(
-            f"--bundle: run '{runs[0].name}' takes columns beside the images, and a bundle is given images alone. Send a file or a notebook, or "
+            f"{options.asked}: run '{runs[0].name}' takes columns beside the images, and a bundle is given images alone. Send a file or a notebook, or "
             "bundle a run without them: --set data.columns=false"
         )
     run, path = runs[0], out / "submissions" / competition.slug / f"{runs[0].name}.zip"
@@ -60,39 +128,24 @@ def prepare_bundle(
     scores = scores_now(run, competition)
     answering = Answering(competition, run, scores, asked_threshold(threshold, scores, competition))
     path.parent.mkdir(parents=True, exist_ok=True)
-    trial, tried = _built_and_tried(answering, dataset, path, options)
-    main = scores["metrics"][scores["metric"]]
-    plain = answering.threshold is None
-    told = main if plain else score_at_threshold(threshold, scores)
-    forecast = forecast_runs(competition, runs, dataset, past).found
-    said = message or f"{run.name}: OOF {scores['metric']} {main['pooled']:.5f}"
-    intent = intent_of(competition, path, 0, run.name, (run.name,), said, told, forecast if plain else None)
-    warnings = [f"it prints to stdout: '{trial.printed}'"] if trial.printed else []
-    if competition.hook("to_submission"):
-        warnings.append(
-            f"competition.py's to_submission writes files alone: the bundle answers by [submission] value = '{competition.submission.value}'"
-        )
-    oof = {k: main[k] for k in ("pooled", "low", "high")}
-    return Prepared(intent, dataset.source, oof, forecast, answering.threshold, {}, warnings), tried
+    return _built_and_tried(answering, dataset, path, options)
 
 
-def _refuse_rows_at_once(competition: Competition) -> None:
+def _refuse_rows_at_once(competition: Competition, asked: str) -> None:
     """A bundle answers image by image; some competitions' answers are of several images, or of all."""
-    told = "--bundle: its model.py answers image by image, and"
+    told = f"{asked}: its model.py answers image by image, and"
     if competition.is_clustering:
         raise UserError(
-            f"{told} the clusters of '{competition.slug}' are of all rows at once. Send the file: leave --bundle out"
+            f"{told} the clusters of '{competition.slug}' are of all rows at once. Send the file: leave {asked} out"
         )
     if competition.submission.rows is not None:
         raise UserError(
             f"{told} a row of the submission is the mean of several images here ([submission] rows = '{competition.submission.rows}'). Send the "
-            "file: leave --bundle out; where the platform wants one answer per image, leave `rows` out of competition.toml"
+            f"file: leave {asked} out; where the platform wants one answer per image, leave `rows` out of competition.toml"
         )
 
 
-def _built_and_tried(
-    answering: Answering, dataset: Dataset, path: Path, options: BundleOptions
-) -> tuple[Trial, list[str]]:
+def _built_and_tried(answering: Answering, given: Dataset, path: Path, options: BundleOptions) -> Bundled:
     from harness.submit.bundle.backends import BACKENDS
     from harness.submit.bundle.build import build_bundle, predict_opened
     from harness.submit.bundle.trial import try_bundle
@@ -100,7 +153,7 @@ def _built_and_tried(
     if options.backend not in BACKENDS:
         raise UserError(f"--backend {options.backend}: unknown; known: {', '.join(BACKENDS)}")
     backend, competition, run = BACKENDS[options.backend], answering.competition, answering.run
-    dataset = _as_decoded_for(run, competition, dataset)
+    dataset = _as_decoded_for(run, competition, given)
     opened = build_bundle(answering, dataset, path, options.half, options.backend)
     _compare_with_stored(run, opened, dataset)
     size = path.stat().st_size / 2**20
@@ -109,16 +162,17 @@ def _built_and_tried(
         raise UserError(f"{path}: {size:.1f} MiB, more than the limit of {options.size_mib:g} MiB{cure}")
     samples = dataset.test or dataset.train
     pixels = np.stack([samples.images[row] for row in range(min(len(samples), _TRIED))])
-    seconds = options.seconds
+    seconds = options.limit
     trial = try_bundle(path, pixels, answering.form, seconds, options.memory_gib, backend.lacks)
     folds = predict_opened(opened, pixels, run.recipe.train.seeds)
     _refuse_differences(path, trial.answers, folds, answering, samples.ids, options.half)
-    return trial, [
+    lines = [
         f"trial:    {len(pixels)} images, the same answers as the harness ({trial.isolated}, without {', '.join(backend.lacks)}); "
         f"{trial.load:.1f} s to load, {1000 * trial.seconds_per_image:.1f} ms an image, {trial.peak_gib:.2f} GiB: "
         f"{trial.images_within(seconds):,} images in {seconds:.0f} s on a machine like this",
         f"bundle:   {size:.1f} MiB, needs {', '.join(backend.needs)}",
     ]
+    return Bundled(run, path, answering, trial, lines, opened, dataset, given)
 
 
 def _as_decoded_for(run: Run, competition: Competition, dataset: Dataset) -> Dataset:

@@ -16,6 +16,7 @@ from harness.competition import Competition
 from harness.cv.jobs.prepare import git_commit
 from harness.data.cache import Dataset
 from harness.ledger import Intent, Notebook
+from harness.submit.code.package import CODE, model_digest
 from harness.submit.platform import place_of
 from harness.submit.preflight import check_submission, labels_hash
 
@@ -77,6 +78,13 @@ def refuse_problems(path: Path, competition: Competition, ids: np.ndarray, datas
         raise UserError("\n  ".join([f"{shown or path} does not pass its checks; it is not sent:", *problems]))
 
 
+def labels_of(path: Path, digest: str) -> str:
+    """Hash of what a file says: of a package of code its model's, which another version of the harness may pack anew."""
+    if path.suffix == CODE:
+        return model_digest(path)
+    return digest if path.suffix == ".zip" else labels_hash(path)
+
+
 def intent_of(
     competition: Competition,
     what: Path | Notebook,
@@ -93,7 +101,7 @@ def intent_of(
         labels = digest
     else:
         file, digest = str(what.resolve()), hashlib.sha256(what.read_bytes()).hexdigest()
-        labels = digest if what.suffix == ".zip" else labels_hash(what)
+        labels = labels_of(what, digest)
     tag = f"[{digest[:12]}-{secrets.token_hex(3)}]"  # told apart from the same file sent again by force
     return Intent(
         competition=competition.slug,

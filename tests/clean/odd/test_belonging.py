@@ -46,6 +46,18 @@ def test_both_shares_are_said():
     )
 
 
+def test_too_few_test_images_to_tell_are_no_reason_that_reads_like_the_opposite():
+    said = belonging(some(9, 6283), some(3, 1571), least=5).said(0, "as blurred")
+    assert said.endswith(
+        "0.19 % of the test images are as blurred, but 3 test images are too few to tell that they belong"
+    )
+    assert (
+        belonging(some(2, 6283), some(1, 1571), least=5)
+        .said(0, "as dark")
+        .endswith("but 1 test image is too few to tell that they belong")
+    )
+
+
 def test_without_a_test_nothing_is_kept_and_that_is_said():
     found = belonging(some(9, 100), None)
     assert not found.kept.any() and found.said(0, "as small") == "no test images to hold it against"
