@@ -59,8 +59,13 @@ demo: setup
 	@echo "  $(PY) -m harness.cv competitions/digit-recognizer --recipe quick"
 	@echo "  $(PY) -m harness.submit --comp digit-recognizer --dry-run"
 
-test: setup-dev
+# axe-core judges pages in tests, where there are a Chromium and npm; without them those tests are skipped, with the reason.
+test: setup-dev $(VENV)/.axe
 	$(PY) -m pytest
+
+$(VENV)/.axe: | $(VENV)/.made
+	@command -v npm >/dev/null && npm install --silent --no-fund --no-audit --prefix $(VENV)/npm axe-core@4.14.1 || echo "no axe-core: pages are not judged by it"
+	@touch $@
 
 # Refuses links that lead nowhere and pages that no menu has. Nothing is fetched.
 docs: $(VENV)/.ready-docs

@@ -129,7 +129,7 @@ class Page:
 
         script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
         digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        return template(Path(__file__).with_name("page.html")).render(
+        html: str = template(Path(__file__).with_name("page.html")).render(
             title=self.title,
             lead=self.lead,
             warnings=self.warnings,
@@ -138,6 +138,7 @@ class Page:
             script=Markup(script),
             policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
         )
+        return html
 
     def _with_figures(self) -> list[dict[str, Any]]:
         """The sections, their figures ready to stand in HTML, each with names of its own."""

@@ -121,6 +121,7 @@ def _cards(page: Page, scores: dict[str, Any], environment: dict[str, Any]) -> N
 
 
 def folds_section(page: Page, scores: dict[str, Any], classes: Sequence[str]) -> None:
+    """A section with each fold's scores, as a table and as a figure beside the pooled one; scores : as scores.json has them."""
     main = scores["metrics"][scores["metric"]]
     section = page.section("Folds")
     header, rows = fold_table(scores)
