@@ -5,6 +5,7 @@ Their absence is real: Python starts without its site-packages (-S) and sees a f
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.places.wheel import build_wheel
-from tests.conftest import PINNED, REPOSITORY, make_shapes
+from tests.conftest import PINNED, REPOSITORY, make_shapes, write_digits
 
 LACKING = (
     *("cleanlab", "imagehash", "gensim", "optuna", "py7zr", "sqlalchemy", "tomli_w", "regex", "cmaes", "albumentations"),
@@ -156,3 +157,28 @@ def test_every_stage_works_from_a_folder_below(run_command, tmp_path: Path):
     )  # the same run, shown as it is in the project's folder
     assert f"oof/shapes/{run.name}: these folds stand already" in again.stderr
     assert f"run:    oof/shapes/{run.name}\n" in again.stdout
+
+
+def test_the_notebook_plays_a_competition_inside_kaggle(wheel: Path, tmp_path: Path):
+    given, working = tmp_path / "input", tmp_path / "working"
+    (given / "my-wheel").mkdir(parents=True)
+    working.mkdir()
+    shutil.copy(wheel, given / "my-wheel")
+    write_digits(given / "competitions" / "digit-recognizer")
+    cells = json.loads((REPOSITORY / "docs" / "notebooks" / "kaggle.ipynb").read_text(encoding="utf-8"))["cells"]
+    told = [word for word in SHORT[2:] if word not in ("--set", "--workers", "1")] + ["train.precision=fp32"]
+    chosen = '"quick", []'
+    source = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert source.count(chosen) == 1
+    (tmp_path / "notebook.py").write_text(source.replace(chosen, f'"simple_cnn", {told!r}'), encoding="utf-8")
+    for folder, _, _ in os.walk(given):
+        Path(folder).chmod(0o555)
+    environment = {
+        k: v for k, v in os.environ.items() if k == "HARNESS_CACHE" or not k.startswith(("HARNESS_", "PYTHONPATH"))
+    }
+    environment |= {"KAGGLE_INPUT_DIR": str(given), "KAGGLE_WORKING_DIR": str(working)}
+    command = [sys.executable, str(tmp_path / "notebook.py")]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "pooled OOF" in done.stdout and (working / "submission.csv").read_text().startswith("ImageId,Label\n1,")
+    assert not any(path.name.startswith(".") for path in given.rglob("*"))
