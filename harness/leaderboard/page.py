@@ -12,6 +12,10 @@ from harness.report import figures
 from harness.report.links import linked_runs
 from harness.report.page import Page
 
+_LAST = ("state", "competition", "sent (UTC)", "entry")
+_SCORES_FIRST = ("run", "public", "private", "CV", "gap", "forecast [90 %]", "rank", *_LAST)
+"""Columns of the page: what a narrow screen shows without scrolling comes first."""
+
 
 def write_page(path: Path, title: str, lines: Sequence[dict[str, Any]], plans: dict[str, Plan]) -> None:
     """Write the page; every figure comes from the lines."""
@@ -24,10 +28,11 @@ def write_page(path: Path, title: str, lines: Sequence[dict[str, Any]], plans: d
     if told:
         inside = sum(f["forecast"]["low"] <= f["public"] <= f["forecast"]["high"] for f in told)
         page.card("forecasts inside their interval", f"{inside} of {len(told)}", "90 % are meant to be")
-    rows = table_rows(lines)
     home = path.parents[1] / "oof"
     reports = [home / line["competition"] / line["run"] / "report.html" for line in lines]
-    page.section("Submissions").table(HEADER, linked_runs(rows, HEADER.index("run"), reports, path), left=0)
+    places = [HEADER.index(name) for name in _SCORES_FIRST]
+    rows = [[row[place] for place in places] for row in table_rows(lines)]
+    page.section("Submissions").table(_SCORES_FIRST, linked_runs(rows, 0, reports, path))
     pairs = [(line["cv"], line["public"]) for line in scored if line["cv"] is not None]
     if pairs:
         section = page.section("CV against the leaderboard")

@@ -261,8 +261,8 @@ def parallel(
     """Parallel coordinates: a line per row of `table`, each column scaled to its own range, coloured by score."""
     figure, axes = _figure(1.5 * len(names) + 1.5, 3.4)
     columns = [_scaled([row[i] for row in table], logs[i]) for i in range(len(names))]
-    span = max(scores) - min(scores) or 1.0
-    good = [(s - min(scores)) / span if greater_is_better else (max(scores) - s) / span for s in scores]
+    worst, span = (min if greater_is_better else max)(scores), max(scores) - min(scores)
+    good = [abs(s - worst) / span if span else 1.0 for s in scores]
     for row in np.argsort(good):
         axes.plot(range(len(names)), [column[row] for column in columns], color=BLUE, alpha=0.15 + 0.85 * good[row])
     for place, log in enumerate(logs):
@@ -279,6 +279,7 @@ def parallel(
     axes.set_xticks(range(len(names)), [_named(name.rpartition("args.")[2]) for name in names], rotation=20, fontsize=8)
     axes.tick_params(axis="x", pad=12)
     axes.set_yticks([])
+    axes.set_ylim(-0.1, 1.1)
     axes.set_title(_named(metric), fontsize=9)
     return svg(figure)
 

@@ -25,6 +25,8 @@ TABLE_IN_FULL, TABLE_SHORT, TABLE_ROWS = 40, 20, 1000
 """Rows up to which a table that may be long is shown in full on a page and a terminal; how many of a longer one a terminal shows, and a
 page at most."""
 
+_SENTENCE, _LONG_WORD = 40, 24  # characters beyond which a cell is a sentence, and a word does not fit a column
+_BREAKS = re.compile(r"[\s-]")
 _MISSING = ("", "-", "nan")
 _NUMBER = re.compile(r"[+-]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?(?=$|[ ,;:])")
 _SPREAD = re.compile(r"(\S+) (\[.*\]|\+- .*)")
@@ -84,7 +86,7 @@ class Section:
                 "kind": "table",
                 "header": header,
                 "parts": [("tbody", body), *([("tfoot", foot)] if foot else [])],
-                "numeric": [i >= left and _is_numeric([row[i] for row in body]) for i in range(len(header))],
+                "kinds": [_kind([row[i] for row in body], i < left) for i in range(len(header))],
                 "long": long,
                 "caption": caption,
                 "note": ": ".join(filter(None, (caption, note))),
@@ -176,9 +178,14 @@ def template(path: Path) -> Any:
     return environment.get_template(path.name)
 
 
-def _is_numeric(cells: Sequence[str]) -> bool:
+def _kind(cells: Sequence[str], are_names: bool) -> str:
+    """The class of a column in page.css: "n" numbers, "w" sentences, which want room, "l" words to be broken anywhere, "" other words."""
     there = [cell.strip() for cell in cells if cell.strip().lower() not in _MISSING]
-    return bool(there) and all(map(_NUMBER.match, there))
+    if there and not are_names and all(map(_NUMBER.match, there)):
+        return "n"
+    if max((len(word) for cell in there for word in _BREAKS.split(cell)), default=0) > _LONG_WORD:
+        return "l"
+    return "w" if max(map(len, there), default=0) > _SENTENCE else ""
 
 
 def _together(cell: Any) -> Any:

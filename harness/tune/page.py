@@ -104,8 +104,12 @@ def _parallel(page: Page, done: Sequence[Any], metric: str, greater: bool) -> No
     section = page.section("All parameters together")
     section.figure(
         figures.parallel(table, names, logs, [t.values[0] for t in done], metric, greater),
-        "A line for each completed trial; the darker, the better.",
+        "A line for each completed trial; the stronger its colour, the better.",
     )
+
+
+def _rounded(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _table(page: Page, trials: Sequence[Any], metric: str, greater: bool) -> None:
@@ -120,7 +124,7 @@ def _table(page: Page, trials: Sequence[Any], metric: str, greater: bool) -> Non
             f"{t.values[0]:.5f}" if t.state.name == "COMPLETE" else "",
             str(t.user_attrs.get("epochs", "")),
             str(t.user_attrs.get("seconds", "")),
-            ", ".join(f"{key} = {value}" for key, value in t.params.items()),
+            ", ".join(f"{key} = {_rounded(value)}" for key, value in t.params.items()),
         ]
         for t in sorted(trials, key=rank)
     ]
