@@ -243,8 +243,14 @@ def slice_plot(values: Sequence[object], scores: Sequence[float], name: str, met
     """Scores over one parameter's values, numbers or names."""
     figure, axes = _figure(4.2, 2.4)
     axes.plot([v if isinstance(v, int | float) else _named(v) for v in values], scores, ".", color="tab:blue")
-    if log:
+    numbers = [float(v) for v in values if isinstance(v, int | float)]
+    if log and numbers:
         axes.set_xscale("log")
+        ticks = np.unique(np.geomspace(min(numbers), max(numbers), 4))
+        axes.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+        axes.minorticks_off()
+    elif numbers and all(number.is_integer() for number in numbers):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel=_named(name), ylabel=_named(metric))
     axes.grid(alpha=0.3)
     return svg(figure)

@@ -190,6 +190,6 @@ def test_runs_are_compared_in_a_table_and_a_picture(cleaned: Path, run_command):
     run = the_run(cleaned)
     assert run.name in done.stdout and f"{run.scores['metrics']['accuracy']['pooled']:.4f} [" in done.stdout
     page = (cleaned / "oof" / "cells" / "compare.html").read_text()
-    assert "In one chart" in page and "<svg" not in page and "data:image/svg+xml" in page
+    assert "In one chart" in page and "<svg " in page
     refused = run_command("harness.oof", "compare", "cells", "--run", "nothing", cwd=cleaned)
     assert refused.returncode == 2 and "no finished run of that name" in refused.stderr

@@ -47,6 +47,8 @@ def test_an_ensemble_is_a_run_that_submit_takes(copy: Path, run_command):
     assert (
         run.scores["metrics"]["accuracy"]["pooled"] == pytest.approx(hits) == said["methods"]["convex"]["cross_fitted"]
     )
+    page = (run.path / "report.html").read_text()
+    assert all(f'href="../{name}/report.html"' in page for name in said["members"]) and "Ways to combine" in page
     sent = run_command("harness.submit", "--comp", "shapes", "--data", "data", "--run", run.name, "--dry-run", cwd=copy)
     assert sent.returncode == 0 and "passes its checks" in sent.stdout
     table = pd.read_csv(copy / "submissions" / "shapes" / f"{run.name}.csv", dtype=str).set_index("id")["label"]
