@@ -7,8 +7,10 @@ import io
 import multiprocessing
 import os
 import runpy
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +155,21 @@ def run_inside(
         os.environ.clear()
         os.environ.update(before[1])
     return subprocess.CompletedProcess([module, *args], code, out.getvalue(), err.getvalue())
+
+
+def kill_from_a_thread(pid: int | None) -> None:
+    """SIGKILL, and wait until it is dead, while another thread joins the process: two that join it take each other's answer."""
+    assert pid is not None
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    for _ in range(500):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return
+        except OSError:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"process {pid} outlived SIGKILL by five seconds")
 
 
 def start_forked(

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from harness.ledger import State
-from tests.conftest import start_forked
+from tests.conftest import kill_from_a_thread, start_forked
 from tests.kernels.field import CODE, Contest
 from tests.kernels.server import Recorded
 from tests.submit.servers import FAULTS
@@ -99,9 +99,8 @@ def test_one_notebook_and_one_submission_whatever_is_answered(contest: Contest, 
 )
 def test_killed_at_any_step(contest: Contest, step: str, when: str):
     def kill(now: str) -> None:
-        if now == when and process.is_alive():
-            process.kill()
-            process.join()
+        if now == when:
+            kill_from_a_thread(process.pid)
 
     contest.kaggle.hooks = {step: kill}
     process = start_forked("harness.submit", "--resume", cwd=contest.project, env=dict(os.environ))

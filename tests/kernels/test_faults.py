@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.conftest import start_forked
+from tests.conftest import kill_from_a_thread, start_forked
 from tests.kernels.field import THERE, Field
 from tests.kernels.server import Recorded
 from tests.submit import servers
@@ -100,9 +100,8 @@ def test_a_notebook_that_is_listed_and_not_shown_is_not_pushed_again(field: Fiel
 )
 def test_killed_at_any_step(field: Field, step: str, when: str):
     def kill(now: str) -> None:
-        if now == when and process.is_alive():
-            process.kill()
-            process.join()
+        if now == when:
+            kill_from_a_thread(process.pid)
 
     field.kaggle.hooks = {step: kill}
     process = start_forked("harness.cv", *THERE, cwd=field.project, env=dict(os.environ))
