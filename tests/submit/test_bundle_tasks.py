@@ -165,6 +165,11 @@ def test_a_bundle_answers_as_the_file_does(tmp_path: Path, run_command, name: st
         assert "the same answers as the harness" in told["trial"][0]
         folder = tmp_path / options[1]
         module = opened(told["file"], folder)
+        if options == ONNX:  # it would tell its maker what it runs
+            assert (
+                'os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")'
+                in (folder / "model.py").read_text().partition("import onnxruntime")[0]
+            )
         model, about = module["Model"](), json.loads((folder / "bundle.json").read_text())
         answers, outputs = model.predict(np.stack(images)), model.predict_proba(images)
         assert outputs.dtype == np.float32 and outputs.shape == (len(images), len(about["names"]))

@@ -1,4 +1,8 @@
 # A graph per fold, with views and preprocessing inside, run by ONNX Runtime.
+import os
+
+# From 1.31 on ONNX Runtime tells its maker what it runs, on Linux too, unless it is told not to before it is imported.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 
