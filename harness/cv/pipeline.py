@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from harness.base.errors import UserError
-from harness.base.storage.atomic_files import explain_disk_errors, read_json
+from harness.base.storage.atomic_files import read_json
+from harness.base.storage.lock import alone_in
 from harness.competition import Competition, Recipe
 from harness.competition.recipe import BOOSTING
 from harness.cv.jobs.executor import run_jobs
@@ -224,25 +225,17 @@ def _locked(folder: RunFolder) -> Iterator[None]:
 
     A folder in which nothing was begun, since a mistake was found first, is taken away again.
     """
-    import filelock
-
-    with explain_disk_errors(folder.path):
-        folder.path.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder.path / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise UserError(
-                f"{folder.path}: another process is training this run now. Wait for it, or stop it."
-            ) from error
+    unused = False
     try:
-        yield
+        with alone_in(folder.path, "is training this run"):
+            try:
+                yield
+            finally:
+                unused = all(path.name == ".lock" for path in folder.path.iterdir())
+                with contextlib.suppress(OSError):
+                    if unused:
+                        (folder.path / ".lock").unlink()
     finally:
-        unused = all(path.name == ".lock" for path in folder.path.iterdir())
-        with contextlib.suppress(OSError):
-            if unused:
-                (folder.path / ".lock").unlink()
-        lock.release()
         with contextlib.suppress(OSError):
             if unused:
                 folder.path.rmdir()

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError
 from harness.base.storage.atomic_files import explain_disk_errors
+from harness.base.storage.lock import alone_in
 
 
 @dataclass(frozen=True)
@@ -100,18 +100,5 @@ class Journal:
         UserError
             If another one follows it now.
         """
-        import filelock
-
-        with explain_disk_errors(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.folder / ".lock", timeout=0)
-            try:
-                lock.acquire()
-            except filelock.Timeout as error:
-                raise UserError(
-                    f"{self.folder}: another process follows this job now. Wait for it, or stop it."
-                ) from error
-        try:
+        with alone_in(self.folder, "follows this job"):
             yield
-        finally:
-            lock.release()
