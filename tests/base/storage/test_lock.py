@@ -11,10 +11,13 @@ from harness.base.storage.lock import alone_in
 
 def test_another_one_is_refused_and_told_what_is_done_there(tmp_path: Path):
     folder = tmp_path / "a" / "run"
-    with alone_in(folder, "is training this run"):
-        with pytest.raises(UserError, match=r"run: another process is training this run now. Wait for it, or stop it"):
-            with alone_in(folder, "is training this run"):
-                raise AssertionError("both are there")
+    said = "run: another process is training this run now. Wait for it, or stop it"
+    with (
+        alone_in(folder, "is training this run"),
+        pytest.raises(UserError, match=said),
+        alone_in(folder, "is training this run"),
+    ):
+        raise AssertionError("both are there")
     with alone_in(folder, "is training this run"):  # free again, after an error too
         pass
 
