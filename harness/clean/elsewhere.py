@@ -50,7 +50,7 @@ def clean_on_kaggle(
         fingerprint = load_chosen(competition, where, watcher)[1].fingerprint
 
     def put(folder: Path, names: list[str]) -> Path:
-        return _put(folder / "oof" / competition.slug / path.parent.name, path, fingerprint, overwrite)
+        return put_verdicts(folder / "oof" / competition.slug / path.parent.name, path, fingerprint, overwrite)
 
     slug = competition.slug
     job = Job(
@@ -68,8 +68,17 @@ def clean_on_kaggle(
     return play(job, result, asked_for(place, _MODULE, out), watcher)
 
 
-def _put(arrived: Path, path: Path, fingerprint: str, overwrite: bool) -> Path:
-    """Check verdicts that arrived, and write them as if they had been found here."""
+def put_verdicts(arrived: Path, path: Path, fingerprint: str, overwrite: bool) -> Path:
+    """Check verdicts that arrived, and write them as if they had been found here.
+
+    arrived : the folder with clean.csv; path : of clean.csv here
+    fingerprint : of the data here, "" where they do not lie here
+
+    Raises
+    ------
+    UserError
+        If they are none, or of other data, or a changed clean.csv would be lost.
+    """
     about = about_verdicts(arrived / "clean.csv")
     if not (arrived / "clean.csv").is_file() or not about:
         raise UserError(f"{arrived}: holds no clean.csv with its clean.json. Nothing was put in place")

@@ -26,6 +26,7 @@ from harness.base.storage.manifest import sha256_of
 
 REPORT = "harness-session.json"
 _DEEP = ("*", "*/*", "*/*/*")
+_RESULTS = ("oof", "submissions")  # folders that the command writes; what they hold is kept and gone on from
 
 
 def main() -> None:
@@ -52,8 +53,9 @@ def main() -> None:
 def _unpack(job: dict[str, Any], home: Path, working: Path) -> Path:
     """The competition's folder with the recipes, and what the command reads below --out; returns the folder."""
     competition = home / "competitions" / job["slug"]
-    (working / "oof").mkdir(exist_ok=True)
-    (home / "oof").symlink_to(working / "oof")
+    for name in _RESULTS:
+        (working / name).mkdir(exist_ok=True)
+        (home / name).symlink_to(working / name)
     places = {"competition/": competition, "out/": working}
     for name, content in _packed(Path(job["pack"])):
         for start, folder in places.items():
@@ -84,7 +86,7 @@ def _earlier(job: dict[str, Any], given: Path, working: Path) -> str:
         for path in sorted(given.glob(f"{depth}/{REPORT}")):
             told = json.loads(path.read_text(encoding="utf-8"))
             if told.get("job") == job["job"]:
-                for source in _files(path.parent / "oof"):
+                for source in [file for name in _RESULTS for file in _files(path.parent / name)]:
                     target = working / source.relative_to(path.parent)
                     if not target.exists():
                         target.parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +121,7 @@ def _played(job: dict[str, Any], home: Path, root: Path) -> tuple[str, str]:
         "HARNESS_CACHE": str(home / "cache"),
         "HARNESS_DATA": str(root),
         "HARNESS_PROGRESS": "relay",
+        **({"HARNESS_HUB": "1"} if job.get("internet") else {}),
         "HARNESS_FINGERPRINT": job["fingerprint"],
     }
     command = [sys.executable, "-u", "-m", job["module"], *job["words"]]

@@ -188,6 +188,7 @@ class Work:
             "words": list(job.words),
             "recipes": dict(job.recipes),
             "fingerprint": job.expected.fingerprint,
+            "internet": job.internet,
             "folder": _last_part(job.sources.data_sets) or self.slug,
             "seconds": seconds - min(max(seconds // 20, 10), 900),
             "harness": __version__,

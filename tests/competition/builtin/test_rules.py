@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from harness.base.errors import UserError
-from harness.competition.builtin.facts import Facts
+from harness.competition.builtin.facts import Facts, weights_at_hand
 from harness.competition.builtin.rules import NAMES, built_in
 from harness.competition.recipe import Recipe
 from harness.competition.schema import validate
@@ -110,3 +110,11 @@ def test_where_time_is_short_images_are_smaller_and_pooled_early():
     assert short["model"]["args"]["stem_pool"] and short["train"]["epochs"] > whole["train"]["epochs"]
     small = replace(FACTS, height=24, width=24)
     assert "data" not in built_in("quick", replace(small, share=0.5))  # already small
+
+
+def test_the_hub_is_asked_only_where_that_is_wanted(monkeypatch):
+    monkeypatch.delenv("HARNESS_HUB", raising=False)
+    here = weights_at_hand()
+    assert here in ("package", "") and weights_at_hand(gpu=True) == here
+    monkeypatch.setenv("HARNESS_HUB", "1")
+    assert weights_at_hand(gpu=True) == "hub" and weights_at_hand() == (here or "hub")
