@@ -12,6 +12,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts, facts_of
+from harness.competition.builtin.rules import image_side
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.ledger import Ledger
 from harness.play.ending import Ending
@@ -38,11 +39,16 @@ from harness.play.steps.table import Outcome, Table
 from harness.play.steps.train import train_fold
 from harness.play.trainer import Runs, named
 
-_BASELINE_SHARES = (0.35, 0.5)  # of the budget: where the budget is small the baseline gets more of it
+_BASELINE_SHARES = (0.2, 0.35, 0.5)  # of the budget: where the budget is small the baseline gets more of it
+_ENOUGH_EPOCHS = (
+    8  # below it smaller images serve better: plankton at 32 pixels for 8 epochs 1.13, at 64 for 3 (longer) 1.31
+)
+_LADDER = (1.0, 0.75, 0.5)  # of the side that so many rows would have
 _RACE_SHARES = (0.6, 0.7, 0.7)  # of what is left, race by race
 _FINALISTS = (2, 1, 1)
 _MOST_SEEDS = 12
 _LEAST_OF_BEST, _LEAST_OF_FIRST, _MOST_OF_NATURAL = 0.6, 0.3, 1.6  # epochs of another seed, as shares of its recipe's
+_TOO_DEAR = 1.5  # a guess of what smaller images cost, over what there is: they are not timed
 _NOISE_SHARE, _CLEAN_SHARE, _FORECAST_SHARE = 0.10, 0.10, 0.25
 
 
@@ -211,7 +217,7 @@ class Player:
             raise UserError(f"the baseline cannot be trained: {failed.outcome['because']}")
 
     def _scale(self) -> None:
-        """Fewer folds, then smaller images, where the budget would not buy the baseline a quarter of its epochs."""
+        """Fewer folds, then smaller images, where the budget would not buy the baseline enough epochs."""
         chosen = self.journal.decide("scale", self._affordable_scale)
         assert chosen is not None  # the last of the ladder is taken, whatever it costs
         if chosen != [1.0, self.costs.k]:
@@ -222,12 +228,18 @@ class Player:
         self.trained.must_time(self.first.recipe)
 
     def _affordable_scale(self) -> list[float]:
-        k = self.costs.k
-        for share, folds in dict.fromkeys([(1.0, k), (1.0, min(k, 3)), (0.5, min(k, 3))]):
+        k, over = self.costs.k, float("inf")
+        few = min(k, 3)
+        for share, folds in dict.fromkeys([(1.0, k), *((share, few) for share in _LADDER)]):
+            before = _work_of(self.facts, self.first.recipe)
             self._take_scale(share, folds)
+            guess = over * _work_of(self.facts, self.first.recipe) / before
+            if share not in (1.0, _LADDER[-1]) and guess > _TOO_DEAR:
+                continue  # to time it would be in vain
             self.trained.must_time(self.first.recipe)
-            least, cost = max(2, self.first.recipe.train.epochs // 4), _BASELINE_SHARES[0] * self.accounts.available
-            if self.costs.epochs_within(self.first.recipe, cost, least, least):
+            affordable = max(_BASELINE_SHARES[0] * self.accounts.available, 1e-9)
+            over = self.costs.run(with_epochs(self.first.recipe, _enough(self.first.recipe))) / affordable
+            if over <= 1:
                 break
         return [share, folds]
 
@@ -241,7 +253,7 @@ class Player:
         natural, epochs = self.first.recipe.train.epochs, 0
         for share in _BASELINE_SHARES:
             epochs = self.costs.epochs_within(self.first.recipe, share * self.accounts.available, 1, natural)
-            if epochs >= max(2, natural // 4):
+            if epochs >= _enough(self.first.recipe):
                 break
         return with_epochs(self.first.recipe, max(epochs, 1))
 
@@ -407,3 +419,14 @@ class Player:
     def _entrants(self, candidates: Sequence[Candidate], available: float, finalists: int) -> list[Entrant]:
         usable = [c for c in candidates if self.trained.time(c.recipe)]
         return size_race(usable, available, self.costs, self.costs.k, finalists)
+
+
+def _enough(recipe: Recipe) -> int:
+    """Epochs from which a baseline says something."""
+    natural = recipe.train.epochs
+    return min(max(_ENOUGH_EPOCHS, natural // 4), natural)
+
+
+def _work_of(facts: Facts, recipe: Recipe) -> float:
+    """About what an epoch of a recipe costs, to be held against another's: its pixels, a third of them where they are pooled early."""
+    return image_side(facts, strong=False) ** 2 * (0.3 if recipe.model.args.get("stem_pool") else 1.0)

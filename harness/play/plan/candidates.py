@@ -12,9 +12,11 @@ from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
 from harness.competition.builtin.rules import built_in
 from harness.competition.recipe import PseudoSpec, recipe_of
-from harness.play.plan.limits import FEW_ROWS, IMBALANCE, SHIFT, Limit
+from harness.play.plan.limits import FEW_ROWS, IMBALANCE, SHIFT, TIME, Limit
 
 Values = dict[str, Any]
+Maker = Callable[["Facts"], "Candidate | None"]
+"""Makes a candidate of the facts; None where it is of no use to them."""
 
 _MOST_SEEDS = 5
 
@@ -61,11 +63,13 @@ def baseline(facts: Facts) -> Candidate:
 
 
 def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None) -> list[Candidate]:
-    """Recipes of different kind, the most promising first."""
+    """Recipes of different kind, the most promising first; where time is short, those that a short training serves best."""
     found = {limit.name for limit in limits}
-    makers: list[Callable[[Facts], Candidate | None]] = [_strong, _turned, _mixed, _larger, _gentle]
-    pretrained: list[Callable[[Facts], Candidate | None]] = [_frozen, _finetuned]
-    if FEW_ROWS in found:
+    makers: list[Maker] = [_strong, _turned("strong"), _longer, _mixed, _larger, _gentle]
+    if TIME in found:
+        makers = [_longer, _turned("quick"), _larger, _strong, _gentle]
+    pretrained: list[Maker] = [_frozen, _finetuned]
+    if FEW_ROWS in found or (TIME in found and _are_photographs(facts)):
         makers = [*pretrained, *makers]
     elif _are_photographs(facts):
         makers = [makers[0], *pretrained, *makers[1:]]
@@ -148,14 +152,23 @@ def _strong(facts: Facts) -> Candidate:
     return _candidate("play-strong", built_in("strong", facts), "a wider network at a larger size, more views")
 
 
-def _turned(facts: Facts) -> Candidate | None:
-    """The strong recipe on images mirrored, or mirrored and turned, where that may keep the label and competition.toml does not say so."""
-    symmetries = _more_symmetries(facts)
-    if symmetries is None:
-        return None
-    name, why = ("mirrored", "mirrored") if len(symmetries) == 1 else ("turned", "mirrored and turned")
-    values = built_in("strong", dataclasses.replace(facts, symmetries=symmetries))
-    return _candidate(f"play-{name}", values, f"images {why}: their nearest neighbours have the label still")
+def _longer(facts: Facts) -> Candidate:
+    """The baseline's network, given what a short training lacks: epochs."""
+    return _candidate("play-longer", built_in("quick", facts), "the baseline's network, trained for longer")
+
+
+def _turned(of: str) -> Maker:
+    """A recipe on images mirrored, or mirrored and turned, where that may keep the label and competition.toml does not say so."""
+
+    def made(facts: Facts) -> Candidate | None:
+        symmetries = _more_symmetries(facts)
+        if symmetries is None:
+            return None
+        name, why = ("mirrored", "mirrored") if len(symmetries) == 1 else ("turned", "mirrored and turned")
+        values = built_in(of, dataclasses.replace(facts, symmetries=symmetries))
+        return _candidate(f"play-{name}", values, f"images {why}: their nearest neighbours have the label still")
+
+    return made
 
 
 def _more_symmetries(facts: Facts) -> tuple[str, ...] | None:
@@ -191,6 +204,10 @@ def _mixed(facts: Facts) -> Candidate | None:
 
 
 def _larger(facts: Facts) -> Candidate | None:
+    """At a size that more rows or less time forbade; with as many epochs as the rules give it there."""
+    if facts.share < 1:
+        values = built_in("quick", dataclasses.replace(facts, share=min(1.5 * facts.share, 1.0)))
+        return _candidate("play-larger", values, "the baseline's network on larger images")
     values = built_in("quick", facts)
     enlarged = _enlarged(values, facts, 1.5)
     return None if enlarged is None else _candidate("play-larger", enlarged, "the baseline's network on larger images")

@@ -55,6 +55,22 @@ def test_images_are_turned_where_that_may_keep_the_label():
     assert turned(plausible=("vflip",)) == {}
 
 
+def test_a_short_budget_goes_to_epochs_then_to_pixels():
+    def names(budget: float, **changes) -> list[str]:
+        facts = dataclasses.replace(CASES[-2], **changes)
+        return [c.name for c in first_race(facts, find_limits(Seen(facts, budget)), None)]
+
+    assert names(2)[:3] == ["play-longer", "play-turned", "play-larger"] and names(20)[0] == "play-strong"
+    short = dataclasses.replace(CASES[5], share=0.5)
+    found = {c.name: c.recipe for c in first_race(short, find_limits(Seen(short, 2)), None)}
+    assert list(found)[:2] == ["play-longer", "play-larger"]
+    sides = [max(found[name].data.size) for name in ("play-longer", "play-larger", "play-strong")]
+    assert sides == [32, 48, 48]
+    assert found["play-larger"].train.epochs < found["play-longer"].train.epochs
+    photographs = dataclasses.replace(CASES[3], rows=5_000)
+    assert [c.name for c in first_race(photographs, find_limits(Seen(photographs, 2)), None)][0] == "play-frozen"
+
+
 def test_few_rows_with_weights_begin_with_pretrained_ones():
     facts = CASES[3]
     names = [c.name for c in first_race(facts, find_limits(Seen(facts, 10)), None)]
