@@ -26,7 +26,7 @@ from harness.play.plan.candidates import (
     refinements,
     with_pseudo,
 )
-from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
+from harness.play.plan.limits import TIME, Limit, Seen, find_limits, is_safe_to_label
 from harness.play.plan.race import Entrant, size_race, survivors
 from harness.play.spending.accounts import NOISE_ROWS, Accounts, recipe_of_run, without_none
 from harness.play.spending.budget import Budget, OutOfTime
@@ -44,8 +44,8 @@ _ENOUGH_EPOCHS = (
     8  # below it smaller images serve better: plankton at 32 pixels for 8 epochs 1.13, at 64 for 3 (longer) 1.31
 )
 _LADDER = (1.0, 0.75, 0.5)  # of the side that so many rows would have
-_RACE_SHARES = (0.6, 0.7, 0.7)  # of what is left, race by race
-_FINALISTS = (2, 1, 1)
+_RACES = ((0.6, 2), (0.7, 1), (0.7, 1))  # share of what is left and finalists, race by race
+_ONE_RACE = ((0.85, 1),)  # where time is short: what it buys goes to one run
 _MOST_SEEDS = 12
 _LEAST_OF_BEST, _LEAST_OF_FIRST, _MOST_OF_NATURAL = 0.6, 0.3, 1.6  # epochs of another seed, as shares of its recipe's
 _TOO_DEAR = 1.5  # a guess of what smaller images cost, over what there is: they are not timed
@@ -137,13 +137,14 @@ class Player:
         natural = max(self.costs.run(self.first.recipe), 1e-9)
         self.limits = find_limits(Seen(self.facts, self.budget.total / natural, hidden=self.table.hidden))
         left = max(self.accounts.room - found[0][2], 0.0)
-        entrants = self._entrants(first_race(self.facts, self.limits, None), _RACE_SHARES[0] * left, _FINALISTS[0])
+        share, most = self._plan_of_races[0]
+        entrants = self._entrants(first_race(self.facts, self.limits, None, first.train.epochs), share * left, most)
         found += [
             (f"race, a fold of {named(e.recipe)}", e.candidate.why, self.costs.run(e.recipe, 1)) for e in entrants
         ]
         if entrants:
             rest = max(self.costs.run(e.recipe) - self.costs.run(e.recipe, 1) for e in entrants)
-            finalists = min(_FINALISTS[0], len(entrants))
+            finalists = min(most, len(entrants))
             found.append((f"the other folds of the {finalists} best", "the race decides", finalists * rest))
         return [*found, ("changes of the winner, seeds, ensemble, judging, forecast", "as far as the budget goes", 0.0)]
 
@@ -249,12 +250,13 @@ class Player:
         self.first = self._in_folds(baseline(self.facts))
 
     def _baseline_recipe(self) -> Recipe:
-        """As long as a share of the budget buys."""
-        natural, epochs = self.first.recipe.train.epochs, 0
+        """As long as a share of the budget buys; of a larger share no more than what says something."""
+        most, enough, epochs = self.first.recipe.train.epochs, _enough(self.first.recipe), 0
         for share in _BASELINE_SHARES:
-            epochs = self.costs.epochs_within(self.first.recipe, share * self.accounts.available, 1, natural)
-            if epochs >= _enough(self.first.recipe):
+            epochs = self.costs.epochs_within(self.first.recipe, share * self.accounts.available, 1, most)
+            if epochs >= enough:
                 break
+            most = enough
         return with_epochs(self.first.recipe, max(epochs, 1))
 
     def _look_for_limits(self) -> None:
@@ -295,10 +297,11 @@ class Player:
         spent = self.costs.run(recipe_of_run(next(iter(self.runs.values()))))
         if self.accounts.room < spent:
             return  # even timing other networks would take what another seed needs
+        epochs = recipe_of_run(next(iter(self.runs.values()))).train.epochs
         told = self.journal.decide("changes that may keep the label", self._plausible_changes)
         self.facts = dataclasses.replace(self.facts, plausible=tuple(told or ()))
-        candidates = [self._in_folds(c) for c in first_race(self.facts, self.limits, self.noise)]
-        for number, (share, finalists) in enumerate(zip(_RACE_SHARES, _FINALISTS, strict=True), 1):
+        candidates = [self._in_folds(c) for c in first_race(self.facts, self.limits, self.noise, epochs)]
+        for number, (share, finalists) in enumerate(self._plan_of_races, 1):
             entrants = self._sized(f"race {number}", candidates, share, finalists)
             if not entrants:
                 return
@@ -310,6 +313,10 @@ class Player:
             if self.accounts.room < 2.5 * self.costs.run(best):
                 return
             candidates = refinements(best, self.facts, number)
+
+    @property
+    def _plan_of_races(self) -> Sequence[tuple[float, int]]:
+        return _ONE_RACE if any(limit.name == TIME for limit in self.limits) else _RACES
 
     def _plausible_changes(self) -> list[str]:
         """Mirror images and turns with which training is worth a try."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -62,12 +63,16 @@ def baseline(facts: Facts) -> Candidate:
     return _candidate("play-quick", built_in("quick", facts), "a baseline: what everything else is held against")
 
 
-def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None) -> list[Candidate]:
-    """Recipes of different kind, the most promising first; where time is short, those that a short training serves best."""
+def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None, trained: int = 0) -> list[Candidate]:
+    """Recipes of different kind, the most promising first; where time is short, those that a short training serves best.
+
+    trained : epochs of the baseline, which what is to be trained for longer must exceed
+    """
     found = {limit.name for limit in limits}
-    makers: list[Maker] = [_strong, _turned("strong"), _longer, _mixed, _larger, _gentle]
+    longer = functools.partial(_longer, trained=trained)
+    makers: list[Maker] = [_strong, functools.partial(_turned, of="strong"), longer, _mixed, _larger, _gentle]
     if TIME in found:
-        makers = [_longer, _turned("quick"), _larger, _strong, _gentle]
+        makers = [longer, functools.partial(_turned, of="quick", trained=trained), _larger, _strong, _gentle]
     pretrained: list[Maker] = [_frozen, _finetuned]
     if FEW_ROWS in found or (TIME in found and _are_photographs(facts)):
         makers = [*pretrained, *makers]
@@ -152,23 +157,30 @@ def _strong(facts: Facts) -> Candidate:
     return _candidate("play-strong", built_in("strong", facts), "a wider network at a larger size, more views")
 
 
-def _longer(facts: Facts) -> Candidate:
+def _longer(facts: Facts, trained: int) -> Candidate:
     """The baseline's network, given what a short training lacks: epochs."""
-    return _candidate("play-longer", built_in("quick", facts), "the baseline's network, trained for longer")
+    found = _candidate("play-longer", built_in("quick", facts), "the baseline's network, trained for longer")
+    return _lengthened(found, trained)
 
 
-def _turned(of: str) -> Maker:
+def _lengthened(candidate: Candidate, trained: int) -> Candidate:
+    """Twice as long by nature, and a quarter longer than what was trained at least."""
+    epochs = 2 * candidate.recipe.train.epochs
+    train = candidate.recipe.train.model_copy(update={"epochs": epochs})
+    recipe = candidate.recipe.model_copy(update={"train": train})
+    most = max(candidate.most, epochs)
+    return Candidate(recipe, candidate.why, min(max(candidate.least, -(-5 * trained // 4)), most), most)
+
+
+def _turned(facts: Facts, of: str, trained: int = 0) -> Candidate | None:
     """A recipe on images mirrored, or mirrored and turned, where that may keep the label and competition.toml does not say so."""
-
-    def made(facts: Facts) -> Candidate | None:
-        symmetries = _more_symmetries(facts)
-        if symmetries is None:
-            return None
-        name, why = ("mirrored", "mirrored") if len(symmetries) == 1 else ("turned", "mirrored and turned")
-        values = built_in(of, dataclasses.replace(facts, symmetries=symmetries))
-        return _candidate(f"play-{name}", values, f"images {why}: their nearest neighbours have the label still")
-
-    return made
+    symmetries = _more_symmetries(facts)
+    if symmetries is None:
+        return None
+    name, why = ("mirrored", "mirrored") if len(symmetries) == 1 else ("turned", "mirrored and turned")
+    values = built_in(of, dataclasses.replace(facts, symmetries=symmetries))
+    found = _candidate(f"play-{name}", values, f"images {why}: their nearest neighbours have the label still")
+    return _lengthened(found, trained) if of == "quick" else found
 
 
 def _more_symmetries(facts: Facts) -> tuple[str, ...] | None:

@@ -68,7 +68,7 @@ def test_a_short_budget_goes_to_epochs_then_to_pixels():
     assert sides == [32, 48, 48]
     assert found["play-larger"].train.epochs < found["play-longer"].train.epochs
     photographs = dataclasses.replace(CASES[3], rows=5_000)
-    assert [c.name for c in first_race(photographs, find_limits(Seen(photographs, 2)), None)][0] == "play-frozen"
+    assert next(c.name for c in first_race(photographs, find_limits(Seen(photographs, 2)), None)) == "play-frozen"
 
 
 def test_few_rows_with_weights_begin_with_pretrained_ones():
