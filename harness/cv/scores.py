@@ -50,21 +50,7 @@ def score_run(
     rows = folds.scored_rows(trained)
     outputs, fold = rows_of_table(oof, rows), folds.fold[rows]
     judged = _Judged.of(task, metrics, labels[rows], outputs, fold, folds.groups[rows])
-    per_fold = []
-    for number in trained:
-        valid, of_fold = fold == number, folds.scored_rows([number])
-        as_they_are = rows_of_table(oof, of_fold)  # of a large table no copy
-        values = {
-            m.name: m(labels[of_fold], judged.outputs_for(m)[valid] if judged.moves(m) else as_they_are)
-            for m in metrics
-        }
-        for name, value in values.items():
-            if is_custom(name) and not np.isfinite(value):
-                raise UserError(f"fold {number}: metric '{name}' is {value}; correct score in competition.py")
-        known = {
-            name: float(value) if np.isfinite(value) else None for name, value in values.items()
-        }  # an AUC of one class
-        per_fold.append({"fold": number, "n": int(valid.sum()), **known})
+    per_fold = [_score_fold(metrics, labels, oof, folds, number, fold == number, judged) for number in trained]
     scorers = [m.prepare(labels[rows], judged.outputs_for(m)) for m in metrics]
     found = intervals(scorers, folds.groups[rows])
     two = task.is_one_class and not task.decides
@@ -85,6 +71,27 @@ def score_run(
         "decision": judged.told,
         "excluded": _score_excluded(metrics, labels, oof, folds, trained, judged),
     }
+
+
+def _score_fold(
+    metrics: list[Metric],
+    labels: np.ndarray,
+    oof: np.ndarray,
+    folds: Folds,
+    number: int,
+    valid: np.ndarray,
+    judged: _Judged,
+) -> dict[str, Any]:
+    """{"fold", "n", <metric>: its value, None where it is not defined}; valid : bool, which of the judged rows are the fold's."""
+    rows = folds.scored_rows([number])
+    as_they_are = rows_of_table(oof, rows)  # of a large table no copy
+    found: dict[str, Any] = {"fold": number, "n": int(valid.sum())}
+    for metric in metrics:
+        value = metric(labels[rows], judged.outputs_for(metric)[valid] if judged.moves(metric) else as_they_are)
+        if is_custom(metric.name) and not np.isfinite(value):
+            raise UserError(f"fold {number}: metric '{metric.name}' is {value}; correct score in competition.py")
+        found[metric.name] = float(value) if np.isfinite(value) else None  # an AUC of one class
+    return found
 
 
 @dataclass(frozen=True)

@@ -121,29 +121,15 @@ def forecast(
     cells, calibration = _calibrated(competition, subject, metric, said, cells)
     rng = np.random.default_rng(0)
     apart = known.kind.apart(subject.test_folds)
-    blind: float | None = None
-    scenarios: dict[str, dict[str, float]] = {}
-    if calibration is None and shift is not None and shift.apart:
-        together = subject.judged_together(metric)
-        blind = blind_score(known, together, np.random.default_rng(1))
-        falls = unmeasured_falls(known, shift, blind, _hint(said), _least_fall(subject, known), rng)
-    else:
-        falls, scenarios = _falls(said, _least_fall(subject, known), calibration, cells, known, rng)
-    single = known.score - known.sign * float(np.median(falls))
+    fall = _fall(subject, known, shift, said, calibration, cells, rng)
+    single = known.score - known.sign * float(np.median(fall.draws))
     gain, give_or_take = _gain(subject, known, single, competition.kind.vote if subject.by_vote else None)
-    # Of an unmeasured fall: models that see nothing gain nothing by being averaged.
-    kept = 1 - falls / falls.max() if blind is not None and falls.max() > 0 else 1.0
-    n_test = len(subject.test_folds[0]) if seen else test_rows
-    draws = (
-        error_of_oof(subject, known, rng) - known.sign * falls + known.sign * gain * kept * rng.normal(1, 0.5, DRAWS)
-    )
-    if give_or_take:
-        draws = draws + rng.normal(0, give_or_take, DRAWS)
+    draws = _scores(subject, known, fall, gain, give_or_take, rng)
     history = History.of(past, competition.slug, metric.name)
     if history:
         draws = history.pull(draws, known.score, rng)
-    public_rows, private_rows = competition.leaderboard.rows(n_test)
-    notes = _notes(subject, calibration, shift, blind, seen)
+    public_rows, private_rows = competition.leaderboard.rows(len(subject.test_folds[0]) if seen else test_rows)
+    notes = _notes(subject, calibration, shift, fall.blind, seen)
     if give_or_take:
         notes.append(
             f"what averaging the fold models gains cannot be told: taken as 0, give or take {give_or_take:.4f}"
@@ -157,7 +143,7 @@ def forecast(
             public=range_of(draws, public_rows, subject, known, rng),
             private=range_of(draws, private_rows, subject, known, rng) if private_rows is not None else None,
             kind=_kind(seen, calibration, looks, shift),
-            fall=float(np.median(falls)),
+            fall=float(np.median(fall.draws)),
             gain=gain,
             estimators={} if said is None else {n: float(s) for n, s in zip(ESTIMATORS, said, strict=True) if s == s},
             rule=calibration.rule if calibration else None,
@@ -165,7 +151,7 @@ def forecast(
             shift=None if shift is None else _described(shift),
             disagreement=apart,
             shares=_shares(competition, known, subject.test_folds),
-            scenarios=scenarios,
+            scenarios=fall.scenarios,
             history=history.summary() if history else None,
             notes=notes,
         ),
@@ -219,23 +205,50 @@ def _said(known: Known, subject: ForecastInputs, shift: Shift | None) -> np.ndar
     return np.asarray(np.mean([drops(known, fold) for fold in folds], axis=0))
 
 
-def _falls(
+@dataclass(frozen=True)
+class _Fall:
+    """How far the score may fall.
+
+    Attributes
+    ----------
+    draws : float (DRAWS,), positive: worse
+    scenarios : the table of a hidden test
+    blind : the score of predictions that have nothing to do with the images, where the shift was not measured
+    """
+
+    draws: np.ndarray
+    scenarios: dict[str, dict[str, float]]
+    blind: float | None = None
+
+    @property
+    def kept(self) -> np.ndarray | float:
+        """Of the gain of averaging, by draw: where the fall is unmeasured, models that see nothing gain nothing by being averaged."""
+        return 1 - self.draws / self.draws.max() if self.blind is not None and self.draws.max() > 0 else 1.0
+
+
+def _fall(
+    subject: ForecastInputs,
+    known: Known,
+    shift: Shift | None,
     said: np.ndarray | None,
-    at_least: float,
     calibration: Calibration | None,
     cells: Cells | None,
-    known: Known,
-    rng: Any,
-) -> tuple[np.ndarray, dict[str, dict[str, float]]]:
-    """Draws (DRAWS,) of the fall, and the scenario table of a hidden test.
-
-    at_least : the fold models err at least about as often as they disagree
-    """
+    rng: np.random.Generator,
+) -> _Fall:
+    """By the calibrated estimators; of a hidden test by scenarios; without a suite none, or anything, where the images differ."""
+    at_least = _least_fall(subject, known)
     if calibration is None or cells is None:
-        return np.zeros(DRAWS), {}
+        if shift is None or not shift.apart:
+            return _Fall(np.zeros(DRAWS), {})
+        blind = blind_score(known, subject.judged_together(known.metric), np.random.default_rng(1))
+        return _Fall(unmeasured_falls(known, shift, blind, _hint(said), at_least, rng), {}, blind)
     if said is not None:
-        fall = max(calibration.fall(said), at_least)
-        return calibration.draws(fall, DRAWS, rng), {}
+        return _Fall(calibration.draws(max(calibration.fall(said), at_least), DRAWS, rng), {})
+    return _fall_of_scenarios(known, cells, rng)
+
+
+def _fall_of_scenarios(known: Known, cells: Cells, rng: np.random.Generator) -> _Fall:
+    """A mixture of what the noise suite cost."""
     drawn, table = [], {}
     for name, (weight, corruptions, severities) in MIXTURE.items():
         falls = _cells_of(cells, corruptions, severities)
@@ -243,8 +256,16 @@ def _falls(
         scores = known.score - known.sign * falls
         worst = scores.min() if known.sign > 0 else scores.max()
         table[name] = {"weight": weight, "score": float(scores.mean()), "worst": float(worst)}
-    falls = np.concatenate(drawn)
-    return rng.permutation(np.resize(falls, DRAWS)), table
+    return _Fall(rng.permutation(np.resize(np.concatenate(drawn), DRAWS)), table)
+
+
+def _scores(
+    subject: ForecastInputs, known: Known, fall: _Fall, gain: float, give_or_take: float, rng: np.random.Generator
+) -> np.ndarray:
+    """float (DRAWS,): scores that an endless test like this one may give."""
+    unluckily = error_of_oof(subject, known, rng) - known.sign * fall.draws
+    draws = unluckily + known.sign * gain * fall.kept * rng.normal(1, 0.5, DRAWS)
+    return draws + rng.normal(0, give_or_take, DRAWS) if give_or_take else draws
 
 
 def _hint(said: np.ndarray | None) -> float:
