@@ -21,6 +21,9 @@ from harness.oof.forecast.kinds import KINDS
 
 _FLOOR = 0.005  # a fall below half a point is not told from none; see `Known.unit`
 _BANDWIDTH = 0.7  # falls that differ by a factor of two still speak for each other
+_FARTHEST = 3.0
+_REACH = 1.5  # standard deviations: test sets farther apart than this say nothing of each other
+_LEAST_NEAR = 6  # corruptions that are to speak: where fewer are near, those a little farther do too
 _RESHARED = 6  # test sets with other shares of the classes, drawn from the clean rows
 
 
@@ -33,6 +36,7 @@ class Cells:
     names : corruption of each, str (c,); severities : int (c,)
     said : float (c, E), what each estimator says of the fall (positive: worse)
     truth : float (c,), the fall itself, in the metric, positive: worse
+    apart : float (c,), how far the images are from those of the training, see `standard_deviations`
     scale : a fall that is not told from none: the standard error of the suite's clean score, at least 0.005 of `Known.unit`
     """
 
@@ -40,12 +44,36 @@ class Cells:
     severities: np.ndarray
     said: np.ndarray
     truth: np.ndarray
+    apart: np.ndarray
     scale: float
 
     def without(self, names: set[str]) -> Cells:
         """The cells of other corruptions, and of none that is made of these."""
         kept = ~np.isin(self.names, list(names | related_corruptions(names)))
-        return Cells(self.names[kept], self.severities[kept], self.said[kept], self.truth[kept], self.scale)
+        return Cells(
+            self.names[kept],
+            self.severities[kept],
+            self.said[kept],
+            self.truth[kept],
+            self.apart[kept],
+            self.scale,
+        )
+
+    def likeness(self, apart: float | None) -> np.ndarray:
+        """float (c,): how much each says of images that are so far from those of the training; None: not known, all alike."""
+        if apart is None:
+            return np.ones(len(self.truth))
+        distance = np.abs(self.apart - apart)
+        nearest = np.sort([distance[self.names == name].min() for name in np.unique(self.names)])
+        reach = max(_REACH, 1.2 * float(nearest[:_LEAST_NEAR][-1]))
+        return np.clip(1 - (distance / reach) ** 3, 0, None) ** 3
+
+
+def standard_deviations(auc: float) -> float:
+    """How many standard deviations apart two bell curves are that are told apart so well; 0 to 3, beyond which an AUC tells no more."""
+    from scipy.special import ndtri
+
+    return float(np.clip(np.sqrt(2) * ndtri(np.clip(auc, 0.5, 0.999)), 0, _FARTHEST))
 
 
 MADE_OF = {
@@ -82,8 +110,9 @@ class Calibration:
     names : corruption of each cell, str (c,)
     foretold : float (c,), the fall that the rule said without having seen the corruption
     residuals : float (c,), truth - foretold, each over (scale + foretold)
+    likeness : float (c,), how much each cell says of the test at hand
     scale : see `Cells`
-    error : mean absolute error on corruptions left out, in the metric
+    error : mean absolute error on corruptions left out, in the metric, by `likeness`
     others : the same error of every rule that was tried
     """
 
@@ -92,6 +121,7 @@ class Calibration:
     names: np.ndarray
     foretold: np.ndarray
     residuals: np.ndarray
+    likeness: np.ndarray
     scale: float
     error: float
     others: dict[str, float]
@@ -109,7 +139,7 @@ class Calibration:
         corruptions that speak, since severities of one corruption err together.
         """
         size = np.log((self.scale + abs(fall)) / (self.scale + np.abs(self.foretold)))
-        weights = np.exp(-0.5 * (size / _BANDWIDTH) ** 2) + 1e-3
+        weights = (np.exp(-0.5 * (size / _BANDWIDTH) ** 2) + 1e-3) * self.likeness
         by_corruption = np.array([weights[self.names == name].sum() for name in np.unique(self.names)])
         count = max(by_corruption.sum() ** 2 / (by_corruption**2).sum(), 2.0)
         middle = _weighted_median(self.residuals, weights)
@@ -158,7 +188,7 @@ def suite_cells(
     labels, clean, judged = (of[known.described] for of in (known.labels, known.proba, known.said))
     score = known.metric(labels, judged)
     at_home = drops(known, Unknown(clean, np.ones(len(clean)), judged, 0.5))
-    names, severities, said, truth = [], [], [], []
+    names, severities, said, truth, apart = [], [], [], [], []
     total = suite.proba.shape[0] * suite.proba.shape[1]
     for i, j in np.ndindex(suite.proba.shape[:2]):
         proba = suite.proba[i, j].astype(np.float64)
@@ -168,6 +198,7 @@ def suite_cells(
         severities.append(j + 1)
         said.append(drops(known, Unknown(proba, weights, said_of, auc)) - at_home)
         truth.append(known.sign * (score - known.metric(labels, said_of)))
+        apart.append(standard_deviations(auc))
         tick(len(said), total)
     for number in range(_RESHARED):
         rows = _reshared(strata, number)
@@ -176,9 +207,10 @@ def suite_cells(
         severities.append(number + 1)
         said.append(drops(known, Unknown(clean[rows], weights, judged[rows], auc)) - at_home)
         truth.append(known.sign * (score - known.metric(labels[rows], judged[rows])))
+        apart.append(standard_deviations(auc))
     kept = np.isfinite(truth)  # a class without a row has no AUC
-    of, at, told, true = (np.array(values)[kept] for values in (names, severities, said, truth))
-    return Cells(of, at, told, true, _scale(known, labels, judged))
+    of, at, told, true, far = (np.array(values)[kept] for values in (names, severities, said, truth, apart))
+    return Cells(of, at, told, true, far, _scale(known, labels, judged))
 
 
 def _scale(known: Known, labels: np.ndarray, judged: np.ndarray) -> float:
@@ -195,22 +227,24 @@ def _reshared(labels: np.ndarray, seed: int) -> np.ndarray:
     return rng.choice(len(labels), len(labels), p=factors / factors.sum())
 
 
-def calibrate(cells: Cells, usable: np.ndarray | None = None) -> Calibration:
+def calibrate(cells: Cells, usable: np.ndarray | None = None, apart: float | None = None) -> Calibration:
     """Fit every rule, judge each on corruptions left out, and keep the best.
 
     usable : bool (E,), estimators that can be had for the test; default: all
+    apart : how far the test images are from those of the training (`standard_deviations`); cells that are as far count most
     """
     told = np.isfinite(cells.said).all(axis=0)  # the task has the others not
     usable = told if usable is None else told & usable
     cells = replace(cells, said=np.where(usable, cells.said, 0.0))
     rules = _rules(np.flatnonzero(usable))
     found = {name: _left_out(fit, cells) for name, fit in rules.items()}
-    errors = {name: float(np.abs(said - cells.truth).mean()) for name, said in found.items()}
+    likeness = cells.likeness(apart)
+    errors = {name: float(np.average(np.abs(said - cells.truth), weights=likeness)) for name, said in found.items()}
     best = min(errors, key=errors.__getitem__)
     said = found[best]
     residuals = (cells.truth - said) / (cells.scale + np.abs(said))
     coefficients = rules[best](cells.said, cells.truth, cells.scale)
-    return Calibration(best, coefficients, cells.names, said, residuals, cells.scale, errors[best], errors)
+    return Calibration(best, coefficients, cells.names, said, residuals, likeness, cells.scale, errors[best], errors)
 
 
 def _left_out(fit: Fit, cells: Cells) -> np.ndarray:

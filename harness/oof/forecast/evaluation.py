@@ -61,8 +61,9 @@ def on_corruptions(competition: Competition, run: Run) -> Fared | None:
     cells = cells.without({"class shares", *doubtful_corruptions(competition, subject.suite.names)})
     rng, inside, errors = np.random.default_rng(0), [], []
     for name in np.unique(cells.names):
-        calibration = calibrate(cells.without({str(name)}))
+        others = cells.without({str(name)})
         for place in np.flatnonzero(cells.names == name):
+            calibration = calibrate(others, apart=float(cells.apart[place]))
             draws = calibration.draws(calibration.fall(cells.said[place]), _DRAWS, rng)
             low, middle, high = np.quantile(draws, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
             inside.append(low <= cells.truth[place] <= high)

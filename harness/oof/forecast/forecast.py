@@ -19,7 +19,15 @@ from harness.competition import Competition
 from harness.competition.metrics import Metric
 from harness.cv.noise.job import doubtful_corruptions
 from harness.cv.scores import competition_metrics
-from harness.oof.forecast.calibration import Calibration, Cells, calibrate, known_of, known_rows, suite_cells
+from harness.oof.forecast.calibration import (
+    Calibration,
+    Cells,
+    calibrate,
+    known_of,
+    known_rows,
+    standard_deviations,
+    suite_cells,
+)
 from harness.oof.forecast.domain_shift import Shift, detect_shift
 from harness.oof.forecast.estimators import (
     ESTIMATORS,
@@ -118,7 +126,7 @@ def forecast(
     shift = detect_shift(looks.train, looks.test) if looks else None
     seen = bool(subject.test_folds)
     said = _said(known, subject, shift) if seen else None
-    cells, calibration = _calibrated(competition, subject, metric, said, cells)
+    cells, calibration = _calibrated(competition, subject, metric, said, shift, cells)
     rng = np.random.default_rng(0)
     apart = known.kind.apart(subject.test_folds)
     fall = _fall(subject, known, shift, said, calibration, cells, rng)
@@ -163,7 +171,12 @@ _OOF = {"score": "pooled", "low": "low", "high": "high"}
 
 
 def _calibrated(
-    competition: Competition, subject: ForecastInputs, metric: Metric, said: np.ndarray | None, cells: Cells | None
+    competition: Competition,
+    subject: ForecastInputs,
+    metric: Metric,
+    said: np.ndarray | None,
+    shift: Shift | None,
+    cells: Cells | None,
 ) -> tuple[Cells | None, Calibration | None]:
     """The noise suite's cells that leave labels as they are, and the rule that is best on them; None without a suite."""
     if subject.suite is None:
@@ -171,7 +184,8 @@ def _calibrated(
     if cells is None:
         cells = suite_cells(known_rows(subject, metric, subject.suite), subject)
     cells = cells.without(set(doubtful_corruptions(competition, subject.suite.names)))
-    return cells, calibrate(cells, None if said is None else np.isfinite(said))
+    usable = None if said is None else np.isfinite(said)
+    return cells, calibrate(cells, usable, standard_deviations(shift.auc) if shift else None)
 
 
 def _least_fall(subject: ForecastInputs, known: Known) -> float:
