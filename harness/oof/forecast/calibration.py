@@ -14,16 +14,17 @@ import numpy as np
 
 from harness.competition.metrics import Metric, group_weights
 from harness.cv.noise.suite import Suite
-from harness.oof.forecast.domain_shift import domain_weights
+from harness.oof.forecast.domain_shift import displacement, domain_weights
 from harness.oof.forecast.estimators import ESTIMATORS, Known, Unknown, drops
 from harness.oof.forecast.inputs import ForecastInputs
 from harness.oof.forecast.kinds import KINDS
 
 _FLOOR = 0.005  # a fall below half a point is not told from none; see `Known.unit`
 _BANDWIDTH = 0.7  # falls that differ by a factor of two still speak for each other
-_FARTHEST = 3.0
-_REACH = 1.5  # standard deviations: test sets farther apart than this say nothing of each other
-_LEAST_NEAR = 6  # corruptions that are to speak: where fewer are near, those a little farther do too
+_REACH = (
+    0.5  # of `displacement`, root mean square: test sets farther from each other than this say nothing of each other
+)
+_LEAST_NEAR = 4  # corruptions that are to speak: where fewer are near, those a little farther do too
 _RESHARED = 6  # test sets with other shares of the classes, drawn from the clean rows
 
 
@@ -36,7 +37,7 @@ class Cells:
     names : corruption of each, str (c,); severities : int (c,)
     said : float (c, E), what each estimator says of the fall (positive: worse)
     truth : float (c,), the fall itself, in the metric, positive: worse
-    apart : float (c,), how far the images are from those of the training, see `standard_deviations`
+    looks : float (c, 2 S), how their images differ from those of the training (`displacement`)
     scale : a fall that is not told from none: the standard error of the suite's clean score, at least 0.005 of `Known.unit`
     """
 
@@ -44,7 +45,7 @@ class Cells:
     severities: np.ndarray
     said: np.ndarray
     truth: np.ndarray
-    apart: np.ndarray
+    looks: np.ndarray
     scale: float
 
     def without(self, names: set[str]) -> Cells:
@@ -55,25 +56,18 @@ class Cells:
             self.severities[kept],
             self.said[kept],
             self.truth[kept],
-            self.apart[kept],
+            self.looks[kept],
             self.scale,
         )
 
-    def likeness(self, apart: float | None) -> np.ndarray:
-        """float (c,): how much each says of images that are so far from those of the training; None: not known, all alike."""
-        if apart is None:
+    def likeness(self, looks: np.ndarray | None) -> np.ndarray:
+        """float (c,): how much each says of a test whose images differ so from those of the training; None: not known, all alike."""
+        if looks is None or not len(self.truth):
             return np.ones(len(self.truth))
-        distance = np.abs(self.apart - apart)
+        distance = np.sqrt(np.mean((self.looks - looks) ** 2, axis=1))
         nearest = np.sort([distance[self.names == name].min() for name in np.unique(self.names)])
         reach = max(_REACH, 1.2 * float(nearest[:_LEAST_NEAR][-1]))
         return np.clip(1 - (distance / reach) ** 3, 0, None) ** 3
-
-
-def standard_deviations(auc: float) -> float:
-    """How many standard deviations apart two bell curves are that are told apart so well; 0 to 3, beyond which an AUC tells no more."""
-    from scipy.special import ndtri
-
-    return float(np.clip(np.sqrt(2) * ndtri(np.clip(auc, 0.5, 0.999)), 0, _FARTHEST))
 
 
 MADE_OF = {
@@ -188,7 +182,7 @@ def suite_cells(
     labels, clean, judged = (of[known.described] for of in (known.labels, known.proba, known.said))
     score = known.metric(labels, judged)
     at_home = drops(known, Unknown(clean, np.ones(len(clean)), judged, 0.5))
-    names, severities, said, truth, apart = [], [], [], [], []
+    names, severities, said, truth, looks = [], [], [], [], []
     total = suite.proba.shape[0] * suite.proba.shape[1]
     for i, j in np.ndindex(suite.proba.shape[:2]):
         proba = suite.proba[i, j].astype(np.float64)
@@ -198,7 +192,7 @@ def suite_cells(
         severities.append(j + 1)
         said.append(drops(known, Unknown(proba, weights, said_of, auc)) - at_home)
         truth.append(known.sign * (score - known.metric(labels, said_of)))
-        apart.append(standard_deviations(auc))
+        looks.append(displacement(suite.clean_statistics, suite.statistics[i, j]))
         tick(len(said), total)
     for number in range(_RESHARED):
         rows = _reshared(strata, number)
@@ -207,10 +201,10 @@ def suite_cells(
         severities.append(number + 1)
         said.append(drops(known, Unknown(clean[rows], weights, judged[rows], auc)) - at_home)
         truth.append(known.sign * (score - known.metric(labels[rows], judged[rows])))
-        apart.append(standard_deviations(auc))
+        looks.append(displacement(suite.clean_statistics, suite.clean_statistics[rows]))
     kept = np.isfinite(truth)  # a class without a row has no AUC
-    of, at, told, true, far = (np.array(values)[kept] for values in (names, severities, said, truth, apart))
-    return Cells(of, at, told, true, far, _scale(known, labels, judged))
+    of, at, told, true, seen = (np.array(values)[kept] for values in (names, severities, said, truth, looks))
+    return Cells(of, at, told, true, seen, _scale(known, labels, judged))
 
 
 def _scale(known: Known, labels: np.ndarray, judged: np.ndarray) -> float:
@@ -227,18 +221,18 @@ def _reshared(labels: np.ndarray, seed: int) -> np.ndarray:
     return rng.choice(len(labels), len(labels), p=factors / factors.sum())
 
 
-def calibrate(cells: Cells, usable: np.ndarray | None = None, apart: float | None = None) -> Calibration:
+def calibrate(cells: Cells, usable: np.ndarray | None = None, looks: np.ndarray | None = None) -> Calibration:
     """Fit every rule, judge each on corruptions left out, and keep the best.
 
     usable : bool (E,), estimators that can be had for the test; default: all
-    apart : how far the test images are from those of the training (`standard_deviations`); cells that are as far count most
+    looks : how the test images differ from those of the training (`displacement`); cells that differ alike count most
     """
     told = np.isfinite(cells.said).all(axis=0)  # the task has the others not
     usable = told if usable is None else told & usable
     cells = replace(cells, said=np.where(usable, cells.said, 0.0))
     rules = _rules(np.flatnonzero(usable))
     found = {name: _left_out(fit, cells) for name, fit in rules.items()}
-    likeness = cells.likeness(apart)
+    likeness = cells.likeness(looks)
     errors = {name: float(np.average(np.abs(said - cells.truth), weights=likeness)) for name, said in found.items()}
     best = min(errors, key=errors.__getitem__)
     said = found[best]

@@ -19,6 +19,8 @@ LEAST_ROWS = 12
 """With fewer on a side nothing can be told."""
 
 _FOLDS, _LARGEST_WEIGHT = 3, 20.0
+_CUT = 5.0  # robust standard deviations
+_NARROW = 0.05  # of a standard deviation: a statistic that hardly varies has no ratio of spreads
 
 
 @dataclass(frozen=True)
@@ -101,11 +103,24 @@ def odds(proba: np.ndarray, n_train: int, n_test: int) -> np.ndarray:
     return np.minimum(proba / np.maximum(1 - proba, 1e-6) * (n_train / n_test), _LARGEST_WEIGHT)
 
 
-def _expanded(features: np.ndarray) -> np.ndarray:
-    """Robustly standardised, cut off at 5, with squares."""
+def displacement(here: np.ndarray, there: np.ndarray) -> np.ndarray:
+    """float32 (2 S,): how image statistics (n, S) and (m, S) differ: means in standard deviations, then logarithms of the spreads' ratios."""
+    middle, spread = _middle_and_spread(here)
+    mine, theirs = (np.clip((of - middle) / spread, -_CUT, _CUT) for of in (here, there))
+    wider = np.log((theirs.std(axis=0) + _NARROW) / (mine.std(axis=0) + _NARROW))
+    return np.concatenate([theirs.mean(axis=0) - mine.mean(axis=0), wider]).astype(np.float32)
+
+
+def _middle_and_spread(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     middle = np.median(features, axis=0)
     spread = np.subtract(*np.quantile(features, [0.84, 0.16], axis=0)) / 2
-    scaled = np.clip((features - middle) / np.where(spread > 1e-9, spread, 1), -5, 5)
+    return middle, np.where(spread > 1e-9, spread, 1)
+
+
+def _expanded(features: np.ndarray) -> np.ndarray:
+    """Robustly standardised, cut off at 5, with squares."""
+    middle, spread = _middle_and_spread(features)
+    scaled = np.clip((features - middle) / spread, -_CUT, _CUT)
     return np.concatenate([scaled, scaled**2], axis=1)
 
 

@@ -63,7 +63,7 @@ def on_corruptions(competition: Competition, run: Run) -> Fared | None:
     for name in np.unique(cells.names):
         others = cells.without({str(name)})
         for place in np.flatnonzero(cells.names == name):
-            calibration = calibrate(others, apart=float(cells.apart[place]))
+            calibration = calibrate(others, looks=cells.looks[place])
             draws = calibration.draws(calibration.fall(cells.said[place]), _DRAWS, rng)
             low, middle, high = np.quantile(draws, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
             inside.append(low <= cells.truth[place] <= high)

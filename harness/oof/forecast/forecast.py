@@ -25,10 +25,9 @@ from harness.oof.forecast.calibration import (
     calibrate,
     known_of,
     known_rows,
-    standard_deviations,
     suite_cells,
 )
-from harness.oof.forecast.domain_shift import Shift, detect_shift
+from harness.oof.forecast.domain_shift import Shift, detect_shift, displacement
 from harness.oof.forecast.estimators import (
     ESTIMATORS,
     Known,
@@ -126,7 +125,7 @@ def forecast(
     shift = detect_shift(looks.train, looks.test) if looks else None
     seen = bool(subject.test_folds)
     said = _said(known, subject, shift) if seen else None
-    cells, calibration = _calibrated(competition, subject, metric, said, shift, cells)
+    cells, calibration = _calibrated(competition, subject, metric, said, looks, cells)
     rng = np.random.default_rng(0)
     apart = known.kind.apart(subject.test_folds)
     fall = _fall(subject, known, shift, said, calibration, cells, rng)
@@ -175,7 +174,7 @@ def _calibrated(
     subject: ForecastInputs,
     metric: Metric,
     said: np.ndarray | None,
-    shift: Shift | None,
+    looks: Looks | None,
     cells: Cells | None,
 ) -> tuple[Cells | None, Calibration | None]:
     """The noise suite's cells that leave labels as they are, and the rule that is best on them; None without a suite."""
@@ -185,7 +184,7 @@ def _calibrated(
         cells = suite_cells(known_rows(subject, metric, subject.suite), subject)
     cells = cells.without(set(doubtful_corruptions(competition, subject.suite.names)))
     usable = None if said is None else np.isfinite(said)
-    return cells, calibrate(cells, usable, standard_deviations(shift.auc) if shift else None)
+    return cells, calibrate(cells, usable, displacement(looks.train, looks.test) if looks else None)
 
 
 def _least_fall(subject: ForecastInputs, known: Known) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.oof.forecast.calibration import Cells, calibrate, standard_deviations
+from harness.oof.forecast.calibration import Cells, calibrate
 from harness.oof.forecast.estimators import ESTIMATORS
 
 E = len(ESTIMATORS)
@@ -17,8 +17,8 @@ def cells(of: str = "threshold", slope: float = 1.0, noise: float = 0.0, seed: i
     names = np.repeat([f"c{i}" for i in range(12)], 5)
     said = rng.uniform(0, 0.4, (60, E)) * np.tile(np.linspace(0.1, 1, 5), 12)[:, None]
     truth = slope * said[:, list(ESTIMATORS).index(of)]
-    apart = np.tile(np.linspace(0, 3, 5), 12)
-    return Cells(names, np.tile(np.arange(1, 6), 12), said, truth * (1 + noise * rng.normal(size=60)), apart, 0.01)
+    looks = np.tile(np.linspace(0, 2, 5), 12)[:, None]
+    return Cells(names, np.tile(np.arange(1, 6), 12), said, truth * (1 + noise * rng.normal(size=60)), looks, 0.01)
 
 
 @pytest.mark.parametrize(("of", "slope", "rule"), [("threshold", 1.0, "threshold"), ("prior", 2.5, "prior, scaled")])
@@ -74,24 +74,18 @@ def test_deep_falls_are_less_sure_than_small_ones():
 def test_what_only_far_images_do_says_nothing_of_near_ones():
     blind = cells(noise=0.1)
     deep = blind.names == "c3"
-    blind.said[deep], blind.truth[deep], blind.apart[deep] = 0.001, 5.0, 3.0  # no estimator sees it
+    blind.said[deep], blind.truth[deep], blind.looks[deep] = 0.001, 5.0, 2.0  # no estimator sees it
 
-    def width(apart: float | None) -> float:
-        found = calibrate(blind, apart=apart)
+    def width(looks: float | None) -> float:
+        found = calibrate(blind, looks=None if looks is None else np.array([looks]))
         return float(np.subtract(*np.quantile(found.draws(0.01, 4000, np.random.default_rng(0)), [0.95, 0.05])))
 
-    assert width(0.0) < 0.1 < 1 < width(None) < 2 * width(3.0)
-
-
-def test_how_far_apart_an_auc_says_two_sets_are():
-    assert standard_deviations(0.5) == standard_deviations(0.4) == 0
-    assert standard_deviations(0.76) == pytest.approx(1, abs=0.01)  # of two bell curves a standard deviation apart
-    assert standard_deviations(1.0) == 3
+    assert width(0.0) < 0.1 < 1 < width(None) < 2 * width(2.0)
 
 
 def test_a_mix_goes_with_what_it_is_made_of():
     names = np.array(["camera", "handheld", "blur", "flips", "occlusion"])
-    some = Cells(names, np.ones(5, int), np.zeros((5, E)), np.zeros(5), np.zeros(5), 0.01)
+    some = Cells(names, np.ones(5, int), np.zeros((5, E)), np.zeros(5), np.zeros((5, 1)), 0.01)
     assert set(some.without({"blur"}).names) == {"flips", "occlusion"}
     assert set(some.without({"camera"}).names) == {"blur", "flips", "occlusion"}
     assert set(some.without({"occlusion"}).names) == {"camera", "handheld", "blur", "flips"}

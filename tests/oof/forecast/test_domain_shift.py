@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.oof.forecast.domain_shift import cross_fitted_proba, detect_shift, domain_weights
+from harness.oof.forecast.domain_shift import cross_fitted_proba, detect_shift, displacement, domain_weights
 from harness.train.inputs.image_statistics import STATISTICS
 
 S = len(STATISTICS)
@@ -48,3 +48,14 @@ def test_the_probability_of_a_row_is_from_a_classifier_that_did_not_see_it():
     labels = np.random.default_rng(1).integers(0, 2, 300)  # nothing to learn: only memory could do better
     proba = cross_fitted_proba(features, labels)
     assert abs(np.corrcoef(proba, labels)[0, 1]) < 0.25
+
+
+def test_displacement_names_what_moved_and_what_spread():
+    rng = np.random.default_rng(0)
+    here = rng.normal(size=(400, 3))
+    there = here * [1, 1, 2] + [0, 1, 0]
+    moved = displacement(here, there)
+    assert moved.shape == (6,) and np.allclose(displacement(here, here), 0)
+    assert moved[1] == pytest.approx(1, abs=0.1) and np.abs(moved[[0, 2]]).max() < 0.2
+    assert moved[5] == pytest.approx(np.log(2), abs=0.1) and np.abs(moved[3:5]).max() < 0.1
+    assert np.isfinite(displacement(np.zeros((20, 3)), there)).all()
