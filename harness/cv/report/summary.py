@@ -15,8 +15,6 @@ from harness.cv.report.classes import balance_line
 from harness.cv.report.page import decision_line, fold_table, label, shown, threshold_line
 from harness.runs import Run
 
-_METRICS_ABREAST = 3  # more do not fit a terminal
-
 
 def again(all_folds: bool = False) -> str:
     """The command that goes on with what this one began; or, without --folds, with the folds that it left out."""
@@ -73,12 +71,8 @@ def print_result(run: Run, sample: bool, noisy: dict[str, Any] | None) -> None:
 
 def _print_scores(run: Run, sample: bool) -> None:
     header, rows = fold_table(run.scores)
-    for first in range(2, len(header), _METRICS_ABREAST):
-        columns = [0, 1, *range(first, min(first + _METRICS_ABREAST, len(header)))]
-        title = f"{run.name}" + ("  (embedded sample)" if sample else "") if first == 2 else None
-        cells = [[row[c] for c in columns] for row in rows]
-        names, last = [header[c] for c in columns], len(rows) - 1
-        print_table(names, cells, title=title, bold=[last], line_before_last=2, width=120)
+    title = f"{run.name}" + ("  (embedded sample)" if sample else "")
+    print_table(header, rows, title=title, bold=[len(rows) - 1], line_before_last=2, width=120)
 
 
 def _print_next(run: Run, sample: bool) -> None:
