@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from harness.base.terminal import console
+from harness.base.terminal import console, is_quiet
 from harness.base.untrusted_text import plain, shown
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class LineWatcher:
     """For logs and pipes: a line when something is done, and one a minute with the time left while it goes on."""
 
     def __init__(self, quiet: bool = False) -> None:
-        self.quiet = quiet
+        self.quiet = quiet or is_quiet()
         self.started: dict[object, float] = {}
         self.told: dict[object, float] = {}
         self.stage = STAGE
@@ -237,7 +237,8 @@ def replay(told: Any, watcher: LineWatcher) -> None:
 
 @contextmanager
 def watching(quiet: bool = False) -> Iterator[LineWatcher]:
-    """Bars when stderr is a terminal, else lines; lines for another machine where $HARNESS_PROGRESS is "relay"."""
+    """Bars when stderr is a terminal, else lines; lines for another machine where $HARNESS_PROGRESS is "relay"; nothing after --quiet."""
+    quiet = quiet or is_quiet()
     if os.environ.get("HARNESS_PROGRESS") == "relay" and not quiet:
         yield RelayWatcher()
         return

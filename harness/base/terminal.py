@@ -54,6 +54,31 @@ def plain_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
+_quiet = False
+
+
+@contextlib.contextmanager
+def quietly(quiet: bool = True) -> Iterator[None]:
+    """Without progress and notes in this block, where `quiet`; what is asked for, warnings and errors are printed all the same."""
+    global _quiet
+    before, _quiet = _quiet, _quiet or quiet
+    try:
+        yield
+    finally:
+        _quiet = before
+
+
+def is_quiet() -> bool:
+    """Whether progress and notes are unwanted (`quietly`)."""
+    return _quiet
+
+
+def note(text: str) -> None:
+    """Print a line to stderr, where progress goes; nothing, where it is to be quiet."""
+    if not _quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
 def console(stderr: bool = False, **options: Any) -> Any:
     """A rich console on the stream itself; give it only texts that `plain` or `shown` made."""
     from rich.console import Console
@@ -131,10 +156,6 @@ class _Column:
     def gain(self) -> int:
         """How much narrower it is than unbroken."""
         return self.whole.width - self.width if self.whole else 0
-
-    @property
-    def is_stacked(self) -> bool:
-        return any(len(cell) > 1 for cell in self.cells)
 
 
 def _tables(
@@ -249,7 +270,7 @@ def _table(
     from rich.table import Table
     from rich.text import Text
 
-    stacked = any(column.is_stacked for column in columns)
+    stacked = 2 * sum(any(len(c.cells[n]) > 1 for c in columns) for n in range(n_rows)) > n_rows
     table = Table(title=Text(_cell(title)) if title else None, title_justify="left", show_lines=stacked)
     for column in columns:
         side: Any = "left" if column.is_left else "right"

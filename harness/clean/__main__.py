@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from harness.base.command import JsonOption, OutOption, carried, new_app, out_root, user_command
-from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
 from harness.kernels.options import KaggleOptions
@@ -21,7 +20,7 @@ app = new_app()
 @user_command
 def main(
     which: CompetitionChoice,
-    where: Annotated[DataOptions, Without("stream")],
+    where: DataOptions,
     place: KaggleOptions,
     run: Annotated[
         str | None, typer.Option(help="A finished run whose OOF probabilities show label errors.", metavar="NAME")

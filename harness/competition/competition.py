@@ -17,6 +17,7 @@ from harness.base.places.competitions import competition_folder
 from harness.base.places.home import project_home
 from harness.base.places.templates import templates_root
 from harness.base.process import end_if_run_again
+from harness.base.terminal import note
 from harness.competition.class_file import CLASSES_FILE, read_classes
 from harness.competition.data_spec import DataSpec, SubmissionSpec
 from harness.competition.recipe import DataChoice, Strings, recipe_names
@@ -311,7 +312,7 @@ def _say_code(folder: Path) -> None:
     path = (folder / "competition.py").resolve()
     if path not in _said and multiprocessing.parent_process() is None:
         _said.add(path)
-        print(f"note: {path} is code that runs with your rights; look at it if it is not yours", file=sys.stderr)
+        note(f"note: {path} is code that runs with your rights; look at it if it is not yours")
 
 
 def _platforms() -> list[str]:

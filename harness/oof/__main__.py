@@ -11,7 +11,6 @@ import typer
 
 from harness.base.command import JsonOption, OutOption, carried, new_app, out_root, user_command
 from harness.base.errors import UserError
-from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
 
@@ -87,7 +86,7 @@ def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], 
 @user_command
 def errors(
     which: CompetitionChoice,
-    where: Annotated[DataOptions, Without("data_set", "sample", "skip_broken")],
+    where: DataOptions,
     run: Annotated[str | None, typer.Option(help="Run or ensemble. Default: the best by OOF.")] = None,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -99,18 +98,19 @@ def errors(
     out = out_root(out)
     from harness.competition import find_competition
     from harness.oof.compare.clusterings import refuse_clustering
+    from harness.oof.ensemble.blend import named_or_best
     from harness.oof.errors.by_task import report_of
     from harness.oof.errors.report import write_errors_csv, write_errors_page
-    from harness.oof.forecast.runs import named_or_best, run_data
+    from harness.oof.forecast.runs import run_data
     from harness.runs import load_run
 
     contest = find_competition(which.required())
     refuse_clustering(contest, "harness.oof errors")
-    chosen = load_run(named_or_best(contest, out, [run] if run else [])[0])
+    chosen = load_run(named_or_best(contest, out, [run] if run else [], where)[0])
     report = report_of(chosen)
     dataset, why = None, ""
     try:
-        dataset = run_data(contest, chosen, where.root, where.stream)
+        dataset = run_data(contest, chosen, where)
     except UserError as error:
         why = str(error).split("\n")[0]
     page, table = chosen.path / "errors.html", chosen.path / "errors.csv"
@@ -135,7 +135,7 @@ def errors(
 @user_command
 def ensemble(
     which: CompetitionChoice,
-    where: Annotated[DataOptions, Without("data_set", "sample", "skip_broken", "stream")],
+    where: DataOptions,
     run: Annotated[list[str] | None, typer.Option(help="A member; repeat it. Default: all that fit the best.")] = None,
     best: Annotated[int, typer.Option(min=2, help="Without --run: at most this many of the best.")] = 50,
     method: Annotated[
@@ -161,11 +161,11 @@ def ensemble(
     if contest.is_clustering:
         _save_consensus(contest, out, run or [], as_json)
         return
-    result = build_ensemble(contest, out, run or [], best, method)
+    result = build_ensemble(contest, out, run or [], best, method, where)
     made, why = None, ""
     try:
         past = past_of(open_ledger(out).entries())
-        made, _ = forecast_saved(contest, out, [result.path.name], where.root, past)
+        made, _ = forecast_saved(contest, out, [result.path.name], where, past)
     except UserError as error:
         why = str(error).split("\n")[0]
     if as_json:
@@ -209,7 +209,7 @@ def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_js
 @user_command
 def forecast(
     which: CompetitionChoice,
-    where: Annotated[DataOptions, Without("data_set", "sample", "skip_broken")],
+    where: DataOptions,
     run: Annotated[
         list[str] | None, typer.Option(help="Forecast this run or ensemble; repeated: their mean. Default: the best.")
     ] = None,
@@ -231,7 +231,7 @@ def forecast(
     contest = find_competition(which.required())
     refuse_clustering(contest, "harness.oof forecast")
     past = past_of(open_ledger(out).entries())
-    made, page = forecast_saved(contest, out, run or [], where.root, past, where.stream)
+    made, page = forecast_saved(contest, out, run or [], where, past)
     if as_json:
         print(json.dumps({**made.found.summary(), "page": str(page)}, indent=2))
         return
@@ -256,8 +256,8 @@ def calibrate(
     from harness.competition import find_competition
     from harness.ledger import open_ledger
     from harness.oof.compare.clusterings import refuse_clustering
+    from harness.oof.ensemble.blend import named_or_best
     from harness.oof.forecast.evaluation import on_corruptions, on_leaderboards, past_table, track_record_table
-    from harness.oof.forecast.runs import named_or_best
     from harness.oof.forecast.track_record import past_of
     from harness.runs import load_run
 

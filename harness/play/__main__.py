@@ -34,7 +34,7 @@ def main(
     which: CompetitionChoice,
     amount: BudgetOptions,
     how: PlanOptions,
-    where: Annotated[DataOptions, Without("data_set", "stream")],
+    where: Annotated[DataOptions, Without("data_set")],
     folds: Annotated[FoldOptions, Without("folds", "resume", "fresh", "clean")],
     nodes: ClusterOptions,
     place: Annotated[KaggleOptions, Without("dry_run")],

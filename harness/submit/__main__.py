@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.errors import UserError
-from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
-from harness.base.terminal import table_lines
+from harness.base.terminal import note, table_lines
 from harness.submit.arguments import BundleOptions, Content, SendOptions
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ def main(
     content: Content,
     bundle: BundleOptions,
     how: SendOptions,
-    where: Annotated[DataOptions, Without("skip_broken")],
+    where: DataOptions,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,11 +45,11 @@ def main(
     from harness.submit.platform import find_platform
 
     if how.trust_host:
-        _agree(how.trust_host)
+        _agree(how.trust_host, as_json and not (which.given or how.follows_up))
         if not (which.given or how.follows_up):
             return
     if how.follows_up:
-        shown = follow_up(open_ledger(out), out, which.given, how, _say)
+        shown = follow_up(open_ledger(out), out, which.given, how, note)
         _show([], shown.entries, shown.lines, {"entries": shown.summaries}, as_json)
         return
     content.check(bundle.asked)
@@ -75,21 +73,21 @@ def main(
         )
     if not as_json:
         print("\n".join(lines))
-    shown = send_new(ledger, out, competition, prepared, how, _say)
+    shown = send_new(ledger, out, competition, prepared, how, note)
     _show([], shown.entries, shown.lines, prepared.summary() | {"sent": shown.summaries[0]}, as_json)
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _agree(named: str) -> None:
+def _agree(named: str, as_json: bool) -> None:
     from harness.remote.hosts import agree
 
     service, _, host = named.partition(":")
     if service != "codabench" or not host or "/" in host:
         raise UserError(f"--trust-host {named}: write codabench:HOST")
-    print(f"agreed: {service} credentials may go to https://{host}; kept in {agree(service, host)}")
+    kept = agree(service, host)
+    if as_json:
+        print(json.dumps({"agreed": f"https://{host}", "platform": service, "kept": str(kept)}, indent=2))
+    else:
+        print(f"agreed: {service} credentials may go to https://{host}; kept in {kept}")
 
 
 def _prepare(
@@ -133,7 +131,9 @@ def _open(comp: str, content: Content, where: DataOptions, out: Path) -> tuple[C
     named = [load_run(out / "oof" / competition.slug / name) for name in content.run_names()]
     choice = DataChoice(set=where.data_set or (named[0].recipe.data.set if named else ""))
     competition = competition.using(choice)
-    dataset = load_dataset(competition, where.root, sample=where.sample, stream=where.stream)
+    dataset = load_dataset(
+        competition, where.root, sample=where.sample, skip_broken=where.skip_broken, stream=where.stream
+    )
     competition = dataset.competition or competition
     most = content.most_unnamed
     runs = chosen_runs(competition, dataset, named, most, out) if named or most else []

@@ -10,10 +10,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
-from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.process import end_with_parent
 from harness.kernels.options import KaggleOptions
@@ -32,7 +31,7 @@ def main(
     about: StudyOptions,
     crew: ProcessOptions,
     there: KaggleOptions,
-    where: Annotated[DataOptions, Without("data_set", "skip_broken", "stream")],
+    where: DataOptions,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,6 +47,7 @@ def main(
     from harness.tune.save import check_name
     from harness.tune.study import open_study, work
 
+    recipe = recipe.on(where)
     if there.check():
         _tune_elsewhere(which, recipe, search, limits, about, crew, where, there, out, as_json)
         return

@@ -25,6 +25,7 @@ from harness.report import figures
 from harness.report.links import linked_runs
 from harness.report.page import Page
 from harness.runs import RunFolder, load_run, runs_of
+from harness.runs.run import nearest_run
 
 MOST = 12
 """So many runs are held against each other unless they are named."""
@@ -57,7 +58,10 @@ def comparison_lines(competition: Competition, out: Path, names: Sequence[str] =
     known = {path.name: path for path in paths}
     for name in names:
         if name not in known:
-            raise UserError(f"--run {name}: no finished run of that name; there are: {', '.join(known) or 'none'}.")
+            meant = nearest_run(name, list(known))
+            raise UserError(
+                f"--run {name}: no finished run of that name{meant}; there are: {', '.join(known) or 'none'}."
+            )
     chosen = [known[name] for name in names] or paths
     if not chosen:
         raise UserError(

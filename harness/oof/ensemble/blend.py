@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.command import carried
 from harness.base.errors import UserError
+from harness.base.options import DataOptions
 from harness.base.storage.atomic_files import read_json
 from harness.base.untrusted_text import listed
-from harness.competition import Competition
+from harness.competition import Competition, DataChoice
 from harness.competition.tasks import Task
 from harness.cv.scores import score_run
 from harness.data.cache import Dataset
@@ -132,7 +134,25 @@ def _test_folds(runs: Sequence[Run]) -> tuple[np.ndarray, ...]:
     return tuple(found)
 
 
-def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[str, Any]]]:
+ANY_DATA = DataOptions()
+"""No word about the data that a run is to be on."""
+
+
+def is_on(where: DataOptions, run: Path, environment: dict[str, Any] | None = None) -> bool:
+    """Whether a run is on the embedded sample and the data set, where they are asked for.
+
+    environment : of the run, where it was read already
+    """
+    if not where.described:
+        return True
+    about = RunFolder(run).environment() if environment is None else environment
+    data_set = read_json(run / "recipe.json").get("data", {}).get("set", "")
+    return (about["data"]["is_sample"] or not where.sample) and where.data_set in ("", data_set)
+
+
+def ranked_runs(
+    out: Path, competition: Competition, where: DataOptions = ANY_DATA
+) -> list[tuple[Path, dict[str, Any]]]:
     """Folders of the complete runs with their environment, best pooled OOF score first; reads their small files only.
 
     A run that was scored by another metric than the competition has now is left out; so is one that is damaged, which is said.
@@ -146,6 +166,8 @@ def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[st
                 raise UserError(folder.damaged(wrong))
             scores, environment = read_json(path / "scores.json"), folder.environment()
             main = scores["metrics"][competition.metric]
+            if not is_on(where, path, environment):
+                continue
         except UserError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
@@ -155,6 +177,37 @@ def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[st
             found.append((-main["pooled"] if main["greater_is_better"] else main["pooled"], path, environment))
     found.sort(key=lambda line: (line[0], line[1]))
     return [(path, environment) for _, path, environment in found]
+
+
+def named_or_best(
+    competition: Competition, out: Path, names: Sequence[str], where: DataOptions = ANY_DATA
+) -> list[Path]:
+    """Folders of the named runs, or of the best one, on the sample or the data set that is asked for.
+
+    Raises
+    ------
+    UserError
+        If there is no run, or a named one is of other data.
+    """
+    competition.using(DataChoice(set=where.data_set))  # that there is such a set
+    if names:
+        named = [out / "oof" / competition.slug / Path(name).name for name in dict.fromkeys(names)]
+        for path in named:
+            if (path / "environment.json").is_file() and not is_on(where, path):
+                raise UserError(
+                    f"--run {path.name}: is not{where.described}; leave that option out, or name another run"
+                )
+        return named
+    ranked = ranked_runs(out, competition, where)
+    found = [
+        pair for pair in ranked if not pair[1]["data"]["is_sample"]
+    ] or ranked  # the sample's only where there are no others
+    if not found:
+        raise UserError(
+            f"no complete run of '{competition.slug}'{where.described} in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
+            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+        )
+    return [found[0][0]]
 
 
 def unfinished_note(out: Path, slug: str) -> str:

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError, nearest
+from harness.base.options import DataOptions
 from harness.competition import Competition, Recipe
 from harness.competition.recipe import ModelSpec
 from harness.cv.noise.suite import Suite, suite_paths
 from harness.cv.scores import competition_metrics, score_run
-from harness.oof.ensemble.blend import ranked_runs, rows_of
+from harness.oof.ensemble.blend import ANY_DATA, named_or_best, ranked_runs, rows_of
 from harness.oof.ensemble.by_task import EVERY, methods_of
 from harness.oof.ensemble.cross_fit import CrossFitted, cross_fit
 from harness.oof.ensemble.methods import Fitted
@@ -107,7 +108,12 @@ class EnsembleResult:
 
 
 def build_ensemble(
-    competition: Competition, out: Path, names: Sequence[str] = (), best: int = 50, method: str | None = None
+    competition: Competition,
+    out: Path,
+    names: Sequence[str] = (),
+    best: int = 50,
+    method: str | None = None,
+    where: DataOptions = ANY_DATA,
 ) -> EnsembleResult:
     """Combine runs every way, and save the one asked for, or the best whose gain over the plain mean is no noise.
 
@@ -120,7 +126,7 @@ def build_ensemble(
     if method is not None and method not in known:
         fits = f" for task = '{competition.task}'" if method in EVERY else nearest(method, known)
         raise UserError(f"--method {method}: unknown{fits}; known: {', '.join(known)}")
-    runs = _members(competition, out, names, best)
+    runs = _members(competition, out, names, best, where)
     metric = competition_metrics(competition)[0]
     predictions = align(runs, competition)
     found = cross_fit(predictions, metric, asked=method)
@@ -138,12 +144,12 @@ def _pick(found: list[CrossFitted]) -> CrossFitted:
     return max(sure, key=lambda r: r.gain) if sure else found[0]
 
 
-def _members(competition: Competition, out: Path, names: Sequence[str], best: int) -> list[Run]:
+def _members(competition: Competition, out: Path, names: Sequence[str], best: int, where: DataOptions) -> list[Run]:
     folder = out / "oof" / competition.slug
     if names:
-        runs = [load_run(folder / Path(name).name) for name in dict.fromkeys(names)]
+        runs = [load_run(path) for path in named_or_best(competition, out, names, where)]
     else:
-        runs = [load_run(path) for path in _fitting(competition, out)[:best]]
+        runs = [load_run(path) for path in _fitting(competition, out, where)[:best]]
     if len(runs) < 2:
         there = ", ".join(run.name for run in runs) or "none"
         raise UserError(
@@ -153,11 +159,11 @@ def _members(competition: Competition, out: Path, names: Sequence[str], best: in
     return runs
 
 
-def _fitting(competition: Competition, out: Path) -> list[Path]:
+def _fitting(competition: Competition, out: Path, where: DataOptions) -> list[Path]:
     """Complete runs that are no ensembles and saw the rows and folds of the best of them, best first."""
     found = [
         (path, (*rows_of(about), about["folds"]["hash"]))
-        for path, about in ranked_runs(out, competition)
+        for path, about in ranked_runs(out, competition, where)
         if "ensemble" not in about
     ]
     real = [pair for pair in found if not pair[0].name.startswith("sample-")]

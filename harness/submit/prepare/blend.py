@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,8 @@ import numpy as np
 
 from harness.base.command import carried
 from harness.base.errors import UserError
+from harness.base.terminal import note
+from harness.base.untrusted_text import counted
 from harness.clean.verdicts import apply_verdicts, standing_verdicts
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
@@ -103,8 +104,8 @@ def chosen_runs(
             f"{unfinished_note(out, competition.slug)}"
         )
     if len(fitting) < best:
-        print(
-            f"note: --best {best}: only {len(fitting)} finished runs are on this data; they are taken", file=sys.stderr
+        note(
+            f"note: --best {best}: {counted(len(fitting), 'finished run')} on this data; {'it is' if len(fitting) == 1 else 'they are'} taken"
         )
     return [load_run(path) for path in fitting[:best]]
 
