@@ -59,10 +59,12 @@ class NoiseJob:
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
         """Predict the fold's rows under every corruption and save them; nothing, where they stand."""
         from harness.cv.jobs.fold_job import FoldTraining
+        from harness.runs.notes.progress import NOISE, ProgressFile
 
         if not suite_stands(self.path):
-            training = FoldTraining.open(self.of, RunFolder(self.of.run), progress)
-            _predict_corrupted(self, training, progress)
+            with ProgressFile(self.of.run, self.of.fold, NOISE, progress) as told:
+                training = FoldTraining.open(self.of, RunFolder(self.of.run), told.progress)
+                _predict_corrupted(self, training, told.progress)
 
 
 def suite_rows(kept: np.ndarray, rows: int) -> np.ndarray:
