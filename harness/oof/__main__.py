@@ -12,6 +12,7 @@ import typer
 from harness.base.command import JsonOption, OutOption, carried, new_app, out_root, user_command
 from harness.base.errors import UserError
 from harness.base.options import CompetitionChoice, DataOptions
+from harness.base.progress import watching
 from harness.base.terminal import print_table
 
 if TYPE_CHECKING:
@@ -51,8 +52,9 @@ def compare(
     lines = comparison(contest, out, run or [])
     metrics = [m.name for m in competition_metrics(contest)]
     path = out / "oof" / contest.slug / "compare.html"
-    paired = paired_runs(contest, out, lines, named=bool(run))
-    write_comparison(path, contest, lines, metrics, paired)
+    with watching(quiet=as_json) as watcher, watcher.waiting("comparing runs two by two"):
+        paired = paired_runs(contest, out, lines, named=bool(run))
+        write_comparison(path, contest, lines, metrics, paired)
     if as_json:
         pairs = (
             [{**vars(p), "first": paired.names[p.first], "second": paired.names[p.second]} for p in paired.pairs]
@@ -107,15 +109,16 @@ def errors(
     contest = find_competition(which.required())
     refuse_clustering(contest, "harness.oof errors")
     chosen = load_run(named_or_best(contest, out, [run] if run else [], where)[0])
-    report = report_of(chosen)
-    dataset, why = None, ""
-    try:
-        dataset = run_data(contest, chosen, where)
-    except UserError as error:
-        why = str(error).split("\n")[0]
     page, table = chosen.path / "errors.html", chosen.path / "errors.csv"
-    write_errors_page(page, contest, report, dataset, why)
-    write_errors_csv(table, report)
+    dataset, why = None, ""
+    with watching(quiet=as_json) as watcher, watcher.waiting("looking at the errors, writing the page"):
+        report = report_of(chosen)
+        try:
+            dataset = run_data(contest, chosen, where)
+        except UserError as error:
+            why = str(error).split("\n")[0]
+        write_errors_page(page, contest, report, dataset, why)
+        write_errors_csv(table, report)
     if as_json:
         told = {"run": chosen.name, **report.summary(), "page": str(page), "table": str(table)}
         print(json.dumps(told, indent=2))
@@ -161,13 +164,15 @@ def ensemble(
     if contest.is_clustering:
         _save_consensus(contest, out, run or [], as_json)
         return
-    result = build_ensemble(contest, out, run or [], best, method, where)
     made, why = None, ""
-    try:
-        past = past_of(open_ledger(out).entries())
-        made, _ = forecast_saved(contest, out, [result.path.name], where, past)
-    except UserError as error:
-        why = str(error).split("\n")[0]
+    with watching(quiet=as_json) as watcher:
+        result = build_ensemble(contest, out, run or [], best, method, where, watcher)
+        try:
+            with watcher.waiting("forecasting the ensemble"):
+                past = past_of(open_ledger(out).entries())
+                made, _ = forecast_saved(contest, out, [result.path.name], where, past)
+        except UserError as error:
+            why = str(error).split("\n")[0]
     if as_json:
         told = {"forecast": made.found.summary() if made else None}
         print(json.dumps({**result.summary(), **told}, indent=2))
@@ -188,7 +193,8 @@ def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_js
     from harness.oof.compare.clusterings import build_consensus, clustering_table
     from harness.runs import load_run
 
-    saved = load_run(build_consensus(contest, out, names).path)
+    with watching(quiet=as_json) as watcher, watcher.waiting("finding the consensus"):
+        saved = load_run(build_consensus(contest, out, names).path)
     members = list(saved.environment["ensemble"]["members"])
     if as_json:
         print(json.dumps({"run": saved.name, "path": str(saved.path), "members": members, **saved.scores}, indent=2))
@@ -231,7 +237,8 @@ def forecast(
     contest = find_competition(which.required())
     refuse_clustering(contest, "harness.oof forecast")
     past = past_of(open_ledger(out).entries())
-    made, page = forecast_saved(contest, out, run or [], where, past)
+    with watching(quiet=as_json) as watcher, watcher.waiting("forecasting"):
+        made, page = forecast_saved(contest, out, run or [], where, past)
     if as_json:
         print(json.dumps({**made.found.summary(), "page": str(page)}, indent=2))
         return
@@ -265,7 +272,8 @@ def calibrate(
     refuse_clustering(contest, "harness.oof calibrate")
     past = list(past_of(open_ledger(out).entries(contest.slug)))
     runs = [load_run(path) for path in named_or_best(contest, out, run or [])]
-    tried = {r.name: on_corruptions(contest.using(r.recipe.data), r) for r in runs}
+    with watching(quiet=as_json) as watcher, watcher.waiting("trying forecasts on corruptions"):
+        tried = {r.name: on_corruptions(contest.using(r.recipe.data), r) for r in runs}
     found = [f for f in (on_leaderboards(past), *tried.values()) if f]
     if as_json:
         print(json.dumps({"past": [vars(p) for p in past], "fared": [vars(f) for f in found]}, indent=2))

@@ -11,6 +11,7 @@ import typer
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.errors import UserError
 from harness.base.options import CompetitionChoice, DataOptions
+from harness.base.progress import watching
 from harness.base.terminal import note, table_lines
 from harness.submit.arguments import BundleOptions, Content, SendOptions
 
@@ -57,7 +58,8 @@ def main(
     if not how.dry_run:
         find_platform(find_competition(named))  # before anything is made that has nowhere to go
     ledger = open_ledger(out)
-    competition, prepared, tried = _prepare(named, content, bundle, where, out, ledger)
+    with watching(quiet=as_json) as watcher, watcher.waiting("making the submission, checking it, forecasting"):
+        competition, prepared, tried = _prepare(named, content, bundle, where, out, ledger)
     lines = [*_lines(prepared), *tried]
     if how.dry_run:
         nowhere = competition.platform == "none"

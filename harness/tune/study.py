@@ -178,7 +178,7 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
             continue
         if trial.number == 0 and own:
             trial = _with_fixed(study, trial, own)
-        with heartbeat(study, trial):
+        with heartbeat(study, trial), watcher.waiting(f"trial {trial.number}"):
             said, mistake = _run_trial(study, trial, trials)
         if mistake and own and trial.params == own:
             _give_up(study, trials, own, mistake)

@@ -19,12 +19,13 @@ from harness.base.storage.atomic_files import explain_disk_errors
 # What the workers share instead of importing it each.
 _PRELOADED = ["torch", "harness.cv.jobs.fold_job", "harness.train.fit", "harness.train.prediction.predict"]
 
-Job = Callable[[Callable[[int, int, int], None]], None]
+Progress = Callable[..., None]
+"""As `LineWatcher.progress`: fold, done, total, and where an epoch has ended its numbers."""
+
+Job = Callable[[Progress], None]
 
 
-def run_jobs(
-    jobs: Sequence[Job], workers: int, progress: Callable[[int, int, int], None], lanes: Sequence[str] | None = None
-) -> None:
+def run_jobs(jobs: Sequence[Job], workers: int, progress: Progress, lanes: Sequence[str] | None = None) -> None:
     """Call every job with `progress`; `workers` at a time, each in a process of its own, or all in this one.
 
     Jobs start in order. `lanes` names each job's device: a worker stays with one, so that two jobs never share a GPU
@@ -92,7 +93,7 @@ def _context() -> Any:
     return context
 
 
-def _follow(n_jobs: int, crew: list[Any], events: Any, progress: Callable[[int, int, int], None]) -> None:
+def _follow(n_jobs: int, crew: list[Any], events: Any, progress: Progress) -> None:
     """Pass progress on until every job has ended well."""
     ended = 0
     while ended < n_jobs:
@@ -131,7 +132,7 @@ def _work(waiting: Any, events: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides what Ctrl-C means; Slurm's SIGTERM comes to all
         signal.signal(number, signal.SIG_IGN)
 
-    def progress(*said: int) -> None:
+    def progress(*said: Any) -> None:
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():  # killed: nobody would ever collect us
             raise SystemExit(1)

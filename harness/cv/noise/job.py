@@ -110,8 +110,10 @@ def noise_suite(
     if missing:
         watcher.say("noise suite: every corruption in five severities, by the models that stand")
         watcher.begin("predicted under noise")
+        watcher.expect(len(missing))
         run_jobs(missing, min(workers, len(missing)), watcher.progress, lanes=[job.of.device for job in missing])
-    return finish_noise(competition, run, rows)
+    with watcher.waiting("scoring the noise suite, writing its page"):
+        return finish_noise(competition, run, rows)
 
 
 def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable[[int, int, int], None]) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.base.errors import UserError, nearest
 from harness.base.options import DataOptions
+from harness.base.progress import LineWatcher
 from harness.competition import Competition, Recipe
 from harness.competition.recipe import ModelSpec
 from harness.cv.noise.suite import Suite, suite_paths
@@ -114,6 +115,7 @@ def build_ensemble(
     best: int = 50,
     method: str | None = None,
     where: DataOptions = ANY_DATA,
+    watcher: LineWatcher | None = None,
 ) -> EnsembleResult:
     """Combine runs every way, and save the one asked for, or the best whose gain over the plain mean is no noise.
 
@@ -129,7 +131,7 @@ def build_ensemble(
     runs = _members(competition, out, names, best, where)
     metric = competition_metrics(competition)[0]
     predictions = align(runs, competition)
-    found = cross_fit(predictions, metric, asked=method)
+    found = cross_fit(predictions, metric, asked=method, watcher=watcher)
     chosen = next(r for r in found if r.method.name == method) if method else _pick(found)
     path = save_ensemble(competition, out, runs, predictions, chosen)
     sample = runs[0].environment["data"]["is_sample"]

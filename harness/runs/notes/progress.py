@@ -21,7 +21,8 @@ from typing import Any
 from harness.base.progress import FEATURES
 from harness.base.untrusted_text import plain
 
-Progress = Callable[[int, int, int], None]
+Progress = Callable[..., None]
+"""As `LineWatcher.progress`: fold, done, total, and where an epoch has ended its numbers."""
 
 TRAINING, NOISE, COMPUTING = "training", "noise suite", "features"
 """Stages that a line may name."""
@@ -34,7 +35,18 @@ DEAD = 4 * BEAT
 
 _NAME = re.compile(r"progress-(-?\d+)\.jsonl")
 _MOST_BYTES, _LONGEST = 2**20, 60
-_NUMBERS = ("done", "total", "eta", "images_per_s", "seed", "epoch", "epochs", "loss", "lr", "watched_loss")
+_NUMBERS: tuple[str, ...] = (
+    "done",
+    "total",
+    "eta",
+    "images_per_s",
+    "seed",
+    "epoch",
+    "epochs",
+    "loss",
+    "lr",
+    "watched_loss",
+)
 _NUMBERS += ("valid_loss", "valid_score", "train_score", "time", "pid")
 
 
@@ -45,6 +57,7 @@ class ProgressFile:
         """fold : its number, or FEATURES; inner : who else is told of progress."""
         self.path = run / f"progress-{fold}.jsonl"
         self.inner, self.now, self.about = inner, now, {"fold": fold, "stage": stage}
+        self.fold = fold
         self.done = self.total = self._before = 0
         self.last = self.started = now()
 
@@ -72,7 +85,9 @@ class ProgressFile:
 
     def epoch(self, **told: Any) -> None:
         """An epoch has ended: numbers, None where one is not known."""
-        self._write({key: value for key, value in told.items() if value is not None})
+        known = {key: value for key, value in told.items() if value is not None}
+        self._write(known)
+        self.inner(self.fold, self.done, self.total, known)
 
     def _write(self, told: dict[str, Any]) -> None:
         now = self.now()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from harness.base.progress import lines
 from harness.runs.notes.progress import FoldProgress, ProgressFile, read_progress
 from tests.conftest import run_inside
 
@@ -39,6 +41,17 @@ def test_each_epoch_is_seen_as_it_ends(shapes: Path, seen: list[list[FoldProgres
     ]
     assert all(at[0].is_running() and at[0].stage == "training" and at[0].last["loss"] > 0 for at in seen)
     assert not list(shapes.glob("oof/shapes/*/progress-*"))
+
+
+def test_a_log_hears_of_each_epoch_and_of_what_takes_long(shapes: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lines, "BRIEF", 0.0)
+    done = run_inside(*SHAPES, cwd=shapes)
+    assert done.returncode == 0, done.stderr
+    for fold in (0, 1):
+        for epoch in (1, 2):
+            assert re.search(rf"^fold {fold}: epoch {epoch}/2, loss \d+\.\d{{4}}", done.stderr, flags=re.M), done.stderr
+    assert "timing precision" in done.stderr and "writing the report" in done.stderr
+    assert "epoch" not in done.stdout
 
 
 def test_a_stopped_fold_says_so_until_it_is_trained_anew(

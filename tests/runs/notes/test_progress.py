@@ -34,7 +34,8 @@ def test_a_line_an_epoch_with_pace_and_time_left(tmp_path: Path):
         assert fold.last["images_per_s"] == pytest.approx(100 / 9.9, abs=0.1)
         assert "valid_loss" not in fold.last and fold.last["epochs"] == 9
         assert not fold.is_running(clock.now + DEAD)
-    assert told == [(2, 10, 1000), (2, 100, 1000)]
+    epoch = {"seed": 0, "epoch": 1, "epochs": 9, "loss": 0.5}
+    assert told == [(2, 10, 1000), (2, 100, 1000), (2, 100, 1000, epoch)]
     assert read_progress(tmp_path) == [] and list(tmp_path.iterdir()) == []
 
 
