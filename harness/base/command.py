@@ -159,6 +159,14 @@ def carried(*options: str) -> str:
     return "".join(f" {shlex.quote(word)}" for word in found)
 
 
+def next_lines(*commands: str, width: int = 10) -> list[str]:
+    """What can be done next, a command a line, each as it can be typed; what is to be said of one stands before it.
+
+    A command that ends in ":" is such a word.
+    """
+    return [f"{'next:' if number == 0 else '':<{width}}{command}" for number, command in enumerate(commands)]
+
+
 def data_root(option: Path | None) -> Path:
     """Where competitions' data lies: the option, else $HARNESS_DATA, else data/ in the project's folder."""
     named = option or os.environ.get("HARNESS_DATA")

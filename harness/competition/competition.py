@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UserError, nearest
-from harness.base.places.competitions import competition_folder
+from harness.base.places.competitions import called, competition_folder
 from harness.base.places.home import project_home
 from harness.base.places.templates import templates_root
 from harness.base.process import end_if_run_again
@@ -244,6 +244,11 @@ class Competition(Frozen):
     def is_clustering(self) -> bool:
         """Whether nobody gave classes, so that clusters stand for them."""
         return not self.classes and self.data.format == "captioned"
+
+    @property
+    def called(self) -> str:
+        """How a command line names it, quoted for a shell: its slug, or its folder where the slug does not lead to it."""
+        return called(self.folder)
 
     @property
     def recipes(self) -> list[str]:

@@ -88,7 +88,7 @@ def main(
     if as_json:
         print(json.dumps(as_dict(run, noisy), indent=2))
     else:
-        print_result(run, where.sample, noisy)
+        print_result(run, where.sample, noisy, contest.called)
 
 
 def _train_elsewhere(
@@ -121,7 +121,7 @@ def _train_elsewhere(
     if as_json:
         print(json.dumps(as_dict(run, noisy), indent=2))
     else:
-        print_result(run, where.sample, noisy)
+        print_result(run, where.sample, noisy, contest.called)
 
 
 def _options(contest: Competition, sample: bool, folds: FoldOptions, nodes: ClusterOptions, out: Path) -> Options:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.base.command import JsonOption, OutOption, carried, new_app, out_root, user_command
+from harness.base.command import JsonOption, OutOption, carried, new_app, next_lines, out_root, user_command
 from harness.base.errors import UserError
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.progress import watching
@@ -186,7 +186,7 @@ def ensemble(
         print(line)
     print(f"ensemble: {result.path}")
     flags = f"{' --sample' if result.is_sample else ''}{carried('--data', '--out')}"
-    print(f"next:     python -m harness.submit --comp {contest.slug} --run {result.path.name} --dry-run{flags}")
+    print("\n".join(next_lines(f"python -m harness.submit {contest.called} --run {result.path.name} --dry-run{flags}")))
 
 
 def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:
@@ -206,9 +206,8 @@ def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_js
         f"agreement with its members: {found['pooled']:.4f} [{found['low']:.4f}, {found['high']:.4f}] (adjusted Rand index)"
     )
     print(f"ensemble: {saved.path}")
-    print(
-        f"next:     python -m harness.submit --comp {contest.slug} --run {saved.name} --dry-run{carried('--data', '--out')}"
-    )
+    flags = carried("--data", "--out")
+    print("\n".join(next_lines(f"python -m harness.submit {contest.called} --run {saved.name} --dry-run{flags}")))
 
 
 @app.command()

@@ -118,7 +118,7 @@ def _prepare(
     elif competition.is_clustering:
         prepared = prepare_clusters(competition, dataset, runs, out, message)
     else:
-        prepared = prepare_blend(competition, dataset, runs, out, content.threshold, message, past)
+        prepared = prepare_blend(competition, dataset, runs, out, content.threshold, message, past, content.partial)
     return competition, prepared, tried
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.base.command import carried
+from harness.base.command import carried, next_lines
 from harness.tune.nested import Nested, nested_estimate
 from harness.tune.page import write_page
 from harness.tune.save import keep_run, save_recipe
@@ -30,6 +31,7 @@ class Outcome:
 
     study: str
     competition: str
+    named: str
     is_sample: bool
     metric: str
     best: Any
@@ -70,8 +72,9 @@ class Outcome:
         yield f"page:   {self.page}"
         if self.run:
             yield f"run:    {self.run}"
-        recipe = f"{self.recipe} --sample" if self.is_sample else self.recipe.stem
-        yield f"next:   python -m harness.cv {self.competition} --recipe {recipe}{carried('--data', '--out')}"
+        recipe = f"{shlex.quote(str(self.recipe))} --sample" if self.is_sample else self.recipe.stem
+        train = f"python -m harness.cv {self.named} --recipe {recipe}{carried('--data', '--out')}"
+        yield from next_lines(train, width=8)
 
 
 def conclude(study: Any, trials: Trials, plan: Plan, *, nested: bool, save: str, keep: bool, out: Path) -> Outcome:
@@ -98,6 +101,7 @@ def conclude(study: Any, trials: Trials, plan: Plan, *, nested: bool, save: str,
     return Outcome(
         study=plan.name,
         competition=trials.competition.slug,
+        named=trials.competition.called,
         is_sample=trials.dataset.is_sample,
         metric=trials.metric.name,
         best=best,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.base.command import DataOption, JsonOption, carried, data_root, new_app, user_command
+from harness.base.command import DataOption, JsonOption, carried, data_root, new_app, next_lines, user_command
 from harness.base.errors import UserError
 from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.places.templates import templates
@@ -121,9 +121,13 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     lines += [f"unknown:  {line}" for line in [*([] if known else [_metric_said(targets)]), *layout.unknown]]
     lines += [f"written:  {path}" for path in written]
     places = carried("--data")
-    lines.append(f"next:     read {folder / 'competition.toml'}, then: python -m harness.data {name}{places}")
-    lines.append(f"          python -m harness.cv {name} --recipe quick{places}")
-    lines.append(f"          or all of it under a budget: python -m harness.play {name} --hours 1{places}")
+    lines += next_lines(
+        f"read {folder / 'competition.toml'}, then:",
+        f"python -m harness.data {name}{places}",
+        f"python -m harness.cv {name} --recipe quick{places}",
+        "or all of it under a budget:",
+        f"python -m harness.play {name} --hours 1{places}",
+    )
     told: dict[str, Any] = {
         "slug": name,
         "folder": str(folder),

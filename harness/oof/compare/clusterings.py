@@ -63,7 +63,7 @@ def load_clusterings(competition: Competition, out: Path, names: Sequence[str] =
     if not runs:
         raise UserError(
             f"no complete run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+            f"{competition.called}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
     if names:
         _check_same_rows(runs)

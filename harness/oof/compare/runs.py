@@ -66,7 +66,7 @@ def comparison_lines(competition: Competition, out: Path, names: Sequence[str] =
     if not chosen:
         raise UserError(
             f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+            f"{competition.called}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
     lines = []
     for path in chosen:

@@ -70,8 +70,10 @@ def scaling_of(scores: dict[str, Any]) -> dict[str, list[float]]:
     return found
 
 
-def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blend:
+def mean_of_probabilities(runs: Sequence[Run], competition: Competition, partial: bool = False) -> Blend:
     """Unweighted mean over runs.
+
+    partial : take a single run of which not all folds are trained, too
 
     Raises
     ------
@@ -82,7 +84,7 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     if hidden:
         raise UserError(f"run '{hidden[0]}' has no test predictions: the test of '{competition.slug}' is hidden.")
     if len(runs) == 1:
-        return _alone(runs[0], competition)
+        return _alone(runs[0], competition, partial)
     together = align(runs, competition)
     assert together.test is not None and together.test_ids is not None
     oof, folds = together.oof.mean(axis=0, dtype=np.float64).astype(np.float32), together.folds
@@ -99,15 +101,16 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     )
 
 
-def _alone(run: Run, competition: Competition) -> Blend:
+def _alone(run: Run, competition: Competition, partial: bool) -> Blend:
     """A single run as a blend: nothing is copied."""
-    scores = scores_now(run, competition)
+    scores = scores_now(run, competition, partial)
     assert run.test is not None and run.test_ids is not None
     of_folds = _test_folds([run]) if scaling_of(scores) else ()
-    return Blend(run.name, (run.name,), run.oof, run.folds.kept, run.test_ids, run.test, scores, of_folds)
+    kept = run.folds.kept & np.isin(run.folds.fold, _trained(run))
+    return Blend(run.name, (run.name,), run.oof, kept, run.test_ids, run.test, scores, of_folds)
 
 
-def scores_now(run: Run, competition: Competition) -> dict[str, Any]:
+def scores_now(run: Run, competition: Competition, partial: bool = False) -> dict[str, Any]:
     """A run's scores and decision by the competition's metrics as they are now, whatever it was scored by when it was trained.
 
     Raises
@@ -115,8 +118,13 @@ def scores_now(run: Run, competition: Competition) -> dict[str, Any]:
     UserError
         If it is partial, of other classes or of another task.
     """
-    check_member(run, competition)
-    return score_run(competition, run.labels, run.oof, run.folds, list(range(run.folds.k)))
+    check_member(run, competition, partial)
+    return score_run(competition, run.labels, run.oof, run.folds, _trained(run))
+
+
+def _trained(run: Run) -> list[int]:
+    """The folds that stand."""
+    return [fold["fold"] for fold in run.scores["folds"]] if not run.complete else list(range(run.folds.k))
 
 
 def _test_folds(runs: Sequence[Run]) -> tuple[np.ndarray, ...]:
@@ -124,7 +132,7 @@ def _test_folds(runs: Sequence[Run]) -> tuple[np.ndarray, ...]:
     if any(run.recipe.predict.across_folds == "vote" for run in runs):
         return ()
     found = []
-    for fold in range(runs[0].folds.k):
+    for fold in _trained(runs[0]):
         parts = []
         for run in runs:
             assert run.test_ids is not None and runs[0].test_ids is not None
@@ -205,7 +213,7 @@ def named_or_best(
     if not found:
         raise UserError(
             f"no complete run of '{competition.slug}'{where.described} in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+            f"{competition.called}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
     return [found[0][0]]
 
