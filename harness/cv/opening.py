@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.command import cache_root
+from harness.base.untrusted_text import counted
 from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
 from harness.competition.builtin.facts import facts_of
@@ -130,7 +131,7 @@ def _clean(competition: Competition, dataset: Dataset, path: Path | None, watche
         return None
     counts = cleaning.counts
     watcher.say(
-        f"verdicts of {path}: {counts['exclude']:,} rows excluded, {counts['group']:,} grouped, {counts['relabel']:,} "
+        f"verdicts of {path}: {counted(counts['exclude'], 'row')} excluded, {counts['group']:,} grouped, {counts['relabel']:,} "
         "relabelled (--no-clean goes without)"
     )
     return cleaning

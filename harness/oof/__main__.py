@@ -14,6 +14,7 @@ from harness.base.errors import UserError
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.progress import watching
 from harness.base.terminal import print_table
+from harness.base.untrusted_text import counted
 
 if TYPE_CHECKING:
     from harness.competition import Competition
@@ -177,7 +178,7 @@ def ensemble(
         told = {"forecast": made.found.summary() if made else None}
         print(json.dumps({**result.summary(), **told}, indent=2))
         return
-    title = f"{contest.title}: {len(result.members)} runs, {result.metric}"
+    title = f"{contest.title}: {counted(len(result.members), 'run')}, {result.metric}"
     _print_table(title, result.header, result.rows, left=1, bold=result.chosen)
     print(f"members:  {', '.join(result.members)}")
     for line in result.remarks:

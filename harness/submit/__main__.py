@@ -13,6 +13,7 @@ from harness.base.errors import UserError
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.progress import watching
 from harness.base.terminal import note, table_lines
+from harness.base.untrusted_text import counted
 from harness.submit.arguments import BundleOptions, Content, SendOptions
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _lines(prepared: Prepared) -> list[str]:
     if prepared.shares:
         lines += _share_table(prepared.shares)
     lines += [f"warning:  {warning}" for warning in prepared.warnings]
-    rows = f"{intent.rows:,} rows, " if intent.rows else ""
+    rows = f"{counted(intent.rows, 'row')}, " if intent.rows else ""
     checked = "not seen here" if intent.file.startswith("notebook:") else "passes its checks"
     lines.append(f"file:     {intent.file} ({rows}sha256 {intent.sha256[:12]}); {checked}")
     lines.append(f"message:  {intent.message}")

@@ -109,7 +109,7 @@ class BundleOptions:
     hidden_rows: Annotated[
         int | None,
         typer.Option(
-            min=1, help="With --code: pictures of the hidden test. Default: [leaderboard] counted.", metavar="N"
+            min=1, help="With --code: images of the hidden test. Default: [leaderboard] counted.", metavar="N"
         ),
     ] = None
     accelerator: Annotated[

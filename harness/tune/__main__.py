@@ -15,6 +15,7 @@ from typing import Any
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.process import end_with_parent
+from harness.base.untrusted_text import counted
 from harness.kernels.options import KaggleOptions
 from harness.tune.arguments import Limits, ProcessOptions, SearchOptions, StudyOptions, TunedRecipe
 
@@ -58,7 +59,9 @@ def main(
     check_name(home_of_recipes(made), name)
     opened = open_study(plan, made)
     place = "the database" if plan.storage else plan.home
-    watcher.say(f"study '{plan.name}': {search.trials} trials, {search.sampler}, {search.pruner}; in {place}")
+    watcher.say(
+        f"study '{plan.name}': {counted(search.trials, 'trial')}, {search.sampler}, {search.pruner}; in {place}"
+    )
     with _hint_how_to_resume():
         if crew.worker:
             end_with_parent()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.command import carried, next_lines
+from harness.base.untrusted_text import counted
 from harness.tune.nested import Nested, nested_estimate
 from harness.tune.page import write_page
 from harness.tune.save import keep_run, save_recipe
@@ -93,7 +94,7 @@ def conclude(study: Any, trials: Trials, plan: Plan, *, nested: bool, save: str,
         trials.recipe,
         values,
         save,
-        f"{trials.recipe.name}, tuned over {ended_trials(study)} trials",
+        f"{trials.recipe.name}, tuned over {counted(ended_trials(study), 'trial')}",
     )
     page = write_page(plan.home / "study.html", trials.competition.title, study, trials.metric.name, best, found)
     states = [t.state.name.lower() for t in study.get_trials(deepcopy=False)]

@@ -62,7 +62,7 @@ def test_probabilities(tmp_path: Path):
     assert list(submission_table(competition, IDS, proba).columns) == ["id", "a", "b"]
     assert problems(tmp_path, submission_table(competition, IDS, proba).to_csv(index=False), competition) == []
     wrong = submission_table(competition, IDS, proba * [[1], [1], [0.9]]).to_csv(index=False)
-    assert problems(tmp_path, wrong, competition) == ["1 rows do not sum to one, first row 3"]
+    assert problems(tmp_path, wrong, competition) == ["1 row does not sum to one, first row 3"]
     assert "no probabilities, first row 2" in problems(tmp_path, "id,a,b\n1,0.5,0.5\n2,x,0\n3,1,0\n", competition)[0]
 
 

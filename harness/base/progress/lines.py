@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from harness.base.terminal import is_quiet, note
+from harness.base.untrusted_text import counted
 
 T = TypeVar("T")
 
@@ -158,14 +159,14 @@ class LineWatcher:
         self._tell("decoding", "decoding images", done, total)
         if done == total:
             self._done("decoding")
-            self.say(f"decoded {total:,} images (kept in the cache)")
+            self.say(f"decoded {counted(total, 'image')} (kept in the cache)")
 
     def unpacking(self, done: int, total: int) -> None:
         """Files unpacked so far."""
         self._tell("unpacking", "unpacking files", done, total)
         if done == total:
             self._done("unpacking")
-            self.say(f"unpacked {total:,} files (kept in the cache)")
+            self.say(f"unpacked {counted(total, 'file')} (kept in the cache)")
 
     def working(self, what: str, done: int, total: int) -> None:
         """A stage without folds, by its name: said when it begins, then now and then how far it is."""

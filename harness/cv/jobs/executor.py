@@ -15,6 +15,7 @@ from typing import Any
 from harness.base.errors import UserError
 from harness.base.process import NO_GUARD, end_if_run_again
 from harness.base.storage.atomic_files import explain_disk_errors
+from harness.base.untrusted_text import counted
 
 # What the workers share instead of importing it each.
 _PRELOADED = ["torch", "harness.cv.jobs.fold_job", "harness.train.fit", "harness.train.prediction.predict"]
@@ -122,7 +123,7 @@ def _check_alive(crew: list[Any], left: int) -> None:
     if dead:
         reason = f"by signal {signal.Signals(-dead[0]).name}" if dead[0] < 0 else f"with exit code {dead[0]}"
         raise UserError(
-            f"a worker process ended {reason}; {left} folds are not done. If it was out of memory, take --workers 1 or a "
+            f"a worker process ended {reason}; {counted(left, 'fold')} {'is' if left == 1 else 'are'} not done. If it was out of memory, take --workers 1 or a "
             "smaller batch. Finished folds are kept: run the same command again with --resume."
         )
 

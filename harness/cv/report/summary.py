@@ -70,7 +70,9 @@ def print_result(run: Run, sample: bool, noisy: dict[str, Any] | None, named: st
     excluded = run.scores.get("excluded", {"n": 0})
     if excluded["n"]:
         said = ", ".join(f"{label(k)} {shown(v)}" for k, v in excluded.items() if k != "n" and v is not None)
-        print(f"excluded by verdicts: {excluded['n']:,} rows, never trained on and not in these scores; there: {said}")
+        print(
+            f"excluded by verdicts: {counted(excluded['n'], 'row')}, never trained on and not in these scores; there: {said}"
+        )
     if run.scores.get("pseudo"):
         print(pseudo_line(run.environment["pseudo"], run.scores["pseudo"]))
     if not run.complete:

@@ -15,6 +15,7 @@ from harness.base.errors import UserError
 from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.places.templates import templates
 from harness.base.storage.toml_text import dump_toml
+from harness.base.untrusted_text import counted
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.guess.written import Made
 
@@ -244,12 +245,12 @@ def _facts(layout: Any, targets: Any) -> Any:
 def _found(inventory: Any, layout: Any, facts: Any) -> list[str]:
     """What lies there, in lines."""
     lines = [
-        f"{len(t):,} rows in {name}: {', '.join(t.header[:8])}{', ...' if len(t.header) > 8 else ''}"
+        f"{counted(len(t), 'row')} in {name}: {', '.join(t.header[:8])}{', ...' if len(t.header) > 8 else ''}"
         for name, t in list(inventory.tables.items())[:8]
     ]
     shown = [i for i in inventory.images if i.folder in (layout.values.get("train"), layout.values.get("test"))]
     lines += [
-        f"{len(i.files):,} images in {'the folder itself' if i.folder == '.' else i.folder}, e.g. {i.below[0]}"
+        f"{counted(len(i.files), 'image')} in {'the folder itself' if i.folder == '.' else i.folder}, e.g. {i.below[0]}"
         for i in shown
     ]
     lines += [f"arrays in {name}" for name in inventory.arrays[:4]]

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.base.command import carried
 from harness.base.errors import UserError
+from harness.base.untrusted_text import counted
 from harness.clustering.labeller import cluster_names
 from harness.clustering.matching import consensus
 from harness.clustering.quality import TRUTH_METRICS, against_truth, agreement
@@ -169,7 +170,9 @@ def write_clusterings(path: Path, competition: Competition, runs: Sequence[Run])
     if leaky:
         warnings.append(f"Leaky, so no estimate of anything: {', '.join(leaky)}.")
     page = Page(
-        title=f"{competition.title}: runs compared", lead=f"{len(runs)} runs on the same rows.", warnings=warnings
+        title=f"{competition.title}: runs compared",
+        lead=f"{counted(len(runs), 'run')} on the same rows.",
+        warnings=warnings,
     )
     header, rows = clustering_table(runs, intervals=True)
     reports = [path.parent / run.name / "report.html" for run in runs]

@@ -14,6 +14,7 @@ import numpy as np
 from harness.base.command import carried
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json
+from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.competition.tasks import Task
 from harness.cv.noise.job import load_noise
@@ -131,7 +132,7 @@ def comparison_table(lines: list[dict[str, Any]], metrics: Sequence[str]) -> tup
         found = line["metrics"]
         main = found[metrics[0]]
         notes = ("" if line["rows"] == "same" else " (other rows)") + (
-            "" if line["complete"] else f" ({line['folds']} folds)"
+            "" if line["complete"] else f" ({counted(line['folds'], 'fold')})"
         )
         rows.append(
             [

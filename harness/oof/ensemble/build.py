@@ -14,6 +14,7 @@ import numpy as np
 from harness.base.errors import UserError, nearest
 from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
+from harness.base.untrusted_text import counted
 from harness.competition import Competition, Recipe
 from harness.competition.recipe import ModelSpec
 from harness.cv.noise.suite import Suite, suite_paths
@@ -189,7 +190,7 @@ def save_ensemble(
     about = {"method": chosen.method.name, "members": hashes, "weights": weights}
     recipe = Recipe(
         name=f"ensemble-{chosen.method.name}",
-        description=f"{len(runs)} runs: {chosen.method.says}",
+        description=f"{counted(len(runs), 'run')}: {chosen.method.says}",
         model=ModelSpec(name="ensemble", args=about),
         cv=first.recipe.cv,
         data=first.recipe.data,
