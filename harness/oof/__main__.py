@@ -44,7 +44,14 @@ def compare(
     out = out_root(out)
     from harness.competition import find_competition
     from harness.cv.scores import competition_metrics
-    from harness.oof.compare.runs import comparison, comparison_table, pair_table, paired_runs, write_comparison
+    from harness.oof.compare.runs import (
+        comparison,
+        comparison_table,
+        pair_table,
+        paired_runs,
+        rows_legend,
+        write_comparison,
+    )
 
     contest = find_competition(which.required())
     if contest.is_clustering:
@@ -65,6 +72,8 @@ def compare(
         print(json.dumps({"runs": lines, "pairs": pairs, "page": str(path)}, indent=2))
         return
     _print_table(f"{contest.title}: mean +- std over folds", *comparison_table(lines, metrics), left=2)
+    if legend := rows_legend(lines):
+        print(legend)
     if paired:
         _print_table("two by two, on the same rows", *pair_table(paired), left=2)
     print(f"page: {path}")
