@@ -232,8 +232,8 @@ def _unseen(columns: list[Cells]) -> list[str]:
         return []
     rows = sum(cell in set(new) for column in columns[1:] for cell in column.cells)
     return [
-        f"{columns[1].shown}: column '{plain(columns[1].name, 80)}' has {len(new):,} values that no training row has, in {counted(rows, 'row')}: "
-        f"{listed(new, 5)}; they are taken as unknown"
+        f"{columns[1].shown}: column '{plain(columns[1].name, 80)}' has {counted(len(new), 'value')} that no training row has, in {counted(rows, 'row')}: "
+        f"{listed(new, 5)}; taken as unknown"
     ]
 
 
