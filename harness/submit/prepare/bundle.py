@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, nearest
 from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.competition.recipe import BOOSTING
@@ -154,7 +154,8 @@ def _built_and_tried(answering: Answering, given: Dataset, path: Path, options: 
     from harness.submit.bundle.trial import try_bundle
 
     if options.backend not in BACKENDS:
-        raise UserError(f"--backend {options.backend}: unknown; known: {', '.join(BACKENDS)}")
+        near = nearest(options.backend, BACKENDS)
+        raise UserError(f"--backend {options.backend}: unknown{near}; known: {', '.join(BACKENDS)}")
     backend, competition, run = BACKENDS[options.backend], answering.competition, answering.run
     dataset = _as_decoded_for(run, competition, given)
     opened = build_bundle(answering, dataset, path, options.half, options.backend)
