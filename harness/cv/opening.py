@@ -51,7 +51,8 @@ class OpenedRun:
         )
         verdicts = options.verdicts if self.cleaning else None
         prepare = _prepare_job(self.folder, competition, self.dataset, recipe, self.saved_folds, environment, verdicts)
-        run_jobs([prepare], environment["workers"], watcher.progress)
+        with watcher.waiting("building the network, timing precision and memory layout"):
+            run_jobs([prepare], environment["workers"], watcher.progress)
 
 
 def open_run(
@@ -70,7 +71,8 @@ def open_run(
     if not saved_folds.is_file():
         classes = competition.classes or ("row",)  # of clusters nothing is known yet
         job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts, competition.task)
-        run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
+        with watcher.waiting("making the folds"):
+            run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
     folds = load_folds(dataset.train, saved_folds)
     if recipe.train.row_weights:
         check_row_weights(dataset.train.weight, folds)

@@ -45,8 +45,7 @@ def cross_validate(
         repair_or_refuse(folder, folds, options, watcher)
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
-            with watcher.waiting("building the network, timing precision and memory layout"):
-                opened.start(competition, recipe, options, watcher)
+            opened.start(competition, recipe, options, watcher)
         if missing:
             _remove_folds(folder, missing)
             _train(folder, competition, dataset, missing, options, watcher)

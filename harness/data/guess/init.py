@@ -14,6 +14,7 @@ from harness.base.command import DataOption, JsonOption, carried, data_root, new
 from harness.base.errors import UserError
 from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.places.templates import templates
+from harness.base.progress import LineWatcher
 from harness.base.storage.toml_text import dump_toml
 from harness.base.untrusted_text import counted
 from harness.data.columns.patterns import IMAGE_COLUMNS
@@ -60,7 +61,10 @@ def main(
             + ", ".join(templates())
         )
     else:
-        made = init(place, slug, title, platform or "none", data_root(data))
+        from harness.base.progress import watching
+
+        with watching(quiet=as_json) as watcher:
+            made = init(place, slug, title, platform or "none", data_root(data), watcher)
     if as_json:
         print(json.dumps(made.told, indent=2))
         return
@@ -76,7 +80,9 @@ def _like(like: str, place: Path | None, slug: str | None, title: str | None, pl
     return copy_like(like, _checked(slug) if slug is not None else like)
 
 
-def init(place: Path, slug: str | None, title: str | None, platform: str, root: Path) -> Made:
+def init(
+    place: Path, slug: str | None, title: str | None, platform: str, root: Path, watcher: LineWatcher | None = None
+) -> Made:
     """Guess and write; raises UserError where nothing fits or competition.toml stands."""
     from harness.competition import find_competition
     from harness.data.files.archives import FileTree
@@ -85,13 +91,11 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     from harness.data.guess.symmetries import guess_symmetries
     from harness.data.guess.written import competition_toml, write_competition
 
-    about = None
+    about, watcher = None, watcher or LineWatcher(quiet=True)
     if not place.exists() and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", str(place)):
-        from harness.base.progress import watching
         from harness.data.guess.platform import fetch
 
-        with watching() as watcher:
-            place, about = fetch(str(place), root, watcher.downloading)
+        place, about = fetch(str(place), root, watcher.downloading)
         platform, title = "kaggle", title or about.title
     source = _source(place)
     name = _slug(slug or (about.slug if about else None), source, root)
@@ -102,13 +106,15 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
         )
     tree = FileTree(source)
     tree = tree.below_top() if tree.is_zip else tree
-    inventory = take_stock(tree)
-    layout, targets = guess(inventory)
+    with watcher.waiting(f"looking through {source}"):
+        inventory = take_stock(tree)
+        layout, targets = guess(inventory)
     known = _metric_of(about, targets) if about else None
     facts = _facts(layout, targets)
     said = [*(about.lines() if about else ()), *_found(inventory, layout, facts)]
     titled = title or name.replace("-", " ").replace("_", " ").capitalize()
-    seen = guess_symmetries(competition_toml(titled, platform, layout, targets), tree)
+    with watcher.waiting("looking for symmetries of the images"):
+        seen = guess_symmetries(competition_toml(titled, platform, layout, targets), tree)
     facts = dataclasses.replace(facts, symmetries=seen.names)
     text = competition_toml(titled, platform, layout, targets, said, seen.names, seen.why)
     files = {"competition.toml": text, "README.md": _readme(name, title, source)}

@@ -38,5 +38,5 @@ def copy_like(like: str, slug: str) -> Made:
         )
     sample = [f"python -m harness.cv {slug}{recipe} --sample"] if contest.hook("make_sample") else []
     real = f"python -m harness.data {slug}{carried('--data')}"
-    lines += next_lines(*sample, "its real data, fetched, or where to put them:", real)
+    lines += next_lines(*sample, *(["its real data, fetched, or where to put them:"] if sample else []), real)
     return Made(lines, {"slug": slug, "folder": str(folder), "like": like, "files": list(map(str, written))})
