@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import runpy
 import sys
+import textwrap
+from typing import Any
 
 from harness import __version__
-from harness.base.errors import UserError, not_installed
+from harness.base.errors import UserError, nearest, not_installed
 from harness.base.places.home import COMPETITIONS, project_home
+from harness.base.terminal import table_width
 
 COMMANDS = {
     "harness.data": "where a competition's data lies, what is in it, and the embedded sample",
@@ -20,36 +25,63 @@ COMMANDS = {
     "harness.leaderboard": "what was sent: CV, forecast, public and private score; what to send next",
 }
 
+COMPLETION = {
+    "bash": """\
+_harness() { local IFS=$'\\n'; COMPREPLY=($(harness completion --words "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)); }
+complete -o default -F _harness harness""",
+    "zsh": """\
+autoload -U +X compinit && compinit
+_harness() { local -a found; found=("${(@f)$(harness completion --words "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  if [[ -n "$found" ]]; then compadd -- $found; else _files; fi }
+compdef _harness harness""",
+    "fish": """\
+complete -c harness -a "(harness completion --words (commandline -opc)[2..] (commandline -ct) 2>/dev/null)\"""",
+}
+"""By shell what makes it complete commands, options, competitions, recipes and runs."""
+
 
 def main() -> int:
     """Run the command that the first argument names, with the others; without one print the table of commands."""
-    if len(sys.argv) > 1 and f"harness.{sys.argv[1].removeprefix('harness.')}" in COMMANDS:
-        module = f"harness.{sys.argv[1].removeprefix('harness.')}"
-        del sys.argv[1]
-        try:
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
-        except ModuleNotFoundError as error:  # of what every command needs: typer, pydantic
-            if not (said := not_installed(error)):
-                raise
-            print(f"error: {said}", file=sys.stderr)
-            return 2
-        return 0
-    if sys.argv[1:] == ["--version"]:
+    words = sys.argv[1:]
+    if words and f"harness.{words[0].removeprefix('harness.')}" in COMMANDS:
+        return _run(f"harness.{words[0].removeprefix('harness.')}")
+    if words[:1] == ["completion"]:
+        return _complete(words[1:])
+    if words == ["--version"]:
         print(f"competition-harness {__version__}")
         return 0
-    width = max(map(len, COMMANDS))
-    print("Competition harness: every number honest, every submission worth it.\n")
-    for module, purpose in COMMANDS.items():
-        print(f"  python -m {module:<{width}}  {purpose}")
-    print(
-        f"\nThe command `harness` takes the word after the dot: harness cv bloodcells. Each takes --help. Start with:  {_first()}"
-    )
-    if sys.argv[1:] and sys.argv[1:] not in (["--help"], ["-h"]):
-        print(
-            f"\nerror: {' '.join(sys.argv[1:])!r} is no command and no option here; name one as above.", file=sys.stderr
-        )
+    if words and words not in (["--help"], ["-h"]):
+        _print_commands()
+        near = nearest(words[0].removeprefix("harness."), [name.removeprefix("harness.") for name in COMMANDS])
+        said = f"{' '.join(words)!r} is no command and no option here{near}; name one as above."
+        print(f"\nerror: {said}", file=sys.stderr)
+        return 2
+    _print_commands()
+    return 0
+
+
+def _run(module: str) -> int:
+    del sys.argv[1]
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except ModuleNotFoundError as error:  # of what every command needs: typer, pydantic
+        if not (said := not_installed(error)):
+            raise
+        print(f"error: {said}", file=sys.stderr)
         return 2
     return 0
+
+
+def _print_commands() -> None:
+    print("Competition harness: every number honest, every submission worth it.\n")
+    width = max(map(len, COMMANDS))
+    beside = textwrap.TextWrapper(width=table_width(240), subsequent_indent=" " * (width + 14))
+    for module, purpose in COMMANDS.items():
+        beside.initial_indent = f"  python -m {module:<{width}}  "
+        print(beside.fill(purpose))
+    print("\nThe command `harness` takes the word after the dot: harness cv bloodcells. Each takes --help.")
+    print('Completion in the shell: eval "$(harness completion bash)" in its startup file; or zsh, fish.')
+    print(f"Start with:  {_first()}")
 
 
 def _first() -> str:
@@ -59,6 +91,60 @@ def _first() -> str:
     except UserError as error:
         return f"(error: {error})"
     return f"python -m harness.{'cv competitions/digit-recognizer --sample' if there else 'data init --like digit-recognizer'}"
+
+
+def _complete(words: list[str]) -> int:
+    """Print the script for a shell; or, as the script asks, what may stand where the last word was begun."""
+    if len(words) == 1 and words[0] in COMPLETION:
+        print(COMPLETION[words[0]])
+        return 0
+    if words[:1] == ["--words"]:
+        with contextlib.suppress(UserError, OSError, ImportError):
+            print("\n".join(completed(words[1:])))
+        return 0
+    print(f"error: harness completion SHELL: name one of {', '.join(COMPLETION)}", file=sys.stderr)
+    return 2
+
+
+def completed(words: list[str]) -> list[str]:
+    """What may stand in the place of the last word, which was begun, after the others."""
+    *before, begun = words or [""]
+    names = [name.removeprefix("harness.") for name in COMMANDS]
+    if not before:
+        return [name for name in (*names, "completion") if name.startswith(begun)]
+    if before == ["completion"]:
+        return [shell for shell in COMPLETION if shell.startswith(begun)]
+    if before[0].removeprefix("harness.") not in names:
+        return []
+    from harness.base.places.offered import offered
+
+    command, parts, rest = _parser(before[0].removeprefix("harness.")), {}, before[1:]
+    if before[0].removeprefix("harness.") == "data":
+        parts = {"init": "harness.data.guess.init", "preview": "harness.train.__main__"}
+    inner = getattr(command, "commands", None) or parts
+    if rest and rest[0] in inner:
+        name, *rest = rest
+        command = _of(inner[name], name)
+    elif inner and not rest and not begun.startswith("-"):
+        first = [name for name in inner if name.startswith(begun)]
+        return first if inner is not parts else [*first, *offered(command, rest, begun)]
+    return offered(command, rest, begun)
+
+
+def _parser(name: str) -> Any:
+    import typer
+
+    return typer.main.get_command(importlib.import_module(f"harness.{name}.__main__").app)
+
+
+def _of(inner: Any, name: str) -> Any:
+    """A part of a command: one of its own, or another module's by the module's name."""
+    if not isinstance(inner, str):
+        return inner
+    import typer
+
+    made = typer.main.get_command(importlib.import_module(inner).app)
+    return getattr(made, "commands", {}).get(name, made)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from harness import __main__ as harness_main
+from tests.conftest import REPOSITORY
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int | None:
@@ -31,3 +37,62 @@ def test_no_such_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert run(monkeypatch, "fly") == 2
     said = capsys.readouterr()
     assert "'fly' is no command" in said.err and "harness.cv" in said.out
+    assert run(monkeypatch, "leaderbord") == 2
+    assert "did you mean 'leaderboard'?" in capsys.readouterr().err
+
+
+def test_the_table_of_commands_keeps_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in ((), ("-h",), ("--help",)):
+        assert run(monkeypatch, *words) == 0
+        table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+        assert len(table) > len(harness_main.COMMANDS) and max(map(len, table)) <= 80
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("c", ["clean", "cv", "completion"]),
+        ("completion z", ["zsh"]),
+        ("oof ", ["compare", "errors", "ensemble", "forecast", "calibrate"]),
+        ("oof compare sh", ["shapes"]),
+        ("oof compare --comp sh", ["shapes"]),
+        ("oof compare shapes --run t", ["tiny-1"]),
+        ("cv shapes --recipe t", ["tiny", "transfer"]),
+        ("cv shapes --rec", ["--recipe"]),
+        ("cv shapes --folds 0 --dev", ["--device"]),
+        ("cv --folds 0 s", ["shapes"]),
+        ("cv shapes --out ", []),
+        ("cv shapes ", []),
+        ("data i", ["init"]),
+        ("data init --li", ["--like"]),
+        ("data preview shapes --recipe t", ["tiny", "transfer"]),
+        ("fly ", []),
+    ],
+)
+def test_the_shell_is_told_what_may_follow(
+    words: str, offered: list[str], shapes: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(shapes)
+    (shapes / "oof" / "shapes" / "tiny-1").mkdir(parents=True)
+    (shapes / "oof" / "shapes" / "tiny-1" / "recipe.json").write_text("{}")
+    assert harness_main.completed(words.split(" ")) == offered
+
+
+def test_each_shell_has_a_script(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    for shell in ("bash", "zsh", "fish"):
+        assert run(monkeypatch, "completion", shell) == 0 and "harness completion --words" in capsys.readouterr().out
+    assert run(monkeypatch, "completion", "tcsh") == 2
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+def test_bash_completes(tmp_path: Path):
+    command = tmp_path / "harness"
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m harness "$@"\n')
+    command.chmod(0o755)
+    script = 'eval "$(harness completion bash)"; COMP_WORDS=(harness cv --rec); COMP_CWORD=2; _harness; echo "${COMPREPLY[@]}"'
+    path = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(["bash", "-c", script], env=path, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "--recipe\n", done.stderr

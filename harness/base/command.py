@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import os
 import shlex
 import signal
@@ -19,7 +20,7 @@ from harness.base.errors import UserError, not_installed
 from harness.base.option_groups import GroupedCommand, Spread
 from harness.base.places.home import project_home
 from harness.base.storage.atomic_files import explain_disk_errors
-from harness.base.terminal import plain_streams
+from harness.base.terminal import plain_streams, quietly
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -63,29 +64,45 @@ SetOption = Annotated[
     ),
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else there.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON on stdout, and nothing else; no progress either.")
+]
+QuietOption = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress and no notes on stderr; results, warnings and errors only.")
+]
 
 
 def new_app(**options: Any) -> typer.Typer:
     """A typer application with the habits of all our commands."""
-    return _App(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **options)
+    return _App(
+        add_completion=False,  # `harness completion` has it for all commands
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings=_HELP,
+        **options,
+    )
+
+
+_HELP = {"help_option_names": ["-h", "--help"]}
 
 
 class _App(typer.Typer):
     def command(self, name: str | None = None, **options: Any) -> Callable[[Any], Any]:
-        return super().command(name, **{"cls": GroupedCommand, **options})
+        return super().command(name, **{"cls": GroupedCommand, "context_settings": _HELP, **options})
 
 
 def user_command(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command its exit codes: 2 with one clear message for a user's mistake, 130 for Ctrl-C and for SIGTERM.
 
-    A parameter that is a group of options (`option_groups`) stands for them on the command line.
+    A parameter that is a group of options (`option_groups`) stands for them on the command line. Every command takes --quiet.
     """
     spread = Spread(function)
+    quiet = inspect.Parameter("quiet", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=QuietOption)
+    signature = spread.signature.replace(parameters=[*spread.signature.parameters.values(), quiet])
 
     @functools.wraps(function)
-    def guarded(**given: Any) -> None:
-        with plain_streams():
+    def guarded(quiet: bool = False, **given: Any) -> None:
+        with plain_streams(), quietly(quiet):
             try:
                 with explain_disk_errors(Path.cwd()), _terminated_like_interrupted():
                     function(**spread.gathered(given))
@@ -104,8 +121,8 @@ def user_command(function: Callable[..., None]) -> Callable[..., None]:
             except EOFError as error:  # typer would take it for Ctrl-D and say "Aborted!"
                 raise RuntimeError("a file ended before it should, and no reader said which") from error
 
-    guarded.__signature__ = spread.signature  # type: ignore[attr-defined]
-    guarded.__annotations__ = {name: p.annotation for name, p in spread.signature.parameters.items()}
+    guarded.__signature__ = signature  # type: ignore[attr-defined]
+    guarded.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()}
     return guarded
 
 
@@ -140,6 +157,14 @@ def carried(*options: str) -> str:
         has_value = not equals and name != "--sample"
         found += words[place : place + 2] if has_value else [word]
     return "".join(f" {shlex.quote(word)}" for word in found)
+
+
+def next_lines(*commands: str, width: int = 10) -> list[str]:
+    """What can be done next, a command a line, each as it can be typed; what is to be said of one stands before it.
+
+    A command that ends in ":" is such a word.
+    """
+    return [f"{'next:' if number == 0 else '':<{width}}{command}" for number, command in enumerate(commands)]
 
 
 def data_root(option: Path | None) -> Path:

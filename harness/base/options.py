@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -16,8 +18,17 @@ from harness.base.command import (
     StreamOption,
     data_root,
 )
-from harness.base.errors import UserError
+from harness.base.errors import UserError, nearest
 from harness.base.option_groups import option_group
+
+_DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def check_device(name: str) -> None:
+    """Refuse a device of an unknown name (UserError); whether this machine has it is seen where it is used."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
+        near = " (did you mean 'cuda'?)" if name.lower() in ("gpu", "nvidia") else nearest(name, _DEVICES)
+        raise UserError(f"--device {name}: unknown{near}; known: {', '.join(_DEVICES)} and cuda:N")
 
 
 @option_group("Competition")
@@ -75,6 +86,17 @@ class DataOptions:
     sample: SampleOption = False
     skip_broken: SkipBrokenOption = False
     stream: StreamOption = False
+
+    @property
+    def settings(self) -> list[str]:
+        """KEY=VALUE that sets a recipe to the data set that is named; [] where none is."""
+        return [f"data.set = {json.dumps(self.data_set)}"] if self.data_set else []
+
+    @property
+    def described(self) -> str:
+        """What is asked of a run's data, as " of the embedded sample"; "" where nothing is."""
+        named = f" on data set '{self.data_set}'" if self.data_set else ""
+        return f"{' of the embedded sample' if self.sample else ''}{named}"
 
     @property
     def root(self) -> Path:

@@ -38,6 +38,15 @@ def listed(names: Sequence[str], most: int = 20) -> str:
     return shown_names if len(names) <= most else f"{shown_names}, ... ({len(names):,} in all)"
 
 
+def counted(n: int, what: str, several: str = "") -> str:
+    """How many of something there are.
+
+    >>> counted(1, "image"), counted(1200, "image"), counted(2, "class", "classes")
+    ('1 image', '1,200 images', '2 classes')
+    """
+    return f"{n:,} {what if n == 1 else several or what + 's'}"
+
+
 def is_plain(text: str) -> bool:
     """Whether a text is one line that `plain` would leave as it is."""
     return not (_UNSAFE.search(text) or _BREAKS.search(text) or "\t" in text)

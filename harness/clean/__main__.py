@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.base.command import JsonOption, OutOption, carried, new_app, out_root, user_command
-from harness.base.option_groups import Without
+from harness.base.command import JsonOption, OutOption, carried, new_app, next_lines, out_root, user_command
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
 from harness.kernels.options import KaggleOptions
@@ -21,7 +20,7 @@ app = new_app()
 @user_command
 def main(
     which: CompetitionChoice,
-    where: Annotated[DataOptions, Without("stream")],
+    where: DataOptions,
     place: KaggleOptions,
     run: Annotated[
         str | None, typer.Option(help="A finished run whose OOF probabilities show label errors.", metavar="NAME")
@@ -61,7 +60,7 @@ def main(
         print(json.dumps(result.summary(), indent=2))
     else:
         recipe = "" if "quick" in contest.recipes else f" --recipe {(contest.recipes or ['RECIPE'])[0]}"
-        _print(result, f"{contest.slug}{recipe}", where.sample)
+        _print(result, f"{contest.called}{recipe}", where.sample)
 
 
 def _print_brought(path: Path | None, as_json: bool) -> None:
@@ -94,9 +93,8 @@ def _print(result: Any, trained: str, sample: bool) -> None:
     print(f"{n - len(result.verdicts):,} of {n:,} training rows are plainly clean.")
     print(f"verdicts: {result.csv_path}")
     print(f"page:     {result.page_path}")
-    print(
-        f"next:     look at the page; then python -m harness.cv {trained}{' --sample' if sample else ''}{carried('--data', '--out')} uses the verdicts"
-    )
+    train = f"python -m harness.cv {trained}{' --sample' if sample else ''}{carried('--data', '--out')}"
+    print("\n".join(next_lines("look at the page, then train by its verdicts:", train)))
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def standing_verdicts(out: Path, competition: Competition, is_sample: bool) -> P
     """
     path = clean_folder(out, competition, is_sample) / "clean.csv"
     about = path.with_name("clean.json")
-    cure = f"Judge the rows again: python -m harness.clean {competition.slug}{carried('--data', '--out', '--sample')} --overwrite; or go without: --no-clean"
+    cure = f"Judge the rows again: python -m harness.clean {competition.called}{carried('--data', '--out', '--sample')} --overwrite; or go without: --no-clean"
     if not path.is_file():
         if about.is_file():
             raise UserError(f"{path}: is not there, and {about.name} beside it says that it was written. {cure}")

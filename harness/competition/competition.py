@@ -13,10 +13,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UserError, nearest
-from harness.base.places.competitions import competition_folder
+from harness.base.places.competitions import called, competition_folder
 from harness.base.places.home import project_home
 from harness.base.places.templates import templates_root
 from harness.base.process import end_if_run_again
+from harness.base.terminal import note
 from harness.competition.class_file import CLASSES_FILE, read_classes
 from harness.competition.data_spec import DataSpec, SubmissionSpec
 from harness.competition.recipe import DataChoice, Strings, recipe_names
@@ -245,6 +246,11 @@ class Competition(Frozen):
         return not self.classes and self.data.format == "captioned"
 
     @property
+    def called(self) -> str:
+        """How a command line names it, quoted for a shell: its slug, or its folder where the slug does not lead to it."""
+        return called(self.folder)
+
+    @property
     def recipes(self) -> list[str]:
         """Names of its recipes."""
         return recipe_names(self.folder)
@@ -311,7 +317,7 @@ def _say_code(folder: Path) -> None:
     path = (folder / "competition.py").resolve()
     if path not in _said and multiprocessing.parent_process() is None:
         _said.add(path)
-        print(f"note: {path} is code that runs with your rights; look at it if it is not yours", file=sys.stderr)
+        note(f"note: {path} is code that runs with your rights; look at it if it is not yours")
 
 
 def _platforms() -> list[str]:

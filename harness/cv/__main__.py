@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.errors import UserError
-from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.cv.arguments import ClusterOptions, FoldOptions, NoiseOptions, TrainedRecipe
 from harness.kernels.options import KaggleOptions
@@ -25,7 +24,7 @@ app = new_app()
 def main(
     which: CompetitionChoice,
     recipe: TrainedRecipe,
-    where: Annotated[DataOptions, Without("data_set")],
+    where: DataOptions,
     folds: FoldOptions,
     noise: NoiseOptions,
     nodes: ClusterOptions,
@@ -39,7 +38,7 @@ def main(
     """
     out = out_root(out)
     from harness.base.progress import watching
-    from harness.competition import find_competition, load_recipe
+    from harness.competition import DataChoice, find_competition, load_recipe
     from harness.cv.jobs.executor import start_server
     from harness.cv.noise.job import noise_suite
     from harness.cv.pipeline import cross_validate
@@ -49,6 +48,7 @@ def main(
     from harness.data.resize import resize
 
     contest = find_competition(which.required())
+    recipe = recipe.on(where)
     if place.check() and not recipe.show:
         _train_elsewhere(contest, which.competition, recipe, where, folds, noise, nodes, place, out, as_json)
         return
@@ -60,6 +60,8 @@ def main(
         if recipe.show:
             print(recipe_text(played), end="")
             return
+    folds.check(played.cv.folds if played else _most_folds(recipe))
+    _check_hardware(folds.device, nodes)
     options = _options(contest, where.sample, folds, nodes, out)
     if folds.workers != 1 and not options.cluster:
         start_server()
@@ -68,12 +70,14 @@ def main(
             if played:
                 contest, dataset = load_chosen(contest, where, watcher)
             else:
+                contest = contest.using(DataChoice(set=where.data_set))
                 chosen = load_built_in(contest, recipe.recipe, recipe.overrides, where, watcher)
                 contest, played, dataset = chosen.competition, chosen.recipe, chosen.dataset
                 _check_task(contest, played, noise.noise)
                 if recipe.show:
                     print(recipe_text(played), end="")
                     return
+                folds.check(played.cv.folds)
             for note in resize(dataset, played.data, watcher.decoding):
                 watcher.say(f"note: {note}")
             watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
@@ -84,7 +88,7 @@ def main(
     if as_json:
         print(json.dumps(as_dict(run, noisy), indent=2))
     else:
-        print_result(run, where.sample, noisy)
+        print_result(run, where.sample, noisy, contest.called)
 
 
 def _train_elsewhere(
@@ -117,7 +121,7 @@ def _train_elsewhere(
     if as_json:
         print(json.dumps(as_dict(run, noisy), indent=2))
     else:
-        print_result(run, where.sample, noisy)
+        print_result(run, where.sample, noisy, contest.called)
 
 
 def _options(contest: Competition, sample: bool, folds: FoldOptions, nodes: ClusterOptions, out: Path) -> Options:
@@ -137,6 +141,19 @@ def _options(contest: Competition, sample: bool, folds: FoldOptions, nodes: Clus
         cluster=Cluster(nodes.cluster, nodes.cpus_per_fold, nodes.gpus_per_fold) if nodes.cluster else None,
         command=again(),
     )
+
+
+def _most_folds(recipe: TrainedRecipe) -> int:
+    """So many folds a built-in recipe has at most, as far as that is known before the data are."""
+    return 100 if any("folds" in setting for setting in recipe.overrides) else 5
+
+
+def _check_hardware(device: str, nodes: ClusterOptions) -> None:
+    """Refuse a GPU that was named and is not here, before data are read; a cluster's nodes have their own."""
+    if device not in ("auto", "cpu") and not nodes.cluster:
+        from harness.train.precision import usable_device
+
+        usable_device(device)
 
 
 def _check_task(contest: Competition, played: Recipe, noise: bool) -> None:

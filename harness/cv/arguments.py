@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from typing import Annotated
 
 import typer
@@ -9,7 +11,7 @@ import typer
 from harness.base.command import DeviceOption
 from harness.base.errors import UserError
 from harness.base.option_groups import option_group
-from harness.base.options import RecipeChoice
+from harness.base.options import DataOptions, RecipeChoice, check_device
 
 
 @option_group("Recipe")
@@ -30,6 +32,10 @@ class TrainedRecipe(RecipeChoice):
 
     show: Annotated[bool, typer.Option("--show", help="Print the recipe in full, as TOML, and train nothing.")] = False
 
+    def on(self, where: DataOptions) -> TrainedRecipe:
+        """The same on the data set that is named."""
+        return dataclasses.replace(self, settings=[*(self.settings or []), *where.settings])
+
     @property
     def overrides(self) -> list[str]:
         """KEY=VALUE of all that is changed of the recipe."""
@@ -42,7 +48,7 @@ class TrainedRecipe(RecipeChoice):
 class FoldOptions:
     """Which folds are trained, and by what."""
 
-    folds: Annotated[str | None, typer.Option(help="Train these folds only, e.g. 0,1.", metavar="LIST")] = None
+    folds: Annotated[str | None, typer.Option(help="Train these folds only, e.g. 0,1 or 0-2,4.", metavar="LIST")] = None
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was stopped: train what is missing.")
     ] = False
@@ -55,6 +61,10 @@ class FoldOptions:
     ] = True
     device: DeviceOption = "auto"
 
+    def __post_init__(self) -> None:
+        check_device(self.device)
+        _ = self.numbers  # seen before anything is read
+
     @property
     def numbers(self) -> tuple[int, ...] | None:
         """The folds to train; None for all.
@@ -62,14 +72,28 @@ class FoldOptions:
         Raises
         ------
         UserError
-            If they are no list of numbers.
+            If they are no list of numbers and ranges.
         """
         if self.folds is None:
             return None
-        try:
-            return tuple(int(part) for part in self.folds.split(","))
-        except ValueError:
-            raise UserError(f"--folds {self.folds}: give fold numbers with commas between, e.g. --folds 0,1") from None
+        found: list[int] = []
+        for part in self.folds.split(","):
+            ends = re.fullmatch(r"\s*(\d{1,4})(?:\s*-\s*(\d{1,4}))?\s*", part)
+            first, last = (int(ends[1]), int(ends[2] or ends[1])) if ends else (1, 0)
+            if last < first:
+                raise UserError(
+                    f"--folds {self.folds}: give fold numbers and ranges with commas between, e.g. 0,1 or 0-2,4"
+                )
+            found += range(first, last + 1)
+        return tuple(dict.fromkeys(found))
+
+    def check(self, k: int) -> None:
+        """Refuse folds that a recipe of k folds does not have, and --fresh together with --resume (UserError)."""
+        if self.fresh and self.resume:
+            raise UserError("--fresh trains anew what stands, --resume keeps it: give one of them")
+        outside = [fold for fold in self.numbers or () if fold >= k]
+        if outside:
+            raise UserError(f"--folds {self.folds}: this recipe has folds 0 to {k - 1}")
 
 
 @option_group("Noise suite")

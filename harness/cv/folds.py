@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.storage.manifest import faults, manifest_beside, sealed_file, write_manifest
+from harness.base.untrusted_text import counted
 from harness.clean.verdicts import apply_verdicts
 from harness.competition import Recipe, Samples
 from harness.competition.recipe import CvSpec
@@ -262,7 +263,7 @@ def _check_counts(groups: np.ndarray, k: int) -> None:
         what = (
             f"{len(groups)} training rows"
             if n_groups == len(groups)
-            else f"{len(groups)} training rows in {n_groups} groups"
+            else f"{len(groups)} training rows in {counted(n_groups, 'group')}"
         )
         cure = f"Lower it: --set cv.folds={n_groups}" if n_groups >= 2 else "Two are the least: there must be more data"
         raise UserError(f"{what} are too few for {k} folds. {cure}.")
@@ -299,7 +300,7 @@ def split_watched(samples: Samples, folds: Folds, fold: int, recipe: Recipe) -> 
     parts, n_groups = max(round(1 / spec.inner_fraction), 2), len(np.unique(samples.groups[train]))
     if n_groups < parts:
         raise UserError(
-            f"train.patience: fold {fold} has {n_groups} groups to train on, too few to hold "
+            f"train.patience: fold {fold} has {counted(n_groups, 'group')} to train on, too few to hold "
             f"{spec.inner_fraction:.0%} of them out. Raise train.inner_fraction, or take train.patience out."
         )
     watched = held_out(samples, train, recipe.cv.seed, parts)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.command import cache_root
+from harness.base.untrusted_text import counted
 from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
 from harness.competition.builtin.facts import facts_of
@@ -50,7 +51,8 @@ class OpenedRun:
         )
         verdicts = options.verdicts if self.cleaning else None
         prepare = _prepare_job(self.folder, competition, self.dataset, recipe, self.saved_folds, environment, verdicts)
-        run_jobs([prepare], environment["workers"], watcher.progress)
+        with watcher.waiting("building the network, timing precision and memory layout"):
+            run_jobs([prepare], environment["workers"], watcher.progress)
 
 
 def open_run(
@@ -69,7 +71,8 @@ def open_run(
     if not saved_folds.is_file():
         classes = competition.classes or ("row",)  # of clusters nothing is known yet
         job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts, competition.task)
-        run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
+        with watcher.waiting("making the folds"):
+            run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
     folds = load_folds(dataset.train, saved_folds)
     if recipe.train.row_weights:
         check_row_weights(dataset.train.weight, folds)
@@ -130,7 +133,7 @@ def _clean(competition: Competition, dataset: Dataset, path: Path | None, watche
         return None
     counts = cleaning.counts
     watcher.say(
-        f"verdicts of {path}: {counts['exclude']:,} rows excluded, {counts['group']:,} grouped, {counts['relabel']:,} "
+        f"verdicts of {path}: {counted(counts['exclude'], 'row')} excluded, {counts['group']:,} grouped, {counts['relabel']:,} "
         "relabelled (--no-clean goes without)"
     )
     return cleaning

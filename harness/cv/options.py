@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,8 +29,16 @@ class Watcher(Protocol):
         """A new stage begins; bars of the last one end."""
         ...
 
-    def progress(self, fold: int, done: int, total: int) -> None:
-        """Batches done of all, in a fold."""
+    def expect(self, folds: int) -> None:
+        """So many folds are worked on from now on; 0: not known."""
+        ...
+
+    def progress(self, fold: int, done: int, total: int, epoch: Mapping[str, float] | None = None) -> None:
+        """Batches done of all, in a fold; and the numbers of an epoch that has just ended."""
+        ...
+
+    def waiting(self, what: str) -> AbstractContextManager[None]:
+        """Around work that cannot tell how far it is."""
         ...
 
 

@@ -54,7 +54,8 @@ def cross_validate(
                 f"{folder.path}: these folds stand already; nothing is trained (--fresh would train them anew)."
             )
         else:
-            finish_run(folder, competition, dataset, folds)
+            with watcher.waiting("scoring the folds, writing the report"):
+                finish_run(folder, competition, dataset, folds)
             _update_counterpart_report(folder, competition, dataset, recipe)
     return load_run(folder.path)
 
@@ -71,6 +72,7 @@ def train_fold_of(
 
     after_epoch : told each epoch's number and the score of the rows that the fold is judged on; what it raises ends the fold
     """
+    watcher.expect(0)  # one of several, nobody knows how many
     folder, plan = opened.folder, opened.folder.environment()
     device = (plan["devices"] if options.device == "auto" else pick_devices(options.device))[0]
     if "features" in plan:
@@ -97,6 +99,7 @@ def train_side_by_side(
 
     Their runs are started where they are not; nothing is reported or pooled.
     """
+    watcher.expect(0)
     with contextlib.ExitStack() as locks:
         jobs: list[FoldJob] = []
         for run in opened:
@@ -190,6 +193,7 @@ def _train(
     workers = min(options.workers or plan["workers"], plan["workers"])
     devices = plan["devices"] if options.device == "auto" else pick_devices(options.device)
     say_plan(plan, missing, workers, watcher)
+    watcher.expect(len(missing))
     if "features" in plan:
         features = FeaturesJob(folder.path, competition.folder, dataset.cache, devices[0], usable_cores())
         run_jobs([features], min(workers, 2), watcher.progress)

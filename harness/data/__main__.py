@@ -16,7 +16,7 @@ import typer
 from harness.base.command import JsonOption, new_app, user_command
 from harness.base.errors import UserError
 from harness.base.options import CompetitionChoice, DataOptions
-from harness.base.untrusted_text import listed
+from harness.base.untrusted_text import counted, listed
 
 LATER = {"preview": "harness.train"}
 """Commands that are called by this name too, and the later stage that carries them out."""
@@ -96,7 +96,7 @@ def _print(title: str, found: dict[str, Any]) -> None:
     height, width, channels = found["image"]
     print(f"{title}: {found['source']}")
     print(
-        f"images:       {height}x{width}, {channels} channel{'s' if channels > 1 else ''}, {found['groups']:,} groups"
+        f"images:       {height}x{width}, {channels} channel{'s' if channels > 1 else ''}, {counted(found['groups'], 'group')}"
     )
     print(f"fingerprint:  {found['fingerprint']}")
     print(f"decoded in:   {Path(found['cache'])}")

@@ -18,6 +18,7 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.base.storage.manifest import MANIFEST, write_manifest
 from harness.base.storage.npy import open_array
+from harness.base.untrusted_text import counted
 from harness.competition import Competition, Listing, Samples
 from harness.competition.data_spec import DataSpec
 from harness.competition.samples import RawTargets
@@ -278,7 +279,7 @@ class Building:
             named = self.competition.with_classes(self.classes) if self.found else self.competition
             check_submission_ids(named, test.answered, folder / "submission.csv", self.tree)
         kind = "embedded sample" if self.sample else "real data"
-        counts = f"{len(train):,} training and {len(test) if test else 0:,} test images"
+        counts = f"{len(train):,} training and {counted(len(test) if test else 0, 'test image')}"
         broken = f"; {n_broken} could not be decoded, see broken.csv in the cache" if n_broken else ""
         streamed = "; decoded on the way" if self.stream else ""
         parts = [train] + ([test] if test else [])

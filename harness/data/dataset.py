@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from harness.base.command import cache_root
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import remove_folder, resumable_folder
 from harness.base.storage.manifest import MANIFEST, faults
+from harness.base.terminal import note
 from harness.base.untrusted_text import listed
 from harness.competition import Competition
 from harness.competition.class_file import CLASSES_FILE, save_classes
@@ -39,7 +39,7 @@ def load_dataset(
     stream: bool = False,
     tick: Tick = lambda done, total: None,
     unpack_tick: Tick = lambda done, total: None,
-    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr),
+    say: Callable[[str], None] = note,
 ) -> Dataset:
     """Find, decode (once) and check a competition's data.
 
@@ -74,8 +74,8 @@ def load_dataset(
             if part is not None:
                 building.write(part)
     dataset = open_cache(cache)
-    for note in dataset.notes:
-        say(f"note: {note}")
+    for told in dataset.notes:
+        say(f"note: {told}")
     return dataclasses.replace(dataset, competition=_with_classes(competition, dataset, say), tree=tree)
 
 

@@ -88,7 +88,7 @@ def _fetch(competition: Competition, part: Path, tick: Tick) -> Path:
         raise UserError(f"{error.args[0]}\n  or download it by hand from {page} into {part.parent}") from error
     except Unreachable as error:
         raise UserError(
-            f"{error.args[0]}\n  What has come is kept in {part}; go on with: python -m harness.data {competition.slug}{carried('--data')}"
+            f"{error.args[0]}\n  What has come is kept in {part}; go on with: python -m harness.data {competition.called}{carried('--data')}"
         ) from error
     if len(told["files"]) != 1:
         raise UserError(f"{part}: holds {len(told['files'])} files after the download; remove it and try again")

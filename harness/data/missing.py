@@ -127,5 +127,7 @@ def other_content(competition: Competition, tree: FileTree) -> str:
 
 def _download_command(competition: Competition, folder: Path) -> str:
     if competition.platform == "kaggle" or competition.dataset:
-        return f"python -m harness.data {competition.slug}{carried('--data')}   (into {folder}; needs a Kaggle account)"
+        return (
+            f"python -m harness.data {competition.called}{carried('--data')}   (into {folder}; needs a Kaggle account)"
+        )
     return f"from {competition.url or 'the competition page'} into {folder}"

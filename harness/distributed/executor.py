@@ -178,10 +178,10 @@ def _board(ray: Any) -> Any:
     return ray.remote(_Board).options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()
 
 
-def _news(ray: Any, board: Any) -> list[tuple[int, int, int]]:
+def _news(ray: Any, board: Any) -> list[tuple[Any, ...]]:
     """What jobs told since; nothing while the board's node is being replaced: progress is not worth a run."""
     try:
-        news: list[tuple[int, int, int]] = ray.get(board.read.remote(), timeout=5.0)
+        news: list[tuple[Any, ...]] = ray.get(board.read.remote(), timeout=5.0)
         return news
     except (ray.exceptions.RayError, TimeoutError):
         return []
@@ -189,12 +189,12 @@ def _news(ray: Any, board: Any) -> list[tuple[int, int, int]]:
 
 class _Board:
     def __init__(self) -> None:
-        self.said: dict[int, tuple[int, int, int]] = {}
+        self.said: dict[tuple[int, bool], tuple[Any, ...]] = {}
 
-    def tell(self, fold: int, done: int, total: int) -> None:
-        self.said[fold] = (fold, done, total)
+    def tell(self, fold: int, done: int, total: int, epoch: Any = None) -> None:
+        self.said[fold, epoch is not None] = (fold, done, total, epoch)
 
-    def read(self) -> list[tuple[int, int, int]]:
+    def read(self) -> list[tuple[Any, ...]]:
         said, self.said = list(self.said.values()), {}
         return said
 
@@ -238,7 +238,7 @@ def _check_data(job: Any) -> None:
         )
 
 
-def _tell(board: Any, *said: int) -> None:
+def _tell(board: Any, *said: Any) -> None:
     with contextlib.suppress(Exception):  # a board that is not there is no reason to stop training
         board.tell.remote(*said)
 

@@ -14,7 +14,7 @@ from harness.base.errors import UserError
 from harness.competition import Competition
 
 _WITH_VALUE = ("--on", "--accelerator", "--session-hours", "--data", "--out", "--comp", "--recipe")
-_ALONE = ("--attach", "--dry-run", "--resume", "--fresh", "--json")
+_ALONE = ("--attach", "--dry-run", "--resume", "--fresh", "--json", "--quiet", "-q")
 
 
 @dataclass(frozen=True)

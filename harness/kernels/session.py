@@ -15,7 +15,7 @@ from pathlib import Path
 from harness import __version__
 from harness.base.errors import UserError
 from harness.base.progress import LineWatcher
-from harness.base.untrusted_text import plain
+from harness.base.untrusted_text import counted, plain
 from harness.kernels import arrived
 from harness.kernels.job import Job, as_name, command_here
 from harness.kernels.journal import Journal, Session
@@ -297,7 +297,7 @@ class Work:
             wrong = arrived.damaged(report, folder, names)
         if wrong:
             raise UserError(
-                f"{session.url}: {len(wrong)} of its {len(names)} files are missing or not what was written ({plain(wrong[0], 200)}). Nothing "
+                f"{session.url}: {len(wrong)} of its {counted(len(names), 'file')} are missing or not what was written ({plain(wrong[0], 200)}). Nothing "
                 f"was put in place; give the same command again, and where that does not help, train it anew: {self.asked.command} --fresh"
             )
 

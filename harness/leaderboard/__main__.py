@@ -38,7 +38,6 @@ def main(
     Without a competition: those of every competition in the ledger.
     """
     out = out_root(out)
-    from harness.base.errors import UserError
     from harness.competition import find_competition
     from harness.leaderboard.candidates import plan_for
     from harness.leaderboard.page import plan_table, write_page
@@ -50,7 +49,8 @@ def main(
     slugs = [wanted.slug] if wanted else sorted({entry.intent.competition for entry in ledger.entries()})
     lines = lines_of(ledger, wanted.slug if wanted else None, _directions(slugs))
     if not lines and not (plan and wanted):
-        raise UserError(f"{ledger.where}: no submission there yet. Send one: python -m harness.submit --comp COMP")
+        _say_that_nothing_was_sent(ledger, wanted.called if wanted else "COMPETITION", as_json)
+        return
     contests = [find_competition(slug) for slug in slugs] if plan else []
     plans = {
         c.slug: p for c in contests if (p := plan_for(c, out, [x for x in lines if x["competition"] == c.slug], left))
@@ -72,6 +72,15 @@ def main(
     print(f"page: {path}")
     if export:
         print(f"{'ledger' if export.suffix == '.json' else 'table'}: {export}")
+
+
+def _say_that_nothing_was_sent(ledger: Ledger, named: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"submissions": [], "plans": {}, "page": None}, indent=2))
+        return
+    print(f"Nothing was sent yet: there is no submission in {ledger.where}.")
+    print("What harness.submit sends is listed here; --out DIR looks in another folder. To send the best run:")
+    print(f"  python -m harness.submit {named}")
 
 
 def _directions(slugs: list[str]) -> dict[str, bool]:

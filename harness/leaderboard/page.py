@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.base.untrusted_text import counted
 from harness.leaderboard.planner import Plan
 from harness.leaderboard.table import HEADER, table_rows
 from harness.report import figures
@@ -20,7 +21,7 @@ _SCORES_FIRST = ("run", "public", "private", "CV", "gap", "forecast [90 %]", "ra
 def write_page(path: Path, title: str, lines: Sequence[dict[str, Any]], plans: dict[str, Plan]) -> None:
     """Write the page; every figure comes from the lines."""
     scored = [line for line in lines if line["public"] is not None]
-    page = Page(title=title, lead=f"{len(lines)} submissions in the ledger, {len(scored)} with a score.")
+    page = Page(title=title, lead=f"{counted(len(lines), 'submission')} in the ledger, {len(scored)} with a score.")
     if scored:
         last = scored[-1]
         page.card("last public score", f"{last['public']:.5f}", last["run"])

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.base.command import JsonOption, OutOption, carried, new_app, out_root, user_command
+from harness.base.command import JsonOption, OutOption, carried, new_app, next_lines, out_root, user_command
 from harness.base.errors import UserError
-from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
+from harness.base.progress import watching
 from harness.base.terminal import print_table
+from harness.base.untrusted_text import counted
 
 if TYPE_CHECKING:
     from harness.competition import Competition
@@ -43,7 +44,14 @@ def compare(
     out = out_root(out)
     from harness.competition import find_competition
     from harness.cv.scores import competition_metrics
-    from harness.oof.compare.runs import comparison, comparison_table, pair_table, paired_runs, write_comparison
+    from harness.oof.compare.runs import (
+        comparison,
+        comparison_table,
+        pair_table,
+        paired_runs,
+        rows_legend,
+        write_comparison,
+    )
 
     contest = find_competition(which.required())
     if contest.is_clustering:
@@ -52,8 +60,9 @@ def compare(
     lines = comparison(contest, out, run or [])
     metrics = [m.name for m in competition_metrics(contest)]
     path = out / "oof" / contest.slug / "compare.html"
-    paired = paired_runs(contest, out, lines, named=bool(run))
-    write_comparison(path, contest, lines, metrics, paired)
+    with watching(quiet=as_json) as watcher, watcher.waiting("comparing runs two by two"):
+        paired = paired_runs(contest, out, lines, named=bool(run))
+        write_comparison(path, contest, lines, metrics, paired)
     if as_json:
         pairs = (
             [{**vars(p), "first": paired.names[p.first], "second": paired.names[p.second]} for p in paired.pairs]
@@ -63,6 +72,8 @@ def compare(
         print(json.dumps({"runs": lines, "pairs": pairs, "page": str(path)}, indent=2))
         return
     _print_table(f"{contest.title}: mean +- std over folds", *comparison_table(lines, metrics), left=2)
+    if legend := rows_legend(lines):
+        print(legend)
     if paired:
         _print_table("two by two, on the same rows", *pair_table(paired), left=2)
     print(f"page: {path}")
@@ -87,7 +98,7 @@ def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], 
 @user_command
 def errors(
     which: CompetitionChoice,
-    where: Annotated[DataOptions, Without("data_set", "sample", "skip_broken")],
+    where: DataOptions,
     run: Annotated[str | None, typer.Option(help="Run or ensemble. Default: the best by OOF.")] = None,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -99,23 +110,25 @@ def errors(
     out = out_root(out)
     from harness.competition import find_competition
     from harness.oof.compare.clusterings import refuse_clustering
+    from harness.oof.ensemble.blend import named_or_best
     from harness.oof.errors.by_task import report_of
     from harness.oof.errors.report import write_errors_csv, write_errors_page
-    from harness.oof.forecast.runs import named_or_best, run_data
+    from harness.oof.forecast.runs import run_data
     from harness.runs import load_run
 
     contest = find_competition(which.required())
     refuse_clustering(contest, "harness.oof errors")
-    chosen = load_run(named_or_best(contest, out, [run] if run else [])[0])
-    report = report_of(chosen)
-    dataset, why = None, ""
-    try:
-        dataset = run_data(contest, chosen, where.root, where.stream)
-    except UserError as error:
-        why = str(error).split("\n")[0]
+    chosen = load_run(named_or_best(contest, out, [run] if run else [], where)[0])
     page, table = chosen.path / "errors.html", chosen.path / "errors.csv"
-    write_errors_page(page, contest, report, dataset, why)
-    write_errors_csv(table, report)
+    dataset, why = None, ""
+    with watching(quiet=as_json) as watcher, watcher.waiting("looking at the errors, writing the page"):
+        report = report_of(chosen)
+        try:
+            dataset = run_data(contest, chosen, where)
+        except UserError as error:
+            why = str(error).split("\n")[0]
+        write_errors_page(page, contest, report, dataset, why)
+        write_errors_csv(table, report)
     if as_json:
         told = {"run": chosen.name, **report.summary(), "page": str(page), "table": str(table)}
         print(json.dumps(told, indent=2))
@@ -135,7 +148,7 @@ def errors(
 @user_command
 def ensemble(
     which: CompetitionChoice,
-    where: Annotated[DataOptions, Without("data_set", "sample", "skip_broken", "stream")],
+    where: DataOptions,
     run: Annotated[list[str] | None, typer.Option(help="A member; repeat it. Default: all that fit the best.")] = None,
     best: Annotated[int, typer.Option(min=2, help="Without --run: at most this many of the best.")] = 50,
     method: Annotated[
@@ -161,18 +174,20 @@ def ensemble(
     if contest.is_clustering:
         _save_consensus(contest, out, run or [], as_json)
         return
-    result = build_ensemble(contest, out, run or [], best, method)
     made, why = None, ""
-    try:
-        past = past_of(open_ledger(out).entries())
-        made, _ = forecast_saved(contest, out, [result.path.name], where.root, past)
-    except UserError as error:
-        why = str(error).split("\n")[0]
+    with watching(quiet=as_json) as watcher:
+        result = build_ensemble(contest, out, run or [], best, method, where, watcher)
+        try:
+            with watcher.waiting("forecasting the ensemble"):
+                past = past_of(open_ledger(out).entries())
+                made, _ = forecast_saved(contest, out, [result.path.name], where, past)
+        except UserError as error:
+            why = str(error).split("\n")[0]
     if as_json:
         told = {"forecast": made.found.summary() if made else None}
         print(json.dumps({**result.summary(), **told}, indent=2))
         return
-    title = f"{contest.title}: {len(result.members)} runs, {result.metric}"
+    title = f"{contest.title}: {counted(len(result.members), 'run')}, {result.metric}"
     _print_table(title, result.header, result.rows, left=1, bold=result.chosen)
     print(f"members:  {', '.join(result.members)}")
     for line in result.remarks:
@@ -181,14 +196,15 @@ def ensemble(
         print(line)
     print(f"ensemble: {result.path}")
     flags = f"{' --sample' if result.is_sample else ''}{carried('--data', '--out')}"
-    print(f"next:     python -m harness.submit --comp {contest.slug} --run {result.path.name} --dry-run{flags}")
+    print("\n".join(next_lines(f"python -m harness.submit {contest.called} --run {result.path.name} --dry-run{flags}")))
 
 
 def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:
     from harness.oof.compare.clusterings import build_consensus, clustering_table
     from harness.runs import load_run
 
-    saved = load_run(build_consensus(contest, out, names).path)
+    with watching(quiet=as_json) as watcher, watcher.waiting("finding the consensus"):
+        saved = load_run(build_consensus(contest, out, names).path)
     members = list(saved.environment["ensemble"]["members"])
     if as_json:
         print(json.dumps({"run": saved.name, "path": str(saved.path), "members": members, **saved.scores}, indent=2))
@@ -200,16 +216,15 @@ def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_js
         f"agreement with its members: {found['pooled']:.4f} [{found['low']:.4f}, {found['high']:.4f}] (adjusted Rand index)"
     )
     print(f"ensemble: {saved.path}")
-    print(
-        f"next:     python -m harness.submit --comp {contest.slug} --run {saved.name} --dry-run{carried('--data', '--out')}"
-    )
+    flags = carried("--data", "--out")
+    print("\n".join(next_lines(f"python -m harness.submit {contest.called} --run {saved.name} --dry-run{flags}")))
 
 
 @app.command()
 @user_command
 def forecast(
     which: CompetitionChoice,
-    where: Annotated[DataOptions, Without("data_set", "sample", "skip_broken")],
+    where: DataOptions,
     run: Annotated[
         list[str] | None, typer.Option(help="Forecast this run or ensemble; repeated: their mean. Default: the best.")
     ] = None,
@@ -231,7 +246,8 @@ def forecast(
     contest = find_competition(which.required())
     refuse_clustering(contest, "harness.oof forecast")
     past = past_of(open_ledger(out).entries())
-    made, page = forecast_saved(contest, out, run or [], where.root, past, where.stream)
+    with watching(quiet=as_json) as watcher, watcher.waiting("forecasting"):
+        made, page = forecast_saved(contest, out, run or [], where, past)
     if as_json:
         print(json.dumps({**made.found.summary(), "page": str(page)}, indent=2))
         return
@@ -256,8 +272,8 @@ def calibrate(
     from harness.competition import find_competition
     from harness.ledger import open_ledger
     from harness.oof.compare.clusterings import refuse_clustering
+    from harness.oof.ensemble.blend import named_or_best
     from harness.oof.forecast.evaluation import on_corruptions, on_leaderboards, past_table, track_record_table
-    from harness.oof.forecast.runs import named_or_best
     from harness.oof.forecast.track_record import past_of
     from harness.runs import load_run
 
@@ -265,7 +281,8 @@ def calibrate(
     refuse_clustering(contest, "harness.oof calibrate")
     past = list(past_of(open_ledger(out).entries(contest.slug)))
     runs = [load_run(path) for path in named_or_best(contest, out, run or [])]
-    tried = {r.name: on_corruptions(contest.using(r.recipe.data), r) for r in runs}
+    with watching(quiet=as_json) as watcher, watcher.waiting("trying forecasts on corruptions"):
+        tried = {r.name: on_corruptions(contest.using(r.recipe.data), r) for r in runs}
     found = [f for f in (on_leaderboards(past), *tried.values()) if f]
     if as_json:
         print(json.dumps({"past": [vars(p) for p in past], "fared": [vars(f) for f in found]}, indent=2))

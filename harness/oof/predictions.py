@@ -92,8 +92,8 @@ def align(runs: Sequence[Run], competition: Competition) -> Predictions:
     return Predictions(names, first.labels, first.folds, oof, first.test_ids, test, first.task, decisions)
 
 
-def check_member(run: Run, competition: Competition) -> None:
-    """Refuse a run that is partial, of other classes, or whose predictions are no probabilities (UserError)."""
+def check_member(run: Run, competition: Competition, partial: bool = False) -> None:
+    """Refuse a run that is partial (unless that is allowed), of other classes, or whose predictions are no probabilities (UserError)."""
     if run.classes != list(competition.classes):
         raise UserError(
             f"run '{run.name}' has the classes {plain(', '.join(run.classes[:20]), 300)}; competition.toml has other ones now. Train it "
@@ -103,11 +103,12 @@ def check_member(run: Run, competition: Competition) -> None:
         raise UserError(
             f"run '{run.name}' is of task '{run.task.name}'; competition.toml says '{competition.task}' now. Train it anew, or put the task back."
         )
-    if not run.complete:
+    if not (run.complete or partial):
         done = len(run.scores["folds"])
         raise UserError(f"run '{run.name}' is partial: {done} of {run.folds.k} folds. Finish it with --resume.")
     cure = RunFolder(run.path).cure()
-    check_probabilities(run.oof, run.folds.ids, f"run '{run.name}', OOF", cure, run.task)
+    rows = slice(None) if run.complete else run.folds.scored_rows([f["fold"] for f in run.scores["folds"]])
+    check_probabilities(run.oof[rows], run.folds.ids[rows], f"run '{run.name}', OOF", cure, run.task)
     if run.test is not None and run.test_ids is not None:
         check_probabilities(run.test, run.test_ids, f"run '{run.name}', test", cure, run.task)
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.base.command import EXIT_USER_ERROR, JsonOption, OutOption, carried, new_app, out_root, user_command
+from harness.base.command import (
+    EXIT_USER_ERROR,
+    JsonOption,
+    OutOption,
+    carried,
+    new_app,
+    next_lines,
+    out_root,
+    user_command,
+)
 from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
@@ -34,7 +44,7 @@ def main(
     which: CompetitionChoice,
     amount: BudgetOptions,
     how: PlanOptions,
-    where: Annotated[DataOptions, Without("data_set", "stream")],
+    where: Annotated[DataOptions, Without("data_set")],
     folds: Annotated[FoldOptions, Without("folds", "resume", "fresh", "clean")],
     nodes: ClusterOptions,
     place: Annotated[KaggleOptions, Without("dry_run")],
@@ -213,14 +223,10 @@ def _show(player: Player, sent: list[dict[str, Any]], named: str, as_json: bool)
     _print_result(told, table.home, as_json)
     if as_json or sent or not player.final or table.sample:
         return
-    command = f"python -m harness.submit {named} --run {player.final}{' --bundle' if table.hidden else ''}{carried('--data', '--out')}"
-    if table.competition.platform == "none":
-        print(
-            'next:     hand in the file yourself; or say in competition.toml where it goes, e.g. platform = "kaggle", and then'
-        )
-        print(f"          {command}")
-    else:
-        print(f"next:     {command}")
+    command = f"python -m harness.submit {shlex.quote(named)} --run {player.final}{' --bundle' if table.hidden else ''}{carried('--data', '--out')}"
+    nowhere = 'hand in the file yourself; or say in competition.toml where it goes, e.g. platform = "kaggle", and then:'
+    for line in next_lines(*([nowhere] if table.competition.platform == "none" else []), command):
+        print(line)
 
 
 def _print_result(told: dict[str, Any], home: Path, as_json: bool) -> None:

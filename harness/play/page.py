@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.base.untrusted_text import counted
 from harness.play.journal import DONE, StepRecord
 from harness.report.figures import score_over_time
 from harness.report.page import Page
@@ -46,7 +47,7 @@ def _cards(page: Page, player: Player, steps: Sequence[StepRecord]) -> None:
         page.card(
             "trained anew on another split",
             f"{judged['anew']:.5f}",
-            f"OOF says {judged['oof']:.5f} of the same {judged['rows']:,} rows",
+            f"OOF says {judged['oof']:.5f} of the same {counted(judged['rows'], 'row')}",
         )
     forecast = (_outcome(steps, "submission") or {}).get("forecast")
     if forecast:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts, facts_of
 from harness.competition.builtin.rules import image_side
@@ -194,7 +195,7 @@ class Player:
         k = self.journal.decide(key, lambda: usable_folds(self.table, self.first.recipe))
         if k != self.costs.k:
             self.table.watcher.say(
-                f"{k} folds: in {self.costs.k} one would be without a class, since groups stay together"
+                f"{counted(k, 'fold')}: in {self.costs.k} one would be without a class, since groups stay together"
             )
         self.costs.k = k
         self.first = self._in_folds(self.first)
@@ -223,7 +224,7 @@ class Player:
         assert chosen is not None  # the last of the ladder is taken, whatever it costs
         if chosen != [1.0, self.costs.k]:
             self.table.watcher.say(
-                f"{chosen[1]} folds and images of {chosen[0]:.0%} of the side that so many rows would have: the budget is short for them"
+                f"{counted(chosen[1], 'fold')} and images of {chosen[0]:.0%} of the side that so many rows would have: the budget is short for them"
             )
         self._take_scale(*chosen)
         self.trained.must_time(self.first.recipe)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.base.untrusted_text import counted
 from harness.play.journal import DONE
 
 if TYPE_CHECKING:
@@ -34,7 +35,11 @@ def result_lines(told: dict[str, Any]) -> list[str]:
     lines = [f"spent:    {budget['spent']:,.0f} of {budget['total']:,.0f} {budget['unit']}"]
     if not told["final"]:
         part = done.get("unfinished") or {}
-        made_of = f"{len(part['folds'])} folds of the baseline" if part else "the shares of the training targets alone"
+        made_of = (
+            f"{counted(len(part['folds']), 'fold')} of the baseline"
+            if part
+            else "the shares of the training targets alone"
+        )
         lines.append(f"no run was finished in time: the submission below is made of {made_of}. Give it more hours.")
         lines.append(f"file:     {part.get('file') or done.get('prior', {}).get('file', '')}")
         return lines
@@ -47,7 +52,7 @@ def result_lines(told: dict[str, Any]) -> list[str]:
     if "judge" in done:
         found = done["judge"]
         lines.append(
-            f"judged:   trained anew on another split {found['anew']:.5f}, OOF of the same {found['rows']:,} rows {found['oof']:.5f}: "
+            f"judged:   trained anew on another split {found['anew']:.5f}, OOF of the same {counted(found['rows'], 'row')} {found['oof']:.5f}: "
             f"optimism {found['optimism']:+.5f} [{found['low']:+.5f}, {found['high']:+.5f}]"
         )
         if found.get("without_pseudo"):

@@ -14,6 +14,8 @@ oof/<slug>/<run>/
     report.html             not in the manifest: its links to other pages change as those are written
     scores.json             per fold and pooled, with intervals
     manifest.json           checksums of all the others, written last: a run that has it is finished
+    progress-K.jsonl        how far the work on fold K is (`notes.progress`); gone when it stands
+    about.json              name, note and tags that a person gave it (`notes.about`); none of the run
 """
 
 from harness.runs.fold_result import FoldResult

@@ -23,6 +23,7 @@ from harness.runs.cure import cure
 from harness.runs.fold_result import FoldResult
 from harness.runs.folds import Folds
 from harness.runs.layout import FINISHED, TABLES, RunLayout
+from harness.runs.notes.progress import remove_progress
 from harness.runs.probabilities import check_probabilities
 from harness.runs.start import START, STARTING, read_start, save_start
 
@@ -48,6 +49,7 @@ class RunFolder(RunLayout):
         """Take away what stands of a fold, its manifest first."""
         for path in (self.fold_manifest(fold), *self.fold_files(fold), *(self.path / "noise").glob(f"fold-{fold}-*")):
             path.unlink(missing_ok=True)
+        remove_progress(self.path, fold)
 
     def recipe(self) -> Recipe:
         """The recipe that the run was trained by."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.base.errors import UserError, nearest
+from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json
 from harness.base.storage.damage import DAMAGED
 from harness.base.storage.manifest import MANIFEST, read_manifest
@@ -69,6 +70,20 @@ class Run:
         return len(self.scores["folds"]) == self.folds.k
 
 
+def nearest_run(name: str, known: Sequence[str]) -> str:
+    """The run that was probably meant, as `nearest`; where a recipe's name was given, its runs."""
+    near = difflib.get_close_matches(name, [*known, *map(_recipe_of, known)], n=1)
+    of_recipe = [run for run in known if run in near or _recipe_of(run) in near or run.rpartition("-")[2] == name]
+    if not of_recipe:
+        return ""
+    return f" (did you mean {' or '.join(repr(run) for run in sorted(of_recipe)[:3])}?)"
+
+
+def _recipe_of(run: str) -> str:
+    """The recipe's part of a run's name."""
+    return run.removeprefix("sample-").rpartition("-")[0]
+
+
 def load_run(path: Path) -> Run:
     """Read a finished run and check that its parts belong together.
 
@@ -96,7 +111,7 @@ def _loaded(path: Path) -> Run:
     if not any((path / name).exists() for name in (*STARTING, START, *FINISHED, MANIFEST, "checkpoints")):
         known = [p.name for p in runs_in(path.parent)]
         raise UserError(
-            f"{path}: no run there{nearest(path.name, known)}. Runs beside it: {', '.join(sorted(known)) or 'none'}."
+            f"{path}: no run there{nearest_run(path.name, known)}. Runs beside it: {', '.join(sorted(known)) or 'none'}."
         )
     if not folder.finished:
         began = folder.start_faults()

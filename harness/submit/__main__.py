@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.errors import UserError
-from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
-from harness.base.terminal import table_lines
+from harness.base.progress import watching
+from harness.base.terminal import note, table_lines
+from harness.base.untrusted_text import counted
 from harness.submit.arguments import BundleOptions, Content, SendOptions
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def main(
     content: Content,
     bundle: BundleOptions,
     how: SendOptions,
-    where: Annotated[DataOptions, Without("skip_broken")],
+    where: DataOptions,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,11 +47,11 @@ def main(
     from harness.submit.platform import find_platform
 
     if how.trust_host:
-        _agree(how.trust_host)
+        _agree(how.trust_host, as_json and not (which.given or how.follows_up))
         if not (which.given or how.follows_up):
             return
     if how.follows_up:
-        shown = follow_up(open_ledger(out), out, which.given, how, _say)
+        shown = follow_up(open_ledger(out), out, which.given, how, note)
         _show([], shown.entries, shown.lines, {"entries": shown.summaries}, as_json)
         return
     content.check(bundle.asked)
@@ -59,7 +59,8 @@ def main(
     if not how.dry_run:
         find_platform(find_competition(named))  # before anything is made that has nowhere to go
     ledger = open_ledger(out)
-    competition, prepared, tried = _prepare(named, content, bundle, where, out, ledger)
+    with watching(quiet=as_json) as watcher, watcher.waiting("making the submission, checking it, forecasting"):
+        competition, prepared, tried = _prepare(named, content, bundle, where, out, ledger)
     lines = [*_lines(prepared), *tried]
     if how.dry_run:
         nowhere = competition.platform == "none"
@@ -75,21 +76,21 @@ def main(
         )
     if not as_json:
         print("\n".join(lines))
-    shown = send_new(ledger, out, competition, prepared, how, _say)
+    shown = send_new(ledger, out, competition, prepared, how, note)
     _show([], shown.entries, shown.lines, prepared.summary() | {"sent": shown.summaries[0]}, as_json)
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _agree(named: str) -> None:
+def _agree(named: str, as_json: bool) -> None:
     from harness.remote.hosts import agree
 
     service, _, host = named.partition(":")
     if service != "codabench" or not host or "/" in host:
         raise UserError(f"--trust-host {named}: write codabench:HOST")
-    print(f"agreed: {service} credentials may go to https://{host}; kept in {agree(service, host)}")
+    kept = agree(service, host)
+    if as_json:
+        print(json.dumps({"agreed": f"https://{host}", "platform": service, "kept": str(kept)}, indent=2))
+    else:
+        print(f"agreed: {service} credentials may go to https://{host}; kept in {kept}")
 
 
 def _prepare(
@@ -118,7 +119,7 @@ def _prepare(
     elif competition.is_clustering:
         prepared = prepare_clusters(competition, dataset, runs, out, message)
     else:
-        prepared = prepare_blend(competition, dataset, runs, out, content.threshold, message, past)
+        prepared = prepare_blend(competition, dataset, runs, out, content.threshold, message, past, content.partial)
     return competition, prepared, tried
 
 
@@ -133,7 +134,9 @@ def _open(comp: str, content: Content, where: DataOptions, out: Path) -> tuple[C
     named = [load_run(out / "oof" / competition.slug / name) for name in content.run_names()]
     choice = DataChoice(set=where.data_set or (named[0].recipe.data.set if named else ""))
     competition = competition.using(choice)
-    dataset = load_dataset(competition, where.root, sample=where.sample, stream=where.stream)
+    dataset = load_dataset(
+        competition, where.root, sample=where.sample, skip_broken=where.skip_broken, stream=where.stream
+    )
     competition = dataset.competition or competition
     most = content.most_unnamed
     runs = chosen_runs(competition, dataset, named, most, out) if named or most else []
@@ -161,7 +164,7 @@ def _lines(prepared: Prepared) -> list[str]:
     if prepared.shares:
         lines += _share_table(prepared.shares)
     lines += [f"warning:  {warning}" for warning in prepared.warnings]
-    rows = f"{intent.rows:,} rows, " if intent.rows else ""
+    rows = f"{counted(intent.rows, 'row')}, " if intent.rows else ""
     checked = "not seen here" if intent.file.startswith("notebook:") else "passes its checks"
     lines.append(f"file:     {intent.file} ({rows}sha256 {intent.sha256[:12]}); {checked}")
     lines.append(f"message:  {intent.message}")

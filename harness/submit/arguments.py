@@ -23,6 +23,10 @@ class Content:
         ),
     ] = None
     best: Annotated[int, typer.Option(min=1, help="Without --run: blend this many best runs.")] = 1
+    partial: Annotated[
+        bool,
+        typer.Option("--partial", help="Send one --run of which not all folds are trained: what those say that are."),
+    ] = False
     file: Annotated[Path | None, typer.Option(help="Send this ready file instead of runs.", metavar="CSV")] = None
     notebook: Annotated[
         str | None,
@@ -55,6 +59,8 @@ class Content:
         names = [name for name, given in asked.items() if given]
         if len(names) > 1:
             raise UserError(f"{' and '.join(names)}: give one of them")
+        if self.partial and (names or len(self.run or []) != 1):
+            raise UserError("--partial: is for the file of one run; name it by --run")
 
     def run_names(self) -> list[str]:
         """The runs that are named, each once.
@@ -103,7 +109,7 @@ class BundleOptions:
     hidden_rows: Annotated[
         int | None,
         typer.Option(
-            min=1, help="With --code: pictures of the hidden test. Default: [leaderboard] counted.", metavar="N"
+            min=1, help="With --code: images of the hidden test. Default: [leaderboard] counted.", metavar="N"
         ),
     ] = None
     accelerator: Annotated[

@@ -73,17 +73,18 @@ def follow_up(ledger: Ledger, out: Path, comp: str | None, how: SendOptions, say
     Raises
     ------
     UserError
-        If there is nothing to do, or a platform refuses.
+        If a platform refuses.
     """
     slug = find_competition(comp).slug if comp else None
     states = (OPEN if how.resume else ()) + ((State.QUEUED,) if how.queued else ())
     entries: list[Entry] = []
     lines: list[str] = []
     summaries: list[dict[str, Any]] = []
+    if not any(entry.state in states for entry in ledger.entries(slug)):
+        what = "was kept for later" if how.queued else "is unfinished"
+        return Shown([], [f"nothing to do: nothing {what} in {ledger.where}"], [])
     with _alone(out):
         waiting = [entry for entry in ledger.entries(slug) if entry.state in states]
-        if not waiting:
-            raise UserError(f"{ledger.where}: nothing {'was kept for later' if how.queued else 'is unfinished'} there")
         for entry in waiting:
             shown = _again(ledger, entry, how.reserve, how.wait, say)
             entries, lines, summaries = entries + shown.entries, lines + shown.lines, summaries + shown.summaries

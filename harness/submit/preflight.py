@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import plain
+from harness.base.untrusted_text import counted, plain
 from harness.competition import Competition
 
 _SHOWN = 3
@@ -44,7 +44,7 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
     for column in header[1:]:
         empty = np.flatnonzero(table[column].to_numpy() == "")
         if len(empty) and not (spec.value == "labels" and spec.empty == "blank"):
-            problems.append(f"column {column} is empty in {len(empty):,} rows, first in row {empty[0] + 1}")
+            problems.append(f"column {column} is empty in {counted(len(empty), 'row')}, first in row {empty[0] + 1}")
     if own_rows:
         return problems
     return problems + _check_values(table, values, competition)
@@ -126,7 +126,7 @@ def _check_ids(found: np.ndarray, wanted: np.ndarray) -> list[str]:
         return []
     problems = []
     if len(found) != len(wanted):
-        problems.append(f"has {len(found):,} rows, wanted {len(wanted):,}")
+        problems.append(f"has {counted(len(found), 'row')}, wanted {len(wanted):,}")
     unique, count = np.unique(found, return_counts=True)
     for what, these in (
         ("twice or more", unique[count > 1]),
@@ -181,7 +181,7 @@ def _check_cells(table: Any, columns: list[str], is_right: Callable[[str], bool]
         wrong = np.flatnonzero((~table[column].map(known).astype(bool) & (table[column] != "")).to_numpy())
         if len(wrong):
             problems.append(
-                f"column {column} has {what} in {len(wrong):,} rows, first '{plain(table[column].iloc[wrong[0]], 80)}' in row {wrong[0] + 1}"
+                f"column {column} has {what} in {counted(len(wrong), 'row')}, first '{plain(table[column].iloc[wrong[0]], 80)}' in row {wrong[0] + 1}"
             )
     return problems
 
@@ -199,8 +199,14 @@ def _check_probabilities(values: Any, adds_up: bool) -> list[str]:
     numbers = values.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
     bad = np.flatnonzero(~((numbers >= 0) & (numbers <= 1)).all(axis=1))
     if len(bad):
-        return [f"{len(bad):,} rows hold values that are no probabilities, first row {bad[0] + 1}"]
+        return [
+            f"{counted(len(bad), 'row')} {'holds' if len(bad) == 1 else 'hold'} values that are no probabilities, first row {bad[0] + 1}"
+        ]
     if not adds_up:
         return []
     off = np.flatnonzero(np.abs(numbers.sum(axis=1) - 1) > 1e-3)
-    return [f"{len(off):,} rows do not sum to one, first row {off[0] + 1}"] if len(off) else []
+    return (
+        [f"{counted(len(off), 'row')} {'does' if len(off) == 1 else 'do'} not sum to one, first row {off[0] + 1}"]
+        if len(off)
+        else []
+    )

@@ -64,6 +64,7 @@ def fit(
     tick: Tick = lambda images: None,
     after_epoch: Callable[[nn.Module, int], None] | None = None,
     task: Task = TASKS["single"],
+    tell: Callable[[dict[str, Any]], None] = lambda line: None,
 ) -> list[dict[str, Any]]:
     """Train a network on some rows, in place.
 
@@ -75,6 +76,7 @@ def fit(
     seed : of the order of the rows and of mixing
     after_epoch : called with the network and the epoch's number; what it raises ends the training
     task : what the labels are, and so which losses train it
+    tell : told each epoch's line as it ends
 
     Returns
     -------
@@ -89,6 +91,7 @@ def fit(
     history: list[dict[str, Any]] = []
     for epoch in range(1, recipe.train.epochs + 1):
         history.append(training.epoch(epoch, tick))
+        tell(history[-1])
         if after_epoch:
             after_epoch(network, epoch)
         if training.should_stop:

@@ -10,12 +10,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
-from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.process import end_with_parent
+from harness.base.untrusted_text import counted
 from harness.kernels.options import KaggleOptions
 from harness.tune.arguments import Limits, ProcessOptions, SearchOptions, StudyOptions, TunedRecipe
 
@@ -32,7 +32,7 @@ def main(
     about: StudyOptions,
     crew: ProcessOptions,
     there: KaggleOptions,
-    where: Annotated[DataOptions, Without("data_set", "skip_broken", "stream")],
+    where: DataOptions,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,6 +48,7 @@ def main(
     from harness.tune.save import check_name
     from harness.tune.study import open_study, work
 
+    recipe = recipe.on(where)
     if there.check():
         _tune_elsewhere(which, recipe, search, limits, about, crew, where, there, out, as_json)
         return
@@ -58,7 +59,9 @@ def main(
     check_name(home_of_recipes(made), name)
     opened = open_study(plan, made)
     place = "the database" if plan.storage else plan.home
-    watcher.say(f"study '{plan.name}': {search.trials} trials, {search.sampler}, {search.pruner}; in {place}")
+    watcher.say(
+        f"study '{plan.name}': {counted(search.trials, 'trial')}, {search.sampler}, {search.pruner}; in {place}"
+    )
     with _hint_how_to_resume():
         if crew.worker:
             end_with_parent()

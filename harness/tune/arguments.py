@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 import typer
 
 from harness.base.command import DeviceOption, SetOption
 from harness.base.option_groups import option_group
+from harness.base.options import DataOptions, check_device
 
 
 @option_group("Recipe")
@@ -16,6 +18,10 @@ class TunedRecipe:
 
     recipe: Annotated[str, typer.Option(help="Name of a file in recipes/, without .toml, that has a table [tune].")]
     settings: SetOption = None
+
+    def on(self, where: DataOptions) -> TunedRecipe:
+        """The same on the data set that is named."""
+        return dataclasses.replace(self, settings=[*(self.settings or []), *where.settings])
 
 
 @option_group("Search")
@@ -86,3 +92,6 @@ class ProcessOptions:
     gpus_per_trial: Annotated[float, typer.Option(min=0, help="With --cluster: GPUs of a process.")] = 0.0
     worker: Annotated[bool, typer.Option("--worker", hidden=True)] = False
     device: DeviceOption = "auto"
+
+    def __post_init__(self) -> None:
+        check_device(self.device)

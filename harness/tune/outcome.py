@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.base.command import carried
+from harness.base.command import carried, next_lines
+from harness.base.untrusted_text import counted
 from harness.tune.nested import Nested, nested_estimate
 from harness.tune.page import write_page
 from harness.tune.save import keep_run, save_recipe
@@ -30,6 +32,7 @@ class Outcome:
 
     study: str
     competition: str
+    named: str
     is_sample: bool
     metric: str
     best: Any
@@ -70,8 +73,9 @@ class Outcome:
         yield f"page:   {self.page}"
         if self.run:
             yield f"run:    {self.run}"
-        recipe = f"{self.recipe} --sample" if self.is_sample else self.recipe.stem
-        yield f"next:   python -m harness.cv {self.competition} --recipe {recipe}{carried('--data', '--out')}"
+        recipe = f"{shlex.quote(str(self.recipe))} --sample" if self.is_sample else self.recipe.stem
+        train = f"python -m harness.cv {self.named} --recipe {recipe}{carried('--data', '--out')}"
+        yield from next_lines(train, width=8)
 
 
 def conclude(study: Any, trials: Trials, plan: Plan, *, nested: bool, save: str, keep: bool, out: Path) -> Outcome:
@@ -90,7 +94,7 @@ def conclude(study: Any, trials: Trials, plan: Plan, *, nested: bool, save: str,
         trials.recipe,
         values,
         save,
-        f"{trials.recipe.name}, tuned over {ended_trials(study)} trials",
+        f"{trials.recipe.name}, tuned over {counted(ended_trials(study), 'trial')}",
     )
     page = write_page(plan.home / "study.html", trials.competition.title, study, trials.metric.name, best, found)
     states = [t.state.name.lower() for t in study.get_trials(deepcopy=False)]
@@ -98,6 +102,7 @@ def conclude(study: Any, trials: Trials, plan: Plan, *, nested: bool, save: str,
     return Outcome(
         study=plan.name,
         competition=trials.competition.slug,
+        named=trials.competition.called,
         is_sample=trials.dataset.is_sample,
         metric=trials.metric.name,
         best=best,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.untrusted_text import counted
 from harness.report import figures
 from harness.report.page import Page
 from harness.tune.nested import Nested
@@ -21,7 +22,7 @@ def write_page(path: Path, title: str, study: Any, metric: str, best: Any, neste
     pruned = [t for t in trials if t.state.name == "PRUNED"]
     page = Page(
         title=f"{title}: tuning",
-        lead=f"Study '{study.study_name}': {len(done)} trials completed, {len(pruned)} given up early.",
+        lead=f"Study '{study.study_name}': {counted(len(done), 'trial')} completed, {len(pruned)} given up early.",
         warnings=[] if nested else ["The best trial's score is that of the folds it was chosen on, so it is too good."],
     )
     page.card(f"best {metric} in the study", f"{best.values[0]:.5f}", f"trial {best.number}; it was chosen by this")

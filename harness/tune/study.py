@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from harness.base.errors import UserError
+from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.cv.options import Watcher
 from harness.tune.space import Space, grid_of, parameters_of
@@ -178,7 +179,7 @@ def work(study: Any, trials: Trials, plan: Plan, watcher: Watcher) -> None:
             continue
         if trial.number == 0 and own:
             trial = _with_fixed(study, trial, own)
-        with heartbeat(study, trial):
+        with heartbeat(study, trial), watcher.waiting(f"trial {trial.number}"):
             said, mistake = _run_trial(study, trial, trials)
         if mistake and own and trial.params == own:
             _give_up(study, trials, own, mistake)
@@ -216,7 +217,7 @@ def _refuse_endless_failures(study: Any, plan: Plan) -> None:
     failed = [t for t in study.get_trials(deepcopy=False, states=(TrialState.FAIL,)) if "mistake" in t.user_attrs]
     if len(failed) > max(plan.trials, 5):
         raise UserError(
-            f"study '{study.study_name}': {len(failed)} trials could not be trained, the last: {failed[-1].user_attrs['mistake']}. "
+            f"study '{study.study_name}': {counted(len(failed), 'trial')} could not be trained, the last: {failed[-1].user_attrs['mistake']}. "
             "Narrow the space."
         )
 

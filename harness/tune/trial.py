@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,4 +187,9 @@ class _Silent:
 
     def begin(self, stage: str) -> None: ...
 
-    def progress(self, fold: int, done: int, total: int) -> None: ...
+    def expect(self, folds: int) -> None: ...
+
+    def progress(self, fold: int, done: int, total: int, epoch: Mapping[str, float] | None = None) -> None: ...
+
+    def waiting(self, what: str) -> AbstractContextManager[None]:
+        return nullcontext()

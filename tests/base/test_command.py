@@ -9,6 +9,8 @@ import typer
 
 from harness.base.command import carried, user_command
 from harness.base.errors import UserError, needs
+from harness.base.progress import LineWatcher
+from harness.base.terminal import note
 
 
 @pytest.mark.parametrize(
@@ -56,3 +58,17 @@ def test_a_package_that_is_missing_is_named_and_a_module_of_our_own_keeps_its_tr
         needs("a .7z archive", "py7zr"),
     ):
         import py7zr  # noqa: F401
+
+
+def test_quiet_is_without_progress_and_notes_but_with_results_and_errors(capsys: pytest.CaptureFixture[str]):
+    @user_command
+    def works() -> None:
+        LineWatcher().say("progress")
+        note("a note")
+        print("the result")
+        raise UserError("no more")
+
+    for quiet, heard in ((False, "progress\na note\nerror: no more\n"), (True, "error: no more\n")):
+        with pytest.raises(typer.Exit):
+            works(quiet=quiet)
+        assert capsys.readouterr() == ("the result\n", heard)

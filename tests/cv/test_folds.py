@@ -197,7 +197,7 @@ def test_rare_classes_stay_and_are_named():
             6,
             [0] * 6,
             2,
-            "6 training rows in 1 groups are too few for 2 folds. Two are the least: there must be more data",
+            "6 training rows in 1 group are too few for 2 folds. Two are the least: there must be more data",
         ),
     ],
 )

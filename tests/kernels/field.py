@@ -124,7 +124,7 @@ def play_contest(project: Path, kaggle: Notebooks) -> Contest:
     [session], [entry] = kaggle.sessions, contest.entries()
     contest.files, contest.first = session.outputs(), [entry]
     assert (entry.state, entry.public) == (State.COMPLETE, 0.91)
-    assert "ms a picture" in done.stderr and "1,000 pictures of the hidden test" in done.stdout
+    assert "ms an image" in done.stderr and "1,000 images of the hidden test" in done.stdout
     [sent] = kaggle.notebooks
     assert sent["fileName"] == "submission.csv" and sent["kernelVersion"] == 1
     pushed = kaggle.kernels[sent["kernelSlug"]][0]

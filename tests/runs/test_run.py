@@ -16,6 +16,7 @@ from harness.competition.recipe import CvSpec, ModelSpec
 from harness.runs import FoldResult, Folds, Run, RunFolder, load_run, runs_of
 from harness.runs.align import align_rows, check_alignable
 from harness.runs.probability_tables import new_table
+from harness.runs.run import nearest_run
 
 CLASSES = ["cat", "dog"]
 
@@ -237,3 +238,18 @@ def test_a_copy_of_a_map_is_saved_with_the_fold(tmp_path: Path):
     folder.save_fold(replace(fold, valid_proba=table))
     with np.load(folder.fold_path(0)) as file:
         assert "valid_proba" not in file.files
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("simple_cnn", " (did you mean 'sample-simple_cnn-1111aaaa' or 'simple_cnn-2222bbbb'?)"),
+        ("simpel_cnn", " (did you mean 'sample-simple_cnn-1111aaaa' or 'simple_cnn-2222bbbb'?)"),
+        ("2222bbbb", " (did you mean 'simple_cnn-2222bbbb'?)"),
+        ("quick-3333ccc", " (did you mean 'quick-3333cccc'?)"),
+        ("quick", " (did you mean 'quick-3333cccc'?)"),
+        ("boosting", ""),
+    ],
+)
+def test_a_run_that_was_meant_is_named_also_by_its_recipe(name: str, meant: str):
+    assert nearest_run(name, ["simple_cnn-2222bbbb", "sample-simple_cnn-1111aaaa", "quick-3333cccc"]) == meant

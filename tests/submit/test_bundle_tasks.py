@@ -21,6 +21,7 @@ from harness.runs import Run, load_run
 from harness.submit.arguments import BundleOptions
 from harness.submit.bundle.answers import Answering, Form
 from harness.submit.prepare.bundle import prepare_bundle
+from harness.submit.prepare.code import prepare_code
 from tests.conftest import TINY_RECIPE
 from tests.submit.inside import tried_inside  # noqa: F401 - a fixture
 
@@ -192,6 +193,17 @@ def test_what_is_no_answer_image_by_image_is_refused(tmp_path: Path):
     (folder / "competition.toml").write_text(toml.replace("[submission]\n", '[submission]\nrows = "id"\n'))
     with pytest.raises(UserError, match=r"mean of several images here \(\[submission\] rows = 'id'\). Send the file"):
         prepare_bundle(find_competition(str(folder)), None, [], tmp_path, BundleOptions(bundle=True), None, None, [])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("option", ["code", "bundle"])
+def test_images_that_share_a_row_are_refused_in_the_same_words_by_bundles_and_code(tmp_path: Path, option: str):
+    write(tmp_path, CASES["two classes"])
+    contest = find_competition(str(tmp_path / "competitions" / "patches")).model_copy(update={"platform": "kaggle"})
+    dataset: Any = SimpleNamespace(test=SimpleNamespace(rows=np.array(["a", "a"])))
+    prepare, options = {"code": prepare_code, "bundle": prepare_bundle}[option], BundleOptions(**{option: True})
+    said = rf"--{option}: its model.py answers image by image, and a row of the submission is the mean of several images here \(by competition.py"
+    with pytest.raises(UserError, match=said):
+        prepare(contest, dataset, [], tmp_path, options, None, None, [])
 
 
 @pytest.mark.usefixtures("tried_inside")

@@ -39,11 +39,11 @@ def test_a_good_file_has_none(tmp_path: Path):
         ("ImageId,Label\n1,7\n2,0\n4,9\n", ["1 ids are missing: 3", "1 ids are not asked for: 4"]),
         ("ImageId,Label\n2,7\n1,0\n3,9\n", ["ids are in another order, first in row 1: '2', wanted '1'"]),
         ("ImageId,Label\n1,7\n3,0\n2,9\n", ["ids are in another order, first in row 2: '3', wanted '2'"]),
-        ("ImageId,Label\n1,\n2,0\n3,9\n", ["column Label is empty in 1 rows, first in row 1"]),
+        ("ImageId,Label\n1,\n2,0\n3,9\n", ["column Label is empty in 1 row, first in row 1"]),
         ("ImageId,Label\n1,7.0\n2,0\n3,10\n", ["column Label has no class in 2 rows, first '7.0' in row 1"]),
         (
             "ImageId,Label\n1,\n2,12\n",
-            ["has 2 rows", "missing: 3", "is empty", "no class in 1 rows, first '12' in row 2"],
+            ["has 2 rows", "missing: 3", "is empty", "no class in 1 row, first '12' in row 2"],
         ),
         ("", ["cannot be read as CSV"]),
     ],
@@ -62,7 +62,7 @@ def test_probabilities(tmp_path: Path):
     assert list(submission_table(competition, IDS, proba).columns) == ["id", "a", "b"]
     assert problems(tmp_path, submission_table(competition, IDS, proba).to_csv(index=False), competition) == []
     wrong = submission_table(competition, IDS, proba * [[1], [1], [0.9]]).to_csv(index=False)
-    assert problems(tmp_path, wrong, competition) == ["1 rows do not sum to one, first row 3"]
+    assert problems(tmp_path, wrong, competition) == ["1 row does not sum to one, first row 3"]
     assert "no probabilities, first row 2" in problems(tmp_path, "id,a,b\n1,0.5,0.5\n2,x,0\n3,1,0\n", competition)[0]
 
 
@@ -119,7 +119,7 @@ def test_indices_and_names_of_classes_are_told_apart(tmp_path: Path):
     assert problems(tmp_path, by_index, names) == ["column Label has no class in 3 rows, first '0' in row 1"]
     assert problems(tmp_path, by_name, index) == ["column Label has no class in 3 rows, first 'cat' in row 1"]
     assert problems(tmp_path, "ImageId,Label\n1,1\n2,2\n3,0\n", index) == [
-        "column Label has no class in 1 rows, first '2' in row 2"
+        "column Label has no class in 1 row, first '2' in row 2"
     ]
 
 
@@ -148,7 +148,7 @@ def test_several_names_in_a_cell(tmp_path: Path, spec: dict, good: list[str], wr
         found = problems(tmp_path, text, competition)
         assert len(found) == bool(said), found
         if said:
-            assert f"column label has {said}" in found[0] and found[0].endswith(f"in 1 rows, first '{cell}' in row 2")
+            assert f"column label has {said}" in found[0] and found[0].endswith(f"in 1 row, first '{cell}' in row 2")
     for cell in good:
         assert problems(tmp_path, f'id,label\n1,"{cell}"\n2,cat\n3,dog\n', competition) == []
 
@@ -161,15 +161,15 @@ def test_a_name_and_how_sure_it_is(tmp_path: Path):
     table.to_csv(tmp_path / "x.csv", index=False)
     assert check_submission(tmp_path / "x.csv", competition, IDS) == []
     for cell in ("cat", "cat 1.5", "bird 0.5", "0.5", "cat nan"):
-        said = "column label has not a class's name and a probability in 1 rows, first '" + cell + "' in row 2"
+        said = "column label has not a class's name and a probability in 1 row, first '" + cell + "' in row 2"
         assert problems(tmp_path, f"id,label\n1,cat 0.5\n2,{cell}\n3,old dog 0\n", competition) == [said]
 
 
 def test_a_row_without_a_label_may_be_blank_only_where_that_is_meant(tmp_path: Path):
     for empty, value, said in (
         ("blank", "labels", []),
-        ("likeliest", "labels", ["column label is empty in 1 rows, first in row 2"]),
-        ("blank", "ranked", ["column label is empty in 1 rows, first in row 2"]),
+        ("likeliest", "labels", ["column label is empty in 1 row, first in row 2"]),
+        ("blank", "ranked", ["column label is empty in 1 row, first in row 2"]),
     ):
         spec = SubmissionSpec(id="id", value=value, empty=empty)
         competition = DIGITS.model_copy(update={"submission": spec, "classes": ("cat", "dog")})
@@ -180,14 +180,14 @@ def test_ones_and_noughts_and_numbers_column_by_column(tmp_path: Path):
     onehot = DIGITS.model_copy(update={"submission": SubmissionSpec(id="id", value="onehot"), "classes": ("a", "b")})
     assert problems(tmp_path, "id,a,b\n1,0,1\n2,1,0\n3,0,0\n", onehot) == []
     assert problems(tmp_path, "id,a,b\n1,0,1\n2,1.0,0\n3,0,2\n", onehot) == [
-        "column a has neither 0 nor 1 in 1 rows, first '1.0' in row 2",
-        "column b has neither 0 nor 1 in 1 rows, first '2' in row 3",
+        "column a has neither 0 nor 1 in 1 row, first '1.0' in row 2",
+        "column b has neither 0 nor 1 in 1 row, first '2' in row 3",
     ]
     number = DIGITS.model_copy(update={"submission": SubmissionSpec(id="id", value="number"), "classes": ("age", "kg")})
     assert problems(tmp_path, "id,age,kg\n1,-3,1e3\n2,0.5,7\n3,1,2\n", number) == []
     assert problems(tmp_path, "id,age,kg\n1,-3,nan\n2,inf,7\n3,old,2\n", number) == [
         "column age has no number in 2 rows, first 'inf' in row 2",
-        "column kg has no number in 1 rows, first 'nan' in row 1",
+        "column kg has no number in 1 row, first 'nan' in row 1",
     ]
 
 
@@ -212,7 +212,7 @@ def test_what_stands_in_rows_of_ones_own_is_not_judged_but_their_ids_and_empty_c
         "1 ids are missing: 3",
         "1 ids are not asked for: 4",
         "column boxes is empty in 2 rows, first in row 2",
-        "column note is empty in 1 rows, first in row 3",
+        "column note is empty in 1 row, first in row 3",
     ]
     sample.write_text("Image,boxes\n1,\n")
     path.write_text("Image,boxes\n1,x\n")
@@ -232,7 +232,7 @@ def test_long_texts_are_cut(tmp_path: Path):
     (said,) = problems(tmp_path, f"ImageId,{'x' * 900}\n1,7\n")
     assert said == f"header is ImageId,{'x' * 292} ..., wanted ImageId,Label"
     (said,) = problems(tmp_path, f"ImageId,Label\n1,{'x' * 900}\n2,1\n3,1\n")
-    assert said == f"column Label has no class in 1 rows, first '{'x' * 80} ...' in row 1"
+    assert said == f"column Label has no class in 1 row, first '{'x' * 80} ...' in row 1"
     wanted = DIGITS.model_copy(update={"submission": SubmissionSpec(id="ImageId", target="y" * 900)})
     (said,) = problems(tmp_path, "ImageId,Label\n1,7\n", wanted)
     assert said == f"header is ImageId,Label, wanted ImageId,{'y' * 292} ..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from harness.base.errors import UserError, nearest
@@ -33,6 +34,19 @@ def competition_folder(name: Path) -> Path:
         f"'{name}' is no competition: there is no {(in_home if is_slug else name) / SPEC}{nearest(name.name, [*known, *templates()])}. Known here: "
         f"{', '.join(known) or 'none'} (a slug is looked up in competitions/ of {where}).{_how_to_get(name.name, bool(known))}"
     )
+
+
+def called(folder: Path) -> str:
+    """How a command line names the competition of a folder, quoted for a shell: by its slug where that finds it, else by its path."""
+    here = folder.resolve()
+    try:
+        found = competition_folder(Path(here.name)).resolve()
+    except UserError:
+        found = None
+    if found == here:
+        return shlex.quote(here.name)
+    below = here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here
+    return shlex.quote(str(below))
 
 
 def _how_to_get(slug: str, others: bool) -> str:

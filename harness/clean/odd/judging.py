@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from harness.base.untrusted_text import counted
 from harness.clean.copies.duplicates import Duplicates
 from harness.clean.odd.belonging import Belonging, belonging
 from harness.clean.odd.outliers import KINDS, STRANGE, Oddness
@@ -72,7 +73,7 @@ def say_foreign(
             said += f"; {reasons[row]}"
         if out[row]:
             if len(members) > 1:
-                said += f"; {len(members)} near-identical images with {len(np.unique(found.labels[members]))} labels"
+                said += f"; {len(members)} near-identical images with {counted(len(np.unique(found.labels[members])), 'label')}"
             found.say(row, "foreign", "exclude", found.family(members), said)
         else:
             found.keep(row, "foreign", said)
@@ -115,7 +116,7 @@ def _keep_families(
         belongs = belonging(members, alike)
         rows = np.flatnonzero(belongs.kept)
         for row in rows.tolist():
-            said = f"one of {len(rows):,} images that look alike, with {len(np.unique(found.labels[rows]))} labels"
+            said = f"one of {len(rows):,} images that look alike, with {counted(len(np.unique(found.labels[rows])), 'label')}"
             found.say(row, "look-alike", "keep", found.family(rows), f"{said}; {belongs.said(row, 'of this look')}")
         kept |= belongs.kept
     return kept

@@ -19,19 +19,20 @@ from harness.base.command import cache_root
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file
 from harness.base.storage.damage import DAMAGED
-from harness.cv.jobs.fold_job import FoldJob, Progress, images_in_all, save_checkpoint, seed_of, ticker
+from harness.cv.jobs.fold_job import FoldJob, images_in_all, save_checkpoint, seed_of, telling, ticker
 from harness.runs import FoldResult, Folds, RunFolder
 
 if TYPE_CHECKING:
     from harness.clustering.labeller import Labelled, Material
     from harness.competition import Recipe
+    from harness.runs.notes.progress import ProgressFile
 
 
 @dataclass(frozen=True)
 class ClusterFoldJob(FoldJob):
     """As `FoldJob`."""
 
-    def train(self, folder: RunFolder, progress: Progress) -> None:
+    def train(self, folder: RunFolder, told: ProgressFile) -> None:
         """Cluster the fold's training rows, train a network on the clusters, predict validation and test rows, and save all of it."""
         import torch
 
@@ -56,7 +57,7 @@ class ClusterFoldJob(FoldJob):
             result = _clusters_alone(self.fold, labelled, folds, has_test=_has_test(folder))
         else:
             fold = _Network(self, folder, recipe, folds, material, labels, k, rows, labelled)
-            result = fold.train(progress)
+            result = fold.train(told)
         _save_clusters(folder.clusters_path(self.fold), labels, labelled, folds, self.fold, recipe, k)
         folder.save_fold(dataclasses.replace(result, seconds=time.perf_counter() - started))
 
@@ -127,7 +128,7 @@ class _Network:
         self.shape = Shape(k, vectors, mean, std)
         self.rows = self._split(train)
 
-    def train(self, progress: Progress) -> FoldResult:
+    def train(self, told: ProgressFile) -> FoldResult:
         """Train every seed, average their probabilities, keep the weights."""
         import torch
 
@@ -137,7 +138,7 @@ class _Network:
         recipe, fold, valid = self.recipe, self.job.fold, self.folds.valid_rows(self.job.fold)
         has_test = _has_test(self.folder)
         n_test = self.folder.environment()["data"]["n_test"]
-        tick = ticker(fold, images_in_all(recipe, len(self.rows.train), len(valid) + n_test, 1), progress)
+        tick = ticker(fold, images_in_all(recipe, len(self.rows.train), len(valid) + n_test, 1), told.progress)
         valid_proba, test_proba = (np.zeros((n, self.k)) for n in (len(valid), n_test))
         history: list[dict[str, Any]] = []
         states: dict[str, torch.Tensor] = {}
@@ -147,7 +148,8 @@ class _Network:
             torch.manual_seed(number)  # weights and dropout
             network = build_captioned(recipe.model, self.shape).to(self.device)
             inputs = self._inputs(self.tokens, self.images, number)
-            lines = fit(network, inputs, labels, self.rows, recipe, self.layout, number, tick)
+            tell = telling(told, seed, recipe)
+            lines = fit(network, inputs, labels, self.rows, recipe, self.layout, number, tick, tell=tell)
             valid_proba += self._predict(network, self.tokens, self.images, valid, tick)
             if has_test:
                 test_proba += self._predict(network, self.test_tokens, self.test_images, np.arange(n_test), tick)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.cv.jobs.fold_job import FoldJob, Progress, save_checkpoint, seed_of
+from harness.cv.jobs.fold_job import FoldJob, save_checkpoint, seed_of
 from harness.cv.jobs.prepare import PrepareJob
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.data.cache import Dataset
     from harness.data.columns.encoder import ColumnEncoder
     from harness.runs import RunFolder
+    from harness.runs.notes.progress import ProgressFile
 
 
 def check_boosting(recipe: Recipe, competition: Competition, dataset: Dataset) -> None:
@@ -64,7 +65,7 @@ class BoostingPrepareJob(PrepareJob):
 class BoostingFoldJob(FoldJob):
     """As `FoldJob`."""
 
-    def train(self, folder: RunFolder, progress: Progress) -> None:
+    def train(self, folder: RunFolder, told: ProgressFile) -> None:
         """Fit the trees on the fold's training rows, predict validation and test rows, and save."""
         import torch
         from threadpoolctl import threadpool_limits
@@ -79,7 +80,7 @@ class BoostingFoldJob(FoldJob):
         from harness.runs import FoldResult, Folds
 
         started = time.perf_counter()
-        progress(self.fold, 0, 2)
+        told.progress(self.fold, 0, 2)
         recipe, folds = folder.recipe(), Folds.load(folder.path / "folds.csv")
         competition, dataset = open_resized(find_competition(self.competition), self.cache, recipe.data)
         samples = dataset.train
@@ -95,7 +96,7 @@ class BoostingFoldJob(FoldJob):
         )
         with threadpool_limits(self.threads, user_api="openmp"):
             trees.fit(seen.train[rows], labels[rows], np.isin(rows, held_out(samples, rows, recipe.cv.seed)))
-            progress(self.fold, 1, 2)
+            told.progress(self.fold, 1, 2)
             proba = trees.predict(seen.train[valid])
             test = trees.predict(seen.test) if seen.test is not None else np.zeros((0, proba.shape[1]), np.float32)
         if self.after_epoch:
@@ -105,7 +106,7 @@ class BoostingFoldJob(FoldJob):
             save_checkpoint(folder.checkpoint_path(self.fold), arrays)
         seconds = time.perf_counter() - started
         folder.save_fold(FoldResult(self.fold, valid, proba, test, [], seconds))  # trees have no epochs to tell of
-        progress(self.fold, 2, 2)
+        told.progress(self.fold, 2, 2)
 
     def _tell(self, competition: Competition, kept: np.ndarray, labels: np.ndarray, proba: np.ndarray) -> None:
         """The score of the rows that are judged, as a network's is told after each epoch."""

@@ -15,16 +15,18 @@ from typing import Any
 from harness.base.errors import UserError
 from harness.base.process import NO_GUARD, end_if_run_again
 from harness.base.storage.atomic_files import explain_disk_errors
+from harness.base.untrusted_text import counted
 
 # What the workers share instead of importing it each.
 _PRELOADED = ["torch", "harness.cv.jobs.fold_job", "harness.train.fit", "harness.train.prediction.predict"]
 
-Job = Callable[[Callable[[int, int, int], None]], None]
+Progress = Callable[..., None]
+"""As `LineWatcher.progress`: fold, done, total, and where an epoch has ended its numbers."""
+
+Job = Callable[[Progress], None]
 
 
-def run_jobs(
-    jobs: Sequence[Job], workers: int, progress: Callable[[int, int, int], None], lanes: Sequence[str] | None = None
-) -> None:
+def run_jobs(jobs: Sequence[Job], workers: int, progress: Progress, lanes: Sequence[str] | None = None) -> None:
     """Call every job with `progress`; `workers` at a time, each in a process of its own, or all in this one.
 
     Jobs start in order. `lanes` names each job's device: a worker stays with one, so that two jobs never share a GPU
@@ -92,7 +94,7 @@ def _context() -> Any:
     return context
 
 
-def _follow(n_jobs: int, crew: list[Any], events: Any, progress: Callable[[int, int, int], None]) -> None:
+def _follow(n_jobs: int, crew: list[Any], events: Any, progress: Progress) -> None:
     """Pass progress on until every job has ended well."""
     ended = 0
     while ended < n_jobs:
@@ -121,7 +123,7 @@ def _check_alive(crew: list[Any], left: int) -> None:
     if dead:
         reason = f"by signal {signal.Signals(-dead[0]).name}" if dead[0] < 0 else f"with exit code {dead[0]}"
         raise UserError(
-            f"a worker process ended {reason}; {left} folds are not done. If it was out of memory, take --workers 1 or a "
+            f"a worker process ended {reason}; {counted(left, 'fold')} {'is' if left == 1 else 'are'} not done. If it was out of memory, take --workers 1 or a "
             "smaller batch. Finished folds are kept: run the same command again with --resume."
         )
 
@@ -131,7 +133,7 @@ def _work(waiting: Any, events: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides what Ctrl-C means; Slurm's SIGTERM comes to all
         signal.signal(number, signal.SIG_IGN)
 
-    def progress(*said: int) -> None:
+    def progress(*said: Any) -> None:
         parent = multiprocessing.parent_process()
         if parent is not None and not parent.is_alive():  # killed: nobody would ever collect us
             raise SystemExit(1)

@@ -31,6 +31,7 @@ class FeaturesJob:
         from harness.cv.jobs.fold_data import feature_network
         from harness.data.resize import open_resized
         from harness.runs import RunFolder
+        from harness.runs.notes.progress import COMPUTING, ProgressFile
         from harness.train.frozen_features import FeatureStore, compute_features, features_ticks
         from harness.train.inputs.pixels import open_images
         from harness.train.precision import Layout, usable_device
@@ -52,8 +53,8 @@ class FeaturesJob:
             done += n
             if time.monotonic() - last > 0.25 or done >= total:
                 last = time.monotonic()
-                progress(FEATURES, done, total)
+                told.progress(FEATURES, done, total)
 
-        compute_features(
-            network, images, test, recipe, Layout.of(environment["layout"], True), store, self.threads, tick
-        )
+        layout = Layout.of(environment["layout"], True)
+        with ProgressFile(self.run, FEATURES, COMPUTING, progress) as told:
+            compute_features(network, images, test, recipe, layout, store, self.threads, tick)

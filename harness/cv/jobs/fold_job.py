@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.competition import Recipe
     from harness.cv.jobs.fold_data import FoldData, Opening, WholeNetworks
     from harness.runs import RunFolder
+    from harness.runs.notes.progress import ProgressFile
     from harness.runs.probability_tables import Summing
     from harness.train.fit import Rows
     from harness.train.inputs.network_inputs import Inputs
@@ -55,12 +56,14 @@ class FoldJob:
     def __call__(self, progress: Progress) -> None:
         """Train the fold and save it; nothing, where it stands."""
         from harness.runs import RunFolder
+        from harness.runs.notes.progress import TRAINING, ProgressFile
 
         folder = RunFolder(self.run)
         if folder.fold_stands(self.fold):
             return
         try:
-            self.train(folder, progress)
+            with ProgressFile(self.run, self.fold, TRAINING, progress) as told:
+                self.train(folder, told)
         except UserError as error:
             raise UserError(f"fold {self.fold}: {error}") from error
         except (RuntimeError, MemoryError) as error:
@@ -74,18 +77,18 @@ class FoldJob:
                 f"train.batch_size={max(batch // 2, 1)}"
             ) from error
 
-    def train(self, folder: RunFolder, progress: Progress) -> None:
+    def train(self, folder: RunFolder, told: ProgressFile) -> None:
         """Do the work; memory that is short and mistakes are explained by the caller."""
-        train_fold(self, folder, progress)
+        train_fold(self, folder, told)
 
 
-def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
+def train_fold(job: FoldJob, folder: RunFolder, told: ProgressFile) -> None:
     """Train every seed of a fold, average their probabilities, save."""
     from harness.runs import FoldResult
     from harness.runs.probability_tables import Summing
 
     started = time.perf_counter()
-    fold = FoldTraining.open(job, folder, progress)
+    fold = FoldTraining.open(job, folder, told.progress)
     seeds = fold.recipe.train.seeds
     n_classes, n_test = len(fold.opening.competition.classes), fold.data.test.n if fold.data.test else 0
     valid = Summing(len(fold.valid_rows), n_classes, seeds, folder.fold_table(job.fold, "valid"))
@@ -93,7 +96,7 @@ def train_fold(job: FoldJob, folder: RunFolder, progress: Progress) -> None:
     history: list[dict[str, Any]] = []
     states: dict[str, torch.Tensor] = {}
     for seed in range(seeds):
-        network, lines = fold.train(seed, job.after_epoch if seed == 0 else None)
+        network, lines = fold.train(seed, told, job.after_epoch if seed == 0 else None)
         fold.predict(network, fold.data.predicting, fold.valid_rows, valid)
         fold.predict_test(network, test)
         history += [{"fold": job.fold, "seed": seed, **line} for line in lines]
@@ -228,9 +231,9 @@ class FoldTraining:
         return [states[seed] for seed in sorted(states)]
 
     def train(
-        self, seed: int, after_epoch: Callable[[int, float], None] | None = None
+        self, seed: int, told: ProgressFile, after_epoch: Callable[[int, float], None] | None = None
     ) -> tuple[nn.Module, list[dict[str, Any]]]:
-        """Train one network; returns it with a dict per epoch."""
+        """Train one network; returns it with a dict per epoch, of which `told` hears as it ends."""
         import torch
 
         from harness.train.fit import fit
@@ -242,7 +245,8 @@ class FoldTraining:
         inputs = self.data.training(number)
         look = self._look(after_epoch) if after_epoch else None
         layout, task = self.data.layout, self.opening.competition.kind
-        lines = fit(network, inputs, self.labels, self.rows, self.recipe, layout, number, self.tick, look, task)
+        tell = telling(told, seed, self.recipe)
+        lines = fit(network, inputs, self.labels, self.rows, self.recipe, layout, number, self.tick, look, task, tell)
         return network, lines
 
     def _keep_data_shares(self, network: nn.Module) -> None:
@@ -297,6 +301,11 @@ class FoldTraining:
         inputs = self.data.test
         if inputs is not None:
             self.predict(network, inputs, torch.arange(inputs.n, device=inputs.index_device), to)
+
+
+def telling(told: ProgressFile, seed: int, recipe: Recipe) -> Callable[[dict[str, Any]], None]:
+    """What a seed's epochs are told to, as `fit` has their lines."""
+    return lambda line: told.epoch(seed=seed, epochs=recipe.train.epochs, **line)
 
 
 def torch_mask(kept: np.ndarray, rows: torch.Tensor) -> torch.Tensor:

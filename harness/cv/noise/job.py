@@ -59,10 +59,12 @@ class NoiseJob:
     def __call__(self, progress: Callable[[int, int, int], None]) -> None:
         """Predict the fold's rows under every corruption and save them; nothing, where they stand."""
         from harness.cv.jobs.fold_job import FoldTraining
+        from harness.runs.notes.progress import NOISE, ProgressFile
 
         if not suite_stands(self.path):
-            training = FoldTraining.open(self.of, RunFolder(self.of.run), progress)
-            _predict_corrupted(self, training, progress)
+            with ProgressFile(self.of.run, self.of.fold, NOISE, progress) as told:
+                training = FoldTraining.open(self.of, RunFolder(self.of.run), told.progress)
+                _predict_corrupted(self, training, told.progress)
 
 
 def suite_rows(kept: np.ndarray, rows: int) -> np.ndarray:
@@ -108,8 +110,10 @@ def noise_suite(
     if missing:
         watcher.say("noise suite: every corruption in five severities, by the models that stand")
         watcher.begin("predicted under noise")
+        watcher.expect(len(missing))
         run_jobs(missing, min(workers, len(missing)), watcher.progress, lanes=[job.of.device for job in missing])
-    return finish_noise(competition, run, rows)
+    with watcher.waiting("scoring the noise suite, writing its page"):
+        return finish_noise(competition, run, rows)
 
 
 def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable[[int, int, int], None]) -> None:

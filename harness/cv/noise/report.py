@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.report import figures
 from harness.report.page import Page
@@ -40,7 +41,7 @@ def summary_lines(scores: dict[str, Any]) -> list[str]:
     """What to say of the suite in a few lines."""
     clean, worst = scores["clean"], scores["worst"]
     lines = [
-        f"noise suite, {scores['rows']:,} rows, {scores['metric'].replace('_', ' ')}: {clean['score']:.4f} "
+        f"noise suite, {counted(scores['rows'], 'row')}, {scores['metric'].replace('_', ' ')}: {clean['score']:.4f} "
         f"[{clean['low']:.4f}, {clean['high']:.4f}] without corruption, {scores['mean']:.4f} on average, "
         f"{scores['camera']:.4f} on the camera mixes, worst {worst['score']:.4f} ({worst['corruption'].replace('_', ' ')}, "
         f"severity {worst['severity']})"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
 from harness.competition.tasks import Task
@@ -98,7 +99,7 @@ def _warnings(dataset: Dataset, scores: dict[str, Any], environment: dict[str, A
     if excluded["n"]:
         main = excluded[scores["metric"]]
         found.append(
-            f"{excluded['n']:,} rows are excluded by the verdicts of harness.clean: never trained on, in none of these scores"
+            f"{counted(excluded['n'], 'row')} {'is' if excluded['n'] == 1 else 'are'} excluded by the verdicts of harness.clean: never trained on, in none of these scores"
             + (f" ({label(scores['metric'])} there: {shown(main)})." if main is not None else ".")
         )
     if environment["optimistic"]:
@@ -211,7 +212,7 @@ def decision_line(scores: dict[str, Any], task: Task, classes: Sequence[str]) ->
         told = (
             "a label is given from: "
             + ", ".join(pairs[:8])
-            + (f", ... ({len(pairs):,} labels)" if len(pairs) > 8 else "")
+            + (f", ... ({counted(len(pairs), 'label')})" if len(pairs) > 8 else "")
         )
     return f"decision: {told} (found on OOF for {label(found['metric'])}; the scores above are by what the other folds found)"
 

@@ -6,8 +6,9 @@ import shlex
 import sys
 from typing import Any
 
-from harness.base.command import carried
+from harness.base.command import carried, next_lines
 from harness.base.terminal import print_table
+from harness.base.untrusted_text import counted
 from harness.cv.noise.report import noise_table, summary_lines
 from harness.cv.pseudo_labels import pseudo_line
 from harness.cv.report.calibration import scaling_line
@@ -15,11 +16,14 @@ from harness.cv.report.classes import balance_line
 from harness.cv.report.page import decision_line, fold_table, label, shown, threshold_line
 from harness.runs import Run
 
-_METRICS_ABREAST = 3  # more do not fit a terminal
-
 
 def again(all_folds: bool = False) -> str:
     """The command that goes on with what this one began; or, without --folds, with the folds that it left out."""
+    return shlex.join(["python", "-m", "harness.cv", *_kept(all_folds), "--resume"])
+
+
+def _kept(all_folds: bool) -> list[str]:
+    """The words of this command line without those that begin anew or go on, or without --folds too."""
     kept: list[str] = []
     words = iter(sys.argv[1:])
     for word in words:
@@ -30,7 +34,7 @@ def again(all_folds: bool = False) -> str:
                 next(words, None)  # its value
             continue
         kept.append(word)
-    return shlex.join(["python", "-m", "harness.cv", *kept, "--resume"])
+    return kept
 
 
 def as_dict(run: Run, noisy: dict[str, Any] | None) -> dict[str, Any]:
@@ -42,8 +46,11 @@ def as_dict(run: Run, noisy: dict[str, Any] | None) -> dict[str, Any]:
     return told | ({"noise": noisy} if noisy else {})
 
 
-def print_result(run: Run, sample: bool, noisy: dict[str, Any] | None) -> None:
-    """Print the scores, where the files lie, and what can be done next."""
+def print_result(run: Run, sample: bool, noisy: dict[str, Any] | None, named: str = "") -> None:
+    """Print the scores, where the files lie, and what can be done next.
+
+    named : the competition as a command line names it; "" = its slug
+    """
     _print_scores(run, sample)
     if run.environment["optimistic"]:
         print(f"warning: {run.environment['optimistic']}")
@@ -63,40 +70,43 @@ def print_result(run: Run, sample: bool, noisy: dict[str, Any] | None) -> None:
     excluded = run.scores.get("excluded", {"n": 0})
     if excluded["n"]:
         said = ", ".join(f"{label(k)} {shown(v)}" for k, v in excluded.items() if k != "n" and v is not None)
-        print(f"excluded by verdicts: {excluded['n']:,} rows, never trained on and not in these scores; there: {said}")
+        print(
+            f"excluded by verdicts: {counted(excluded['n'], 'row')}, never trained on and not in these scores; there: {said}"
+        )
     if run.scores.get("pseudo"):
         print(pseudo_line(run.environment["pseudo"], run.scores["pseudo"]))
     if not run.complete:
-        print(f"partial: not all folds are trained; the others: {again(all_folds=True)}")
-    _print_next(run, sample)
+        left = run.folds.k - len(run.scores["folds"])
+        print(f"partial: {left} of {counted(run.folds.k, 'fold')} {'is' if left == 1 else 'are'} not trained")
+    for line in next_lines(*_next(run, sample, named or run.environment["competition"]["slug"]), width=8):
+        print(line)
 
 
 def _print_scores(run: Run, sample: bool) -> None:
     header, rows = fold_table(run.scores)
-    for first in range(2, len(header), _METRICS_ABREAST):
-        columns = [0, 1, *range(first, min(first + _METRICS_ABREAST, len(header)))]
-        title = f"{run.name}" + ("  (embedded sample)" if sample else "") if first == 2 else None
-        cells = [[row[c] for c in columns] for row in rows]
-        names, last = [header[c] for c in columns], len(rows) - 1
-        print_table(names, cells, title=title, bold=[last], line_before_last=2, width=120)
+    title = f"{run.name}" + ("  (embedded sample)" if sample else "")
+    print_table(header, rows, title=title, bold=[len(rows) - 1], line_before_last=2, width=120)
 
 
-def _print_next(run: Run, sample: bool) -> None:
-    slug = run.environment["competition"]["slug"]
+def _next(run: Run, sample: bool, named: str) -> list[str]:
+    """Commands, each as it can be typed here, and words before them."""
     places, results = carried("--data", "--out"), carried("--out")
-    flags = f"{' --sample' if sample else ''}{places}"
+    dry = f"--dry-run{' --sample' if sample else ''}{places}"
+    submit = f"python -m harness.submit {named} --run {run.name} {dry}"
     if run.recipe.clusters:
-        print(f"next:   python -m harness.oof compare {slug}{results}")
         unread = run.environment["data"].get("unread_test")  # test images without the captions that it reads
-        if run.complete and not unread:
-            print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
-        return
+        return [f"python -m harness.oof compare {named}{results}", *([submit] if run.complete and not unread else [])]
     if not run.complete:
-        return  # neither forecasts nor submissions are made of some folds
-    tried = (run.path / "noise.json").is_file()
-    suite = "" if tried else " (run this again with --noise first: it is what forecasts learn from)"
-    print(f"next:   python -m harness.oof forecast {slug} --run {run.name}{places}{suite}")
-    print(f"        python -m harness.submit --comp {slug} --run {run.name} --dry-run{flags}")
+        send = submit.replace(" --dry-run", " --partial --dry-run")
+        return [
+            again(all_folds=True),
+            *(["or submit what the trained folds say:", send] if run.test is not None else []),
+        ]
+    forecast = f"python -m harness.oof forecast {named} --run {run.name}{places}"
+    if (run.path / "noise.json").is_file():
+        return [forecast, submit]
+    suite = shlex.join(["python", "-m", "harness.cv", *_kept(all_folds=False), "--noise"])
+    return ["what forecasts learn from:", suite, "then:", forecast, submit]
 
 
 def _print_noise(run: Run, noisy: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json, write_json
-from harness.base.untrusted_text import listed, plain
+from harness.base.untrusted_text import counted, listed, plain
 from harness.competition.data_spec import DataSpec
 from harness.competition.samples import Columns
 from harness.data.columns.kinds import Cells, as_numbers, refuse_empty_and_constant, refuse_names_of_rows
@@ -232,8 +232,8 @@ def _unseen(columns: list[Cells]) -> list[str]:
         return []
     rows = sum(cell in set(new) for column in columns[1:] for cell in column.cells)
     return [
-        f"{columns[1].shown}: column '{plain(columns[1].name, 80)}' has {len(new):,} values that no training row has, in {rows:,} rows: "
-        f"{listed(new, 5)}; they are taken as unknown"
+        f"{columns[1].shown}: column '{plain(columns[1].name, 80)}' has {counted(len(new), 'value')} that no training row has, in {counted(rows, 'row')}: "
+        f"{listed(new, 5)}; taken as unknown"
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import plain
+from harness.base.untrusted_text import counted, plain
 from harness.competition import Competition, Listing
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
@@ -198,11 +198,11 @@ def _strangers(
     blind = [i for i in captions if i not in files]
     if len(blind) == len(captions):
         raise UserError(f"{tree.show(where)}: none of its {len(blind):,} images lies in {tree.show(name)}")
-    for lacking, said in ((silent, "images have no caption"), (blind, "images with captions have no image")):
+    for lacking, said in ((silent, "no caption"), (blind, "captions and no image")):
         if lacking and not skip:
             named = plain(", ".join(lacking[:_MOST_NAMED])) + (", ..." if len(lacking) > _MOST_NAMED else "")
             raise UserError(
-                f"{tree.show(where)}: {len(lacking):,} {said} ({named}). Complete the files, or leave these out with "
+                f"{tree.show(where)}: {counted(len(lacking), 'image')} {'has' if len(lacking) == 1 else 'have'} {said} ({named}). Complete the files, or leave these out with "
                 "--skip-broken"
             )
     for image in silent:

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import is_plain, plain
+from harness.base.untrusted_text import counted, is_plain, plain
 from harness.competition import Competition, Listing, Samples
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
@@ -86,7 +86,9 @@ def _checked_listing(listing: Listing, files: FileTree, split: str, where: str) 
     columns = dict(zip(targets.names, targets.columns, strict=True)) if targets else {}
     for name, cells in {"files": listing.files, **columns, **beside}.items():
         if cells is not None and len(cells) != len(ids):
-            raise UserError(f"{where}: {len(ids):,} ids but {len(cells):,} {plain(name, 80)}; every row needs both")
+            raise UserError(
+                f"{where}: {counted(len(ids), 'id')} but {len(cells):,} of {plain(name, 80)}; every row needs both"
+            )
     if not ids:
         raise UserError(f"{where}: lists no images; give None where the competition has no such split")
     _check_ids(ids, where)
@@ -117,7 +119,9 @@ def _check_files(rows: list[tuple[str, ...]], files: FileTree, where: str) -> No
     per_row = len(rows[0])
     for row, names in enumerate(rows):
         if len(names) != per_row or not names:
-            raise UserError(f"{where}: row {row + 1} has {len(names)} files, row 1 {per_row}; every row needs as many")
+            raise UserError(
+                f"{where}: row {row + 1} has {counted(len(names), 'file')}, row 1 {per_row}; every row needs as many"
+            )
         for name in names:
             place = f"{where}: row {row + 1}: file '{plain(name, 200)}'"
             path = PurePosixPath(name) if isinstance(name, str) else None

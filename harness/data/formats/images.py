@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.storage.npy import open_array
+from harness.base.untrusted_text import counted
 from harness.competition.data_spec import DataSpec
 from harness.competition.samples import Listing
 from harness.data.files.archives import FileTree
@@ -150,7 +151,7 @@ def _notes_on_depth(largest: list[float], spec: DataSpec) -> list[str]:
     most = int(max(largest))
     upto = next(2**bits - 1 for bits in range(8, 17) if 2**bits > most)
     return [
-        f"{len(largest):,} images have 16 bits a pixel, of which no value is above {most:,}: taken as 0 to 65,535 they come out dark, "
+        f"{counted(len(largest), 'image')} {'has' if len(largest) == 1 else 'have'} 16 bits a pixel, of which no value is above {most:,}: taken as 0 to 65,535 they come out dark, "
         f"at most {most >> 8} of 255. If they have fewer bits, say so: data.range = [0, {upto}] in competition.toml"
     ]
 

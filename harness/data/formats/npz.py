@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.base.errors import UserError, nearest
 from harness.base.storage.damage import DAMAGED, is_of_content
-from harness.base.untrusted_text import plain
+from harness.base.untrusted_text import counted, plain
 from harness.competition.data_spec import DataSpec
 from harness.competition.tasks import Task
 from harness.data.files.archives import FileTree, open_zip
@@ -41,7 +41,7 @@ def read_npz(tree: FileTree, name: str, spec: DataSpec, split: str, folder: Path
             labels = _labels(archive, spec.one_label, tree.show(name))
             if len(labels) != n:
                 raise UserError(
-                    f"{tree.show(name)}: {n:,} images ('{key}') but {len(labels):,} labels ('{spec.one_label}'). Correct data.images and data.label "
+                    f"{tree.show(name)}: {counted(n, 'image')} ('{key}') but {counted(len(labels), 'label')} ('{spec.one_label}'). Correct data.images and data.label "
                     "in competition.toml, or the file."
                 )
     np.save(folder / "ids.npy", np.arange(n).astype(np.str_))

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.untrusted_text import counted
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize, sizes_tell
@@ -182,7 +183,7 @@ def _by_folders(
         told = label_pattern(train.below)
         if told is None:
             raise UserError(
-                f"{inventory.tree.path}: {len(train.files):,} images in '{train.folder}', but neither a table names them, nor do folders or "
+                f"{inventory.tree.path}: {counted(len(train.files), 'image')} in '{train.folder}', but neither a table names them, nor do folders or "
                 f"file names tell labels (e.g. '{plain_name(train)}'). {_tables_said(inventory)}"
             )
         pattern, labels = told[0], told[1]

@@ -10,11 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from harness.base.command import DataOption, JsonOption, carried, data_root, new_app, user_command
+from harness.base.command import DataOption, JsonOption, carried, data_root, new_app, next_lines, user_command
 from harness.base.errors import UserError
 from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.places.templates import templates
+from harness.base.progress import LineWatcher
 from harness.base.storage.toml_text import dump_toml
+from harness.base.untrusted_text import counted
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.guess.written import Made
 
@@ -59,7 +61,10 @@ def main(
             + ", ".join(templates())
         )
     else:
-        made = init(place, slug, title, platform or "none", data_root(data))
+        from harness.base.progress import watching
+
+        with watching(quiet=as_json) as watcher:
+            made = init(place, slug, title, platform or "none", data_root(data), watcher)
     if as_json:
         print(json.dumps(made.told, indent=2))
         return
@@ -75,7 +80,9 @@ def _like(like: str, place: Path | None, slug: str | None, title: str | None, pl
     return copy_like(like, _checked(slug) if slug is not None else like)
 
 
-def init(place: Path, slug: str | None, title: str | None, platform: str, root: Path) -> Made:
+def init(
+    place: Path, slug: str | None, title: str | None, platform: str, root: Path, watcher: LineWatcher | None = None
+) -> Made:
     """Guess and write; raises UserError where nothing fits or competition.toml stands."""
     from harness.competition import find_competition
     from harness.data.files.archives import FileTree
@@ -84,13 +91,11 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     from harness.data.guess.symmetries import guess_symmetries
     from harness.data.guess.written import competition_toml, write_competition
 
-    about = None
+    about, watcher = None, watcher or LineWatcher(quiet=True)
     if not place.exists() and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", str(place)):
-        from harness.base.progress import watching
         from harness.data.guess.platform import fetch
 
-        with watching() as watcher:
-            place, about = fetch(str(place), root, watcher.downloading)
+        place, about = fetch(str(place), root, watcher.downloading)
         platform, title = "kaggle", title or about.title
     source = _source(place)
     name = _slug(slug or (about.slug if about else None), source, root)
@@ -101,13 +106,15 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
         )
     tree = FileTree(source)
     tree = tree.below_top() if tree.is_zip else tree
-    inventory = take_stock(tree)
-    layout, targets = guess(inventory)
+    with watcher.waiting(f"looking through {source}"):
+        inventory = take_stock(tree)
+        layout, targets = guess(inventory)
     known = _metric_of(about, targets) if about else None
     facts = _facts(layout, targets)
     said = [*(about.lines() if about else ()), *_found(inventory, layout, facts)]
     titled = title or name.replace("-", " ").replace("_", " ").capitalize()
-    seen = guess_symmetries(competition_toml(titled, platform, layout, targets), tree)
+    with watcher.waiting("looking for symmetries of the images"):
+        seen = guess_symmetries(competition_toml(titled, platform, layout, targets), tree)
     facts = dataclasses.replace(facts, symmetries=seen.names)
     text = competition_toml(titled, platform, layout, targets, said, seen.names, seen.why)
     files = {"competition.toml": text, "README.md": _readme(name, title, source)}
@@ -121,9 +128,13 @@ def init(place: Path, slug: str | None, title: str | None, platform: str, root: 
     lines += [f"unknown:  {line}" for line in [*([] if known else [_metric_said(targets)]), *layout.unknown]]
     lines += [f"written:  {path}" for path in written]
     places = carried("--data")
-    lines.append(f"next:     read {folder / 'competition.toml'}, then: python -m harness.data {name}{places}")
-    lines.append(f"          python -m harness.cv {name} --recipe quick{places}")
-    lines.append(f"          or all of it under a budget: python -m harness.play {name} --hours 1{places}")
+    lines += next_lines(
+        f"read {folder / 'competition.toml'}, then:",
+        f"python -m harness.data {name}{places}",
+        f"python -m harness.cv {name} --recipe quick{places}",
+        "or all of it under a budget:",
+        f"python -m harness.play {name} --hours 1{places}",
+    )
     told: dict[str, Any] = {
         "slug": name,
         "folder": str(folder),
@@ -240,12 +251,12 @@ def _facts(layout: Any, targets: Any) -> Any:
 def _found(inventory: Any, layout: Any, facts: Any) -> list[str]:
     """What lies there, in lines."""
     lines = [
-        f"{len(t):,} rows in {name}: {', '.join(t.header[:8])}{', ...' if len(t.header) > 8 else ''}"
+        f"{counted(len(t), 'row')} in {name}: {', '.join(t.header[:8])}{', ...' if len(t.header) > 8 else ''}"
         for name, t in list(inventory.tables.items())[:8]
     ]
     shown = [i for i in inventory.images if i.folder in (layout.values.get("train"), layout.values.get("test"))]
     lines += [
-        f"{len(i.files):,} images in {'the folder itself' if i.folder == '.' else i.folder}, e.g. {i.below[0]}"
+        f"{counted(len(i.files), 'image')} in {'the folder itself' if i.folder == '.' else i.folder}, e.g. {i.below[0]}"
         for i in shown
     ]
     lines += [f"arrays in {name}" for name in inventory.arrays[:4]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.base.command import carried
+from harness.base.command import carried, next_lines
 from harness.base.errors import UserError, nearest
 from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.places.templates import templates, templates_root
@@ -36,8 +36,7 @@ def copy_like(like: str, slug: str) -> Made:
         lines.append(
             f"note:     {contest.platform} is asked by the folder's name: harness.data and harness.submit would mean '{slug}' there, not '{like}'"
         )
-    commands = [f"python -m harness.data {slug}{carried('--data')}   (its real data: fetched, or where to put them)"]
-    if contest.hook("make_sample"):
-        commands.insert(0, f"python -m harness.cv {slug}{recipe} --sample")
-    lines += [f"{'next:' if place == 0 else '':<10}{command}" for place, command in enumerate(commands)]
+    sample = [f"python -m harness.cv {slug}{recipe} --sample"] if contest.hook("make_sample") else []
+    real = f"python -m harness.data {slug}{carried('--data')}"
+    lines += next_lines(*sample, *(["its real data, fetched, or where to put them:"] if sample else []), real)
     return Made(lines, {"slug": slug, "folder": str(folder), "like": like, "files": list(map(str, written))})

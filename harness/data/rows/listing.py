@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError, nearest
-from harness.base.untrusted_text import is_plain, listed, plain
+from harness.base.untrusted_text import counted, is_plain, listed, plain
 from harness.competition.data_spec import DataSpec
 from harness.competition.samples import Listing, RawTargets
 from harness.data.files.archives import FileTree
@@ -134,7 +134,7 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
         rows = [place for place in range(len(table)) if place not in set(hidden)]
         notes = (
             *notes,
-            f"{table.shown}: {len(hidden):,} rows name hidden files and are left out, e.g. '{plain(ids[hidden[0]], 80)}'",
+            f"{table.shown}: {counted(len(hidden), 'row')} {'names a hidden file and is' if len(hidden) == 1 else 'name hidden files and are'} left out, e.g. '{plain(ids[hidden[0]], 80)}'",
         )
         table, ids, files = table.rows(rows), [ids[row] for row in rows], [files[row] for row in rows]
         raw = replace(raw, columns=[[cells[row] for row in rows] for cells in raw.columns])

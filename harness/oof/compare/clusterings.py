@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.base.command import carried
 from harness.base.errors import UserError
+from harness.base.untrusted_text import counted
 from harness.clustering.labeller import cluster_names
 from harness.clustering.matching import consensus
 from harness.clustering.quality import TRUTH_METRICS, against_truth, agreement
@@ -63,7 +64,7 @@ def load_clusterings(competition: Competition, out: Path, names: Sequence[str] =
     if not runs:
         raise UserError(
             f"no complete run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+            f"{competition.called}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
     if names:
         _check_same_rows(runs)
@@ -169,7 +170,9 @@ def write_clusterings(path: Path, competition: Competition, runs: Sequence[Run])
     if leaky:
         warnings.append(f"Leaky, so no estimate of anything: {', '.join(leaky)}.")
     page = Page(
-        title=f"{competition.title}: runs compared", lead=f"{len(runs)} runs on the same rows.", warnings=warnings
+        title=f"{competition.title}: runs compared",
+        lead=f"{counted(len(runs), 'run')} on the same rows.",
+        warnings=warnings,
     )
     header, rows = clustering_table(runs, intervals=True)
     reports = [path.parent / run.name / "report.html" for run in runs]

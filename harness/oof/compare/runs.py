@@ -14,6 +14,7 @@ import numpy as np
 from harness.base.command import carried
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json
+from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.competition.tasks import Task
 from harness.cv.noise.job import load_noise
@@ -25,6 +26,7 @@ from harness.report import figures
 from harness.report.links import linked_runs
 from harness.report.page import Page
 from harness.runs import RunFolder, load_run, runs_of
+from harness.runs.run import nearest_run
 
 MOST = 12
 """So many runs are held against each other unless they are named."""
@@ -33,7 +35,7 @@ MOST = 12
 def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """What to say of each run, the best first; its predictions are held against their checksums, not loaded.
 
-    Runs on other rows (data, verdicts or folds) than most complete ones share are marked by "rows": "other".
+    Runs on other rows (data, verdicts or folds) than most complete ones share are marked by "rows": "other", and "differ" says by what.
 
     Raises
     ------
@@ -44,7 +46,8 @@ def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -
     lines.sort(key=lambda line: _rank(line, competition.metric))
     reference = (_largest_group(lines) or lines)[:1]
     for line in lines:
-        line["rows"] = "same" if line["of"] == reference[0]["of"] else "other"
+        line["differ"] = _other_rows(line, reference[0])
+        line["rows"] = "other" if line["differ"] else "same"
     return lines
 
 
@@ -57,12 +60,15 @@ def comparison_lines(competition: Competition, out: Path, names: Sequence[str] =
     known = {path.name: path for path in paths}
     for name in names:
         if name not in known:
-            raise UserError(f"--run {name}: no finished run of that name; there are: {', '.join(known) or 'none'}.")
+            meant = nearest_run(name, list(known))
+            raise UserError(
+                f"--run {name}: no finished run of that name{meant}; there are: {', '.join(known) or 'none'}."
+            )
     chosen = [known[name] for name in names] or paths
     if not chosen:
         raise UserError(
             f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+            f"{competition.called}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
     lines = []
     for path in chosen:
@@ -84,6 +90,18 @@ def _noise(path: Path) -> dict[str, Any] | None:
         return None
 
 
+def _other_rows(line: dict[str, Any], most: dict[str, Any]) -> str:
+    """By what a run's rows differ from those of most runs, in words; "" where they are the same."""
+    (data, clean, split), (their_data, their_clean, their_split) = line["of"], most["of"]
+    if data != their_data:
+        return "other data"
+    if clean != their_clean:
+        return "other verdicts" if clean else "without verdicts"
+    if split != their_split:
+        return f"{line['k']}-fold split" if line["k"] != most["k"] else "another split"
+    return ""
+
+
 def _line(path: Path) -> dict[str, Any]:
     folder, noise = RunFolder(path), _noise(path)
     names = ("scores.json", "environment.json", "recipe.json")
@@ -99,6 +117,8 @@ def _line(path: Path) -> dict[str, Any]:
         "answers_to": recipe["answers_to"],
         "folds": len(scores["folds"]),
         "complete": scores["complete"],
+        "k": environment["folds"]["k"],
+        "trained": [fold["fold"] for fold in scores["folds"]],
         "sample": data["is_sample"],
         "of": [data["fingerprint"], data.get("clean", ""), environment["folds"]["hash"]],
         "seconds": round(sum(scores["seconds"].values())),
@@ -126,9 +146,8 @@ def comparison_table(lines: list[dict[str, Any]], metrics: Sequence[str]) -> tup
     for line in lines:
         found = line["metrics"]
         main = found[metrics[0]]
-        notes = ("" if line["rows"] == "same" else " (other rows)") + (
-            "" if line["complete"] else f" ({line['folds']} folds)"
-        )
+        partial = "" if line["complete"] else f"rows of {_folds(line['trained'])} of {line['k']}"
+        notes = "".join(f" ({said})" for said in (line["differ"], partial) if said)
         rows.append(
             [
                 line["recipe"],
@@ -140,6 +159,18 @@ def comparison_table(lines: list[dict[str, Any]], metrics: Sequence[str]) -> tup
             ]
         )
     return header, rows
+
+
+def rows_legend(lines: list[dict[str, Any]]) -> str:
+    """What the words behind a run's name mean; "" where there are none."""
+    if all(line["rows"] == "same" and line["complete"] for line in lines):
+        return ""
+    return "In brackets: a run that is scored on other rows than most are. Such scores differ by chance as well as by merit."
+
+
+def _folds(numbers: Sequence[int]) -> str:
+    """The folds by their numbers, as "folds 0,1,2"."""
+    return f"fold{'' if len(numbers) == 1 else 's'} {','.join(map(str, numbers))}"
 
 
 def _mean_std(metric: dict[str, Any]) -> str:
@@ -237,9 +268,13 @@ def write_comparison(
     if any(line["sample"] for line in lines):
         warnings.append("Runs on the embedded sample say nothing about the competition's leaderboard.")
     if any(line["rows"] == "other" for line in lines):
-        warnings.append("Runs marked 'other rows' saw other data, verdicts or folds: their scores are of other rows.")
+        warnings.append(
+            "Runs with a word in brackets saw other data, verdicts or folds: their scores are of other rows."
+        )
     page = Page(
-        title=f"{competition.title}: runs compared", lead=f"{len(lines)} finished runs, best first.", warnings=warnings
+        title=f"{competition.title}: runs compared",
+        lead=f"{counted(len(lines), 'finished run')}, best first.",
+        warnings=warnings,
     )
     section = page.section("In one chart")
     bars = {f"{line['recipe']} ({line['run'].rpartition('-')[2]})": line["metrics"][metrics[0]] for line in lines}

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.command import carried
 from harness.base.errors import UserError
+from harness.base.options import DataOptions
 from harness.base.storage.atomic_files import read_json
 from harness.base.untrusted_text import listed
-from harness.competition import Competition
+from harness.competition import Competition, DataChoice
 from harness.competition.tasks import Task
 from harness.cv.scores import score_run
 from harness.data.cache import Dataset
@@ -68,8 +70,10 @@ def scaling_of(scores: dict[str, Any]) -> dict[str, list[float]]:
     return found
 
 
-def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blend:
+def mean_of_probabilities(runs: Sequence[Run], competition: Competition, partial: bool = False) -> Blend:
     """Unweighted mean over runs.
+
+    partial : take a single run of which not all folds are trained, too
 
     Raises
     ------
@@ -80,7 +84,7 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     if hidden:
         raise UserError(f"run '{hidden[0]}' has no test predictions: the test of '{competition.slug}' is hidden.")
     if len(runs) == 1:
-        return _alone(runs[0], competition)
+        return _alone(runs[0], competition, partial)
     together = align(runs, competition)
     assert together.test is not None and together.test_ids is not None
     oof, folds = together.oof.mean(axis=0, dtype=np.float64).astype(np.float32), together.folds
@@ -97,15 +101,16 @@ def mean_of_probabilities(runs: Sequence[Run], competition: Competition) -> Blen
     )
 
 
-def _alone(run: Run, competition: Competition) -> Blend:
+def _alone(run: Run, competition: Competition, partial: bool) -> Blend:
     """A single run as a blend: nothing is copied."""
-    scores = scores_now(run, competition)
+    scores = scores_now(run, competition, partial)
     assert run.test is not None and run.test_ids is not None
     of_folds = _test_folds([run]) if scaling_of(scores) else ()
-    return Blend(run.name, (run.name,), run.oof, run.folds.kept, run.test_ids, run.test, scores, of_folds)
+    kept = run.folds.kept & np.isin(run.folds.fold, _trained(run))
+    return Blend(run.name, (run.name,), run.oof, kept, run.test_ids, run.test, scores, of_folds)
 
 
-def scores_now(run: Run, competition: Competition) -> dict[str, Any]:
+def scores_now(run: Run, competition: Competition, partial: bool = False) -> dict[str, Any]:
     """A run's scores and decision by the competition's metrics as they are now, whatever it was scored by when it was trained.
 
     Raises
@@ -113,8 +118,13 @@ def scores_now(run: Run, competition: Competition) -> dict[str, Any]:
     UserError
         If it is partial, of other classes or of another task.
     """
-    check_member(run, competition)
-    return score_run(competition, run.labels, run.oof, run.folds, list(range(run.folds.k)))
+    check_member(run, competition, partial)
+    return score_run(competition, run.labels, run.oof, run.folds, _trained(run))
+
+
+def _trained(run: Run) -> list[int]:
+    """The folds that stand."""
+    return [fold["fold"] for fold in run.scores["folds"]] if not run.complete else list(range(run.folds.k))
 
 
 def _test_folds(runs: Sequence[Run]) -> tuple[np.ndarray, ...]:
@@ -122,7 +132,7 @@ def _test_folds(runs: Sequence[Run]) -> tuple[np.ndarray, ...]:
     if any(run.recipe.predict.across_folds == "vote" for run in runs):
         return ()
     found = []
-    for fold in range(runs[0].folds.k):
+    for fold in _trained(runs[0]):
         parts = []
         for run in runs:
             assert run.test_ids is not None and runs[0].test_ids is not None
@@ -132,7 +142,25 @@ def _test_folds(runs: Sequence[Run]) -> tuple[np.ndarray, ...]:
     return tuple(found)
 
 
-def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[str, Any]]]:
+ANY_DATA = DataOptions()
+"""No word about the data that a run is to be on."""
+
+
+def is_on(where: DataOptions, run: Path, environment: dict[str, Any] | None = None) -> bool:
+    """Whether a run is on the embedded sample and the data set, where they are asked for.
+
+    environment : of the run, where it was read already
+    """
+    if not where.described:
+        return True
+    about = RunFolder(run).environment() if environment is None else environment
+    data_set = read_json(run / "recipe.json").get("data", {}).get("set", "")
+    return (about["data"]["is_sample"] or not where.sample) and where.data_set in ("", data_set)
+
+
+def ranked_runs(
+    out: Path, competition: Competition, where: DataOptions = ANY_DATA
+) -> list[tuple[Path, dict[str, Any]]]:
     """Folders of the complete runs with their environment, best pooled OOF score first; reads their small files only.
 
     A run that was scored by another metric than the competition has now is left out; so is one that is damaged, which is said.
@@ -146,6 +174,8 @@ def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[st
                 raise UserError(folder.damaged(wrong))
             scores, environment = read_json(path / "scores.json"), folder.environment()
             main = scores["metrics"][competition.metric]
+            if not is_on(where, path, environment):
+                continue
         except UserError as error:
             print(f"left out: {error}", file=sys.stderr)
             continue
@@ -155,6 +185,37 @@ def ranked_runs(out: Path, competition: Competition) -> list[tuple[Path, dict[st
             found.append((-main["pooled"] if main["greater_is_better"] else main["pooled"], path, environment))
     found.sort(key=lambda line: (line[0], line[1]))
     return [(path, environment) for _, path, environment in found]
+
+
+def named_or_best(
+    competition: Competition, out: Path, names: Sequence[str], where: DataOptions = ANY_DATA
+) -> list[Path]:
+    """Folders of the named runs, or of the best one, on the sample or the data set that is asked for.
+
+    Raises
+    ------
+    UserError
+        If there is no run, or a named one is of other data.
+    """
+    competition.using(DataChoice(set=where.data_set))  # that there is such a set
+    if names:
+        named = [out / "oof" / competition.slug / Path(name).name for name in dict.fromkeys(names)]
+        for path in named:
+            if (path / "environment.json").is_file() and not is_on(where, path):
+                raise UserError(
+                    f"--run {path.name}: is not{where.described}; leave that option out, or name another run"
+                )
+        return named
+    ranked = ranked_runs(out, competition, where)
+    found = [
+        pair for pair in ranked if not pair[1]["data"]["is_sample"]
+    ] or ranked  # the sample's only where there are no others
+    if not found:
+        raise UserError(
+            f"no complete run of '{competition.slug}'{where.described} in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
+            f"{competition.called}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+        )
+    return [found[0][0]]
 
 
 def unfinished_note(out: Path, slug: str) -> str:

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError, nearest
+from harness.base.options import DataOptions
+from harness.base.progress import LineWatcher
+from harness.base.untrusted_text import counted
 from harness.competition import Competition, Recipe
 from harness.competition.recipe import ModelSpec
 from harness.cv.noise.suite import Suite, suite_paths
 from harness.cv.scores import competition_metrics, score_run
-from harness.oof.ensemble.blend import ranked_runs, rows_of
+from harness.oof.ensemble.blend import ANY_DATA, named_or_best, ranked_runs, rows_of
 from harness.oof.ensemble.by_task import EVERY, methods_of
 from harness.oof.ensemble.cross_fit import CrossFitted, cross_fit
 from harness.oof.ensemble.methods import Fitted
@@ -107,7 +110,13 @@ class EnsembleResult:
 
 
 def build_ensemble(
-    competition: Competition, out: Path, names: Sequence[str] = (), best: int = 50, method: str | None = None
+    competition: Competition,
+    out: Path,
+    names: Sequence[str] = (),
+    best: int = 50,
+    method: str | None = None,
+    where: DataOptions = ANY_DATA,
+    watcher: LineWatcher | None = None,
 ) -> EnsembleResult:
     """Combine runs every way, and save the one asked for, or the best whose gain over the plain mean is no noise.
 
@@ -120,10 +129,10 @@ def build_ensemble(
     if method is not None and method not in known:
         fits = f" for task = '{competition.task}'" if method in EVERY else nearest(method, known)
         raise UserError(f"--method {method}: unknown{fits}; known: {', '.join(known)}")
-    runs = _members(competition, out, names, best)
+    runs = _members(competition, out, names, best, where)
     metric = competition_metrics(competition)[0]
     predictions = align(runs, competition)
-    found = cross_fit(predictions, metric, asked=method)
+    found = cross_fit(predictions, metric, asked=method, watcher=watcher)
     chosen = next(r for r in found if r.method.name == method) if method else _pick(found)
     path = save_ensemble(competition, out, runs, predictions, chosen)
     sample = runs[0].environment["data"]["is_sample"]
@@ -138,12 +147,12 @@ def _pick(found: list[CrossFitted]) -> CrossFitted:
     return max(sure, key=lambda r: r.gain) if sure else found[0]
 
 
-def _members(competition: Competition, out: Path, names: Sequence[str], best: int) -> list[Run]:
+def _members(competition: Competition, out: Path, names: Sequence[str], best: int, where: DataOptions) -> list[Run]:
     folder = out / "oof" / competition.slug
     if names:
-        runs = [load_run(folder / Path(name).name) for name in dict.fromkeys(names)]
+        runs = [load_run(path) for path in named_or_best(competition, out, names, where)]
     else:
-        runs = [load_run(path) for path in _fitting(competition, out)[:best]]
+        runs = [load_run(path) for path in _fitting(competition, out, where)[:best]]
     if len(runs) < 2:
         there = ", ".join(run.name for run in runs) or "none"
         raise UserError(
@@ -153,11 +162,11 @@ def _members(competition: Competition, out: Path, names: Sequence[str], best: in
     return runs
 
 
-def _fitting(competition: Competition, out: Path) -> list[Path]:
+def _fitting(competition: Competition, out: Path, where: DataOptions) -> list[Path]:
     """Complete runs that are no ensembles and saw the rows and folds of the best of them, best first."""
     found = [
         (path, (*rows_of(about), about["folds"]["hash"]))
-        for path, about in ranked_runs(out, competition)
+        for path, about in ranked_runs(out, competition, where)
         if "ensemble" not in about
     ]
     real = [pair for pair in found if not pair[0].name.startswith("sample-")]
@@ -181,7 +190,7 @@ def save_ensemble(
     about = {"method": chosen.method.name, "members": hashes, "weights": weights}
     recipe = Recipe(
         name=f"ensemble-{chosen.method.name}",
-        description=f"{len(runs)} runs: {chosen.method.says}",
+        description=f"{counted(len(runs), 'run')}: {chosen.method.says}",
         model=ModelSpec(name="ensemble", args=about),
         cv=first.recipe.cv,
         data=first.recipe.data,

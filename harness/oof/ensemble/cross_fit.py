@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.progress import LineWatcher
 from harness.competition.metrics import Metric, Resampled
 from harness.competition.tasks import Task
 from harness.oof.ensemble.by_task import methods_of
@@ -49,7 +50,11 @@ class CrossFitted:
 
 
 def cross_fit(
-    predictions: Predictions, metric: Metric, names: list[str] | None = None, asked: str | None = None
+    predictions: Predictions,
+    metric: Metric,
+    names: list[str] | None = None,
+    asked: str | None = None,
+    watcher: LineWatcher | None = None,
 ) -> list[CrossFitted]:
     """Every method that so many classes bear, and the one asked for (or the named ones alone), the plain mean first."""
     methods = methods_of(predictions.task)
@@ -59,7 +64,11 @@ def cross_fit(
     mean_of = methods["mean"].apply(predictions.oof, None)
     told = judge.told(mean_of)
     plain = judge.resampled(mean_of, told), told
-    return [_one(methods[name], predictions, judge, plain) for name in chosen]
+    found, watcher = [], watcher or LineWatcher(quiet=True)
+    for name in chosen:
+        with watcher.waiting(f"combining by {name}"):
+            found.append(_one(methods[name], predictions, judge, plain))
+    return found
 
 
 class _Judge:

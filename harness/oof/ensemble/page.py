@@ -81,7 +81,7 @@ def _targets(page: Page, run: Run, competition: Competition) -> None:
         outputs = np.asarray(run.oof[rows], dtype=np.float64)
         targets_table(page, task, run.labels[rows], outputs, test, competition.classes, decision)
     page.sections[-1].text(
-        f"Its mistakes one by one, with their images: python -m harness.oof errors {competition.slug} --run {run.name}"
+        f"Its mistakes one by one, with their images: python -m harness.oof errors {competition.called} --run {run.name}"
     )
     if decision and decision.get("scaling"):
         main = competition_metrics(competition)[0]

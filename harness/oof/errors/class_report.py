@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.untrusted_text import counted
 from harness.cv.report.classes import MOST_PICTURED, confusions_block
 from harness.oof.errors.analysis import Errors, errors_table, find_errors
 from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table, lowest
@@ -56,7 +57,7 @@ class ClassReport(ErrorReport):
         return [
             f"commonest: {commonest or 'none; no row is wrong'}",
             reliability_line(self.found),
-            f"labels in doubt: {doubted:,} rows (harness.clean judges the training set by more than this)",
+            f"labels in doubt: {counted(doubted, 'row')} (harness.clean judges the training set by more than this)",
         ]
 
     def frame(self) -> Any:

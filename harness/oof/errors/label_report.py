@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.untrusted_text import counted
 from harness.competition.scoring.calibration import ece_of
 from harness.oof.errors.analysis import judged_rows
 from harness.oof.errors.labels import LabelScores, find_label_errors
@@ -69,7 +70,7 @@ class LabelReport(ErrorReport):
             f"given instead of another: {instead}",
             f"calibration: ECE {ece_of(*found.bins):.4f} over all labels; worst: "
             + ", ".join(f"{name} {found.labels[name].ece:.4f}" for name in self._worst_calibrated(3)),
-            f"labels in doubt: {len(found.suspected):,}, in {len(np.unique(found.suspected[:, 0])):,} rows",
+            f"labels in doubt: {len(found.suspected):,}, in {counted(len(np.unique(found.suspected[:, 0])), 'row')}",
         ]
 
     def frame(self) -> Any:
@@ -132,7 +133,7 @@ class LabelReport(ErrorReport):
         }
         section.figure(
             error_figures.scores_with_intervals(shown, scores),
-            f"The {len(shown)} labels with the lowest F1 of {len(labels):,}, with 95 % intervals; each fold by the thresholds of the others.",
+            f"The {counted(len(shown), 'label')} with the lowest F1 of {len(labels):,}, with 95 % intervals; each fold by the thresholds of the others.",
         )
         section.table(*self.table(), folded=True)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.untrusted_text import counted
 from harness.oof.errors.analysis import judged_rows
 from harness.oof.errors.numbers import NumberScores, Quantile, find_number_errors
 from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table
@@ -29,7 +30,7 @@ class NumberReport(ErrorReport):
     def headline(self) -> str:
         """See `ErrorReport`."""
         explained = ", ".join(f"{name} R2 {s.r2.shown('.3f')}" for name, s in list(self.found.numbers.items())[:3])
-        return f"{len(self.rows):,} rows, {explained}"
+        return f"{counted(len(self.rows), 'row')}, {explained}"
 
     def summary(self) -> dict[str, Any]:
         """See `ErrorReport`."""
@@ -50,7 +51,7 @@ class NumberReport(ErrorReport):
         """See `ErrorReport`."""
         found = [f"{name}: {_direction(s)}" for name, s in list(self.found.numbers.items())[:5]]
         doubted = len(np.unique(self.found.suspected[:, 0]))
-        return [*found, f"targets in doubt: {doubted:,} rows (residual beyond 5 robust standard deviations)"]
+        return [*found, f"targets in doubt: {counted(doubted, 'row')} (residual beyond 5 robust standard deviations)"]
 
     def frame(self) -> Any:
         """A line for each row and number, the largest residual first, each in its number's standard deviations."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.oof.forecast.domain_shift import Shift
@@ -32,7 +33,7 @@ def forecast_lines(found: Forecast) -> list[str]:
 
 
 def _shown(found: Range) -> str:
-    rows = f", {found.rows:,} rows" if found.rows else ", rows not known: without the luck of the draw"
+    rows = f", {counted(found.rows, 'row')}" if found.rows else ", rows not known: without the luck of the draw"
     return f"{found.score:.4f}, {100 * LEVEL:.0f} % interval {found.low:.4f} to {found.high:.4f}{rows}"
 
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.base.command import carried
-from harness.base.errors import UserError
+from harness.base.options import DataOptions
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.data.dataset import load_dataset
@@ -15,8 +14,7 @@ from harness.oof.ensemble.blend import (
     blend_name,
     check_same_data,
     mean_of_probabilities,
-    ranked_runs,
-    unfinished_note,
+    named_or_best,
 )
 from harness.oof.ensemble.methods import mean
 from harness.oof.forecast.domain_shift import Shift
@@ -70,9 +68,8 @@ def forecast_saved(
     competition: Competition,
     out: Path,
     names: Sequence[str],
-    root: Path,
+    where: DataOptions,
     past: Sequence[Past] = (),
-    stream: bool = False,
 ) -> tuple[Forecasting, Path]:
     """Forecast runs by name (default: the best one) on the data they were trained on, and write forecast.html.
 
@@ -81,16 +78,16 @@ def forecast_saved(
     UserError
         If there is no such run, or its data are not there.
     """
-    runs = [load_run(path) for path in named_or_best(competition, out, names)]
+    runs = [load_run(path) for path in named_or_best(competition, out, names, where)]
     chosen = competition.using(runs[0].recipe.data)
-    dataset = run_data(competition, runs[0], root, stream)
+    dataset = run_data(competition, runs[0], where)
     forecasting = forecast_runs(chosen, runs, dataset, past)
     folder = runs[0].path if len(runs) == 1 else out / "oof" / competition.slug
     name = "forecast.html" if len(runs) == 1 else f"forecast-{forecasting.found.run}.html"
     return forecasting, forecasting.write(folder / name, chosen, dataset)
 
 
-def run_data(competition: Competition, run: Run, root: Path, stream: bool = False) -> Dataset:
+def run_data(competition: Competition, run: Run, where: DataOptions) -> Dataset:
     """The data that a run was trained on.
 
     Raises
@@ -99,28 +96,7 @@ def run_data(competition: Competition, run: Run, root: Path, stream: bool = Fals
         If they are not there, or other ones are.
     """
     sample = run.environment["data"]["is_sample"]
-    dataset = load_dataset(competition.using(run.recipe.data), root, sample=sample, stream=stream)
+    chosen = competition.using(run.recipe.data)
+    dataset = load_dataset(chosen, where.root, sample=sample, skip_broken=where.skip_broken, stream=where.stream)
     check_same_data(run, dataset)
     return dataset
-
-
-def named_or_best(competition: Competition, out: Path, names: Sequence[str]) -> list[Path]:
-    """Folders of the named runs, or of the best one.
-
-    Raises
-    ------
-    UserError
-        If there is no run.
-    """
-    if names:
-        return [out / "oof" / competition.slug / Path(name).name for name in dict.fromkeys(names)]
-    ranked = ranked_runs(out, competition)
-    found = [
-        pair for pair in ranked if not pair[1]["data"]["is_sample"]
-    ] or ranked  # the sample's only where there are no others
-    if not found:
-        raise UserError(
-            f"no complete run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.slug}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
-        )
-    return [found[0][0]]

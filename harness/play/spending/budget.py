@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -146,8 +146,8 @@ class DeadlineWatcher(LineWatcher):
     """Passes everything on to another watcher and ends the work when the budget is spent."""
 
     def __init__(self, inner: LineWatcher, budget: Budget) -> None:
-        super().__init__(inner.quiet)
         self.inner, self.budget = inner, budget
+        super().__init__(inner.quiet)
 
     def say(self, text: str) -> None:
         """Tell the user a line."""
@@ -157,10 +157,20 @@ class DeadlineWatcher(LineWatcher):
         """A new stage begins."""
         self.inner.begin(stage)
 
-    def progress(self, fold: int, done: int, total: int) -> None:
+    def expect(self, folds: int) -> None:
+        """How many folds are worked on."""
+        self.inner.expect(folds)
+
+    def progress(self, fold: int, done: int, total: int, epoch: Mapping[str, float] | None = None) -> None:
         """A fold's progress."""
         self.budget.check()
-        self.inner.progress(fold, done, total)
+        self.inner.progress(fold, done, total, epoch)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Around work that cannot tell how far it is."""
+        with self.inner.waiting(what):
+            yield
 
     def decoding(self, done: int, total: int) -> None:
         """Images decoded so far."""

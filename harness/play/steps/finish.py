@@ -33,7 +33,7 @@ _LEAST_GAIN = 0.01
 
 def combine(table: Table, names: Sequence[str]) -> Outcome:
     """The best way to combine runs, cross-fitted, saved as a run: {"run", "score", "low", "high", "method", "gain" over the best run}."""
-    result = build_ensemble(table.competition, table.out, list(names))
+    result = build_ensemble(table.competition, table.out, list(names), watcher=table.watcher)
     run = load_run(result.path)
     main = run.scores["metrics"][run.scores["metric"]]
     return {

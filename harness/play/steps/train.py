@@ -110,5 +110,6 @@ def time_recipe(table: Table, recipe: Recipe) -> Timing:
             threads,
             path,
         )
-        run_jobs([job], max(workers, 2), table.watcher.progress)
+        with table.watcher.waiting(f"timing recipe '{recipe.name}'"):
+            run_jobs([job], max(workers, 2), table.watcher.progress)
     return read_timing(path)

@@ -18,7 +18,7 @@ sys.path[:0] = [str(home / "whl"), str(home / "bundle")]
 """
 
 _PREDICT = """
-from harness.submit.code.there import open_test  # reads pictures as those of the training were read
+from harness.submit.code.there import open_test  # reads images as those of the training were read
 
 test = open_test(home, JOB, INPUT)
 began = time.perf_counter()
@@ -26,9 +26,9 @@ from model import Model  # complete in its folder
 
 model = Model()
 loaded = time.perf_counter()
-answers = np.concatenate([model.predict(pictures) for pictures in test.batches()])
+answers = np.concatenate([model.predict(images) for images in test.batches()])
 done = time.perf_counter()
-print(f"{len(answers)} pictures, {loaded - began:.1f} s to load, {done - loaded:.1f} s to read and predict")
+print(f"{len(answers)} images, {loaded - began:.1f} s to load, {done - loaded:.1f} s to read and predict")
 """
 
 _WRITE = """
@@ -45,7 +45,7 @@ def code_cells(package: Package, tag: str) -> list[tuple[str, str]]:
     words = f"""
 # {about.run}
 
-Pushed by competition-harness for https://www.kaggle.com/c/{about.slug}: finds the test's pictures, predicts with `model.py`, writes `{about.output}`.
+Pushed by competition-harness for https://www.kaggle.com/c/{about.slug}: finds the test's images, predicts with `model.py`, writes `{about.output}`.
 Run `{tag}`.
 """
     job = {

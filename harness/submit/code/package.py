@@ -1,6 +1,6 @@
 """Everything that a code submission sends, in one file: <run>.code, a zip of these:
 
-competition_harness-*.whl   the harness, which reads the pictures and writes the file
+competition_harness-*.whl   the harness, which reads the images and writes the file
 <slug>.pack                 the competition's folder
 <run>.bundle                model.py with its weights (see `harness.submit.bundle`)
 about.json                  what the notebook is told, and what is known of it here
@@ -35,11 +35,11 @@ class About:
     ----------
     slug, run, folder : the competition; its run; the name of the folder that Kaggle mounts its files as
     competitions, data_sets : what Kaggle attaches
-    data : [data] as the run's pictures were read; classes : the competition's
+    data : [data] as the run's images were read; classes : the competition's
     output : name of the file that is written
     margin, numeric : how far its own answers may be off where they are numbers; the columns that are, with their units
     accelerator : by Kaggle's name, "none" = no GPU
-    seconds : the platform's limit; hidden_rows : pictures of the hidden test, None = not known
+    seconds : the platform's limit; hidden_rows : images of the hidden test, None = not known
     """
 
     slug: str

@@ -28,7 +28,7 @@ from harness.submit.code.package import Package, open_package
 
 _RESUME = "python -m harness.submit --resume"
 _MARGIN = 1.25
-"""The hidden test may be read more slowly, and its pictures may be larger."""
+"""The hidden test may be read more slowly, and its images may be larger."""
 
 
 def pushed_notebook(path: Path, watcher: LineWatcher) -> Version:
@@ -115,7 +115,7 @@ def _check(package: Package, session: Session, account: Account, folder: Path, w
 
 
 def _told(path: Path) -> tuple[float, float] | None:
-    """Seconds a picture and to load, as the notebook measured them."""
+    """Seconds an image and to load, as the notebook measured them."""
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         found = float(told["predict"]) / max(int(told["rows"]), 1), float(told["load"])
@@ -124,15 +124,15 @@ def _told(path: Path) -> tuple[float, float] | None:
     return found if all(map(math.isfinite, found)) else None
 
 
-def _check_time(package: Package, a_picture: float, load: float, session: Session, watcher: LineWatcher) -> None:
+def _check_time(package: Package, an_image: float, load: float, session: Session, watcher: LineWatcher) -> None:
     about = package.about
-    fit = int((about.seconds / _MARGIN - load) / max(a_picture, 1e-9))
+    fit = int((about.seconds / _MARGIN - load) / max(an_image, 1e-9))
     watcher.say(
-        f"there: {1000 * a_picture:.1f} ms a picture; {fit:,} pictures fit into {about.seconds:,.0f} s with a margin of {_MARGIN - 1:.0%}"
+        f"there: {1000 * an_image:.1f} ms an image; {fit:,} images fit into {about.seconds:,.0f} s with a margin of {_MARGIN - 1:.0%}"
     )
     if about.hidden_rows is not None and about.hidden_rows > fit:
         raise Refused(
-            f"{session.url}: {about.hidden_rows:,} pictures of the hidden test would take {load + about.hidden_rows * a_picture:,.0f} s, "
+            f"{session.url}: {about.hidden_rows:,} images of the hidden test would take {load + about.hidden_rows * an_image:,.0f} s, "
             f"and with the margin more than the limit of {about.seconds:,.0f} s; it is not submitted. Fewer views (predict.tta), fewer folds, "
             "or the true --limit and --hidden-rows"
         )

@@ -1,4 +1,4 @@
-"""What the notebook of a code submission takes from the harness: the test's pictures, read as those of the training, and the file."""
+"""What the notebook of a code submission takes from the harness: the test's images, read as those of the training, and the file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Test:
     dataset: Dataset
 
     def batches(self, n: int = _AT_ONCE) -> Iterator[np.ndarray]:
-        """Its pictures, uint8 (up to n, H, W, C), in order."""
+        """Its images, uint8 (up to n, H, W, C), in order."""
         images = self.dataset.train.images
         for start in range(0, len(self.dataset.train), n):
             rows = range(start, min(start + n, len(self.dataset.train)))
@@ -40,7 +40,7 @@ class Test:
     def write(self, answers: np.ndarray, path: Path) -> None:
         """Write the answers (n, ...) as [submission] says, in the order of the sample submission that lies here."""
         ids, header = wanted_ids(self.competition, self.dataset), wanted_header(self.competition, self.dataset)
-        rows = align_rows(self.dataset.train.ids, ids, "the test's pictures")
+        rows = align_rows(self.dataset.train.ids, ids, "the test's images")
         table = answered_table(self.competition, ids, answers[rows])
         (table[header] if header else table).to_csv(path, index=False)
 
@@ -70,7 +70,7 @@ def open_test(home: Path, job: dict[str, Any], given: Path) -> Test:
         raise FileNotFoundError(f"{tree.path}: there is no test ({data.test})")
     samples, sample = open_samples(part / "test"), part / "submission.csv"
     submission = sample if sample.is_file() else None
-    print(f"test: {len(samples)} pictures of {tree.path}")
+    print(f"test: {len(samples)} images of {tree.path}")
     return Test(competition, Dataset(samples, samples, submission, str(tree.path), False, "", part))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,8 @@ import numpy as np
 
 from harness.base.command import carried
 from harness.base.errors import UserError
+from harness.base.terminal import note
+from harness.base.untrusted_text import counted
 from harness.clean.verdicts import apply_verdicts, standing_verdicts
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
@@ -37,20 +38,30 @@ def prepare_blend(
     threshold: str | None,
     message: str | None,
     past: Sequence[Past],
+    partial: bool = False,
 ) -> Prepared:
     """Blend runs, write submissions/<slug>/<name>.csv aligned by id, check and forecast it.
+
+    partial : take a single run of which not all folds are trained, too; it gets no forecast
 
     Raises
     ------
     UserError
         If the runs do not fit, or the file does not pass its checks (all that is wrong at once).
     """
-    blend = mean_of_probabilities(runs, competition)
+    blend = mean_of_probabilities(runs, competition, partial)
     path, ids = out / "submissions" / competition.slug / f"{blend.name}.csv", wanted_ids(competition, dataset)
     decision = asked_threshold(threshold, blend.scores, competition)
     write_submission(competition, blend, ids, path, decision, wanted_header(competition, dataset), dataset.test)
     refuse_problems(path, competition, ids, dataset)
-    forecast, why_none = _forecast(competition, runs, dataset, past)
+    left_out = runs[0].folds.k - len(runs[0].scores["folds"]) if partial else 0
+    if left_out:
+        forecast, why_none = (
+            None,
+            [f"partial: {left_out} of {counted(runs[0].folds.k, 'fold')} not trained; no forecast of such a run"],
+        )
+    else:
+        forecast, why_none = _forecast(competition, runs, dataset, past)
     main = blend.scores["metrics"][blend.scores["metric"]]
     said = message or f"{blend.name}: OOF {blend.scores['metric']} {main['pooled']:.5f}"
     shares = _shares(blend, competition.kind, competition.classes, decision)
@@ -99,12 +110,12 @@ def chosen_runs(
         by = f" by the verdicts of {verdicts}" if cleaned else ""
         raise UserError(
             f"no finished run of '{competition.slug}' on this data{by} in {out / 'oof' / competition.slug}. Train one: "
-            f"python -m harness.cv {competition.slug}{' --sample' if dataset.is_sample else ''}{carried('--data', '--out')}"
+            f"python -m harness.cv {competition.called}{' --sample' if dataset.is_sample else ''}{carried('--data', '--out')}"
             f"{unfinished_note(out, competition.slug)}"
         )
     if len(fitting) < best:
-        print(
-            f"note: --best {best}: only {len(fitting)} finished runs are on this data; they are taken", file=sys.stderr
+        note(
+            f"note: --best {best}: {counted(len(fitting), 'finished run')} on this data; {'it is' if len(fitting) == 1 else 'they are'} taken"
         )
     return [load_run(path) for path in fitting[:best]]
 

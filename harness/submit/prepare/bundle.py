@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, nearest
+from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.competition.recipe import BOOSTING
 from harness.data.cache import Dataset
@@ -115,7 +116,7 @@ def bundle_run(
     """
     from harness.submit.bundle.build import check_bundled
 
-    _refuse_rows_at_once(competition, options.asked)
+    _refuse_rows_at_once(competition, dataset, options.asked)
     if len(runs) != 1:
         raise UserError(f"{options.asked}: holds the folds of one run, not of {len(runs)}")
     if runs[0].environment.get("columns") or runs[0].recipe.model.name == BOOSTING:
@@ -131,17 +132,19 @@ def bundle_run(
     return _built_and_tried(answering, dataset, path, options)
 
 
-def _refuse_rows_at_once(competition: Competition, asked: str) -> None:
+def _refuse_rows_at_once(competition: Competition, dataset: Dataset, asked: str) -> None:
     """A bundle answers image by image; some competitions' answers are of several images, or of all."""
     told = f"{asked}: its model.py answers image by image, and"
     if competition.is_clustering:
         raise UserError(
             f"{told} the clusters of '{competition.slug}' are of all rows at once. Send the file: leave {asked} out"
         )
-    if competition.submission.rows is not None:
+    rows = competition.submission.rows
+    if rows is not None or (dataset.test is not None and dataset.test.rows is not None):
+        named = f"[submission] rows = '{rows}'" if rows is not None else "by competition.py"
         raise UserError(
-            f"{told} a row of the submission is the mean of several images here ([submission] rows = '{competition.submission.rows}'). Send the "
-            f"file: leave {asked} out; where the platform wants one answer per image, leave `rows` out of competition.toml"
+            f"{told} a row of the submission is the mean of several images here ({named}). Send the file: leave {asked} out; where the "
+            "platform wants one answer per image, leave `rows` out of competition.toml"
         )
 
 
@@ -151,7 +154,8 @@ def _built_and_tried(answering: Answering, given: Dataset, path: Path, options: 
     from harness.submit.bundle.trial import try_bundle
 
     if options.backend not in BACKENDS:
-        raise UserError(f"--backend {options.backend}: unknown; known: {', '.join(BACKENDS)}")
+        near = nearest(options.backend, BACKENDS)
+        raise UserError(f"--backend {options.backend}: unknown{near}; known: {', '.join(BACKENDS)}")
     backend, competition, run = BACKENDS[options.backend], answering.competition, answering.run
     dataset = _as_decoded_for(run, competition, given)
     opened = build_bundle(answering, dataset, path, options.half, options.backend)
@@ -167,9 +171,9 @@ def _built_and_tried(answering: Answering, given: Dataset, path: Path, options: 
     folds = predict_opened(opened, pixels, run.recipe.train.seeds)
     _refuse_differences(path, trial.answers, folds, answering, samples.ids, options.half)
     lines = [
-        f"trial:    {len(pixels)} images, the same answers as the harness ({trial.isolated}, without {', '.join(backend.lacks)}); "
+        f"trial:    {counted(len(pixels), 'image')}, the same answers as the harness ({trial.isolated}, without {', '.join(backend.lacks)}); "
         f"{trial.load:.1f} s to load, {1000 * trial.seconds_per_image:.1f} ms an image, {trial.peak_gib:.2f} GiB: "
-        f"{trial.images_within(seconds):,} images in {seconds:.0f} s on a machine like this",
+        f"{counted(trial.images_within(seconds), 'image')} in {seconds:.0f} s on a machine like this",
         f"bundle:   {size:.1f} MiB, needs {', '.join(backend.needs)}",
     ]
     return Bundled(run, path, answering, trial, lines, opened, dataset, given)
@@ -207,7 +211,7 @@ def _compare_with_stored(run: Run, opened: Opened, dataset: Dataset) -> None:
         if not np.isfinite(said).all() or firm.any() or apart.mean() > _APART:
             raise UserError(
                 f"run '{run.name}': fold {fold}'s weights do not predict what the run has stored (mean difference "
-                f"{apart.mean():.3f} over {len(rows)} rows); no bundle is made of them. {RunFolder(run.path).cure()}"
+                f"{apart.mean():.3f} over {counted(len(rows), 'row')}); no bundle is made of them. {RunFolder(run.path).cure()}"
             )
 
 

@@ -69,8 +69,6 @@ def _check(competition: Competition, dataset: Dataset) -> None:
         problem = f"is for Kaggle; '{competition.slug}' is on {competition.platform}"
     elif dataset.test is None:
         problem = "there are no example rows of the test here: name their place by data.test, under which Kaggle puts the hidden ones"
-    elif dataset.test.rows is not None:
-        problem = "several pictures share a row of the file, and a notebook's model answers picture by picture"
     elif competition.submission.value == "confident":
         problem = "value = 'confident' holds probabilities beside the class, which a bundle's model does not give"
     elif competition.hook("to_submission"):
@@ -145,10 +143,10 @@ def _time_lines(bundled: Bundled, about: About) -> list[str]:
     trial = bundled.trial
     if about.hidden_rows is None:
         return [
-            "time:     how many pictures the hidden test has is not known (--hidden-rows N, or [leaderboard] counted)"
+            "time:     how many images the hidden test has is not known (--hidden-rows N, or [leaderboard] counted)"
         ]
     needed = trial.load + about.hidden_rows * trial.seconds_per_image
     over = " MORE THAN THE LIMIT, unless that machine is faster" if needed > about.seconds else ""
     return [
-        f"time:     {about.hidden_rows:,} pictures of the hidden test: {needed:,.0f} s on a machine like this, of {about.seconds:,.0f} s{over}"
+        f"time:     {about.hidden_rows:,} images of the hidden test: {needed:,.0f} s on a machine like this, of {about.seconds:,.0f} s{over}"
     ]

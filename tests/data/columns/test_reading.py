@@ -106,7 +106,7 @@ def test_columns_are_part_of_the_data_only_where_they_are_declared(project: Path
 def test_a_value_that_only_the_test_has_is_noted(project: Path):
     change(project, "test.csv", "sex", 1, "x")
     notes = " ".join(load(project, '["sex"]').notes)
-    assert "column 'sex' has 1 values that no training row has, in 1 rows: x" in notes
+    assert "column 'sex' has 1 value that no training row has, in 1 row: x" in notes
 
 
 def test_ten_thousand_columns_are_read(project: Path):

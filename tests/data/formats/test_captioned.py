@@ -97,12 +97,12 @@ def test_old_encodings_are_read(contest, tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (GOOD.replace("2.jpg", "9.jpg"), r"1 images have no caption \(2.jpg\)"),
-        (GOOD + "9.jpg,Nobody is here\n", r"1 images with captions have no image \(9.jpg\)"),
+        (GOOD.replace("2.jpg", "9.jpg"), r"1 image has no caption \(2.jpg\)"),
+        (GOOD + "9.jpg,Nobody is here\n", r"1 image has captions and no image \(9.jpg\)"),
         (GOOD.replace(".jpg", ".gif"), "none of its 3 images lies in"),
         ("image,caption\n", "holds no captions"),
         ("image,caption\njust a line\n", "line 2: 'just a line' is no"),
-        ("image,caption\n0.jpg,a\n1.jpg,b\n2.jpg,\n", r"have no caption \(2.jpg\)"),
+        ("image,caption\n0.jpg,a\n1.jpg,b\n2.jpg,\n", r"has no caption \(2.jpg\)"),
     ],
 )
 def test_what_does_not_fit_is_named(contest, tmp_path: Path, text: str, said: str):

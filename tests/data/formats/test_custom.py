@@ -155,8 +155,8 @@ def test_arrays_cannot_be_streamed(shapes: Path):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("names[:3], ids[:3], labels[:2]", r"3 ids but 2 label; every row needs both"),
-        ("names[:3], ids[:3], labels[:3], groups=[1]", r"3 ids but 1 groups"),
+        ("names[:3], ids[:3], labels[:2]", r"3 ids but 2 of label; every row needs both"),
+        ("names[:3], ids[:3], labels[:3], groups=[1]", r"3 ids but 1 of groups"),
         ("names[:3], ids[:3]", r"has no labels; give them to Listing.of"),
         ("[], [], []", r"lists no images"),
         ("names[:2], ['a', 'a'], labels[:2]", r"id 'a' stands in row 1 and in row 2"),
@@ -168,7 +168,7 @@ def test_arrays_cannot_be_streamed(shapes: Path):
         ("['/etc/x.png', *names[1:]], ids, labels", r"row 1: file '/etc/x.png' is no name relative to .*data/shapes"),
         ("['../x.png', *names[1:]], ids, labels", r"row 1: file '../x.png' is no name relative to"),
         ("['train', *names[1:]], ids, labels", r"row 1: file 'train' does not end as an image's does: .png"),
-        ("[(names[0], names[1]), *names[1:]], ids, labels", r"row 2 has 1 files, row 1 2"),
+        ("[(names[0], names[1]), *names[1:]], ids, labels", r"row 2 has 1 file, row 1 2"),
         ("names, ids, ['disc', *labels[1:]]", r"load_samples\(..., 'train'\): row 1: label 'disc' is no class"),
         ("names, ids, labels, weight=[float('nan')] * 40", r"row 1, weight: 'nan' is no weight"),
         ("names, ids, labels, fold=[-1] * 40", r"row 1, column 'fold': '-1' is no fold"),

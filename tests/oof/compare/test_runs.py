@@ -1,0 +1,79 @@
+"""Runs side by side: by what the rows differ that a run is scored on, and tables that say so."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.oof.compare.runs import comparison_table, rows_legend
+from tests.conftest import PINNED
+
+TINY = ("harness.cv", "shapes", "--recipe", "tiny", "--workers", "1", "--set", "train.epochs=1", *PINNED)
+
+
+def test_a_run_on_other_rows_says_which(run_command, shapes: Path):
+    for change in (
+        ("cv.folds=2",),
+        ("cv.folds=2", "--set", "seed=1"),
+        ("cv.folds=3", "--set", "seed=2"),
+        ("cv.folds=2", "--set", "cv.seed=1"),
+        ("cv.folds=2", "--set", "seed=3", "--folds", "1"),
+        ("cv.folds=4", "--set", "seed=4", "--folds", "0-2"),
+    ):
+        done = run_command(*TINY, "--set", *change, cwd=shapes)
+        assert done.returncode == 0, done.stderr
+    told = json.loads(run_command("harness.oof", "compare", "shapes", "--json", cwd=shapes).stdout)["runs"]
+    said = sorted((line["differ"], line["rows"], line["complete"], line["trained"]) for line in told)
+    assert said == [
+        ("", "same", False, [1]),
+        ("", "same", True, [0, 1]),
+        ("", "same", True, [0, 1]),
+        ("3-fold split", "other", True, [0, 1, 2]),
+        ("4-fold split", "other", False, [0, 1, 2]),
+        ("another split", "other", True, [0, 1]),
+    ]
+    shown = run_command("harness.oof", "compare", "shapes", cwd=shapes).stdout
+    for note in (
+        "(3-fold split)",
+        "(4-fold split) (rows of folds 0,1,2 of 4)",
+        "(rows of fold 1 of 2)",
+        "(another split)",
+    ):
+        assert note in shown
+    assert "In brackets: a run that is scored on other rows" in shown
+
+
+def line(**changes: Any) -> dict[str, Any]:
+    score = {"pooled": 0.5, "low": 0.4, "high": 0.6, "mean": 0.5, "std": 0.1}
+    return {
+        "recipe": "tiny",
+        "run": "tiny-1",
+        "about": {"name": "", "note": "", "tags": []},
+        "differ": "",
+        "rows": "same",
+        "complete": True,
+        "k": 5,
+        "trained": [0, 1, 2, 3, 4],
+        "metrics": {"accuracy": score},
+        "camera": None,
+        "seconds": 1,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        ({}, ""),
+        ({"differ": "other data", "rows": "other"}, " (other data)"),
+        ({"complete": False, "trained": [0, 1, 2]}, " (rows of folds 0,1,2 of 5)"),
+        ({"complete": False, "trained": [3]}, " (rows of fold 3 of 5)"),
+    ],
+)
+def test_the_table_and_its_legend(changes: dict[str, Any], note: str):
+    lines = [line(**changes)]
+    assert comparison_table(lines, ["accuracy"])[1][0][1] == f"tiny-1{note}"
+    assert bool(rows_legend(lines)) == bool(note)
