@@ -1,7 +1,7 @@
 """Links between pages: every page names those that lie with it, and a page that is written later appears in those that stand.
 
 A link is only ever to a file that is there. Where pages lie tells what they are: those of a run in its folder, those of a competition
-above it in oof/<slug>, the leaderboard in submissions. Pages from before there were links are linked to, and left as they are.
+above it in oof/<slug>, the board in oof, the leaderboard in submissions. Pages from before there were links are linked to, and left as they are.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ RUN_PAGES = {"report.html": "Run", "errors.html": "Errors", "noise.html": "Noise
 """Pages in a run's folder, and what links to them say."""
 
 _LEADERBOARD = Path("submissions") / "leaderboard.html"
+BOARD = Path("oof") / "board.html"
 _BEGIN, _END = "<!--links-->", "<!--/links-->"
 PLACE = _BEGIN + _END
 """What a template has where the links go."""
@@ -43,7 +44,7 @@ class Link(str):
 def linked_runs(rows: Sequence[Sequence[str]], column: int, reports: Sequence[Path], page: Path) -> list[list[str]]:
     """A table's rows whose cells of that column lead to the reports, of those that are there; one report to a row."""
     return [
-        [Link(c, _relative(report, page)) if i == column and report.is_file() else c for i, c in enumerate(row)]
+        [Link(c, relative(report, page)) if i == column and report.is_file() else c for i, c in enumerate(row)]
         for row, report in zip(rows, reports, strict=True)
     ]
 
@@ -66,12 +67,13 @@ def neighbours(path: Path) -> list[tuple[str, Path]]:
     found = [(name, path.with_name(file)) for file, name in RUN_PAGES.items()] if path.name in RUN_PAGES else []
     home = _competition_of(path)
     if home:
-        found += _of_competition(home)
+        found += [("Board", home.parents[1] / BOARD), *_of_competition(home)]
         found.append(("Leaderboard", home.parents[1] / _LEADERBOARD))
-    elif path.name == _LEADERBOARD.name:
+    elif path.name in (_LEADERBOARD.name, BOARD.name):
+        found.append(("Board", path.parents[1] / BOARD))
         for slug in sorted(path.parents[1].glob("oof/*")):
             found += [(f"{plain(slug.name)}: {name}", page) for name, page in _of_competition(slug) if name in _FIRST]
-        found.append(("Leaderboard", path))
+        found.append(("Leaderboard", path.parents[1] / _LEADERBOARD))
     return [(name, page) for name, page in found if page == path or page.is_file()]
 
 
@@ -104,12 +106,14 @@ def _all_beside(path: Path) -> Iterator[Path]:
         yield from (path.with_name(name) for name in RUN_PAGES if name != path.name)
         return
     home = _competition_of(path)
-    homes = [home] if home else sorted(path.parents[1].glob("oof/*")) if path.name == _LEADERBOARD.name else []
+    is_of_all = path.name in (_LEADERBOARD.name, BOARD.name)
+    homes = [home] if home else sorted(path.parents[1].glob("oof/*")) if is_of_all else []
     for of in homes:
         yield from (page for _, page in _of_competition(of) if page != path)
         yield from (page for name in RUN_PAGES for page in of.glob(f"*/{name}"))
-    if home:
-        yield home.parents[1] / _LEADERBOARD
+    if home or is_of_all:
+        root = home.parents[1] if home else path.parents[1]
+        yield from (root / page for page in (_LEADERBOARD, BOARD) if root / page != path)
 
 
 def _bar(path: Path) -> str:
@@ -122,14 +126,15 @@ def _bar(path: Path) -> str:
         return ""
     items = [
         markupsafe.Markup("<li><a href='{}'{}>{}</a></li>").format(
-            _relative(page, path), markupsafe.Markup(' aria-current="page"') if page == path else "", name
+            relative(page, path), markupsafe.Markup(' aria-current="page"') if page == path else "", name
         )
         for name, page in found
     ]
     return f'<nav aria-label="Pages"><ul>{markupsafe.Markup("").join(items)}</ul></nav>'
 
 
-def _relative(page: Path, start: Path) -> str:
+def relative(page: Path, start: Path) -> str:
+    """The address of a page, for a link on the page `start`."""
     return quote(Path(os.path.relpath(page, start.parent)).as_posix())
 
 
