@@ -51,9 +51,14 @@ def linked_runs(rows: Sequence[Sequence[str]], column: int, reports: Sequence[Pa
 
 def publish(path: Path, html: str) -> None:
     """Write a page, whole or not at all, with links to the pages beside it; those that stand get a link to it where they lack one."""
-    write_text(path, _filled(html, _bar(path)))
+    write_text(path, with_links(path, html))
     for page in _all_beside(path.absolute()):
         _refresh(page)
+
+
+def with_links(path: Path, html: str) -> str:
+    """A page that lies, or would lie, at a path, with links to the pages beside it."""
+    return _filled(html, _bar(path))
 
 
 def refresh_run(folder: Path) -> None:

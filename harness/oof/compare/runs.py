@@ -232,7 +232,14 @@ def pair_table(paired: Paired) -> tuple[list[str], list[list[str]]]:
 def write_comparison(
     path: Path, competition: Competition, lines: list[dict[str, Any]], metrics: Sequence[str], paired: Paired | None
 ) -> None:
-    """Write the page: the image, the tables, and what each recipe answers to."""
+    """Write the page (see `comparison_page`)."""
+    comparison_page(path, competition, lines, metrics, paired).write(path)
+
+
+def comparison_page(
+    path: Path, competition: Competition, lines: list[dict[str, Any]], metrics: Sequence[str], paired: Paired | None
+) -> Page:
+    """The page, for that path: the image, the tables, what differs between the recipes, and what each answers to."""
     warnings = []
     if any(line["sample"] for line in lines):
         warnings.append("Runs on the embedded sample say nothing about the competition's leaderboard.")
@@ -255,7 +262,7 @@ def write_comparison(
     answers = {line["recipe"]: line["answers_to"] for line in lines if line["answers_to"]}
     if answers:
         page.section("What they answer to").table(["recipe", "published"], [[a, b] for a, b in answers.items()])
-    page.write(path)
+    return page
 
 
 _ABREAST = 12  # columns of classes that fit a page

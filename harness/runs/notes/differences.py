@@ -44,9 +44,10 @@ def changed_keys(recipe: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def deviations(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
     """For each recipe, in a line, where it differs from most of the others: "epochs 6, lr 0.01".
 
-    Of a key without a value that more than half of them have, every recipe tells its own. An ensemble says of how many runs it is.
+    Of a key without a value that more than half of them have, every recipe tells its own. An ensemble says of how many runs it is; {}
+    (of a run whose recipe cannot be read) says nothing.
     """
-    trained = [place for place, recipe in enumerate(recipes) if not _members(recipe)]
+    trained = [place for place, recipe in enumerate(recipes) if recipe and not _members(recipe)]
     told = [f"{ENSEMBLE} of {len(_members(recipe))}" if _members(recipe) else "" for recipe in recipes]
     found = differences([recipes[place] for place in trained])
     names = short_keys(list(found))
@@ -64,7 +65,7 @@ def difference_table(
 
     names : what each line begins with
     """
-    trained = [place for place, recipe in enumerate(recipes) if not _members(recipe)]
+    trained = [place for place, recipe in enumerate(recipes) if recipe and not _members(recipe)]
     found = differences([recipes[place] for place in trained])
     if not found:
         return None

@@ -52,6 +52,7 @@ def test_only_what_is_otherwise_than_most_is_told():
     assert deviations([recipe(train__epochs=1), recipe(train__epochs=2)]) == ["epochs 1", "epochs 2"]
     blend = recipe(model__name="ensemble", model__args={"members": {"a-1": "00", "b-2": "11"}})
     assert deviations([recipe(), blend, recipe(train__epochs=3)])[1] == "ensemble of 2"
+    assert deviations([recipe(), {}, recipe()]) == ["", "", ""]
 
 
 def test_the_table_has_a_column_for_each_key_until_they_are_many():
