@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.board.reading import Reader, number_in, table_in, text_in
+from harness.report.about import ABOUT, About, read_about
 from harness.runs.layout import RunLayout
-from harness.runs.notes.about import ABOUT, About, read_about
 from harness.runs.notes.progress import DEAD, NOISE, FoldProgress, read_progress
 
 FINISHED, RUNNING, STOPPED, UNREADABLE = "finished", "running", "stopped", "unreadable"

@@ -10,7 +10,7 @@ from harness.base.command import JsonOption, OutOption, new_app, out_root, user_
 from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
-from harness.cv.arguments import ClusterOptions, FoldOptions, NoiseOptions, TrainedRecipe
+from harness.cv.arguments import ClusterOptions, FoldOptions, LabelOptions, NoiseOptions, TrainedRecipe
 from harness.kernels.options import KaggleOptions
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def main(
     recipe: TrainedRecipe,
     where: Annotated[DataOptions, Without("data_set")],
     folds: FoldOptions,
+    about: LabelOptions,
     noise: NoiseOptions,
     nodes: ClusterOptions,
     place: KaggleOptions,
@@ -50,7 +51,7 @@ def main(
 
     contest = find_competition(which.required())
     if place.check() and not recipe.show:
-        _train_elsewhere(contest, which.competition, recipe, where, folds, noise, nodes, place, out, as_json)
+        _train_elsewhere(contest, which.competition, recipe, where, folds, about, noise, nodes, place, out, as_json)
         return
     by_rule = is_built_in(contest, recipe.recipe)
     played = None if by_rule else load_recipe(contest.folder, recipe.recipe, recipe.overrides)
@@ -60,7 +61,7 @@ def main(
         if recipe.show:
             print(recipe_text(played), end="")
             return
-    options = _options(contest, where.sample, folds, nodes, out)
+    options = _options(contest, where.sample, folds, about, nodes, out)
     if folds.workers != 1 and not options.cluster:
         start_server()
     try:
@@ -93,6 +94,7 @@ def _train_elsewhere(
     recipe: TrainedRecipe,
     where: DataOptions,
     folds: FoldOptions,
+    about: LabelOptions,
     noise: NoiseOptions,
     nodes: ClusterOptions,
     place: KaggleOptions,
@@ -107,11 +109,12 @@ def _train_elsewhere(
     def check(contest: Competition, played: Recipe) -> None:
         _check_task(contest, played, noise.noise)
 
-    options = _options(contest, where.sample, folds, nodes, out)
+    options = _options(contest, where.sample, folds, about, nodes, out)
     with watching(quiet=as_json) as watcher:
         run = train_on_kaggle(contest, recipe, where, options, place, named, check, watcher)
     if run is None:
         return
+    options.label.write(run.path)
     told = run.path / "noise.json"
     noisy = read_json(told) if noise.noise and told.is_file() else None
     if as_json:
@@ -120,7 +123,9 @@ def _train_elsewhere(
         print_result(run, where.sample, noisy)
 
 
-def _options(contest: Competition, sample: bool, folds: FoldOptions, nodes: ClusterOptions, out: Path) -> Options:
+def _options(
+    contest: Competition, sample: bool, folds: FoldOptions, about: LabelOptions, nodes: ClusterOptions, out: Path
+) -> Options:
     from harness.clean.verdicts import standing_verdicts
     from harness.cv.options import Options
     from harness.cv.report.summary import again
@@ -136,6 +141,7 @@ def _options(contest: Competition, sample: bool, folds: FoldOptions, nodes: Clus
         verdicts=standing_verdicts(out, contest, sample) if folds.clean else None,
         cluster=Cluster(nodes.cluster, nodes.cpus_per_fold, nodes.gpus_per_fold) if nodes.cluster else None,
         command=again(),
+        label=about.label,
     )
 
 

@@ -10,6 +10,7 @@ from harness.base.command import DeviceOption
 from harness.base.errors import UserError
 from harness.base.option_groups import option_group
 from harness.base.options import RecipeChoice
+from harness.runs.notes.label import Label
 
 
 @option_group("Recipe")
@@ -70,6 +71,29 @@ class FoldOptions:
             return tuple(int(part) for part in self.folds.split(","))
         except ValueError:
             raise UserError(f"--folds {self.folds}: give fold numbers with commas between, e.g. --folds 0,1") from None
+
+
+@option_group("What the run is called")
+class LabelOptions:
+    """What a person says of the run; none of it is part of it."""
+
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="What tables and pages call the run; changed later by harness.oof label."),
+    ] = None
+    note: Annotated[str | None, typer.Option("--note", help="A line about it.")] = None
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="A word to find it by; may be repeated.")] = None
+
+    @property
+    def label(self) -> Label:
+        """What is to be said.
+
+        Raises
+        ------
+        UserError
+            If a text is too long, or is no plain line.
+        """
+        return Label(self.name, self.note, tuple(self.tag or ()))
 
 
 @option_group("Noise suite")

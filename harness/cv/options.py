@@ -14,6 +14,7 @@ from harness.cv.pseudo_labels import pseudo_line
 from harness.data.cache import Dataset
 from harness.distributed.executor import Cluster
 from harness.runs import Folds
+from harness.runs.notes.label import Label
 
 
 class Watcher(Protocol):
@@ -32,6 +33,9 @@ class Watcher(Protocol):
         ...
 
 
+_NOTHING = Label()
+
+
 @dataclass(frozen=True)
 class Options:
     """How a cross-validation is carried out; none of it belongs to the recipe.
@@ -47,6 +51,7 @@ class Options:
     verdicts : clean.csv to go by, or None
     cluster : the Ray cluster that folds are trained on, or None for this machine
     command : what a user types to go on with the run, "" = not known
+    label : what is to be said of the run
     """
 
     out: Path
@@ -58,6 +63,7 @@ class Options:
     verdicts: Path | None = None
     cluster: Cluster | None = None
     command: str = ""
+    label: Label = _NOTHING
 
 
 def planned_workers(options: Options, k: int) -> int:

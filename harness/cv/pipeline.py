@@ -46,6 +46,7 @@ def cross_validate(
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
             opened.start(competition, recipe, options, watcher)
+        options.label.write(folder.path)
         if missing:
             _remove_folds(folder, missing)
             _train(folder, competition, dataset, missing, options, watcher)

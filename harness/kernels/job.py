@@ -13,7 +13,18 @@ from pathlib import Path
 from harness.base.errors import UserError
 from harness.competition import Competition
 
-_WITH_VALUE = ("--on", "--accelerator", "--session-hours", "--data", "--out", "--comp", "--recipe")
+_WITH_VALUE = (
+    "--on",
+    "--accelerator",
+    "--session-hours",
+    "--data",
+    "--out",
+    "--comp",
+    "--recipe",
+    "--name",
+    "--note",
+    "--tag",
+)
 _ALONE = ("--attach", "--dry-run", "--resume", "--fresh", "--json")
 
 

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file, write_text
 from harness.base.untrusted_text import plain
+from harness.report.about import read_about
 
 RUN_PAGES = {"report.html": "Run", "errors.html": "Errors", "noise.html": "Noise", "forecast.html": "Forecast"}
 """Pages in a run's folder, and what links to them say."""
@@ -122,20 +123,22 @@ def _all_beside(path: Path) -> Iterator[Path]:
 
 
 def _bar(path: Path) -> str:
-    """The links as HTML; "" where a page has no neighbour."""
+    """The links as HTML, and what people call the run; "" where a page has no neighbour and nothing is said."""
     import markupsafe
 
     path = path.absolute()
     found = neighbours(path)
+    said = read_about(path.parent).line() if path.name in RUN_PAGES else ""
+    about = f'<p class="about">{markupsafe.escape(said)}</p>' if said else ""
     if not any(page != path for _, page in found):
-        return ""
+        return about
     items = [
         markupsafe.Markup("<li><a href='{}'{}>{}</a></li>").format(
             relative(page, path), markupsafe.Markup(' aria-current="page"') if page == path else "", name
         )
         for name, page in found
     ]
-    return f'<nav aria-label="Pages"><ul>{markupsafe.Markup("").join(items)}</ul></nav>'
+    return f'<nav aria-label="Pages"><ul>{markupsafe.Markup("").join(items)}</ul></nav>{about}'
 
 
 def relative(page: Path, start: Path) -> str:

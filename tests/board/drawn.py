@@ -11,7 +11,7 @@ from typing import Any
 from harness.base.storage.manifest import MANIFEST
 from harness.competition import Recipe
 from harness.competition.recipe import ModelSpec
-from harness.runs.notes.about import About, save_about
+from harness.report.about import About, save_about
 from harness.runs.notes.progress import TRAINING, ProgressFile
 from harness.runs.start import save_start
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.competition import Competition
+from harness.competition import Competition, Recipe
 from harness.competition.metrics import argmax_rows
 from harness.competition.tasks import Task
 from harness.cv.folds import rare_classes
@@ -21,6 +21,7 @@ from harness.data.cache import Dataset
 from harness.report import figures
 from harness.report.page import Page
 from harness.runs import Folds, RunFolder
+from harness.runs.notes.differences import changed_keys
 
 _GALLERY = 24
 
@@ -62,14 +63,19 @@ def write_report(
         main, targets = competition_metrics(competition)[0], dataset.train.labels[rows]
         calibration_section(page, task, main, targets, np.asarray(oof[rows]), folds.fold[rows], decision)
     _training_section(page, history)
-    section = page.section("What produced it")
+    produced_section(page, recipe, {k: v for k, v in environment.items() if k != "competition"})
+    page.write(folder.path / "report.html")
+
+
+def produced_section(page: Page, recipe: Recipe, environment: dict[str, Any]) -> None:
+    """What the recipe has otherwise than by default, as a table; all of it, and data and machine, folded away."""
+    section, content = page.section("What produced it"), recipe.model_dump(mode="json")
     if recipe.answers_to:
         section.text(f"Answers to: {recipe.answers_to}")
-    section.code(json.dumps(recipe.model_dump(mode="json"), indent=1), "The recipe, with every default")
-    section.code(
-        json.dumps({k: v for k, v in environment.items() if k != "competition"}, indent=1), "Data, folds and machine"
-    )
-    page.write(folder.path / "report.html")
+    if changed := changed_keys(content):
+        section.table(["key of the recipe", "value", "default"], changed, left=3)
+    section.code(json.dumps(content, indent=1), "The recipe, with every default")
+    section.code(json.dumps(environment, indent=1), "Data, folds and machine")
 
 
 def answers(task: Task, oof: np.ndarray, rows: np.ndarray, decision: dict[str, Any] | None) -> np.ndarray:

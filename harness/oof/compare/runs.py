@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -22,9 +23,11 @@ from harness.oof.compare.pairwise import Pair, compare_pairs, error_correlation,
 from harness.oof.ensemble.blend import unfinished_note
 from harness.oof.predictions import align
 from harness.report import figures
+from harness.report.about import About, read_about
 from harness.report.links import linked_runs
 from harness.report.page import Page
 from harness.runs import RunFolder, load_run, runs_of
+from harness.runs.notes.differences import difference_table
 
 MOST = 12
 """So many runs are held against each other unless they are named."""
@@ -97,6 +100,7 @@ def _line(path: Path) -> dict[str, Any]:
         "run": path.name,
         "recipe": recipe["name"],
         "answers_to": recipe["answers_to"],
+        "about": dataclasses.asdict(read_about(path)),
         "folds": len(scores["folds"]),
         "complete": scores["complete"],
         "sample": data["is_sample"],
@@ -112,8 +116,15 @@ def _rank(line: dict[str, Any], metric: str) -> float:
     return -found["pooled"] if found["greater_is_better"] else found["pooled"]
 
 
+def recipe_table(home: Path, lines: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]] | None:
+    """Header and rows: what differs between the runs' recipes; None where nothing does. home : the folder that the runs lie in"""
+    names = [line["run"] for line in lines]
+    return difference_table(names, [read_json(home / name / "recipe.json") for name in names])
+
+
 def comparison_table(lines: list[dict[str, Any]], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: for each run mean +- std over folds of every metric, and the pooled score of the first."""
+    """Header and rows: for each run mean +- std over folds of every metric, and the pooled score of the first; a run that a person named
+    goes by that name and its recipe's."""
     header = [
         "recipe",
         "run",
@@ -131,7 +142,7 @@ def comparison_table(lines: list[dict[str, Any]], metrics: Sequence[str]) -> tup
         )
         rows.append(
             [
-                line["recipe"],
+                called(line),
                 line["run"] + notes,
                 *(_mean_std(found[m]) if m in found else "" for m in metrics),
                 f"{main['pooled']:.4f} [{main['low']:.4f}, {main['high']:.4f}]",
@@ -140,6 +151,12 @@ def comparison_table(lines: list[dict[str, Any]], metrics: Sequence[str]) -> tup
             ]
         )
     return header, rows
+
+
+def called(line: dict[str, Any]) -> str:
+    """What a person calls a run, before the recipe's name; that alone, where nobody named it."""
+    name: str = line["about"]["name"]
+    return f"{name} ({line['recipe']})" if name else line["recipe"]
 
 
 def _mean_std(metric: dict[str, Any]) -> str:
@@ -249,7 +266,10 @@ def comparison_page(
         title=f"{competition.title}: runs compared", lead=f"{len(lines)} finished runs, best first.", warnings=warnings
     )
     section = page.section("In one chart")
-    bars = {f"{line['recipe']} ({line['run'].rpartition('-')[2]})": line["metrics"][metrics[0]] for line in lines}
+    bars = {
+        f"{line['about']['name'] or line['recipe']} ({line['run'].rpartition('-')[2]})": line["metrics"][metrics[0]]
+        for line in lines
+    }
     section.figure(
         figures.score_bars(bars, metrics[0].replace("_", " ")),
         "Pooled OOF score with its 95 % interval; points are the mean over folds.",
@@ -257,6 +277,10 @@ def comparison_page(
     header, rows = comparison_table(lines, metrics)
     reports = [path.parent / line["run"] / "report.html" for line in lines]
     page.section("Scores").table(header, linked_runs(rows, header.index("run"), reports, path), folded=True, left=2)
+    if told := recipe_table(path.parent, lines):
+        page.section("What differs between their recipes").table(*told, folded=True)
+    if notes := [[line["run"], About(**line["about"]).line()] for line in lines if any(line["about"].values())]:
+        page.section("Names and notes").table(["run", "name, note, tags"], notes)
     if paired:
         _pairs(page, competition, paired)
     answers = {line["recipe"]: line["answers_to"] for line in lines if line["answers_to"]}

@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UserError
+from harness.report.about import About, read_about, save_about
 from harness.runs import load_run
-from harness.runs.notes.about import About, read_about, save_about
+from harness.runs.notes.label import Label
 from tests.runs.test_run import make_run
 
 
 def test_a_run_is_named_and_stays_the_run_that_it_is(tmp_path: Path):
     folder = make_run(tmp_path / "one")
-    about = About.given("first try", None, ["cnn", "cnn", "night"])
+    about = Label("first try", None, ("cnn", "cnn", "night")).write(folder.path)
     assert about == About("first try", "", ("cnn", "night")) and about.line() == "first try #cnn #night"
-    save_about(folder.path, about)
     assert read_about(folder.path) == about and not folder.faults() and load_run(folder.path).name == "one"
     changed = about.changed(note="too few epochs", tags=[""])
     assert changed == About("first try", "too few epochs")
@@ -25,8 +25,11 @@ def test_a_run_is_named_and_stays_the_run_that_it_is(tmp_path: Path):
     assert read_about(folder.path) == About() and not (folder.path / "about.json").exists()
 
 
-def test_nothing_given_is_nothing():
-    assert About.given(None, None, []) is None and About.given("", None, None) == About()
+def test_what_is_not_given_stays(tmp_path: Path):
+    assert Label().write(tmp_path) == About() and not list(tmp_path.iterdir())
+    Label("a", "b", ("c",)).write(tmp_path)
+    assert Label().write(tmp_path) == Label(tags=("c",)).write(tmp_path) == About("a", "b", ("c",))
+    assert Label(note="").write(tmp_path) == About("a", "", ("c",))
     assert About("a").changed() == About("a") and About(tags=("a",)).changed(tags=[""]).tags == ()
 
 
@@ -42,6 +45,8 @@ def test_nothing_given_is_nothing():
 def test_what_would_not_be_shown_is_refused(given: dict[str, object], said: str):
     with pytest.raises(UserError, match=said):
         About().changed(**given)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=said):
+        Label(**given)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -25,19 +25,6 @@ class About:
     note: str = ""
     tags: tuple[str, ...] = ()
 
-    @classmethod
-    def given(cls, name: str | None, note: str | None, tags: Sequence[str] | None) -> About | None:
-        """What options say; None where none of them was given.
-
-        Raises
-        ------
-        UserError
-            If a text is too long, or is no plain line.
-        """
-        if name is None and note is None and not tags:
-            return None
-        return About().changed(name, note, tags)
-
     def changed(self, name: str | None = None, note: str | None = None, tags: Sequence[str] | None = None) -> About:
         """With what is given in place of what was said; None leaves it, "" (of tags: [""]) takes it away.
 
