@@ -236,6 +236,7 @@ class FoldTraining:
         """Train one network; returns it with a dict per epoch, of which `told` hears as it ends."""
         import torch
 
+        from harness.cv.jobs.looks import looks_of
         from harness.train.fit import fit
 
         number = seed_of(self.recipe.seed, self.fold, seed)
@@ -245,8 +246,10 @@ class FoldTraining:
         inputs = self.data.training(number)
         look = self._look(after_epoch) if after_epoch else None
         layout, task = self.data.layout, self.opening.competition.kind
-        tell = telling(told, seed, self.recipe)
-        lines = fit(network, inputs, self.labels, self.rows, self.recipe, layout, number, self.tick, look, task, tell)
+        tell, looks = telling(told, seed, self.recipe), looks_of(self)
+        lines = fit(
+            network, inputs, self.labels, self.rows, self.recipe, layout, number, self.tick, look, task, tell, looks
+        )
         return network, lines
 
     def _keep_data_shares(self, network: nn.Module) -> None:

@@ -19,7 +19,7 @@ from harness.cv.report.targets import targets_sections
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.report import figures
-from harness.report.page import Page
+from harness.report.page import Page, Section
 from harness.runs import Folds, RunFolder
 from harness.runs.notes.differences import changed_keys
 
@@ -174,6 +174,7 @@ def _training_section(page: Page, history: list[dict[str, Any]]) -> None:
         figures.learning_curves(curves(history, "loss"), "training loss"),
         "Mean training loss per epoch, under augmentation.",
     )
+    looks_figures(section, history)
     if any("watched_loss" in line for line in history):
         section.figure(
             figures.learning_curves(curves(history, "watched_loss"), "watched loss"),
@@ -181,10 +182,23 @@ def _training_section(page: Page, history: list[dict[str, Any]]) -> None:
         )
 
 
+def looks_figures(section: Section, history: list[dict[str, Any]]) -> None:
+    """Curves of the rows that were looked at as it trained, where there are any."""
+    which = "Some rows of the fold, the same after each epoch, as they are, by the weights that would predict then"
+    losses, scores = curves(history, "valid_loss"), curves(history, "valid_score")
+    if losses:
+        caption = f"{which}; the loss is the task's plain one. For the eye only: nothing is chosen by it."
+        section.figure(figures.learning_curves(losses, "validation loss"), caption)
+    if scores:
+        trained = curves(history, "train_score")
+        caption = f"{which}: validation rows drawn through, as many training rows dashed. How far they part tells of overfitting."
+        section.figure(figures.learning_curves(scores, "score", trained, log=False), caption)
+
+
 def curves(history: list[dict[str, Any]], key: str) -> dict[str, tuple[list[float], list[float]]]:
-    """Epochs and values of each fold and seed."""
+    """Epochs and values of each fold and seed, of the epochs that have one."""
     curves: dict[str, tuple[list[float], list[float]]] = {}
-    for line in history:
+    for line in (line for line in history if key in line):
         epochs, losses = curves.setdefault(
             f"fold {line['fold']}" + (f", seed {line['seed']}" if line["seed"] else ""), ([], [])
         )
