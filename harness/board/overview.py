@@ -68,8 +68,9 @@ class Contest:
     @property
     def under_way(self) -> list[RunCard]:
         """Runs that somebody is at work on, those of studies and plays among them."""
-        nested = [run for part in (*self.studies, *self.plays) for run in part.runs]
-        return [run for run in (*self.runs, *nested) if run.state == RUNNING]
+        of_studies = [run for study in self.studies for run in study.runs]
+        of_plays = [run for play in self.plays for run in play.runs]
+        return [run for run in (*self.runs, *of_studies, *of_plays) if run.state == RUNNING]
 
 
 @dataclass(frozen=True)
@@ -130,14 +131,16 @@ def _runs(paths: Iterator[Path], reader: Reader) -> Iterator[RunCard]:
 
 def _study(path: Path, slug: str, reader: Reader) -> Study:
     journal = path / "study.journal"
-    trials = reader.read(journal, tally, {})
+    nothing: dict[str, int] = {}
+    trials = reader.read(journal, tally, nothing)
     runs = tuple(run for run in _nested(path, slug, reader) if run.state == RUNNING)
     return Study(path, trials, runs, bool(runs) or (bool(trials.get("running")) and _is_young(journal, _BEAT)))
 
 
 def _play(path: Path, slug: str, reader: Reader) -> Play:
     journal = path / "journal.jsonl"
-    steps = reader.read(journal, _steps, ())
+    nothing: tuple[StepRecord, ...] = ()
+    steps = reader.read(journal, _steps, nothing)
     runs = tuple(run for run in _nested(path / "judged", slug, reader) if run.state == RUNNING)
     at_work = bool(steps) and steps[-1].state == BEGUN
     running = bool(runs) or _is_young(path / "spent.json", 10.0) or (at_work and _is_young(journal, DEAD))

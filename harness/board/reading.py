@@ -73,5 +73,6 @@ def text_in(told: Any, key: str, longest: int = 200) -> str:
 def number_in(told: Any, key: str) -> float | None:
     """A finite number, or None."""
     value = told.get(key) if isinstance(told, dict) else None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and -1e300 < value < 1e300 else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if -1e300 < value < 1e300 else None

@@ -77,6 +77,7 @@ def learning_curves(
     everything = [v for _, values in curves.values() for v in values if v > 0]
     if log and everything and max(everything) > 10 * min(everything):
         axes.set_yscale("log")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="epoch", ylabel=_named(ylabel))
     axes.grid(alpha=0.3)
     if curves:

@@ -186,6 +186,8 @@ def looks_figures(section: Section, history: list[dict[str, Any]]) -> None:
     """Curves of the rows that were looked at as it trained, where there are any."""
     which = "Some rows of the fold, the same after each epoch, as they are, by the weights that would predict then"
     losses, scores = curves(history, "valid_loss"), curves(history, "valid_score")
+    if max((len(epochs) for epochs, _ in losses.values()), default=0) < 2:
+        return  # few epochs of few rows: a point is no curve
     if losses:
         caption = f"{which}; the loss is the task's plain one. For the eye only: nothing is chosen by it."
         section.figure(figures.learning_curves(losses, "validation loss"), caption)

@@ -26,7 +26,7 @@ from harness.report import figures
 from harness.report.about import About, read_about
 from harness.report.links import linked_runs
 from harness.report.page import Page
-from harness.runs import RunFolder, load_run, runs_of
+from harness.runs import Run, RunFolder, load_run, runs_of
 from harness.runs.notes.differences import difference_table
 
 MOST = 12
@@ -175,6 +175,7 @@ class Paired:
     pairs : every two of them
     recalls : float (M, C)
     curves : {run: (epochs, mean training loss over the folds)}
+    valid_curves : the same of the validation loss, of epochs that were looked at
     """
 
     task: Task
@@ -182,6 +183,7 @@ class Paired:
     pairs: list[Pair]
     recalls: np.ndarray
     curves: dict[str, tuple[list[float], list[float]]]
+    valid_curves: dict[str, tuple[list[float], list[float]]]
 
 
 def paired_runs(competition: Competition, out: Path, lines: list[dict[str, Any]], named: bool) -> Paired | None:
@@ -205,7 +207,8 @@ def paired_runs(competition: Competition, out: Path, lines: list[dict[str, Any]]
         names=predictions.members,
         pairs=compare_pairs(predictions, metric),
         recalls=recalls(predictions, len(competition.classes)),
-        curves={run.name: curve for run in runs if (curve := _curve(run.path / "history.jsonl"))},
+        curves=_curves(runs, "loss"),
+        valid_curves=_curves(runs, "valid_loss"),
     )
 
 
@@ -218,12 +221,18 @@ def _largest_group(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return max(groups.values(), key=len, default=[])
 
 
-def _curve(path: Path) -> tuple[list[float], list[float]] | None:
-    """Training loss by epoch, mean over folds and seeds; None where nothing was trained (an ensemble)."""
+def _curves(runs: Sequence[Run], key: str) -> dict[str, tuple[list[float], list[float]]]:
+    """Of the runs that have it."""
+    return {run.name: curve for run in runs if (curve := _curve(run.path / "history.jsonl", key))}
+
+
+def _curve(path: Path, key: str) -> tuple[list[float], list[float]] | None:
+    """A figure of the history by epoch, mean over folds and seeds; None where no epoch has it (an ensemble)."""
     by_epoch: dict[int, list[float]] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         told = json.loads(line)
-        by_epoch.setdefault(told["epoch"], []).append(told["loss"])
+        if key in told:
+            by_epoch.setdefault(told["epoch"], []).append(told[key])
     epochs = sorted(by_epoch)
     return (list(map(float, epochs)), [float(np.mean(by_epoch[e])) for e in epochs]) if epochs else None
 
@@ -311,6 +320,8 @@ def _pairs(page: Page, competition: Competition, paired: Paired) -> None:
         page.section(f"Recall by {what}").table(*_recall_table(paired, competition.classes, what), folded=True)
     if paired.curves:
         picture = figures.learning_curves(paired.curves, "training loss")
-        page.section("Learning curves").figure(
-            picture, "Mean training loss over the folds, each under its own augmentation."
-        )
+        section = page.section("Learning curves")
+        section.figure(picture, "Mean training loss over the folds, each under its own augmentation.")
+        if any(len(epochs) > 1 for epochs, _ in paired.valid_curves.values()):
+            picture = figures.learning_curves(paired.valid_curves, "validation loss")
+            section.figure(picture, "Mean loss of some validation rows of each fold; nothing was chosen by it.")
