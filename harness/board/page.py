@@ -17,16 +17,9 @@ from harness.runs.notes.progress import COMPUTING, FoldProgress
 _LAST_SUBMISSIONS = 10
 RUNNING_NOW = "Running now"
 LIVE_HEADER = (
-    "run",
-    "fold",
-    "epoch",
-    "training loss",
-    "validation loss",
-    "validation score",
-    "images/s",
-    "left of fold",
+    *("run", "fold", "epoch", "training loss", "validation loss", "validation score"),
+    *("images/s", "left of fold", "left of run"),
 )
-LIVE_HEADER += ("left of run",)
 
 
 def board_page(overview: Overview, script: str = "") -> Page:
@@ -104,11 +97,12 @@ def _competitions(page: Page, overview: Overview) -> None:
     path, rows = overview.out / BOARD, []
     for contest in overview.contests:
         best = contest.best
+        score = best.score if best else None
         rows.append(
             [
                 Link(contest.title, f"#{_anchor(page, overview, contest)}"),
-                score_cell(best.score) if best else "",
-                best.score.metric.replace("_", " ") if best and best.score else "",
+                score_cell(score) if score else "",
+                score.metric.replace("_", " ") if score else "",
                 _link(best.path / "report.html", named(best), path) if best else "",
                 f"{sum(not run.members for run in contest.runs):,}",
                 f"{sum(bool(run.members) for run in contest.runs):,}",

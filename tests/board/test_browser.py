@@ -46,10 +46,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def wait_for(browser: Browser, script: str) -> None:
-    """Until an expression in the page is true: ten seconds at most."""
-    end = time.monotonic() + 10
-    while not browser.run(script):
-        assert time.monotonic() < end, (script, browser.run("document.querySelector('main').innerText"))
+    """Until an expression in the page is true, which may be loaded anew meanwhile: twenty seconds at most."""
+    end = time.monotonic() + 20
+    while not browser.run(f"document.querySelector('main') !== null && ({script})"):
+        assert time.monotonic() < end, (script, browser.run("document.querySelector('main')?.innerText"))
         time.sleep(0.05)
 
 
@@ -87,7 +87,7 @@ def test_it_follows_what_runs(browser: Browser, server: Server):
     browser.open(server.address)
     wait_for(browser, f"{LIVE}.innerText.includes('4 of 10')")
     assert "cells, study quick-1a2b: quick-trial" in browser.run(f"{LIVE}.innerText")
-    assert "1 running, 1 complete" in browser.run(f"{LIVE}.innerText")
+    wait_for(browser, f"{LIVE}.innerText.includes('1 running, 1 complete')")
     draw_progress(server.board.out / "oof/cells/quick-running", 1, epochs=9)
     wait_for(browser, f"{LIVE}.innerText.includes('9 of 10')")
     draw_progress(server.board.out / "oof/cells/quick-running", 1, epochs=4)

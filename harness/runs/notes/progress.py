@@ -34,24 +34,9 @@ DEAD = 4 * BEAT
 
 _NAME = re.compile(r"progress-(-?\d+)\.jsonl")
 _MOST_BYTES, _LONGEST = 2**20, 60
-_NUMBERS = tuple(
-    [
-        "time",
-        "pid",
-        "done",
-        "total",
-        "eta",
-        "images_per_s",
-        "seed",
-        "epoch",
-        "epochs",
-        "loss",
-        "lr",
-        "watched_loss",
-        "valid_loss",
-        "valid_score",
-        "train_score",
-    ]
+_NUMBERS = (
+    *("time", "pid", "done", "total", "eta", "images_per_s", "seed", "epoch", "epochs"),
+    *("loss", "lr", "watched_loss", "valid_loss", "valid_score", "train_score"),
 )
 
 
