@@ -79,8 +79,12 @@ class RunCard:
         if not running or len(left) < len(running):
             return None
         whole = [fold.told - fold.began + fold.last["eta"] for fold in running]
-        waiting = max(self.k - len(self.done) - len(running), 0) if not self.noise else 0
-        rounds = -(-waiting // max(min(self.workers, max(len(running), 1)), 1))
+        told = {number for fold in running for number in fold.together}
+        at_work = {fold.fold for fold in running}
+        waiting = (told or set(range(min(self.k, 1000)))) - at_work - (set() if self.noise else set(self.done))
+        if self.noise:  # that of a fold is over as soon as its file goes
+            waiting = {number for number in waiting if number > max(at_work)}
+        rounds = -(-len(waiting) // max(min(self.workers, len(running)), 1))
         return max(left) + rounds * max(whole)
 
 

@@ -194,9 +194,10 @@ def _train(
     if "features" in plan:
         features = FeaturesJob(folder.path, competition.folder, dataset.cache, devices[0], usable_cores())
         run_jobs([features], min(workers, 2), watcher.progress)
-    kind = _fold_job(folder.recipe())
+    kind, together = _fold_job(folder.recipe()), tuple(missing)
+    where = (folder.path, competition.folder, dataset.cache)
     jobs = [
-        kind(folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold])
+        kind(*where, fold, devices[i % len(devices)], plan["threads"][fold], together=together)
         for i, fold in enumerate(missing)
     ]
     if options.cluster:

@@ -49,9 +49,11 @@ def draw_run(path: Path, score: float | None = 0.9, k: int = 5, done: int = 5, e
     return path
 
 
-def draw_progress(run: Path, fold: int, epochs: int = 4, of: int = 10, stage: str = TRAINING) -> ProgressFile:
+def draw_progress(
+    run: Path, fold: int, epochs: int = 4, of: int = 10, stage: str = TRAINING, together: tuple[int, ...] = ()
+) -> ProgressFile:
     """A fold under way, by this process."""
-    told = ProgressFile(run, fold, stage, lambda *said: None)
+    told = ProgressFile(run, fold, stage, lambda *said: None, together)
     told.__enter__()
     told.started -= 10
     for epoch in range(1, epochs + 1):

@@ -44,6 +44,11 @@ def test_the_time_left_of_a_run_is_that_of_its_folds(tmp_path: Path):
         left and 15 < left < 40
     )  # 10 s were for half a fold; two folds run, two wait: 10 s + 20 s and what the test took
     assert card.eta(time.time() + 1e4) is None
+    for fold in (1, 2):
+        draw_progress(run, fold, epochs=5, of=10, together=(1, 2))  # no others were asked for
+    ((card,),) = [contest.runs for contest in read_overview(tmp_path, Reader()).contests]
+    left = card.eta(time.time())
+    assert left and left < 15
 
 
 def test_the_page_says_all_of_it_and_escapes_it(tmp_path: Path):

@@ -43,6 +43,7 @@ class FoldJob:
     threads : CPU threads to compute with
     after_epoch : told (epoch, score of the rows that are judged, without TTA) while the first seed trains; what it raises
         ends the fold. A job that has it stays in its process
+    together : all folds that the same call trains, for those who follow how far it is
     """
 
     run: Path
@@ -52,6 +53,7 @@ class FoldJob:
     device: str
     threads: int
     after_epoch: Callable[[int, float], None] | None = None
+    together: tuple[int, ...] = ()
 
     def __call__(self, progress: Progress) -> None:
         """Train the fold and save it; nothing, where it stands."""
@@ -62,7 +64,7 @@ class FoldJob:
         if folder.fold_stands(self.fold):
             return
         try:
-            with ProgressFile(self.run, self.fold, TRAINING, progress) as told:
+            with ProgressFile(self.run, self.fold, TRAINING, progress, self.together) as told:
                 self.train(folder, told)
         except UserError as error:
             raise UserError(f"fold {self.fold}: {error}") from error
