@@ -23,8 +23,8 @@ from harness.train.loss import Loss
 from harness.train.precision import Layout
 from harness.train.prediction.tta import combine
 
-SHARE = 0.03
-"""Of the cost of training that looks may cost."""
+SHARE = 0.02
+"""Of the cost of training that looks are reckoned to cost: what is reckoned may be off by half."""
 
 _FORWARD = 3  # forward passes that cost as much as a training step of the same images
 _LEAST, _MOST = 100, 2048  # rows below which a score says little, and beyond which more of them say little

@@ -129,10 +129,10 @@ def test_looks_never_cost_more_than_their_share(n_train: int, n_valid: int, batc
 
 def test_what_is_usual():
     """Rows of each kind and epochs between two looks: of blood cells' size each epoch, of a few hundred rows now and then."""
-    assert plan_looks(8000, 2000, 125, 20) == (360, 1)
-    assert plan_looks(48_000, 12_000, 750, 6) == (2048, 1)
-    assert plan_looks(640, 160, 10, 40) == (115, 4)
-    assert plan_looks(160, 40, 5, 2) == (14, 2)
+    assert plan_looks(8000, 2000, 125, 20) == (240, 1)
+    assert plan_looks(70_000, 12_000, 750, 6) == (2048, 1)
+    assert plan_looks(640, 160, 10, 40) == (115, 6)
+    assert plan_looks(160, 40, 5, 2) == (9, 2)
 
 
 def test_the_rows_are_the_same_each_time():
