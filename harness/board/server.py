@@ -1,9 +1,10 @@
-"""The board on 127.0.0.1: whoever has the address with its token sees the pages below the folder of outputs and what runs now; nobody changes a thing.
+"""The board on 127.0.0.1: whoever has the address with its token sees the pages below the folder of outputs and what runs now.
 
 A server that only this machine reaches can still be asked by other users of it and by web pages in the user's own browser. So every address
 begins with a random token, which is compared in constant time; the Host header must be ours (DNS rebinding); answers may not be framed,
 sniffed or kept, tell no address on, and come with a policy that lets pages load nothing. Files are those of a few kinds whose real path lies
-below oof/ or submissions/; folders are not listed.
+below oof/ or submissions/; folders are not listed. The one thing that can be changed is what cleaning does to rows that it found: a page of
+this very server may post other actions for rows that are in clean.csv (`harness.clean.verdicts.change_actions`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import stat
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +32,7 @@ from harness.board.live import live_state
 from harness.board.overview import read_overview
 from harness.board.page import board_page
 from harness.board.reading import Reader
+from harness.clean.verdicts import change_actions, read_verdicts
 from harness.report.links import BOARD, with_links
 
 KINDS = {
@@ -42,6 +45,7 @@ KINDS = {
 
 _HTML = KINDS[".html"]
 _MOST_BYTES = 2**28
+_MOST_POSTED = 2**24
 _FRESH = 1.0  # seconds for which an answer to live.json serves every tab
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src {}; base-uri 'none'; "
@@ -80,7 +84,7 @@ class Board:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     def __post_init__(self) -> None:
-        self._reading, self._comparing = threading.Lock(), threading.Lock()
+        self._reading, self._comparing, self._writing = threading.Lock(), threading.Lock(), threading.Lock()
         self._live, self._told = "", -_FRESH
 
     def knows(self, token: str) -> bool:
@@ -127,6 +131,38 @@ class Board:
         except (OSError, ValueError, RuntimeError) as error:
             raise missing from error
 
+    def verdicts(self, parts: list[str]) -> Path:
+        """The clean.csv that an address oof/<slug>/clean*/verdicts is about.
+
+        Raises
+        ------
+        Refused
+            If there is none, or its real path lies elsewhere.
+        """
+        if not _is_of_verdicts(parts):
+            raise Refused(HTTPStatus.NOT_FOUND, "there is no such page")
+        home, path = self.out / "oof", self.out.joinpath(*parts[:-1], "clean.csv")
+        if not path.is_file() or path.is_symlink() or not path.resolve().is_relative_to(home.resolve()):
+            raise Refused(HTTPStatus.NOT_FOUND, "there are no verdicts")
+        return path
+
+    def change_verdicts(self, path: Path, content: bytes) -> None:
+        """Give rows other actions: content is a JSON object, {id: action}.
+
+        Raises
+        ------
+        Refused, UserError
+            If it is none, or names what is not there.
+        """
+        try:
+            actions = json.loads(content)
+        except (ValueError, RecursionError):
+            actions = None
+        if not isinstance(actions, dict) or not all(isinstance(action, str) for action in actions.values()):
+            raise Refused(HTTPStatus.BAD_REQUEST, "wanted a JSON object of actions by id")
+        with self._writing:
+            change_actions(path, actions)
+
 
 def _is_name(part: str) -> bool:
     """Whether it is the name of one file or folder, and no hidden one."""
@@ -143,8 +179,14 @@ def _content(path: Path) -> bytes:
         return file.read()
 
 
+def _is_of_verdicts(parts: list[str]) -> bool:
+    """Whether these are the parts of oof/<slug>/clean*/verdicts."""
+    is_there = len(parts) == 4 and parts[0] == "oof" and parts[2].startswith("clean") and parts[3] == "verdicts"
+    return is_there and all(map(_is_name, parts))
+
+
 class Handler(BaseHTTPRequestHandler):
-    """Answers GET and HEAD."""
+    """Answers GET and HEAD, and takes verdicts by POST."""
 
     timeout = 30
     server: Server
@@ -152,8 +194,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with a page, JSON or why not."""
+        self._guarded(self._answer)
+
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        """Take verdicts from a page of ours."""
+        self._guarded(self._take)
+
+    def _guarded(self, answer: Callable[[], tuple[HTTPStatus, bytes, str]]) -> None:
         try:
-            self._send(*self._answer())
+            self._send(*answer())
         except Refused as refused:
             self._send(refused.status, f"{refused}\n".encode(), "text/plain; charset=utf-8")
         except UserError as error:
@@ -164,16 +215,36 @@ class Handler(BaseHTTPRequestHandler):
             print(f"{type(error).__name__}: {plain(error, 300)}", file=sys.stderr)
             self._send(HTTPStatus.INTERNAL_SERVER_ERROR, b"this page could not be made\n", "text/plain; charset=utf-8")
 
-    do_HEAD = do_GET
+    def _take(self) -> tuple[HTTPStatus, bytes, str]:
+        parts = self._parts()
+        host, length = self.headers.get("Host"), self.headers.get("Content-Length", "")
+        if self.headers.get("Origin") != f"http://{host}" or self.headers.get_content_type() != "application/json":
+            raise Refused(HTTPStatus.FORBIDDEN, "verdicts are taken from the page of cleaning only")
+        if not length.isascii() or not length.isdigit() or int(length) > _MOST_POSTED:
+            raise Refused(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {_MOST_POSTED:,} bytes, or of unknown length"
+            )
+        path = self.server.board.verdicts(parts)
+        self.server.board.change_verdicts(path, self.rfile.read(int(length)))
+        return HTTPStatus.OK, b"saved\n", "text/plain; charset=utf-8"
 
-    def _answer(self) -> tuple[HTTPStatus, bytes, str]:
-        board = self.server.board
+    def _parts(self) -> list[str]:
+        """What follows the token in the address.
+
+        Raises
+        ------
+        Refused
+            If the host or the token is another.
+        """
         if self.headers.get("Host") not in self.server.hosts:
             raise Refused(HTTPStatus.FORBIDDEN, "this server answers to 127.0.0.1 only")
-        address = urlsplit(self.path)
-        token, *parts = [unquote(part, errors="replace") for part in address.path.split("/")[1:]]
-        if not board.knows(token):
+        token, *parts = [unquote(part, errors="replace") for part in urlsplit(self.path).path.split("/")[1:]]
+        if not self.server.board.knows(token):
             raise Refused(HTTPStatus.FORBIDDEN, "open the address that python -m harness.board --serve printed")
+        return parts
+
+    def _answer(self) -> tuple[HTTPStatus, bytes, str]:
+        board, parts = self.server.board, self._parts()
         if parts in ([], [""]):
             return HTTPStatus.FOUND, b"", f"/{board.token}/{BOARD.as_posix()}"
         if parts == ["live.json"]:
@@ -181,8 +252,11 @@ class Handler(BaseHTTPRequestHandler):
         if parts == list(BOARD.parts):
             return HTTPStatus.OK, board.page().encode(), _HTML
         if len(parts) == 3 and parts[0] == "oof" and parts[2] == COMPARE and _is_name(parts[1]):
-            runs = parse_qs(address.query, max_num_fields=100).get("run", [])
+            runs = parse_qs(urlsplit(self.path).query, max_num_fields=100).get("run", [])
             return HTTPStatus.OK, board.comparison(parts[1], runs).encode(), _HTML
+        if _is_of_verdicts(parts):
+            actions = {verdict.id: verdict.action for verdict in read_verdicts(board.verdicts(parts))}
+            return HTTPStatus.OK, json.dumps(actions).encode(), "application/json"
         return HTTPStatus.OK, *board.file(parts)
 
     def _send(self, status: HTTPStatus, content: bytes, kind: str) -> None:
@@ -190,7 +264,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in _HEADERS.items():
             self.send_header(name, value)
-        is_live = urlsplit(self.path).path.endswith(f"/{BOARD.as_posix()}")
+        is_live = urlsplit(self.path).path.endswith((f"/{BOARD.as_posix()}", "/clean.html"))
         self.send_header("Content-Security-Policy", _POLICY.format("'self'" if is_live else "'none'"))
         self.send_header(*(("Location", kind) if status == HTTPStatus.FOUND else ("Content-Type", kind)))
         self.send_header("Content-Length", str(len(content)))

@@ -6,16 +6,22 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.board.overview import read_overview
 from harness.board.page import write_board
 from harness.board.reading import Reader
 from harness.board.server import Board, Server
+from harness.clean.page import write_page as write_clean
+from harness.clean.verdicts import Verdict, read_verdicts, write_verdicts
+from harness.competition import Samples
 from tests.board.drawn import draw_board, draw_progress, draw_run
 from tests.browser import Browser, browser_path
+from tests.clean.cells import cells
 from tests.conftest import REPOSITORY
 
 AXE = Path(os.environ.get("HARNESS_AXE", REPOSITORY / ".venv/npm/node_modules/axe-core/axe.min.js"))
@@ -115,3 +121,27 @@ def test_runs_that_are_ticked_are_compared(browser: Browser, server: Server):
     assert browser.errors == []
     browser.run("document.querySelectorAll('input:checked').forEach(b => b.click())")
     wait_for(browser, "document.body.innerText.includes('quick-later')")
+
+
+def test_verdicts_are_saved_from_the_page_of_cleaning(browser: Browser, server: Server):
+    images, labels = cells(3)
+    rows = [Verdict(f"r{i}", "foreign", "keep", "", f"odd {i}") for i in range(3)]
+    folder = server.board.out / "oof/cells/clean"
+    folder.mkdir(exist_ok=True)
+    write_verdicts(
+        folder / "clean.csv", [*rows[:2], replace(rows[2], action="exclude")]
+    )  # changed since the page was written
+    samples = Samples(np.array(["r0", "r1", "r2"]), images[:3], labels[:3])
+    write_clean(
+        folder / "clean.html", "Cells: clean", "drawn", [], rows, samples, ("a", "b", "c"), folder / "clean.csv"
+    )
+    browser.open(server.address + "oof/cells/clean/clean.html")
+    wait_for(browser, "document.querySelector('.row[data-id=r2] select').value === 'exclude'")
+    browser.run(
+        "(s => { s.value = 'group'; s.dispatchEvent(new Event('change')); })(document.querySelector('.row select'))"
+    )
+    assert browser.run("document.querySelector('#changes').textContent") == "1 changed, not saved yet"
+    browser.run("document.querySelector('#save').click()")
+    wait_for(browser, "document.querySelector('#changes').textContent.includes('1 changed, saved in clean.csv')")
+    assert [v.action for v in read_verdicts(folder / "clean.csv")] == ["group", "keep", "exclude"]
+    assert browser.run("document.querySelectorAll('.row.changed').length") == 0 and browser.errors == []

@@ -17,6 +17,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.board.server import Board, Server
+from harness.clean.verdicts import Verdict, write_verdicts
 from harness.runs.notes.progress import read_progress
 from tests.board.drawn import HOSTILE, draw_board, draw_progress, draw_run
 from tests.conftest import REPOSITORY
@@ -81,7 +82,7 @@ def test_pages_are_given_with_headers_that_bind_them(server: Server):
     assert status == 200 and text == "" and int(headers["Content-Length"]) > 1000
     status, headers, _ = ask(server, "/{}/")
     assert status == 302 and headers["Location"] == f"/{server.board.token}/oof/board.html"
-    assert ask(server, "/{}/live.json", "POST")[0] == 501 and ask(server, "/{}/live.json", "DELETE")[0] == 501
+    assert ask(server, "/{}/live.json", "POST")[0] == 403 and ask(server, "/{}/live.json", "DELETE")[0] == 501
 
 
 def test_no_other_file_is_given(server: Server):
@@ -147,6 +148,48 @@ def test_what_runs_is_followed(server: Server):
     draw_run(server.board.out / "oof/cells/quick-new")
     server.board._told = -10.0
     assert json.loads(ask(server, "/{}/live.json")[2])["version"] != told["version"]
+
+
+VERDICTS = "/{}/oof/cells/clean/verdicts"
+
+
+def post(server: Server, body: str, path: str = VERDICTS, **headers: str) -> tuple[int, str]:
+    """As the page of cleaning does it, but for what headers say."""
+    own = {"Origin": f"http://127.0.0.1:{server.server_port}", "Content-Type": "application/json"}
+    sent = {name.replace("_", "-"): value for name, value in {**own, **headers}.items() if value}
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
+    connection.request("POST", path.format(server.board.token), body, sent)
+    answer = connection.getresponse()
+    told = answer.status, answer.read().decode()
+    connection.close()
+    return told
+
+
+def test_verdicts_are_saved_in_their_place(server: Server):
+    path = server.board.out / "oof/cells/clean/clean.csv"
+    path.parent.mkdir()
+    rows = [
+        Verdict("r1", "foreign", "keep", "", 'odd, "very"'),
+        Verdict("r2", "label error", "keep", "", "to cat; 0.9"),
+    ]
+    write_verdicts(path, rows)
+    before = path.read_text()
+    assert json.loads(ask(server, VERDICTS)[2]) == {"r1": "keep", "r2": "keep"}
+    assert post(server, '{"r1": "exclude", "r2": "relabel"}') == (200, "saved\n")
+    assert path.read_text() == before.replace("foreign,keep", "foreign,exclude").replace("error,keep", "error,relabel")
+    changed = path.read_text()
+    for body in ('{"r9": "keep"}', '{"r1": "delete"}', '{"r1": "relabel"}', '{"r1": 3}', "[]", "{", ""):
+        assert post(server, body)[0] in (400, 422), body
+    for origin in ("http://evil.example", "null", "", f"http://localhost:{server.server_port}"):
+        assert post(server, '{"r1": "keep"}', Origin=origin)[0] == 403
+    assert post(server, '{"r1": "keep"}', Content_Type="text/plain")[0] == 403
+    assert post(server, '{"r1": "keep"}', VERDICTS.replace("{}", "x"))[0] == 403
+    assert post(server, '{"r1": "keep"}', "/{}/oof/cells/quick-00000000/verdicts")[0] == 404
+    assert path.read_text() == changed
+    elsewhere = server.board.out.parent / "clean.csv"
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    assert post(server, '{"r1": "keep"}')[0] == 404 and elsewhere.read_text() == changed
 
 
 def test_a_comparison_of_nothing_says_so(server: Server):
