@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.board.overview import Contest, Overview, Play, Study
 from harness.board.runs import FINISHED, RUNNING, RunCard, Score
 from harness.leaderboard.table import HEADER, table_rows
-from harness.report.links import BOARD, Link, relative
+from harness.report.links import BOARD, Link, pages_of, relative
 from harness.report.page import Page, Section
 from harness.runs.notes.differences import deviations
 from harness.runs.notes.progress import COMPUTING, FoldProgress
@@ -136,6 +136,9 @@ def _contest(page: Page, contest: Contest, path: Path) -> None:
         section.table(header, rows, caption=f"Studies of {contest.title}")
     for play in contest.plays:
         _play(section, play, path)
+    if pages := pages_of(contest.home):
+        rows = [[Link(name, relative(page, path))] for name, page in pages]
+        section.table(["page"], rows, caption=f"Pages of {contest.title}")
 
 
 def _run_row(run: RunCard, differs: str, label: str, path: Path) -> list[str]:

@@ -91,6 +91,11 @@ def _competition_of(path: Path) -> Path | None:
     return next((folder for folder in path.absolute().parents if folder.parent.name == "oof"), None)
 
 
+def pages_of(home: Path) -> list[tuple[str, Path]]:
+    """The pages of a competition (its folder oof/<slug>) that are there, but for those of its runs: what links to them say, where they lie."""
+    return [(name, page) for name, page in _of_competition(home) if page.is_file()]
+
+
 def _of_competition(home: Path) -> list[tuple[str, Path]]:
     pages = [("Comparison", home / "compare.html")]
     pages += [(f"Cleaning{_set_apart(p, 'clean')}", p) for p in sorted(home.glob("clean*/clean.html"))]
