@@ -105,6 +105,8 @@ def _train_elsewhere(
     from harness.base.storage.atomic_files import read_json
     from harness.cv.elsewhere.train import train_on_kaggle
     from harness.cv.report.summary import as_dict, print_result
+    from harness.cv.tracking import tracked
+    from harness.runs import RunFolder
 
     def check(contest: Competition, played: Recipe) -> None:
         _check_task(contest, played, noise.noise)
@@ -115,6 +117,8 @@ def _train_elsewhere(
     if run is None:
         return
     options.label.write(run.path)
+    with tracked(options.log, RunFolder(run.path), [f["fold"] for f in run.scores["folds"]], watcher.say):
+        pass  # nothing is to be waited for: it is told what came back
     told = run.path / "noise.json"
     noisy = read_json(told) if noise.noise and told.is_file() else None
     if as_json:
@@ -129,8 +133,11 @@ def _options(
     from harness.clean.verdicts import standing_verdicts
     from harness.cv.options import Options
     from harness.cv.report.summary import again
+    from harness.cv.tracking.tracker import check_tracker
     from harness.distributed.executor import Cluster
 
+    if about.log:
+        check_tracker(about.log)
     return Options(
         out=out.resolve() if nodes.cluster else out,
         folds=folds.numbers,
@@ -142,6 +149,7 @@ def _options(
         cluster=Cluster(nodes.cluster, nodes.cpus_per_fold, nodes.gpus_per_fold) if nodes.cluster else None,
         command=again(),
         label=about.label,
+        log=about.log,
     )
 
 

@@ -73,9 +73,9 @@ class FoldOptions:
             raise UserError(f"--folds {self.folds}: give fold numbers with commas between, e.g. --folds 0,1") from None
 
 
-@option_group("What the run is called")
+@option_group("What the run is called, who is told")
 class LabelOptions:
-    """What a person says of the run; none of it is part of it."""
+    """What a person says of the run, and who hears of it; none of it is part of it."""
 
     name: Annotated[
         str | None,
@@ -83,6 +83,10 @@ class LabelOptions:
     ] = None
     note: Annotated[str | None, typer.Option("--note", help="A line about it.")] = None
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A word to find it by; may be repeated.")] = None
+    log: Annotated[
+        str | None,
+        typer.Option("--log", help="Tell a tracker of it too: tensorboard, wandb or mlflow.", metavar="NAME"),
+    ] = None
 
     @property
     def label(self) -> Label:

@@ -52,6 +52,7 @@ class Options:
     cluster : the Ray cluster that folds are trained on, or None for this machine
     command : what a user types to go on with the run, "" = not known
     label : what is to be said of the run
+    log : the tracker that follows it (`harness.cv.tracking`), or None
     """
 
     out: Path
@@ -64,6 +65,7 @@ class Options:
     cluster: Cluster | None = None
     command: str = ""
     label: Label = _NOTHING
+    log: str | None = None
 
 
 def planned_workers(options: Options, k: int) -> int:

@@ -20,6 +20,7 @@ from harness.cv.options import Options, Watcher, listed, say_plan
 from harness.cv.pooling import finish_run
 from harness.cv.repair import repair_or_refuse
 from harness.cv.scores import competition_metrics
+from harness.cv.tracking.follow import tracked
 from harness.data.cache import Dataset
 from harness.runs import FoldResult, Run, RunFolder, load_run
 
@@ -47,16 +48,17 @@ def cross_validate(
         if options.fresh or not folder.started:
             opened.start(competition, recipe, options, watcher)
         options.label.write(folder.path)
-        if missing:
-            _remove_folds(folder, missing)
-            _train(folder, competition, dataset, missing, options, watcher)
-        if _up_to_date(folder, competition, folds.k, recipe):
-            watcher.say(
-                f"{folder.path}: these folds stand already; nothing is trained (--fresh would train them anew)."
-            )
-        else:
-            finish_run(folder, competition, dataset, folds)
-            _update_counterpart_report(folder, competition, dataset, recipe)
+        with tracked(options.log if missing else None, folder, missing, watcher.say):
+            if missing:
+                _remove_folds(folder, missing)
+                _train(folder, competition, dataset, missing, options, watcher)
+            if _up_to_date(folder, competition, folds.k, recipe):
+                watcher.say(
+                    f"{folder.path}: these folds stand already; nothing is trained (--fresh would train them anew)."
+                )
+            else:
+                finish_run(folder, competition, dataset, folds)
+                _update_counterpart_report(folder, competition, dataset, recipe)
     return load_run(folder.path)
 
 

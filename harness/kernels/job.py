@@ -14,16 +14,8 @@ from harness.base.errors import UserError
 from harness.competition import Competition
 
 _WITH_VALUE = (
-    "--on",
-    "--accelerator",
-    "--session-hours",
-    "--data",
-    "--out",
-    "--comp",
-    "--recipe",
-    "--name",
-    "--note",
-    "--tag",
+    *("--on", "--accelerator", "--session-hours", "--data", "--out", "--comp", "--recipe"),
+    *("--name", "--note", "--tag", "--log"),
 )
 _ALONE = ("--attach", "--dry-run", "--resume", "--fresh", "--json")
 
