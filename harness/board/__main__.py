@@ -24,32 +24,34 @@ def main(
 ) -> None:
     """All competitions, runs, studies, plays and submissions on one page, and what runs now.
 
-    Writes oof/board.html. Nothing is trained, and nothing in a run is changed.
+    Writes oof/board.html; --serve writes nothing. Nothing is trained, and nothing in a run is changed.
     """
     root = out_root(out).resolve()
     from harness.board.live import live_state
     from harness.board.overview import read_overview
-    from harness.board.page import write_board
+    from harness.board.page import counted, write_board
     from harness.board.reading import Reader
 
-    reader = Reader()
-    overview = read_overview(root, reader)
+    if serve:
+        from harness.board.server import serve_board
+
+        serve_board(root, port)
+        return
+    overview = read_overview(root, Reader())
     path = write_board(overview)
     if as_json:
         print(json.dumps({**live_state(overview), "page": str(path)}, indent=2))
         return
-    runs = sum(len(contest.runs) for contest in overview.contests)
-    under_way = sum(len(contest.under_way) for contest in overview.contests)
     for said in overview.troubles:
         print(f"left out: {said}")
-    print(
-        f"{len(overview.contests)} competitions, {runs} runs ({under_way} under way), {len(overview.submissions)} submissions"
+    runs = sum(len(contest.runs) for contest in overview.contests)
+    under_way = sum(len(contest.under_way) for contest in overview.contests)
+    told = (
+        counted(len(overview.contests), "competition"),
+        f"{counted(runs, 'run')} ({under_way} under way)",
+        counted(len(overview.submissions), "submission"),
     )
-    print(f"page: {path}")
-    if serve:
-        from harness.board.server import serve_board
-
-        serve_board(root, port, reader)
+    print(f"{', '.join(told)}\npage: {path}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def board_page(overview: Overview, script: str = "") -> Page:
     runs = [run for contest in overview.contests for run in contest.runs]
     page = Page(
         title="Board",
-        lead=f"{_count(len(runs), 'run')} of {_count(len(overview.contests), 'competition')}, as of {_date(time.time())} UTC.",
+        lead=f"{counted(len(runs), 'run')} of {counted(len(overview.contests), 'competition')}, as of {_date(time.time())} UTC.",
         warnings=[f"Left out: {said}" for said in overview.troubles[:20]],
         script=script,
     )
@@ -226,5 +226,6 @@ def _date(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
 
 
-def _count(n: int, what: str) -> str:
+def counted(n: int, what: str) -> str:
+    """A number with what it is of: "1 run", "2 runs"."""
     return f"{n:,} {what}{'' if n == 1 else 's'}"

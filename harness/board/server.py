@@ -310,9 +310,9 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def serve_board(out: Path, port: int, reader: Reader) -> None:
+def serve_board(out: Path, port: int) -> None:
     """Serve until Ctrl-C, which is how it is meant to end."""
-    with Server(Board(out, reader), port) as server:
+    with Server(Board(out), port) as server:
         print(
             f"serving: {server.address}\n(the address is the key: whoever on this machine has it sees your runs; Ctrl-C ends it)",
             flush=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from harness.board.overview import read_overview
 from harness.board.page import board_page, write_board
 from harness.board.reading import Reader
 from harness.board.runs import FINISHED, RUNNING, STOPPED, UNREADABLE
+from harness.ledger import open_ledger
 from tests.board.drawn import HOSTILE, draw_board, draw_progress, draw_run
 from tests.conftest import run_inside
+from tests.ledger.test_ledger import INTENT
 
 
 def test_runs_are_in_the_state_that_they_are_in(tmp_path: Path):
@@ -62,6 +65,17 @@ def test_the_page_says_all_of_it_and_escapes_it(tmp_path: Path):
     assert "quick-running" in told and json.loads(told)["running"][0]["folds"][0]["curve"][-1] == [4, 0.5, 0.55]
 
 
+def test_submissions_and_plays_stand_there(tmp_path: Path):
+    open_ledger(draw_board(tmp_path)).add(replace(INTENT, competition="cells", run="quick-00000000"))
+    overview = read_overview(tmp_path, Reader())
+    html = board_page(overview).html()
+    assert [line["run"] for line in overview.submissions] == ["quick-00000000"] and "0.90000" in html
+    assert "train strong" in html and "its plan as it went" in html
+    (tmp_path / "submissions" / "ledger.sqlite").write_bytes(b"no database at all, but long enough to be looked at" * 9)
+    overview = read_overview(tmp_path, Reader())
+    assert overview.submissions == () and any(said.startswith("submissions: ") for said in overview.troubles)
+
+
 def test_pages_and_board_link_each_other(tmp_path: Path):
     draw_board(tmp_path)
     page = tmp_path / "oof/cells/quick-00000000/report.html"
@@ -91,6 +105,7 @@ def test_the_command_tells_what_it_left_out(tmp_path: Path):
     done = run_inside("harness.board", "--out", str(draw_board(tmp_path)))
     assert done.returncode == 0, done.stderr
     assert "left out: oof/cells/quick-half/environment.json" in done.stdout and "page: " in done.stdout
+    assert "2 competitions, 11 runs (2 under way), 0 submissions" in done.stdout
     told = json.loads(run_inside("harness.board", "--json", "--out", str(tmp_path)).stdout)
     assert [run["run"] for run in told["running"]] == ["quick-running", "quick-trial"]
 
