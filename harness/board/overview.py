@@ -16,7 +16,7 @@ from harness.board.runs import FINISHED, RUNNING, RunCard, read_run
 from harness.competition import find_competition
 from harness.play.journal import BEGUN, StepRecord, read_steps
 from harness.runs.notes.progress import DEAD
-from harness.tune.tally import tally
+from harness.tune.storage import tally
 
 _NO_RUNS = ("folds", "studies")
 _NO_RUN_BEGINNINGS = ("clean", "play", ".")
@@ -25,7 +25,7 @@ _BEAT = 60.0  # seconds after the last sign of a study or a play until which it 
 
 @dataclass(frozen=True)
 class Study:
-    """A study of hyperparameters: trials by state (`harness.tune.tally.STATES`), the runs of its trials that are under way."""
+    """A study of hyperparameters: trials by state (`harness.tune.storage.STATES`), the runs of its trials that are under way."""
 
     path: Path
     trials: dict[str, int]

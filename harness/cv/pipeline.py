@@ -196,10 +196,10 @@ def _train(
     if "features" in plan:
         features = FeaturesJob(folder.path, competition.folder, dataset.cache, devices[0], usable_cores())
         run_jobs([features], min(workers, 2), watcher.progress)
-    kind, together = _fold_job(folder.recipe()), tuple(missing)
+    kind = _fold_job(folder.recipe())
     where = (folder.path, competition.folder, dataset.cache)
     jobs = [
-        kind(*where, fold, devices[i % len(devices)], plan["threads"][fold], together=together)
+        kind(*where, fold, devices[i % len(devices)], plan["threads"][fold], together=tuple(missing))
         for i, fold in enumerate(missing)
     ]
     if options.cluster:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.tune.storage import open_storage
-from harness.tune.tally import STATES, tally
+from harness.tune.storage import STATES, open_storage, tally
 
 optuna = pytest.importorskip("optuna")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from harness.cv.tracking.tracker import Subject, curve
@@ -17,9 +18,8 @@ class MlflowLog:
     """See `Tracker`; through its client, so that no run is active for other code of the process."""
 
     def __init__(self, subject: Subject) -> None:
-        from mlflow.tracking import MlflowClient
-
-        self._client: Any = MlflowClient()
+        tracking: Any = import_module("mlflow.tracking")
+        self._client: Any = tracking.MlflowClient()
         found = self._client.get_experiment_by_name(subject.competition)
         experiment = found.experiment_id if found else self._client.create_experiment(subject.competition)
         tags = {"run": subject.path.name, **dict.fromkeys(subject.tags, "")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from harness.cv.tracking.tracker import Subject, curve
@@ -17,8 +18,7 @@ class WandbLog:
     """See `Tracker`."""
 
     def __init__(self, subject: Subject) -> None:
-        import wandb
-
+        wandb: Any = import_module("wandb")
         self._run: Any = wandb.init(
             project=subject.competition,
             name=subject.name,
