@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,9 @@ from harness.base.command import DeviceOption
 from harness.base.errors import UserError
 from harness.base.option_groups import option_group
 from harness.base.options import RecipeChoice
-from harness.runs.notes.label import Label
+
+if TYPE_CHECKING:
+    from harness.runs.notes.label import Label
 
 
 @option_group("Recipe")
@@ -97,6 +99,8 @@ class LabelOptions:
         UserError
             If a text is too long, or is no plain line.
         """
+        from harness.runs.notes.label import Label
+
         return Label(self.name, self.note, tuple(self.tag or ()))
 
 
