@@ -23,6 +23,7 @@ COMMANDS = {
     "harness.submit": "blend runs into a submission file, check it, send it once, follow it to its score",
     "harness.play": "all of it under a budget of hours: the best submission that they can buy, and the truth about it",
     "harness.leaderboard": "what was sent: CV, forecast, public and private score; what to send next",
+    "harness.board": "all competitions, runs, studies and submissions on a page; --serve follows what runs now",
 }
 
 COMPLETION = {

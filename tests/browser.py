@@ -49,21 +49,24 @@ class Browser:
             os.close(end)
         self._ids, self._rest, self._session = itertools.count(1), b"", None
         self.errors: list[str] = []
+        self._own: str | None = None
         target = next(t for t in self._call("Target.getTargets")["targetInfos"] if t["type"] == "page")
         attached = self._call("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
 
-    def open(self, page: Path, width: int = 1280, dark: bool = False) -> None:
-        """Open a file and wait until it is loaded."""
+    def open(self, page: Path | str, width: int = 1280, dark: bool = False) -> None:
+        """Open a file, or an address whose page may ask its own server, and wait until it is loaded."""
         self.errors = []
+        url = page if isinstance(page, str) else page.absolute().as_uri()
+        self._own = "/".join(url.split("/")[:3]) + "/" if isinstance(page, str) else None
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self._call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
         self._loaded = False
-        self._call("Page.navigate", url=page.absolute().as_uri())
+        self._call("Page.navigate", url=url)
         end = time.monotonic() + 30
         while not self._loaded:
             self._receive(end)
@@ -131,7 +134,9 @@ class Browser:
         elif method == "Runtime.consoleAPICalled":
             self.errors.append(str(parameters["args"]))
         elif method == "Network.requestWillBeSent" and parameters["request"]["url"].startswith("http"):
-            self.errors.append(f"asks the network for {parameters['request']['url']}")
+            url = parameters["request"]["url"]
+            if self._own is None or not url.startswith(self._own):
+                self.errors.append(f"asks the network for {url}")
 
 
 def _pipe() -> tuple[int, int]:

@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,36 @@ def read_verdicts(path: Path) -> list[Verdict]:
             )
         verdicts.append(verdict)
     return verdicts
+
+
+def change_actions(path: Path, actions: Mapping[str, str]) -> int:
+    """Give rows of a clean.csv other actions, by their ids, and nothing else; returns how many are changed.
+
+    Raises
+    ------
+    UserError
+        If there is no such file, row or action, or a row to be relabelled has evidence that names no class. Nothing is written then.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: is not there")
+    verdicts = read_verdicts(path)
+    unknown = sorted(set(actions) - {v.id for v in verdicts})
+    if unknown:
+        raise UserError(f"{path}: has no row of id {listed(unknown, 5)}: was it judged anew? Open the page again")
+    for verdict in verdicts:
+        wanted = actions.get(verdict.id, verdict.action)
+        if wanted not in ACTIONS:
+            raise UserError(
+                f"id '{plain(verdict.id, 80)}': action '{plain(wanted, 80)}' is unknown; known: {', '.join(ACTIONS)}."
+            )
+        if wanted == "relabel" != verdict.action and not verdict.evidence.startswith("to "):
+            raise UserError(
+                f"id '{plain(verdict.id, 80)}': to relabel it, its evidence must begin with 'to CLASS;'. Write that into clean.csv"
+            )
+    changed = [dataclasses.replace(v, action=actions.get(v.id, v.action)) for v in verdicts]
+    if changed != verdicts:
+        write_verdicts(path, changed)
+    return sum(a != b for a, b in zip(verdicts, changed, strict=True))
 
 
 def apply_verdicts(path: Path, samples: Samples, classes: Sequence[str]) -> Cleaning:

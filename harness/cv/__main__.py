@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.errors import UserError
 from harness.base.options import CompetitionChoice, DataOptions
-from harness.cv.arguments import ClusterOptions, FoldOptions, NoiseOptions, TrainedRecipe
+from harness.cv.arguments import ClusterOptions, FoldOptions, LabelOptions, NoiseOptions, TrainedRecipe
 from harness.kernels.options import KaggleOptions
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def main(
     recipe: TrainedRecipe,
     where: DataOptions,
     folds: FoldOptions,
+    about: LabelOptions,
     noise: NoiseOptions,
     nodes: ClusterOptions,
     place: KaggleOptions,
@@ -50,7 +51,7 @@ def main(
     contest = find_competition(which.required())
     recipe = recipe.on(where)
     if place.check() and not recipe.show:
-        _train_elsewhere(contest, which.competition, recipe, where, folds, noise, nodes, place, out, as_json)
+        _train_elsewhere(contest, which.competition, recipe, where, folds, about, noise, nodes, place, out, as_json)
         return
     by_rule = is_built_in(contest, recipe.recipe)
     played = None if by_rule else load_recipe(contest.folder, recipe.recipe, recipe.overrides)
@@ -62,7 +63,7 @@ def main(
             return
     folds.check(played.cv.folds if played else _most_folds(recipe))
     _check_hardware(folds.device, nodes)
-    options = _options(contest, where.sample, folds, nodes, out)
+    options = _options(contest, where.sample, folds, about, nodes, out)
     if folds.workers != 1 and not options.cluster:
         start_server()
     try:
@@ -97,6 +98,7 @@ def _train_elsewhere(
     recipe: TrainedRecipe,
     where: DataOptions,
     folds: FoldOptions,
+    about: LabelOptions,
     noise: NoiseOptions,
     nodes: ClusterOptions,
     place: KaggleOptions,
@@ -107,15 +109,20 @@ def _train_elsewhere(
     from harness.base.storage.atomic_files import read_json
     from harness.cv.elsewhere.train import train_on_kaggle
     from harness.cv.report.summary import as_dict, print_result
+    from harness.cv.tracking import tracked
+    from harness.runs import RunFolder
 
     def check(contest: Competition, played: Recipe) -> None:
         _check_task(contest, played, noise.noise)
 
-    options = _options(contest, where.sample, folds, nodes, out)
+    options = _options(contest, where.sample, folds, about, nodes, out)
     with watching(quiet=as_json) as watcher:
         run = train_on_kaggle(contest, recipe, where, options, place, named, check, watcher)
     if run is None:
         return
+    options.label.write(run.path)
+    with tracked(options.log, RunFolder(run.path), [f["fold"] for f in run.scores["folds"]], watcher.say):
+        pass  # nothing is to be waited for: it is told what came back
     told = run.path / "noise.json"
     noisy = read_json(told) if noise.noise and told.is_file() else None
     if as_json:
@@ -124,12 +131,17 @@ def _train_elsewhere(
         print_result(run, where.sample, noisy, contest.called)
 
 
-def _options(contest: Competition, sample: bool, folds: FoldOptions, nodes: ClusterOptions, out: Path) -> Options:
+def _options(
+    contest: Competition, sample: bool, folds: FoldOptions, about: LabelOptions, nodes: ClusterOptions, out: Path
+) -> Options:
     from harness.clean.verdicts import standing_verdicts
     from harness.cv.options import Options
     from harness.cv.report.summary import again
+    from harness.cv.tracking.tracker import check_tracker
     from harness.distributed.executor import Cluster
 
+    if about.log:
+        check_tracker(about.log)
     return Options(
         out=out.resolve() if nodes.cluster else out,
         folds=folds.numbers,
@@ -140,6 +152,8 @@ def _options(contest: Competition, sample: bool, folds: FoldOptions, nodes: Clus
         verdicts=standing_verdicts(out, contest, sample) if folds.clean else None,
         cluster=Cluster(nodes.cluster, nodes.cpus_per_fold, nodes.gpus_per_fold) if nodes.cluster else None,
         command=again(),
+        label=about.label,
+        log=about.log,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from harness.base.command import DeviceOption
 from harness.base.errors import UserError
 from harness.base.option_groups import option_group
 from harness.base.options import DataOptions, RecipeChoice, check_device
+
+if TYPE_CHECKING:
+    from harness.runs.notes.label import Label
 
 
 @option_group("Recipe")
@@ -94,6 +97,35 @@ class FoldOptions:
         outside = [fold for fold in self.numbers or () if fold >= k]
         if outside:
             raise UserError(f"--folds {self.folds}: this recipe has folds 0 to {k - 1}")
+
+
+@option_group("What the run is called, who is told")
+class LabelOptions:
+    """What a person says of the run, and who hears of it; none of it is part of it."""
+
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="What tables and pages call the run; changed later by harness.oof label."),
+    ] = None
+    note: Annotated[str | None, typer.Option("--note", help="A line about it.")] = None
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="A word to find it by; may be repeated.")] = None
+    log: Annotated[
+        str | None,
+        typer.Option("--log", help="Tell a tracker of it too: tensorboard, wandb or mlflow.", metavar="NAME"),
+    ] = None
+
+    @property
+    def label(self) -> Label:
+        """What is to be said.
+
+        Raises
+        ------
+        UserError
+            If a text is too long, or is no plain line.
+        """
+        from harness.runs.notes.label import Label
+
+        return Label(self.name, self.note, tuple(self.tag or ()))
 
 
 @option_group("Noise suite")

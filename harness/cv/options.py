@@ -16,6 +16,7 @@ from harness.cv.pseudo_labels import pseudo_line
 from harness.data.cache import Dataset
 from harness.distributed.executor import Cluster
 from harness.runs import Folds
+from harness.runs.notes.label import Label
 
 
 class Watcher(Protocol):
@@ -42,6 +43,9 @@ class Watcher(Protocol):
         ...
 
 
+_NOTHING = Label()
+
+
 @dataclass(frozen=True)
 class Options:
     """How a cross-validation is carried out; none of it belongs to the recipe.
@@ -57,6 +61,8 @@ class Options:
     verdicts : clean.csv to go by, or None
     cluster : the Ray cluster that folds are trained on, or None for this machine
     command : what a user types to go on with the run, "" = not known
+    label : what is to be said of the run
+    log : the tracker that follows it (`harness.cv.tracking`), or None
     """
 
     out: Path
@@ -68,6 +74,8 @@ class Options:
     verdicts: Path | None = None
     cluster: Cluster | None = None
     command: str = ""
+    label: Label = _NOTHING
+    log: str | None = None
 
 
 def planned_workers(options: Options, k: int) -> int:

@@ -20,6 +20,7 @@ from harness.cv.options import Options, Watcher, listed, say_plan
 from harness.cv.pooling import finish_run
 from harness.cv.repair import repair_or_refuse
 from harness.cv.scores import competition_metrics
+from harness.cv.tracking.follow import tracked
 from harness.data.cache import Dataset
 from harness.runs import FoldResult, Run, RunFolder, load_run
 
@@ -46,17 +47,19 @@ def cross_validate(
         missing = _missing_folds(folder, wanted, options)
         if options.fresh or not folder.started:
             opened.start(competition, recipe, options, watcher)
-        if missing:
-            _remove_folds(folder, missing)
-            _train(folder, competition, dataset, missing, options, watcher)
-        if _up_to_date(folder, competition, folds.k, recipe):
-            watcher.say(
-                f"{folder.path}: these folds stand already; nothing is trained (--fresh would train them anew)."
-            )
-        else:
-            with watcher.waiting("scoring the folds, writing the report"):
-                finish_run(folder, competition, dataset, folds)
-            _update_counterpart_report(folder, competition, dataset, recipe)
+        options.label.write(folder.path)
+        with tracked(options.log if missing else None, folder, missing, watcher.say):
+            if missing:
+                _remove_folds(folder, missing)
+                _train(folder, competition, dataset, missing, options, watcher)
+            if _up_to_date(folder, competition, folds.k, recipe):
+                watcher.say(
+                    f"{folder.path}: these folds stand already; nothing is trained (--fresh would train them anew)."
+                )
+            else:
+                with watcher.waiting("scoring the folds, writing the report"):
+                    finish_run(folder, competition, dataset, folds)
+                _update_counterpart_report(folder, competition, dataset, recipe)
     return load_run(folder.path)
 
 
@@ -198,8 +201,9 @@ def _train(
         features = FeaturesJob(folder.path, competition.folder, dataset.cache, devices[0], usable_cores())
         run_jobs([features], min(workers, 2), watcher.progress)
     kind = _fold_job(folder.recipe())
+    where = (folder.path, competition.folder, dataset.cache)
     jobs = [
-        kind(folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold])
+        kind(*where, fold, devices[i % len(devices)], plan["threads"][fold], together=tuple(missing))
         for i, fold in enumerate(missing)
     ]
     if options.cluster:

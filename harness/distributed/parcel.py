@@ -14,7 +14,19 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file
 
 _FOLDERS = ("run", "competition", "cache")
-_LEFT_OUT = ("fold-", "progress-", "about.json", "proba", "checkpoints", "clusters", "noise", ".lock", "report.html")
+_LEFT_OUT = (
+    "fold-",
+    "progress-",
+    "about.json",
+    "tensorboard",
+    "wandb",
+    "proba",
+    "checkpoints",
+    "clusters",
+    "noise",
+    ".lock",
+    "report.html",
+)
 
 
 @dataclasses.dataclass(frozen=True)

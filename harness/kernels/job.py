@@ -13,7 +13,10 @@ from pathlib import Path
 from harness.base.errors import UserError
 from harness.competition import Competition
 
-_WITH_VALUE = ("--on", "--accelerator", "--session-hours", "--data", "--out", "--comp", "--recipe")
+_WITH_VALUE = (
+    *("--on", "--accelerator", "--session-hours", "--data", "--out", "--comp", "--recipe"),
+    *("--name", "--note", "--tag", "--log"),
+)
 _ALONE = ("--attach", "--dry-run", "--resume", "--fresh", "--json", "--quiet", "-q")
 
 

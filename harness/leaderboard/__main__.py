@@ -41,7 +41,7 @@ def main(
     from harness.competition import find_competition
     from harness.leaderboard.candidates import plan_for
     from harness.leaderboard.page import plan_table, write_page
-    from harness.leaderboard.table import HEADER, lines_of, table_rows
+    from harness.leaderboard.table import HEADER, lines_of, run_label, table_rows
     from harness.ledger import open_ledger
 
     ledger = open_ledger(out)
@@ -51,6 +51,8 @@ def main(
     if not lines and not (plan and wanted):
         _say_that_nothing_was_sent(ledger, wanted.called if wanted else "COMPETITION", as_json)
         return
+    for line in lines:
+        line["name"] = run_label(out, line["competition"], line["run"])
     contests = [find_competition(slug) for slug in slugs] if plan else []
     plans = {
         c.slug: p for c in contests if (p := plan_for(c, out, [x for x in lines if x["competition"] == c.slug], left))
@@ -105,7 +107,7 @@ def _export(path: Path, lines: list[dict[str, Any]], ledger: Ledger, slug: str |
         write_json(path, ledger.everything(slug))
         return
     with complete_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        names = [key for key in (lines[0] if lines else {}) if key not in ("forecast", "members")]
+        names = [key for key in (lines[0] if lines else {}) if key not in ("forecast", "members", "name")]
         table = csv.writer(file)
         table.writerow([*names, "forecast", "forecast_low", "forecast_high", "members"])
         for line in lines:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.ledger import Entry
 from harness.ledger.ledger import Ledger
+from harness.report.about import read_about
 from harness.submit.outcome import as_shown
 
 HEADER = (
@@ -37,6 +39,11 @@ def lines_of(ledger: Ledger, competition: str | None, directions: dict[str, bool
         snapshot = ledger.snapshot(slug)
         lines.append(_line(entry, snapshot[1] if snapshot else [], directions.get(slug, True)))
     return lines
+
+
+def run_label(out: Path, slug: str, run: str) -> str:
+    """What a person calls a run that was sent; "" of what is no run here."""
+    return read_about(out / "oof" / slug / run).name if Path(run).name == run else ""
 
 
 def _line(entry: Entry, board: Sequence[dict[str, Any]], greater: bool) -> dict[str, Any]:
@@ -90,7 +97,7 @@ def table_rows(lines: Sequence[dict[str, Any]]) -> list[list[str]]:
             str(line["entry"]),
             line["competition"],
             line["sent"][:16].replace("T", " "),
-            line["run"],
+            f"{line['name']} ({line['run']})" if line.get("name") else line["run"],
             line["state"],
             _score(line["cv"]),
             _forecast(line["forecast"]),

@@ -49,6 +49,7 @@ def compare(
         comparison_table,
         pair_table,
         paired_runs,
+        recipe_table,
         rows_legend,
         write_comparison,
     )
@@ -74,9 +75,40 @@ def compare(
     _print_table(f"{contest.title}: mean +- std over folds", *comparison_table(lines, metrics), left=2)
     if legend := rows_legend(lines):
         print(legend)
+    if told := recipe_table(path.parent, lines):
+        _print_table("what differs", *told, left=1)
     if paired:
         _print_table("two by two, on the same rows", *pair_table(paired), left=2)
     print(f"page: {path}")
+
+
+@app.command()
+@user_command
+def label(
+    which: CompetitionChoice,
+    run: Annotated[str, typer.Option(help="The run or ensemble, finished or not.")],
+    name: Annotated[str | None, typer.Option(help='What tables and pages call it; "" takes the name away.')] = None,
+    note: Annotated[str | None, typer.Option(help='A line about it; "" takes it away.')] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help='A word to find it by, in place of those there are; repeat it; "": none.')
+    ] = None,
+    out: OutOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a run a name, a note and tags, which are no part of it; without any, print what it has."""
+    out = out_root(out)
+    from harness.competition import find_competition
+    from harness.runs.notes.label import Label
+    from harness.runs.run import run_folder
+
+    folder = run_folder(out / "oof" / find_competition(which.required()).slug, run)
+    about = Label(name, note, tuple(tag or ())).write(folder)
+    if as_json:
+        print(
+            json.dumps({"run": folder.name, "name": about.name, "note": about.note, "tags": list(about.tags)}, indent=2)
+        )
+        return
+    print(f"{folder.name}: {about.line() or 'no name, note or tag'}")
 
 
 def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:

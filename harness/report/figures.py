@@ -58,14 +58,26 @@ def confusion_map(shares: np.ndarray, classes: Sequence[str]) -> bytes:
 _LONGEST = 40  # characters of a name on an axis
 
 
-def learning_curves(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], ylabel: str) -> bytes:
-    """One line per name: (epochs, values); a logarithmic axis where the values span more than a decade."""
+def learning_curves(
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    ylabel: str,
+    dashed: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    log: bool = True,
+) -> bytes:
+    """One line per name: (epochs, values); a logarithmic axis where the values span more than a decade, and `log` lets it.
+
+    dashed : further values of the same names, in the same colours
+    """
     figure, axes = _figure(6.5, 3.2)
     for name, (epochs, values) in curves.items():
-        axes.plot(epochs, values, marker="." if len(epochs) < 15 else None, label=_named(name), linewidth=1.3)
+        marker = "." if len(epochs) < 15 else None
+        (drawn,) = axes.plot(epochs, values, marker=marker, label=_named(name), linewidth=1.3)
+        if dashed and name in dashed:
+            axes.plot(*dashed[name], "--", marker=marker, color=drawn.get_color(), linewidth=1)
     everything = [v for _, values in curves.values() for v in values if v > 0]
-    if everything and max(everything) > 10 * min(everything):
+    if log and everything and max(everything) > 10 * min(everything):
         axes.set_yscale("log")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="epoch", ylabel=_named(ylabel))
     axes.grid(alpha=0.3)
     if curves:

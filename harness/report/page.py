@@ -108,13 +108,17 @@ class Section:
 
 @dataclass
 class Page:
-    """A page: title, one sentence, warnings, cards with the key numbers, sections."""
+    """A page: title, one sentence, warnings, cards with the key numbers, sections.
+
+    script : of a page that is served: it stands beside the one that all have, and may ask for what its own server gives
+    """
 
     title: str
     lead: str
     warnings: list[str] = field(default_factory=list)
     cards: list[dict[str, str]] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
+    script: str = ""
 
     def card(self, label: str, value: str, note: str = "") -> None:
         """Add a figure of note at the top."""
@@ -129,16 +133,18 @@ class Page:
         """The page's text; whatever is put into it is escaped, and plain (`harness.base.untrusted_text`)."""
         from markupsafe import Markup
 
-        script = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        scripts = [Path(__file__).with_name("page.js").read_text(encoding="utf-8")]
+        scripts += [self.script] if self.script else []
+        digests = [f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts]
         html: str = template(Path(__file__).with_name("page.html")).render(
             title=self.title,
             lead=self.lead,
             warnings=self.warnings,
             cards=self.cards,
             sections=self._with_figures(),
-            script=Markup(script),
-            policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+            scripts=list(map(Markup, scripts)),
+            policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {' '.join(digests)}"
+            + ("; connect-src 'self'" if self.script else ""),
         )
         return html
 

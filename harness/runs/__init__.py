@@ -15,7 +15,7 @@ oof/<slug>/<run>/
     scores.json             per fold and pooled, with intervals
     manifest.json           checksums of all the others, written last: a run that has it is finished
     progress-K.jsonl        how far the work on fold K is (`notes.progress`); gone when it stands
-    about.json              name, note and tags that a person gave it (`notes.about`); none of the run
+    about.json              name, note and tags that a person gave it (`harness.report.about`); none of the run
 """
 
 from harness.runs.fold_result import FoldResult

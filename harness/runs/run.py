@@ -176,6 +176,23 @@ def _read_table(folder: RunFolder, of: str, first: list[str], columns: list[str]
     return table, proba
 
 
+def run_folder(home: Path, name: str) -> Path:
+    """The folder of a run that was begun, finished or not, by its name; home : the folder of runs.
+
+    Raises
+    ------
+    UserError
+        If there is none (with what comes near).
+    """
+    folder = home / Path(name).name
+    if name != folder.name or not RunFolder(folder).started:
+        known = sorted(path.parent.name for path in home.glob("*/environment.json"))
+        raise UserError(
+            f"--run {name}: no run there{nearest_run(name, known)}. Runs in {home}: {', '.join(known) or 'none'}."
+        )
+    return folder
+
+
 def runs_of(out: Path, slug: str) -> list[Path]:
     """Folders of a competition's finished runs, sorted by name; damaged ones are among them."""
     return runs_in(out / "oof" / slug)

@@ -26,6 +26,7 @@ from harness.train.inputs.network_inputs import Inputs
 from harness.train.loss import Loss, build_loss
 from harness.train.optim import Plateau, build_optimizer, lr_factor, set_lr, take_step
 from harness.train.precision import Layout
+from harness.train.prediction.looks import Looks, look
 from harness.train.weight_averaging import Ema, Swa, float_state
 
 Tick = Callable[[int], None]
@@ -65,6 +66,7 @@ def fit(
     after_epoch: Callable[[nn.Module, int], None] | None = None,
     task: Task = TASKS["single"],
     tell: Callable[[dict[str, Any]], None] = lambda line: None,
+    looks: Looks | None = None,
 ) -> list[dict[str, Any]]:
     """Train a network on some rows, in place.
 
@@ -77,10 +79,12 @@ def fit(
     after_epoch : called with the network and the epoch's number; what it raises ends the training
     task : what the labels are, and so which losses train it
     tell : told each epoch's line as it ends
+    looks : rows whose loss and score are noted for curves, and used for nothing
 
     Returns
     -------
-    One dict per epoch: epoch, loss (mean over the epoch, weighted as it is trained), lr (last), seconds; watched_loss where rows are watched
+    One dict per epoch: epoch, loss (mean over the epoch, weighted as it is trained), lr (last), seconds; watched_loss where rows are watched;
+    valid_loss, valid_score, train_score after epochs that are looked at
 
     Raises
     ------
@@ -90,7 +94,10 @@ def fit(
     training = Training(network, inputs, labels, rows, recipe, layout, seed, task)
     history: list[dict[str, Any]] = []
     for epoch in range(1, recipe.train.epochs + 1):
-        history.append(training.epoch(epoch, tick))
+        line = training.epoch(epoch, tick)
+        if looks and looks.are_due(epoch, recipe.train.epochs):
+            line |= training.look(looks)
+        history.append(line)
         tell(history[-1])
         if after_epoch:
             after_epoch(network, epoch)
@@ -189,6 +196,11 @@ class Training:
             line["watched_loss"] = self._look_at_watched()
         self.plateau.after_epoch(line.get("watched_loss", line["loss"]))
         return {**line, "seconds": time.perf_counter() - started}
+
+    def look(self, looks: Looks) -> dict[str, float]:
+        """Loss and score of some rows by the weights that would predict now, if no average over epochs is made; changes nothing."""
+        with self.ema.applied_to(self.network) if self.ema else contextlib.nullcontext():
+            return look(self.network, self.inputs, self.labels, looks, self.layout, self.watching)
 
     def finish(self) -> None:
         """Leave the network with the weights that predict: the best epoch's, or an average."""

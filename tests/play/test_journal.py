@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UserError
-from harness.play.journal import DONE, SKIPPED, Journal, StepRecord
+from harness.play.journal import DONE, SKIPPED, Journal, StepRecord, read_steps
 
 
 def test_decisions_are_made_once_and_kept(tmp_path: Path):
@@ -58,3 +58,17 @@ def test_a_play_of_other_data_is_refused(tmp_path: Path):
     Journal(path).open_for({"data": "abc", "unit": "s"})
     with pytest.raises(UserError, match="data was abc, is def"):
         Journal(path).open_for({"data": "def", "unit": "s"})
+
+
+def test_whoever_only_looks_changes_nothing(tmp_path: Path):
+    path = tmp_path / "journal.jsonl"
+    Journal(path).note(StepRecord("train/a", what="train a"))
+    Journal(path).note(StepRecord("train/a", what="train a", state=DONE))
+    path.write_bytes(
+        path.read_bytes()
+        + b'{"decision": "x", "value": 1}\n[3]\n{"step": {"key": 4}}\n{"step": {"no": 1}}\n{"step": {"ke'
+    )
+    before = path.read_bytes()
+    assert [(step.key, step.state) for step in read_steps(path)] == [("train/a", DONE)] and path.read_bytes() == before
+    with pytest.raises(OSError):
+        read_steps(tmp_path / "none")

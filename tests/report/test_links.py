@@ -95,3 +95,16 @@ def test_runs_in_a_table_lead_to_their_pages_where_they_have_one(tmp_path: Path)
     page.write(compare)
     text = compare.read_text()
     assert '<a href="tiny-1/report.html">tiny-1 (2 folds)</a>' in text and "gone-2/" not in text
+
+
+def test_what_people_call_a_run_stands_on_its_pages(tmp_path: Path):
+    from harness.runs.notes.label import Label
+
+    run = (tmp_path / PAGES[0]).parent
+    write(tmp_path / PAGES[0])
+    Label("first <b>try</b>", None, ("night",)).write(run)
+    assert "first &lt;b&gt;try&lt;/b&gt; #night" in (tmp_path / PAGES[0]).read_text()
+    write(tmp_path / PAGES[1])
+    assert "#night" in (tmp_path / PAGES[1]).read_text() and "Errors" in links(tmp_path / PAGES[0])
+    Label("", None, ("",)).write(run)
+    assert "#night" not in (tmp_path / PAGES[0]).read_text() + (tmp_path / PAGES[1]).read_text()

@@ -10,7 +10,7 @@ import numpy as np
 from harness.competition import Competition
 from harness.competition.metrics import confusion
 from harness.cv.clustering.scores import Pooled
-from harness.cv.report.page import curves, fold_table, label, shown
+from harness.cv.report.page import curves, fold_table, label, produced_section, shown
 from harness.data.cache import Dataset
 from harness.report import figures
 from harness.report.page import Page
@@ -63,14 +63,8 @@ def write_cluster_report(
             "Rows: the pseudo-label; columns: what the network says, out of fold.",
         )
     _training(page, folder)
-    section = page.section("What produced it")
-    if recipe.answers_to:
-        section.text(f"Answers to: {recipe.answers_to}")
-    section.code(
-        json.dumps(recipe.model_dump(mode="json", exclude_none=True), indent=1), "The recipe, with every default"
-    )
     told = {k: v for k, v in environment.items() if k not in ("competition", "clusters")}
-    section.code(json.dumps(told, indent=1), "Data, folds and machine")
+    produced_section(page, recipe, told)
     page.write(folder.path / "report.html")
 
 

@@ -43,6 +43,7 @@ class FoldJob:
     threads : CPU threads to compute with
     after_epoch : told (epoch, score of the rows that are judged, without TTA) while the first seed trains; what it raises
         ends the fold. A job that has it stays in its process
+    together : all folds that the same call trains, for those who follow how far it is
     """
 
     run: Path
@@ -52,6 +53,7 @@ class FoldJob:
     device: str
     threads: int
     after_epoch: Callable[[int, float], None] | None = None
+    together: tuple[int, ...] = ()
 
     def __call__(self, progress: Progress) -> None:
         """Train the fold and save it; nothing, where it stands."""
@@ -62,7 +64,7 @@ class FoldJob:
         if folder.fold_stands(self.fold):
             return
         try:
-            with ProgressFile(self.run, self.fold, TRAINING, progress) as told:
+            with ProgressFile(self.run, self.fold, TRAINING, progress, self.together) as told:
                 self.train(folder, told)
         except UserError as error:
             raise UserError(f"fold {self.fold}: {error}") from error
@@ -236,6 +238,7 @@ class FoldTraining:
         """Train one network; returns it with a dict per epoch, of which `told` hears as it ends."""
         import torch
 
+        from harness.cv.jobs.looks import looks_of
         from harness.train.fit import fit
 
         number = seed_of(self.recipe.seed, self.fold, seed)
@@ -245,8 +248,10 @@ class FoldTraining:
         inputs = self.data.training(number)
         look = self._look(after_epoch) if after_epoch else None
         layout, task = self.data.layout, self.opening.competition.kind
-        tell = telling(told, seed, self.recipe)
-        lines = fit(network, inputs, self.labels, self.rows, self.recipe, layout, number, self.tick, look, task, tell)
+        tell, looks = telling(told, seed, self.recipe), looks_of(self)
+        lines = fit(
+            network, inputs, self.labels, self.rows, self.recipe, layout, number, self.tick, look, task, tell, looks
+        )
         return network, lines
 
     def _keep_data_shares(self, network: nn.Module) -> None:

@@ -62,7 +62,7 @@ class NoiseJob:
         from harness.runs.notes.progress import NOISE, ProgressFile
 
         if not suite_stands(self.path):
-            with ProgressFile(self.of.run, self.of.fold, NOISE, progress) as told:
+            with ProgressFile(self.of.run, self.of.fold, NOISE, progress, self.of.together) as told:
                 training = FoldTraining.open(self.of, RunFolder(self.of.run), told.progress)
                 _predict_corrupted(self, training, told.progress)
 
@@ -100,7 +100,13 @@ def noise_suite(
     jobs = [
         NoiseJob(
             FoldJob(
-                folder.path, competition.folder, dataset.cache, fold, devices[i % len(devices)], plan["threads"][fold]
+                folder.path,
+                competition.folder,
+                dataset.cache,
+                fold,
+                devices[i % len(devices)],
+                plan["threads"][fold],
+                together=tuple(folds),
             ),
             rows,
         )

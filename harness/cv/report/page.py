@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.untrusted_text import counted
-from harness.competition import Competition
+from harness.competition import Competition, Recipe
 from harness.competition.metrics import argmax_rows
 from harness.competition.tasks import Task
 from harness.cv.folds import rare_classes
@@ -20,8 +20,9 @@ from harness.cv.report.targets import targets_sections
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.report import figures
-from harness.report.page import Page
+from harness.report.page import Page, Section
 from harness.runs import Folds, RunFolder
+from harness.runs.notes.differences import changed_keys
 
 _GALLERY = 24
 
@@ -63,14 +64,19 @@ def write_report(
         main, targets = competition_metrics(competition)[0], dataset.train.labels[rows]
         calibration_section(page, task, main, targets, np.asarray(oof[rows]), folds.fold[rows], decision)
     _training_section(page, history)
-    section = page.section("What produced it")
+    produced_section(page, recipe, {k: v for k, v in environment.items() if k != "competition"})
+    page.write(folder.path / "report.html")
+
+
+def produced_section(page: Page, recipe: Recipe, environment: dict[str, Any]) -> None:
+    """What the recipe has otherwise than by default, as a table; all of it, and data and machine, folded away."""
+    section, content = page.section("What produced it"), recipe.model_dump(mode="json")
     if recipe.answers_to:
         section.text(f"Answers to: {recipe.answers_to}")
-    section.code(json.dumps(recipe.model_dump(mode="json"), indent=1), "The recipe, with every default")
-    section.code(
-        json.dumps({k: v for k, v in environment.items() if k != "competition"}, indent=1), "Data, folds and machine"
-    )
-    page.write(folder.path / "report.html")
+    if changed := changed_keys(content):
+        section.table(["key of the recipe", "value", "default"], changed, left=3)
+    section.code(json.dumps(content, indent=1), "The recipe, with every default")
+    section.code(json.dumps(environment, indent=1), "Data, folds and machine")
 
 
 def answers(task: Task, oof: np.ndarray, rows: np.ndarray, decision: dict[str, Any] | None) -> np.ndarray:
@@ -169,6 +175,7 @@ def _training_section(page: Page, history: list[dict[str, Any]]) -> None:
         figures.learning_curves(curves(history, "loss"), "training loss"),
         "Mean training loss per epoch, under augmentation.",
     )
+    looks_figures(section, history)
     if any("watched_loss" in line for line in history):
         section.figure(
             figures.learning_curves(curves(history, "watched_loss"), "watched loss"),
@@ -176,10 +183,25 @@ def _training_section(page: Page, history: list[dict[str, Any]]) -> None:
         )
 
 
+def looks_figures(section: Section, history: list[dict[str, Any]]) -> None:
+    """Curves of the rows that were looked at as it trained, where there are any."""
+    which = "Some rows of the fold, the same after each epoch, as they are, by the weights that would predict then"
+    losses, scores = curves(history, "valid_loss"), curves(history, "valid_score")
+    if max((len(epochs) for epochs, _ in losses.values()), default=0) < 2:
+        return  # few epochs of few rows: a point is no curve
+    if losses:
+        caption = f"{which}; the loss is the task's plain one. For the eye only: nothing is chosen by it."
+        section.figure(figures.learning_curves(losses, "validation loss"), caption)
+    if scores:
+        trained = curves(history, "train_score")
+        caption = f"{which}: validation rows drawn through, as many training rows dashed. How far they part tells of overfitting."
+        section.figure(figures.learning_curves(scores, "score", trained, log=False), caption)
+
+
 def curves(history: list[dict[str, Any]], key: str) -> dict[str, tuple[list[float], list[float]]]:
-    """Epochs and values of each fold and seed."""
+    """Epochs and values of each fold and seed, of the epochs that have one."""
     curves: dict[str, tuple[list[float], list[float]]] = {}
-    for line in history:
+    for line in (line for line in history if key in line):
         epochs, losses = curves.setdefault(
             f"fold {line['fold']}" + (f", seed {line['seed']}" if line["seed"] else ""), ([], [])
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
@@ -23,9 +24,11 @@ from harness.oof.compare.pairwise import Pair, compare_pairs, error_correlation,
 from harness.oof.ensemble.blend import unfinished_note
 from harness.oof.predictions import align
 from harness.report import figures
+from harness.report.about import About, read_about
 from harness.report.links import linked_runs
 from harness.report.page import Page
-from harness.runs import RunFolder, load_run, runs_of
+from harness.runs import Run, RunFolder, load_run, runs_of
+from harness.runs.notes.differences import difference_table
 from harness.runs.run import nearest_run
 
 MOST = 12
@@ -115,6 +118,7 @@ def _line(path: Path) -> dict[str, Any]:
         "run": path.name,
         "recipe": recipe["name"],
         "answers_to": recipe["answers_to"],
+        "about": dataclasses.asdict(read_about(path)),
         "folds": len(scores["folds"]),
         "complete": scores["complete"],
         "k": environment["folds"]["k"],
@@ -132,8 +136,15 @@ def _rank(line: dict[str, Any], metric: str) -> float:
     return -found["pooled"] if found["greater_is_better"] else found["pooled"]
 
 
+def recipe_table(home: Path, lines: list[dict[str, Any]]) -> tuple[list[str], list[list[str]]] | None:
+    """Header and rows: what differs between the runs' recipes; None where nothing does. home : the folder that the runs lie in"""
+    names = [line["run"] for line in lines]
+    return difference_table(names, [read_json(home / name / "recipe.json") for name in names])
+
+
 def comparison_table(lines: list[dict[str, Any]], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows: for each run mean +- std over folds of every metric, and the pooled score of the first."""
+    """Header and rows: for each run mean +- std over folds of every metric, and the pooled score of the first; a run that a person named
+    goes by that name and its recipe's."""
     header = [
         "recipe",
         "run",
@@ -150,7 +161,7 @@ def comparison_table(lines: list[dict[str, Any]], metrics: Sequence[str]) -> tup
         notes = "".join(f" ({said})" for said in (line["differ"], partial) if said)
         rows.append(
             [
-                line["recipe"],
+                called(line),
                 line["run"] + notes,
                 *(_mean_std(found[m]) if m in found else "" for m in metrics),
                 f"{main['pooled']:.4f} [{main['low']:.4f}, {main['high']:.4f}]",
@@ -173,6 +184,12 @@ def _folds(numbers: Sequence[int]) -> str:
     return f"fold{'' if len(numbers) == 1 else 's'} {','.join(map(str, numbers))}"
 
 
+def called(line: dict[str, Any]) -> str:
+    """What a person calls a run, before the recipe's name; that alone, where nobody named it."""
+    name: str = line["about"]["name"]
+    return f"{name} ({line['recipe']})" if name else line["recipe"]
+
+
 def _mean_std(metric: dict[str, Any]) -> str:
     spread = f" +- {metric['std']:.4f}" if metric["std"] is not None else ""
     return "-" if metric["mean"] is None else f"{metric['mean']:.4f}{spread}"
@@ -189,6 +206,7 @@ class Paired:
     pairs : every two of them
     recalls : float (M, C)
     curves : {run: (epochs, mean training loss over the folds)}
+    valid_curves : the same of the validation loss, of epochs that were looked at
     """
 
     task: Task
@@ -196,6 +214,7 @@ class Paired:
     pairs: list[Pair]
     recalls: np.ndarray
     curves: dict[str, tuple[list[float], list[float]]]
+    valid_curves: dict[str, tuple[list[float], list[float]]]
 
 
 def paired_runs(competition: Competition, out: Path, lines: list[dict[str, Any]], named: bool) -> Paired | None:
@@ -219,7 +238,8 @@ def paired_runs(competition: Competition, out: Path, lines: list[dict[str, Any]]
         names=predictions.members,
         pairs=compare_pairs(predictions, metric),
         recalls=recalls(predictions, len(competition.classes)),
-        curves={run.name: curve for run in runs if (curve := _curve(run.path / "history.jsonl"))},
+        curves=_curves(runs, "loss"),
+        valid_curves=_curves(runs, "valid_loss"),
     )
 
 
@@ -232,12 +252,18 @@ def _largest_group(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return max(groups.values(), key=len, default=[])
 
 
-def _curve(path: Path) -> tuple[list[float], list[float]] | None:
-    """Training loss by epoch, mean over folds and seeds; None where nothing was trained (an ensemble)."""
+def _curves(runs: Sequence[Run], key: str) -> dict[str, tuple[list[float], list[float]]]:
+    """Of the runs that have it."""
+    return {run.name: curve for run in runs if (curve := _curve(run.path / "history.jsonl", key))}
+
+
+def _curve(path: Path, key: str) -> tuple[list[float], list[float]] | None:
+    """A figure of the history by epoch, mean over folds and seeds; None where no epoch has it (an ensemble)."""
     by_epoch: dict[int, list[float]] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         told = json.loads(line)
-        by_epoch.setdefault(told["epoch"], []).append(told["loss"])
+        if key in told:
+            by_epoch.setdefault(told["epoch"], []).append(told[key])
     epochs = sorted(by_epoch)
     return (list(map(float, epochs)), [float(np.mean(by_epoch[e])) for e in epochs]) if epochs else None
 
@@ -263,7 +289,14 @@ def pair_table(paired: Paired) -> tuple[list[str], list[list[str]]]:
 def write_comparison(
     path: Path, competition: Competition, lines: list[dict[str, Any]], metrics: Sequence[str], paired: Paired | None
 ) -> None:
-    """Write the page: the image, the tables, and what each recipe answers to."""
+    """Write the page (see `comparison_page`)."""
+    comparison_page(path, competition, lines, metrics, paired).write(path)
+
+
+def comparison_page(
+    path: Path, competition: Competition, lines: list[dict[str, Any]], metrics: Sequence[str], paired: Paired | None
+) -> Page:
+    """The page, for that path: the image, the tables, what differs between the recipes, and what each answers to."""
     warnings = []
     if any(line["sample"] for line in lines):
         warnings.append("Runs on the embedded sample say nothing about the competition's leaderboard.")
@@ -277,7 +310,10 @@ def write_comparison(
         warnings=warnings,
     )
     section = page.section("In one chart")
-    bars = {f"{line['recipe']} ({line['run'].rpartition('-')[2]})": line["metrics"][metrics[0]] for line in lines}
+    bars = {
+        f"{line['about']['name'] or line['recipe']} ({line['run'].rpartition('-')[2]})": line["metrics"][metrics[0]]
+        for line in lines
+    }
     section.figure(
         figures.score_bars(bars, metrics[0].replace("_", " ")),
         "Pooled OOF score with its 95 % interval; points are the mean over folds.",
@@ -285,12 +321,16 @@ def write_comparison(
     header, rows = comparison_table(lines, metrics)
     reports = [path.parent / line["run"] / "report.html" for line in lines]
     page.section("Scores").table(header, linked_runs(rows, header.index("run"), reports, path), folded=True, left=2)
+    if told := recipe_table(path.parent, lines):
+        page.section("What differs between their recipes").table(*told, folded=True)
+    if notes := [[line["run"], About(**line["about"]).line()] for line in lines if any(line["about"].values())]:
+        page.section("Names and notes").table(["run", "name, note, tags"], notes)
     if paired:
         _pairs(page, competition, paired)
     answers = {line["recipe"]: line["answers_to"] for line in lines if line["answers_to"]}
     if answers:
         page.section("What they answer to").table(["recipe", "published"], [[a, b] for a, b in answers.items()])
-    page.write(path)
+    return page
 
 
 _ABREAST = 12  # columns of classes that fit a page
@@ -315,6 +355,8 @@ def _pairs(page: Page, competition: Competition, paired: Paired) -> None:
         page.section(f"Recall by {what}").table(*_recall_table(paired, competition.classes, what), folded=True)
     if paired.curves:
         picture = figures.learning_curves(paired.curves, "training loss")
-        page.section("Learning curves").figure(
-            picture, "Mean training loss over the folds, each under its own augmentation."
-        )
+        section = page.section("Learning curves")
+        section.figure(picture, "Mean training loss over the folds, each under its own augmentation.")
+        if any(len(epochs) > 1 for epochs, _ in paired.valid_curves.values()):
+            picture = figures.learning_curves(paired.valid_curves, "validation loss")
+            section.figure(picture, "Mean loss of some validation rows of each fold; nothing was chosen by it.")

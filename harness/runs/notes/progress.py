@@ -13,7 +13,7 @@ import os
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,27 +35,26 @@ DEAD = 4 * BEAT
 
 _NAME = re.compile(r"progress-(-?\d+)\.jsonl")
 _MOST_BYTES, _LONGEST = 2**20, 60
-_NUMBERS: tuple[str, ...] = (
-    "done",
-    "total",
-    "eta",
-    "images_per_s",
-    "seed",
-    "epoch",
-    "epochs",
-    "loss",
-    "lr",
-    "watched_loss",
+_NUMBERS = (
+    *("time", "pid", "done", "total", "eta", "images_per_s", "seed", "epoch", "epochs"),
+    *("loss", "lr", "watched_loss", "valid_loss", "valid_score", "train_score"),
 )
-_NUMBERS += ("valid_loss", "valid_score", "train_score", "time", "pid")
 
 
 class ProgressFile:
     """Written by the process that does the work. What cannot be written is left out: a full disk stops the work elsewhere."""
 
-    def __init__(self, run: Path, fold: int, stage: str, inner: Progress, now: Callable[[], float] = time.time) -> None:
-        """fold : its number, or FEATURES; inner : who else is told of progress."""
-        self.path = run / f"progress-{fold}.jsonl"
+    def __init__(
+        self,
+        run: Path,
+        fold: int,
+        stage: str,
+        inner: Progress,
+        together: Sequence[int] = (),
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """fold : its number, or FEATURES; inner : who else is told of progress; together : folds that are worked on by the same call."""
+        self.path, self.together = run / f"progress-{fold}.jsonl", list(together)
         self.inner, self.now, self.about = inner, now, {"fold": fold, "stage": stage}
         self.fold = fold
         self.done = self.total = self._before = 0
@@ -64,7 +63,7 @@ class ProgressFile:
     def __enter__(self) -> ProgressFile:
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
-        self._write({"host": socket.gethostname(), "pid": os.getpid()})
+        self._write({"host": socket.gethostname(), "pid": os.getpid(), "together": self.together})
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -118,6 +117,7 @@ class FoldProgress:
     last : the newest value of each key
     began, told : when the first and the last line were written, seconds since 1970
     stopped : whether the work ended before the fold stood, and said so
+    together : folds that the same call works on; () where that is not told
     """
 
     fold: int
@@ -128,6 +128,7 @@ class FoldProgress:
     told: float
     host: str
     stopped: bool
+    together: tuple[int, ...]
 
     def is_running(self, now: float | None = None) -> bool:
         """Whether somebody is at work: the last line is young, and the process lives where that can be seen."""
@@ -197,7 +198,12 @@ def _told(fold: int, lines: list[dict[str, Any]]) -> FoldProgress:
         told=numbers[-1]["time"],
         host=host,
         stopped=lines[-1].get("stopped") is True,
+        together=_folds(lines[0].get("together")),
     )
+
+
+def _folds(told: Any) -> tuple[int, ...]:
+    return tuple(fold for fold in told if isinstance(fold, int))[:1000] if isinstance(told, list) else ()
 
 
 def _is_number(value: Any) -> bool:

@@ -23,13 +23,13 @@ class Clock:
 
 def test_a_line_an_epoch_with_pace_and_time_left(tmp_path: Path):
     clock, told = Clock(), []
-    with ProgressFile(tmp_path, 2, TRAINING, lambda *said: told.append(said), clock) as file:
+    with ProgressFile(tmp_path, 2, TRAINING, lambda *said: told.append(said), (2, 3), clock) as file:
         file.progress(2, 10, 1000)
         clock.now += 9.9
         file.progress(2, 100, 1000)
         file.epoch(seed=0, epoch=1, epochs=9, loss=0.5, valid_loss=None)
         (fold,) = read_progress(tmp_path)
-        assert fold.fold == 2 and len(fold.lines) == 1 and fold.is_running(clock.now)
+        assert fold.together == (2, 3) and fold.fold == 2 and len(fold.lines) == 1 and fold.is_running(clock.now)
         assert fold.last["eta"] == pytest.approx(9.9 * 9) and fold.last["loss"] == 0.5
         assert fold.last["images_per_s"] == pytest.approx(100 / 9.9, abs=0.1)
         assert "valid_loss" not in fold.last and fold.last["epochs"] == 9
@@ -41,7 +41,7 @@ def test_a_line_an_epoch_with_pace_and_time_left(tmp_path: Path):
 
 def test_a_long_epoch_gives_signs_of_life(tmp_path: Path):
     clock = Clock()
-    with ProgressFile(tmp_path, 0, TRAINING, lambda *said: None, clock) as file:
+    with ProgressFile(tmp_path, 0, TRAINING, lambda *said: None, (), clock) as file:
         for done in range(1, 10):
             clock.now += BEAT / 3
             file.progress(0, done, 100)
@@ -74,7 +74,9 @@ def test_no_disk_no_progress(tmp_path: Path):
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner)
 )
-LINE = st.dictionaries(st.sampled_from(["time", "epoch", "loss", "host", "stage", "pid", "stopped", "eta"]), JSON)
+LINE = st.dictionaries(
+    st.sampled_from(["time", "epoch", "loss", "host", "stage", "pid", "stopped", "eta", "together"]), JSON
+)
 
 
 @settings(max_examples=60, deadline=None)
