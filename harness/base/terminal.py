@@ -84,7 +84,9 @@ def console(stderr: bool = False, **options: Any) -> Any:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=getattr(stream, "raw", stream), markup=False, emoji=False, highlight=False, **options)
+    plain_text: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+    # in a notebook rich would show what it is to write, whatever the file
+    return Console(file=getattr(stream, "raw", stream), force_jupyter=False, **plain_text, **options)
 
 
 def table_width(default: int) -> int:
@@ -130,7 +132,15 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
 
     text, width = io.StringIO(), table_width(240)
     for table in _tables(header, rows, title, 1, (), 0, width):
-        Console(file=text, width=max(width, _width_of(table)), markup=False, emoji=False, highlight=False).print(table)
+        out = Console(
+            file=text,
+            width=max(width, _width_of(table)),
+            markup=False,
+            emoji=False,
+            highlight=False,
+            force_jupyter=False,
+        )
+        out.print(table)
     return [line.rstrip() for line in text.getvalue().rstrip("\n").split("\n")]
 
 

@@ -15,7 +15,6 @@ from typing import Any
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.process import end_with_parent
-from harness.base.untrusted_text import counted
 from harness.kernels.options import KaggleOptions
 from harness.tune.arguments import Limits, ProcessOptions, SearchOptions, StudyOptions, TunedRecipe
 
@@ -43,10 +42,9 @@ def main(
     """
     out = out_root(out)
     from harness.base.progress import LineWatcher
-    from harness.tune.outcome import conclude, home_of_recipes
-    from harness.tune.prepare import Request, prepare
-    from harness.tune.save import check_name
-    from harness.tune.study import open_study, work
+    from harness.tune.outcome import begin
+    from harness.tune.prepare import Request
+    from harness.tune.study import work
 
     recipe = recipe.on(where)
     if there.check():
@@ -54,14 +52,7 @@ def main(
         return
     watcher = LineWatcher(quiet=as_json)
     asked = Request(which.required(), recipe, search, limits, about, crew.device, where, out)
-    made, plan = prepare(asked, watcher)
-    name = about.save or f"{made.recipe.name}-tuned"
-    check_name(home_of_recipes(made), name)
-    opened = open_study(plan, made)
-    place = "the database" if plan.storage else plan.home
-    watcher.say(
-        f"study '{plan.name}': {counted(search.trials, 'trial')}, {search.sampler}, {search.pruner}; in {place}"
-    )
+    begun = begin(asked, watcher)
     with _hint_how_to_resume():
         if crew.worker:
             end_with_parent()
@@ -69,10 +60,10 @@ def main(
             _work_on_cluster(crew.cluster, crew.gpus_per_trial, crew.parallel, search.seed, watcher)
         else:
             with _helpers(crew.parallel, crew.device, search.seed):
-                work(opened, made, plan, watcher)
+                work(begun.study, begun.trials, begun.plan, watcher)
         if crew.worker:
             return
-        outcome = conclude(opened, made, plan, nested=about.nested, save=name, keep=about.keep, out=out)
+        outcome = begun.conclude(asked)
     print(json.dumps(outcome.as_dict(), indent=2) if as_json else "\n".join(outcome.lines()))
 
 

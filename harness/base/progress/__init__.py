@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from harness.base.progress.bars import BarWatcher, bar_watcher
 from harness.base.progress.lines import FEATURES, STAGE, LineWatcher
 from harness.base.progress.relay import RELAY, RelayWatcher, replay
+from harness.base.python.notebook import NotebookBars, in_notebook
 from harness.base.terminal import is_quiet
 
 __all__ = ["FEATURES", "RELAY", "STAGE", "BarWatcher", "LineWatcher", "RelayWatcher", "replay", "watching"]
@@ -20,12 +21,14 @@ __all__ = ["FEATURES", "RELAY", "STAGE", "BarWatcher", "LineWatcher", "RelayWatc
 
 @contextmanager
 def watching(quiet: bool = False) -> Iterator[LineWatcher]:
-    """Bars when stderr is a terminal, else lines; lines for another machine where $HARNESS_PROGRESS is "relay"; nothing after --quiet."""
+    """Bars when stderr is a terminal or in a notebook, else lines; lines for another machine where $HARNESS_PROGRESS is "relay"; nothing after --quiet."""
     quiet = quiet or is_quiet()
     if os.environ.get("HARNESS_PROGRESS") == "relay" and not quiet:
         yield RelayWatcher()
-    elif quiet or not sys.stderr.isatty():
+    elif quiet or not (sys.stderr.isatty() or in_notebook()):
         yield LineWatcher(quiet)
+    elif in_notebook():
+        yield BarWatcher(NotebookBars())
     else:
         with bar_watcher() as watcher:
             yield watcher

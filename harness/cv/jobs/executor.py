@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
-from harness.base.process import NO_GUARD, end_if_run_again
+from harness.base.process import start_without_main
+from harness.base.python import registered
 from harness.base.storage.atomic_files import explain_disk_errors
 from harness.base.untrusted_text import counted
 
@@ -41,17 +42,17 @@ def run_jobs(jobs: Sequence[Job], workers: int, progress: Progress, lanes: Seque
     RuntimeError
         With the worker's traceback, if a job failed otherwise.
     """
-    end_if_run_again()
     if workers == 1:
         for job in jobs:
             job(progress)
         return
     context = _context()
     events, queues = context.Queue(), _queues(context, jobs, lanes or [""] * len(jobs), workers)
-    crew = [context.Process(target=_work, args=(queue, events), daemon=True) for queue in queues]
+    own = registered.packed()
+    crew = [context.Process(target=_work, args=(queue, events, own), daemon=True) for queue in queues]
     try:
         for process in crew:
-            process.start()
+            start_without_main(process)
         _follow(len(jobs), crew, events, progress)
     finally:
         _stop_workers(crew, [events, *queues])
@@ -115,11 +116,6 @@ def _follow(n_jobs: int, crew: list[Any], events: Any, progress: Progress) -> No
 
 def _check_alive(crew: list[Any], left: int) -> None:
     dead = [p.exitcode for p in crew if p.exitcode not in (None, 0)]
-    if NO_GUARD in dead:
-        raise UserError(
-            "the script that calls this has no main guard, so that each worker process runs it again. Put what it does below\n"
-            '  if __name__ == "__main__":\n  or take one worker (workers=1), which needs no further process.'
-        )
     if dead:
         reason = f"by signal {signal.Signals(-dead[0]).name}" if dead[0] < 0 else f"with exit code {dead[0]}"
         raise UserError(
@@ -128,8 +124,11 @@ def _check_alive(crew: list[Any], left: int) -> None:
         )
 
 
-def _work(waiting: Any, events: Any) -> None:
-    """A worker's life: take a job, do it, tell; end when told, or when the parent is gone."""
+def _work(waiting: Any, events: Any, own: bytes) -> None:
+    """A worker's life: take a job, do it, tell; end when told, or when the parent is gone.
+
+    own : what the parent's script registered
+    """
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides what Ctrl-C means; Slurm's SIGTERM comes to all
         signal.signal(number, signal.SIG_IGN)
 
@@ -139,6 +138,13 @@ def _work(waiting: Any, events: Any) -> None:
             raise SystemExit(1)
         events.put(("progress", *said))
 
+    try:
+        registered.unpack(own)
+    except Exception as error:  # a module that the parent has on its path and this process has not
+        events.put(
+            ("mistake", f"what was registered cannot be read in a worker process: {type(error).__name__}: {error}")
+        )
+        return
     for job in iter(waiting.get, None):
         try:
             with explain_disk_errors(getattr(job, "run", Path.cwd())):
