@@ -18,8 +18,6 @@ from harness.play.journal import BEGUN, StepRecord, read_steps
 from harness.runs.notes.progress import DEAD
 from harness.tune.storage import tally
 
-_NO_RUNS = ("folds", "studies")
-_NO_RUN_BEGINNINGS = ("clean", "play", ".")
 _BEAT = 60.0  # seconds after the last sign of a study or a play until which it runs
 
 
@@ -107,8 +105,8 @@ def read_overview(out: Path, reader: Reader, submissions: bool = True) -> Overvi
 
 
 def _contest(home: Path, reader: Reader) -> Contest:
-    found = [path for path in _folders(home) if path.name not in _NO_RUNS]
-    runs = list(_runs((p for p in found if not p.name.startswith(_NO_RUN_BEGINNINGS)), reader))
+    found = _folders(home)
+    runs = list(_runs(iter(found), reader))  # folders of folds, cleaning and studies are none
     studies = [_study(path, home.name, reader) for path in _folders(home / "studies")]
     plays = [_play(p, home.name, reader) for p in found if p.name.startswith("play") and (p / "journal.jsonl").exists()]
     return Contest(home, _title(home.name), tuple(sorted(runs, key=_order)), tuple(studies), tuple(plays))
@@ -166,7 +164,7 @@ def _is_young(path: Path, seconds: float) -> bool:
 
 def _folders(home: Path) -> list[Path]:
     try:
-        return sorted(path for path in home.iterdir() if path.is_dir())
+        return sorted(path for path in home.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError:
         return []
 
