@@ -87,17 +87,17 @@ class Overview:
     troubles: tuple[str, ...]
 
 
-def read_overview(out: Path, reader: Reader, submissions: bool = True) -> Overview:
-    """Read what there is; nothing that lies there makes it fail."""
+def read_overview(out: Path, reader: Reader, submissions: bool = True, only: str = "") -> Overview:
+    """Read what there is; nothing that lies there makes it fail. only : slug of the one competition that is wanted"""
     contests, troubles = [], []
-    for home in _folders(out / "oof"):
+    for home in (home for home in _folders(out / "oof") if only in ("", home.name)):
         contest = _contest(home, reader)
         if contest.runs or contest.studies or contest.plays:
             contests.append(contest)
     lines: list[dict[str, Any]] = []
     if submissions:
         try:
-            lines = _submissions(out, contests)
+            lines = _submissions(out, contests, only)
         except (UserError, OSError) as error:
             troubles.append(f"submissions: {plain(error, 200)}")
     troubles += [f"{_short(path, out)}: {said}" for path, said in sorted(reader.troubles.items())]
@@ -178,12 +178,12 @@ def _title(slug: str) -> str:
         return plain(slug, 100)
 
 
-def _submissions(out: Path, contests: list[Contest]) -> list[dict[str, Any]]:
+def _submissions(out: Path, contests: list[Contest], only: str) -> list[dict[str, Any]]:
     from harness.leaderboard.table import lines_of
     from harness.ledger import open_ledger
 
     directions = {c.slug: c.best.score.greater_is_better for c in contests if c.best and c.best.score}
-    return lines_of(open_ledger(out), None, directions)
+    return lines_of(open_ledger(out), only or None, directions)
 
 
 def _short(path: Path, out: Path) -> str:
