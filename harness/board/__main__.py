@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
+from harness.base.options import CompetitionChoice
 
 app = new_app()
 
@@ -15,6 +16,7 @@ app = new_app()
 @app.command()
 @user_command
 def main(
+    which: CompetitionChoice,
     serve: Annotated[
         bool, typer.Option("--serve", help="Show it on 127.0.0.1, where it follows what runs; Ctrl-C ends it.")
     ] = False,
@@ -22,7 +24,7 @@ def main(
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """All competitions, runs, studies, plays and submissions on one page, and what runs now.
+    """All competitions, runs, studies, plays and submissions on one page, and what runs now; or those of one competition.
 
     Writes oof/board.html; --serve writes nothing. Nothing is trained, and nothing in a run is changed.
     """
@@ -31,13 +33,15 @@ def main(
     from harness.board.overview import read_overview
     from harness.board.page import counted, write_board
     from harness.board.reading import Reader
+    from harness.competition import find_competition
 
+    only = find_competition(which.given).slug if which.given else ""
     if serve:
         from harness.board.server import serve_board
 
-        serve_board(root, port)
+        serve_board(root, only, port)
         return
-    overview = read_overview(root, Reader())
+    overview = read_overview(root, Reader(), only=only)
     path = write_board(overview)
     if as_json:
         print(json.dumps({**live_state(overview), "page": str(path)}, indent=2))

@@ -18,8 +18,6 @@ from harness.play.journal import BEGUN, StepRecord, read_steps
 from harness.runs.notes.progress import DEAD
 from harness.tune.storage import tally
 
-_NO_RUNS = ("folds", "studies")
-_NO_RUN_BEGINNINGS = ("clean", "play", ".")
 _BEAT = 60.0  # seconds after the last sign of a study or a play until which it runs
 
 
@@ -89,17 +87,17 @@ class Overview:
     troubles: tuple[str, ...]
 
 
-def read_overview(out: Path, reader: Reader, submissions: bool = True) -> Overview:
-    """Read what there is; nothing that lies there makes it fail."""
+def read_overview(out: Path, reader: Reader, submissions: bool = True, only: str = "") -> Overview:
+    """Read what there is; nothing that lies there makes it fail. only : slug of the one competition that is wanted"""
     contests, troubles = [], []
-    for home in _folders(out / "oof"):
+    for home in (home for home in _folders(out / "oof") if only in ("", home.name)):
         contest = _contest(home, reader)
         if contest.runs or contest.studies or contest.plays:
             contests.append(contest)
     lines: list[dict[str, Any]] = []
     if submissions:
         try:
-            lines = _submissions(out, contests)
+            lines = _submissions(out, contests, only)
         except (UserError, OSError) as error:
             troubles.append(f"submissions: {plain(error, 200)}")
     troubles += [f"{_short(path, out)}: {said}" for path, said in sorted(reader.troubles.items())]
@@ -107,8 +105,8 @@ def read_overview(out: Path, reader: Reader, submissions: bool = True) -> Overvi
 
 
 def _contest(home: Path, reader: Reader) -> Contest:
-    found = [path for path in _folders(home) if path.name not in _NO_RUNS]
-    runs = list(_runs((p for p in found if not p.name.startswith(_NO_RUN_BEGINNINGS)), reader))
+    found = _folders(home)
+    runs = list(_runs(iter(found), reader))  # folders of folds, cleaning and studies are none
     studies = [_study(path, home.name, reader) for path in _folders(home / "studies")]
     plays = [_play(p, home.name, reader) for p in found if p.name.startswith("play") and (p / "journal.jsonl").exists()]
     return Contest(home, _title(home.name), tuple(sorted(runs, key=_order)), tuple(studies), tuple(plays))
@@ -166,7 +164,7 @@ def _is_young(path: Path, seconds: float) -> bool:
 
 def _folders(home: Path) -> list[Path]:
     try:
-        return sorted(path for path in home.iterdir() if path.is_dir())
+        return sorted(path for path in home.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError:
         return []
 
@@ -180,12 +178,12 @@ def _title(slug: str) -> str:
         return plain(slug, 100)
 
 
-def _submissions(out: Path, contests: list[Contest]) -> list[dict[str, Any]]:
+def _submissions(out: Path, contests: list[Contest], only: str) -> list[dict[str, Any]]:
     from harness.leaderboard.table import lines_of
     from harness.ledger import open_ledger
 
     directions = {c.slug: c.best.score.greater_is_better for c in contests if c.best and c.best.score}
-    return lines_of(open_ledger(out), None, directions)
+    return lines_of(open_ledger(out), only or None, directions)
 
 
 def _short(path: Path, out: Path) -> str:

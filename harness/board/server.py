@@ -76,10 +76,12 @@ class Board:
     Attributes
     ----------
     out : folder that oof/ and submissions/ lie in
+    only : slug of the one competition that is shown, "" = all
     token : first part of every address
     """
 
     out: Path
+    only: str = ""
     reader: Reader = field(default_factory=Reader)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
@@ -95,13 +97,15 @@ class Board:
         """The board's page, with the script that follows what runs."""
         script = Path(__file__).with_name("live.js").read_text(encoding="utf-8")
         with self._reading:
-            return with_links(self.out / BOARD, board_page(read_overview(self.out, self.reader), script).html())
+            return with_links(
+                self.out / BOARD, board_page(read_overview(self.out, self.reader, only=self.only), script).html()
+            )
 
     def live(self) -> str:
         """What runs now, as JSON."""
         with self._reading:
             if time.monotonic() - self._told >= _FRESH:
-                state = live_state(read_overview(self.out, self.reader, submissions=False))
+                state = live_state(read_overview(self.out, self.reader, submissions=False, only=self.only))
                 self._live, self._told = json.dumps(state, allow_nan=False), time.monotonic()
             return self._live
 
@@ -310,9 +314,9 @@ class Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def serve_board(out: Path, port: int) -> None:
+def serve_board(out: Path, only: str, port: int) -> None:
     """Serve until Ctrl-C, which is how it is meant to end."""
-    with Server(Board(out), port) as server:
+    with Server(Board(out, only), port) as server:
         print(
             f"serving: {server.address}\n(the address is the key: whoever on this machine has it sees your runs; Ctrl-C ends it)",
             flush=True,

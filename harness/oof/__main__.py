@@ -94,7 +94,12 @@ def label(
 
 
 def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:
-    from harness.oof.compare.clusterings import clustering_table, load_clusterings, write_clusterings
+    from harness.oof.compare.clusterings import (
+        clustering_table,
+        load_clusterings,
+        recipe_differences,
+        write_clusterings,
+    )
 
     runs, path = load_clusterings(contest, out, names), out / "oof" / contest.slug / "compare.html"
     write_clusterings(path, contest, runs)
@@ -105,6 +110,8 @@ def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], 
         print(json.dumps({"runs": told, "page": str(path)}, indent=2))
         return
     _print_table(f"{contest.title}: pooled over folds", *clustering_table(runs), left=3)
+    if told := recipe_differences(runs):
+        _print_table("what differs", *told, left=1)
     print(f"page: {path}")
 
 

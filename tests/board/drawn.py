@@ -92,7 +92,9 @@ def draw_board(root: Path, runs: int = 6) -> Path:
     draw_run(root / "oof" / "a'b<i>c" / f"x{HOSTILE.replace('/', '')}", 0.5)
     (cells / "quick-half").mkdir()
     (cells / "quick-half" / "environment.json").write_text('{"format": ')
-    (cells / "folds").mkdir()
+    for name in ("folds", "clean", ".quick.part"):
+        (cells / name).mkdir()
+    write(cells / ".quick.part" / "recipe.json", {})
     return root
 
 

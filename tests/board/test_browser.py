@@ -127,7 +127,6 @@ def test_verdicts_are_saved_from_the_page_of_cleaning(browser: Browser, server: 
     images, labels = cells(3)
     rows = [Verdict(f"r{i}", "foreign", "keep", "", f"odd {i}") for i in range(3)]
     folder = server.board.out / "oof/cells/clean"
-    folder.mkdir(exist_ok=True)
     write_verdicts(
         folder / "clean.csv", [*rows[:2], replace(rows[2], action="exclude")]
     )  # changed since the page was written

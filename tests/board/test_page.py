@@ -101,6 +101,11 @@ def test_nothing_is_there(tmp_path: Path):
     assert "0 competitions, 0 runs" in done.stdout and "Nothing runs now" in (tmp_path / "oof/board.html").read_text()
 
 
+def test_one_competition_is_shown_alone(tmp_path: Path):
+    overview = read_overview(draw_board(tmp_path), Reader(), only="cells")
+    assert [contest.slug for contest in overview.contests] == ["cells"]
+
+
 def test_the_command_tells_what_it_left_out(tmp_path: Path):
     done = run_inside("harness.board", "--out", str(draw_board(tmp_path)))
     assert done.returncode == 0, done.stderr

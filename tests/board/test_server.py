@@ -167,7 +167,6 @@ def post(server: Server, body: str, path: str = VERDICTS, **headers: str) -> tup
 
 def test_verdicts_are_saved_in_their_place(server: Server):
     path = server.board.out / "oof/cells/clean/clean.csv"
-    path.parent.mkdir()
     rows = [
         Verdict("r1", "foreign", "keep", "", 'odd, "very"'),
         Verdict("r2", "label error", "keep", "", "to cat; 0.9"),

@@ -359,7 +359,8 @@ def test_workers_do_not_change_what_is_learnt_much_and_groups_are_kept(tmp_path:
 
 
 @pytest.mark.parametrize(
-    "module", ["harness", "harness.clean", "harness.cv", "harness.data", "harness.oof", "harness.submit"]
+    "module",
+    ["harness", "harness.clean", "harness.cv", "harness.data", "harness.oof", "harness.submit", "harness.board"],
 )
 def test_help_answers_without_loading_torch(module: str):
     code = (

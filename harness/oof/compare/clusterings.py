@@ -29,6 +29,7 @@ from harness.report import figures
 from harness.report.links import linked_runs
 from harness.report.page import Page
 from harness.runs import FoldResult, Run, RunFolder, load_run
+from harness.runs.notes.differences import difference_table
 from harness.runs.run import proba_column
 
 SHOWN = ("accuracy", "macro_f1", "silhouette", *TRUTH_METRICS)
@@ -177,6 +178,8 @@ def write_clusterings(path: Path, competition: Competition, runs: Sequence[Run])
     header, rows = clustering_table(runs, intervals=True)
     reports = [path.parent / run.name / "report.html" for run in runs]
     page.section("Scores").table(header, linked_runs(rows, header.index("run"), reports, path), left=3)
+    if told := recipe_differences(runs):
+        page.section("What differs between their recipes").table(*told, folded=True)
     labels = [cluster_labels_of(run) for run in runs]
     same = np.array([[agreement([a, b]) for b in labels] for a in labels])
     names = [run.name for run in runs]
@@ -196,6 +199,11 @@ def write_clusterings(path: Path, competition: Competition, runs: Sequence[Run])
     if answers:
         page.section("What they answer to").table(["recipe", "published"], [[a, b] for a, b in answers.items()])
     page.write(path)
+
+
+def recipe_differences(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]] | None:
+    """Header and rows: what differs between the runs' recipes; None where nothing does."""
+    return difference_table([run.name for run in runs], [run.recipe.model_dump(mode="json") for run in runs])
 
 
 def pairs_table(names: Sequence[str], pairs: Sequence[Pair]) -> tuple[list[str], list[list[str]]]:
