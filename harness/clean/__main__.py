@@ -41,8 +41,11 @@ def main(
     from harness.clean.pipeline import clean
     from harness.competition import DataChoice, find_competition
     from harness.data.chosen import load_chosen
+    from harness.runs.run import require_run
 
     contest = find_competition(which.required()).using(DataChoice(set=where.data_set))
+    if run:
+        require_run(out / "oof" / contest.slug / Path(run).name)
     if place.check():
         with watching(quiet=as_json) as watcher:
             path = clean_on_kaggle(contest, which.competition, where, run, overwrite, place, out, watcher)

@@ -42,6 +42,7 @@ def main(
     from harness.cv.jobs.executor import start_server
     from harness.cv.noise.job import noise_suite
     from harness.cv.pipeline import cross_validate
+    from harness.cv.pseudo_labels import check_source
     from harness.cv.report.summary import again, as_dict, print_result
     from harness.data.chosen import load_chosen
     from harness.data.recipes import is_built_in, load_built_in, recipe_text
@@ -60,6 +61,7 @@ def main(
         if recipe.show:
             print(recipe_text(played), end="")
             return
+        check_source(played, out / "oof" / contest.slug)
     folds.check(played.cv.folds if played else _most_folds(recipe))
     _check_hardware(folds.device, nodes)
     options = _options(contest, where.sample, folds, nodes, out)

@@ -62,6 +62,7 @@ def main(
     from harness.cv.jobs.executor import start_server
     from harness.data.chosen import load_chosen
     from harness.distributed.executor import Cluster
+    from harness.play.plan.file import read_plan
     from harness.play.spending.budget import DeadlineWatcher, OutOfTime
     from harness.play.steps.table import Table
 
@@ -69,6 +70,8 @@ def main(
     contest = find_competition(named)
     amount.check()
     _refuse_clustering(contest)
+    if how.plan:
+        read_plan(how.plan, contest.folder)  # what is wrong with it is said before data are read
     if place.check():
         _play_elsewhere(contest, which.competition, how, where, folds, nodes, place, out, as_json)
         return

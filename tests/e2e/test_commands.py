@@ -316,7 +316,7 @@ def test_a_custom_model_is_tried_before_anything_is_trained(tmp_path: Path, run_
             "train.clip_norm = inf: input should be a finite number",
         ),
         (("shapes", "--recipe", "tiny", "--folds", "5"), "this recipe has folds 0 to 4"),
-        (("shapes", "--recipe", "tiny", "--folds", "a"), "give fold numbers with commas between"),
+        (("shapes", "--recipe", "tiny", "--folds", "a"), "give fold numbers and ranges with commas between"),
         (("shapes", "--recipe", "tiny", "--data", "nowhere"), "no data of 'shapes': neither"),
         (("shapes", "--recipe", "tiny", "--sample"), "'shapes' has no embedded sample"),
         (("shapes", "--recipe", "tiny", "--device", "cuda:7"), "device 'cuda:7'"),
