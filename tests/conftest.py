@@ -143,7 +143,7 @@ def run_inside(
         if env is not None:
             os.environ.clear()
             os.environ.update(env)
-        os.environ["COLUMNS"] = "200"
+        os.environ["COLUMNS"] = (env or {}).get("COLUMNS", "200")
         sys.argv = [module, *map(str, args)]
         sys.modules.pop(f"{module}.__main__", None)
         with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -20,7 +20,7 @@ from harness.base.errors import UserError, not_installed
 from harness.base.option_groups import GroupedCommand, Spread
 from harness.base.places.home import project_home
 from harness.base.storage.atomic_files import explain_disk_errors
-from harness.base.terminal import plain_streams, quietly
+from harness.base.terminal import heard_soon, plain_streams, quietly
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -102,7 +102,7 @@ def user_command(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def guarded(quiet: bool = False, **given: Any) -> None:
-        with plain_streams(), quietly(quiet):
+        with plain_streams(), quietly(quiet), contextlib.nullcontext() if given.get("as_json") else heard_soon():
             try:
                 with explain_disk_errors(Path.cwd()), _terminated_like_interrupted():
                     function(**spread.gathered(given))

@@ -10,11 +10,15 @@ import contextlib
 import os
 import re
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from harness.base.untrusted_text import plain, shown
+
+_heard = threading.Event()
+"""Set once the running command has written something."""
 
 
 class PlainStream:
@@ -25,6 +29,8 @@ class PlainStream:
 
     def write(self, text: str) -> int:
         """Write text made plain, in characters that the stream can encode; returns the length of `text`."""
+        if text:
+            _heard.set()
         self.raw.write(encodable(shown(text), self.raw))
         return len(text)
 
@@ -52,6 +58,23 @@ def plain_streams() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+SLOW = 4.0
+"""Seconds of silence at a command's start, while libraries are loaded, after which it says that it is at work."""
+
+
+@contextlib.contextmanager
+def heard_soon() -> Iterator[None]:
+    """Say that it begins, where this block has written nothing for a while; only its first word is waited for."""
+    _heard.clear()
+    timer = threading.Timer(SLOW, lambda: None if _heard.is_set() else note("loading ..."))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 _quiet = False
@@ -83,6 +106,7 @@ def console(stderr: bool = False, **options: Any) -> Any:
     """A rich console on the stream itself; give it only texts that `plain` or `shown` made."""
     from rich.console import Console
 
+    _heard.set()
     stream = sys.stderr if stderr else sys.stdout
     plain_text: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
     # in a notebook rich would show what it is to write, whatever the file

@@ -20,6 +20,18 @@ from harness.competition.tasks import Task
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.runs import Folds, RunFolder, load_run, runs_in
+from harness.runs.run import nearest_run
+
+
+def check_source(recipe: Recipe, homes: Path) -> None:
+    """Refuse pseudo-labels of a run that is not there or not finished (UserError); nothing without [pseudo]. homes : where runs lie"""
+    if recipe.pseudo is None or RunFolder(homes / recipe.pseudo.run).finished:
+        return
+    known = [path.name for path in runs_in(homes)]
+    raise UserError(
+        f"pseudo.run = '{recipe.pseudo.run}': no finished run of that name in {homes}{nearest_run(recipe.pseudo.run, known)}; there are: "
+        f"{', '.join(known) or 'none'}"
+    )
 
 
 def source_of(run: Path, recipe: Recipe) -> RunFolder:
@@ -59,9 +71,7 @@ def check_pseudo(
         raise UserError(f"{where}: the test is hidden, there is nothing to label")
     if recipe.features:
         raise UserError("[pseudo] trains on pixels; take [features] out, or [pseudo]")
-    if not source.finished:
-        known = ", ".join(p.name for p in runs_in(run.parent)) or "none"
-        raise UserError(f"{where}: no finished run of that name in {run.parent}; there are: {known}")
+    check_source(recipe, run.parent)
     wrong = source.faults(["scores.json", "environment.json", "folds.csv"])
     if wrong:
         raise UserError(source.damaged(wrong))

@@ -67,11 +67,14 @@ def train(
         For whatever the user can put right; folds that were finished stay.
     """
     from harness.cv.jobs.executor import start_server
+    from harness.cv.pseudo_labels import check_source
 
     contest, recipe = recipe_of_file(contest, asked)
     if recipe is not None and instead is not None:
         instead(recipe)
         return None
+    if recipe is not None:
+        check_source(recipe, asked.out / "oof" / contest.slug)
     asked.folds.check(recipe.cv.folds if recipe else _most_folds(asked.recipe))
     _check_hardware(asked.folds.device, asked.nodes)
     options = options_of(contest, asked)

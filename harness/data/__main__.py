@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from harness.base.command import JsonOption, new_app, user_command
-from harness.base.errors import UserError
+from harness.base.errors import UserError, nearest
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.untrusted_text import counted, listed
 
@@ -116,7 +116,24 @@ def _print(title: str, found: dict[str, Any]) -> None:
         print(f"  ... {len(found['classes']):,} classes in all (--json lists them)")
 
 
+def _refuse_misspelt(words: list[str]) -> None:
+    """End with what was meant by a first word that is no competition and comes near a part of this command."""
+    parts = ("init", *LATER)
+    near = (
+        nearest(words[0], parts, 0.75)
+        if words[0] not in parts and len(words) > 1 and not words[0].startswith("-")
+        else ""
+    )
+    if near and not words[1].startswith("-"):
+        print(
+            f"error: python -m harness.data {words[0]}: no such part{near}; there are: {', '.join(parts)}",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+
+
 if __name__ == "__main__":
+    _refuse_misspelt(sys.argv[1:] or [""])
     if sys.argv[1:2] == ["init"]:
         from harness.data.guess.init import app as init_app
 

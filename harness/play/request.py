@@ -65,6 +65,10 @@ def check(contest: Competition, asked: Request) -> None:
         raise UserError(
             f"'{contest.slug}' has no labels, so no score tells one run from another. Play it by its recipes: harness.cv"
         )
+    if asked.how.plan:
+        from harness.play.plan.file import read_plan
+
+        read_plan(asked.how.plan, contest.folder)  # what is wrong with it is said before data are read
 
 
 def play(contest: Competition, asked: Request, inner: LineWatcher) -> Outcome:

@@ -84,6 +84,15 @@ def _recipe_of(run: str) -> str:
     return run.removeprefix("sample-").rpartition("-")[0]
 
 
+def require_run(path: Path) -> None:
+    """Refuse a folder in which there is nothing of a run (UserError); what there is of one is not looked at."""
+    if not any((path / name).exists() for name in (*STARTING, START, *FINISHED, MANIFEST, "checkpoints")):
+        known = [p.name for p in runs_in(path.parent)]
+        raise UserError(
+            f"{path}: no run there{nearest_run(path.name, known)}. Runs beside it: {', '.join(sorted(known)) or 'none'}."
+        )
+
+
 def load_run(path: Path) -> Run:
     """Read a finished run and check that its parts belong together.
 
@@ -107,12 +116,8 @@ def load_run(path: Path) -> Run:
 def _loaded(path: Path) -> Run:
     import pandas as pd
 
+    require_run(path)
     folder = RunFolder(path)
-    if not any((path / name).exists() for name in (*STARTING, START, *FINISHED, MANIFEST, "checkpoints")):
-        known = [p.name for p in runs_in(path.parent)]
-        raise UserError(
-            f"{path}: no run there{nearest_run(path.name, known)}. Runs beside it: {', '.join(sorted(known)) or 'none'}."
-        )
     if not folder.finished:
         began = folder.start_faults()
         if began or (path / "scores.json").is_file():

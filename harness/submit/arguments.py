@@ -12,6 +12,17 @@ from harness.base.option_groups import option_group
 from harness.kernels.options import ACCELERATORS, check_accelerator
 
 
+def as_threshold(asked: str) -> float:
+    """A threshold that is given as a number (UserError where it is none)."""
+    try:
+        value = float(asked)
+    except ValueError:
+        value = float("nan")
+    if not 0 < value < 1:
+        raise UserError(f"--threshold {asked}: give a probability between 0 and 1, or 'oof'")
+    return value
+
+
 @option_group("What is sent")
 class Content:
     """Runs, a ready file or a notebook, and what is said of it."""
@@ -59,6 +70,10 @@ class Content:
         names = [name for name, given in asked.items() if given]
         if len(names) > 1:
             raise UserError(f"{' and '.join(names)}: give one of them")
+        if self.file and not self.file.exists():
+            raise UserError(f"--file {self.file}: not there")
+        if self.threshold not in (None, "oof"):
+            as_threshold(self.threshold)
         if self.partial and (names or len(self.run or []) != 1):
             raise UserError("--partial: is for the file of one run; name it by --run")
 
@@ -139,6 +154,10 @@ class BundleOptions:
         for name in (name for name, is_given in given.items() if is_given and not self.code):
             raise UserError(f"{name}: is for --code")
         check_accelerator(self.accelerator)
+        if self.backend != "torch":
+            from harness.submit.bundle.backends import check_backend
+
+            check_backend(self.backend)
 
     @property
     def asked(self) -> str:

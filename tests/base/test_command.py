@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 
 import pytest
 import typer
 
+from harness.base import terminal
 from harness.base.command import carried, user_command
 from harness.base.errors import UserError, needs
 from harness.base.progress import LineWatcher
@@ -72,3 +74,18 @@ def test_quiet_is_without_progress_and_notes_but_with_results_and_errors(capsys:
         with pytest.raises(typer.Exit):
             works(quiet=quiet)
         assert capsys.readouterr() == ("the result\n", heard)
+
+
+def test_a_command_that_loads_for_long_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(terminal, "SLOW", 0.05)
+
+    @user_command
+    def loads(first: str = "", as_json: bool = False) -> None:
+        print(first, end="")
+        time.sleep(0.3)
+
+    for options, said in (({}, "loading ...\n"), ({"first": "x"}, ""), ({"quiet": True}, ""), ({"as_json": True}, "")):
+        loads(**options)
+        assert capsys.readouterr().err == said, options

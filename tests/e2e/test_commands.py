@@ -55,7 +55,7 @@ def test_cv_leaves_the_whole_run_folder_and_says_where(digits_out: Path):
     folds = {f"fold-{k}{ending}" for k in range(5) for ending in (".npz", ".manifest.json")}
     assert names == files | folds | {"report.html", "checkpoints", "start.zip", "manifest.json"}
     assert run.name.startswith("sample-simple_cnn-") and str(run / "report.html") in said
-    assert "embedded sample" in said and "python -m harness.submit --comp digit-recognizer --run " + run.name in said
+    assert "embedded sample" in said and "python -m harness.submit digit-recognizer --run " + run.name in said
     environment = json.loads((run / "environment.json").read_text())
     assert environment["data"]["fingerprint"] in said and environment["data"]["is_sample"]
     assert environment["layout"]["how"] == "pinned by the recipe"
@@ -219,7 +219,7 @@ def test_some_folds_first_the_others_later(tmp_path: Path, run_command):
     make_shapes(tmp_path)
     first = run_command("harness.cv", "shapes", "--recipe", "tiny", "--folds", "0,2", cwd=tmp_path)
     assert first.returncode == 0, first.stderr
-    assert "partial: not all folds are trained" in first.stdout
+    assert "partial: 3 of 5 folds are not trained" in first.stdout
     oof = table(only_run(tmp_path, "shapes"))
     assert set(oof.loc[oof["proba_circle"].notna(), "fold"]) == {0, 2}
     refused = run_command(
@@ -316,7 +316,7 @@ def test_a_custom_model_is_tried_before_anything_is_trained(tmp_path: Path, run_
             "train.clip_norm = inf: input should be a finite number",
         ),
         (("shapes", "--recipe", "tiny", "--folds", "5"), "this recipe has folds 0 to 4"),
-        (("shapes", "--recipe", "tiny", "--folds", "a"), "give fold numbers with commas between"),
+        (("shapes", "--recipe", "tiny", "--folds", "a"), "give fold numbers and ranges with commas between"),
         (("shapes", "--recipe", "tiny", "--data", "nowhere"), "no data of 'shapes': neither"),
         (("shapes", "--recipe", "tiny", "--sample"), "'shapes' has no embedded sample"),
         (("shapes", "--recipe", "tiny", "--device", "cuda:7"), "device 'cuda:7'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from docs.made import commands as made
 from harness.runs import load_run, runs_of
 from tests.conftest import make_shapes, start_forked
 
@@ -55,6 +57,13 @@ def test_it_ends_with_a_checked_submission_and_says_what_it_did(played: Path):
     } <= kinds
     assert next(iter(done)) == "prior"  # a file before anything is trained
     assert all(step["why"] for step in done.values())
+
+
+def test_the_command_that_is_offered_next_is_taken(played: Path):
+    _, _, after = (played / "said.txt").read_text().partition("next:")
+    words = shlex.split(next(line for line in after.splitlines() if line.strip().startswith("python -m")))
+    name, arguments = made.named_in(words[2:])
+    assert name == "harness.submit" and made.commands()[name].make_context(name, arguments).params["run"]
 
 
 def test_the_final_choice_is_the_best_by_oof_and_its_cross_fitted_score_no_better_than_chosen(played: Path):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.base.errors import UserError
+from harness.base.errors import UserError, nearest
 from harness.competition import Recipe
 from harness.data.files.frame import Frame
 
@@ -246,3 +246,9 @@ def _halved(model: Any) -> Any:
 
 
 _WORTH_HALVING = 64  # numbers; single constants stay as they are
+
+
+def check_backend(name: str) -> None:
+    """Refuse a backend that there is none of (UserError)."""
+    if name not in BACKENDS:
+        raise UserError(f"--backend {name}: unknown{nearest(name, BACKENDS)}; known: {', '.join(BACKENDS)}")

@@ -22,6 +22,7 @@ from harness.data.cache import Dataset
 from harness.oof.ensemble.blend import Blend, best_runs, check_same_data, mean_of_probabilities, unfinished_note
 from harness.runs import Run, load_run
 from harness.runs.probability_tables import is_large, rows_of_table
+from harness.submit.arguments import as_threshold
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
 from harness.submit.submission import wanted_header, wanted_ids, write_submission
 
@@ -138,13 +139,7 @@ def asked_threshold(asked: str | None, scores: dict[str, Any], competition: Comp
             raise UserError(f"--threshold oof: metric '{competition.metric}' needs none, or too few folds were trained")
         value: float = found["value"]
         return value
-    try:
-        value = float(asked)
-    except ValueError:
-        value = float("nan")
-    if not 0 < value < 1:
-        raise UserError(f"--threshold {asked}: give a probability between 0 and 1, or 'oof'")
-    return value
+    return as_threshold(asked)
 
 
 def score_at_threshold(asked: str | None, scores: dict[str, Any]) -> dict[str, Any] | None:

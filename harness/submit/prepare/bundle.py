@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.base.errors import UserError, nearest
+from harness.base.errors import UserError
 from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.competition.recipe import BOOSTING
@@ -149,13 +149,11 @@ def _refuse_rows_at_once(competition: Competition, dataset: Dataset, asked: str)
 
 
 def _built_and_tried(answering: Answering, given: Dataset, path: Path, options: BundleOptions) -> Bundled:
-    from harness.submit.bundle.backends import BACKENDS
+    from harness.submit.bundle.backends import BACKENDS, check_backend
     from harness.submit.bundle.build import build_bundle, predict_opened
     from harness.submit.bundle.trial import try_bundle
 
-    if options.backend not in BACKENDS:
-        near = nearest(options.backend, BACKENDS)
-        raise UserError(f"--backend {options.backend}: unknown{near}; known: {', '.join(BACKENDS)}")
+    check_backend(options.backend)
     backend, competition, run = BACKENDS[options.backend], answering.competition, answering.run
     dataset = _as_decoded_for(run, competition, given)
     opened = build_bundle(answering, dataset, path, options.half, options.backend)
