@@ -22,9 +22,9 @@ from harness.oof.forecast.kinds import KINDS
 _FLOOR = 0.005  # a fall below half a point is not told from none; see `Known.unit`
 _BANDWIDTH = 0.7  # falls that differ by a factor of two still speak for each other
 _REACH = (
-    0.5  # of `displacement`, root mean square: test sets farther from each other than this say nothing of each other
+    0.25  # of `displacement`, root mean square: test sets farther from each other than this do not speak for each other
 )
-_LEAST_NEAR = 4  # corruptions that are to speak: where fewer are near, those a little farther do too
+_LEAST_NEAR = 5  # corruptions that are to speak: where fewer are near, those a little farther do too
 _RESHARED = 6  # test sets with other shares of the classes, drawn from the clean rows
 
 
