@@ -123,8 +123,8 @@ def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], 
         print(json.dumps({"runs": told, "page": str(path)}, indent=2))
         return
     _print_table(f"{contest.title}: pooled over folds", *clustering_table(runs), left=3)
-    if told := recipe_differences(runs):
-        _print_table("what differs", *told, left=1)
+    if differing := recipe_differences(runs):
+        _print_table("what differs", *differing, left=1)
     print(f"page: {path}")
 
 
