@@ -56,7 +56,7 @@ def test_the_table_of_commands_keeps_to_the_terminal(
     [
         ("c", ["clean", "cv", "completion"]),
         ("completion z", ["zsh"]),
-        ("oof ", ["compare", "errors", "ensemble", "forecast", "calibrate"]),
+        ("oof e", ["errors", "ensemble"]),
         ("oof compare sh", ["shapes"]),
         ("oof compare --comp sh", ["shapes"]),
         ("oof compare shapes --run t", ["tiny-1"]),
