@@ -1,23 +1,38 @@
-"""Processes that must not outlive who started them."""
+"""Processes that must not outlive who started them, and workers that know nothing of the script they are started from."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import threading
 import time
+from multiprocessing import spawn
+from multiprocessing.process import BaseProcess
+from typing import Any
 
-NO_GUARD = 77
-"""Exit code of a worker that was made to run the user's whole script again."""
+_MAIN = ("init_main_from_name", "init_main_from_path")
+"""What a spawned process is told of the script that it would run again."""
+
+_starting = threading.Lock()
 
 
-def end_if_run_again() -> None:
-    """End a worker process in which a script without a main guard is being run again, before it does any work.
+def start_without_main(process: BaseProcess) -> None:
+    """Start a worker process that never imports `__main__`, so that a script needs no main guard.
 
-    Worker processes import the script that they are started from; one that does its work at the top level would start anew in each.
+    A spawned process, or one of a fork server, would run the script that it is started from once more, to find there what it is to do.
+    Ours is found in the harness's own modules. Processes that others start meanwhile, in other threads, are left alone.
     """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        os._exit(NO_GUARD)
+    with _starting:
+        theirs, here = spawn.get_preparation_data, threading.get_ident()
+
+        def without_main(name: str) -> dict[str, Any]:
+            told = theirs(name)
+            return {k: v for k, v in told.items() if k not in _MAIN} if threading.get_ident() == here else told
+
+        spawn.get_preparation_data = without_main
+        try:
+            process.start()
+        finally:
+            spawn.get_preparation_data = theirs
 
 
 def end_with_parent() -> None:

@@ -16,7 +16,6 @@ from harness.base.errors import UserError, nearest
 from harness.base.places.competitions import competition_folder
 from harness.base.places.home import project_home
 from harness.base.places.templates import templates_root
-from harness.base.process import end_if_run_again
 from harness.competition.class_file import CLASSES_FILE, read_classes
 from harness.competition.data_spec import DataSpec, SubmissionSpec
 from harness.competition.recipe import DataChoice, Strings, recipe_names
@@ -280,7 +279,6 @@ def find_competition(name: str | Path) -> Competition:
     UserError
         If there is no such competition (lists those there are), or its competition.toml is wrong.
     """
-    end_if_run_again()
     folder = competition_folder(Path(name))
     path = folder / "competition.toml"
     values = read_toml(path)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
-from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.cv.arguments import ClusterOptions, FoldOptions, NoiseOptions, TrainedRecipe
@@ -15,7 +13,7 @@ from harness.kernels.options import KaggleOptions
 
 if TYPE_CHECKING:
     from harness.competition import Competition, Recipe
-    from harness.cv.options import Options
+    from harness.cv.entry.request import Outcome, Request
 
 app = new_app()
 
@@ -37,121 +35,59 @@ def main(
 
     Writes oof/<slug>/<run>/. A run that was killed goes on with --resume and ends with the same numbers.
     """
-    out = out_root(out)
     from harness.base.progress import watching
-    from harness.competition import find_competition, load_recipe
-    from harness.cv.jobs.executor import start_server
-    from harness.cv.noise.job import noise_suite
-    from harness.cv.pipeline import cross_validate
-    from harness.cv.report.summary import again, as_dict, print_result
-    from harness.data.chosen import load_chosen
-    from harness.data.recipes import is_built_in, load_built_in, recipe_text
-    from harness.data.resize import resize
+    from harness.competition import find_competition
+    from harness.cv.entry.request import Request, train
+    from harness.cv.report.summary import again
 
+    asked = Request(recipe, where, folds, noise, nodes, out_root(out), again())
     contest = find_competition(which.required())
     if place.check() and not recipe.show:
-        _train_elsewhere(contest, which.competition, recipe, where, folds, noise, nodes, place, out, as_json)
+        _tell(_train_elsewhere(contest, which.competition, asked, place, as_json), asked, as_json)
         return
-    by_rule = is_built_in(contest, recipe.recipe)
-    played = None if by_rule else load_recipe(contest.folder, recipe.recipe, recipe.overrides)
-    if played:
-        contest = contest.using(played.data)
-        _check_task(contest, played, noise.noise)
-        if recipe.show:
-            print(recipe_text(played), end="")
-            return
-    options = _options(contest, where.sample, folds, nodes, out)
-    if folds.workers != 1 and not options.cluster:
-        start_server()
     try:
         with watching(quiet=as_json) as watcher:
-            if played:
-                contest, dataset = load_chosen(contest, where, watcher)
-            else:
-                chosen = load_built_in(contest, recipe.recipe, recipe.overrides, where, watcher)
-                contest, played, dataset = chosen.competition, chosen.recipe, chosen.dataset
-                _check_task(contest, played, noise.noise)
-                if recipe.show:
-                    print(recipe_text(played), end="")
-                    return
-            for note in resize(dataset, played.data, watcher.decoding):
-                watcher.say(f"note: {note}")
-            watcher.say(f"{contest.title}, recipe '{played.name}': {dataset.source}, fingerprint {dataset.fingerprint}")
-            run = cross_validate(contest, played, dataset, options, watcher)
-            noisy = noise_suite(contest, run, dataset, options, noise.noise_rows, watcher) if noise.noise else None
+            done = train(contest, asked, watcher, _show if recipe.show else None)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped. Finished folds are kept; go on with:\n  {again()}") from None
+    _tell(done, asked, as_json)
+
+
+def _show(recipe: Recipe) -> None:
+    from harness.data.recipes import recipe_text
+
+    print(recipe_text(recipe), end="")
+
+
+def _tell(done: Outcome | None, asked: Request, as_json: bool) -> None:
+    from harness.cv.report.summary import as_dict, print_result
+
+    if done is None:
+        return
     if as_json:
-        print(json.dumps(as_dict(run, noisy), indent=2))
+        print(json.dumps(as_dict(done.run, done.noisy), indent=2))
     else:
-        print_result(run, where.sample, noisy)
+        print_result(done.run, asked.where.sample, done.noisy)
 
 
 def _train_elsewhere(
-    contest: Competition,
-    named: str | None,
-    recipe: TrainedRecipe,
-    where: DataOptions,
-    folds: FoldOptions,
-    noise: NoiseOptions,
-    nodes: ClusterOptions,
-    place: KaggleOptions,
-    out: Path,
-    as_json: bool,
-) -> None:
+    contest: Competition, named: str | None, asked: Request, place: KaggleOptions, as_json: bool
+) -> Outcome | None:
     from harness.base.progress import watching
     from harness.base.storage.atomic_files import read_json
     from harness.cv.elsewhere.train import train_on_kaggle
-    from harness.cv.report.summary import as_dict, print_result
+    from harness.cv.entry.request import Outcome, check_task, options_of
 
     def check(contest: Competition, played: Recipe) -> None:
-        _check_task(contest, played, noise.noise)
+        check_task(contest, played, asked.noise.noise)
 
-    options = _options(contest, where.sample, folds, nodes, out)
+    options = options_of(contest, asked)
     with watching(quiet=as_json) as watcher:
-        run = train_on_kaggle(contest, recipe, where, options, place, named, check, watcher)
+        run = train_on_kaggle(contest, asked.recipe, asked.where, options, place, named, check, watcher)
     if run is None:
-        return
+        return None
     told = run.path / "noise.json"
-    noisy = read_json(told) if noise.noise and told.is_file() else None
-    if as_json:
-        print(json.dumps(as_dict(run, noisy), indent=2))
-    else:
-        print_result(run, where.sample, noisy)
-
-
-def _options(contest: Competition, sample: bool, folds: FoldOptions, nodes: ClusterOptions, out: Path) -> Options:
-    from harness.clean.verdicts import standing_verdicts
-    from harness.cv.options import Options
-    from harness.cv.report.summary import again
-    from harness.distributed.executor import Cluster
-
-    return Options(
-        out=out.resolve() if nodes.cluster else out,
-        folds=folds.numbers,
-        resume=folds.resume,
-        fresh=folds.fresh,
-        workers=folds.workers,
-        device=folds.device,
-        verdicts=standing_verdicts(out, contest, sample) if folds.clean else None,
-        cluster=Cluster(nodes.cluster, nodes.cpus_per_fold, nodes.gpus_per_fold) if nodes.cluster else None,
-        command=again(),
-    )
-
-
-def _check_task(contest: Competition, played: Recipe, noise: bool) -> None:
-    from harness.competition.recipe import BOOSTING
-
-    if contest.is_clustering and not played.clusters:
-        raise UserError(f"recipe '{played.name}': '{contest.slug}' has no labels; the recipe needs a table [clusters]")
-    if played.clusters and not contest.is_clustering:
-        raise UserError(
-            f"recipe '{played.name}': [clusters] is for competitions without labels; '{contest.slug}' has them"
-        )
-    if noise and played.model.name == BOOSTING:
-        raise UserError("--noise: spoils images; model.name = 'boosting' sees columns. Leave it out")
-    if noise and played.clusters:
-        raise UserError("--noise: is for labelled images; it does not go with [clusters]")
+    return Outcome(run, read_json(told) if asked.noise.noise and told.is_file() else None)
 
 
 if __name__ == "__main__":

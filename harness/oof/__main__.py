@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.base.command import JsonOption, OutOption, carried, new_app, out_root, user_command
-from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
@@ -42,30 +41,21 @@ def compare(
     """
     out = out_root(out)
     from harness.competition import find_competition
-    from harness.cv.scores import competition_metrics
-    from harness.oof.compare.runs import comparison, comparison_table, pair_table, paired_runs, write_comparison
+    from harness.oof.asked import compare_runs
+    from harness.oof.compare.runs import comparison_table, pair_table
 
     contest = find_competition(which.required())
     if contest.is_clustering:
         _compare_clusterings(contest, out, run or [], as_json)
         return
-    lines = comparison(contest, out, run or [])
-    metrics = [m.name for m in competition_metrics(contest)]
-    path = out / "oof" / contest.slug / "compare.html"
-    paired = paired_runs(contest, out, lines, named=bool(run))
-    write_comparison(path, contest, lines, metrics, paired)
+    found = compare_runs(contest, out, run or [])
     if as_json:
-        pairs = (
-            [{**vars(p), "first": paired.names[p.first], "second": paired.names[p.second]} for p in paired.pairs]
-            if paired
-            else []
-        )
-        print(json.dumps({"runs": lines, "pairs": pairs, "page": str(path)}, indent=2))
+        print(json.dumps(found.summary(), indent=2))
         return
-    _print_table(f"{contest.title}: mean +- std over folds", *comparison_table(lines, metrics), left=2)
-    if paired:
-        _print_table("two by two, on the same rows", *pair_table(paired), left=2)
-    print(f"page: {path}")
+    _print_table(f"{contest.title}: mean +- std over folds", *comparison_table(found.lines, found.metrics), left=2)
+    if found.paired:
+        _print_table("two by two, on the same rows", *pair_table(found.paired), left=2)
+    print(f"page: {found.page}")
 
 
 def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:
@@ -98,37 +88,22 @@ def errors(
     """
     out = out_root(out)
     from harness.competition import find_competition
-    from harness.oof.compare.clusterings import refuse_clustering
-    from harness.oof.errors.by_task import report_of
-    from harness.oof.errors.report import write_errors_csv, write_errors_page
-    from harness.oof.forecast.runs import named_or_best, run_data
-    from harness.runs import load_run
+    from harness.oof.asked import errors_of
 
-    contest = find_competition(which.required())
-    refuse_clustering(contest, "harness.oof errors")
-    chosen = load_run(named_or_best(contest, out, [run] if run else [])[0])
-    report = report_of(chosen)
-    dataset, why = None, ""
-    try:
-        dataset = run_data(contest, chosen, where.root, where.stream)
-    except UserError as error:
-        why = str(error).split("\n")[0]
-    page, table = chosen.path / "errors.html", chosen.path / "errors.csv"
-    write_errors_page(page, contest, report, dataset, why)
-    write_errors_csv(table, report)
+    found = errors_of(find_competition(which.required()), out, run, where)
     if as_json:
-        told = {"run": chosen.name, **report.summary(), "page": str(page), "table": str(table)}
-        print(json.dumps(told, indent=2))
+        print(json.dumps(found.summary(), indent=2))
         return
+    report = found.report
     header, rows, left_out = report.short_table()
-    _print_table(f"{chosen.name}: {report.headline}", header, rows, left=1)
+    _print_table(f"{found.run}: {report.headline}", header, rows, left=1)
     if left_out:
-        print(f"{left_out:,} more: {page}")
+        print(f"{left_out:,} more: {found.page}")
     for line in report.lines():
         print(line)
-    if why:
-        print(f"without images: {why}")
-    print(f"table: {table}\npage:  {page}")
+    if found.without_images:
+        print(f"without images: {found.without_images}")
+    print(f"table: {found.table}\npage:  {found.page}")
 
 
 @app.command()
@@ -151,33 +126,24 @@ def ensemble(
     """
     out = out_root(out)
     from harness.competition import find_competition
-    from harness.ledger import open_ledger
-    from harness.oof.ensemble.build import build_ensemble
+    from harness.oof.asked import combine_runs
     from harness.oof.forecast.report import forecast_lines
-    from harness.oof.forecast.runs import forecast_saved
-    from harness.oof.forecast.track_record import past_of
 
     contest = find_competition(which.required())
     if contest.is_clustering:
         _save_consensus(contest, out, run or [], as_json)
         return
-    result = build_ensemble(contest, out, run or [], best, method)
-    made, why = None, ""
-    try:
-        past = past_of(open_ledger(out).entries())
-        made, _ = forecast_saved(contest, out, [result.path.name], where.root, past)
-    except UserError as error:
-        why = str(error).split("\n")[0]
+    found = combine_runs(contest, out, run or [], best, method, where)
     if as_json:
-        told = {"forecast": made.found.summary() if made else None}
-        print(json.dumps({**result.summary(), **told}, indent=2))
+        print(json.dumps(found.summary(), indent=2))
         return
+    result, made = found.result, found.forecast
     title = f"{contest.title}: {len(result.members)} runs, {result.metric}"
     _print_table(title, result.header, result.rows, left=1, bold=result.chosen)
     print(f"members:  {', '.join(result.members)}")
     for line in result.remarks:
         print(line)
-    for line in forecast_lines(made.found) if made else [f"no forecast: {why}"]:
+    for line in forecast_lines(made.found) if made else [f"no forecast: {found.without_forecast}"]:
         print(line)
     print(f"ensemble: {result.path}")
     flags = f"{' --sample' if result.is_sample else ''}{carried('--data', '--out')}"
@@ -222,16 +188,10 @@ def forecast(
     """
     out = out_root(out)
     from harness.competition import find_competition
-    from harness.ledger import open_ledger
-    from harness.oof.compare.clusterings import refuse_clustering
+    from harness.oof.asked import forecast_of
     from harness.oof.forecast.report import forecast_lines
-    from harness.oof.forecast.runs import forecast_saved
-    from harness.oof.forecast.track_record import past_of
 
-    contest = find_competition(which.required())
-    refuse_clustering(contest, "harness.oof forecast")
-    past = past_of(open_ledger(out).entries())
-    made, page = forecast_saved(contest, out, run or [], where.root, past, where.stream)
+    made, page = forecast_of(find_competition(which.required()), out, run or [], where)
     if as_json:
         print(json.dumps({**made.found.summary(), "page": str(page)}, indent=2))
         return

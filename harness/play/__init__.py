@@ -10,3 +10,7 @@ A stage above all others that owns no training: a plan of steps, each an existin
     player.py      the order of the steps; ending.py: the last ones
     page.py        play.html
 """
+
+from harness.base.python.callable_stage import make_callable
+
+make_callable(__name__)

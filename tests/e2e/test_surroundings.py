@@ -1,4 +1,4 @@
-"""Where a command runs: ended by Slurm, called from a script without a main guard, without a home, on an ASCII terminal, on read-only data."""
+"""Where a command runs: ended by Slurm, called from a script without a main guard, from stdin, by -c, without a home, on an ASCII terminal, on read-only data."""
 
 from __future__ import annotations
 
@@ -62,17 +62,18 @@ from harness.data.dataset import load_dataset
 """
 
 
-def test_a_script_without_a_main_guard_is_told_what_it_lacks(shapes: Path):
+def test_a_script_needs_no_main_guard(shapes: Path):
+    """Workers never run the script again: what stands at its top level happens once."""
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    for guard, works in (('if __name__ == "__main__":', True), ("if True:", False)):
-        (shapes / "script.py").write_text(SCRIPT.format(guard=guard))
+    script = 'print("begun")\n' + SCRIPT.format(guard="if True:")
+    (shapes / "script.py").write_text(script)
+    ways = {"a file": (["script.py"], None), "stdin": (["-"], script), "-c": (["-c", script], None)}
+    for way, (arguments, given) in ways.items():
         shutil.rmtree(shapes / "oof", ignore_errors=True)
-        done = subprocess.run(
-            [sys.executable, "script.py"], cwd=shapes, env=env, capture_output=True, text=True, timeout=200
-        )
-        assert (done.returncode == 0) == works, done.stderr
-        if not works:
-            assert "has no main guard" in done.stderr and "another process is training" not in done.stderr
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=shapes, env=env, input=given, capture_output=True, text=True, timeout=200)
+        assert done.returncode == 0, (way, done.stderr)
+        assert done.stdout.startswith("begun\ndone tiny-") and done.stdout.count("\n") == 2, (way, done.stdout)
 
 
 def test_an_ascii_terminal_gets_escapes_not_an_error(tmp_path: Path):

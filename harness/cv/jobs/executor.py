@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
-from harness.base.process import NO_GUARD, end_if_run_again
+from harness.base.process import start_without_main
 from harness.base.storage.atomic_files import explain_disk_errors
 
 # What the workers share instead of importing it each.
@@ -39,7 +39,6 @@ def run_jobs(
     RuntimeError
         With the worker's traceback, if a job failed otherwise.
     """
-    end_if_run_again()
     if workers == 1:
         for job in jobs:
             job(progress)
@@ -49,7 +48,7 @@ def run_jobs(
     crew = [context.Process(target=_work, args=(queue, events), daemon=True) for queue in queues]
     try:
         for process in crew:
-            process.start()
+            start_without_main(process)
         _follow(len(jobs), crew, events, progress)
     finally:
         _stop_workers(crew, [events, *queues])
@@ -113,11 +112,6 @@ def _follow(n_jobs: int, crew: list[Any], events: Any, progress: Callable[[int, 
 
 def _check_alive(crew: list[Any], left: int) -> None:
     dead = [p.exitcode for p in crew if p.exitcode not in (None, 0)]
-    if NO_GUARD in dead:
-        raise UserError(
-            "the script that calls this has no main guard, so that each worker process runs it again. Put what it does below\n"
-            '  if __name__ == "__main__":\n  or take one worker (workers=1), which needs no further process.'
-        )
     if dead:
         reason = f"by signal {signal.Signals(-dead[0]).name}" if dead[0] < 0 else f"with exit code {dead[0]}"
         raise UserError(

@@ -1,0 +1,25 @@
+"""What a type checker sees of `import harness`; the names are found lazily, see __init__.py."""
+
+from harness.api import (
+    UserError as UserError,
+)
+from harness.api import (
+    compare as compare,
+)
+from harness.api import (
+    competition as competition,
+)
+from harness.api import (
+    cv as cv,
+)
+from harness.api import (
+    ensemble as ensemble,
+)
+from harness.api import (
+    errors as errors,
+)
+from harness.api import (
+    forecast as forecast,
+)
+
+__version__: str

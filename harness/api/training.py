@@ -1,0 +1,83 @@
+"""Cross-validation from Python: what `python -m harness.cv` does, by the same names, into the same folders, to the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.api.calls import api_call, fold_list, place, settings
+from harness.api.contest import AnyCompetition, competition
+from harness.api.run import FinishedRun
+
+AGAIN = "the script or notebook that called harness.cv"
+
+
+@api_call
+def cv(
+    comp: AnyCompetition,
+    recipe: str = "quick",
+    *,
+    set: Mapping[str, Any] | Iterable[str] | None = None,
+    folds: int | Iterable[int] | None = None,
+    sample: bool = False,
+    noise: bool = False,
+    noise_rows: int = 1000,
+    resume: bool = True,
+    fresh: bool = False,
+    clean: bool = True,
+    workers: int | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    quiet: bool = False,
+) -> FinishedRun:
+    """Cross-validate a recipe: OOF and test probabilities, scores with intervals, a report.
+
+    A run that stands is not trained again, and one that was stopped goes on, so a script may simply be run once more.
+
+    Parameters
+    ----------
+    comp : slug, folder, what `harness.competition` gave, or `harness.Samples`
+    recipe : a file of the competition's recipes/, a path that ends in .toml, or a built-in one: quick, strong, transfer, columns
+    set : what is changed of the recipe: {"train.epochs": 3, "model.name": "cnn"}
+    folds : fold or folds to train; None = all
+    sample : take the competition's small embedded sample
+    noise : then hold the run against the noise suite, `noise_rows` rows of it (0 = all)
+    resume : go on with a run that was stopped; False: refuse one
+    fresh : train anew what stands
+    clean : go by the verdicts of `harness.clean`, where there are any
+    workers : folds side by side; None = one per GPU, else per core
+    device : auto, cpu, cuda, cuda:N or mps
+    out : folder that oof/ is written under; None = the project's folder
+    quiet : print nothing
+
+    Raises
+    ------
+    UserError
+        For whatever the user can put right; folds that were finished stay.
+    """
+    from harness.base.progress import watching
+    from harness.cv.arguments import ClusterOptions, FoldOptions, NoiseOptions, TrainedRecipe
+    from harness.cv.entry.request import Request, train
+
+    contest = competition(comp, sample=sample)
+    asked = Request(
+        recipe=TrainedRecipe(recipe=str(recipe), settings=settings(set)),
+        where=contest.where,
+        folds=FoldOptions(
+            folds=fold_list(folds),
+            resume=resume and not fresh,
+            fresh=fresh,
+            workers=workers,
+            clean=clean,
+            device=device,
+        ),
+        noise=NoiseOptions(noise=noise, noise_rows=noise_rows),
+        nodes=ClusterOptions(),
+        out=place(out),
+        command=AGAIN,
+    )
+    with watching(quiet=quiet) as watcher:
+        done = train(contest.spec, asked, watcher)
+    assert done is not None  # nothing was asked for instead
+    return FinishedRun(contest, done.run.path.resolve(), done.noisy)
