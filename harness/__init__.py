@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 _STAGES = ("competition", "cv")  # packages of their own, which can be called
 __all__ = [  # noqa: RUF022  # in the order of their use
     "competition",
+    "Samples",
     "cv",
     "compare",
     "errors",

@@ -14,6 +14,7 @@ from harness.api.analysis import compare, ensemble, errors, forecast
 from harness.api.contest import Contest, competition
 from harness.api.page import Page
 from harness.api.run import FinishedRun
+from harness.api.samples import Samples
 from harness.api.training import cv
 from harness.base.errors import UserError
 
@@ -21,6 +22,7 @@ __all__ = [
     "Contest",
     "FinishedRun",
     "Page",
+    "Samples",
     "UserError",
     "compare",
     "competition",

@@ -49,10 +49,10 @@ class DataSpec(Later):
         "features_from",
     )
 
-    format: Literal["csv_pixels", "table_pixels", "image_folder", "image_csv", "npz", "captioned", "custom"]
+    format: Literal["csv_pixels", "table_pixels", "image_folder", "image_csv", "npz", "arrays", "captioned", "custom"]
     """csv_pixels: one row per image, columns pixel0...; table_pixels: rows of a table whose cells hold an image each; image_folder:
-    train/<class>/*, test/*; image_csv: train/*, test/* and a table of labels; npz: arrays of numpy; captioned: train/* and a file of
-    captions, no labels; custom: load_samples."""
+    train/<class>/*, test/*; image_csv: train/*, test/* and a table of labels; npz: arrays of numpy; arrays: train/*.npy, test/*.npy,
+    an array a file (images, labels, ids, groups); captioned: train/* and a file of captions, no labels; custom: load_samples."""
     size: Annotated[tuple[Side, Side], Field(strict=False)]
     """Height and width in pixels, or one number for both; images in files are brought to it."""
     channels: Annotated[int, Field(ge=1, le=64)] = 3

@@ -153,6 +153,11 @@ class Building:
         if spec.format == "npz":
             self._write_npz(name, split, folder)
             return []
+        if spec.format == "arrays":
+            from harness.data.formats.arrays import read_arrays
+
+            self.found.extend(read_arrays(competition, tree, name, labelled, folder))
+            return []
         return self._write_listed(self._listing(name, labelled, folder.parent / "submission.csv"), tree, folder)
 
     def _write_custom(self, split: str, folder: Path) -> list[Broken] | None:
@@ -306,7 +311,7 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
     names = [spec.train, *([spec.test] if spec.test else [])]
     if spec.format == "custom" and not tree.is_zip:
         names = sorted(name.removeprefix("/") for name in walk(tree.path, ""))
-    elif spec.format in PICTURE_FORMATS and not tree.is_zip:
+    elif spec.format in (*PICTURE_FORMATS, "arrays") and not tree.is_zip:
         folders = [*names, *spec.merge]
         names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
     if spec.format == "image_csv":

@@ -89,7 +89,7 @@ def _checked_listing(listing: Listing, files: FileTree, split: str, where: str) 
             raise UserError(f"{where}: {len(ids):,} ids but {len(cells):,} {plain(name, 80)}; every row needs both")
     if not ids:
         raise UserError(f"{where}: lists no images; give None where the competition has no such split")
-    _check_ids(ids, where)
+    check_ids(ids, where)
     _check_files(listing.files, files, where)
     weight = listing.weight
     if weight is not None and split == "train":
@@ -105,7 +105,8 @@ def _checked_listing(listing: Listing, files: FileTree, split: str, where: str) 
     )
 
 
-def _check_ids(ids: list[str], where: str) -> None:
+def check_ids(ids: list[str], where: str) -> None:
+    """Refuse ids that stand twice, are empty or cannot be printed (UserError)."""
     refuse_duplicate_ids(ids, where)
     odd = next((row for row, i in enumerate(ids) if not i or not is_plain(i)), None)
     if odd is not None:
