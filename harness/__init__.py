@@ -23,6 +23,7 @@ __all__ = [  # noqa: RUF022  # in the order of their use
     "errors",
     "ensemble",
     "forecast",
+    "ImageClassifier",
     "UserError",
 ]
 

@@ -1,6 +1,9 @@
 """What a type checker sees of `import harness`; the names are found lazily, see __init__.py."""
 
 from harness.api import (
+    ImageClassifier as ImageClassifier,
+)
+from harness.api import (
     Samples as Samples,
 )
 from harness.api import (

@@ -10,6 +10,8 @@ Everything a command would take from its options is an argument here, and what i
 folders and numbers are those of the commands. Mistakes of the user are `harness.UserError`. Importing this package loads nothing heavy.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from harness.api.analysis import compare, ensemble, errors, forecast
 from harness.api.contest import Contest, competition
 from harness.api.page import Page
@@ -18,9 +20,13 @@ from harness.api.samples import Samples
 from harness.api.training import cv
 from harness.base.errors import UserError
 
+if TYPE_CHECKING:
+    from harness.api.classifier import ImageClassifier
+
 __all__ = [
     "Contest",
     "FinishedRun",
+    "ImageClassifier",
     "Page",
     "Samples",
     "UserError",
@@ -31,3 +37,12 @@ __all__ = [
     "errors",
     "forecast",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The estimator, whose base classes are scikit-learn's, when it is first asked for."""
+    if name != "ImageClassifier":
+        raise AttributeError(f"module 'harness.api' has no attribute '{name}'")
+    from harness.api.classifier import ImageClassifier
+
+    return ImageClassifier

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -12,6 +14,23 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import explain_disk_errors
 from harness.base.storage.toml_text import dump_toml
 from harness.base.terminal import plain_streams
+
+
+@contextlib.contextmanager
+def torch_as_it_was() -> Iterator[None]:
+    """Leave the torch of a script as it was found: its threads, its random numbers, its choice of algorithms."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    threads, cudnn = torch.get_num_threads(), torch.backends.cudnn.deterministic
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.backends.cudnn.deterministic = cudnn
+
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,7 +41,7 @@ def api_call(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def called(*args: P.args, **options: P.kwargs) -> R:
-        with plain_streams(), explain_disk_errors(Path.cwd()):
+        with plain_streams(), explain_disk_errors(Path.cwd()), torch_as_it_was():
             return function(*args, **options)
 
     return called

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.api.calls import api_call
 from harness.api.page import Page
 from harness.api.tables import html_table
 
@@ -123,6 +124,26 @@ class FinishedRun:
         told = self.record.scores["metrics"][name]
         return Score(name, told["pooled"], told["low"], told["high"])
 
+    @api_call
+    def predict(self, images: Any, *, device: str = "auto", workers: int = 1) -> np.ndarray:
+        """Outputs float32 (n, C) for images that were not there when the run was trained: of all folds' models together, as `test`.
+
+        images : uint8 (n, H, W) or (n, H, W, C) of the size and channels of the training images
+
+        Raises
+        ------
+        UserError
+            If they are of another kind, the run has no networks that take images alone, or its data are not there any more.
+        """
+        from harness.api.samples import image_array
+        from harness.cv.jobs.predict_job import predict_images
+
+        array = image_array(images, "images")
+        array = array[..., None] if array.ndim == 3 else array
+        spec = self.contest.spec.using(self.record.recipe.data)
+        data = self.contest.data(quiet=True)
+        return predict_images(data.competition or spec, self.record, data.cache, array, device, workers)
+
     def report(self) -> Page:
         """The run's page; as the value of a notebook's cell it is shown, `.open()` takes the browser."""
         return Page(self.path / "report.html")
@@ -138,6 +159,10 @@ class FinishedRun:
         from harness.api.analysis import forecast
 
         return forecast(self.contest, self, out=self.out)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Where it lies; what was read of it is read again."""
+        return {key: value for key, value in self.__dict__.items() if key != "record"}
 
     def __repr__(self) -> str:
         metric, value, low, high = self.score

@@ -145,3 +145,17 @@ def test_what_is_wrong_is_said_with_its_place(given: dict, said: str):
 def test_ids_that_stand_twice_are_refused():
     with pytest.raises(harness.UserError, match="x"):
         harness.Samples(IMAGES, ["a", "b", "a", "b"], ids=["x", "y", "x", "z"]).contest().data(quiet=True)
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"predict.tta": ["identity", "shift1"], "train.seeds": 2}, {"data.size": [16, 16]}]
+)
+def test_new_images_are_predicted_as_the_test_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict):
+    monkeypatch.chdir(tmp_path)
+    images, names = drawn()
+    run = trained(harness.Samples(images, names, test_images=images[:7]), tmp_path, **more)
+    assert run.test is not None
+    expected = run.test[["proba_circle", "proba_square"]].to_numpy()
+    np.testing.assert_array_equal(run.predict(images[:7]), expected)
+    with pytest.raises(harness.UserError, match=r"wanted uint8 \(n, 12, 12, 1\), as the training images"):
+        run.predict(images[:, :6])

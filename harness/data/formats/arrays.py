@@ -49,7 +49,8 @@ def read_arrays(competition: Competition, tree: FileTree, name: str, labelled: b
         raise UserError(f"{tree.show(name)}: data.format = 'arrays' is read from a plain folder. Unpack it.")
     source = tree.path / name
     n = _link_images(source / "images.npy", competition.data, folder / "images.npy")
-    ids = [str(i) for i in _optional(source / "ids.npy", n, np.arange(n))]
+    given = _optional(source / "ids.npy", n)
+    ids = [str(i) for i in (np.arange(n) if given is None else given)]
     check_ids(ids, str(source / "ids.npy"))
     np.save(folder / "ids.npy", np.array(ids, dtype=np.str_))
     return _write_labels(competition, source, n, folder) if labelled else ()
@@ -67,7 +68,7 @@ def _write_labels(competition: Competition, source: Path, n: int, folder: Path) 
         competition.with_classes(found)
     classes = competition.classes or found
     np.save(folder / "labels.npy", labels_of_array(competition.kind, labels, classes, str(path)))
-    groups, weight, fold = (_optional(source / f"{key}.npy", n, None) for key in ("groups", "weight", "fold"))
+    groups, weight, fold = (_optional(source / f"{key}.npy", n) for key in ("groups", "weight", "fold"))
     if groups is not None:
         np.save(folder / "groups.npy", group_numbers([str(g) for g in groups.tolist()]))
     if weight is not None:
@@ -99,8 +100,8 @@ def _link_images(path: Path, spec: DataSpec, target: Path) -> int:
     return len(images)
 
 
-def _optional(path: Path, n: int, default: np.ndarray | None) -> np.ndarray | None:
-    return _read(path, n) if path.is_file() else default
+def _optional(path: Path, n: int) -> np.ndarray | None:
+    return _read(path, n) if path.is_file() else None
 
 
 def _read(path: Path, n: int) -> np.ndarray:
