@@ -14,7 +14,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_STAGES = ("competition", "cv")  # packages of their own, which can be called
+_STAGES = ("clean", "competition", "cv", "play", "submit", "tune")  # packages of their own, which can be called
 __all__ = [  # noqa: RUF022  # in the order of their use
     "competition",
     "Samples",
@@ -23,6 +23,10 @@ __all__ = [  # noqa: RUF022  # in the order of their use
     "errors",
     "ensemble",
     "forecast",
+    "clean",
+    "tune",
+    "play",
+    "submit",
     "ImageClassifier",
     "UserError",
 ]

@@ -10,6 +10,9 @@ from harness.api import (
     UserError as UserError,
 )
 from harness.api import (
+    clean as clean,
+)
+from harness.api import (
     compare as compare,
 )
 from harness.api import (
@@ -26,6 +29,15 @@ from harness.api import (
 )
 from harness.api import (
     forecast as forecast,
+)
+from harness.api import (
+    play as play,
+)
+from harness.api import (
+    submit as submit,
+)
+from harness.api import (
+    tune as tune,
 )
 
 __version__: str

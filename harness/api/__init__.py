@@ -17,6 +17,7 @@ from harness.api.contest import Contest, competition
 from harness.api.page import Page
 from harness.api.run import FinishedRun
 from harness.api.samples import Samples
+from harness.api.stages import clean, play, submit, tune
 from harness.api.training import cv
 from harness.base.errors import UserError
 
@@ -30,12 +31,16 @@ __all__ = [
     "Page",
     "Samples",
     "UserError",
+    "clean",
     "compare",
     "competition",
     "cv",
     "ensemble",
     "errors",
     "forecast",
+    "play",
+    "submit",
+    "tune",
 ]
 
 

@@ -58,7 +58,7 @@ def cv(
     """
     from harness.base.progress import watching
     from harness.cv.arguments import ClusterOptions, FoldOptions, NoiseOptions, TrainedRecipe
-    from harness.cv.entry.request import Request, train
+    from harness.cv.request import Request, train
 
     contest = competition(comp, sample=sample)
     asked = Request(

@@ -39,9 +39,8 @@ def main(
     out = out_root(out)
     from harness.base.progress import watching
     from harness.clean.elsewhere import clean_on_kaggle
-    from harness.clean.pipeline import clean
+    from harness.clean.pipeline import clean_chosen
     from harness.competition import DataChoice, find_competition
-    from harness.data.chosen import load_chosen
 
     contest = find_competition(which.required()).using(DataChoice(set=where.data_set))
     if place.check():
@@ -50,13 +49,7 @@ def main(
         _print_brought(path, as_json)
         return
     with watching(quiet=as_json) as watcher:
-        contest, dataset = load_chosen(contest, where, watcher)
-        watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
-        if (
-            contest.is_clustering or not contest.kind.is_one_class
-        ):  # duplicates are found all the same; labels cannot be wrong
-            contest = contest.model_copy(update={"classes": ("unlabelled",)})
-        result = clean(contest, dataset, out, run, overwrite, watcher)
+        contest, result = clean_chosen(contest, where, out, run, overwrite, watcher)
     if as_json:
         print(json.dumps(result.summary(), indent=2))
     else:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
 from harness.base.storage.atomic_files import write_json, write_text
 from harness.base.storage.manifest import sha256_of
@@ -20,8 +21,9 @@ from harness.clean.columns import doubtful_columns
 from harness.clean.judge import find
 from harness.clean.page import write_page
 from harness.clean.verdicts import Verdict, about_verdicts, clean_folder, verdicts_text
-from harness.competition import Competition
+from harness.competition import Competition, DataChoice
 from harness.data.cache import Dataset
+from harness.data.chosen import load_chosen
 from harness.data.resize import without_fill
 from harness.runs import load_run
 
@@ -97,6 +99,25 @@ def clean(
     lead = f"{dataset.source}, fingerprint {dataset.fingerprint}" + (f"; label errors by run {run}" if run else "")
     write_page(page, f"{competition.title}: clean", lead, warnings, verdicts, dataset.train, competition.classes, path)
     return CleanResult(verdicts, len(dataset.train), path, page, columns)
+
+
+def clean_chosen(
+    contest: Competition, where: DataOptions, out: Path, run: str | None, overwrite: bool, watcher: LineWatcher
+) -> tuple[Competition, CleanResult]:
+    """Open the data that the options choose, and `clean` them; the competition comes back as they say that it is.
+
+    Raises
+    ------
+    UserError
+        As `clean`, or if the data are missing or wrong.
+    """
+    contest, dataset = load_chosen(contest.using(DataChoice(set=where.data_set)), where, watcher)
+    watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
+    if (
+        contest.is_clustering or not contest.kind.is_one_class
+    ):  # duplicates are found all the same; labels cannot be wrong
+        contest = contest.model_copy(update={"classes": ("unlabelled",)})
+    return contest, clean(contest, dataset, out, run, overwrite, watcher)
 
 
 def keep_verdicts(path: Path, verdicts: list[Verdict], about: dict[str, Any]) -> None:

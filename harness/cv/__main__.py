@@ -13,7 +13,7 @@ from harness.kernels.options import KaggleOptions
 
 if TYPE_CHECKING:
     from harness.competition import Competition, Recipe
-    from harness.cv.entry.request import Outcome, Request
+    from harness.cv.request import Outcome, Request
 
 app = new_app()
 
@@ -37,8 +37,8 @@ def main(
     """
     from harness.base.progress import watching
     from harness.competition import find_competition
-    from harness.cv.entry.request import Request, train
     from harness.cv.report.summary import again
+    from harness.cv.request import Request, train
 
     asked = Request(recipe, where, folds, noise, nodes, out_root(out), again())
     contest = find_competition(which.required())
@@ -76,7 +76,7 @@ def _train_elsewhere(
     from harness.base.progress import watching
     from harness.base.storage.atomic_files import read_json
     from harness.cv.elsewhere.train import train_on_kaggle
-    from harness.cv.entry.request import Outcome, check_task, options_of
+    from harness.cv.request import Outcome, check_task, options_of
 
     def check(contest: Competition, played: Recipe) -> None:
         check_task(contest, played, asked.noise.noise)

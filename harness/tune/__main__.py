@@ -43,22 +43,16 @@ def main(
     """
     out = out_root(out)
     from harness.base.progress import LineWatcher
-    from harness.tune.outcome import conclude, home_of_recipes
-    from harness.tune.prepare import Request, prepare
-    from harness.tune.save import check_name
-    from harness.tune.study import open_study, work
+    from harness.tune.outcome import begin
+    from harness.tune.prepare import Request
+    from harness.tune.study import work
 
     if there.check():
         _tune_elsewhere(which, recipe, search, limits, about, crew, where, there, out, as_json)
         return
     watcher = LineWatcher(quiet=as_json)
     asked = Request(which.required(), recipe, search, limits, about, crew.device, where, out)
-    made, plan = prepare(asked, watcher)
-    name = about.save or f"{made.recipe.name}-tuned"
-    check_name(home_of_recipes(made), name)
-    opened = open_study(plan, made)
-    place = "the database" if plan.storage else plan.home
-    watcher.say(f"study '{plan.name}': {search.trials} trials, {search.sampler}, {search.pruner}; in {place}")
+    begun = begin(asked, watcher)
     with _hint_how_to_resume():
         if crew.worker:
             end_with_parent()
@@ -66,10 +60,10 @@ def main(
             _work_on_cluster(crew.cluster, crew.gpus_per_trial, crew.parallel, search.seed, watcher)
         else:
             with _helpers(crew.parallel, crew.device, search.seed):
-                work(opened, made, plan, watcher)
+                work(begun.study, begun.trials, begun.plan, watcher)
         if crew.worker:
             return
-        outcome = conclude(opened, made, plan, nested=about.nested, save=name, keep=about.keep, out=out)
+        outcome = begun.conclude(asked)
     print(json.dumps(outcome.as_dict(), indent=2) if as_json else "\n".join(outcome.lines()))
 
 

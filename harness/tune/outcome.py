@@ -8,11 +8,47 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.command import carried
+from harness.base.progress import LineWatcher
 from harness.tune.nested import Nested, nested_estimate
 from harness.tune.page import write_page
-from harness.tune.save import keep_run, save_recipe
-from harness.tune.study import Plan, best_trial, ended_trials, values_of
+from harness.tune.prepare import Request, prepare
+from harness.tune.save import check_name, keep_run, save_recipe
+from harness.tune.study import Plan, best_trial, ended_trials, open_study, values_of
 from harness.tune.trial import Trials
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A study that can be worked on; save : name of the best recipe's file."""
+
+    study: Any
+    trials: Trials
+    plan: Plan
+    save: str
+
+    def conclude(self, asked: Request) -> Outcome:
+        """What it leaves; see `conclude`."""
+        about = asked.study
+        return conclude(
+            self.study, self.trials, self.plan, nested=about.nested, save=self.save, keep=about.keep, out=asked.out
+        )
+
+
+def begin(asked: Request, watcher: LineWatcher) -> Begun:
+    """Check what is asked, read the data, open the study.
+
+    Raises
+    ------
+    UserError
+        As `prepare`, or if the study that stands is of something else.
+    """
+    trials, plan = prepare(asked, watcher)
+    save = asked.study.save or f"{trials.recipe.name}-tuned"
+    check_name(home_of_recipes(trials), save)
+    opened, search = open_study(plan, trials), asked.search
+    place = "the database" if plan.storage else plan.home
+    watcher.say(f"study '{plan.name}': {search.trials} trials, {search.sampler}, {search.pruner}; in {place}")
+    return Begun(opened, trials, plan, save)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,375 @@
+"""The other stages from Python: clean, tune, play, submit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.api.analysis import Runs
+from harness.api.calls import api_call, names_of, place, settings
+from harness.api.contest import AnyCompetition, Contest, competition
+from harness.api.page import Page
+from harness.api.run import FinishedRun, Score
+from harness.api.tables import html_table
+from harness.base.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.clean.pipeline import CleanResult
+    from harness.play.request import Outcome as PlayOutcome
+    from harness.submit.prepare.prepared import Prepared
+    from harness.tune.outcome import Outcome as TuneOutcome
+
+
+class Cleaned:
+    """What the training set should not hold; `path` is clean.csv, which `harness.cv` goes by from now on."""
+
+    def __init__(self, contest: Contest, found: CleanResult) -> None:
+        self.contest, self._found, self.path = contest, found, found.csv_path
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """The rows that are not plainly clean, as clean.csv has them now."""
+        import pandas as pd
+
+        return pd.read_csv(self.path, dtype=str, keep_default_na=False)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `python -m harness.clean --json` prints."""
+        return self._found.summary()
+
+    def report(self) -> Page:
+        """clean.html, where verdicts are looked at and changed."""
+        return Page(self._found.page_path)
+
+    def __repr__(self) -> str:
+        n = len(self._found.verdicts)
+        return f"<{n:,} of {self._found.n_rows:,} training rows are not plainly clean: {self.path}>"
+
+    def _repr_html_(self) -> str:
+        from harness.clean.page import count_table
+        from harness.clean.verdicts import ACTIONS
+
+        lines = count_table(self._found.verdicts)
+        return html_table("Rows that are not plainly clean", ["verdict", *ACTIONS, "rows"], lines, foot=str(self.path))
+
+
+class Tuned:
+    """A finished study; `recipe` is the best one's file, which `harness.cv` takes."""
+
+    def __init__(self, contest: Contest, found: TuneOutcome) -> None:
+        self.contest, self._found = contest, found
+        self.recipe, self.values = found.recipe, found.values
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `python -m harness.tune --json` prints."""
+        return self._found.as_dict()
+
+    def report(self) -> Page:
+        """study.html."""
+        return Page(self._found.page)
+
+    def __repr__(self) -> str:
+        found = self._found
+        return f"<study {found.study}: {found.metric} {found.best.values[0]:.5f} on its own folds; {self.recipe}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(self._found.study, [""], [[line] for line in self._found.lines()])
+
+
+class Played:
+    """A play that has ended, or its plan."""
+
+    def __init__(self, contest: Contest, found: PlayOutcome) -> None:
+        self.contest, self._found = contest, found
+
+    @property
+    def plan(self) -> pd.DataFrame | None:
+        """Of a play that was only planned: each step, why, and about what it costs (seconds, or fold-epochs)."""
+        import pandas as pd
+
+        planned = self._found.planned
+        return None if planned is None else pd.DataFrame(planned, columns=["step", "why", "cost"])
+
+    @property
+    def final(self) -> FinishedRun | None:
+        """The run or ensemble that was chosen; None where none was finished."""
+        table, name = self._found.player.table, self._found.player.final
+        return FinishedRun(self.contest, table.out / "oof" / self.contest.slug / name) if name else None
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `python -m harness.play --json` prints."""
+        from harness.play.summary import as_dict
+
+        return as_dict(self._found.player, list(self._found.sent))
+
+    def report(self) -> Page:
+        """play.html."""
+        return Page(self._found.player.table.home / "play.html")
+
+    def __repr__(self) -> str:
+        return f"<play of {self.contest.slug}: {self._found.player.final or 'only planned'}>"
+
+    def _repr_html_(self) -> str:
+        from harness.play.summary import result_lines
+
+        planned = self._found.planned
+        if planned is not None:
+            rows = [[what, why, f"{cost:,.0f}" if cost else ""] for what, why, cost in planned]
+            return html_table(f"{self.contest.spec.title}: the plan", ["step", "why", "about"], rows, left=2)
+        return html_table(f"{self.contest.spec.title}: played", [""], [[line] for line in result_lines(self.summary)])
+
+
+class Submission:
+    """A checked file, and what became of it.
+
+    Attributes
+    ----------
+    path : the file; sent : entries of the ledger (state, public score, ...), [] where nothing was sent
+    """
+
+    def __init__(self, contest: Contest, made: Prepared, lines: list[str], sent: list[dict[str, Any]]) -> None:
+        self.contest, self.path, self.sent = contest, Path(made.intent.file), sent
+        self._made, self._lines = made, lines
+
+    @property
+    def oof(self) -> Score | None:
+        """The leaderboard's metric over the OOF rows, with its 95 % interval; None for a ready file."""
+        told = self._made.oof
+        return Score(self._made.intent.metric, told["pooled"], told["low"], told["high"]) if told else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is odd but no reason to refuse."""
+        return list(self._made.warnings)
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `python -m harness.submit --json` prints."""
+        return self._made.summary()
+
+    def __repr__(self) -> str:
+        state = self.sent[0]["state"] if self.sent else "not sent"
+        return f"<submission {self.path}: {state}>"
+
+    def _repr_html_(self) -> str:
+        lines = [*self._lines, *(f"{entry['state']}: {entry.get('detail') or ''}" for entry in self.sent)]
+        return html_table(f"{self.contest.spec.title}: submission", [""], [[line] for line in lines])
+
+
+@api_call
+def clean(
+    comp: AnyCompetition,
+    *,
+    run: FinishedRun | str | None = None,
+    sample: bool = False,
+    overwrite: bool = False,
+    out: str | Path | None = None,
+    quiet: bool = False,
+) -> Cleaned:
+    """Find duplicates, label conflicts, foreign, blank and mislabelled images; `harness.cv` goes by the verdicts from then on.
+
+    Parameters
+    ----------
+    run : a finished run whose OOF probabilities show label errors
+    overwrite : replace a clean.csv that was changed by hand
+
+    Raises
+    ------
+    UserError
+        If the run does not fit, or a changed clean.csv stands.
+    """
+    from harness.base.progress import watching
+    from harness.clean.pipeline import clean_chosen
+
+    contest, name = competition(comp, sample=sample), next(iter(names_of(run)), None)
+    with watching(quiet=quiet) as watcher:
+        _, found = clean_chosen(contest.spec, contest.where, place(out), name, overwrite, watcher)
+    return Cleaned(contest, found)
+
+
+@api_call
+def tune(
+    comp: AnyCompetition,
+    recipe: str,
+    *,
+    trials: int = 50,
+    set: Mapping[str, Any] | Iterable[str] | None = None,
+    sampler: str = "tpe",
+    pruner: str = "hyperband",
+    objectives: str = "score",
+    seed: int = 0,
+    nested: bool = True,
+    save: str | None = None,
+    keep: bool = False,
+    study: str | None = None,
+    storage: str | None = None,
+    sample: bool = False,
+    device: str = "auto",
+    out: str | Path | None = None,
+    quiet: bool = False,
+) -> Tuned:
+    """Search a recipe's [tune] in this process; a study that was stopped goes on. The best is judged on folds of another seed.
+
+    Several processes on one study: `python -m harness.tune --parallel`.
+
+    Raises
+    ------
+    UserError
+        Of a space, sampler or pruner that does not fit, or where no trial was completed.
+    """
+    from harness.base.progress import LineWatcher
+    from harness.tune.arguments import Limits, SearchOptions, StudyOptions, TunedRecipe
+    from harness.tune.outcome import begin
+    from harness.tune.prepare import Request
+    from harness.tune.study import work
+
+    contest, watcher = competition(comp, sample=sample), LineWatcher(quiet=quiet)
+    asked = Request(
+        competition=str(contest.spec.folder),
+        recipe=TunedRecipe(recipe=recipe, settings=settings(set)),
+        search=SearchOptions(trials=trials, sampler=sampler, pruner=pruner, objectives=objectives, seed=seed),
+        limits=Limits(),
+        study=StudyOptions(storage=storage, study=study, nested=nested, save=save, keep=keep),
+        device=device,
+        where=contest.where,
+        out=place(out),
+    )
+    begun = begin(asked, watcher)
+    work(begun.study, begun.trials, begun.plan, watcher)
+    return Tuned(contest, begun.conclude(asked))
+
+
+@api_call
+def play(
+    comp: AnyCompetition,
+    hours: float | None = None,
+    *,
+    fold_epochs: float | None = None,
+    dry_run: bool = False,
+    plan: str | Path | None = None,
+    fresh: bool = False,
+    submit: int = 0,
+    sample: bool = False,
+    workers: int | None = None,
+    device: str = "auto",
+    out: str | Path | None = None,
+    quiet: bool = False,
+) -> Played:
+    """All of it under a budget: clean, baseline, noise suite, a race of recipes, ensemble, judgement, forecast, submission file.
+
+    Stopped, it goes on when it is called again.
+
+    Parameters
+    ----------
+    hours, fold_epochs : the budget, one of the two
+    dry_run : only plan
+    plan : a play.toml whose runs are played
+    submit : then send so many submissions at most
+
+    Raises
+    ------
+    UserError
+        Of a budget that is none, and whatever else the user can put right.
+    """
+    from harness.base.progress import watching
+    from harness.cv.arguments import ClusterOptions, FoldOptions
+    from harness.play.arguments import BudgetOptions, PlanOptions
+    from harness.play.request import Request
+    from harness.play.request import play as carry_out
+
+    contest = competition(comp, sample=sample)
+    asked = Request(
+        named=_named(contest),
+        amount=BudgetOptions(hours=hours, fold_epochs=fold_epochs),
+        how=PlanOptions(dry_run=dry_run, plan=None if plan is None else Path(plan), fresh=fresh, submit=submit),
+        where=contest.where,
+        folds=FoldOptions(workers=workers, device=device),
+        nodes=ClusterOptions(),
+        out=place(out),
+    )
+    with watching(quiet=quiet) as watcher:
+        return Played(contest, carry_out(contest.spec, asked, watcher))
+
+
+@api_call
+def submit(
+    comp: AnyCompetition,
+    runs: Runs = None,
+    *,
+    dry_run: bool = True,
+    best: int = 1,
+    threshold: float | str | None = None,
+    file: str | Path | None = None,
+    message: str | None = None,
+    sample: bool = False,
+    wait: float = 120,
+    force: bool = False,
+    reserve: int = 0,
+    out: str | Path | None = None,
+    quiet: bool = False,
+) -> Submission:
+    """Blend runs into a submission file that is checked and forecast; with dry_run=False it is sent.
+
+    Other than the command it sends nothing unless it is told to: a cell is easily run twice. What is sent stands in the ledger, and
+    nothing is sent twice.
+
+    Parameters
+    ----------
+    runs : to blend; None = the `best` best by OOF
+    threshold : two classes: predict the second from this probability on; "oof" = as found on OOF
+    file : a ready file in place of runs
+    wait : seconds to wait for the score
+    force : send although the same was sent before; reserve : submissions of today to leave unspent
+
+    Raises
+    ------
+    UserError
+        If the file would not pass the platform's checks, the same was sent before, or nothing could be sent.
+    """
+    from harness.base.progress import LineWatcher
+    from harness.ledger import open_ledger
+    from harness.submit.arguments import BundleOptions, Content, SendOptions
+    from harness.submit.flow import send_new
+    from harness.submit.platform import find_platform
+    from harness.submit.request import prepare, prepared_lines
+
+    contest, where_to = competition(comp, sample=sample), place(out)
+    content = Content(
+        run=names_of(runs) or None,
+        best=best,
+        file=None if file is None else Path(file),
+        threshold=None if threshold is None else str(threshold),
+        message=message,
+    )
+    content.check("")
+    if not dry_run:
+        find_platform(contest.spec)  # before anything is made that has nowhere to go
+    ledger = open_ledger(where_to)
+    spec, made, tried = prepare(contest.spec, content, BundleOptions(), contest.where, where_to, ledger)
+    lines = [*prepared_lines(made), *tried]
+    if dry_run:
+        return Submission(contest, made, lines, [])
+    if contest.where.sample:
+        raise UserError(
+            f"{made.intent.file}: made from the embedded sample, which no platform wants. Leave sample=True out"
+        )
+    how = SendOptions(wait=wait, force=force, reserve=reserve)
+    shown = send_new(ledger, where_to, spec, made, how, LineWatcher(quiet).say)
+    return Submission(contest, made, lines, shown.summaries)
+
+
+def _named(contest: Contest) -> str:
+    """The competition for commands that are shown: its slug where that is found, else its folder."""
+    from harness.base.places.competitions import competition_folder
+
+    try:
+        found = competition_folder(Path(contest.slug)).resolve()
+    except UserError:
+        return str(contest.spec.folder)
+    return contest.slug if found == contest.spec.folder else str(contest.spec.folder)
