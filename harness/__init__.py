@@ -28,6 +28,7 @@ __all__ = [  # noqa: RUF022  # in the order of their use
     "play",
     "submit",
     "ImageClassifier",
+    "register",
     "UserError",
 ]
 

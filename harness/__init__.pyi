@@ -34,6 +34,9 @@ from harness.api import (
     play as play,
 )
 from harness.api import (
+    register as register,
+)
+from harness.api import (
     submit as submit,
 )
 from harness.api import (

@@ -12,6 +12,7 @@ folders and numbers are those of the commands. Mistakes of the user are `harness
 
 from typing import TYPE_CHECKING, Any
 
+from harness.api import register
 from harness.api.analysis import compare, ensemble, errors, forecast
 from harness.api.contest import Contest, competition
 from harness.api.page import Page
@@ -39,6 +40,7 @@ __all__ = [
     "errors",
     "forecast",
     "play",
+    "register",
     "submit",
     "tune",
 ]

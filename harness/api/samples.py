@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from harness.api.contest import Contest
 from harness.api.targets import METRICS, Targets, targets_of
 from harness.base.errors import UserError
+from harness.base.python import registered
 from harness.base.untrusted_text import is_plain, plain
+from harness.competition.scoring.spec import written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,7 +79,8 @@ class Samples:
         self.test_images = None if test_images is None else image_array(test_images, "test_images")
         self.test_ids = texts(test_ids, "test_ids") if test_ids is not None else None
         self.columns, self.test_columns = _table(columns), _table(test_columns)
-        self.metric, self.also = metric or METRICS[self.targets.task], tuple(also)
+        self.metric = _written(metric or METRICS[self.targets.task])
+        self.also = tuple(map(_written, also))
         self.symmetries = tuple(symmetries)
         self._check()
 
@@ -252,6 +255,14 @@ def texts(values: Any, what: str) -> np.ndarray:
             f"{what}: row {odd} (from 0): {plain(found[odd], 80)!r} is empty, or holds what cannot be printed"
         )
     return np.array(found, dtype=np.str_)
+
+
+def _written(metric: str) -> str:
+    """A metric as competition.toml has it; one that was registered is a custom one of that label."""
+    own = registered.find("metric", metric)
+    if own is None:
+        return metric
+    return written({"name": "custom", "label": metric, "greater_is_better": own.greater_is_better})
 
 
 def _numbers(values: Any) -> np.ndarray | None:

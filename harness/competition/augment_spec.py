@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from harness.competition.schema import Frozen
+from harness.base.errors import nearest
+from harness.base.python import registered
+from harness.competition.schema import Frozen, Later
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -44,8 +46,10 @@ class ScaleAbsSpec(Frozen):
     """Summand, in units of a byte."""
 
 
-class AugmentSpec(Frozen):
+class AugmentSpec(Later):
     """[augment]: zero, false or a missing table switches a change off; they are made in the order they stand here."""
+
+    later: ClassVar[tuple[str, ...]] = ("own",)
 
     fill: Literal["black", "edge", "reflect"] = "black"
     """What comes in from outside the image where it is moved."""
@@ -113,6 +117,20 @@ class AugmentSpec(Frozen):
     """Share of the images that mixup or cutmix changes."""
     albumentations: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] = ()
     """Transforms of albumentations, image by image before all others: [{name = "ElasticTransform", p = 0.5}, ...]."""
+
+    own: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    """Names of `harness.register.augmentation`, in their order, before all others but albumentations'."""
+
+    @field_validator("own")
+    @classmethod
+    def _registered(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = registered.names("augmentation")
+        odd = next((name for name in names if name not in known), None)
+        if odd is not None and not (info.context or {}).get("saved"):
+            raise ValueError(
+                f"'{odd}' is not registered{nearest(odd, known)}; harness.register.augmentation does; registered: {', '.join(known) or 'none'}"
+            )
+        return names
 
     @property
     def warps(self) -> bool:

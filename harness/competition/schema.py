@@ -86,8 +86,10 @@ def _depth(value: Any) -> int:
     return deepest
 
 
-def validate(schema: type[Model], values: dict[str, Any], where: str) -> Model:
+def validate(schema: type[Model], values: dict[str, Any], where: str, saved: bool = False) -> Model:
     """Check values against a schema.
+
+    saved : whether they were checked before, where a script had registered names that are not known here
 
     Raises
     ------
@@ -98,7 +100,7 @@ def validate(schema: type[Model], values: dict[str, Any], where: str) -> Model:
     if odd:
         raise UserError("\n  ".join([f"{where}:", *odd] if len(odd) > 1 else [f"{where}: {odd[0]}"]))
     try:
-        return schema.model_validate(values)
+        return schema.model_validate(values, context={"saved": saved})
     except ValidationError as error:
         lines = [_explain(schema, problem) for problem in error.errors()]
         raise UserError("\n  ".join([f"{where}:", *lines] if len(lines) > 1 else [f"{where}: {lines[0]}"])) from None

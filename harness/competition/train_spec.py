@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from harness.base.errors import nearest
+from harness.base.python import registered
 from harness.competition.schema import Later
+
+LOSSES = ("auto", "cross_entropy", "focal", "bce", "asymmetric", "cumulative", "mse", "mae", "huber")
+"""Names of `train.loss` that need no registration."""
 
 
 class TrainSpec(Later):
@@ -53,10 +58,10 @@ class TrainSpec(Later):
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """schedule = "plateau": what the learning rate is multiplied by."""
 
-    loss: Literal["auto", "cross_entropy", "focal", "bce", "asymmetric", "cumulative", "mse", "mae", "huber"] = "auto"
+    loss: str = "auto"
     """auto: cross_entropy; of several labels bce (binary cross-entropy of each), of numbers mse. focal: Lin and others 2017; asymmetric:
     of several labels, Ridnik and others 2021; cumulative: of grades, binary cross-entropy of "above grade k"; mse, mae, huber: of numbers,
-    and of grades on the expected one; bce: also of numbers from 0 to 1."""
+    and of grades on the expected one; bce: also of numbers from 0 to 1. Or a name of `harness.register.loss`."""
     focal_gamma: Annotated[float, Field(ge=0, le=10)] = 2.0
     """loss = "focal": how much sure hits count less."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -117,6 +122,14 @@ class TrainSpec(Later):
     def balances(self) -> bool:
         """Whether rows are drawn unequally or logits adjusted, so that a network learns other shares of the classes than the data's."""
         return self.sampling != "uniform" or self.logit_adjustment > 0
+
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, name: str, info: ValidationInfo) -> str:
+        known = [*LOSSES, *registered.names("loss")]
+        if name not in known and not (info.context or {}).get("saved"):
+            raise ValueError(f"unknown{nearest(name, known)}; known: {', '.join(known)}")
+        return name
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainSpec:

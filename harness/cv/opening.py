@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.command import cache_root
+from harness.base.python import registered
 from harness.clean.verdicts import Cleaning, apply_verdicts
 from harness.competition import Competition, Recipe
 from harness.competition.builtin.facts import facts_of
 from harness.competition.builtin.rules import balance, why_uneven
 from harness.competition.recipe import BOOSTING
+from harness.competition.scoring.spec import parsed
 from harness.competition.tasks.fitting import check_fits
 from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
 from harness.cv.jobs.executor import run_jobs
@@ -48,6 +50,8 @@ class OpenedRun:
         environment["pseudo"] = check_pseudo(
             recipe, self.folder.path, self.dataset, self.folds, cleaned, competition.kind
         )
+        if own := registered_in(competition, recipe):
+            environment["registered"] = own
         verdicts = options.verdicts if self.cleaning else None
         prepare = _prepare_job(self.folder, competition, self.dataset, recipe, self.saved_folds, environment, verdicts)
         run_jobs([prepare], environment["workers"], watcher.progress)
@@ -108,8 +112,21 @@ def run_name(competition: Competition, recipe: Recipe, dataset: Dataset, folds: 
         parts.append(_weights(recipe.model.args))
     if recipe.image:
         parts.append(_weights({"weights": recipe.image.weights}))
+    parts += [f"{key} {digest}" for key, digest in registered_in(competition, recipe).items()]
     digest = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:8]
     return f"{'sample-' if dataset.is_sample else ''}{recipe.name}-{digest}"
+
+
+def registered_in(competition: Competition, recipe: Recipe) -> dict[str, str]:
+    """What a script registered and this run uses, {"kind name": digest of its code}."""
+    labels = [str(parsed(name)[1].get("label", "")) for name in (competition.metric, *competition.also)]
+    used = {
+        "model": [recipe.model.name],
+        "loss": [recipe.train.loss],
+        "augmentation": recipe.augment.own,
+        "metric": labels,
+    }
+    return registered.digests(used)
 
 
 def _weights(args: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.python import registered
 from harness.competition import Competition
 from harness.competition.metrics import Metric, custom_metric, intervals
 from harness.competition.scoring.registry import find_metric
@@ -183,10 +184,15 @@ def _over_folds(metric: Metric, per_fold: list[dict[str, Any]]) -> dict[str, Any
 def _metric(competition: Competition, text: str) -> Metric:
     if not is_custom(text):
         return competition.kind.metric(find_metric(text, competition.kind.of))
+    _, told = parsed(text)
+    if own := registered.find("metric", str(told.get("label", ""))):
+        return custom_metric(own.value, text, own.greater_is_better)
     score = competition.hook("score")
     if score is None:
-        raise UserError(f"metric = 'custom' needs score(labels, proba) in {competition.folder / 'competition.py'}")
-    _, told = parsed(text)
+        raise UserError(
+            f"metric '{text}': needs score(labels, proba) in {competition.folder / 'competition.py'}, or the metric of this label from "
+            "harness.register.metric"
+        )
     return custom_metric(score, text, told.get("greater_is_better", True))
 
 

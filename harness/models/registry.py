@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.base.errors import UserError, nearest
+from harness.base.python import registered
 from harness.competition import Competition
 from harness.competition.recipe import ModelSpec
 
@@ -39,7 +40,7 @@ COLUMNS = "columns"
 
 def takes_columns(spec: ModelSpec, competition: Competition) -> bool:
     """Whether a model takes columns: every built-in one, and a `build_model` that has the parameter `columns`."""
-    return spec.name != "custom" or COLUMNS in inspect.signature(_builder(spec, competition)).parameters
+    return not _is_own(spec) or COLUMNS in inspect.signature(_builder(spec, competition)).parameters
 
 
 def build_network(spec: ModelSpec, competition: Competition, columns: int = 0) -> Any:
@@ -59,7 +60,7 @@ def build_network(spec: ModelSpec, competition: Competition, columns: int = 0) -
     """
     check_model(spec, competition)
     height, width = competition.data.size
-    told = {COLUMNS: columns} if spec.name == "custom" and takes_columns(spec, competition) else {}
+    told = {COLUMNS: columns} if _is_own(spec) and takes_columns(spec, competition) else {}
     try:
         return _builder(spec, competition)(
             height, width, competition.data.channels, len(competition.classes), **spec.args, **told
@@ -74,12 +75,50 @@ def _builder(spec: ModelSpec, competition: Competition) -> Callable[..., Any]:
         if build is None:
             raise UserError(f"model.name = 'custom' needs build_model in {competition.folder / 'competition.py'}")
         return build
+    if own := registered.find("model", spec.name):
+        return _by_names(own.value)
     builders = _builders()
     if spec.name not in builders:
+        known = [*builders, "custom", *registered.names("model")]
         raise UserError(
-            f"model.name = '{spec.name}': unknown{nearest(spec.name, builders)}; known: {', '.join(builders)}, custom"
+            f"model.name = '{spec.name}': unknown{nearest(spec.name, known)}; known: {', '.join(known)}; or your own, by harness.register.model"
         )
     return builders[spec.name]
+
+
+def _is_own(spec: ModelSpec) -> bool:
+    """Whether a model is the competition's `build_model`, or was registered by a script."""
+    return spec.name == "custom" or registered.find("model", spec.name) is not None
+
+
+_FACTS = ("height", "width", "channels", "n_classes")
+
+
+def _by_names(build: Callable[..., Any]) -> Callable[..., Any]:
+    """A registered model as `build_model` is called: it gets those of the facts that it has parameters for.
+
+    A `width` without a `height` is no image's, but an argument of the model.
+    """
+    parameters = dict(inspect.signature(build).parameters)
+    facts_of = [name for name in _FACTS if name in parameters and (name != "width" or "height" in parameters)]
+
+    def built(height: int, width: int, channels: int, n_classes: int, /, **args: Any) -> Any:
+        facts = dict(zip(_FACTS, (height, width, channels, n_classes), strict=True))
+        return build(**{name: facts[name] for name in facts_of}, **args)
+
+    given = [inspect.Parameter(f"_{name}", inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in _FACTS]
+    others = [
+        p.replace(kind=p.KEYWORD_ONLY) if p.kind in _NAMED else p for n, p in parameters.items() if n not in facts_of
+    ]
+    built.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [*given, *(p for p in others if p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD))]
+    )
+    return built
+
+
+def built_in_models() -> list[str]:
+    """Names that need no registration."""
+    return list(_builders())
 
 
 def _builders() -> dict[str, Callable[..., Any]]:

@@ -262,4 +262,4 @@ def _recipe(path: Path) -> Recipe:
     told = read_json(path / "recipe.json")
     if not isinstance(told, dict):
         raise UserError(f"{path / 'recipe.json'}: is no object. {RunFolder(path).cure()}")
-    return validate(Recipe, told, str(path / "recipe.json"))
+    return validate(Recipe, told, str(path / "recipe.json"), saved=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.base.errors import UserError
+from harness.base.python import registered
 from harness.competition.scoring.registry import LABELS, NUMBERS
 from harness.competition.tasks import TASKS, Task
 from harness.competition.train_spec import TrainSpec
@@ -40,6 +44,8 @@ def build_loss(
         plain_loss = build_loss(spec, weights, task, scale)
         return lambda logits, targets, rows=None: plain_loss(logits.float() + prior, targets, rows)
     name = task.losses[0] if spec.loss == "auto" else spec.loss
+    if own := registered.find("loss", name):
+        return _own_loss(name, own.value)
     if task.of == NUMBERS:
         return _number_loss(name, scale)
     if task.of == LABELS:
@@ -58,6 +64,25 @@ def build_loss(
         return soft_loss(logits.float(), targets, weights, spec.label_smoothing, _gamma(spec), rows)
 
     return cross_entropy if plain else general
+
+
+def _own_loss(name: str, function: Callable[..., Tensor]) -> Loss:
+    """A loss that a script registered."""
+    weighs = len(inspect.signature(function).parameters) > 2
+
+    def loss(logits: Tensor, targets: Tensor, rows: Tensor | None = None) -> Tensor:
+        if rows is not None and not weighs:
+            raise UserError(
+                f"train.loss = '{name}': the rows are weighted, and it takes none. Give it a third parameter, each row's weight (B,) or None, or "
+                "set train.row_weights = false"
+            )
+        value = function(logits.float(), targets, rows) if weighs else function(logits.float(), targets)
+        if not isinstance(value, Tensor) or value.ndim:
+            got = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise UserError(f"train.loss = '{name}': returns {got}; return the mean over the rows, a scalar tensor")
+        return value
+
+    return loss
 
 
 def _mean(each: Tensor, rows: Tensor | None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.base.errors import UserError
+from harness.base.python import registered
 from harness.competition.recipe import BOOSTING, Recipe
 from harness.competition.scoring.registry import LABELS, NUMBERS
 from harness.competition.tasks.task import Task
@@ -17,7 +18,11 @@ def check_fits(recipe: Recipe, task: Task) -> None:
         Names the key, the task and what it takes instead.
     """
     spec = recipe.train
-    if spec.loss != "auto" and spec.loss not in task.losses:
+    own = registered.find("loss", spec.loss)
+    if own and (spec.class_weights != "none" or spec.label_smoothing):
+        key = "class_weights" if spec.class_weights != "none" else "label_smoothing"
+        raise UserError(f"train.{key}: train.loss = '{spec.loss}' is your own, and does not know of it; take it out")
+    if spec.loss != "auto" and spec.loss not in task.losses and not own:
         raise UserError(
             f"train.loss = '{spec.loss}': does not train task = '{task.name}' ({task.what}); write one of: auto, {', '.join(task.losses)}"
         )

@@ -14,6 +14,7 @@ from typing import Any
 
 from harness.base.errors import UserError
 from harness.base.process import start_without_main
+from harness.base.python import registered
 from harness.base.storage.atomic_files import explain_disk_errors
 
 # What the workers share instead of importing it each.
@@ -45,7 +46,8 @@ def run_jobs(
         return
     context = _context()
     events, queues = context.Queue(), _queues(context, jobs, lanes or [""] * len(jobs), workers)
-    crew = [context.Process(target=_work, args=(queue, events), daemon=True) for queue in queues]
+    own = registered.packed()
+    crew = [context.Process(target=_work, args=(queue, events, own), daemon=True) for queue in queues]
     try:
         for process in crew:
             start_without_main(process)
@@ -120,8 +122,11 @@ def _check_alive(crew: list[Any], left: int) -> None:
         )
 
 
-def _work(waiting: Any, events: Any) -> None:
-    """A worker's life: take a job, do it, tell; end when told, or when the parent is gone."""
+def _work(waiting: Any, events: Any, own: bytes) -> None:
+    """A worker's life: take a job, do it, tell; end when told, or when the parent is gone.
+
+    own : what the parent's script registered
+    """
     for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides what Ctrl-C means; Slurm's SIGTERM comes to all
         signal.signal(number, signal.SIG_IGN)
 
@@ -131,6 +136,13 @@ def _work(waiting: Any, events: Any) -> None:
             raise SystemExit(1)
         events.put(("progress", *said))
 
+    try:
+        registered.unpack(own)
+    except Exception as error:  # a module that the parent has on its path and this process has not
+        events.put(
+            ("mistake", f"what was registered cannot be read in a worker process: {type(error).__name__}: {error}")
+        )
+        return
     for job in iter(waiting.get, None):
         try:
             with explain_disk_errors(getattr(job, "run", Path.cwd())):

@@ -142,6 +142,7 @@ class FoldTraining:
         """Open data, folds and device of a job, in the process that runs it."""
         import torch
 
+        from harness.base.python.registered import check_digests
         from harness.clean.verdicts import apply_verdicts
         from harness.competition import find_competition
         from harness.cv.folds import split_watched
@@ -159,6 +160,7 @@ class FoldTraining:
             True  # costs nothing that could be measured; a resumed fold has the same bits
         )
         keep_freed_memory()
+        check_digests(folder.environment().get("registered", {}), f"run '{folder.name}'")
         recipe, folds, device = folder.recipe(), Folds.load(folder.path / "folds.csv"), usable_device(job.device)
         competition, dataset = open_resized(find_competition(job.competition), job.cache, recipe.data)
         samples = dataset.train

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.base.errors import UserError
+from harness.base.python import registered
 from harness.competition.augment_spec import AugmentSpec
 from harness.train.augment import color, geometry, occlusion, policies
 from harness.train.augment.compression import jpeg
@@ -58,6 +59,7 @@ def augment(
     -------
     float tensor (B, C, H, W), values in [0, 1]
     """
+    x = _own(x, spec, draws)
     x = _move(x, spec, draws)
     x = _mirror(x, spec, draws, rows, epoch, seed)
     if spec.randaugment:
@@ -77,6 +79,21 @@ def augment(
         x = occlusion.cutout(x, spec.cutout, draws)
     if spec.erasing:
         x = occlusion.random_erasing(x, spec.erasing, spec.erasing_area, draws)
+    return x
+
+
+def _own(x: Tensor, spec: AugmentSpec, draws: Draws) -> Tensor:
+    """The changes that a script registered."""
+    for name in spec.own:
+        told = registered.find("augmentation", name)
+        assert told is not None  # `check_digests` saw to that
+        changed = told.value(x, draws)
+        if not isinstance(changed, Tensor) or changed.shape != x.shape:
+            got = tuple(changed.shape) if isinstance(changed, Tensor) else type(changed).__name__
+            raise UserError(
+                f"augment.own: '{name}' makes {got} of images {tuple(x.shape)}; return a tensor of the same shape"
+            )
+        x = changed
     return x
 
 
