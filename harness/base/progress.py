@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from harness.base.python.notebook import NotebookBars, in_notebook
 from harness.base.terminal import console
 from harness.base.untrusted_text import plain, shown
 
@@ -237,9 +238,12 @@ def replay(told: Any, watcher: LineWatcher) -> None:
 
 @contextmanager
 def watching(quiet: bool = False) -> Iterator[LineWatcher]:
-    """Bars when stderr is a terminal, else lines; lines for another machine where $HARNESS_PROGRESS is "relay"."""
+    """Bars when stderr is a terminal or in a notebook, else lines; lines for another machine where $HARNESS_PROGRESS is "relay"."""
     if os.environ.get("HARNESS_PROGRESS") == "relay" and not quiet:
         yield RelayWatcher()
+        return
+    if not quiet and in_notebook():
+        yield BarWatcher(NotebookBars())
         return
     if quiet or not sys.stderr.isatty():
         yield LineWatcher(quiet)

@@ -56,7 +56,9 @@ def console(stderr: bool = False, **options: Any) -> Any:
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=getattr(stream, "raw", stream), markup=False, emoji=False, highlight=False, **options)
+    plain_text: dict[str, Any] = {"markup": False, "emoji": False, "highlight": False}
+    # in a notebook rich would show what it is to write, whatever the file
+    return Console(file=getattr(stream, "raw", stream), force_jupyter=False, **plain_text, **options)
 
 
 def print_table(
@@ -90,7 +92,7 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], title: str
     from rich.console import Console
 
     text = io.StringIO()
-    out = Console(file=text, width=240, markup=False, emoji=False, highlight=False)
+    out = Console(file=text, width=240, markup=False, emoji=False, highlight=False, force_jupyter=False)
     out.print(_table(header, rows, title, 1, (), 0))
     return [line.rstrip() for line in text.getvalue().rstrip("\n").split("\n")]
 
