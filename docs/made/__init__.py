@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from docs.made import commands, keys, metrics, models
+from docs.made import commands, keys, metrics, models, python
 
 PARTS: dict[str, Callable[[], str]] = {
     "competition": keys.competition,
@@ -18,6 +18,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "metrics": metrics.every_metric,
     "models": models.every_model,
     "corruptions": models.every_corruption,
+    "python": python.every_name,
 }
 """Markdown by the name in a page's line."""
 

@@ -13,24 +13,50 @@ folders and numbers are those of the commands. Mistakes of the user are `harness
 from typing import TYPE_CHECKING, Any
 
 from harness.api import register
-from harness.api.analysis import compare, ensemble, errors, forecast
+from harness.api.analysis import Comparison, Ensemble, Errors, Forecast, compare, ensemble, errors, forecast
 from harness.api.contest import Contest, competition
 from harness.api.page import Page
-from harness.api.run import FinishedRun
+from harness.api.run import FinishedRun, Score
 from harness.api.samples import Samples
-from harness.api.stages import clean, play, submit, tune
+from harness.api.stages import Cleaned, Played, Submission, Tuned, clean, play, submit, tune
 from harness.api.training import cv
 from harness.base.errors import UserError
+
+RESULTS = (
+    Contest,
+    FinishedRun,
+    Score,
+    Page,
+    Comparison,
+    Errors,
+    Ensemble,
+    Forecast,
+    Cleaned,
+    Tuned,
+    Played,
+    Submission,
+)
+"""What the functions give."""
 
 if TYPE_CHECKING:
     from harness.api.classifier import ImageClassifier
 
 __all__ = [
+    "RESULTS",
+    "Cleaned",
+    "Comparison",
     "Contest",
+    "Ensemble",
+    "Errors",
     "FinishedRun",
+    "Forecast",
     "ImageClassifier",
     "Page",
+    "Played",
     "Samples",
+    "Score",
+    "Submission",
+    "Tuned",
     "UserError",
     "clean",
     "compare",

@@ -182,3 +182,8 @@ def test_the_notebook_plays_a_competition_inside_kaggle(wheel: Path, tmp_path: P
     assert done.returncode == 0, done.stdout + done.stderr
     assert "pooled OOF" in done.stdout and (working / "submission.csv").read_text().startswith("ImageId,Label\n1,")
     assert not any(path.name.startswith(".") for path in given.rglob("*"))
+
+
+def test_the_wheel_is_typed(wheel: Path):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"harness/py.typed", "harness/__init__.pyi", "harness/api/__init__.py"} <= set(names)
