@@ -95,6 +95,27 @@ def test_jobs_that_nobody_read_do_not_keep_us_from_ending(tmp_path: Path):
     assert done.returncode == 2, done.stderr
 
 
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+def test_workers_never_run_the_script_again(tmp_path: Path, method: str):
+    """Whatever starts them; processes that the script itself starts by multiprocessing do as they always did."""
+    code = (
+        "import multiprocessing, sys\nfrom pathlib import Path\n"
+        "from harness.cv.jobs.executor import run_jobs\nfrom tests.cv.jobs.test_executor import Note\n"
+        "print('begun as', __name__, flush=True)\n"
+        f"if {method!r} == 'spawn': multiprocessing.get_all_start_methods = lambda: ['spawn']\n"
+        "if __name__ == '__main__':\n"
+        "    run_jobs([Note(Path(sys.argv[1]), i) for i in range(3)], 2, lambda *said: None)\n"
+        "    own = multiprocessing.get_context('spawn').Process(target=print, args=('their own',))\n"
+        "    own.start(); own.join()\n"
+    )
+    (tmp_path / "script.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["begun as __main__", "begun as __mp_main__", "their own"]
+
+
 @pytest.mark.parametrize(
     ("k", "workers", "cores", "expected"),
     [
