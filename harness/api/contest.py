@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-from harness.api.calls import api_call
+from harness.api.calls import api_call, place
 from harness.api.tables import html_table
 from harness.base.options import DataOptions
 
 if TYPE_CHECKING:
+    from harness.api.run import FinishedRun
     from harness.competition import Competition
     from harness.data.cache import Dataset
 
@@ -61,6 +62,27 @@ class Contest:
 
         with watching(quiet=quiet) as watcher:
             return load_chosen(self.spec, self.where, watcher)[1]
+
+    def run(self, name: str, out: str | Path | None = None) -> FinishedRun:
+        """A run or an ensemble that stands in <out>/oof/<slug>/, by its name; out = None: the project's folder.
+
+        Raises
+        ------
+        UserError
+            If there is none of that name, or it is unfinished or damaged.
+        """
+        from harness.api.run import FinishedRun
+
+        found = FinishedRun(self, (place(out) / "oof" / self.slug / Path(name).name).resolve())
+        _ = found.record  # read, so that what is wrong is said now
+        return found
+
+    def runs(self, out: str | Path | None = None) -> list[FinishedRun]:
+        """All finished runs and ensembles, by name."""
+        from harness.api.run import FinishedRun
+        from harness.runs import runs_of
+
+        return [FinishedRun(self, path.resolve()) for path in runs_of(place(out), self.slug)]
 
     def with_sample(self, sample: bool) -> Contest:
         """The same, on its embedded sample where that is asked for."""

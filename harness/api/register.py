@@ -10,6 +10,7 @@ registered stays in this process and its workers; another one that goes on with 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -40,6 +41,12 @@ def model(name: str, build: C) -> C:
     from harness.models.registry import built_in_models
 
     _refuse("model", name, ["custom", *built_in_models()])
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(build, torch.nn.Module):
+        raise UserError(
+            f"harness.register.model('{name}', ...): is a network already; every fold needs a fresh one: give its class, or a function that "
+            "returns it"
+        )
     registered.register("model", name, build)
     return build
 

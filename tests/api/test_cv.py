@@ -58,6 +58,15 @@ def test_a_script_run_again_trains_nothing(inside: Path, tmp_path: Path):
     assert stamp is None or (again.path / "fold-0.npz").stat().st_mtime_ns == stamp
 
 
+def test_runs_that_stand_are_opened(inside: Path, tmp_path: Path):
+    run = harness.cv("shapes", "tiny", set=FAST, workers=1, out=tmp_path, quiet=True)
+    comp = harness.competition("shapes")
+    assert [found.name for found in comp.runs(tmp_path)] == [run.name]
+    assert comp.run(run.name, tmp_path).score == run.score
+    with pytest.raises(harness.UserError, match=r"no run there \(did you mean"):
+        comp.run(run.name[:-1], tmp_path)
+
+
 def test_what_is_wrong_is_said_as_the_command_says_it(inside: Path):
     with pytest.raises(harness.UserError, match=r"unknown key \(did you mean 'train.epochs'"):
         harness.cv("shapes", "tiny", set={"train.epoch": 3}, quiet=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -54,8 +55,11 @@ def test_a_stage_is_a_package_that_can_be_called(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(harness.api, "cv", lambda *args, **options: (args, options))
     assert harness.cv("shapes", folds=[0]) == (("shapes",), {"folds": [0]})
     assert harness.cv.folds.__name__ == "harness.cv.folds"
+    monkeypatch.undo()
     for name in harness._STAGES:
-        assert callable(getattr(harness, name)) and callable(getattr(harness.api, name)), name
+        stage, function = getattr(harness, name), getattr(harness.api, name)
+        assert callable(stage) and inspect.ismodule(stage)
+        assert inspect.signature(stage) == inspect.signature(function) and stage.__call__ is function
 
 
 def test_the_stub_names_what_is_there():

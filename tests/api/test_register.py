@@ -114,6 +114,7 @@ def test_a_run_misses_what_is_not_registered(inside: Path, tmp_path: Path):
         ("model", "cnn", Net, "is a name that the harness has"),
         ("model", "my net", Net, "a name has letters"),
         ("model", "mynet", Net.__name__, "str cannot be called"),
+        ("model", "mynet", Net(1, 2), "is a network already"),
         ("loss", "focal", squared, "is a name that the harness has"),
         ("metric", "accuracy", squared, "is a name that the harness has"),
         ("augmentation", "one", lambda x: x, "takes .images, draws., two arguments"),
