@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from harness.api import register
 from harness.api.analysis import Comparison, Ensemble, Errors, Forecast, compare, ensemble, errors, forecast
 from harness.api.contest import Contest, competition
-from harness.api.page import Page
 from harness.api.run import FinishedRun, Score
 from harness.api.samples import Samples
-from harness.api.stages import Cleaned, Played, Submission, Tuned, clean, play, submit, tune
+from harness.api.shown import Page
+from harness.api.stages import Cleaned, Played, Tuned, clean, play, tune
+from harness.api.submission import Submission, submit
 from harness.api.training import cv
 from harness.base.errors import UserError
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from harness.api.calls import api_call, names_of, place
 from harness.api.contest import AnyCompetition, Contest, competition
-from harness.api.page import Page
 from harness.api.run import FinishedRun, Score
-from harness.api.tables import html_table
+from harness.api.shown import Page, html_table
 from harness.base.errors import UserError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from harness.api.calls import api_call, place
-from harness.api.tables import html_table
+from harness.api.shown import html_table
 from harness.base.options import DataOptions
 
 if TYPE_CHECKING:

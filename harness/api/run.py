@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.api.calls import api_call
-from harness.api.page import Page
-from harness.api.tables import html_table
+from harness.api.shown import Page, html_table
 
 if TYPE_CHECKING:
     import numpy as np
