@@ -189,10 +189,9 @@ def _metric(competition: Competition, text: str) -> Metric:
         return custom_metric(own.value, text, own.greater_is_better)
     score = competition.hook("score")
     if score is None:
-        raise UserError(
-            f"metric '{text}': needs score(labels, proba) in {competition.folder / 'competition.py'}, or the metric of this label from "
-            "harness.register.metric"
-        )
+        where = competition.folder / "competition.py"
+        or_else = f", or harness.register.metric('{told['label']}', ...)" if "label" in told else ""
+        raise UserError(f"metric = 'custom' needs score(labels, proba) in {where}{or_else}")
     return custom_metric(score, text, told.get("greater_is_better", True))
 
 

@@ -125,6 +125,25 @@ def test_what_cannot_be_registered(kind: str, name: str, value: object, said: st
         getattr(harness.register, kind)(name, value)
 
 
+def test_weights_of_rows_reach_a_loss_that_takes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    images, names = drawn()
+    samples = harness.Samples(images, names, weight=np.linspace(0.5, 1.5, 40))
+    seen: list[bool] = []
+
+    def weighted(logits: torch.Tensor, targets: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        seen.append(rows is not None)
+        each = nn.functional.cross_entropy(logits, targets, reduction="none")
+        return (each if rows is None else each * rows).mean()
+
+    harness.register.loss("weighted", weighted)
+    trained(samples, tmp_path, **{"train.loss": "weighted"})
+    assert all(seen) and seen
+    harness.register.loss("squared", squared)
+    with pytest.raises(harness.UserError, match="'squared': the rows are weighted, and it takes none"):
+        trained(samples, tmp_path, **{"train.loss": "squared"})
+
+
 def test_what_fails_is_said(inside: Path, tmp_path: Path):
     options = {"workers": 1, "out": tmp_path, "quiet": True}
     harness.register.loss("rows", lambda logits, targets: logits.sum(dim=1))
