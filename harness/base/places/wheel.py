@@ -19,6 +19,7 @@ from harness.base.storage.atomic_files import complete_file
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # no zip can say an earlier time
 _SUFFIXES = (
     ".py",
+    ".pyi",
     ".html",
     ".css",
     ".js",
