@@ -28,7 +28,9 @@ def check_device(name: str) -> None:
     """Refuse a device of an unknown name (UserError); whether this machine has it is seen where it is used."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", name):
         near = " (did you mean 'cuda'?)" if name.lower() in ("gpu", "nvidia") else nearest(name, _DEVICES)
-        raise UserError(f"--device {name}: unknown{near}; known: {', '.join(_DEVICES)} and cuda:N")
+        raise UserError(
+            f"--device {name}: unknown{near}; known: {', '.join(_DEVICES)} and cuda:N. Take --device cpu, or leave it out"
+        )
 
 
 @option_group("Competition")

@@ -168,7 +168,7 @@ def say_plan(plan: dict[str, Any], missing: list[int], workers: int, watcher: Wa
     if plan["optimistic"]:
         watcher.say(f"warning: {plan['optimistic']}")
     if len(missing) < plan["folds"]["k"]:
-        watcher.say(f"training folds {listed(missing)}")
+        watcher.say(f"training fold{'s' if len(missing) > 1 else ''} {listed(missing)}")
 
 
 def _parameters(plan: dict[str, Any]) -> str:

@@ -88,8 +88,8 @@ def test_a_partial_run_names_the_command_that_finishes_it(fresh: Path, tmp_path:
     project = tmp_path / "project"
     shutil.copytree(fresh, project, symlinks=True)
     told = run_inside(*CV, *folds, cwd=project)
-    command = re.search(r"the others: python -m (\S.*--resume)", told.stdout)
-    assert told.returncode == 0 and command and "harness.submit" not in told.stdout, told.stdout + told.stderr
+    command = re.search(r"next: +python -m (\S.*--resume)", told.stdout)
+    assert told.returncode == 0 and command and "--partial --dry-run" in told.stdout, told.stdout + told.stderr
     done = run_inside(*shlex.split(command[1]), cwd=project)
     assert done.returncode == 0 and "partial" not in done.stdout, done.stderr
     assert "harness.submit" in done.stdout
