@@ -1,7 +1,7 @@
 """Costs: laws of the prediction, and that it learns from what was spent."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.competition.recipe import recipe_of
@@ -27,6 +27,7 @@ def test_two_runs_side_by_side_take_as_long_as_one_fold():
     assert costs().run(RECIPE, 1, side_by_side=2) == pytest.approx(costs().run(RECIPE, 1))
 
 
+@settings(deadline=None)  # the first example imports much
 @given(cost=st.floats(1, 200), least=st.integers(1, 5), more=st.integers(0, 60))
 def test_the_most_epochs_that_fit_are_found(cost: float, least: int, more: int):
     c, most = costs(), least + more
@@ -51,6 +52,7 @@ def test_fold_epochs_count_arithmetic_not_time():
     assert c.run(with_epochs(RECIPE, 1)) == one
 
 
+@settings(deadline=None)  # the first example imports much
 @given(room=st.floats(10, 500))
 def test_runs_that_share_what_is_left_leave_little(room: float):
     c = costs()
