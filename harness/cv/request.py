@@ -12,6 +12,7 @@ from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
 from harness.competition import Competition, DataChoice, Recipe
 from harness.competition.recipe import BOOSTING, load_recipe
+from harness.competition.tasks.fitting import check_fits
 from harness.cv.arguments import ClusterOptions, FoldOptions, LabelOptions, NoiseOptions, TrainedRecipe
 from harness.cv.options import Options
 from harness.data.recipes import Played
@@ -74,6 +75,7 @@ def train(
         instead(recipe)
         return None
     if recipe is not None:
+        check_fits(recipe, contest.kind)
         check_source(recipe, asked.out / "oof" / contest.slug)
     asked.folds.check(recipe.cv.folds if recipe else _most_folds(asked.recipe))
     _check_hardware(asked.folds.device, asked.nodes)
