@@ -19,8 +19,8 @@ SHORT = (
 )
 SHOWN = """
 assert len(pairs) == 1 and 0 <= pairs["p_value"][0] <= 1 and pairs["low"][0] <= pairs["difference"][0] <= pairs["high"][0]
-assert {"mean", "hill_climbing", "stacking"} <= set(both.methods.index) and both.members == [slow.name, fast.name]
-assert slow.noisy["rows"] == fast.noisy["rows"] == 20
+assert {"mean", "hill_climbing", "stacking"} <= set(both.methods.index) and both.members == [run.name, other.name]
+assert run.noisy["rows"] == other.noisy["rows"] == 20
 assert forecast.public.low <= forecast.public.value <= forecast.public.high
 assert not any("noise suite was not run" in note for note in forecast.notes), forecast.notes
 """
@@ -41,4 +41,4 @@ def test_its_cells_run_as_a_script(tmp_path: Path):
         [sys.executable, "script.py"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("Score(metric='accuracy'")
+    assert "\nScore(metric='accuracy'" in done.stdout
