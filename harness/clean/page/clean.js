@@ -116,13 +116,15 @@ function take(standing) {
 if (served) fetch("verdicts").then(answer => answer.ok ? answer.json() : {}).then(take, () => say("the server does not answer"));
 
 async function put() {
-  const changed = rows.filter(row => row.verdict[ACTION] !== row.first).map(row => [row.verdict[ID], row.verdict[ACTION]]);
+  const changed = rows.filter(row => row.verdict[ACTION] !== row.first).map(row => [row, row.verdict[ACTION]]);
+  const posted = Object.fromEntries(changed.map(([row, action]) => [row.verdict[ID], action]));
   try {
     const answer = await fetch("verdicts", {
-      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(Object.fromEntries(changed)),
+      method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify(posted),
     });
     if (!answer.ok) return say("not saved: " + await answer.text());
-    take(Object.fromEntries(changed));
+    for (const [row, action] of changed) row.first = action; // what was changed since then is still to be saved
+    show(rows);
     say(`${changed.length.toLocaleString("en")} changed, saved in clean.csv`);
   } catch { say("not saved: the server does not answer"); }
 }

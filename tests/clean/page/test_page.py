@@ -107,7 +107,7 @@ def test_rows_beyond_the_pages_weight_stand_there_without_image(tmp_path: Path, 
     assert full.count("<img ") == 60 and "without their image" not in full
     light = written(len(full.encode()) - 30_000)
     n = light.count("<img ")
-    assert 10 < n < 60 and f"{60 - n} of 60 rows are without their image" in light
+    assert 10 < n < 60 and f"{60 - n} of 60 without their image" in light
     with_image = re.findall(r"<img [^>]+><b>\w+</b>id r(\d+)<", light)
     assert {int(i) % 2 for i in with_image} == {0, 1} and set(map(int, with_image)) == set(
         range(n)
