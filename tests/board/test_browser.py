@@ -144,3 +144,15 @@ def test_verdicts_are_saved_from_the_page_of_cleaning(browser: Browser, server: 
     wait_for(browser, "document.querySelector('#changes').textContent.includes('1 changed, saved in clean.csv')")
     assert [v.action for v in read_verdicts(folder / "clean.csv")] == ["group", "keep", "exclude"]
     assert browser.run("document.querySelectorAll('.row.changed').length") == 0 and browser.errors == []
+    browser.run(
+        "{const s = document.querySelector('section .all select'); s.value = 'exclude'; s.dispatchEvent(new Event('change'));}"
+    )
+    assert (
+        browser.run("document.querySelector('#changes').textContent") == "2 changed, not saved yet"
+    )  # one was excluded
+    browser.run("document.querySelector('#save').click()")
+    wait_for(browser, "document.querySelector('#changes').textContent.includes('2 changed, saved in clean.csv')")
+    assert [v.action for v in read_verdicts(folder / "clean.csv")] == ["exclude"] * 3
+    browser.run("document.querySelector('#undo').click(); document.querySelector('#save').click()")
+    wait_for(browser, "document.querySelector('#changes').textContent.includes('2 changed, saved in clean.csv')")
+    assert [v.action for v in read_verdicts(folder / "clean.csv")] == ["group", "keep", "exclude"]
