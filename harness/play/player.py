@@ -49,6 +49,7 @@ _RACES = ((0.6, 2), (0.7, 1), (0.7, 1))  # share of what is left and finalists, 
 _ONE_RACE = ((0.85, 1),)  # where time is short: what it buys goes to one run
 _MOST_SEEDS = 12
 _LEAST_OF_BEST, _LEAST_OF_FIRST, _MOST_OF_NATURAL = 0.6, 0.3, 1.6  # epochs of another seed, as shares of its recipe's
+_SIZED = 0.97  # of the room: what is sized to the last second does not fit a second later
 _TOO_DEAR = 1.5  # a guess of what smaller images cost, over what there is: they are not timed
 _NOISE_SHARE, _CLEAN_SHARE, _FORECAST_SHARE = 0.10, 0.10, 0.25
 
@@ -392,7 +393,7 @@ class Player:
 
     def _seed_within(self, recipe: Recipe) -> dict[str, Any] | None:
         """The best recipe with as many epochs as there is room for, or else the baseline; None where neither fits."""
-        room, number = self.accounts.room, len(self.runs)
+        room, number = _SIZED * self.accounts.room, len(self.runs)
         if self.table.hidden:
             seeds = int(room / self.costs.run(recipe))
             return more_seeds(recipe, seeds).model_dump(mode="json") if seeds > recipe.train.seeds else None
@@ -410,7 +411,7 @@ class Player:
         known = {c.name: c for c in candidates}
 
         def size() -> dict[str, int]:
-            room = self.accounts.room
+            room = _SIZED * self.accounts.room
             entrants = self._entrants(candidates, share * room, finalists)
             after = [_LEAST_OF_BEST * self.costs.run(e.recipe) for e in entrants]
             if after and (1 - share) * room < min(after):  # too little for anything that comes after the race
