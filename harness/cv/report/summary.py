@@ -27,7 +27,7 @@ def _kept(all_folds: bool) -> list[str]:
     kept: list[str] = []
     words = iter(sys.argv[1:])
     for word in words:
-        if word in ("--fresh", "--resume"):
+        if word in ("--fresh", "--resume", "--attach"):  # what only follows starts nothing
             continue
         if all_folds and word.partition("=")[0] == "--folds":
             if word == "--folds":
