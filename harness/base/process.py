@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import threading
 import time
 from multiprocessing import spawn
-from multiprocessing.process import BaseProcess
+from multiprocessing.process import BaseProcess, current_process
+from multiprocessing.util import Finalize
 from typing import Any
 
 _MAIN = ("init_main_from_name", "init_main_from_path")
 """What a spawned process is told of the script that it would run again."""
 
+_LONGEST = 60  # bytes of the temporary folder's path; multiprocessing adds some 35
+
 _starting = threading.Lock()
+
+
+def keep_sockets_short() -> None:
+    """Let multiprocessing put its sockets into /tmp where the temporary folder's path is long: a socket's has some 100 bytes at most."""
+    config: dict[str, Any] = vars(current_process())["_config"]
+    if os.name != "posix" or len(os.fsencode(tempfile.gettempdir())) <= _LONGEST or config.get("tempdir"):
+        return
+    folder = tempfile.mkdtemp(prefix="pymp-", dir="/tmp")  # made for us alone, with a name that is free
+    Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=-100)  # as multiprocessing does with its own
+    config["tempdir"] = folder
 
 
 def start_without_main(process: BaseProcess) -> None:

@@ -202,6 +202,11 @@ def test_a_port_that_is_taken(tmp_path: Path):
         Server(Board(tmp_path), taken.getsockname()[1])
 
 
+def _hear_ctrl_c() -> None:
+    """Also where the tests run in the background, where a shell has its commands ignore it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_it_as_every_command(tmp_path: Path, number: int):
     command = [sys.executable, "-m", "harness.board", "--serve", "--out", str(tmp_path)]
@@ -211,6 +216,7 @@ def test_ctrl_c_ends_it_as_every_command(tmp_path: Path, number: int):
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        preexec_fn=None if sys.platform == "win32" else _hear_ctrl_c,
     )
     assert process.stdout
     line = next(line for line in process.stdout if line.startswith("serving: http://127.0.0.1:"))

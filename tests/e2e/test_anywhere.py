@@ -176,7 +176,7 @@ def test_the_notebook_plays_a_competition_inside_kaggle(wheel: Path, tmp_path: P
     environment = {
         k: v for k, v in os.environ.items() if k == "HARNESS_CACHE" or not k.startswith(("HARNESS_", "PYTHONPATH"))
     }
-    environment |= {"KAGGLE_INPUT_DIR": str(given), "KAGGLE_WORKING_DIR": str(working)}
+    environment |= {"KAGGLE_INPUT_DIR": str(given), "KAGGLE_WORKING_DIR": str(working), "COLUMNS": "120"}
     command = [sys.executable, str(tmp_path / "notebook.py")]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr

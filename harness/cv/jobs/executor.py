@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
-from harness.base.process import start_without_main
+from harness.base.process import keep_sockets_short, start_without_main
 from harness.base.python import registered
 from harness.base.storage.atomic_files import explain_disk_errors
 from harness.base.untrusted_text import counted
@@ -90,6 +90,7 @@ def start_server() -> None:
 def _context() -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
         return multiprocessing.get_context("spawn")
+    keep_sockets_short()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     return context

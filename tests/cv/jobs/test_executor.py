@@ -116,6 +116,23 @@ def test_workers_never_run_the_script_again(tmp_path: Path, method: str):
     assert done.stdout.splitlines() == ["begun as __main__", "begun as __mp_main__", "their own"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such sockets")
+def test_a_long_temporary_folder_takes_no_worker_away(tmp_path: Path):
+    """A socket's path has some 100 bytes at most."""
+    deep = tmp_path / ("d" * 90)
+    deep.mkdir()
+    code = (
+        "import sys\nfrom pathlib import Path\n"
+        "from harness.cv.jobs.executor import run_jobs\nfrom tests.cv.jobs.test_executor import Note\n"
+        "run_jobs([Note(Path(sys.argv[1]), i) for i in range(2)], 2, lambda *said: None)\n"
+    )
+    (tmp_path / "script.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TMPDIR": str(deep)}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("k", "workers", "cores", "expected"),
     [
