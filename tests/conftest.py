@@ -11,11 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.browser import Browser, browser_path
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -72,6 +75,20 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory):
         del os.environ["HARNESS_CACHE"]
     else:
         os.environ["HARNESS_CACHE"] = previous
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real one; tests that take it are skipped where there is none, or it does not start."""
+    path = browser_path()
+    if path is None:
+        pytest.skip("no Chromium here (or name it: HARNESS_CHROMIUM)")
+    try:
+        found = Browser(path)
+    except (OSError, TimeoutError) as error:
+        pytest.skip(f"{path} does not start here: {error}")
+    yield found
+    found.close()
 
 
 @pytest.fixture

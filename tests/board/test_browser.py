@@ -30,18 +30,6 @@ pytestmark = pytest.mark.skipif(browser_path() is None, reason="no Chromium here
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = browser_path()
-    assert path
-    try:
-        found = Browser(path)
-    except (OSError, TimeoutError) as error:
-        pytest.skip(f"{path} does not start here: {error}")
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     out = draw_board(tmp_path_factory.mktemp("out"), runs=12)
     with Server(Board(out)) as made:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +23,6 @@ HOSTILE = "<script>document.title='owned'</script>"
 RUN = "ensemble-bagged_climbing-0123abcd"
 
 pytestmark = pytest.mark.skipif(browser_path() is None, reason="no Chromium here (or name it: HARNESS_CHROMIUM)")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = browser_path()
-    assert path
-    try:
-        found = Browser(path)
-    except (OSError, TimeoutError) as error:
-        pytest.skip(f"{path} does not start here: {error}")
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")

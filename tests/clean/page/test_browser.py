@@ -36,18 +36,6 @@ pytestmark = pytest.mark.skipif(browser_path() is None, reason="no Chromium here
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = browser_path()
-    assert path
-    try:
-        found = Browser(path)
-    except (OSError, TimeoutError) as error:
-        pytest.skip(f"{path} does not start here: {error}")
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images, labels = cells(8)
     path = tmp_path_factory.mktemp("clean") / "clean.html"
