@@ -1,6 +1,7 @@
 """Ensembles: speed and memory of hill climbing, and whether its cross-fitted score is honest.
 
 python -m benchmarks.ensemble [--repetitions 200] [--large]
+python -m benchmarks.ensemble --command 10 [--rows 42000]     # `harness.oof ensemble` as a whole, on so many drawn runs
 
 Speed: 50 models x 50,000 rows x 10 classes, 50 rounds, against a loop that calls scikit-learn's metric for every model and
 round (three rounds of it are timed and scaled). --large: 50 x 1,000,000 rows x 10 classes as memory-mapped float16 (1 GB on
@@ -20,24 +21,32 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.common import say
+from harness.competition import Recipe
 from harness.competition.metrics import METRICS
+from harness.competition.recipe import CvSpec, ModelSpec
 from harness.oof.ensemble.cross_fit import cross_fit
 from harness.oof.ensemble.hill_climbing import hill_climb
 from harness.oof.ensemble.methods import METHODS
 from harness.oof.predictions import Predictions
-from harness.runs import Folds
+from harness.runs import Folds, RunFolder
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--repetitions", type=int, default=200)
     arguments.add_argument("--large", action="store_true")
+    arguments.add_argument("--command", type=int, default=0, metavar="RUNS")
+    arguments.add_argument("--rows", type=int, default=42_000)
     arguments.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.worker:
         _climb_file(Path(given.worker[0]), given.worker[1])
+        return
+    if given.command:
+        whole_command(given.command, given.rows)
         return
     speed(50, 50_000)
     if given.large:
@@ -98,6 +107,54 @@ def large(n_models: int, n: int) -> None:
         for metric in ("log_loss", "accuracy"):
             command = [sys.executable, "-m", "benchmarks.ensemble", "--worker", str(path), metric]
             subprocess.run(command, check=True)
+
+
+def whole_command(n_models: int, n: int) -> None:
+    """Seconds, core seconds and memory of the command, its imports, pages and all."""
+    with tempfile.TemporaryDirectory(prefix="ensemble-") as folder:
+        home = Path(folder)
+        _write_runs(home, n_models, n)
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "harness.oof", "ensemble", "drawn", "--out", str(home)]
+        subprocess.run(command, check=True, cwd=home)
+        wall = time.perf_counter() - started
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 2**20
+    print(f"{n_models} runs x {n:,} x 10: {wall:.1f} s, {spent:.1f} core seconds, peak {peak:.2f} GiB")
+
+
+def _write_runs(home: Path, n_models: int, n: int) -> None:
+    """A competition of ten classes with finished runs that were not trained."""
+    contest = home / "competitions" / "drawn"
+    contest.mkdir(parents=True)
+    (home / "setup.cfg").write_text("")
+    names = [f"c{i}" for i in range(10)]
+    (contest / "competition.toml").write_text(
+        f'title = "Drawn"\nmetric = "log_loss"\nclasses = {names}\n[data]\nformat = "npz"\nsize = [8, 8]\n'
+        'channels = 1\ntrain = "data.npz"\ntest = "data.npz"\n[submission]\nvalue = "probability"\n'
+    )
+    proba, labels = models(n_models, n)
+    ids = np.array([f"r{i}" for i in range(n)])
+    folds = Folds(ids, np.arange(n), np.random.default_rng(1).permutation(np.arange(n) % 5).astype(np.int8))
+    metric = METRICS["log_loss"]
+    for number, of_one in enumerate(proba):
+        run = RunFolder(home / "oof" / "drawn" / f"drawn-{number}")
+        recipe = Recipe(name=f"drawn-{number}", model=ModelSpec(name="cnn"), cv=CvSpec(folds=5))
+        data = {"fingerprint": "drawn", "source": "drawn", "n_test": 1_000, "clean": "", "is_sample": False}
+        run.start(recipe, folds, {"competition": {"classes": names}, "data": data, "folds": {"hash": folds.hash}})
+        columns = {f"proba_{name}": of_one[:, i] for i, name in enumerate(names)}
+        oof = pd.DataFrame({"id": ids, "label": labels, "fold": folds.fold} | columns)
+        test = pd.DataFrame({"id": ids[:1_000]} | {name: column[:1_000] for name, column in columns.items()})
+        run.save_tables(oof, test, [{"fold": 0, "epoch": 1, "loss": 0.5}])
+        score = {"pooled": float(metric(labels, of_one)), "low": 0.0, "high": 9.0, "greater_is_better": False}
+        run.finish(
+            {
+                "metric": "log_loss",
+                "folds": [{"fold": f, "n": n // 5} for f in range(5)],
+                "metrics": {"log_loss": score},
+                "complete": True,
+            }
+        )
 
 
 def _climb_file(path: Path, metric: str) -> None:

@@ -92,7 +92,8 @@ class Baseline:
             if rung not in (ladder[0], ladder[-1]) and guess > _TOO_DEAR:
                 continue  # to time it would be in vain
             self.trained.must_time(self.first.recipe)
-            affordable = max(self._shares()[0] * self.accounts.available, 1e-9)
+            # what is not short, fits: a third of the budget buys its whole length
+            affordable = max(max(self._shares()[:2]) * self.accounts.available, 1e-9)
             over = self.accounts.costs.run(with_epochs(self.first.recipe, self._enough())) / affordable
             if over <= 1:
                 break

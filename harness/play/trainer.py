@@ -64,8 +64,14 @@ class Runs:
         key = "ensemble/" + ",".join(names)
         work = functools.partial(finish.combine, self.accounts.table, names)
         cost = self.accounts.combining(len(names))
+        kept = cost <= self.accounts.budget.left - self.accounts.ending  # what was reserved is for this
         outcome = self.steps.do(
-            key, f"{len(names)} runs combined in every way", "they err on different rows", work, cost
+            key,
+            f"{len(names)} runs combined in every way",
+            "they err on different rows",
+            work,
+            cost,
+            ANYWAY if kept else 1.0,
         )
         if outcome is None:
             return

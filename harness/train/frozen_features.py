@@ -85,7 +85,7 @@ class FeatureStore:
             spec["predict"]["tta"],
             {key: value for key, value in spec["data"].items() if key != "columns"},
         ]
-        drawn = recipe.features.views > 1 or args.get("weights", "scratch") == "scratch"  # augmentation, or weights
+        drawn = args.get("weights", "scratch") == "scratch"  # else another seed is another head on the same features
         content += [precision, recipe.seed if drawn else 0, timm.__version__]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         return cls(cache / "features" / digest)
@@ -188,9 +188,9 @@ def _compute_chunk(
 ) -> None:
     """Write float16 (views + looks, rows, F) of some rows. Its draws depend on the chunk's number only."""
     looks = weighted_views(recipe.predict)
-    draws = Draws(images.device, (recipe.seed * 1_000_003 + number) % 2**31)
+    draws = Draws(images.device, number)
     transforms = recipe.augment.albumentations
-    per_image = PerImage(transforms, recipe.seed, threads) if transforms and n_views > 1 else None
+    per_image = PerImage(transforms, 0, threads) if transforms and n_views > 1 else None
     done: list[list[np.ndarray]] = [[] for _ in range(n_views + len(looks))]
     for batch in rows.split(recipe.predict.batch_size):
         pixels = images.take(batch.to(images.index_device))
@@ -205,7 +205,7 @@ def _compute_chunk(
             if per_image is not None:
                 changed = per_image(pixels.cpu().numpy(), batch.numpy(), view)
                 seen = to_float(torch.from_numpy(changed).to(images.device), layout.memory_format)
-            seen = augment(seen, recipe.augment, draws, batch.to(images.device), view, recipe.seed)
+            seen = augment(seen, recipe.augment, draws, batch.to(images.device), view, 0)
             done[view].append(_features(network, seen, layout))
         for place, look in enumerate(looks):
             seen = look.view(x)

@@ -56,8 +56,16 @@ class Accounts:
     def reserve(self) -> float:
         """For the last steps: combining, file, forecast, judging what is chosen now."""
         combining = self.combining(2) if self.runs else 0.0  # a second run is of use when it is blended with the first
-        last = 1.5 * self.finishing + combining if self.costs.in_seconds else 0.0
-        return last + (self.judging(self.final) if self.final and self.is_worth_judging(self.final) else 0.0)
+        return (
+            self.ending
+            + combining
+            + (self.judging(self.final) if self.final and self.is_worth_judging(self.final) else 0.0)
+        )
+
+    @property
+    def ending(self) -> float:
+        """For file and forecast of the final choice."""
+        return 1.5 * self.finishing if self.costs.in_seconds else 0.0
 
     def is_worth_judging(self, final: str) -> bool:
         """Whether time is kept for training the final choice once more; where none is, it is done if there is time left."""

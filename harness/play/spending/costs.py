@@ -22,7 +22,7 @@ from harness.competition import Recipe
 if TYPE_CHECKING:
     import torch.nn as nn
 
-_FIRST_RATIO = 1.5
+_FIRST_RATIO = 1.25
 """Of spent to predicted, before any run: augmentation and another process on the same memory."""
 
 _ONCE_RATIO = 1.3  # of the same, where features are taken
