@@ -52,7 +52,7 @@ def work(facts: Facts, seconds: float) -> tuple[float, float, int]:
 @pytest.mark.parametrize("facts", [PLANKTON, CIFAR], ids=["plankton", "cifar"])
 def test_more_time_never_makes_the_baseline_smaller(facts: Facts):
     found = [work(facts, seconds) for seconds in (30, 100, 300, 600, 1_000, 3_000, 10_000, 100_000)]
-    assert found == sorted(found) and len(set(found)) >= 4
+    assert found == sorted(found) and len(set(found)) >= 3
     assert found[0] == (0.5, 0.5, 3) and found[-1] == (1.0, 1.0, 5)
 
 
