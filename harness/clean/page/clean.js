@@ -14,17 +14,32 @@ function choice(label, values) {
 }
 
 const rows = [...document.querySelectorAll(".row")].map((box, place) => {
-  const verdict = verdicts[order[place]], select = choice("action of " + verdict[ID], actions);
-  const label = box.querySelector("b").textContent, text = (verdict.join(" ") + " " + label).toLowerCase();
-  const row = {box, verdict, select, label, text, first: verdict[ACTION], alls: []};
+  const verdict = verdicts[order[place]], label = box.querySelector("b").textContent;
+  const text = (verdict.join(" ") + " " + label).toLowerCase();
   box.dataset.id = verdict[ID];
-  box.querySelector("i").replaceWith(select);
-  select.addEventListener("change", () => act([row], select.value));
-  return row;
+  return {box, verdict, label, text, first: verdict[ACTION], alls: [], select: null};
 });
 const byBox = new Map(rows.map(row => [row.box, row]));
 // A class can be taken only where the evidence names it.
 const mayRelabel = row => row.first === "relabel" || row.verdict[EVIDENCE].startsWith("to ");
+
+// A row gets its control when it comes near the window: thousands at once would take the browser a second.
+const AT_ONCE = 200;
+function control(row) {
+  if (row.select) return;
+  row.select = choice("action of " + row.verdict[ID], actions);
+  row.box.querySelector("i").replaceWith(row.select);
+  row.select.addEventListener("change", () => act([row], row.select.value));
+  showControl(row);
+}
+function showControl(row) {
+  row.select.value = row.verdict[ACTION];
+  row.select.options[actions.indexOf("relabel")].disabled = !mayRelabel(row);
+}
+const near = new IntersectionObserver(seen => {
+  for (const {target, isIntersecting} of seen) if (isIntersecting) { control(byBox.get(target)); near.unobserve(target); }
+}, {rootMargin: "1500px"});
+for (const [place, row] of rows.entries()) place < AT_ONCE ? control(row) : near.observe(row.box);
 
 // The controls of several rows: of a family, of a kind.
 const alls = [...document.querySelectorAll(".all")].map(place => {
@@ -65,9 +80,9 @@ function show(some) {
   for (const row of some) {
     const action = row.verdict[ACTION], changed = action !== row.first;
     nChanged += changed - row.box.classList.contains("changed");
-    row.select.value = action;
-    row.select.options[actions.indexOf("relabel")].disabled = !mayRelabel(row);
-    row.box.className = "row " + action + (changed ? " changed" : "");
+    if (row.select) showControl(row); else row.box.querySelector("i").textContent = action;
+    const name = "row " + action + (changed ? " changed" : "");
+    if (row.box.className !== name) row.box.className = name;
   }
   for (const all of new Set(some.flatMap(row => row.alls))) {
     const action = all.rows[0].verdict[ACTION];

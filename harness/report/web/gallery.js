@@ -34,12 +34,12 @@ for (const list of document.querySelectorAll(".gallery")) {
 // Controls for what is there: a choice for each fact of which there are several values, a range where probabilities differ.
 function filters(list, shots) {
   const bar = make("div", "", "filter"), count = make("span", "", "count"), tests = [];
-  const labelled = (text, control) => {
+  const labelled = (text, control, place = bar) => {
     const label = make("label", text + " ");
     control.autocomplete = "off";
     control.addEventListener("input", apply);
     label.append(control);
-    bar.append(label);
+    place.append(label);
     return control;
   };
   for (const key of new Set(shots.flatMap(shot => Object.keys(shot.facts)))) {
@@ -54,8 +54,10 @@ function filters(list, shots) {
   const sure = shots.filter(shot => "sure" in shot).map(shot => shot.sure);
   if (sure.length && Math.min(...sure) < Math.max(...sure)) {
     const least = Math.floor(100 * Math.min(...sure)), most = Math.ceil(100 * Math.max(...sure));
+    const range = make("span", "", "range");
+    bar.append(range);
     const limit = (text, value) => {
-      const input = labelled(text, make("input"));
+      const input = labelled(text, make("input"), range);
       Object.assign(input, {type: "number", min: least, max: most, value, step: "any"});
       return input;
     };
