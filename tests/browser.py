@@ -27,6 +27,12 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
+KEYS = {
+    **{"Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " "), "Escape": (27, "")},
+    **{"End": (35, ""), "Home": (36, ""), "ArrowLeft": (37, ""), "ArrowRight": (39, "")},
+}
+"""Their numbers, and what they type."""
+
 
 def browser_path() -> str | None:
     """The browser that HARNESS_CHROMIUM names, or that is on the path; None where there is none."""
@@ -55,6 +61,7 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
+        self._call("Emulation.setFocusEmulationEnabled", enabled=True)  # as if its window were in front
 
     def open(self, page: Path | str, width: int = 1280, dark: bool = False) -> None:
         """Open a file, or an address whose page may ask its own server, and wait until it is loaded."""
@@ -78,12 +85,23 @@ class Browser:
         return told["result"].get("value")
 
     def press(self, key: str) -> None:
-        """A key as a person presses it: 'Tab', 'Enter', 'Space'."""
-        code, text = {"Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " ")}[key]
+        """A key as a person presses it: 'Tab', 'Enter', 'Space', 'Escape', 'Home', 'End', 'ArrowLeft', 'ArrowRight'."""
+        code, text = KEYS[key]
         name = " " if key == "Space" else key
         about = {"key": name, "code": key, "windowsVirtualKeyCode": code}
         self._call("Input.dispatchKeyEvent", type="keyDown", **about, **({"text": text} if text else {}))
         self._call("Input.dispatchKeyEvent", type="keyUp", **about)
+
+    def point(self, element: str, x: float = 0.5, y: float = 0.5, click: bool = False, scroll: bool = True) -> None:
+        """Move the mouse onto an element, an expression, at these shares of its width and height; or click there."""
+        if scroll:
+            self.run(f"{element}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # events of scrolling
+        box = self.run(f"{element}.getBoundingClientRect().toJSON()")
+        at = {"x": box["left"] + x * box["width"], "y": box["top"] + y * box["height"]}
+        self._call("Input.dispatchMouseEvent", type="mouseMoved", **at)
+        for kind in ("mousePressed", "mouseReleased") if click else ():
+            self._call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
 
     def picture(self, path: Path) -> None:
         """Save what the whole page looks like as PNG."""

@@ -53,7 +53,10 @@ def test_noise_is_scored_shown_and_kept(noisy: Path, run_command):
     page = (run / "noise.html").read_text()
     assert "Which classes fall" in page and f"{scores['mean']:.4f}" in page
     pictured = 2 * (1 + 5 * len(scores["corruptions"]))  # a row of each class
-    assert page.count("<li data-shot=") == page.count('src="data:image/png') == pictured and "no corruption: circle" in page
+    assert (
+        page.count("<li data-shot=") == page.count('src="data:image/png') == pictured
+        and "no corruption: circle" in page
+    )
     before = {p: p.stat().st_mtime_ns for p in (run / "noise").iterdir()}
     again = run_command("harness.cv", *CV, "--noise", "--noise-rows", "30", "--set", "train.epochs=8", cwd=noisy)
     assert again.returncode == 0 and "nothing is trained" in again.stderr
