@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.report.figures.base import CELL, grid_figure, named, one_figure, said, said_between
+from harness.report.figures.base import CELL, filled, grid_figure, named, one_figure, said, said_between
 from harness.report.svg import BLUE, ORANGE, Values, fading, svg
 
 _DRAWN = 3000  # rows up to which each is a point
@@ -132,6 +132,6 @@ def instead_matrix(matrix: np.ndarray, names: Sequence[str]) -> bytes:
     axes.set_xticks(range(len(names)), shown, rotation=45, ha="right")
     axes.set_yticks(range(len(names)), shown)
     axes.set(xlabel="given, and not there", ylabel="there, and missed")
-    y, x = np.nonzero(matrix)
+    x, y = filled(matrix)
     texts = (f"{names[i]} missed, {names[j]} given: {matrix[i, j]:,.0f} rows" for i, j in zip(y, x, strict=True))
-    return svg(figure, Values(axes, x.tolist(), y.tolist(), texts, CELL))
+    return svg(figure, Values(axes, x, y, texts, CELL))

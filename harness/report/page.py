@@ -109,7 +109,7 @@ class Section:
         self.blocks.append({"kind": "figure", "svg": svg, "caption": caption})
         return self
 
-    def gallery(self, images: Sequence[np.ndarray], shots: Sequence[Shot | str]) -> Section:
+    def gallery(self, images: np.ndarray | Sequence[np.ndarray], shots: Sequence[Shot | str]) -> Section:
         """Pictures that can be filtered by what is known of them, and enlarged.
 
         images : n uint8 arrays (H, W, C); shots : n captions, or what else is known of each

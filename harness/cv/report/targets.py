@@ -50,13 +50,13 @@ def targets_sections(
     shots = []
     for i in worst:
         row_id, is_labels = str(dataset.train.ids[rows[i]]), task.of == LABELS
-        there = np.flatnonzero(targets[i] >= 0.5) if is_labels else []
+        there: list[int] = np.flatnonzero(targets[i] >= 0.5).tolist() if is_labels else []
         shots.append(
             Shot(
                 caption=f"{task.describe(targets[i], names)} taken for {task.describe(answers[i], names)}, id {row_id}",
                 id=row_id,
                 facts={"fold": str(fold[rows[i]])},
-                bars=top_bars(names, outputs[i], list(there)[:10]) if is_labels else (),
+                bars=top_bars(names, outputs[i], there[:10]) if is_labels else (),
                 own=[names[place] for place in there],
             )
         )

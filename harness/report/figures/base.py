@@ -35,6 +35,12 @@ def cells(shape: Sequence[int]) -> tuple[list[int], list[int]]:
     return columns.ravel().tolist(), rows.ravel().tolist()
 
 
+def filled(table: np.ndarray) -> tuple[list[int], list[int]]:
+    """x and y of its cells that are not 0."""
+    rows, columns = np.nonzero(table)
+    return columns.tolist(), rows.tolist()
+
+
 CELL = (0.5, 0.5)
 """Half of a cell of such a table."""
 

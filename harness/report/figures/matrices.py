@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from harness.report.figures.base import CELL, cells, named, one_figure, said
+from harness.report.figures.base import CELL, cells, filled, named, one_figure, said
 from harness.report.svg import BLUE, ORANGE, Values, fading, svg
 
 
@@ -24,7 +24,7 @@ def confusion_matrix(matrix: np.ndarray, classes: Sequence[str]) -> bytes:
     axes.set_xticks(range(len(classes)), names, rotation=45 if max(map(len, classes)) > 3 else 0)
     axes.set_yticks(range(len(classes)), names)
     axes.set(xlabel="predicted", ylabel="true")
-    y, x = np.nonzero(matrix)
+    x, y = filled(matrix)
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     texts = (
         f"{classes[i]} taken for {classes[j]}: {matrix[i, j]:,.0f} ({100 * share[i, j]:.1f} %)"
@@ -32,7 +32,7 @@ def confusion_matrix(matrix: np.ndarray, classes: Sequence[str]) -> bytes:
         else f"{classes[i]} right: {matrix[i, i]:,.0f} ({100 * share[i, i]:.1f} %)"
         for i, j in zip(y, x, strict=True)
     )
-    return svg(figure, Values(axes, x.tolist(), y.tolist(), texts, CELL))
+    return svg(figure, Values(axes, x, y, texts, CELL))
 
 
 _LONGEST = 40  # characters of a name on an axis
@@ -54,12 +54,12 @@ def confusion_map(shares: np.ndarray, classes: Sequence[str]) -> bytes:
     axes.grid(which="minor", color="0.5", alpha=0.25, linewidth=0.4)
     axes.tick_params(which="minor", length=0)
     axes.set(xlabel="predicted", ylabel="true")
-    y, x = np.nonzero(shares)
+    x, y = filled(shares)
     texts = (
         f"{classes[i]} {'right' if i == j else f'taken for {classes[j]}'}: {100 * shares[i, j]:.1f} %"
         for i, j in zip(y, x, strict=True)
     )
-    return svg(figure, Values(axes, x.tolist(), y.tolist(), texts, CELL))
+    return svg(figure, Values(axes, x, y, texts, CELL))
 
 
 def heatmap(values: Mapping[str, Sequence[float]], greater_is_better: bool, reference: float) -> bytes:
