@@ -2,7 +2,7 @@
 
 python -m benchmarks.pages [--rounds 5] [--keep DIR] [--json]
 
-Each page is opened several times, in turns. Bytes: of the file. Script: of the largest one inlined, and of all. Nodes: of the document when
+Each page is opened several times, in turns. Bytes: of the file. Script: bytes of what is inlined. Nodes: of the document when
 it is loaded. Load: from the start of the navigation to the load event. First use: until a click on the first head of a table (else of a
 link) was answered and the next picture drawn. Medians, and in brackets the slowest. The bounds: 5 MB, 30 kB of script, 1 s.
 """
@@ -12,6 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,6 +22,7 @@ from typing import Any
 from benchmarks.common import load_before, say
 from benchmarks.pages.drawn import draw_pages
 from harness.base.errors import UserError
+from harness.board.server import Board, Server
 from tests.browser import Browser, browser_path
 
 MOST_BYTES, MOST_SCRIPT, MOST_SECONDS = 5_000_000, 30_000, 1.0
@@ -28,6 +32,7 @@ _FIRST_USE = """new Promise(done => {
   (document.querySelector('main th button') || document.body).click();
   requestAnimationFrame(() => setTimeout(() => done(performance.now() / 1000)));
 })"""
+_SENT = "performance.getEntriesByType('navigation')[0].decodedBodySize"
 _NODES = "document.getElementsByTagName('*').length"
 _SCRIPTS = "[...document.querySelectorAll('script:not([type])')].map(s => new Blob([s.textContent]).size)"
 
@@ -43,12 +48,24 @@ def main() -> None:
         raise UserError("no Chromium here; name it: HARNESS_CHROMIUM=/usr/bin/chromium")
     with tempfile.TemporaryDirectory() as scratch:
         say("drawing the pages")
-        pages = draw_pages(given.keep or Path(scratch))
-        found = measured(path, pages, given.rounds)
+        out = given.keep or Path(scratch)
+        pages: dict[str, Path | str] = {**draw_pages(out)}
+        with served(out) as address:
+            pages["board, served"] = address
+            found = measured(path, pages, given.rounds)
     print(json.dumps({"pages": found, "load_before": load_before()}, indent=1) if given.json else table(found))
 
 
-def measured(browser_at: str, pages: dict[str, Path], rounds: int) -> dict[str, dict[str, Any]]:
+@contextmanager
+def served(out: Path) -> Iterator[str]:
+    """The address of the board of a folder of results, while it is served."""
+    with Server(Board(out)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.address
+        server.shutdown()
+
+
+def measured(browser_at: str, pages: Mapping[str, Path | str], rounds: int) -> dict[str, dict[str, Any]]:
     """Each page's figures; the browser opens all of them in turns, after one turn that is not measured."""
     browser = Browser(browser_at)
     found: dict[str, dict[str, Any]] = {name: {"load": [], "first use": []} for name in pages}
@@ -59,8 +76,9 @@ def measured(browser_at: str, pages: dict[str, Path], rounds: int) -> dict[str, 
                 load, use = browser.run(_LOAD), browser.run(_FIRST_USE)
                 if not number:
                     scripts = browser.run(_SCRIPTS)
+                    size = path.stat().st_size if isinstance(path, Path) else browser.run(_SENT)
                     told = {"script": sum(scripts), "nodes": browser.run(_NODES), "errors": browser.errors}
-                    found[name] |= {"bytes": path.stat().st_size} | told
+                    found[name] |= {"bytes": size} | told
                     continue
                 found[name]["load"].append(load)
                 found[name]["first use"].append(use)

@@ -17,7 +17,10 @@ from harness.competition import Competition, Samples, find_competition
 from harness.competition.metrics import Metric
 from harness.competition.scoring.registry import find_metric
 from harness.competition.tasks import TASKS
+from harness.cv.noise.job import SEED
+from harness.cv.noise.pictures import noise_pictures
 from harness.cv.noise.report import write_noise_page
+from harness.cv.noise.suite import Suite
 from harness.cv.report.page import write_report
 from harness.cv.scores import score_run
 from harness.data.cache import Dataset
@@ -28,6 +31,7 @@ from harness.oof.errors.by_task import report_of
 from harness.oof.errors.report import write_errors_page
 from harness.oof.predictions import Predictions
 from harness.runs import Folds, Run, RunFolder
+from harness.train.corruptions import CORRUPTIONS
 from tests.board.drawn import draw_run
 
 ROWS, RUNS, FOLDS = 42_000, 50, 5
@@ -44,7 +48,7 @@ def draw_pages(out: Path, rows: int = ROWS, runs: int = RUNS) -> dict[str, Path]
         "errors, 120 classes of 224 px": _errors(home / "quick-00000002", contest, _classes(rows, 120), large),
         "errors, 20 labels of 224 px": _errors(home / "quick-00000003", contest, _labels(rows, 20), large),
         "errors, 3 numbers of 224 px": _errors(home / "quick-00000004", contest, _numbers(rows, 3), large),
-        "noise": _noise(home / "quick-00000000", contest),
+        "noise, images of 224 px": _noise(home / "quick-00000000", contest, large),
         f"comparison of {runs}": _comparison(home, contest, rows, runs),
         "cleaning, 5,000 verdicts": _clean(home / "clean", small, min(rows, 5_000)),
         f"board of {runs} runs": _board(out, runs),
@@ -160,7 +164,7 @@ def _run(folder: Path, contest: Competition, images: np.ndarray) -> Path:
     return folder / "report.html"
 
 
-def _noise(folder: Path, contest: Competition) -> Path:
+def _noise(folder: Path, contest: Competition, images: np.ndarray) -> Path:
     run = dataclasses.replace(_classes(100, 10), path=folder)
     names = [f"corruption_{i}" for i in range(15)]
     scores = {
@@ -178,7 +182,8 @@ def _noise(folder: Path, contest: Competition) -> Path:
         },
     }
     path = folder / "noise.html"
-    write_noise_page(path, contest, run, scores)
+    suite = Suite(tuple(CORRUPTIONS), np.arange(100), np.tile(run.oof, (len(CORRUPTIONS), 5, 1, 1)), *[np.zeros(0)] * 2)
+    write_noise_page(path, contest, run, scores, noise_pictures(run, suite, images, SEED))
     return path
 
 

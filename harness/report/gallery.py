@@ -19,7 +19,7 @@ PICTURE_BYTES = 3_500_000
 LOSSLESS = 64
 """Pixels of an image's longer side up to which it is kept as it is; larger ones are compressed as photographs are."""
 
-_SMALLEST = 48
+_LARGEST, _SMALLEST = 640, 48  # pixels of the longer side: more than a window shows, less than tells something
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def in_turns(of: np.ndarray, most: int) -> np.ndarray:
 
 def embedded(images: Sequence[np.ndarray], room: int = PICTURE_BYTES) -> list[str]:
     """Data URIs of images, uint8 (H, W, C) each, of so many bytes in all; large ones are made smaller where they would not fit."""
-    side = max((max(image.shape[:2]) for image in images), default=0)
+    side = min(max((max(image.shape[:2]) for image in images), default=0), _LARGEST)
     while True:
         found = [_data_uri(image, side) for image in images]
         total = sum(map(len, found))

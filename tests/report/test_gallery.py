@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from harness.report.gallery import LOSSLESS, Shot, embedded, in_turns, top_bars
-from harness.report.page import GALLERY_IN_FULL, Page
+from harness.report.page import GALLERY_IN_FULL, WEB, Page
+from tests.conftest import REPOSITORY
 
 
 def pixels_of(source: str) -> np.ndarray:
@@ -53,14 +54,14 @@ def test_small_images_are_kept_as_they_are():
     assert embedded([]) == []
 
 
-@pytest.mark.parametrize(("n", "side", "room"), [(40, 256, 200_000), (100, 100, 220_000), (3, 1000, 3_500_000)])
+@pytest.mark.parametrize(("n", "side", "room"), [(40, 256, 200_000), (100, 100, 220_000), (3, 600, 3_500_000)])
 def test_pictures_stay_below_their_bytes(n: int, side: int, room: int):
     rng = np.random.default_rng(0)
     images = [np.kron(rng.integers(0, 256, (5, 5, 3)), np.ones((side // 5, side // 5, 1))).astype(np.uint8)] * n
     found = embedded(images, room)
     assert sum(map(len, found)) <= room and len(found) == n
     if n == 3:
-        assert pixels_of(found[0]).shape == (1000, 1000, 3)  # as they are, where there is room
+        assert pixels_of(found[0]).shape == (600, 600, 3)  # as they are, where there is room
 
 
 def test_what_a_picture_carries_is_plain_and_no_html():
@@ -71,6 +72,22 @@ def test_what_a_picture_carries_is_plain_and_no_html():
     told = json.loads(shot.data())
     assert told["sure"] == 0.0 and told["bars"][0][1:] == [0.3333, True] and "\u202e" not in shot.data()
     assert "<b>" not in page.html() and "\u202e" not in page.html()
+
+
+def test_a_page_of_many_photographs_stays_below_5_mb():
+    rng = np.random.default_rng(0)
+    images = [np.kron(rng.integers(0, 256, (32, 32, 3)), np.ones((7, 7, 1))).astype(np.uint8) for _ in range(96)]
+    assert sum(map(len, embedded(images * 4, 10**9))) > 5_000_000  # as they are
+    page = Page("Title", "Lead")
+    for number in range(4):
+        page.section(str(number)).gallery(images, [Shot("a caption", facts={"class": "cat"})] * 96)
+    assert len(page.html()) < 5_000_000
+
+
+def test_scripts_stay_below_30_kb():
+    ours = sum(path.stat().st_size for path in WEB.glob("*.js"))
+    others = [REPOSITORY / "harness" / "board" / "live.js", REPOSITORY / "harness" / "clean" / "page" / "clean.js"]
+    assert all(ours + path.stat().st_size <= 30_000 for path in others)
 
 
 def test_only_a_large_gallery_has_a_box_that_scrolls():
