@@ -52,8 +52,13 @@ for (const svg of document.querySelectorAll("figure svg[data-values]")) {
     return point;
   };
   read();
-  slider.addEventListener("input", () => show(read()));
-  slider.addEventListener("focus", () => (again = () => show(read()))());
+  const go = () => {
+    show(read());
+    mark.scrollIntoView({block: "nearest", inline: "nearest"});
+    show(read());
+  };
+  slider.addEventListener("input", go);
+  slider.addEventListener("focus", () => { again = () => show(read()); go(); });
   slider.addEventListener("blur", () => { again = null; hide(); });
   svg.closest(".scroll").after(slider);
 }
