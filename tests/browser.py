@@ -65,6 +65,7 @@ class Browser:
 
     def open(self, page: Path | str, width: int = 1280, dark: bool = False) -> None:
         """Open a file, or an address whose page may ask its own server, and wait until it is loaded."""
+        self._navigate("about:blank")  # what the page before still asks for is none of this one's
         self.errors = []
         url = page if isinstance(page, str) else page.absolute().as_uri()
         self._own = "/".join(url.split("/")[:3]) + "/" if isinstance(page, str) else None
@@ -72,6 +73,9 @@ class Browser:
         self._call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
+        self._navigate(url)
+
+    def _navigate(self, url: str) -> None:
         self._loaded = False
         self._call("Page.navigate", url=url)
         end = time.monotonic() + 30
@@ -155,6 +159,12 @@ class Browser:
             url = parameters["request"]["url"]
             if self._own is None or not url.startswith(self._own):
                 self.errors.append(f"asks the network for {url}")
+
+
+def comes_true(browser: Browser, expression: str) -> bool:
+    """Whether it is true within five seconds: what follows a key or a scroll may come later than the call."""
+    look = f"const look = () => {expression} ? done(true) : setTimeout(look, 20); look()"
+    return browser.run(f"new Promise(done => {{ {look}; setTimeout(() => done(false), 5000); }})")
 
 
 def _pipe() -> tuple[int, int]:

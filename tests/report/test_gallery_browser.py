@@ -11,7 +11,7 @@ import pytest
 
 from harness.report.gallery import Shot
 from harness.report.page import Page
-from tests.browser import Browser, browser_path
+from tests.browser import Browser, browser_path, comes_true
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
 CLASSES = ("cat", HOSTILE, "10", "9")
@@ -105,12 +105,6 @@ def test_it_is_filtered_by_confidence(opened: Browser):
     assert shown(opened) == [f"picture {i}" for i in range(10, 16)]
     choose(opened, "to", "")
     assert shown(opened) == [f"picture {i}" for i in range(10, 24)]
-
-
-def comes_true(browser: Browser, expression: str) -> bool:
-    """Whether it is true within five seconds: events of closing come later than the call."""
-    look = f"const look = () => {expression} ? done(true) : setTimeout(look, 20); look()"
-    return browser.run(f"new Promise(done => {{ {look}; setTimeout(() => done(false), 5000); }})")
 
 
 IS_OPEN = "document.querySelector('dialog').open"

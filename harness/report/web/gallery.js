@@ -71,7 +71,7 @@ function filters(list, shots) {
   if (!tests.length) return;
   const clear = button("Show all", () => { for (const test of tests) test.reset(); apply(); });
   bar.append(clear, count);
-  bar.setAttribute("role", "search");
+  bar.setAttribute("role", "group");
   bar.setAttribute("aria-label", (list.closest("section")?.querySelector("h2").textContent ?? "") + ": which pictures");
   count.setAttribute("role", "status");
   list.closest(".scroll").before(bar);
