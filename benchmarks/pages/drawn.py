@@ -50,7 +50,7 @@ def draw_pages(out: Path, rows: int = ROWS, runs: int = RUNS) -> dict[str, Path]
         "errors, 3 numbers of 224 px": _errors(home / "quick-00000004", contest, _numbers(rows, 3), large),
         "noise, images of 224 px": _noise(home / "quick-00000000", contest, large),
         f"comparison of {runs}": _comparison(home, contest, rows, runs),
-        "cleaning, 5,000 verdicts": _clean(home / "clean", small, min(rows, 5_000)),
+        f"cleaning, {rows:,} verdicts": _clean(home / "clean", small),
         f"board of {runs} runs": _board(out, runs),
         f"leaderboard of {runs}": _leaderboard(out / "submissions" / "leaderboard.html", runs),
     }
@@ -216,12 +216,12 @@ def _comparison(home: Path, contest: Competition, rows: int, runs: int) -> Path:
     return path
 
 
-def _clean(folder: Path, images: np.ndarray, verdicts: int) -> Path:
+def _clean(folder: Path, images: np.ndarray) -> Path:
     rows, labels = len(images), np.arange(len(images)) % 10
     kinds = ["near duplicate", "exact duplicate", "label error", "foreign"]
     lines = [
         Verdict(f"image-{i:05d}", kinds[i // 10 % 4], "keep", f"family-{i // 5}" if i // 10 % 4 < 2 else "", f"evidence {i}")
-        for i in range(verdicts)
+        for i in range(rows)
     ]  # fmt: skip
     samples = Samples(np.array([f"image-{i:05d}" for i in range(rows)]), images, labels)
     path = folder / "clean.html"

@@ -34,6 +34,8 @@ def points_and_line(
     figure, axes = one_figure(6.5, 3.0)
     axes.plot(x, y, ".", color="tab:blue")
     axes.step(x, line, where="post", color="tab:orange")
+    if all(float(v).is_integer() for v in x):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     if len(ticks):
         axes.plot(
             ticks, np.zeros(len(ticks)), "|", color="tab:gray", transform=axes.get_xaxis_transform(), clip_on=False
@@ -47,6 +49,10 @@ def points_and_line(
 def slice_plot(values: Sequence[object], scores: Sequence[float], name: str, metric: str, log: bool) -> bytes:
     """Scores over one parameter's values, numbers or names."""
     figure, axes = one_figure(4.2, 2.4)
+    order = sorted(
+        range(len(values)), key=lambda i: _natural(values[i])
+    )  # names stand on an axis in the order that they come in
+    values, scores = [values[i] for i in order], [scores[i] for i in order]
     axes.plot([v if isinstance(v, int | float) else named(v) for v in values], scores, ".", color="tab:blue")
     numbers = [float(v) for v in values if isinstance(v, int | float)]
     if log and numbers:
@@ -121,3 +127,11 @@ def _scaled(values: Sequence[object], log: bool) -> list[float]:
         numbers = np.array([order.index(str(v)) for v in values], dtype=float)
     span = numbers.max() - numbers.min()
     return ((numbers - numbers.min()) / span if span else np.full(len(numbers), 0.5)).tolist()
+
+
+def _natural(value: object) -> tuple[float, str]:
+    """By which values are sorted: numbers by their size, also where they are written as names; other names behind them, by the alphabet."""
+    try:
+        return float(str(value)), ""
+    except ValueError:
+        return float("inf"), str(value)
