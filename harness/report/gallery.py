@@ -81,6 +81,16 @@ def in_turns(of: np.ndarray, most: int) -> np.ndarray:
     return chosen
 
 
+def which_of(n: int, most: int, kinds: str) -> str:
+    """Which of n rows `in_turns` takes, in a sentence; "" where it takes all. kinds : what they are taken in turns by, in the plural"""
+    half = most // 2
+    return (
+        f"The first {half} of {n:,}, and {most - half} that show other {kinds}, so that a filter finds some."
+        if n > most
+        else ""
+    )
+
+
 def embedded(images: Sequence[np.ndarray], room: int = PICTURE_BYTES) -> list[str]:
     """Data URIs of images, uint8 (H, W, C) each, of so many bytes in all; large ones are made smaller where they would not fit."""
     side = min(max((max(image.shape[:2]) for image in images), default=0), _LARGEST)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from harness.report.gallery import LOSSLESS, Shot, embedded, in_turns, top_bars
+from harness.report.gallery import LOSSLESS, Shot, embedded, in_turns, top_bars, which_of
 from harness.report.page import GALLERY_IN_FULL, WEB, Page
 from tests.conftest import REPOSITORY
 
@@ -39,6 +39,12 @@ def test_the_second_half_takes_in_turns():
         3,
     ]
     assert set(kinds[in_turns(kinds, 8)]) == set("abcd")
+
+
+def test_it_is_said_which_are_shown():
+    assert which_of(8, 8, "classes") == "" and which_of(1733, 9, "classes").startswith(
+        "The first 4 of 1,733, and 5 that"
+    )
 
 
 def test_the_largest_probabilities_and_its_own_are_told():

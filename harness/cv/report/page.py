@@ -21,6 +21,7 @@ from harness.cv.report.targets import targets_sections
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.report import figures
+from harness.report.gallery import which_of
 from harness.report.page import Page, Section
 from harness.runs import Folds, RunFolder
 from harness.runs.notes.differences import changed_keys
@@ -179,6 +180,8 @@ def _mistakes_section(
         for i in shown_rows
     ]
     section.text("Look here first for wrong labels and for what the model cannot see.")
+    if which := which_of(len(wrong), _GALLERY, "confusions"):
+        section.text(which)
     section.gallery(np.asarray(dataset.train.images[rows[shown_rows]]), shots)
 
 

@@ -12,6 +12,7 @@ from harness.cv.report.shots import class_shot, of_each_confusion
 from harness.oof.errors.analysis import Errors, errors_table, find_errors
 from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table, lowest
 from harness.report import figures
+from harness.report.gallery import which_of
 from harness.report.page import Page
 from harness.runs import Run
 
@@ -104,6 +105,7 @@ class ClassReport(ErrorReport):
 
     def _gallery(self, page: Page, pictures: Pictures, title: str, rows: np.ndarray, note: str = "") -> None:
         found, run = self.found, self.run
+        note = note or which_of(len(rows), GALLERY, "classes and confusions")
         rows = rows[of_each_confusion(found.labels[rows], found.predicted[rows], GALLERY)]
         shots = [
             class_shot(

@@ -13,7 +13,7 @@ from harness.oof.errors.analysis import judged_rows
 from harness.oof.errors.labels import LabelScores, find_label_errors
 from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table, lowest
 from harness.report import error_figures
-from harness.report.gallery import Shot, in_turns, top_bars
+from harness.report.gallery import Shot, in_turns, top_bars, which_of
 from harness.report.page import Page
 from harness.runs import Run
 
@@ -166,7 +166,8 @@ class LabelReport(ErrorReport):
 
     def _cells(self, page: Page, pictures: Pictures, title: str, cells: np.ndarray) -> None:
         some = cells[in_turns(cells[:, 1], GALLERY)]
-        pictures.show(page, title, self.found.rows[some[:, 0]], [self._cell(place, label) for place, label in some])
+        shots = [self._cell(place, label) for place, label in some]
+        pictures.show(page, title, self.found.rows[some[:, 0]], shots, which_of(len(cells), GALLERY, "labels"))
 
     def _cell(self, place: int, label: int) -> Shot:
         found, name = self.found, self.run.classes[label]
