@@ -81,7 +81,7 @@ def train(
     _check_hardware(asked.folds.device, asked.nodes)
     options = options_of(contest, asked)
     if asked.folds.workers != 1 and not options.cluster and instead is None:
-        start_server()
+        start_server(recipe.model.name == "timm" if recipe else asked.recipe.recipe == "transfer")
     played = _with_data(contest, recipe, asked, watcher)
     if instead is not None:
         instead(played.recipe)

@@ -13,9 +13,9 @@ from harness.base.errors import UserError
 from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts, facts_of
-from harness.competition.builtin.rules import image_side
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.ledger import Ledger
+from harness.play.baseline import Baseline
 from harness.play.ending import Ending
 from harness.play.journal import FAILED, Journal
 from harness.play.plan.candidates import (
@@ -34,23 +34,17 @@ from harness.play.spending.budget import Budget, OutOfTime
 from harness.play.spending.costs import Costs, with_epochs
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish
-from harness.play.steps.folds import in_folds, usable_folds
+from harness.play.steps.folds import usable_folds
 from harness.play.steps.prior import prior_blend
 from harness.play.steps.table import Outcome, Table
 from harness.play.steps.train import train_fold
 from harness.play.trainer import Runs, named
 
-_BASELINE_SHARES = (0.2, 0.35, 0.5)  # of the budget: where the budget is small the baseline gets more of it
-_ENOUGH_EPOCHS = (
-    8  # below it smaller images serve better: plankton at 32 pixels for 8 epochs 1.13, at 64 for 3 (longer) 1.31
-)
-_LADDER = (1.0, 0.75, 0.5)  # of the side that so many rows would have
 _RACES = ((0.6, 2), (0.7, 1), (0.7, 1))  # share of what is left and finalists, race by race
 _ONE_RACE = ((0.85, 1),)  # where time is short: what it buys goes to one run
 _MOST_SEEDS = 12
 _LEAST_OF_BEST, _LEAST_OF_FIRST, _MOST_OF_NATURAL = 0.6, 0.3, 1.6  # epochs of another seed, as shares of its recipe's
 _SIZED = 0.97  # of the room: what is sized to the last second does not fit a second later
-_TOO_DEAR = 1.5  # a guess of what smaller images cost, over what there is: they are not timed
 _NOISE_SHARE, _CLEAN_SHARE, _FORECAST_SHARE = 0.10, 0.10, 0.25
 
 
@@ -60,7 +54,7 @@ class Player:
     Attributes
     ----------
     table : what the steps work with; budget, journal, costs, ledger : as named
-    facts : of data and machine; first : the baseline
+    beginning : the baseline, how large and how long it is
     accounts : what was run so far, and what is left; steps : does them; trained : the runs, as steps; ending : the last steps
     limits : what holds the score back; noise : the baseline's noise.json, or None
     """
@@ -79,16 +73,17 @@ class Player:
         columns = table.dataset.train.columns
         n_columns = len(set(columns.names) - set(IMAGE_COLUMNS)) if columns is not None else 0
         shape = table.dataset.train.images.shape
-        self.facts: Facts = facts_of(table.competition, shape, labels, on_gpu, n_columns)
-        self.first: Candidate = baseline(self.facts)
+        facts = facts_of(table.competition, shape, labels, on_gpu, n_columns)
+        first = baseline(facts)
         n_test = len(table.dataset.test) if table.dataset.test else 0
-        workers = planned_workers(table.options(self.first.recipe), self.first.recipe.cv.folds)
+        workers = planned_workers(table.options(first.recipe), first.recipe.cv.folds)
         in_seconds = budget.unit == "s"
-        self.costs = Costs(len(table.dataset.train), n_test, self.first.recipe.cv.folds, workers, in_seconds)
+        self.costs = Costs(len(table.dataset.train), n_test, first.recipe.cv.folds, workers, in_seconds)
         self.costs.devices = len(devices) if on_gpu else None
         self.accounts = Accounts(table, budget, self.costs)
         self.steps = Stepper(self.accounts, journal, lambda: changed(self))
         self.trained = Runs(self.accounts, self.steps)
+        self.beginning = Baseline(self.accounts, self.trained, facts, first)
         self.ending = Ending(self.accounts, self.steps, journal, ledger)
         self.limits: list[Limit] = []
         self.noise: dict[str, Any] | None = None
@@ -103,6 +98,16 @@ class Player:
     def runs(self) -> dict[str, Outcome]:
         """Complete runs of this play, in the order they were trained."""
         return self.accounts.runs
+
+    @property
+    def facts(self) -> Facts:
+        """Of data and machine."""
+        return self.beginning.facts
+
+    @property
+    def first(self) -> Candidate:
+        """The baseline at its natural length."""
+        return self.beginning.first
 
     def play(self) -> None:
         """All steps in their order, each if it fits."""
@@ -132,15 +137,16 @@ class Player:
 
     def plan_only(self) -> list[tuple[str, str, float]]:
         """(what, why, predicted cost) of the steps, from short timings and the first guess of what limits; nothing is trained."""
-        self._take_scale(*(self.journal.decisions.get("scale") or self._affordable_scale()))  # a plan decides nothing
+        self.beginning.take_scale(
+            *(self.journal.decisions.get("scale") or self.beginning.affordable_scale())
+        )  # a plan decides nothing
         self.trained.must_time(self.first.recipe)
-        first = self._baseline_recipe()
+        first = self.beginning.recipe()
         found = [(f"baseline: {named(first)}", self.first.why, self.costs.run(first))]
-        natural = max(self.costs.run(self.first.recipe), 1e-9)
-        self.limits = find_limits(Seen(self.facts, self.budget.total / natural, hidden=self.table.hidden))
+        self.limits = find_limits(Seen(self.facts, self.beginning.times(), hidden=self.table.hidden))
         left = max(self.accounts.room - found[0][2], 0.0)
         share, most = self._plan_of_races[0]
-        entrants = self._entrants(first_race(self.facts, self.limits, None, first.train.epochs), share * left, most)
+        entrants = self._entrants(self._first_race(first), share * left, most)
         found += [
             (f"race, a fold of {named(e.recipe)}", e.candidate.why, self.costs.run(e.recipe, 1)) for e in entrants
         ]
@@ -199,10 +205,7 @@ class Player:
                 f"{counted(k, 'fold')}: in {self.costs.k} one would be without a class, since groups stay together"
             )
         self.costs.k = k
-        self.first = self._in_folds(self.first)
-
-    def _in_folds(self, candidate: Candidate) -> Candidate:
-        return dataclasses.replace(candidate, recipe=in_folds(candidate.recipe, self.costs.k))
+        self.beginning.first = self.beginning.in_folds(self.first)
 
     def _baseline(self) -> None:
         """Without it there is nothing to choose from, so it is trained whatever it may cost.
@@ -213,53 +216,29 @@ class Player:
             If it cannot be trained.
         """
         self._scale()
-        epochs = self.journal.decide("epochs of the baseline", lambda: self._baseline_recipe().train.epochs)
+        epochs = self.journal.decide("epochs of the baseline", lambda: self.beginning.recipe().train.epochs)
         self.trained.train("train/baseline", with_epochs(self.first.recipe, epochs), self.first.why, ANYWAY)
         failed = self.journal.steps["train/baseline"]
         if failed.state == FAILED:
             raise UserError(f"the baseline cannot be trained: {failed.outcome['because']}")
 
     def _scale(self) -> None:
-        """Fewer folds, then smaller images, where the budget would not buy the baseline enough epochs."""
-        chosen = self.journal.decide("scale", self._affordable_scale)
+        """Fewer folds, then smaller images, where the budget would not buy the baseline enough epochs; then a frozen network."""
+        k = self.costs.k
+        chosen = self.journal.decide("scale", self.beginning.affordable_scale)
         assert chosen is not None  # the last of the ladder is taken, whatever it costs
-        if chosen != [1.0, self.costs.k]:
+        if chosen[:2] != [1.0, k]:
             self.table.watcher.say(
                 f"{counted(chosen[1], 'fold')} and images of {chosen[0]:.0%} of the side that so many rows would have: the budget is short for them"
             )
-        self._take_scale(*chosen)
+        self.beginning.take_scale(*chosen)
         self.trained.must_time(self.first.recipe)
 
-    def _affordable_scale(self) -> list[float]:
-        k, over = self.costs.k, float("inf")
-        few = min(k, 3)
-        for share, folds in dict.fromkeys([(1.0, k), *((share, few) for share in _LADDER)]):
-            before = _work_of(self.facts, self.first.recipe)
-            self._take_scale(share, folds)
-            guess = over * _work_of(self.facts, self.first.recipe) / before
-            if share not in (1.0, _LADDER[-1]) and guess > _TOO_DEAR:
-                continue  # to time it would be in vain
-            self.trained.must_time(self.first.recipe)
-            affordable = max(_BASELINE_SHARES[0] * self.accounts.available, 1e-9)
-            over = self.costs.run(with_epochs(self.first.recipe, _enough(self.first.recipe))) / affordable
-            if over <= 1:
-                break
-        return [share, folds]
-
-    def _take_scale(self, share: float, folds: int) -> None:
-        self.facts = dataclasses.replace(self.facts, share=share)
-        self.costs.k = int(folds)
-        self.first = self._in_folds(baseline(self.facts))
-
-    def _baseline_recipe(self) -> Recipe:
-        """As long as a share of the budget buys; of a larger share no more than what says something."""
-        most, enough, epochs = self.first.recipe.train.epochs, _enough(self.first.recipe), 0
-        for share in _BASELINE_SHARES:
-            epochs = self.costs.epochs_within(self.first.recipe, share * self.accounts.available, 1, most)
-            if epochs >= enough:
-                break
-            most = enough
-        return with_epochs(self.first.recipe, max(epochs, 1))
+    def _first_race(self, trained: Recipe) -> list[Candidate]:
+        """Candidates of the first race, after a baseline of so many epochs; what was the baseline is none."""
+        epochs = 0 if self.beginning.pretrained else trained.train.epochs
+        found = [self.beginning.in_folds(c) for c in first_race(self.facts, self.limits, self.noise, epochs)]
+        return [candidate for candidate in found if candidate.name != self.first.name]
 
     def _look_for_limits(self) -> None:
         """The noise suite and the forecast of the baseline, and what they say."""
@@ -287,9 +266,12 @@ class Player:
             if first:
                 self.accounts.finishing = self.steps.seconds("forecast")
                 self.shift = (first.get("forecast") or {}).get("shift")
-        natural = max(self.costs.run(self.first.recipe), 1e-9)
-        seen = Seen(self.facts, self.budget.total / natural, self.shift, self.noise, table.hidden)
-        told = self.journal.decide("limits", lambda: [vars(limit) for limit in find_limits(seen)])
+
+        def limits() -> list[dict[str, Any]]:
+            times = self.beginning.times()
+            return [vars(limit) for limit in find_limits(Seen(self.facts, times, self.shift, self.noise, table.hidden))]
+
+        told = self.journal.decide("limits", limits)
         self.limits = [Limit(**limit) for limit in told or []]
         for limit in self.limits:
             table.watcher.say(f"limit: {limit.name}: {limit.seen}; tried: {limit.cure}")
@@ -299,10 +281,9 @@ class Player:
         spent = self.costs.run(recipe_of_run(next(iter(self.runs.values()))))
         if self.accounts.room < spent:
             return  # even timing other networks would take what another seed needs
-        epochs = recipe_of_run(next(iter(self.runs.values()))).train.epochs
         told = self.journal.decide("changes that may keep the label", self._plausible_changes)
-        self.facts = dataclasses.replace(self.facts, plausible=tuple(told or ()))
-        candidates = [self._in_folds(c) for c in first_race(self.facts, self.limits, self.noise, epochs)]
+        self.beginning.facts = dataclasses.replace(self.facts, plausible=tuple(told or ()))
+        candidates = self._first_race(recipe_of_run(next(iter(self.runs.values()))))
         for number, (share, finalists) in enumerate(self._plan_of_races, 1):
             entrants = self._sized(f"race {number}", candidates, share, finalists)
             if not entrants:
@@ -428,14 +409,3 @@ class Player:
     def _entrants(self, candidates: Sequence[Candidate], available: float, finalists: int) -> list[Entrant]:
         usable = [c for c in candidates if self.trained.time(c.recipe)]
         return size_race(usable, available, self.costs, self.costs.k, finalists)
-
-
-def _enough(recipe: Recipe) -> int:
-    """Epochs from which a baseline says something."""
-    natural = recipe.train.epochs
-    return min(max(_ENOUGH_EPOCHS, natural // 4), natural)
-
-
-def _work_of(facts: Facts, recipe: Recipe) -> float:
-    """About what an epoch of a recipe costs, to be held against another's: its pixels, a third of them where they are pooled early."""
-    return image_side(facts, strong=False) ** 2 * (0.3 if recipe.model.args.get("stem_pool") else 1.0)

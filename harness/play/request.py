@@ -79,6 +79,7 @@ def play(contest: Competition, asked: Request, inner: LineWatcher) -> Outcome:
     UserError
         For whatever the user can put right; what was finished is kept.
     """
+    from harness.competition.builtin.facts import weights_at_hand
     from harness.cv.jobs.executor import start_server
     from harness.play.spending.budget import DeadlineWatcher, OutOfTime
 
@@ -87,7 +88,7 @@ def play(contest: Competition, asked: Request, inner: LineWatcher) -> Outcome:
     if how.fresh and not how.dry_run:
         _begin_anew(home)
     if asked.folds.workers != 1 and not asked.nodes.cluster:
-        start_server()
+        start_server(with_timm=bool(weights_at_hand()))
     budget = _budget(asked.amount, home)
     try:
         with contextlib.nullcontext() if how.dry_run else budget.running():

@@ -27,6 +27,7 @@ from harness.base.storage.npy import open_array
 from harness.competition import Recipe
 from harness.competition.recipe import BOOSTING
 from harness.data.files.arrays import new_array
+from harness.models.inference.parts import in_parts
 from harness.models.network import shifted
 from harness.models.tabular.boosting import backbone_of
 from harness.models.tabular.columns import joined, widen
@@ -84,7 +85,8 @@ class FeatureStore:
             spec["predict"]["tta"],
             {key: value for key, value in spec["data"].items() if key != "columns"},
         ]
-        content += [precision, recipe.seed, timm.__version__]
+        drawn = recipe.features.views > 1 or args.get("weights", "scratch") == "scratch"  # augmentation, or weights
+        content += [precision, recipe.seed if drawn else 0, timm.__version__]
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
         return cls(cache / "features" / digest)
 
@@ -214,10 +216,13 @@ def _compute_chunk(
 
 @torch.inference_mode()
 def _features(network: Any, x: Tensor, layout: Layout) -> np.ndarray:
+    parts = []
     with layout.autocast(x.device):
-        normal = (x - network.mean) / network.std
-        features = network.body.features(normal.contiguous(memory_format=layout.memory_format))
-    found = features.float().cpu().numpy()
+        for part in in_parts(x, network):
+            normal = (part - network.mean) / network.std
+            features = network.body.features(normal.contiguous(memory_format=layout.memory_format))
+            parts.append(features.float())
+    found = torch.cat(parts).cpu().numpy()
     if not np.abs(found).max(initial=0) < np.finfo(np.float16).max:
         raise UserError("[features]: the backbone gives values beyond float16 or none at all (NaN); take other weights")
     return found.astype(np.float16)

@@ -27,15 +27,16 @@ from harness.base.storage.atomic_files import read_json, write_json
 from harness.base.untrusted_text import plain
 from harness.competition.train_spec import TrainSpec
 from harness.models.inference.copy import copy_for_prediction
+from harness.models.inference.parts import images_in_part
 from harness.models.network import Network
 from harness.models.tabular.columns import WithColumns, with_average_columns
 from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.optim import build_optimizer, take_step
 
-_VERSION = 4  # of what is timed and kept
+_VERSION = 5  # of what is timed and kept
 _LEAST, _MOST, _SECONDS = 3, 12, 0.6  # how often something is timed
+_LONG = 1.5  # seconds after which once more is enough: what takes that long is little disturbed by others
 _HOPELESS = 1.5  # times the best so far: such a candidate is not timed further
-_PIXELS_PREDICTED = 2**21  # pixels in a batch whose prediction is timed on a CPU
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def choose_layout(
     Returns
     -------
     dict with "precision", "channels_last", "predict_precision", "predict_channels_last", "how": the reason in words, and
-    where it was timed "ms_per_step", "ms_per_prediction"
+    where it was timed "ms_per_step", "ms_per_prediction" (of "images_predicted" images)
     """
     if spec.precision != "auto" and spec.channels_last != "auto":
         pinned = asdict(Layout(spec.precision, spec.channels_last))
@@ -150,8 +151,8 @@ def _time_layouts(
         steps = _timed(candidates, lambda layout, best: _step_milliseconds(network, shape, spec, layout, device, best))
         chosen = _fastest(steps)
         found = {**asdict(chosen), "ms_per_step": _rounded(steps)}
-    if device.type == "cpu":  # memory is not what is tried here, and 250 large images would take minutes
-        shape = (min(shape[0], max(_PIXELS_PREDICTED // (shape[2] * shape[3]), 8)), *shape[1:])
+    if device.type == "cpu":  # as many as are predicted at once
+        shape = (min(shape[0], images_in_part(network, *shape[2:])), *shape[1:])
     predictions = _timed(
         candidates, lambda layout, best: _prediction_milliseconds(network, shape, layout, device, best)
     )
@@ -160,6 +161,7 @@ def _time_layouts(
         **(found or asdict(best)),
         **{f"predict_{key}": value for key, value in asdict(best).items()},
         "ms_per_prediction": _rounded(predictions),
+        "images_predicted": shape[0],
     }
 
 
@@ -242,7 +244,11 @@ def _milliseconds(work: Callable[[], None], device: torch.device, best: float = 
     best : milliseconds of another candidate; one that twice takes half as much again is not timed further
     """
     times: list[float] = []
-    while len(times) <= _LEAST or (sum(times) < _SECONDS and len(times) <= _MOST):
+    while (
+        len(times) < 2
+        or (len(times) <= _LEAST and sum(times) < _LONG)
+        or (sum(times) < _SECONDS and len(times) <= _MOST)
+    ):
         start = time.perf_counter()
         work()
         synchronize(device)

@@ -5,6 +5,7 @@ Every other test that takes no device trains on the GPU too, where there is one.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +172,47 @@ def test_the_layout_is_timed_on_the_gpu(tmp_path: Path):
         choose_layout(network, (32, 3, 16, 16), TrainSpec(), GPU, tmp_path, "tiny")["how"]
         == "timed before on this machine"
     )
+
+
+def waits(rows: int, train: bool = True, **augment_keys: object) -> int:
+    """How often the host waits for the GPU, while so many images are trained on for two epochs, or predicted."""
+    torch.manual_seed(0)
+    pixels, labels = bright_and_dark(rows)
+    spec, chosen = recipe(**augment_keys), Layout("bf16", True)
+    spec = spec.model_copy(update={"train": spec.train.model_copy(update={"epochs": 2})})
+    network = Network(cnn(16, 16, 3, 2, stages=[[8], [16]], batch_norm=True), [0.4] * 3, [0.2] * 3, 2).to(GPU)
+    inputs = PixelInputs(ResidentImages(pixels, GPU), spec, chosen, 1)
+    index, targets = torch.arange(rows, device=GPU), torch.from_numpy(labels).to(GPU)
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            if train:
+                fit(network, inputs, targets, Rows(index), spec, chosen, 1)
+            else:
+                predict(Predictor(network, chosen), inputs, index, spec.predict)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    return sum("synchroniz" in str(warning.message) for warning in found)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"rotation": 10.0, "shift": 0.1},
+        {"mixup": 0.2},
+        {"cutmix": 1.0, "mix_probability": 0.5},
+        *[{n: getattr(EVERYTHING, n)} for n in CHANGES],
+    ],
+    ids=lambda keys: "+".join(keys) or "plain",
+)
+def test_a_step_waits_for_nothing(keys: dict):
+    waits(128, **keys)  # what is done once
+    few, many = waits(128, **keys), waits(256, **keys)  # 4 and 8 steps an epoch
+    assert many <= few, f"{(many - few) / 8:.2f} waits a step"
+
+
+def test_a_batch_that_is_predicted_waits_once():
+    few, many = waits(200, train=False), waits(400, train=False)  # 2 and 4 batches; each is brought to the host
+    assert (many - few) / 2 <= 1

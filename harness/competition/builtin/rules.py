@@ -191,6 +191,8 @@ def _columns(facts: Facts) -> dict[str, Any]:
 def _transfer(facts: Facts) -> dict[str, Any]:
     """Features of a frozen backbone at the size that its weights know, once for all folds; the weights that are at hand."""
     side = 224 if facts.side >= 192 and facts.rows < 10_000 else 160
+    side = max(round(side * facts.share / 32), 2) * 32  # what such networks halve five times
+    looks_twice = facts.rows < 20_000 and facts.share == 1
     args: dict[str, Any] = {"head": [256] if facts.outputs > 2 else [128], "dropout": 0.3}
     if facts.weights == "package":
         args |= {"backbone": "tf_efficientnet_lite0", "weights": "package", "image_size": side}
@@ -203,8 +205,8 @@ def _transfer(facts: Facts) -> dict[str, Any]:
     return {
         "description": _description("transfer", facts),
         "model": {"name": "timm", "args": args},
-        "features": {"views": 2 if facts.rows < 20_000 else 1},
-        "augment": augmentation(facts, side, strong=False) if facts.rows < 20_000 else {},
+        "features": {"views": 2 if looks_twice else 1},
+        "augment": augmentation(facts, side, strong=False) if looks_twice else {},
         "train": {
             "epochs": 30,
             "batch_size": 128,
@@ -214,6 +216,6 @@ def _transfer(facts: Facts) -> dict[str, Any]:
             "schedule": "one_cycle",
             **balance(facts),
         },
-        "predict": {"tta": views(facts, strong=False)},
+        "predict": {"tta": views(facts, strong=False) if facts.share == 1 else ["identity"]},
         "cv": {"folds": folds(facts)},
     }

@@ -80,19 +80,22 @@ def _queues(context: Any, jobs: Sequence[Job], lanes: Sequence[str], workers: in
     return crew
 
 
-def start_server() -> None:
-    """Let the server that workers are forked from import torch while this process still reads the data."""
+def start_server(with_timm: bool = False) -> None:
+    """Let the server that workers are forked from import torch while this process still reads the data.
+
+    with_timm : timm too: each worker that builds one of its networks would take two seconds to import it
+    """
     if "forkserver" in multiprocessing.get_all_start_methods():
-        _context()
+        _context(["timm"] if with_timm else [])
         forkserver.ensure_running()
 
 
-def _context() -> Any:
+def _context(also: Sequence[str] = ()) -> Any:
     if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
         return multiprocessing.get_context("spawn")
     keep_sockets_short()
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
+    context.set_forkserver_preload([*_PRELOADED, *also])
     return context
 
 

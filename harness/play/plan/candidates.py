@@ -13,13 +13,14 @@ from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
 from harness.competition.builtin.rules import built_in
 from harness.competition.recipe import PseudoSpec, recipe_of
-from harness.play.plan.limits import FEW_ROWS, IMBALANCE, SHIFT, TIME, Limit
+from harness.play.plan.limits import FEW_ROWS, IMBALANCE, SHIFT, TIME, Limit, is_few
 
 Values = dict[str, Any]
 Maker = Callable[["Facts"], "Candidate | None"]
 """Makes a candidate of the facts; None where it is of no use to them."""
 
 _MOST_SEEDS = 5
+_LEAST_PRETRAINED = 64  # pixels
 
 AGAINST: dict[str, Values] = {
     "white_noise": {"noise": 0.1},
@@ -58,9 +59,21 @@ class Candidate:
         return self.recipe.name
 
 
-def baseline(facts: Facts) -> Candidate:
-    """The built-in `quick`."""
+def baseline(facts: Facts, pretrained: bool = False) -> Candidate:
+    """The built-in `quick`; or `transfer`, where a pretrained network, frozen, is where to begin."""
+    if pretrained and (frozen := _frozen(facts)):
+        return dataclasses.replace(frozen, why="a baseline: a pretrained network, frozen, is sooner of use")
     return _candidate("play-quick", built_in("quick", facts), "a baseline: what everything else is held against")
+
+
+def begins_pretrained(facts: Facts) -> bool:
+    """Whether there are too few rows for a network from scratch to be the baseline, and pretrained weights at hand."""
+    return bool(facts.weights) and is_few(facts) and facts.side >= _LEAST_PRETRAINED
+
+
+def may_begin_pretrained(facts: Facts) -> bool:
+    """Whether a pretrained network may be the baseline, where the budget is too short for one from scratch."""
+    return bool(facts.weights) and are_photographs(facts)
 
 
 def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None, trained: int = 0) -> list[Candidate]:
@@ -74,9 +87,9 @@ def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None, trai
     if TIME in found:
         makers = [longer, functools.partial(_turned, of="quick", trained=trained), _larger, _strong, _gentle]
     pretrained: list[Maker] = [_frozen, _finetuned]
-    if FEW_ROWS in found or (TIME in found and _are_photographs(facts)):
+    if FEW_ROWS in found or (TIME in found and are_photographs(facts)):
         makers = [*pretrained, *makers]
-    elif _are_photographs(facts):
+    elif are_photographs(facts):
         makers = [makers[0], *pretrained, *makers[1:]]
     candidates = [made for make in [_trees, *makers] if (made := make(facts))]
     if IMBALANCE in found:
@@ -249,8 +262,9 @@ def _gentle(facts: Facts) -> Candidate:
     return _candidate("play-deeper", values, "a network twice as deep")
 
 
-def _are_photographs(facts: Facts) -> bool:
-    return facts.channels == 3 and facts.side >= 64
+def are_photographs(facts: Facts) -> bool:
+    """Whether ImageNet's weights know such images: colours, and more than an icon's pixels."""
+    return facts.channels == 3 and facts.side >= _LEAST_PRETRAINED
 
 
 def _frozen(facts: Facts) -> Candidate | None:

@@ -78,9 +78,14 @@ def _shift(seen: Seen) -> Limit | None:
     return None
 
 
+def is_few(facts: Facts) -> bool:
+    """Whether there are few training rows to learn from."""
+    return facts.rows < _FEW
+
+
 def _few_rows(seen: Seen) -> Limit | None:
     rows = seen.facts.rows
-    if rows >= _FEW:
+    if not is_few(seen.facts):
         return None
     if seen.facts.weights:
         return Limit(FEW_ROWS, f"{rows:,} training rows", "pretrained weights: frozen, and trained whole")

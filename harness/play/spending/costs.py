@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 _FIRST_RATIO = 1.5
 """Of spent to predicted, before any run: augmentation and another process on the same memory."""
 
+_RATIOS = (0.2, 20.0)  # such are believed
+_LEAST_START = 1.5
+
 _TREE_SECONDS = 3e-4
 """Seconds of a row and output, where trees are grown on columns; the first such run corrects it."""
 
@@ -83,16 +86,11 @@ class TimingJob:
             return
         device = usable_device(self.device)
         layout = tried_model(self.recipe, competition, dataset, device, self.timings)["layout"]
-        shape = dataset.train.images.shape
-        batch = self.recipe.predict.batch_size if self.recipe.features else self.recipe.train.batch_size
-        shown = min(batch, shape[0])
-        if device.type == "cpu":
-            shown = min(shown, max(2**21 // (shape[1] * shape[2]), 8))
         write_json(
             self.to,
             {
                 "step": _chosen(layout, "ms_per_step") / 1000,
-                "predict": _chosen(layout, "ms_per_prediction") / 1000 / shown,
+                "predict": _chosen(layout, "ms_per_prediction") / 1000 / layout.get("images_predicted", 1),
                 "flops": _flops(self.recipe, competition, dataset, device),
             },
         )
@@ -134,8 +132,9 @@ class Costs:
     ----------
     n_train, n_test : rows; k : folds; workers : folds side by side
     in_seconds : else in fold-epochs of the recipe `unit`, by arithmetic
-    start : seconds that a run takes besides its folds
+    start : seconds that a run takes besides its folds; runs that take less lower it
     devices : that the workers share; of CPU cores each worker has its own
+    featured : recipes whose frozen network's features lie in the cache, as `_features` names them
     """
 
     n_train: int
@@ -148,6 +147,7 @@ class Costs:
     unit: float = 0.0
     timings: dict[str, Timing] = field(default_factory=dict)
     ratios: dict[str, list[float]] = field(default_factory=dict)
+    featured: set[str] = field(default_factory=set)
 
     def run(self, recipe: Recipe, folds: int | None = None, side_by_side: int = 1) -> float:
         """Cost of so many folds (default: all), trained as a run trains them; `side_by_side` such runs at once."""
@@ -193,9 +193,16 @@ class Costs:
             return
         together = min(self.workers, folds * side_by_side)
         foreseen = folds * side_by_side / max(together, 1) * self._fold_seconds(recipe) * self._crowding(together)
-        spent = seconds - self.start
-        if foreseen > 0 and spent > 0:
-            self.ratios.setdefault(family(recipe), []).append(float(np.clip(spent / foreseen, 0.2, 20.0)))
+        least, most = _RATIOS
+        beside = seconds - self._once(recipe)
+        self.start = min(
+            self.start, max(beside - least * foreseen, _LEAST_START)
+        )  # short runs tell what the rest takes
+        if recipe.features:
+            self.featured.add(_features(recipe))
+        if foreseen > 0:
+            ratio = float(np.clip((beside - self.start) / foreseen, least, most))
+            self.ratios.setdefault(family(recipe), []).append(ratio)
 
     def ratio(self, recipe: Recipe) -> float:
         """Spent over predicted: of this network as last seen, else the middle of all, else our guess."""
@@ -218,7 +225,7 @@ class Costs:
 
     def _once(self, recipe: Recipe) -> float:
         """Seconds of what is done once for all folds: features of a frozen backbone, by all cores."""
-        if not recipe.features:
+        if not recipe.features or _features(recipe) in self.featured:
             return 0.0
         images = self.n_train * (recipe.features.views + views(recipe) - 1) + self.n_test * views(recipe)
         return images * self.timings[family(recipe)].predict / max(self.workers, 1) * 1.3
@@ -255,6 +262,12 @@ def family(recipe: Recipe) -> str:
     told = recipe.model_dump(mode="json")
     kept = [told["model"], told["data"], told["train"]["batch_size"], told["train"]["precision"], told["features"]]
     return f"{kept} {told['train']['freeze_layers']} {told['train']['freeze_blocks']} {told['train']['optimizer']}"
+
+
+def _features(recipe: Recipe) -> str:
+    """What the stored features of a frozen network depend on; nothing of its head, nor of folds."""
+    told = recipe.model_dump(mode="json")
+    return str([told[key] for key in ("model", "data", "features", "augment", "predict")])
 
 
 def views(recipe: Recipe) -> int:

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.train.augment.draws import per_image
+from harness.train.augment.draws import constant, per_image
 
 _LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601-2, as torchvision rounds it
+_SMOOTH = ((1, 1, 1), (1, 5, 1), (1, 1, 1))  # thirteenths
 
 
 def grey(x: Tensor) -> Tensor:
@@ -21,7 +22,7 @@ def grey(x: Tensor) -> Tensor:
         return x
     if x.shape[1] != 3:
         return x.mean(dim=1, keepdim=True)
-    weights = x.new_tensor(_LUMA).view(1, 3, 1, 1)
+    weights = constant(_LUMA, x.device, x.dtype).view(1, 3, 1, 1)
     return (x * weights).sum(dim=1, keepdim=True)
 
 
@@ -103,7 +104,7 @@ def sharpness(x: Tensor, factor: Tensor) -> Tensor:
     """0 is smoothed, 1 the image itself, 2 sharpened; the border of one pixel stays as it is."""
     if min(x.shape[2:]) <= 2:
         return x
-    kernel = x.new_tensor([[1, 1, 1], [1, 5, 1], [1, 1, 1]]).div_(13).expand(x.shape[1], 1, 3, 3)
+    kernel = constant(_SMOOTH, x.device, x.dtype).div(13).expand(x.shape[1], 1, 3, 3)
     smooth = x.clone()
     smooth[:, :, 1:-1, 1:-1] = F.conv2d(x, kernel, groups=x.shape[1])
     return blend(x, smooth, factor)

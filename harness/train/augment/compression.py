@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.train.augment.draws import constant
+
 _LUMA = [
     [16, 11, 10, 16, 24, 40, 51, 61],
     [12, 12, 14, 19, 26, 58, 60, 55],
@@ -52,7 +54,7 @@ def _table(table: list[list[int]], quality: Tensor) -> Tensor:
     """(B, 8, 8): divisors at each quality, libjpeg's way."""
     quality = quality.clamp(1, 100)
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality).view(-1, 1, 1)
-    base = torch.tensor(table, dtype=torch.float32, device=quality.device)
+    base = constant(tuple(map(tuple, table)), quality.device)
     return ((base * scale + 50) / 100).floor().clamp(1, 255)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -45,6 +48,12 @@ class Draws:
         if self.device.type == "cuda":
             return tensor.pin_memory().to(self.device, non_blocking=True)
         return tensor.to(self.device)
+
+
+@functools.lru_cache(maxsize=64)
+def constant(values: tuple[Any, ...], device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
+    """A tensor of these (nested) values, brought to the device once: at every step the host would wait for it. Not to be changed."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def per_image(values: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from harness.train.augment.draws import Draws, per_image
+from harness.train.augment.draws import Draws, constant, per_image
 
 FILLS = {"black": "zeros", "edge": "border", "reflect": "reflection"}
 """What stands outside an image: a recipe's word and grid_sample's."""
@@ -40,7 +40,7 @@ def elastic_field(n: int, height: int, width: int, pixels: float, cells: int, dr
     """
     coarse = draws.normal(n, 2, cells, cells)
     field = F.interpolate(coarse, size=(height, width), mode="bicubic", align_corners=True)
-    scale = torch.tensor([2 * pixels / width, 2 * pixels / height], device=coarse.device)
+    scale = constant((2 * pixels / width, 2 * pixels / height), coarse.device)
     return field.permute(0, 2, 3, 1) * scale
 
 

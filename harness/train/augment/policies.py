@@ -52,12 +52,32 @@ def operate(x: Tensor, choice: np.ndarray, level: Tensor, space: Space, fill: st
     choice : int (B,) on the host, index into OPERATIONS; 0 leaves the image as it is
     level : (B,) in [-1, 1]; operations without a sign take its absolute value
     """
-    names = list(OPERATIONS)
-    result = x.clone()
-    for number in np.unique(choice[choice > 0]):
-        rows = draws.to_device(np.flatnonzero(choice == number))
-        result[rows] = OPERATIONS[names[number]](x[rows], level[rows], space, fill)
-    return result
+    order, counts = np.argsort(choice, kind="stable"), np.bincount(choice, minlength=len(OPERATIONS)).tolist()
+    rows = draws.to_device(
+        order
+    )  # one transfer and one copy, whatever was drawn: images that drew the same lie together
+    sizes = [counts[0], sum(counts[1 : 1 + _MOVES]), *counts[1 + _MOVES :]]
+    (kept, moved, *others), (_, move, *levels) = x[rows].split(sizes), level[rows].split(sizes)
+    done = [kept, _move(moved, move, counts[1 : 1 + _MOVES], space, fill) if len(moved) else moved]
+    for operation, part, strength in zip(list(OPERATIONS.values())[1 + _MOVES :], others, levels, strict=True):
+        done.append(operation(part, strength, space, fill) if len(part) else part)
+    return torch.empty_like(x).index_copy_(0, rows, torch.cat(done))
+
+
+def _move(x: Tensor, level: Tensor, counts: list[int], space: Space, fill: str) -> Tensor:
+    """The first operations, from shear_x to rotate, in one resampling of all images; counts : how many drew each."""
+    shear_x, shear_y, left, up, turned = level.split(counts)
+    none = torch.zeros_like(level)
+    shear, shift_x, shift_y, angle = none.clone(), none.clone(), none.clone(), none.clone()
+    at = np.cumsum(counts)
+    shear[: at[0]] = torch.atan(shear_x * space.shear)
+    shift_x[at[1] : at[2]] = left * space.translate
+    shift_y[at[2] : at[3]] = up * space.translate
+    angle[at[3] :] = turned * math.radians(space.rotate)
+    one, aspect = torch.ones_like(level), x.shape[3] / x.shape[2]
+    theta = affine_matrices(angle, shear, one, one, shift_x, shift_y, aspect)
+    theta[at[0] : at[1], 1, 0] = torch.tan(torch.atan(shear_y * space.shear)) * aspect
+    return affine(x, theta, fill)
 
 
 def randaugment(x: Tensor, spec: RandAugmentSpec, fill: str, draws: Draws) -> Tensor:
@@ -115,6 +135,7 @@ def _posterize(x: Tensor, level: Tensor, space: Space, fill: str) -> Tensor:
     return color.posterize(x, space.most_bits - torch.round(level.abs() * (space.most_bits - space.least_bits)))
 
 
+_MOVES = 5  # of the operations below, after identity: those that resample
 OPERATIONS: dict[str, Operation] = {
     "identity": lambda x, level, space, fill: x,
     "shear_x": _shear_x,

@@ -17,6 +17,7 @@ import torch
 import torch.nn as nn
 from torch import Tensor
 
+from harness.models.inference.parts import in_parts
 from harness.models.network import target_scale
 from harness.train.inputs.network_inputs import Inputs
 from harness.train.loss import Loss
@@ -99,7 +100,7 @@ def _measured(
     parts, outputs = list(rows.split(looks.batch_size)), []
     for x in inputs.plain(parts):
         with layout.autocast(x.device):
-            outputs.append(network(x).float())
+            outputs += [network(part).float() for part in in_parts(x, network)]
     logits, targets = torch.cat(outputs), labels[rows.to(labels.device)]
     mean = float(loss(logits, targets))
     scale = target_scale(network)

@@ -10,6 +10,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from harness.competition.recipe import PredictSpec
+from harness.models.inference.parts import in_parts
 from harness.models.network import target_scale
 from harness.train.inputs.network_inputs import Inputs
 from harness.train.precision import Layout, ready_to_predict
@@ -32,7 +33,7 @@ class Predictor:
         """Logits float32 (B, n_classes) of a batch; numbers in their own unit."""
         self._ready = self._ready or ready_to_predict(self.network, x, self.layout)
         with self.layout.autocast(x.device):
-            logits = self._ready(x).float()
+            logits = torch.cat([self._ready(part).float() for part in in_parts(x, self.network)])
         return logits if self.scale is None else logits * self.scale[1] + self.scale[0]
 
 

@@ -7,7 +7,15 @@ import pytest
 from harness.competition.builtin.facts import Facts
 from harness.competition.tasks import TASKS
 from harness.competition.tasks.fitting import check_fits
-from harness.play.plan.candidates import another_seed, baseline, first_race, more_seeds, refinements
+from harness.play.plan.candidates import (
+    another_seed,
+    baseline,
+    begins_pretrained,
+    first_race,
+    may_begin_pretrained,
+    more_seeds,
+    refinements,
+)
 from harness.play.plan.limits import Limit, Seen, find_limits
 from harness.train.augment import check_augment
 
@@ -108,3 +116,14 @@ def test_rare_classes_are_drawn_more_often_or_weigh_more_never_both():
     assert (changed.sampling, changed.logit_adjustment) == ("uniform", 1.0)
     tags = dataclasses.replace(facts, task="multilabel")
     assert {c.recipe.train.class_weights for c in first_race(tags, find_limits(Seen(tags, 10)), None)} == {"effective"}
+
+
+def test_few_rows_and_short_budgets_begin_with_a_pretrained_network():
+    tags, blood, plankton = CASES[3], Facts(96, 96, 3, 9_000, 8, 2.0, "single", "accuracy", weights="package"), CASES[5]
+    assert begins_pretrained(tags) and not begins_pretrained(blood) and may_begin_pretrained(blood)
+    assert not may_begin_pretrained(dataclasses.replace(plankton, weights="package"))
+    assert not begins_pretrained(dataclasses.replace(tags, weights=""))
+    whole, half = baseline(tags, True).recipe, baseline(dataclasses.replace(tags, share=0.5), True).recipe
+    assert whole.features is not None and whole.features.views == 2 and half.features.views == 1
+    assert half.model.args["image_size"] == 128 < whole.model.args["image_size"]  # 224 and 160 halve to sides of 32
+    assert baseline(dataclasses.replace(tags, weights=""), True).name == "play-quick"

@@ -4,9 +4,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.competition.builtin.facts import Facts
 from harness.competition.recipe import recipe_of
+from harness.play.plan.candidates import another_seed, baseline
 from harness.play.spending.costs import Costs, Timing, family, with_epochs
 
+FROZEN = Facts(96, 96, 3, 1_000, 8, 1.0, "single", "accuracy", weights="package")
 RECIPE = recipe_of("r", {"model": {"name": "cnn"}, "train": {"epochs": 10, "batch_size": 50}}, None, "a test")
 
 
@@ -62,3 +65,23 @@ def test_runs_that_share_what_is_left_leave_little(room: float):
     while epochs := c.epochs_within(RECIPE, left / c.runs_within(RECIPE, left, 6, 16), 6, 16):
         left -= c.run(with_epochs(RECIPE, epochs))
     assert 0 <= left < (max(2 * shortest - longest, 0) + 2 * epoch if room >= shortest else shortest)
+
+
+def test_features_of_a_frozen_network_are_paid_once():
+    made = Costs(1_000, 500, 5, 2, True)
+    frozen = baseline(FROZEN, True).recipe
+    made.timings[family(frozen)] = Timing(0.0, 0.01, 1e9)
+    first = made.run(frozen)
+    made.learn(frozen, first, 5)
+    again = another_seed(frozen, 1)
+    assert made.run(again) < first - 10  # 1,000 images in three views, 500 in one or two: 10 ms each, by two workers
+    assert made.run(frozen.model_copy(update={"seed": 9}), 1) < made.run(frozen)
+
+
+def test_short_runs_tell_what_a_run_takes_besides_its_folds():
+    made = Costs(1_000, 500, 5, 2, True)
+    frozen = baseline(FROZEN, True).recipe
+    made.timings[family(frozen)] = Timing(0.0, 0.0, 1e9)
+    assert made.run(frozen) > 6
+    made.learn(frozen, 2.5, 5)
+    assert 1.5 <= made.run(frozen) < 3.5

@@ -100,6 +100,20 @@ def test_operate_touches_only_the_images_that_drew_an_operation():
     assert torch.equal(changed[1], 1 - x[1])
 
 
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (12, 20)])
+@pytest.mark.parametrize("fill", ["black", "reflect"])
+def test_operate_is_each_operation_on_its_images(height: int, width: int, fill: str):
+    rng = np.random.default_rng(3)
+    for n in (1, 7, 40):
+        x, choice = smooth_images(n, height, width, 3), rng.integers(len(OPERATIONS), size=n)
+        level = torch.from_numpy(rng.uniform(-1, 1, n).astype(np.float32))
+        together = operate(x, choice, level, RANDAUGMENT, fill, Draws("cpu", 0))
+        for image, number in enumerate(choice):
+            one = slice(image, image + 1)
+            alone = list(OPERATIONS.values())[number](x[one], level[one], RANDAUGMENT, fill)
+            torch.testing.assert_close(together[one], alone, atol=2e-6, rtol=0)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     "policy",
