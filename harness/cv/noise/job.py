@@ -278,12 +278,13 @@ def doubtful_corruptions(competition: Competition, names: Sequence[str]) -> list
 
 def finish_noise(competition: Competition, run: Run, dataset: Dataset, rows: int) -> dict[str, Any]:
     """Write noise.json and noise.html of a run whose folds' predictions stand; returns what noise.json holds."""
+    from harness.competition import find_competition
     from harness.cv.noise.pictures import noise_pictures
     from harness.cv.noise.report import write_noise_page
 
     suite = Suite.load([noise_path(run.path, f["fold"], rows) for f in run.scores["folds"]])
     scores = score_noise(competition, run, suite)
-    pictures = noise_pictures(run, suite, _at_own_size(competition, dataset.cache, run.recipe), SEED)
+    pictures = noise_pictures(run, suite, _at_own_size(find_competition(competition.folder), dataset.cache, run.recipe), SEED)
     write_noise_page(run.path / "noise.html", competition, run, scores, pictures)
     with sealed_file(run.path / "noise.json") as temporary:
         write_json(temporary, scores)
