@@ -284,7 +284,9 @@ def finish_noise(competition: Competition, run: Run, dataset: Dataset, rows: int
 
     suite = Suite.load([noise_path(run.path, f["fold"], rows) for f in run.scores["folds"]])
     scores = score_noise(competition, run, suite)
-    pictures = noise_pictures(run, suite, _at_own_size(find_competition(competition.folder), dataset.cache, run.recipe), SEED)
+    pictures = noise_pictures(
+        run, suite, _at_own_size(find_competition(competition.folder), dataset.cache, run.recipe), SEED
+    )
     write_noise_page(run.path / "noise.html", competition, run, scores, pictures)
     with sealed_file(run.path / "noise.json") as temporary:
         write_json(temporary, scores)
