@@ -7,7 +7,7 @@ A stage above all others that owns no training: a plan of steps, each an existin
     plan/          what limits us, which runs may help, how large they may be: rules that can be read
     steps/         the steps themselves
     trainer.py     runs as steps: timed, trained, combined
-    player.py      the order of the steps; baseline.py: the first run, ending.py: the last steps
+    player.py      the order of the steps; baseline.py: the first run, racing.py: races, ending.py: the last steps
     page.py        play.html
 """
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
 from harness.competition.builtin.rules import image_side
@@ -15,11 +16,36 @@ from harness.play.spending.costs import with_epochs
 from harness.play.steps.folds import in_folds
 from harness.play.trainer import Runs
 
-_BASELINE_SHARES = (0.2, 0.35, 0.5)  # of the budget: where the budget is small the baseline gets more of it
-# below it smaller images serve better: plankton at 32 pixels for 8 epochs 1.13, at 64 for 3 (longer) 1.31
-_ENOUGH_EPOCHS = 8
-_LADDER = (1.0, 0.75, 0.5)  # of the side that so many rows would have
-_TOO_DEAR = 1.5  # a guess of what smaller images cost, over what there is: they are not timed
+_SHARES = (0.2, 0.35, 0.5)  # of the budget: where the budget is small the baseline gets more of it
+# Below so many times the baseline's cost nothing that comes after it would be better than a longer baseline.
+_SHORT, _SHORT_SHARE = 3.0, 0.65
+_ENOUGH_STEPS = 1_000  # below them a smaller network serves better (benchmarks/RESULTS.md)
+_TOO_DEAR = 1.5  # a guess of what a smaller network costs, over what there is: it is not timed
+
+
+@dataclass(frozen=True)
+class Rung:
+    """How large a baseline is.
+
+    Attributes
+    ----------
+    share : of the side at which the rules would have images looked at
+    filters : of the filters that they would give the network
+    folds : of its run, and of all that follow
+    pretrained : whether it is a pretrained network, frozen
+    """
+
+    share: float
+    filters: float
+    folds: int
+    pretrained: bool = False
+
+    @property
+    def told(self) -> str:
+        """In words."""
+        size = f", images of {self.share:.0%} of the side" if self.share < 1 else ""
+        filters = f", a network of {self.filters:.0%} of the width" if self.filters < 1 else ""
+        return f"{counted(self.folds, 'fold')}{filters}{size} that so many rows would have"
 
 
 @dataclass
@@ -28,7 +54,7 @@ class Baseline:
 
     Attributes
     ----------
-    facts : of data and machine; their `share` is that of the side at which images are looked at
+    facts : of data and machine, and how large networks and images are to be
     first : the recipe at its natural length; pretrained : whether it is a pretrained network, frozen
     """
 
@@ -42,40 +68,43 @@ class Baseline:
         """The candidate with as many folds as all runs of the play have."""
         return dataclasses.replace(candidate, recipe=in_folds(candidate.recipe, self.accounts.costs.k))
 
-    def affordable_scale(self) -> list[float]:
-        """Share of the side, folds, and whether to begin with a pretrained network (1) or one from scratch (0)."""
+    def affordable(self) -> Rung:
+        """The first rung whose baseline would learn enough in its share of the budget; the smallest where none does."""
         k = self.accounts.costs.k
+        few = min(k, 3)
         if not self.accounts.costs.in_seconds:
             self.trained.must_time(self.first.recipe)  # it is the unit
         if begins_pretrained(self.facts):
-            return self._down_the_ladder([(share, k) for share in _LADDER], True)[0]
-        few = min(k, 3)
-        chosen, fits = self._down_the_ladder([(1.0, k), *((share, few) for share in _LADDER)], False)
+            return self._down([Rung(share, 1.0, k, True) for share in (1.0, 0.75, 0.5)])[0]
+        sizes = [(1.0, 1.0, k), (1.0, 1.0, few), (1.0, 0.5, few), (0.75, 0.5, few), (0.5, 0.5, few)]
+        chosen, fits = self._down([Rung(*size) for size in sizes])
         if not fits and may_begin_pretrained(self.facts):
-            return self._down_the_ladder([(share, few) for share in _LADDER], True)[0]
+            return self._down([Rung(share, 1.0, few, True) for share in (1.0, 0.75, 0.5)])[0]
         return chosen
 
-    def _down_the_ladder(self, ladder: Sequence[tuple[float, int]], pretrained: bool) -> tuple[list[float], bool]:
-        """The first rung that fits a share of the budget, else the last; and whether it fits."""
-        over = float("inf")
-        for share, folds in dict.fromkeys(ladder):
+    def _down(self, ladder: Sequence[Rung]) -> tuple[Rung, bool]:
+        """The first rung that fits, else the last; and whether it fits."""
+        over, rung = float("inf"), ladder[-1]
+        for rung in dict.fromkeys(ladder):
             before = _work_of(self.facts, self.first.recipe)
-            self.take_scale(share, folds, pretrained)
+            self.take(rung)
             guess = over * _work_of(self.facts, self.first.recipe) / before
-            if share not in (1.0, _LADDER[-1]) and guess > _TOO_DEAR:
+            if rung not in (ladder[0], ladder[-1]) and guess > _TOO_DEAR:
                 continue  # to time it would be in vain
             self.trained.must_time(self.first.recipe)
-            part = _BASELINE_SHARES[-1] if pretrained else _BASELINE_SHARES[0]  # features are taken once for all runs
-            affordable = max(part * self.accounts.available, 1e-9)
-            over = self.accounts.costs.run(with_epochs(self.first.recipe, _enough(self.first.recipe))) / affordable
+            affordable = max(self._shares()[0] * self.accounts.available, 1e-9)
+            over = self.accounts.costs.run(with_epochs(self.first.recipe, self._enough())) / affordable
             if over <= 1:
                 break
-        return [share, folds, int(pretrained)], over <= 1
+        return rung, over <= 1
 
-    def take_scale(self, share: float, folds: int, pretrained: bool = False) -> None:
+    def take(self, rung: Rung) -> None:
         """Take a rung of the ladder; for the whole play."""
-        self.facts, self.pretrained = dataclasses.replace(self.facts, share=share), bool(pretrained)
-        self.accounts.costs.k = int(folds)
+        self.facts, self.pretrained = (
+            dataclasses.replace(self.facts, share=rung.share, filters=rung.filters),
+            rung.pretrained,
+        )
+        self.accounts.costs.k = rung.folds
         self.first = self.in_folds(baseline(self.facts, self.pretrained))
 
     def times(self) -> float:
@@ -87,25 +116,33 @@ class Baseline:
             else 0.0
         )
 
+    def _shares(self) -> tuple[float, ...]:
+        """Of the budget, the first that buys enough epochs; of a frozen network half, since its features are taken once for all runs."""
+        if self.pretrained:
+            return _SHARES[-1:]
+        is_short = self.accounts.costs.run(self.first.recipe) * _SHORT > self.accounts.available
+        return (_SHORT_SHARE,) if is_short else _SHARES
+
     def recipe(self) -> Recipe:
         """As long as a share of the budget buys; of a larger share no more than what says something."""
-        most, enough, epochs = self.first.recipe.train.epochs, _enough(self.first.recipe), 0
-        for share in _BASELINE_SHARES:
+        most, enough, epochs = self.first.recipe.train.epochs, self._enough(), 0
+        for share in self._shares():
             epochs = self.accounts.costs.epochs_within(self.first.recipe, share * self.accounts.available, 1, most)
             if epochs >= enough:
                 break
             most = enough
         return with_epochs(self.first.recipe, max(epochs, 1))
 
-
-def _enough(recipe: Recipe) -> int:
-    """Epochs from which a baseline says something."""
-    natural = recipe.train.epochs
-    return min(max(_ENOUGH_EPOCHS, natural // 4), natural)
+    def _enough(self) -> int:
+        """Epochs from which a baseline says something."""
+        train, costs = self.first.recipe.train, self.accounts.costs
+        steps = max(costs.n_train * (costs.k - 1) // costs.k // train.batch_size, 1)
+        return min(max(-(-_ENOUGH_STEPS // steps), 3), train.epochs)
 
 
 def _work_of(facts: Facts, recipe: Recipe) -> float:
     """About what an epoch of a recipe costs, to be held against another's: its pixels, a third of them where they are pooled early."""
     if recipe.features:
         return facts.share**2
-    return image_side(facts, strong=False) ** 2 * (0.3 if recipe.model.args.get("stem_pool") else 1.0)
+    pooled = 0.3 if recipe.model.args.get("stem_pool") else 1.0
+    return image_side(facts, strong=False) ** 2 * pooled * facts.filters**2

@@ -15,7 +15,7 @@ from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts, facts_of
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.ledger import Ledger
-from harness.play.baseline import Baseline
+from harness.play.baseline import Baseline, Rung
 from harness.play.ending import Ending
 from harness.play.journal import FAILED, Journal
 from harness.play.plan.candidates import (
@@ -28,7 +28,7 @@ from harness.play.plan.candidates import (
     with_pseudo,
 )
 from harness.play.plan.limits import TIME, Limit, Seen, find_limits, is_safe_to_label
-from harness.play.plan.race import Entrant, size_race, survivors
+from harness.play.racing import SIZED, Races
 from harness.play.spending.accounts import NOISE_ROWS, Accounts, recipe_of_run, without_none
 from harness.play.spending.budget import Budget, OutOfTime
 from harness.play.spending.costs import Costs, with_epochs
@@ -37,14 +37,12 @@ from harness.play.steps import finish
 from harness.play.steps.folds import usable_folds
 from harness.play.steps.prior import prior_blend
 from harness.play.steps.table import Outcome, Table
-from harness.play.steps.train import train_fold
 from harness.play.trainer import Runs, named
 
 _RACES = ((0.6, 2), (0.7, 1), (0.7, 1))  # share of what is left and finalists, race by race
-_ONE_RACE = ((0.85, 1),)  # where time is short: what it buys goes to one run
-_MOST_SEEDS = 12
+_SHORT_RACES = ((0.85, 1),) * 3  # where time is short: what it buys goes to one run, then to one of the others
+_MOST_SEEDS, _MOST_HEADS = 12, 3  # heads on the same features hardly differ
 _LEAST_OF_BEST, _LEAST_OF_FIRST, _MOST_OF_NATURAL = 0.6, 0.3, 1.6  # epochs of another seed, as shares of its recipe's
-_SIZED = 0.97  # of the room: what is sized to the last second does not fit a second later
 _NOISE_SHARE, _CLEAN_SHARE, _FORECAST_SHARE = 0.10, 0.10, 0.25
 
 
@@ -54,7 +52,7 @@ class Player:
     Attributes
     ----------
     table : what the steps work with; budget, journal, costs, ledger : as named
-    beginning : the baseline, how large and how long it is
+    beginning : the baseline, how large and how long it is; races : of candidates
     accounts : what was run so far, and what is left; steps : does them; trained : the runs, as steps; ending : the last steps
     limits : what holds the score back; noise : the baseline's noise.json, or None
     """
@@ -83,6 +81,7 @@ class Player:
         self.accounts = Accounts(table, budget, self.costs)
         self.steps = Stepper(self.accounts, journal, lambda: changed(self))
         self.trained = Runs(self.accounts, self.steps)
+        self.races = Races(self.accounts, self.steps, self.trained, journal)
         self.beginning = Baseline(self.accounts, self.trained, facts, first)
         self.ending = Ending(self.accounts, self.steps, journal, ledger)
         self.limits: list[Limit] = []
@@ -137,16 +136,15 @@ class Player:
 
     def plan_only(self) -> list[tuple[str, str, float]]:
         """(what, why, predicted cost) of the steps, from short timings and the first guess of what limits; nothing is trained."""
-        self.beginning.take_scale(
-            *(self.journal.decisions.get("scale") or self.beginning.affordable_scale())
-        )  # a plan decides nothing
+        stands = self.journal.decisions.get("size of the baseline")  # a plan decides nothing
+        self.beginning.take(Rung(**stands) if stands else self.beginning.affordable())
         self.trained.must_time(self.first.recipe)
         first = self.beginning.recipe()
         found = [(f"baseline: {named(first)}", self.first.why, self.costs.run(first))]
         self.limits = find_limits(Seen(self.facts, self.beginning.times(), hidden=self.table.hidden))
         left = max(self.accounts.room - found[0][2], 0.0)
         share, most = self._plan_of_races[0]
-        entrants = self._entrants(self._first_race(first), share * left, most)
+        entrants = self.races.entrants(self._first_race(first), share * left, most)
         found += [
             (f"race, a fold of {named(e.recipe)}", e.candidate.why, self.costs.run(e.recipe, 1)) for e in entrants
         ]
@@ -223,15 +221,13 @@ class Player:
             raise UserError(f"the baseline cannot be trained: {failed.outcome['because']}")
 
     def _scale(self) -> None:
-        """Fewer folds, then smaller images, where the budget would not buy the baseline enough epochs; then a frozen network."""
+        """Fewer folds, a narrower network, smaller images, where the budget would not buy the baseline enough; then a frozen network."""
         k = self.costs.k
-        chosen = self.journal.decide("scale", self.beginning.affordable_scale)
-        assert chosen is not None  # the last of the ladder is taken, whatever it costs
-        if chosen[:2] != [1.0, k]:
-            self.table.watcher.say(
-                f"{counted(chosen[1], 'fold')} and images of {chosen[0]:.0%} of the side that so many rows would have: the budget is short for them"
-            )
-        self.beginning.take_scale(*chosen)
+        chosen = self.journal.decide("size of the baseline", lambda: dataclasses.asdict(self.beginning.affordable()))
+        rung = Rung(**chosen)  # the last of the ladder is taken, whatever it costs
+        if (rung.share, rung.filters, rung.folds) != (1.0, 1.0, k):
+            self.table.watcher.say(f"the budget is short: {rung.told}")
+        self.beginning.take(rung)
         self.trained.must_time(self.first.recipe)
 
     def _first_race(self, trained: Recipe) -> list[Candidate]:
@@ -285,11 +281,15 @@ class Player:
         self.beginning.facts = dataclasses.replace(self.facts, plausible=tuple(told or ()))
         candidates = self._first_race(recipe_of_run(next(iter(self.runs.values()))))
         for number, (share, finalists) in enumerate(self._plan_of_races, 1):
-            entrants = self._sized(f"race {number}", candidates, share, finalists)
+            entrants = self.races.sized(f"race {number}", candidates, share, finalists)
             if not entrants:
                 return
-            self._race(number, entrants, finalists)
+            self.races.run(number, entrants, finalists)
             self.trained.combine()
+            if self._is_short:
+                raced = {entrant.candidate.name for entrant in entrants}
+                candidates = [candidate for candidate in candidates if candidate.name not in raced]
+                continue
             best = recipe_of_run(self.runs[self.accounts.ranked[0]])
             if number > 1 and best.name not in {e.recipe.name for e in entrants}:
                 return
@@ -299,7 +299,11 @@ class Player:
 
     @property
     def _plan_of_races(self) -> Sequence[tuple[float, int]]:
-        return _ONE_RACE if any(limit.name == TIME for limit in self.limits) else _RACES
+        return _SHORT_RACES if self._is_short else _RACES
+
+    @property
+    def _is_short(self) -> bool:
+        return any(limit.name == TIME for limit in self.limits)
 
     def _plausible_changes(self) -> list[str]:
         """Mirror images and turns with which training is worth a try."""
@@ -310,42 +314,6 @@ class Player:
         assert train.labels is not None  # training rows always have labels
         groups = None if train.groups is None else train.groups[rows]
         return list(plausible(examine(train.images[rows], train.labels[rows], groups)))
-
-    def _race(self, number: int, entrants: Sequence[Entrant], finalists: int) -> None:
-        """Successive halving over folds; the finalists are trained on all of them."""
-        left = {e.recipe.name: e.recipe for e in entrants}
-        whys = {e.recipe.name: e.candidate.why for e in entrants}
-        totals: dict[str, float] = dict.fromkeys(left, 0.0)
-        for fold in range(2):
-            if len(left) <= finalists:
-                break
-            scores = self._fold_of_all(number, fold, list(left.values()))
-            totals = {name: totals[name] + scores[name] for name in left if name in scores}
-            keep = max(-(-len(left) // 2), finalists) if fold == 0 else finalists
-            left = {name: left[name] for name in survivors(totals, keep, self.table.metric.greater_is_better)}
-        for name in left:
-            self.trained.train(f"train/race-{number}/{name}", left[name], whys[name])
-
-    def _fold_of_all(self, number: int, fold: int, recipes: list[Recipe]) -> dict[str, float]:
-        """Scores of one fold, by recipe; those that cannot be trained, or do not fit, are left out."""
-        scores: dict[str, float] = {}
-        together = max(self.costs.workers, 1)
-        for start in range(0, len(recipes), together):
-            some = recipes[start : start + together]
-            names = ", ".join(r.name for r in some)
-            costs = [self.costs.run(r, 1, len(some)) for r in some]
-            outcome = self.steps.do(
-                f"fold/race-{number}/{fold}/{names}",
-                f"fold {fold} of {names}",
-                "a race: the better half goes on",
-                functools.partial(train_fold, self.table, some, fold),
-                max(costs) if self.costs.in_seconds else sum(costs),
-            )
-            for recipe in some if outcome else ():
-                assert outcome is not None
-                scores[recipe.name] = outcome["scores"][recipe.name]
-                self.costs.learn(recipe, outcome["seconds"], 1, len(some))
-        return scores
 
     def _pseudo_labels(self) -> None:
         """The best recipe once more, with the test rows that it is sure of, where the forecast says that they are of one kind."""
@@ -361,6 +329,8 @@ class Player:
             ranked = self.accounts.ranked
             chosen = ranked[1] if number % 3 == 0 and len(ranked) > 1 else ranked[0]
             recipe = recipe_of_run(self.runs[chosen]).model_copy(update={"pseudo": None})
+            if recipe.features and number > _MOST_HEADS:
+                break
             planned = self.journal.decide(f"seed {number}", functools.partial(self._seed_within, recipe))
             if not planned:
                 break
@@ -374,7 +344,7 @@ class Player:
 
     def _seed_within(self, recipe: Recipe) -> dict[str, Any] | None:
         """The best recipe with as many epochs as there is room for, or else the baseline; None where neither fits."""
-        room, number = _SIZED * self.accounts.room, len(self.runs)
+        room, number = SIZED * self.accounts.room, len(self.runs)
         if self.table.hidden:
             seeds = int(room / self.costs.run(recipe))
             return more_seeds(recipe, seeds).model_dump(mode="json") if seeds > recipe.train.seeds else None
@@ -386,26 +356,3 @@ class Player:
             if epochs:
                 return another_seed(with_epochs(chosen, epochs), number).model_dump(mode="json")
         return None
-
-    def _sized(self, key: str, candidates: Sequence[Candidate], share: float, finalists: int) -> list[Entrant]:
-        """A race's entrants as they were sized, or sized now."""
-        known = {c.name: c for c in candidates}
-
-        def size() -> dict[str, int]:
-            room = _SIZED * self.accounts.room
-            entrants = self._entrants(candidates, share * room, finalists)
-            after = [_LEAST_OF_BEST * self.costs.run(e.recipe) for e in entrants]
-            if after and (1 - share) * room < min(after):  # too little for anything that comes after the race
-                entrants = self._entrants(candidates, room, finalists)
-            return {e.recipe.name: e.recipe.train.epochs for e in entrants}
-
-        sized = self.journal.decide(key, size) or {}
-        return [
-            Entrant(known[name], with_epochs(known[name].recipe, epochs))
-            for name, epochs in sized.items()
-            if name in known and self.trained.time(known[name].recipe)
-        ]
-
-    def _entrants(self, candidates: Sequence[Candidate], available: float, finalists: int) -> list[Entrant]:
-        usable = [c for c in candidates if self.trained.time(c.recipe)]
-        return size_race(usable, available, self.costs, self.costs.k, finalists)

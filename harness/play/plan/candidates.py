@@ -85,7 +85,7 @@ def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None, trai
     longer = functools.partial(_longer, trained=trained)
     makers: list[Maker] = [_strong, functools.partial(_turned, of="strong"), longer, _mixed, _larger, _gentle]
     if TIME in found:
-        makers = [longer, functools.partial(_turned, of="quick", trained=trained), _larger, _strong, _gentle]
+        makers = [longer, functools.partial(_turned, of="quick", trained=trained), _wider, _larger, _strong, _gentle]
     pretrained: list[Maker] = [_frozen, _finetuned]
     if FEW_ROWS in found or (TIME in found and are_photographs(facts)):
         makers = [*pretrained, *makers]
@@ -236,6 +236,14 @@ def _larger(facts: Facts) -> Candidate | None:
     values = built_in("quick", facts)
     enlarged = _enlarged(values, facts, 1.5)
     return None if enlarged is None else _candidate("play-larger", enlarged, "the baseline's network on larger images")
+
+
+def _wider(facts: Facts) -> Candidate | None:
+    """With the filters that less time forbade."""
+    if facts.filters >= 1:
+        return None
+    values = built_in("quick", dataclasses.replace(facts, filters=min(2 * facts.filters, 1.0)))
+    return _candidate("play-wider", values, "the baseline's network, twice as wide")
 
 
 def _gentle(facts: Facts) -> Candidate:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.competition import Recipe
 from harness.play.spending.budget import Budget
-from harness.play.spending.costs import Costs, family, views
+from harness.play.spending.costs import Costs
 from harness.play.steps.finish import load
 from harness.play.steps.table import Outcome, Table
 
@@ -55,9 +55,7 @@ class Accounts:
 
     def reserve(self) -> float:
         """For the last steps: combining, file, forecast, judging what is chosen now."""
-        combining = (
-            self.combining(2) if len(self.runs) > 1 else 0.0
-        )  # a second run is worth more than the time to blend it
+        combining = self.combining(2) if self.runs else 0.0  # a second run is of use when it is blended with the first
         last = 1.5 * self.finishing + combining if self.costs.in_seconds else 0.0
         return last + (self.judging(self.final) if self.final and self.is_worth_judging(self.final) else 0.0)
 
@@ -89,8 +87,8 @@ class Accounts:
         if not self.costs.in_seconds:
             return 0.0
         rows = min(NOISE_ROWS, self.costs.n_train)
-        per_image = self.costs.timings[family(recipe)].predict * views(recipe) + _NOISE_IMAGE
-        return 4.0 + 75 * rows * per_image * self.costs.ratio(recipe) / self.costs.workers
+        per_image = self.costs.prediction(recipe) + _NOISE_IMAGE
+        return 4.0 + 75 * rows * per_image / self.costs.workers
 
     @property
     def sign(self) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _FIRST_RATIO = 1.5
 """Of spent to predicted, before any run: augmentation and another process on the same memory."""
 
+_ONCE_RATIO = 1.3  # of the same, where features are taken
 _RATIOS = (0.2, 20.0)  # such are believed
 _LEAST_START = 1.5
 
@@ -134,6 +135,7 @@ class Costs:
     in_seconds : else in fold-epochs of the recipe `unit`, by arithmetic
     start : seconds that a run takes besides its folds; runs that take less lower it
     devices : that the workers share; of CPU cores each worker has its own
+    once_ratio : of spent to predicted, where features were taken, by network
     featured : recipes whose frozen network's features lie in the cache, as `_features` names them
     """
 
@@ -146,7 +148,8 @@ class Costs:
     devices: int | None = None
     unit: float = 0.0
     timings: dict[str, Timing] = field(default_factory=dict)
-    ratios: dict[str, list[float]] = field(default_factory=dict)
+    ratios: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    once_ratio: dict[str, float] = field(default_factory=dict)
     featured: set[str] = field(default_factory=set)
 
     def run(self, recipe: Recipe, folds: int | None = None, side_by_side: int = 1) -> float:
@@ -194,6 +197,10 @@ class Costs:
         together = min(self.workers, folds * side_by_side)
         foreseen = folds * side_by_side / max(together, 1) * self._fold_seconds(recipe) * self._crowding(together)
         least, most = _RATIOS
+        once = self._once(recipe)
+        if once:  # heads take next to nothing
+            seen = (seconds - self.start) / (once / self.once_ratio.get(family(recipe), _ONCE_RATIO))
+            self.once_ratio[family(recipe)] = float(np.clip(seen, least, most))
         beside = seconds - self._once(recipe)
         self.start = min(
             self.start, max(beside - least * foreseen, _LEAST_START)
@@ -202,14 +209,15 @@ class Costs:
             self.featured.add(_features(recipe))
         if foreseen > 0:
             ratio = float(np.clip((beside - self.start) / foreseen, least, most))
-            self.ratios.setdefault(family(recipe), []).append(ratio)
+            self.ratios.setdefault(_kind(recipe), {}).setdefault(family(recipe), []).append(ratio)
 
     def ratio(self, recipe: Recipe) -> float:
-        """Spent over predicted: of this network as last seen, else the middle of all, else our guess."""
-        own = self.ratios.get(family(recipe))
+        """Spent over predicted: of this network as last seen, else the middle of all of its kind, else our guess."""
+        of_kind = self.ratios.get(_kind(recipe), {})
+        own = of_kind.get(family(recipe))
         if own:
             return own[-1]
-        everything = [value for of_one in self.ratios.values() for value in of_one]
+        everything = [value for of_one in of_kind.values() for value in of_one]
         return float(np.median(everything)) if everything else _FIRST_RATIO
 
     def _fold_seconds(self, recipe: Recipe) -> float:
@@ -219,6 +227,7 @@ class Costs:
             return rows * timing.step + 1.0
         if recipe.features:
             return recipe.train.seeds * recipe.train.epochs * rows * _HEAD_SECONDS + 1.0
+        rows += self.n_test if recipe.pseudo else 0  # at most: those that it is sure of
         steps = recipe.train.epochs * max(rows // recipe.train.batch_size, 1)
         step = timing.step * min(1.0, rows / recipe.train.batch_size)
         return recipe.train.seeds * (steps * step + predicted * views(recipe) * timing.predict)
@@ -228,7 +237,14 @@ class Costs:
         if not recipe.features or _features(recipe) in self.featured:
             return 0.0
         images = self.n_train * (recipe.features.views + views(recipe) - 1) + self.n_test * views(recipe)
-        return images * self.timings[family(recipe)].predict / max(self.workers, 1) * 1.3
+        ratio = self.once_ratio.get(family(recipe), _ONCE_RATIO)
+        return images * self.timings[family(recipe)].predict / max(self.workers, 1) * ratio
+
+    def prediction(self, recipe: Recipe) -> float:
+        """Seconds of predicting an image in all views, by one worker."""
+        of_features = self.once_ratio.get(family(recipe), _ONCE_RATIO) if recipe.features else None
+        ratio = self.ratio(recipe) if of_features is None else of_features
+        return self.timings[family(recipe)].predict * views(recipe) * ratio
 
     def _fold_work(self, recipe: Recipe) -> float:
         """Operations of a fold; a step back costs twice a step forward."""
@@ -239,6 +255,7 @@ class Costs:
         if recipe.features:
             once = self.n_train * (recipe.features.views + views(recipe) - 1) + self.n_test * views(recipe)
             return once * timing.flops / self.k
+        rows += self.n_test if recipe.pseudo else 0
         per_seed = recipe.train.epochs * rows * 3 * timing.flops + predicted * views(recipe) * timing.flops
         return recipe.train.seeds * per_seed
 
@@ -262,6 +279,11 @@ def family(recipe: Recipe) -> str:
     told = recipe.model_dump(mode="json")
     kept = [told["model"], told["data"], told["train"]["batch_size"], told["train"]["precision"], told["features"]]
     return f"{kept} {told['train']['freeze_layers']} {told['train']['freeze_blocks']} {told['train']['optimizer']}"
+
+
+def _kind(recipe: Recipe) -> str:
+    """What is trained: how far predictions are off says nothing of another kind."""
+    return "trees" if are_trees(recipe) else "head" if recipe.features else "network"
 
 
 def _features(recipe: Recipe) -> str:

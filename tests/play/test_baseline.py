@@ -1,0 +1,88 @@
+"""The baseline's size: what the budget buys, by rules that can be read."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from harness.competition import Recipe
+from harness.competition.builtin.facts import Facts
+from harness.play.baseline import Baseline
+from harness.play.plan.candidates import baseline
+from harness.play.spending.costs import Costs, Timing, family
+
+PLANKTON = Facts(64, 64, 1, 24_000, 121, 200.0, "single", "log_loss", weights="package")
+CIFAR = Facts(32, 32, 3, 10_000, 10, 1.0, "single", "accuracy", ("hflip",), weights="package")
+BLOOD = Facts(96, 96, 3, 9_000, 8, 2.0, "single", "accuracy", weights="package")
+TAGS = Facts(256, 256, 3, 800, 17, 9.0, "multilabel", "fbeta", weights="package")
+
+
+class Timed:
+    """Times networks by their arithmetic: pixels times filters squared."""
+
+    def __init__(self, costs: Costs, facts: Facts) -> None:
+        self.costs, self.facts, self.timed = costs, facts, 0
+
+    def must_time(self, recipe: Recipe) -> None:
+        side = max(recipe.data.size or (self.facts.height, self.facts.width))
+        filters = recipe.model.args.get("stem", 32)
+        image = 1e-9 * side**2 * filters**2 * (0.3 if recipe.model.args.get("stem_pool") else 1.0)
+        image = 5e-3 if recipe.features else image
+        self.timed += family(recipe) not in self.costs.timings
+        self.costs.timings[family(recipe)] = Timing(3 * image * recipe.train.batch_size, image, 1e9 * image)
+
+    def time(self, recipe: Recipe) -> bool:
+        self.must_time(recipe)
+        return True
+
+
+def beginning(facts: Facts, seconds: float) -> tuple[Baseline, Timed]:
+    costs = Costs(facts.rows, facts.rows // 4, 5, 2, True)
+    timed = Timed(costs, facts)
+    accounts = SimpleNamespace(costs=costs, available=seconds, budget=SimpleNamespace(total=seconds))
+    return Baseline(cast(Any, accounts), cast(Any, timed), facts, baseline(facts)), timed
+
+
+def work(facts: Facts, seconds: float) -> tuple[float, float, int]:
+    made, _ = beginning(facts, seconds)
+    rung = made.affordable()
+    return rung.share, rung.filters, rung.folds
+
+
+@pytest.mark.parametrize("facts", [PLANKTON, CIFAR], ids=["plankton", "cifar"])
+def test_more_time_never_makes_the_baseline_smaller(facts: Facts):
+    found = [work(facts, seconds) for seconds in (30, 100, 300, 600, 1_000, 3_000, 10_000, 100_000)]
+    assert found == sorted(found) and len(set(found)) >= 4
+    assert found[0] == (0.5, 0.5, 3) and found[-1] == (1.0, 1.0, 5)
+
+
+def test_a_network_gets_narrower_before_images_get_smaller():
+    found = {work(CIFAR, seconds)[:2] for seconds in range(100, 4_000, 100)}
+    assert (1.0, 0.5) in found and all(filters == 0.5 for share, filters in found if share < 1)
+
+
+@pytest.mark.parametrize("seconds", [60, 600, 6_000])
+def test_the_baseline_keeps_to_its_share(seconds: float):
+    made, _ = beginning(PLANKTON, seconds)
+    made.take(made.affordable())
+    recipe = made.recipe()
+    cost = made.accounts.costs.run(recipe)
+    assert cost <= 0.65 * seconds or recipe.train.epochs == 1
+    natural = made.first.recipe
+    is_short = 3 * made.accounts.costs.run(natural) > seconds
+    if is_short and recipe.train.epochs < natural.train.epochs:  # all of its share is used
+        more = recipe.model_copy(update={"train": recipe.train.model_copy(update={"epochs": recipe.train.epochs + 1})})
+        assert made.accounts.costs.run(more) > 0.65 * seconds
+
+
+def test_a_pretrained_network_comes_first_where_rows_or_time_are_few():
+    assert beginning(TAGS, 100_000)[0].affordable().pretrained
+    assert beginning(BLOOD, 20)[0].affordable().pretrained
+    assert not beginning(BLOOD, 20_000)[0].affordable().pretrained
+    assert not beginning(PLANKTON, 20)[0].affordable().pretrained  # no photographs
+
+
+def test_what_is_far_too_dear_is_not_timed():
+    made, timed = beginning(PLANKTON, 20)
+    made.affordable()
+    assert timed.timed <= 3
