@@ -27,6 +27,15 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 
+PATIENCE = 90
+"""Seconds that an answer may take: axe-core on a large page, on a machine that does other work."""
+
+KEYS = {
+    **{"Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " "), "Escape": (27, "")},
+    **{"End": (35, ""), "Home": (36, ""), "ArrowLeft": (37, ""), "ArrowRight": (39, "")},
+}
+"""Their numbers, and what they type."""
+
 
 def browser_path() -> str | None:
     """The browser that HARNESS_CHROMIUM names, or that is on the path; None where there is none."""
@@ -55,9 +64,12 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
+        self._call("Performance.enable", timeDomain="threadTicks")
+        self._call("Emulation.setFocusEmulationEnabled", enabled=True)  # as if its window were in front
 
     def open(self, page: Path | str, width: int = 1280, dark: bool = False) -> None:
         """Open a file, or an address whose page may ask its own server, and wait until it is loaded."""
+        self._navigate("about:blank")  # what the page before still asks for is none of this one's
         self.errors = []
         url = page if isinstance(page, str) else page.absolute().as_uri()
         self._own = "/".join(url.split("/")[:3]) + "/" if isinstance(page, str) else None
@@ -65,9 +77,12 @@ class Browser:
         self._call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
+        self._navigate(url)
+
+    def _navigate(self, url: str) -> None:
         self._loaded = False
         self._call("Page.navigate", url=url)
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while not self._loaded:
             self._receive(end)
 
@@ -78,12 +93,28 @@ class Browser:
         return told["result"].get("value")
 
     def press(self, key: str) -> None:
-        """A key as a person presses it: 'Tab', 'Enter', 'Space'."""
-        code, text = {"Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " ")}[key]
+        """A key as a person presses it: 'Tab', 'Enter', 'Space', 'Escape', 'Home', 'End', 'ArrowLeft', 'ArrowRight'."""
+        code, text = KEYS[key]
         name = " " if key == "Space" else key
         about = {"key": name, "code": key, "windowsVirtualKeyCode": code}
         self._call("Input.dispatchKeyEvent", type="keyDown", **about, **({"text": text} if text else {}))
         self._call("Input.dispatchKeyEvent", type="keyUp", **about)
+
+    def point(self, element: str, x: float = 0.5, y: float = 0.5, click: bool = False, scroll: bool = True) -> None:
+        """Move the mouse onto an element, an expression, at these shares of its width and height; or click there."""
+        if scroll:
+            self.run(f"{element}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        self.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")  # events of scrolling
+        box = self.run(f"{element}.getBoundingClientRect().toJSON()")
+        at = {"x": box["left"] + x * box["width"], "y": box["top"] + y * box["height"]}
+        self._call("Input.dispatchMouseEvent", type="mouseMoved", **at)
+        for kind in ("mousePressed", "mouseReleased") if click else ():
+            self._call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **at)
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the page's main thread since it was opened."""
+        told = self._call("Performance.getMetrics")["metrics"]
+        return next(float(metric["value"]) for metric in told if metric["name"] == "TaskDuration")
 
     def picture(self, path: Path) -> None:
         """Save what the whole page looks like as PNG."""
@@ -104,7 +135,7 @@ class Browser:
         sent = memoryview(json.dumps(message).encode() + b"\0")
         while sent:
             sent = sent[os.write(self._write, sent) :]
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while (told := self._receive(end)).get("id") != number:
             pass
         assert "error" not in told, told["error"]
@@ -113,7 +144,7 @@ class Browser:
     def _receive(self, end: float) -> dict[str, Any]:
         while b"\0" not in self._rest:
             if not select.select([self._read], [], [], max(0, end - time.monotonic()))[0]:
-                raise subprocess.TimeoutExpired("chromium", 30)
+                raise subprocess.TimeoutExpired("chromium", PATIENCE)
             found = os.read(self._read, 2**20)
             if not found:
                 raise OSError("the browser ended")
@@ -137,6 +168,12 @@ class Browser:
             url = parameters["request"]["url"]
             if self._own is None or not url.startswith(self._own):
                 self.errors.append(f"asks the network for {url}")
+
+
+def comes_true(browser: Browser, expression: str) -> bool:
+    """Whether it is true within five seconds: what follows a key or a scroll may come later than the call."""
+    look = f"const look = () => {expression} ? done(true) : setTimeout(look, 20); look()"
+    return browser.run(f"new Promise(done => {{ {look}; setTimeout(() => done(false), 5000); }})")
 
 
 def _pipe() -> tuple[int, int]:

@@ -1,13 +1,13 @@
-"""A self-contained HTML page: one file with its style and one small script, and links to the pages beside it (`links`) alone.
+"""A self-contained HTML page: one file with its style and small scripts (`web`), and links to the pages beside it (`links`) alone.
 
-Whoever looks without the script sees the same rows: it sorts and filters tables, no more.
+Whoever looks without the scripts sees the same rows, figures and pictures: they sort and filter tables and galleries, enlarge pictures, and say
+the values of figures.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.base.pictures import as_picture
 from harness.base.untrusted_text import shown
+from harness.report.gallery import Shot, embedded
 from harness.report.links import publish
 from harness.report.svg import inlined
 
@@ -25,11 +25,21 @@ TABLE_IN_FULL, TABLE_SHORT, TABLE_ROWS = 40, 20, 1000
 """Rows up to which a table that may be long is shown in full on a page and a terminal; how many of a longer one a terminal shows, and a
 page at most."""
 
+GALLERY_IN_FULL = 24
+"""Pictures up to which a gallery is shown in full; one of more has a box of its own, which scrolls."""
+
+WEB = Path(__file__).with_name("web")
+"""Templates, style and scripts."""
+
 _SENTENCE, _LONG_WORD = 40, 24  # characters beyond which a cell is a sentence, and a word does not fit a column
 _BREAKS = re.compile(r"[\s-]")
 _MISSING = ("", "-", "nan")
 _NUMBER = re.compile(r"[+-]?\d[\d,]*(\.\d+)?([eE][+-]?\d+)?(?=$|[ ,;:])")
 _SPREAD = re.compile(r"(\S+) (\[.*\]|\+- .*)")
+
+
+_SCRIPTS = {"gallery": "gallery.js", "figure": "figure.js"}
+"""What a page has besides page.js where it has such blocks."""
 
 
 @dataclass
@@ -99,10 +109,14 @@ class Section:
         self.blocks.append({"kind": "figure", "svg": svg, "caption": caption})
         return self
 
-    def gallery(self, images: np.ndarray, captions: Sequence[str]) -> Section:
-        """images : uint8 (n, H, W, C); captions : n strings."""
-        items = [{"source": _png(i), "caption": c} for i, c in zip(images, captions, strict=True)]
-        self.blocks.append({"kind": "gallery", "items_": items})
+    def gallery(self, images: np.ndarray | Sequence[np.ndarray], shots: Sequence[Shot | str]) -> Section:
+        """Pictures that can be filtered by what is known of them, and enlarged.
+
+        images : n uint8 arrays (H, W, C); shots : n captions, or what else is known of each
+        """
+        told = [Shot(shot) if isinstance(shot, str) else shot for shot in shots]
+        items = [{"image": np.asarray(i), "shot": s} for i, s in zip(images, told, strict=True)]
+        self.blocks.append({"kind": "gallery", "items_": items, "long": len(items) > GALLERY_IN_FULL})
         return self
 
 
@@ -133,32 +147,39 @@ class Page:
         """The page's text; whatever is put into it is escaped, and plain (`harness.base.untrusted_text`)."""
         from markupsafe import Markup
 
-        scripts = [Path(__file__).with_name("page.js").read_text(encoding="utf-8")]
+        sections, used = self._ready(), {"page.js"}
+        used |= {_SCRIPTS[block["kind"]] for s in sections for block in s["blocks"] if block["kind"] in _SCRIPTS}
+        scripts = [(WEB / name).read_text(encoding="utf-8") for name in ("page.js", *_SCRIPTS.values()) if name in used]
         scripts += [self.script] if self.script else []
         digests = [f"'sha256-{base64.b64encode(hashlib.sha256(s.encode()).digest()).decode()}'" for s in scripts]
-        html: str = template(Path(__file__).with_name("page.html")).render(
+        html: str = template(WEB / "page.html").render(
             title=self.title,
             lead=self.lead,
             warnings=self.warnings,
             cards=self.cards,
-            sections=self._with_figures(),
+            sections=sections,
             scripts=list(map(Markup, scripts)),
             policy=f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {' '.join(digests)}"
             + ("; connect-src 'self'" if self.script else ""),
         )
         return html
 
-    def _with_figures(self) -> list[dict[str, Any]]:
-        """The sections, their figures ready to stand in HTML, each with names of its own."""
+    def _ready(self) -> list[dict[str, Any]]:
+        """The sections as the template takes them: figures ready to stand in HTML, each with names of its own, and pictures embedded."""
         from markupsafe import Markup
 
-        sections, n = [], 0
+        pictures = [
+            item["image"] for s in self.sections for b in s.blocks if b["kind"] == "gallery" for item in b["items_"]
+        ]
+        sources, sections, n = iter(embedded(pictures)), [], 0
         for section in self.sections:
             blocks = []
             for block in section.blocks:
                 if block["kind"] == "figure":
                     n += 1
                     block = block | {"svg": Markup(inlined(block["svg"], f"f{n}-", block["caption"]))}
+                elif block["kind"] == "gallery":
+                    block = block | {"items_": [item | {"source": next(sources)} for item in block["items_"]]}
                 blocks.append(block)
             sections.append({"title": section.title, "blocks": blocks})
         return sections
@@ -169,12 +190,12 @@ class Page:
 
 
 def template(path: Path) -> Any:
-    """A jinja2 template, which may include what lies beside it or in harness/report; whatever is put into it is escaped and plain."""
+    """A jinja2 template, which may include what lies beside it or in harness/report/web; whatever is put into it is escaped and plain."""
     import jinja2
     from markupsafe import Markup
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([path.parent, Path(__file__).parent]),
+        loader=jinja2.FileSystemLoader([path.parent, WEB]),
         autoescape=True,
         trim_blocks=True,
         undefined=jinja2.StrictUndefined,
@@ -200,13 +221,3 @@ def _together(cell: Any) -> Any:
 
     found = _SPREAD.fullmatch(cell) if isinstance(cell, str) else None
     return Markup('{} <span class="i">{}</span>').format(shown(found[1]), shown(found[2])) if found else cell
-
-
-def _data_uri(content: bytes, mime: str) -> str:
-    return f"data:{mime};base64,{base64.b64encode(content).decode()}"
-
-
-def _png(image: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    as_picture(image).save(buffer, "PNG")
-    return _data_uri(buffer.getvalue(), "image/png")

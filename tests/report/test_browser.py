@@ -13,6 +13,7 @@ from harness.clean.verdicts import Verdict
 from harness.competition import Samples
 from harness.leaderboard.page import write_page as write_leaderboard
 from harness.report import error_figures, figures
+from harness.report.gallery import Shot
 from harness.report.page import Page
 from tests.browser import Browser, browser_path
 from tests.clean.cells import cells
@@ -78,9 +79,20 @@ def _everything() -> Page:
     )
     section.figure(error_figures.instead_matrix(np.array([[0, 5], [9, 0]]), ["a", "b"]), "Instead.")
     section = page.section("Mistakes")
-    section.gallery(np.zeros((9, 8, 8, 3), np.uint8), [f"{HOSTILE} {'y' * 40} {i}" for i in range(9)])
+    section.gallery(np.zeros((30, 8, 8, 3), np.uint8), [_shot(i) for i in range(30)])
     page.section("What produced it").code('{"key": "' + "z" * 300 + '"}', "The recipe")
     return page
+
+
+def _shot(i: int) -> Shot:
+    facts = {"class": names_of(i), "fold": str(i % 3), "answer": "right" if i % 2 else "wrong"}
+    return Shot(
+        f"{HOSTILE} {'y' * 40} {i}", f"id-{i}", facts, 0.3 + i / 50, [(HOSTILE, 0.5), ("b" * 50, 0.25)], [HOSTILE]
+    )
+
+
+def names_of(i: int) -> str:
+    return (HOSTILE, "z" * 60, "b", "c")[i % 4]
 
 
 def _line(i: int) -> dict[str, object]:
@@ -103,6 +115,10 @@ def test_a_page_fits_and_axe_finds_nothing(browser: Browser, site: dict[str, Pat
     browser.run(AXE.read_text(encoding="utf-8") + "; 0")
     told = "r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 120)).slice(0, 3).join(' | '))"
     assert browser.run(f"axe.run().then(r => {told})") == []
+    if browser.run("document.querySelector('.open') !== null"):  # with a picture enlarged too
+        browser.run("document.querySelector('.open').click()")
+        assert browser.run(f"axe.run(document.querySelector('dialog')).then(r => {told})") == []
+        assert browser.run("document.documentElement.scrollWidth") <= width
 
 
 def test_text_in_figures_can_be_read_on_every_colour_of_a_map(browser: Browser, site: dict[str, Path]):

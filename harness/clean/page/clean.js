@@ -1,8 +1,8 @@
 // Actions: of a row, of all rows of a family or a kind, of all that the filter shows; each change can be undone, the last first.
-const {columns, actions, verdicts, order} = JSON.parse(document.getElementById("verdicts").textContent);
+const {columns, actions, verdicts, order, names, labels, sources} = JSON.parse(document.getElementById("verdicts").textContent);
 const at = id => document.getElementById(id);
 const ID = 0, KIND = 1, ACTION = 2, EVIDENCE = 4;
-const undoable = [];
+const undoable = [], alls = [];
 let note = "", nChanged = 0;
 
 function choice(label, values) {
@@ -13,33 +13,97 @@ function choice(label, values) {
   return select;
 }
 
-const rows = [...document.querySelectorAll(".row")].map((box, place) => {
-  const verdict = verdicts[order[place]], select = choice("action of " + verdict[ID], actions);
-  const label = box.querySelector("b").textContent, text = (verdict.join(" ") + " " + label).toLowerCase();
-  const row = {box, verdict, select, label, text, first: verdict[ACTION], alls: []};
-  box.dataset.id = verdict[ID];
-  box.querySelector("i").replaceWith(select);
-  select.addEventListener("change", () => act([row], select.value));
-  return row;
+const rows = order.map(place => {
+  const verdict = verdicts[place];
+  return {verdict, label: names[labels[place]], source: sources[place], first: verdict[ACTION], changed: false, hidden: false, alls: [], box: null, select: null};
 });
-const byBox = new Map(rows.map(row => [row.box, row]));
+const textOf = row => row.text ??= (row.verdict.join(" ") + " " + row.label).toLowerCase();
 // A class can be taken only where the evidence names it.
 const mayRelabel = row => row.first === "relabel" || row.verdict[EVIDENCE].startsWith("to ");
 
+// Boxes of rows: drawn, with their controls, when they come near the window. Thousands at once would take the browser seconds.
+const AT_ONCE = 200;
+const shelves = [...document.querySelectorAll(".family")].map(box => {
+  const from = +box.dataset.from, own = rows.slice(from, from + +box.dataset.n), is = [...box.querySelectorAll(".row")];
+  for (const [i, row] of own.entries()) if (is[i]) boxed(row, is[i]);
+  return {box, rows: own, from, done: false, kind: box.closest("section").dataset.kind};
+});
+const byBox = new Map(shelves.map(shelf => [shelf.box, shelf]));
+
+function boxed(row, box) {
+  row.box = box;
+  box.dataset.id = row.verdict[ID];
+}
+function element(tag, text = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
+}
+function drawn(row, kind) {
+  const box = element("div"), [id, verdict, , , evidence] = row.verdict;
+  if (row.source) box.append(Object.assign(new Image(), {src: row.source, alt: ""}));
+  box.append(element("b", row.label), "id " + id, element("i"), element("span", (verdict === kind ? "" : verdict + ": ") + evidence));
+  boxed(row, box);
+  return box;
+}
+function draw(shelf) {
+  if (shelf.done) return;
+  shelf.done = true;
+  near.unobserve(shelf.box);
+  if (!shelf.rows[0].box) shelf.box.append(...shelf.rows.map(row => drawn(row, shelf.kind)));
+  if (shelf.box.hasAttribute("role")) {
+    const place = element("div");
+    place.className = "all";
+    shelf.box.prepend(place);
+    allOf(place, shelf.rows, shelf.box.getAttribute("aria-label"));
+  }
+  for (const row of shelf.rows) {
+    row.select = choice("action of " + row.verdict[ID], actions);
+    row.box.querySelector("i").replaceWith(row.select);
+    row.select.addEventListener("change", () => act([row], row.select.value));
+    row.box.hidden = row.hidden;
+    showRow(row);
+  }
+}
+function showRow(row) {
+  if (!row.select) return;
+  row.select.value = row.verdict[ACTION];
+  row.select.options[actions.indexOf("relabel")].disabled = !mayRelabel(row);
+  row.box.className = "row " + row.verdict[ACTION] + (row.changed ? " changed" : "");
+}
+const near = new IntersectionObserver(seen => {
+  for (const {target, isIntersecting} of seen) if (isIntersecting) draw(byBox.get(target));
+}, {rootMargin: "1500px"});
+
 // The controls of several rows: of a family, of a kind.
-const alls = [...document.querySelectorAll(".all")].map(place => {
-  const own = [...place.parentNode.querySelectorAll(".row")].map(box => byBox.get(box));
+function allOf(place, own, of) {
   const label = document.createElement("label"), text = document.createTextNode("");
   const select = choice("", actions), mixed = new Option("mixed", "");
   mixed.disabled = mixed.hidden = true;
   select.prepend(mixed);
   label.append(text, select);
   place.append(label);
-  const all = {of: place.dataset.of, text, select, rows: own};
+  const all = {of, text, select, rows: own};
   for (const row of own) row.alls.push(all);
   select.addEventListener("change", () => act(own, select.value));
-  return all;
-});
+  alls.push(all);
+  showAll(all);
+  countAll(all);
+}
+function showAll(all) {
+  const action = all.rows[0].verdict[ACTION];
+  all.select.value = all.rows.every(row => row.verdict[ACTION] === action) ? action : "";
+  all.select.options[1 + actions.indexOf("relabel")].disabled = !all.rows.some(mayRelabel);
+}
+function countAll(all) {
+  const n = all.rows.filter(row => !row.hidden).length, part = n < all.rows.length ? ` (${n.toLocaleString("en")} shown)` : "";
+  all.text.data = `all ${rowsOf(all.rows.length)} of ${all.of}${part} `;
+}
+for (const place of document.querySelectorAll(".all")) {
+  allOf(place, shelves.filter(shelf => place.parentNode.contains(shelf.box)).flatMap(shelf => shelf.rows), place.dataset.of);
+}
+for (const shelf of shelves) if (shelf.from < AT_ONCE) draw(shelf); else near.observe(shelf.box);
+addEventListener("beforeprint", () => shelves.filter(shelf => !shelf.box.hidden).forEach(draw));
 
 function rowsOf(n) { return n.toLocaleString("en") + (n === 1 ? " row" : " rows"); }
 
@@ -63,17 +127,12 @@ function undo() {
 
 function show(some) {
   for (const row of some) {
-    const action = row.verdict[ACTION], changed = action !== row.first;
-    nChanged += changed - row.box.classList.contains("changed");
-    row.select.value = action;
-    row.select.options[actions.indexOf("relabel")].disabled = !mayRelabel(row);
-    row.box.className = "row " + action + (changed ? " changed" : "");
+    const changed = row.verdict[ACTION] !== row.first;
+    nChanged += changed - row.changed;
+    row.changed = changed;
+    showRow(row);
   }
-  for (const all of new Set(some.flatMap(row => row.alls))) {
-    const action = all.rows[0].verdict[ACTION];
-    all.select.value = all.rows.every(row => row.verdict[ACTION] === action) ? action : "";
-    all.select.options[1 + actions.indexOf("relabel")].disabled = !all.rows.some(mayRelabel);
-  }
+  for (const all of new Set(some.flatMap(row => row.alls))) showAll(all);
   const last = undoable.at(-1);
   at("undo").textContent = last ? `Undo: ${rowsOf(last.before.length)} to ${last.action}` : "Nothing to undo";
   say((nChanged ? nChanged.toLocaleString("en") + " changed, not saved yet" : "nothing changed") + note);
@@ -87,15 +146,17 @@ function filter() {
   const kind = at("kind").value, label = at("class").value, action = at("action").value;
   const words = at("text").value.toLowerCase().split(/\s+/).filter(Boolean);
   const fits = row => (!kind || row.verdict[KIND] === kind) && (!label || row.label === label) &&
-    (!action || row.verdict[ACTION] === action) && words.every(word => row.text.includes(word));
-  shown = rows.filter(row => !(row.box.hidden = !fits(row)));
+    (!action || row.verdict[ACTION] === action) && words.every(word => textOf(row).includes(word));
+  shown = rows.filter(row => {
+    row.hidden = !fits(row);
+    if (row.box) row.box.hidden = row.hidden;
+    return !row.hidden;
+  });
   at("count").textContent = `${shown.length.toLocaleString("en")} of ${rowsOf(rows.length)} shown`;
   at("to").previousSibling.textContent = `Set all ${shown.length.toLocaleString("en")} shown to `;
-  for (const box of document.querySelectorAll("section, .family")) box.hidden = !box.querySelector(".row:not([hidden])");
-  for (const all of alls) {
-    const n = all.rows.filter(row => !row.box.hidden).length, part = n < all.rows.length ? ` (${n.toLocaleString("en")} shown)` : "";
-    all.text.data = `all ${rowsOf(all.rows.length)} of ${all.of}${part} `;
-  }
+  for (const shelf of shelves) shelf.box.hidden = shelf.rows.every(row => row.hidden);
+  for (const section of document.querySelectorAll("section")) section.hidden = !section.querySelector(".family:not([hidden])");
+  alls.forEach(countAll);
 }
 for (const id of ["kind", "class", "action"]) at(id).addEventListener("change", filter);
 at("text").addEventListener("input", filter);

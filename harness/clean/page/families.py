@@ -53,6 +53,40 @@ class Section:
         return TEXTS.get(self.kind, "")
 
 
+@dataclass(frozen=True)
+class Shelf:
+    """Rows that stand in one box of the page, and are drawn together.
+
+    Attributes
+    ----------
+    start : place of the first among all rows of the page
+    rows : positions in the list of verdicts
+    is_family : whether they belong together
+    drawn : whether they stand in the page's HTML; else its script draws them when they come near the window
+    """
+
+    start: int
+    rows: list[int]
+    is_family: bool
+    drawn: bool
+
+
+def shelves_of(sections: Sequence[Section], at_once: int) -> list[list[Shelf]]:
+    """Of each section its families, then the others, some dozens together; so many rows at most are drawn at once."""
+    found, start = [], 0
+    for section in sections:
+        parts = [section.single[i : i + _ABREAST] for i in range(0, len(section.single), _ABREAST)]
+        shelves = []
+        for place, rows in enumerate([*section.families, *parts]):
+            shelves.append(Shelf(start, rows, place < len(section.families), start + len(rows) <= at_once))
+            start += len(rows)
+        found.append(shelves)
+    return found
+
+
+_ABREAST = 60
+
+
 def sections_of(verdicts: Sequence[Verdict]) -> list[Section]:
     """Every row in one section.
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.base.pictures import as_picture
-from harness.clean.page.families import Section, by_need_of_image, place_of, sections_of
+from harness.clean.page.families import Section, Shelf, by_need_of_image, place_of, sections_of, shelves_of
 from harness.clean.verdicts import ACTIONS, COLUMNS, Verdict
 from harness.competition import Samples
 from harness.report.links import publish
@@ -23,6 +23,9 @@ from harness.runs.align import align_rows
 
 PAGE_BYTES = 5_000_000
 """What the page may weigh. Rows whose image has no room stand there without it."""
+
+AT_ONCE = 1_000
+"""Rows that stand in the page's HTML. Thousands would take a browser seconds: the others are drawn when they come near the window."""
 
 _THUMBNAIL = 96
 _ROUND_IMAGE = 100  # bytes: its element, and a share of the links that are put into the page later
@@ -42,7 +45,7 @@ def write_page(
     sections, rows = sections_of(verdicts), _rows(verdicts, samples)
     assert samples.labels is not None  # training rows always have labels
     labels = [classes[samples.labels[row]] if row >= 0 else "" for row in rows]
-    there = set(labels)
+    there, shelves = set(labels), shelves_of(sections, AT_ONCE)
     told = {
         "title": title,
         "lead": lead,
@@ -52,17 +55,19 @@ def write_page(
         "table": count_table(verdicts),
         "kinds": sorted({v.verdict for v in verdicts}, key=place_of),
         "classes": [name for name in classes if name in there],
-        "sections": sections,
+        "sections": list(zip(sections, shelves, strict=True)),
         "verdicts": verdicts,
         "labels": labels,
-        "data": _script_json(_data(verdicts, sections)),
+        "later": sum(len(shelf.rows) for of in shelves for shelf in of if not shelf.drawn),
     }
     page = template(Path(__file__).with_name("clean.html"))
-    text = page.render(**told, sources=[""] * len(rows), bare=0)
+    none = [""] * len(rows)
+    text = page.render(**told, sources=none, bare=0, data=_data(verdicts, sections, shelves, labels, none))
     room = PAGE_BYTES - len(text.encode("utf-8")) - 10_000  # links
     sources = thumbnails(samples.images, rows, by_need_of_image(sections), room)
     bare = sum(row >= 0 and not source for row, source in zip(rows, sources, strict=True))
-    publish(path, page.render(**told, sources=sources, bare=bare))
+    data = _data(verdicts, sections, shelves, labels, sources)
+    publish(path, page.render(**told, sources=sources, bare=bare, data=data))
 
 
 def count_table(verdicts: Sequence[Verdict]) -> list[list[str]]:
@@ -108,14 +113,28 @@ def _rows(verdicts: Sequence[Verdict], samples: Samples) -> list[int]:
     return found
 
 
-def _data(verdicts: Sequence[Verdict], sections: Sequence[Section]) -> dict[str, Any]:
-    """What the script works on: clean.csv as it is, and which of its lines stands where on the page."""
-    return {
-        "columns": COLUMNS,
-        "actions": ACTIONS,
-        "verdicts": [dataclasses.astuple(v) for v in verdicts],
-        "order": [row for section in sections for row in section.rows],
-    }
+def _data(
+    verdicts: Sequence[Verdict],
+    sections: Sequence[Section],
+    shelves: Sequence[Sequence[Shelf]],
+    labels: Sequence[str],
+    sources: Sequence[str],
+) -> Any:
+    """What the script works on: clean.csv as it is, which of its lines stands where on the page, labels, and images of what it draws."""
+    names = list(dict.fromkeys(labels))
+    number = {name: i for i, name in enumerate(names)}
+    later = [row for of in shelves for shelf in of if not shelf.drawn for row in shelf.rows]
+    return _script_json(
+        {
+            "columns": COLUMNS,
+            "actions": ACTIONS,
+            "verdicts": [dataclasses.astuple(v) for v in verdicts],
+            "order": [row for section in sections for row in section.rows],
+            "names": names,
+            "labels": [number[label] for label in labels],
+            "sources": {row: sources[row] for row in later if sources[row]},
+        }
+    )
 
 
 def _thumbnail(image: np.ndarray) -> str:

@@ -13,6 +13,7 @@ from harness.cv.clustering.scores import Pooled
 from harness.cv.report.page import curves, fold_table, label, produced_section, shown
 from harness.data.cache import Dataset
 from harness.report import figures
+from harness.report.gallery import Shot, top_bars
 from harness.report.page import Page
 from harness.runs import Folds, Run, RunFolder
 
@@ -185,7 +186,11 @@ def _contents(page: Page, dataset: Dataset, pooled: Pooled, rows: np.ndarray, na
         if not len(first):
             continue
         if has_pictures:
-            section.gallery(np.stack([np.asarray(dataset.train.images[row]) for row in first]), said)
+            shots = [
+                Shot(s, str(dataset.train.ids[row]), {}, float(pooled.oof[row].max()), top_bars(names, pooled.oof[row]))
+                for row, s in zip(first, said, strict=True)
+            ]
+            section.gallery([np.asarray(dataset.train.images[row]) for row in first], shots)
         else:
             section.table(
                 ["image", "first caption"],

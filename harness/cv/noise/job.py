@@ -16,7 +16,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.base.storage.manifest import faults, manifest_beside, sealed_file
-from harness.competition import Competition
+from harness.competition import Competition, Recipe
 from harness.competition.metrics import intervals
 from harness.cv.jobs.executor import run_jobs
 from harness.cv.jobs.fold_job import FoldJob
@@ -119,7 +119,7 @@ def noise_suite(
         watcher.expect(len(missing))
         run_jobs(missing, min(workers, len(missing)), watcher.progress, lanes=[job.of.device for job in missing])
     with watcher.waiting("scoring the noise suite, writing its page"):
-        return finish_noise(competition, run, rows)
+        return finish_noise(competition, run, dataset, rows)
 
 
 def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable[[int, int, int], None]) -> None:
@@ -127,7 +127,7 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     import torch
 
     from harness.competition import find_competition
-    from harness.data.resize import frame_of, open_resized
+    from harness.data.resize import frame_of
     from harness.runs.probabilities import check_probabilities
     from harness.train.corruptions import SEVERITIES
     from harness.train.inputs.image_statistics import STATISTICS, describe_images
@@ -135,8 +135,7 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     from harness.train.prediction.predict import Predictor
 
     data = training.whole_networks()
-    own_size = training.recipe.data.model_copy(update={"size": None})
-    originals = open_resized(find_competition(job.of.competition), job.of.cache, own_size)[1].train.images
+    originals = _at_own_size(find_competition(job.of.competition), job.of.cache, training.recipe)
     frame = frame_of(training.opening.competition.data)
     pictures = open_images(originals, data.images.device)
     names = suite_corruptions(data.images.shape[3])
@@ -166,6 +165,13 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
             statistics[number, level - 1] = corrupted.statistics
             progress(job.of.fold, number * len(SEVERITIES) + level, total)
     Suite(tuple(names), valid, proba, statistics, describe_images(originals, valid)).save(job.path)
+
+
+def _at_own_size(competition: Competition, cache: Path, recipe: Recipe) -> Any:
+    """The training images that corruptions are made on: at the data's own size, whatever the recipe takes."""
+    from harness.data.resize import open_resized
+
+    return open_resized(competition, cache, recipe.data.model_copy(update={"size": None}))[1].train.images
 
 
 def _mean_of(predictors: list[Predictor], inputs: Any, rows: torch.Tensor, training: FoldTraining) -> np.ndarray:
@@ -205,8 +211,8 @@ class _Corrupted:
         return torch.from_numpy(resize_pixels(pixels.cpu().numpy(), self.frame)).to(self.device)
 
 
-def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]:
-    """Put the folds' predictions together.
+def score_noise(competition: Competition, run: Run, suite: Suite) -> dict[str, Any]:
+    """What the folds' predictions together come to.
 
     Returns
     -------
@@ -215,8 +221,6 @@ def score_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]
     recall, "noisy": mean recall, "worst": corruption with the lowest}}, "doubtful": corruptions that may change a label}
     """
     metric, task = competition_metrics(competition)[0], competition.kind
-    trained = [f["fold"] for f in run.scores["folds"]]
-    suite = Suite.load([noise_path(run.path, fold, rows) for fold in trained])
     names, order, proba = list(suite.names), suite.rows, suite.proba.astype(np.float32)
     labels, clean = run.labels[order], run.oof[order]
     told, fold = run.scores.get("decision"), run.folds.fold[order]
@@ -272,12 +276,18 @@ def doubtful_corruptions(competition: Competition, names: Sequence[str]) -> list
     return [name for name in names if name == "flips" and not harmless]
 
 
-def finish_noise(competition: Competition, run: Run, rows: int) -> dict[str, Any]:
+def finish_noise(competition: Competition, run: Run, dataset: Dataset, rows: int) -> dict[str, Any]:
     """Write noise.json and noise.html of a run whose folds' predictions stand; returns what noise.json holds."""
+    from harness.competition import find_competition
+    from harness.cv.noise.pictures import noise_pictures
     from harness.cv.noise.report import write_noise_page
 
-    scores = score_noise(competition, run, rows)
-    write_noise_page(run.path / "noise.html", competition, run, scores)
+    suite = Suite.load([noise_path(run.path, f["fold"], rows) for f in run.scores["folds"]])
+    scores = score_noise(competition, run, suite)
+    pictures = noise_pictures(
+        run, suite, _at_own_size(find_competition(competition.folder), dataset.cache, run.recipe), SEED
+    )
+    write_noise_page(run.path / "noise.html", competition, run, scores, pictures)
     with sealed_file(run.path / "noise.json") as temporary:
         write_json(temporary, scores)
     return scores

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.report import figures
+from harness.report.gallery import Shot
 from harness.report.page import Page
 from harness.runs import Run
 
@@ -51,8 +55,14 @@ def summary_lines(scores: dict[str, Any]) -> list[str]:
     return lines
 
 
-def write_noise_page(path: Path, competition: Competition, run: Run, scores: dict[str, Any]) -> None:
-    """Write noise.html."""
+def write_noise_page(
+    path: Path,
+    competition: Competition,
+    run: Run,
+    scores: dict[str, Any],
+    pictures: tuple[Sequence[np.ndarray], Sequence[Shot]] = ((), ()),
+) -> None:
+    """Write noise.html; pictures : rows under corruption, and what is known of each (`harness.cv.noise.pictures`)."""
     page = Page(
         title=f"{competition.title}: {run.name} under noise",
         lead="Each fold's model predicts its own validation rows under every corruption in five severities, by the recipe's views.",
@@ -76,4 +86,8 @@ def write_noise_page(path: Path, competition: Competition, run: Run, scores: dic
         section.text("* may change the label: none of this competition's symmetries.")
     if scores["classes"]:
         page.section("Which classes fall").table(*class_table(scores), folded=True)
+    if pictures[0]:
+        section = page.section("What the corruptions look like")
+        section.text("A few rows as they are and under every corruption, as the models saw them, and what these said.")
+        section.gallery(*pictures)
     page.write(path)

@@ -16,15 +16,17 @@ from harness.cv.folds import rare_classes
 from harness.cv.pseudo_labels import pseudo_line
 from harness.cv.report.calibration import calibration_section
 from harness.cv.report.classes import balance_line, classes_section
+from harness.cv.report.shots import class_shot, of_each_confusion
 from harness.cv.report.targets import targets_sections
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.report import figures
+from harness.report.gallery import which_of
 from harness.report.page import Page, Section
 from harness.runs import Folds, RunFolder
 from harness.runs.notes.differences import changed_keys
 
-_GALLERY = 24
+_GALLERY = 48  # pictures
 
 
 def write_report(
@@ -56,9 +58,9 @@ def write_report(
         section = classes_section(page, labels, predicted, competition.classes, test)
         if balanced := balance_line(recipe.train, scores["metric"]):
             section.text(f"{balanced}.")
-        _mistakes_section(page, dataset, oof, rows, predicted, competition.classes)
+        _mistakes_section(page, dataset, oof, rows, predicted, folds.fold, competition.classes)
     else:
-        targets_sections(page, task, dataset, oof, rows, test, competition.classes, scores.get("decision"))
+        targets_sections(page, task, dataset, oof, rows, folds.fold, test, competition.classes, scores.get("decision"))
     decision = scores.get("decision") or {}
     if decision.get("scaling"):
         main, targets = competition_metrics(competition)[0], dataset.train.labels[rows]
@@ -148,7 +150,13 @@ def folds_section(page: Page, scores: dict[str, Any], classes: Sequence[str]) ->
 
 
 def _mistakes_section(
-    page: Page, dataset: Dataset, oof: np.ndarray, rows: np.ndarray, predicted: np.ndarray, classes: tuple[str, ...]
+    page: Page,
+    dataset: Dataset,
+    oof: np.ndarray,
+    rows: np.ndarray,
+    predicted: np.ndarray,
+    fold: np.ndarray,
+    classes: tuple[str, ...],
 ) -> None:
     assert dataset.train.labels is not None  # training rows always have labels
     labels = dataset.train.labels[rows]
@@ -158,13 +166,23 @@ def _mistakes_section(
         section.text("No row was predicted wrongly.")
         return
     confidence = oof[rows[wrong], predicted[wrong]]
-    worst = wrong[np.argsort(-confidence, kind="stable")[:_GALLERY]]
-    captions = [
-        f"{classes[labels[i]]} taken for {classes[predicted[i]]} ({100 * oof[rows[i], predicted[i]]:.0f} %), id {dataset.train.ids[rows[i]]}"
-        for i in worst
+    wrong = wrong[np.argsort(-confidence, kind="stable")]
+    shown_rows = wrong[of_each_confusion(labels[wrong], predicted[wrong], _GALLERY)]
+    shots = [
+        class_shot(
+            classes,
+            int(labels[i]),
+            int(predicted[i]),
+            oof[rows[i]],
+            dataset.train.ids[rows[i]],
+            int(fold[rows[i]]),
+        )
+        for i in shown_rows
     ]
     section.text("Look here first for wrong labels and for what the model cannot see.")
-    section.gallery(np.asarray(dataset.train.images[rows[worst]]), captions)
+    if which := which_of(len(wrong), _GALLERY, "confusions"):
+        section.text(which)
+    section.gallery(np.asarray(dataset.train.images[rows[shown_rows]]), shots)
 
 
 def _training_section(page: Page, history: list[dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from harness.competition.scoring.auc import BinaryAuc
 from harness.competition.scoring.registry import LABELS
 from harness.competition.tasks import Task
 from harness.data.cache import Dataset
+from harness.report.gallery import Shot, top_bars
 from harness.report.page import Page
 
 _GALLERY = 24
@@ -23,13 +24,14 @@ def targets_sections(
     dataset: Dataset,
     oof: np.ndarray,
     rows: np.ndarray,
+    fold: np.ndarray,
     test: np.ndarray,
     names: Sequence[str],
     decision: dict[str, Any] | None,
 ) -> None:
     """A table of the labels or numbers, and the rows that are furthest off.
 
-    oof : float (n, K); rows : int64, those that are scored; decision : as scores.json has it
+    oof : float (n, K); rows : int64, those that are scored; fold : int8 (n,); decision : as scores.json has it
     """
     assert dataset.train.labels is not None  # training rows always have labels
     targets, outputs = dataset.train.labels[rows], np.asarray(oof[rows], dtype=np.float64)
@@ -45,13 +47,22 @@ def targets_sections(
         else task.decide(outputs, decision["values"])
     )
     worst = np.argsort(-wrong, kind="stable")[:_GALLERY]
-    captions = [
-        f"{task.describe(targets[i], names)} taken for {task.describe(answers[i], names)}, id {dataset.train.ids[rows[i]]}"
-        for i in worst
-    ]
+    shots = []
+    for i in worst:
+        row_id, is_labels = str(dataset.train.ids[rows[i]]), task.of == LABELS
+        there: list[int] = np.flatnonzero(targets[i] >= 0.5).tolist() if is_labels else []
+        shots.append(
+            Shot(
+                caption=f"{task.describe(targets[i], names)} taken for {task.describe(answers[i], names)}, id {row_id}",
+                id=row_id,
+                facts={"fold": str(fold[rows[i]])},
+                bars=top_bars(names, outputs[i], there[:10]) if is_labels else (),
+                own=[names[place] for place in there],
+            )
+        )
     section = page.section("Furthest off")
     section.text("Look here first for wrong labels and for what the model cannot see.")
-    section.gallery(np.asarray(dataset.train.images[rows[worst]]), captions)
+    section.gallery(np.asarray(dataset.train.images[rows[worst]]), shots)
 
 
 def targets_table(

@@ -8,9 +8,11 @@ import numpy as np
 
 from harness.base.untrusted_text import counted
 from harness.cv.report.classes import MOST_PICTURED, confusions_block
+from harness.cv.report.shots import class_shot, of_each_confusion
 from harness.oof.errors.analysis import Errors, errors_table, find_errors
 from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table, lowest
 from harness.report import figures
+from harness.report.gallery import which_of
 from harness.report.page import Page
 from harness.runs import Run
 
@@ -91,20 +93,32 @@ class ClassReport(ErrorReport):
         }
         for title, some in galleries.items():
             self._gallery(page, pictures, title, some)
+        if pictures.dataset is not None:
+            chosen = np.random.default_rng(0).permutation(found.rows)[:GALLERY]
+            note = "Right and wrong as often as they are among all: what the model sees, and what it makes of it."
+            self._gallery(page, pictures, "Drawn by chance", np.sort(chosen), note)
 
     def confusions(self, most: int = 10) -> list[tuple[str, str, int]]:
         """The commonest mistakes: (true class, predicted class, rows)."""
         classes = self.run.classes
         return [(classes[i], classes[j], n) for i, j, n in self.found.confused[:most]]
 
-    def _gallery(self, page: Page, pictures: Pictures, title: str, rows: np.ndarray) -> None:
-        pictures.show(page, title, rows[:GALLERY], [self._caption(row) for row in rows[:GALLERY]])
-
-    def _caption(self, row: int) -> str:
-        label, said = self.found.labels[row], self.found.predicted[row]
-        sure, classes = 100 * self.found.proba[row, said], self.run.classes
-        what = classes[label] if label == said else f"{classes[label]} taken for {classes[said]}"
-        return f"{what} ({sure:.0f} %), id {self.run.folds.ids[row]}"
+    def _gallery(self, page: Page, pictures: Pictures, title: str, rows: np.ndarray, note: str = "") -> None:
+        found, run = self.found, self.run
+        note = note or which_of(len(rows), GALLERY, "classes and confusions")
+        rows = rows[of_each_confusion(found.labels[rows], found.predicted[rows], GALLERY)]
+        shots = [
+            class_shot(
+                run.classes,
+                int(found.labels[row]),
+                int(found.predicted[row]),
+                found.proba[row],
+                run.folds.ids[row],
+                int(run.folds.fold[row]),
+            )
+            for row in rows
+        ]
+        pictures.show(page, title, rows, shots, note)
 
 
 def reliability_line(found: Errors) -> str:

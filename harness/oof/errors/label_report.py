@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from harness.oof.errors.analysis import judged_rows
 from harness.oof.errors.labels import LabelScores, find_label_errors
 from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table, lowest
 from harness.report import error_figures
+from harness.report.gallery import Shot, in_turns, top_bars, which_of
 from harness.report.page import Page
 from harness.runs import Run
 
@@ -110,7 +112,7 @@ class LabelReport(ErrorReport):
         self._beside(page)
         self._cells(page, pictures, "Most confident mistakes", found.wrong)
         self._cells(page, pictures, "Labels in doubt", found.suspected)
-        worst = found.furthest[:GALLERY]
+        worst = found.furthest[: GALLERY // 2]
         pictures.show(
             page,
             "Rows furthest off",
@@ -163,20 +165,37 @@ class LabelReport(ErrorReport):
         section.table(["label", "with", "rows that have both", "rows given both"], paired)
 
     def _cells(self, page: Page, pictures: Pictures, title: str, cells: np.ndarray) -> None:
-        some = cells[:GALLERY]
-        pictures.show(page, title, self.found.rows[some[:, 0]], [self._cell(place, label) for place, label in some])
+        some = cells[in_turns(cells[:, 1], GALLERY)]
+        shots = [self._cell(place, label) for place, label in some]
+        pictures.show(page, title, self.found.rows[some[:, 0]], shots, which_of(len(cells), GALLERY, "labels"))
 
-    def _cell(self, place: int, label: int) -> str:
-        found = self.found
-        there = "is there" if found.truth[place, label] else "is not there"
-        given = "given" if found.said[place, label] else "not given"
-        sure, row = 100 * found.outputs[place, label], found.rows[place]
-        return f"{self.run.classes[label]} {there}, {given} ({sure:.0f} %), id {self.run.folds.ids[row]}"
+    def _cell(self, place: int, label: int) -> Shot:
+        found, name = self.found, self.run.classes[label]
+        there, given = found.truth[place, label], found.said[place, label]
+        told = f"{'is there' if there else 'is not there'}, {'given' if given else 'not given'}"
+        sure = float(found.outputs[place, label])
+        answer = "right" if there == given else "missed" if there else "given, not there"
+        facts = {"label": name, "answer": answer}
+        return self._shot(place, f"{name} {told} ({100 * sure:.0f} %)", facts, sure, [label])
 
-    def _row(self, place: int) -> str:
+    def _row(self, place: int) -> Shot:
         found, task, names = self.found, self.run.task, self.run.classes
         true, said = (task.describe(cells[place], names) for cells in (found.truth, found.said))
-        return f"{true} taken for {said}, id {self.run.folds.ids[found.rows[place]]}"
+        facts = {"wrong labels": str(int((found.truth[place] != found.said[place]).sum()))}
+        return self._shot(place, f"{true} taken for {said}", facts, None, np.flatnonzero(found.truth[place])[:10])
+
+    def _shot(
+        self, place: int, told: str, facts: dict[str, str], confidence: float | None, own: Sequence[int] | np.ndarray
+    ) -> Shot:
+        found, names, row = self.found, self.run.classes, self.found.rows[place]
+        return Shot(
+            caption=f"{told}, id {self.run.folds.ids[row]}",
+            id=str(self.run.folds.ids[row]),
+            facts=facts | {"fold": str(self.run.folds.fold[row])},
+            confidence=confidence,
+            bars=top_bars(names, found.outputs[place], np.asarray(own).tolist()),
+            own=[names[i] for i in np.flatnonzero(found.truth[place])],
+        )
 
 
 def _told(scores: LabelScores) -> dict[str, Any]:

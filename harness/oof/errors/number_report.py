@@ -11,6 +11,7 @@ from harness.oof.errors.analysis import judged_rows
 from harness.oof.errors.numbers import NumberScores, Quantile, find_number_errors
 from harness.oof.errors.report import GALLERY, ErrorReport, Pictures, Table
 from harness.report import error_figures
+from harness.report.gallery import Shot, in_turns
 from harness.report.page import Page
 from harness.runs import Run
 
@@ -90,19 +91,26 @@ class NumberReport(ErrorReport):
         section.table(*self.table(), folded=True)
         for name in names:
             _by_quantile(page, name, found.numbers[name])
-        some = found.largest[:GALLERY]
+        some = found.largest[in_turns(found.largest[:, 1], GALLERY)]
         pictures.show(
             page,
             "Largest residuals",
             found.rows[some[:, 0]],
-            [self._caption(*cell) for cell in some],
+            [self._shot(*cell) for cell in some],
             "Look here first for wrong targets.",
         )
 
-    def _caption(self, place: int, number: int) -> str:
+    def _shot(self, place: int, number: int) -> Shot:
         found, name = self.found, self.run.classes[number]
         true, said, off = (v[place, number] for v in (found.truth, found.outputs, found.residuals))
-        return f"{name} {true:.4g} predicted as {said:.4g} ({off:+.4g}), id {self.run.folds.ids[found.rows[place]]}"
+        row = found.rows[place]
+        row_id = str(self.run.folds.ids[row])
+        facts = {
+            "number": name,
+            "predicted": "too high" if off > 0 else "too low",
+            "fold": str(self.run.folds.fold[row]),
+        }
+        return Shot(f"{name} {true:.4g} predicted as {said:.4g} ({off:+.4g}), id {row_id}", row_id, facts)
 
     def _harm(self, harm: float) -> str:
         return f"{harm:.2f}"

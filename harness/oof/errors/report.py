@@ -13,11 +13,12 @@ import numpy as np
 from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.data.cache import Dataset
+from harness.report.gallery import Shot
 from harness.report.page import TABLE_IN_FULL, TABLE_SHORT, Page
 from harness.runs import Run
 
-GALLERY = 24
-"""Pictures in a gallery."""
+GALLERY = 96
+"""Pictures in a gallery, at most."""
 
 _MOST_GROUPS = 20
 
@@ -31,17 +32,17 @@ class Pictures:
 
     dataset: Dataset | None
 
-    def show(self, page: Page, title: str, rows: np.ndarray, captions: Sequence[str], note: str = "") -> None:
-        """A section with these rows (of the run) and their captions: a gallery, or without the data a table."""
+    def show(self, page: Page, title: str, rows: np.ndarray, shots: Sequence[Shot], note: str = "") -> None:
+        """A section with these rows (of the run) and what is known of them: a gallery, or without the data a table."""
         section = page.section(title)
         if note:
             section.text(note)
         if not len(rows):
             section.text("None.")
         elif self.dataset is None:
-            section.table(["rows"], [[caption] for caption in captions])
+            section.table(["rows"], [[shot.caption] for shot in shots], folded=True)
         else:
-            section.gallery(np.stack([self.dataset.train.images[row] for row in rows]), captions)
+            section.gallery([self.dataset.train.images[row] for row in rows], shots)
 
 
 class ErrorReport(ABC):

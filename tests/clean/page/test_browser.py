@@ -13,7 +13,7 @@ import pytest
 from harness.clean.page import write_page
 from harness.clean.verdicts import Verdict, read_verdicts, verdicts_text
 from harness.competition import Samples
-from tests.browser import Browser, browser_path
+from tests.browser import Browser, browser_path, comes_true
 from tests.clean.cells import cells
 from tests.conftest import REPOSITORY
 
@@ -179,3 +179,56 @@ def test_it_fits_and_axe_finds_nothing_after_changes(browser: Browser, page: Pat
     browser.run(AXE.read_text(encoding="utf-8") + "; 0")
     told = "r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 120)).slice(0, 3).join(' | '))"
     assert browser.run(f"axe.run().then(r => {told})") == []
+
+
+MANY = 1_400
+
+
+@pytest.fixture
+def large(browser: Browser, tmp_path: Path) -> Iterator[Browser]:
+    """A page of more rows than its HTML holds: families of two, then single ones."""
+    images, labels = cells(MANY)
+    kinds = [
+        ("exact duplicate", f"family-{i // 2}", NASTY) if i < 700 else ("label error", "", "to red; likely")
+        for i in range(MANY)
+    ]
+    verdicts = [Verdict(f"r{i}", kind, "keep", group, why) for i, (kind, group, why) in enumerate(kinds)]
+    samples = Samples(np.array([f"r{i}" for i in range(MANY)]), images, labels)
+    write_page(tmp_path / "clean.html", "Many", "drawn", [], verdicts, samples, CLASSES, tmp_path / "clean.csv")
+    browser.open(tmp_path / "clean.html")
+    yield browser
+    assert browser.errors == []
+
+
+def test_of_many_rows_those_near_the_window_have_controls(large: Browser):
+    row = "document.querySelector('[data-id=r{}] select')"
+    assert large.run(f"{row.format(0)} !== null && {row.format(MANY - 1)} === null")
+    assert text(large, "count") == f"{MANY:,} of {MANY:,} rows shown"
+    large.run("document.querySelector('section:last-of-type .family:last-child').scrollIntoView()")
+    assert comes_true(large, f"{row.format(MANY - 1)} !== null")
+    shown = f"{row.format(MANY - 1)}.closest('.row')"
+    assert large.run(f"{shown}.querySelector('img').naturalWidth") > 0
+    said = large.run(f"{shown}.textContent")
+    assert "label error" not in said and said.endswith("to red; likely")
+    choose(large, row.format(MANY - 1), "relabel")
+    assert text(large, "changes") == "1 changed, not saved yet" and saved(large).count(",relabel,") == 1
+
+
+def test_of_many_rows_those_that_were_never_near_are_changed_and_filtered_too(large: Browser):
+    choose(large, "document.getElementById('kind')", "label error")
+    choose(large, "document.getElementById('to')", "exclude")
+    click(large, "set")
+    assert text(large, "changes") == "700 changed, not saved yet" and saved(large).count(",exclude,") == 700
+    large.run("(i => { i.value = 'r1399'; i.dispatchEvent(new Event('input')); })(document.getElementById('text'))")
+    assert comes_true(large, "document.querySelector('[data-id=r1399] select')?.value === 'exclude'")
+    assert in_sight(large) == {"r1399"}
+    click(large, "undo")
+    assert large.run("document.querySelector('[data-id=r1399] select').value") == "keep"
+    assert text(large, "changes") == "nothing changed"
+    choose(large, "document.getElementById('kind')", "")
+    large.run(
+        "(i => { i.value = 'family-349'; i.dispatchEvent(new Event('input')); })(document.getElementById('text'))"
+    )
+    assert comes_true(large, f"{FAMILY.format('family-349')} !== null") and in_sight(large) == {"r698", "r699"}
+    choose(large, FAMILY.format("family-349"), "group")
+    assert saved(large).count(",group,family-349,") == 2

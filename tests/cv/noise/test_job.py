@@ -52,6 +52,11 @@ def test_noise_is_scored_shown_and_kept(noisy: Path, run_command):
     assert scores["doubtful"] == ["flips"]  # shapes declares no symmetry
     page = (run / "noise.html").read_text()
     assert "Which classes fall" in page and f"{scores['mean']:.4f}" in page
+    pictured = 2 * (1 + 5 * len(scores["corruptions"]))  # a row of each class
+    assert (
+        page.count("<li data-shot=") == page.count('src="data:image/png') == pictured
+        and "no corruption: circle" in page
+    )
     before = {p: p.stat().st_mtime_ns for p in (run / "noise").iterdir()}
     again = run_command("harness.cv", *CV, "--noise", "--noise-rows", "30", "--set", "train.epochs=8", cwd=noisy)
     assert again.returncode == 0 and "nothing is trained" in again.stderr
@@ -88,6 +93,32 @@ def test_predictions_are_the_checkpoints_on_the_corrupted_pictures(noisy: Path):
     with torch.inference_mode():
         wanted = network.eval()(pixels.permute(0, 3, 1, 2).float() / 255).softmax(dim=1).numpy()
     np.testing.assert_allclose(proba[names.index("blur"), 3], wanted, atol=2e-3)
+
+
+def test_what_is_pictured_is_what_the_models_saw_and_said(noisy: Path):
+    import torch
+
+    from harness.cv.noise.job import SEED
+    from harness.cv.noise.pictures import noise_pictures, pictured_rows
+    from harness.cv.noise.suite import Suite, noise_path
+    from harness.data.dataset import load_dataset
+    from harness.train.corruptions import corrupt
+
+    run = load_run(next((noisy / "oof" / "shapes").glob("tiny-*")))
+    images = load_dataset(find_competition(noisy / "competitions" / "shapes"), noisy / "data").train.images
+    suite = Suite.load([noise_path(run.path, fold, 30) for fold in (0, 1)])
+    pixels, shots = noise_pictures(run, suite, images, SEED)
+    places = pictured_rows(run.labels[suite.rows], True)
+    assert sorted(run.labels[suite.rows[places]]) == [0, 1]
+    assert np.array_equal(pixels[0], images[suite.rows[places[0]]])
+    wanted = {"corruption": "blur", "severity": "4", "class": run.classes[run.labels[suite.rows[places[1]]]]}
+    number = next(i for i, shot in enumerate(shots) if wanted.items() <= shot.facts.items())
+    row = suite.rows[places[1:2]]
+    seen = corrupt(torch.from_numpy(np.array(images[row])), row, "blur", 4, SEED).numpy()[0]
+    assert np.array_equal(pixels[number], seen)
+    said = suite.proba[suite.names.index("blur"), 3, places[1]]
+    assert shots[number].confidence == pytest.approx(float(said.max())) and shots[number].id == run.folds.ids[row[0]]
+    assert shots[number].facts["predicted"] == run.classes[int(said.argmax())]
 
 
 def test_training_anew_takes_the_old_suite_away(noisy: Path, run_command):

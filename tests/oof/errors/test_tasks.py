@@ -173,7 +173,7 @@ def test_the_page_and_the_table_are_written_without_pictures(which: str, request
     report, page = report_of(replace(run, environment=environment)), Page("title", "lead")
     report.sections(page, Pictures(None))
     assert len(page.cards) >= 3 and any(b["kind"] == "figure" for s in page.sections for b in s.blocks)
-    assert page.html().count("<script>") == 1 and "&lt;script&gt;" in page.html()
+    assert page.html().count("<script>") == 2 and "&lt;script&gt;" in page.html()
     header, rows = report.table()
     assert all(len(row) == len(header) for row in rows) and report.lines()
     write_errors_csv(tmp_path / "errors.csv", report)
