@@ -78,6 +78,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory):
         os.environ["HARNESS_CACHE"] = previous
 
 
+@pytest.fixture(autouse=True, scope="session")
+def nothing_waits_for_the_disk() -> Iterator[None]:
+    """No test cuts the power; what is written need not be on the disk to be read by a process that outlives one that was killed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A real one; tests that take it are skipped where there is none, or it does not start."""

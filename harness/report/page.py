@@ -6,6 +6,7 @@ Whoever looks without the script sees the same rows: it sorts and filters tables
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 import re
@@ -168,8 +169,11 @@ class Page:
         publish(path, self.html())
 
 
+@functools.cache
 def template(path: Path) -> Any:
-    """A jinja2 template, which may include what lies beside it or in harness/report; whatever is put into it is escaped and plain."""
+    """A jinja2 template, which may include what lies beside it or in harness/report; whatever is put into it is escaped and plain.
+
+    Compiled once: that takes longer than to fill it in."""
     import jinja2
     from markupsafe import Markup
 
