@@ -86,7 +86,7 @@ types: setup-dev
 
 # The wheel is built from the sdist: what the sdist lacks, building misses.
 dist: setup-dev
-	rm -rf dist build
+	rm -rf dist build/lib build/bdist.*
 	$(PY) -m build --no-isolation --quiet
 	.ci/wheel $(PY)
 

@@ -17,7 +17,7 @@ from PIL import Image
 from docs.made import commands as made
 from harness.competition import Competition, Recipe
 from harness.competition.schema import dotted_keys
-from tests.conftest import REPOSITORY
+from tests.conftest import PINNED, REPOSITORY
 from tests.e2e.snippets import FENCE, PAGES, Block, blocks, shown_calls
 
 MAKEFILE = (REPOSITORY / "Makefile").read_text()
@@ -117,8 +117,18 @@ def test_toml_that_is_shown_is_taken(block: Block):
         validate(Recipe, {"name": "x", "model": {"name": "cnn"}, **values}, block.where)
 
 
-LEAVES = ("--set", "train.epochs=2", "--set", "cv.folds=2")
-DIGITS = ("--set", "train.epochs=1", "--set", "cv.folds=2", "--set", "train.precision=fp32", "--workers", "1")
+LEAVES = ("--set", "train.epochs=2", "--set", "cv.folds=2", *PINNED)
+DIGITS = (
+    "--set",
+    "train.epochs=1",
+    "--set",
+    "cv.folds=2",
+    "--set",
+    "model.args.stages=[[4],[8]]",
+    "--workers",
+    "1",
+    *PINNED,
+)
 
 
 def play_through(place: str, folder: Path, run_command, fast: tuple[str, ...]) -> None:
