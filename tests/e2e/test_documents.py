@@ -117,7 +117,7 @@ def test_toml_that_is_shown_is_taken(block: Block):
         validate(Recipe, {"name": "x", "model": {"name": "cnn"}, **values}, block.where)
 
 
-LEAVES = ("--set", "train.epochs=2", "--set", "cv.folds=2", *PINNED)
+LEAVES = ("--set", "train.epochs=2", "--set", "cv.folds=2")
 DIGITS = (
     "--set",
     "train.epochs=1",
@@ -185,4 +185,6 @@ def test_digits_word_by_word(tmp_path: Path, run_command):
     shutil.copytree(REPOSITORY / "competitions" / "digit-recognizer", tmp_path / "competitions" / "digit-recognizer")
     play_through("digits", tmp_path, run_command, DIGITS)
     assert len(list((tmp_path / "submissions" / "digit-recognizer").glob("*.csv"))) == 1
-    assert len(list((tmp_path / "oof" / "digit-recognizer").glob("sample-ensemble-*"))) == 2
+    made = list((tmp_path / "oof" / "digit-recognizer").glob("sample-ensemble-*"))
+    assert any("hill_climbing" in path.name for path in made)  # the way that is asked for; the best one may be the same
+    assert all((path / "oof.parquet").is_file() for path in made)
