@@ -13,6 +13,10 @@ endif
 install = { test -x $(UV) && $(UV) pip install --quiet --python $(PY) --constraint constraints.txt $(1); } \
 	|| { echo "uv could not install it; pip does (slower)"; $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt $(1); }
 
+# Bytecode is kept, also where the surroundings say otherwise (containers often do): uv compiles nothing as it installs, and every
+# process would compile torch, scikit-learn and the others again, seven seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup setup-dev demo test docs lint types coverage mutants dist clean lock
 help:
 	@echo "make demo       set up, then 5-fold CV, a blend and a checked submission on embedded digits"
@@ -82,7 +86,7 @@ types: setup-dev
 
 # The wheel is built from the sdist: what the sdist lacks, building misses.
 dist: setup-dev
-	rm -rf dist build
+	rm -rf dist build/lib build/bdist.*
 	$(PY) -m build --no-isolation --quiet
 	.ci/wheel $(PY)
 

@@ -11,13 +11,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from harness.base.python import registered
 from tests.browser import Browser, browser_path
 
 REPOSITORY = Path(__file__).parent.parent
@@ -75,6 +76,14 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory):
         del os.environ["HARNESS_CACHE"]
     else:
         os.environ["HARNESS_CACHE"] = previous
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_waits_for_the_disk() -> Iterator[None]:
+    """No test cuts the power; what is written need not be on the disk to be read by a process that outlives one that was killed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +163,24 @@ def run_inside(
     module: str, *args: str, cwd: Path = REPOSITORY, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """As `run_module`, in this process: a second instead of three, for commands whose process is not what is tested."""
+    sys.modules.pop(f"{module}.__main__", None)
+    return _inside(lambda: runpy.run_module(module, run_name="__main__", alter_sys=True), module, args, cwd, env)
+
+
+def run_script_inside(text: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script that a user would write, as `run_inside` runs commands; what it registers is forgotten after it."""
+    (cwd / "script.py").write_text(text, encoding="utf-8")
+    before = dict(registered._all)
+    try:
+        return _inside(lambda: runpy.run_path("script.py", run_name="__main__"), "script.py", (), cwd, None)
+    finally:
+        registered._all.clear()
+        registered._all.update(before)
+
+
+def _inside(
+    run: Callable[[], object], name: str, args: tuple[str, ...], cwd: Path, env: dict[str, str] | None
+) -> subprocess.CompletedProcess[str]:
     out, err, before = io.StringIO(), io.StringIO(), (sys.argv, dict(os.environ))
     code = 0
     try:
@@ -161,17 +188,16 @@ def run_inside(
             os.environ.clear()
             os.environ.update(env)
         os.environ["COLUMNS"] = (env or {}).get("COLUMNS", "200")
-        sys.argv = [module, *map(str, args)]
-        sys.modules.pop(f"{module}.__main__", None)
+        sys.argv = [name, *map(str, args)]
         with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            runpy.run_module(module, run_name="__main__", alter_sys=True)
+            run()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     finally:
         sys.argv = before[0]
         os.environ.clear()
         os.environ.update(before[1])
-    return subprocess.CompletedProcess([module, *args], code, out.getvalue(), err.getvalue())
+    return subprocess.CompletedProcess([name, *args], code, out.getvalue(), err.getvalue())
 
 
 def kill_from_a_thread(pid: int | None) -> None:

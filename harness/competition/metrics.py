@@ -107,9 +107,10 @@ def group_weights(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator
     _, group_of_row = np.unique(groups, return_inverse=True)
     n_groups = int(group_of_row.max()) + 1
     rng = np.random.default_rng(seed)
+    alone = bool(np.array_equal(group_of_row, np.arange(n_groups)))
     for _ in range(resamples):
-        drawn = np.bincount(rng.integers(n_groups, size=n_groups), minlength=n_groups)
-        yield drawn[group_of_row].astype(np.float64)
+        drawn = np.bincount(rng.integers(n_groups, size=n_groups), minlength=n_groups).astype(np.float64)
+        yield drawn if alone else drawn[group_of_row]
 
 
 def paired(
@@ -248,6 +249,8 @@ class _ClassScorer:
         self.value, self.labels, self.n_classes = value, labels, proba.shape[1]
         self.predicted = argmax_rows(proba)
         self.everything = tally(labels, self.predicted, self.n_classes)
+        self._hit = np.flatnonzero(labels == self.predicted)  # found once: weights come a thousand times
+        self._hit_labels = labels[self._hit]
 
     def __call__(self, weights: np.ndarray | None) -> float:
         return float(self.value(self.everything if weights is None else self._counts(weights)))
@@ -259,7 +262,9 @@ class _ClassScorer:
         return float(self.value(self._counts(weights)))
 
     def _counts(self, weights: np.ndarray) -> Tally:
-        return tally(self.labels, self.predicted, self.n_classes, weights)
+        """As `tally` has it."""
+        truth, said = (np.bincount(of, weights, self.n_classes) for of in (self.labels, self.predicted))
+        return Tally(truth, said, np.bincount(self._hit_labels, weights[self._hit], self.n_classes))
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

@@ -127,7 +127,7 @@ def instead_matrix(matrix: np.ndarray, names: Sequence[str]) -> bytes:
     axes.imshow(matrix, cmap=fading(ORANGE), vmin=0, vmax=max(float(matrix.max()), 1e-6))
     for row, column in np.ndindex(matrix.shape):
         if matrix[row, column]:
-            axes.text(column, row, f"{int(matrix[row, column])}", ha="center", va="center", fontsize=7)
+            axes.text(column, row, f"{int(matrix[row, column])}", ha="center", va="center", fontsize=7, in_layout=False)
     shown = list(map(named, names))
     axes.set_xticks(range(len(names)), shown, rotation=45, ha="right")
     axes.set_yticks(range(len(names)), shown)

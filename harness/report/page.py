@@ -7,6 +7,7 @@ the values of figures.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 from collections.abc import Sequence
@@ -189,8 +190,11 @@ class Page:
         publish(path, self.html())
 
 
+@functools.cache
 def template(path: Path) -> Any:
-    """A jinja2 template, which may include what lies beside it or in harness/report/web; whatever is put into it is escaped and plain."""
+    """A jinja2 template, which may include what lies beside it or in harness/report/web; whatever is put into it is escaped and plain.
+
+    Compiled once: that takes longer than to fill it in."""
     import jinja2
     from markupsafe import Markup
 

@@ -79,7 +79,8 @@ def svg(figure: Figure, *values: Values) -> bytes:
             legend.get_frame().set_alpha(0)
     buffer = io.BytesIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "harness"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        _arrange(figure)
+        figure.canvas.print_svg(buffer, metadata={"Date": None})  # type: ignore[attr-defined]  # its canvas is SVG's
     placed = [of for of in (v.placed(72 * figure.get_figheight()) for v in values) if of[2]]
     return buffer.getvalue().replace(b"<svg ", _data(placed).encode() + b" ", 1) if placed else buffer.getvalue()
 
@@ -90,6 +91,16 @@ def _data(placed: list[Any]) -> str:
     told = json.dumps(placed, separators=(",", ":"), ensure_ascii=False)
     escaped = str(markupsafe.escape(told)).replace("&#34;", '"')  # between single quotes: JSON has many double ones
     return f"<svg data-values='{escaped}'"
+
+
+def _arrange(figure: Figure) -> None:
+    """Lay it out at SVG's 72 dots per inch, once: `savefig` draws the whole figure for that, and then again; a quarter less time."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        dpi, figure.dpi = figure.dpi, 72
+        engine.execute(figure)
+        figure.dpi = dpi
+        figure.set_layout_engine("none")
 
 
 _HEAD = re.compile(r"^.*?(?=<svg)", re.DOTALL)

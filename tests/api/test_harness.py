@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -28,14 +27,6 @@ try:
 except harness.UserError as error:
     print(error)
 """
-
-
-def checked(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """mypy's word on a user's script, strictly."""
-    (folder / "script.py").write_text(script)
-    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--cache-dir", folder / "cache"]
-    command += ["--config-file", "/dev/null", "--ignore-missing-imports", folder / "script.py"]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
 
 
 def test_every_name_is_there_and_has_a_docstring():
@@ -73,10 +64,10 @@ def test_importing_loads_nothing_heavy():
     assert done.stdout == "[]\n", done.stderr
 
 
-def test_a_users_script_is_type_checked(tmp_path: Path):
-    done = checked(SCRIPT, tmp_path)
+def test_a_users_script_is_type_checked(checked):
+    done = checked(SCRIPT)
     assert done.returncode == 0, done.stdout
-    wrong = checked('import harness\nharness.cv(1.5, folds="0")\nharness.cv("shapes", epochs=3)\n', tmp_path)
+    wrong = checked('import harness\nharness.cv(1.5, folds="0")\nharness.cv("shapes", epochs=3)\n')
     assert (
         "harness" not in wrong.stdout.replace("script.py", "").split("error")[0] and wrong.stdout.count("error:") >= 2
     )

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-from tests.conftest import REPOSITORY
+from tests.api.conftest import SMALL
+from tests.conftest import REPOSITORY, run_script_inside
 
 NOTEBOOK = REPOSITORY / "docs" / "notebooks" / "honest.ipynb"
 SHORT = (
-    ('"train.epochs": 8', '"train.epochs": 1, "train.precision": "fp32", "train.channels_last": False'),
+    ('"train.epochs": 8', SMALL),
     ('"cv.folds": 3', '"cv.folds": 2'),
     ("noise_rows=100", "noise_rows=20"),
 )
@@ -35,10 +33,6 @@ def test_its_cells_run_as_a_script(tmp_path: Path):
         assert long in text
         text = text.replace(long, short)
     shutil.copytree(REPOSITORY / "competitions" / "digit-recognizer", tmp_path / "competitions" / "digit-recognizer")
-    (tmp_path / "script.py").write_text(text + SHOWN, encoding="utf-8")
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    done = subprocess.run(
-        [sys.executable, "script.py"], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=280
-    )
+    done = run_script_inside(text + SHOWN, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "\nScore(metric='accuracy'" in done.stdout

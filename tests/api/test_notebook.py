@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +15,8 @@ import pytest
 
 from harness.base.progress import BarWatcher, watching
 from harness.base.python import notebook
-from tests.conftest import REPOSITORY
+from tests.api.conftest import SMALL
+from tests.conftest import REPOSITORY, run_script_inside
 
 NOTEBOOK = REPOSITORY / "docs" / "notebooks" / "api.ipynb"
 
@@ -26,8 +26,7 @@ def cells() -> list[str]:
     told = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
     source = ["".join(cell["source"]) for cell in told if cell["cell_type"] == "code"]
     assert sum("quick = {" in text for text in source) == 1
-    short = '"train.epochs": 1, "train.precision": "fp32", "train.channels_last": False'
-    return [text.replace('"train.epochs": 3', short).replace('"cv.folds": 3', '"cv.folds": 2') for text in source]
+    return [text.replace('"train.epochs": 3', SMALL).replace('"cv.folds": 3', '"cv.folds": 2') for text in source]
 
 
 @pytest.fixture
@@ -38,10 +37,7 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_its_cells_run_as_a_script(place: Path):
-    (place / "script.py").write_text('print("begun")\n' + "\n\n".join(cells()), encoding="utf-8")
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "script.py"]
-    done = subprocess.run(command, cwd=place, env=env, capture_output=True, text=True, timeout=280)
+    done = run_script_inside('print("begun")\n' + "\n\n".join(cells()), place)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("begun\nScore(metric='accuracy'") and done.stdout.count("begun") == 1
     assert sorted(p.name for p in (place / "oof").iterdir()) == ["digit-recognizer", "small-digits"]

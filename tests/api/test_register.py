@@ -18,7 +18,7 @@ from harness.base.python import registered
 from harness.base.python.content import content_digest
 from tests.api.conftest import FAST
 from tests.api.test_samples import drawn, trained
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, run_script_inside
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +159,8 @@ def test_what_fails_is_said(inside: Path, tmp_path: Path):
 
 SCRIPT = """
 import harness, torch, torch.nn as nn
-print("begun")
+with open("begun.txt", "a") as file:
+    file.write("begun\\n")
 
 SCALE = 2.0
 
@@ -180,18 +181,16 @@ print(run.name)
 
 
 def test_what_a_script_defines_reaches_its_workers(inside: Path):
-    """By value: its `__main__` is run once, and what it says changes the run's name."""
+    """By value: its `__main__` is run once, and what it says changes the run's name. Once in a process of its own."""
+    (inside / "script.py").write_text(SCRIPT)
     env = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    names = []
-    for script in (SCRIPT, SCRIPT, SCRIPT.replace("SCALE = 2.0", "SCALE = 3.0")):
-        (inside / "script.py").write_text(script)
-        command = [sys.executable, "script.py"]
-        done = subprocess.run(command, cwd=inside, env=env, capture_output=True, text=True, timeout=200)
-        assert done.returncode == 0, done.stderr
-        begun, name = done.stdout.splitlines()
-        assert begun == "begun"
-        names.append(name)
-    assert names[0] == names[1] != names[2]
+    command = [sys.executable, "script.py"]
+    alone = subprocess.run(command, cwd=inside, env=env, capture_output=True, text=True, timeout=200)
+    changed = SCRIPT.replace("SCALE = 2.0", "SCALE = 3.0")
+    done = [alone, *(run_script_inside(text, inside) for text in (SCRIPT, changed))]
+    assert [one.returncode for one in done] == [0, 0, 0], alone.stderr
+    assert done[0].stdout == done[1].stdout != done[2].stdout
+    assert (inside / "begun.txt").read_text() == "begun\n" * 3
 
 
 def test_the_digest_is_of_what_is_done():

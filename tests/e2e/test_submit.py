@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY, make_shapes, run_inside, start_forked
 from tests.submit import servers
 from tests.submit.servers import FAULTS
 
-QUICK = {"HARNESS_RETRY_SECONDS": "0.05", "HARNESS_GRACE_SECONDS": "0.5", "HARNESS_CALL_SECONDS": "2"}
+QUICK = {"HARNESS_RETRY_SECONDS": "0.05", "HARNESS_GRACE_SECONDS": "0.2", "HARNESS_CALL_SECONDS": "2"}
 CV = (
     "shapes",
     "--data",
@@ -198,7 +198,6 @@ def test_an_unclear_end_is_cleared_up(copy: Path, platform, fault: str):
     done = submit(copy, server, *FILE)
     if fault == "500":
         assert done.returncode == 4 and "--resume" in done.stdout and server.submissions == []
-        time.sleep(1.1)
         done = submit(copy, server, "--resume", "--wait", "5")
     assert done.returncode == 0, done.stderr + done.stdout
     assert len(server.submissions) == 1
@@ -227,7 +226,6 @@ def test_a_kill_at_any_step_loses_nothing_and_spends_nothing_twice(copy: Path, p
     process.join()
     time.sleep(0.2)
     if open_ledger(copy).entries():
-        time.sleep(1.1)
         done = submit(copy, server, "--resume", "--wait", "5")
     else:  # killed before the intent: nothing was begun
         assert server.submissions == []

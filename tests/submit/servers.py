@@ -80,7 +80,9 @@ class Server:
         self.http.daemon_threads = True
         self.port = self.http.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=self.http.serve_forever, args=(0.02,), daemon=True
+        ).start()  # ends as soon as it is told to
 
     def close(self) -> None:
         self.http.shutdown()

@@ -30,7 +30,6 @@ def test_a_list_of_another_shape_is_no_empty_list(both, entry, body: str):  # no
     ledger, number = entry
     server.faults = {FINAL[name]: [FAULTS["lost"]], LISTS[name]: [Fault("status", 200, body)] * 99}
     assert attempt(ledger, platform, number).state == State.UNKNOWN
-    time.sleep(0.2)  # the grace period
     ledger_state = attempt(ledger, platform, number).state
     assert ledger_state == State.UNKNOWN and server.calls.count(FINAL[name]) == 1
     server.faults = {}
@@ -52,7 +51,6 @@ def test_a_new_line_without_the_name_may_be_ours(both, entry, monkeypatch):  # n
     monkeypatch.setattr(server, lister, nameless)
     for _ in range(2):
         assert attempt(ledger, platform, number).state == State.UNKNOWN
-        time.sleep(0.2)
     assert len(server.submissions) == 1
 
 
@@ -102,7 +100,6 @@ def test_a_changed_file_is_not_sent_after_an_unclear_end(both, entry):  # noqa: 
     assert attempt(ledger, platform, number).state == State.UNKNOWN
     path = Path(ledger.entry(number).intent.file)
     path.write_text("id,label\n1,square\n")
-    time.sleep(1.1)
     with pytest.raises(UserError, match="is not sent again"):
         send(ledger, platform, number, say)
     path.unlink()

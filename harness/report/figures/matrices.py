@@ -19,7 +19,16 @@ def confusion_matrix(matrix: np.ndarray, classes: Sequence[str]) -> bytes:
     for row, column in np.ndindex(matrix.shape):
         if matrix[row, column]:
             weight = "bold" if row == column else "normal"
-            axes.text(column, row, f"{int(matrix[row, column])}", ha="center", va="center", fontsize=8, weight=weight)
+            axes.text(
+                column,
+                row,
+                f"{int(matrix[row, column])}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                weight=weight,
+                in_layout=False,
+            )
     names = list(map(named, classes))
     axes.set_xticks(range(len(classes)), names, rotation=45 if max(map(len, classes)) > 3 else 0)
     axes.set_yticks(range(len(classes)), names)
@@ -69,7 +78,7 @@ def heatmap(values: Mapping[str, Sequence[float]], greater_is_better: bool, refe
     loss = (reference - table) * (1 if greater_is_better else -1)
     axes.imshow(loss, cmap=fading(ORANGE), vmin=0, vmax=max(float(loss.max()), 1e-6), aspect="auto")
     for row, column in np.ndindex(table.shape):
-        axes.text(column, row, f"{table[row, column]:.3f}", ha="center", va="center", fontsize=8)
+        axes.text(column, row, f"{table[row, column]:.3f}", ha="center", va="center", fontsize=8, in_layout=False)
     axes.set_yticks(range(len(names)), [named(name.replace("_", " ")) for name in names])
     axes.set_xticks(range(table.shape[1]), range(1, table.shape[1] + 1))
     axes.set(xlabel="severity")
@@ -87,7 +96,7 @@ def matrix(values: np.ndarray, names: Sequence[str], middle: float = 0.0) -> byt
     away = np.nan_to_num(np.abs(values - middle))
     axes.imshow(away, cmap=fading(BLUE), vmin=0, vmax=max(float(away.max()), 1e-6) * 1.4)
     for row, column in np.ndindex(values.shape):
-        axes.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", fontsize=8)
+        axes.text(column, row, f"{values[row, column]:.2f}", ha="center", va="center", fontsize=8, in_layout=False)
     axes.set_xticks(range(len(names)), list(map(named, names)), rotation=45, ha="right")
     axes.set_yticks(range(len(names)), list(map(named, names)))
     x, y = cells(values.shape)
