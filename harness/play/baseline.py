@@ -20,6 +20,8 @@ _SHARES = (0.2, 0.35, 0.5)  # of the budget: where the budget is small the basel
 # Below so many times the baseline's cost nothing that comes after it would be better than a longer baseline.
 _SHORT, _SHORT_SHARE = 3.0, 0.65
 _ENOUGH_STEPS = 1_000  # below them a smaller network serves better (benchmarks/RESULTS.md)
+# Shares of the side and of the filters: narrower networks come before smaller images (benchmarks/RESULTS.md).
+_SIZES = ((1.0, 1.0), (1.0, 0.5), (1.0, 0.25), (0.75, 0.25), (0.5, 0.25))
 _TOO_DEAR = 1.5  # a guess of what a smaller network costs, over what there is: it is not timed
 
 
@@ -76,19 +78,26 @@ class Baseline:
             self.trained.must_time(self.first.recipe)  # it is the unit
         if begins_pretrained(self.facts):
             return self._down([Rung(share, 1.0, k, True) for share in (1.0, 0.75, 0.5)])[0]
-        sizes = [(1.0, 1.0, k), (1.0, 1.0, few), (1.0, 0.5, few), (0.75, 0.5, few), (0.5, 0.5, few)]
-        chosen, fits = self._down([Rung(*size) for size in sizes])
+        chosen, fits = self._down([Rung(1.0, 1.0, k), *(Rung(*size, few) for size in _SIZES)])
         if not fits and may_begin_pretrained(self.facts):
             return self._down([Rung(share, 1.0, few, True) for share in (1.0, 0.75, 0.5)])[0]
         return chosen
 
+    def _facts_at(self, rung: Rung) -> Facts:
+        return dataclasses.replace(self.facts, share=rung.share, filters=rung.filters)
+
+    def _work(self, rung: Rung) -> float:
+        """About what an epoch of all folds costs, to be held against another rung's."""
+        facts = self._facts_at(rung)
+        return (rung.folds - 1) * _work_of(facts, baseline(facts, rung.pretrained).recipe)
+
     def _down(self, ladder: Sequence[Rung]) -> tuple[Rung, bool]:
         """The first rung that fits, else the last; and whether it fits."""
-        over, rung = float("inf"), ladder[-1]
+        over, rung, before = float("inf"), ladder[0], 1.0
         for rung in dict.fromkeys(ladder):
-            before = _work_of(self.facts, self.first.recipe)
+            guess = over * self._work(rung) / before
             self.take(rung)
-            guess = over * _work_of(self.facts, self.first.recipe) / before
+            before, over = self._work(rung), guess
             if rung not in (ladder[0], ladder[-1]) and guess > _TOO_DEAR:
                 continue  # to time it would be in vain
             self.trained.must_time(self.first.recipe)
@@ -101,10 +110,7 @@ class Baseline:
 
     def take(self, rung: Rung) -> None:
         """Take a rung of the ladder; for the whole play."""
-        self.facts, self.pretrained = (
-            dataclasses.replace(self.facts, share=rung.share, filters=rung.filters),
-            rung.pretrained,
-        )
+        self.facts, self.pretrained = self._facts_at(rung), rung.pretrained
         self.accounts.costs.k = rung.folds
         self.first = self.in_folds(baseline(self.facts, self.pretrained))
 
@@ -142,7 +148,7 @@ class Baseline:
 
 
 def _work_of(facts: Facts, recipe: Recipe) -> float:
-    """About what an epoch of a recipe costs, to be held against another's: its pixels, a third of them where they are pooled early."""
+    """Its pixels, a third of them where they are pooled early, times its filters, squared."""
     if recipe.features:
         return facts.share**2
     pooled = 0.3 if recipe.model.args.get("stem_pool") else 1.0

@@ -83,7 +83,7 @@ def runs_complete(root: Path) -> list:
 def test_page_and_plan_stand_and_the_plan_can_be_played_again(played: Path, run_command, tmp_path: Path):
     home = played / "oof" / "shapes" / "play"
     page = (home / "play.html").read_text()
-    assert page.count("<script") == 1 and "The plan as it went" in page and "What each run brought" in page
+    assert page.count("<script") == 2 and "The plan as it went" in page and "What each run brought" in page
     assert "<svg " in page
     done = run_command(
         "harness.play",
