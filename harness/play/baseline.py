@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.base.errors import UserError
 from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
@@ -76,12 +77,20 @@ class Baseline:
         few = min(k, 3)
         if not self.accounts.costs.in_seconds:
             self.trained.must_time(self.first.recipe)  # it is the unit
-        if begins_pretrained(self.facts):
-            return self._down([Rung(share, 1.0, k, True) for share in (1.0, 0.75, 0.5)])[0]
+        if begins_pretrained(self.facts) and (pretrained := self._pretrained(k)):
+            return pretrained
         chosen, fits = self._down([Rung(1.0, 1.0, k), *(Rung(*size, few) for size in _SIZES)])
-        if not fits and may_begin_pretrained(self.facts):
-            return self._down([Rung(share, 1.0, few, True) for share in (1.0, 0.75, 0.5)])[0]
+        if not fits and may_begin_pretrained(self.facts) and (pretrained := self._pretrained(few)):
+            return pretrained
         return chosen
+
+    def _pretrained(self, folds: int) -> Rung | None:
+        """As `affordable`, of pretrained networks; None where their weights cannot be had after all."""
+        try:
+            return self._down([Rung(share, 1.0, folds, True) for share in (1.0, 0.75, 0.5)])[0]
+        except UserError as error:
+            self.accounts.table.watcher.say(f"no pretrained network to begin with: {error}")
+            return None
 
     def _facts_at(self, rung: Rung) -> Facts:
         return dataclasses.replace(self.facts, share=rung.share, filters=rung.filters)

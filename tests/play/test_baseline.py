@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
 from harness.play.baseline import Baseline, Rung
@@ -81,6 +82,24 @@ def test_a_pretrained_network_comes_first_where_rows_or_time_are_few():
     assert beginning(BLOOD, 20)[0].affordable().pretrained
     assert not beginning(BLOOD, 20_000)[0].affordable().pretrained
     assert not beginning(PLANKTON, 20)[0].affordable().pretrained  # no photographs
+
+
+def test_weights_that_cannot_be_had_are_done_without():
+    made, timed = beginning(TAGS, 1_000)
+    said: list[str] = []
+    made.accounts.table = cast(Any, SimpleNamespace(watcher=SimpleNamespace(say=said.append)))
+    plain = timed.must_time
+
+    def offline(recipe: Recipe) -> None:
+        if recipe.features:
+            raise UserError("the hub cannot be reached")
+        plain(recipe)
+
+    timed.must_time = offline  # type: ignore[method-assign]
+    rung = made.affordable()
+    assert not rung.pretrained and said == ["no pretrained network to begin with: the hub cannot be reached"]
+    made.take(rung)
+    assert made.first.recipe.features is None
 
 
 def test_what_is_far_too_dear_is_not_timed():
