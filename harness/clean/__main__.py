@@ -46,11 +46,11 @@ def main(
     if run:
         require_run(out / "oof" / contest.slug / Path(run).name)
     if place.check():
-        with watching(quiet=as_json) as watcher:
+        with watching() as watcher:
             path = clean_on_kaggle(contest, which.competition, where, run, overwrite, place, out, watcher)
         _print_brought(path, as_json)
         return
-    with watching(quiet=as_json) as watcher:
+    with watching() as watcher:
         contest, result = clean_chosen(contest, where, out, run, overwrite, watcher)
     if as_json:
         print(json.dumps(result.summary(), indent=2))

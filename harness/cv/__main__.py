@@ -46,7 +46,7 @@ def main(
         _tell(contest, _train_elsewhere(contest, which.competition, asked, place, as_json), asked, as_json)
         return
     try:
-        with watching(quiet=as_json) as watcher:
+        with watching() as watcher:
             done = train(contest, asked, watcher, _show if recipe.show else None)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped. Finished folds are kept; go on with:\n  {again()}") from None
@@ -84,7 +84,7 @@ def _train_elsewhere(
         check_task(contest, played, asked.noise.noise)
 
     options = options_of(contest, asked)
-    with watching(quiet=as_json) as watcher:
+    with watching() as watcher:
         run = train_on_kaggle(contest, asked.recipe, asked.where, options, place, named, check, watcher)
     if run is None:
         return None

@@ -49,7 +49,7 @@ def main(
         raise UserError(
             f"--download: the files of '{contest.slug}' are not on Kaggle; get them from {contest.url or 'its page'}"
         )
-    with watching(quiet=as_json) as watcher:
+    with watching() as watcher:
         if again or (not where.sample and can_download(contest) and not is_there(contest, root)):
             zipped = download(contest, root / contest.slug, watcher.downloading)
             watcher.say(f"downloaded: {zipped}; its sha256 is in {zipped.parent / 'download.json'}")

@@ -49,7 +49,7 @@ def compare(
     if contest.is_clustering:
         _compare_clusterings(contest, out, run or [], as_json)
         return
-    with watching(quiet=as_json) as watcher:
+    with watching() as watcher:
         found = compare_runs(contest, out, run or [], watcher)
     if as_json:
         print(json.dumps(found.summary(), indent=2))
@@ -132,7 +132,7 @@ def errors(
     from harness.competition import find_competition
     from harness.oof.asked import errors_of
 
-    with watching(quiet=as_json) as watcher:
+    with watching() as watcher:
         found = errors_of(find_competition(which.required()), out, run, where, watcher)
     if as_json:
         print(json.dumps(found.summary(), indent=2))
@@ -176,7 +176,7 @@ def ensemble(
     if contest.is_clustering:
         _save_consensus(contest, out, run or [], as_json)
         return
-    with watching(quiet=as_json) as watcher:
+    with watching() as watcher:
         found = combine_runs(contest, out, run or [], best, method, where, watcher)
     if as_json:
         print(json.dumps(found.summary(), indent=2))
@@ -198,7 +198,7 @@ def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_js
     from harness.oof.compare.clusterings import build_consensus, clustering_table
     from harness.runs import load_run
 
-    with watching(quiet=as_json) as watcher, watcher.waiting("finding the consensus"):
+    with watching() as watcher, watcher.waiting("finding the consensus"):
         saved = load_run(build_consensus(contest, out, names).path)
     members = list(saved.environment["ensemble"]["members"])
     if as_json:
@@ -235,7 +235,7 @@ def forecast(
     from harness.oof.asked import forecast_of
     from harness.oof.forecast.report import forecast_lines
 
-    with watching(quiet=as_json) as watcher:
+    with watching() as watcher:
         made, page = forecast_of(find_competition(which.required()), out, run or [], where, watcher)
     if as_json:
         print(json.dumps({**made.found.summary(), "page": str(page)}, indent=2))
@@ -270,7 +270,7 @@ def calibrate(
     refuse_clustering(contest, "harness.oof calibrate")
     past = list(past_of(open_ledger(out).entries(contest.slug)))
     runs = [load_run(path) for path in named_or_best(contest, out, run or [])]
-    with watching(quiet=as_json) as watcher, watcher.waiting("trying forecasts on corruptions"):
+    with watching() as watcher, watcher.waiting("trying forecasts on corruptions"):
         tried = {r.name: on_corruptions(contest.using(r.recipe.data), r) for r in runs}
     found = [f for f in (on_leaderboards(past), *tried.values()) if f]
     if as_json:

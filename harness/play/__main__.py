@@ -64,7 +64,7 @@ def main(
         _play_elsewhere(contest, which.competition, asked, place, as_json)
         return
     try:
-        with watching(quiet=as_json) as watcher:
+        with watching() as watcher:
             done = play(contest, asked, watcher)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("stopped. What was finished is kept; the same command goes on with the rest.") from None
@@ -85,7 +85,7 @@ def _play_elsewhere(
     if asked.nodes.cluster or asked.folds.device != "auto":
         raise UserError("--on kaggle: does not go with --cluster and --device")
     place = dataclasses.replace(place, dry_run=asked.how.dry_run)
-    with watching(quiet=as_json) as watcher:
+    with watching() as watcher:
         told = play_on_kaggle(contest, named, asked.how, asked.where, place, asked.out.resolve(), watcher)
     if told is not None:
         _print_result(told, asked.home(contest), as_json)

@@ -53,7 +53,7 @@ def main(
     if not how.dry_run:
         find_platform(competition)  # before anything is made that has nowhere to go
     ledger = open_ledger(out)
-    with watching(quiet=as_json) as watcher, watcher.waiting("making the submission, checking it, forecasting"):
+    with watching() as watcher, watcher.waiting("making the submission, checking it, forecasting"):
         competition, prepared, tried = prepare(competition, content, bundle, where, out, ledger)
     lines = [*prepared_lines(prepared), *tried]
     if how.dry_run:

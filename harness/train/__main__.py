@@ -47,7 +47,7 @@ def preview(
     played = None if by_rule else load_recipe(contest.folder, recipe.recipe, settings)
     if played and played.clusters:
         raise UserError(f"preview: recipe '{played.name}' has no augmentation to show: its images are seen as they are")
-    with watching(quiet=as_json) as watcher:
+    with watching() as watcher:
         if played:
             contest, dataset = load_chosen(contest.using(played.data), where, watcher)
         else:

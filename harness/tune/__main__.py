@@ -50,7 +50,7 @@ def main(
     if there.check():
         _tune_elsewhere(which, recipe, search, limits, about, crew, where, there, out, as_json)
         return
-    watcher = LineWatcher(quiet=as_json)
+    watcher = LineWatcher()
     asked = Request(which.required(), recipe, search, limits, about, crew.device, where, out)
     begun = begin(asked, watcher)
     with _hint_how_to_resume():
@@ -87,7 +87,7 @@ def _tune_elsewhere(
     if crew.cluster or crew.worker:
         raise UserError("--on kaggle and --cluster: give one of them")
     asked = Request(which.required(), recipe, search, limits, about, crew.device, where, out)
-    with watching(quiet=as_json) as watcher:
+    with watching() as watcher:
         path = tune_on_kaggle(asked, which.competition, about.save or "", there, watcher)
     if path is not None:
         print(json.dumps({"recipe": str(path)}) if as_json else f"recipe: {path}")

@@ -104,7 +104,7 @@ def test_report_is_one_file_with_the_numbers(digits_out: Path):
     run = only_run(digits_out)
     html, scores = (run / "report.html").read_text(), json.loads((run / "scores.json").read_text())
     assert f"{scores['metrics']['accuracy']['pooled']:.5f}" in html
-    assert "Embedded sample" in html and html.count("<script") == 1 and "<script>" in html
+    assert "Embedded sample" in html and html.count("<script") == 3 and "<script>" in html
     assert 'src="http' not in html and not re.search("href=.(?![#.a-z])|href=.http", html)  # links lead beside it
 
 

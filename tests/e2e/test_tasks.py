@@ -136,7 +136,7 @@ def test_errors_are_told_for_every_task(project: Path, run_command, slug: str, s
     done = run_command("harness.oof", "errors", slug, "--run", run.name, cwd=project)
     assert done.returncode == 0 and said in done.stdout and "without images" not in done.stdout, done.stderr
     page = (run.path / "errors.html").read_text()
-    assert page.count("<script") == 1 and "data:image/png" in page and "<svg " in page
+    assert page.count("<script") == 3 and "data:image/png" in page and "<svg " in page
     table = pd.read_csv(run.path / "errors.csv", dtype={"id": str})
     assert set(table["id"]) <= set(run.folds.ids) and len(table)
 

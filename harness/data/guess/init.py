@@ -63,7 +63,7 @@ def main(
     else:
         from harness.base.progress import watching
 
-        with watching(quiet=as_json) as watcher:
+        with watching() as watcher:
             made = init(place, slug, title, platform or "none", data_root(data), watcher)
     if as_json:
         print(json.dumps(made.told, indent=2))
