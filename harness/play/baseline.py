@@ -20,6 +20,7 @@ from harness.play.trainer import Runs
 _SHARES = (0.2, 0.35, 0.5)  # of the budget: where the budget is small the baseline gets more of it
 # Below so many times the baseline's cost nothing that comes after it would be better than a longer baseline.
 _SHORT, _SHORT_SHARE = 3.0, 0.65
+_SHORTEST_SHARE = 0.75  # where even that buys less than its whole length, nothing else would be of use beside it
 _ENOUGH_STEPS = 1_000  # below them a smaller network serves better (benchmarks/RESULTS.md)
 # Shares of the side and of the filters: narrower networks come before smaller images (benchmarks/RESULTS.md).
 _SIZES = ((1.0, 1.0), (1.0, 0.5), (1.0, 0.25), (0.75, 0.25), (0.5, 0.25))
@@ -136,8 +137,10 @@ class Baseline:
         """Of the budget, the first that buys enough epochs; of a frozen network half, since its features are taken once for all runs."""
         if self.pretrained:
             return _SHARES[-1:]
-        is_short = self.accounts.costs.run(self.first.recipe) * _SHORT > self.accounts.available
-        return (_SHORT_SHARE,) if is_short else _SHARES
+        whole, available = self.accounts.costs.run(self.first.recipe), self.accounts.available
+        if whole * _SHORT <= available:
+            return _SHARES
+        return (_SHORT_SHARE,) if whole <= _SHORT_SHARE * available else (_SHORTEST_SHARE,)
 
     def recipe(self) -> Recipe:
         """As long as a share of the budget buys; of a larger share no more than what says something."""

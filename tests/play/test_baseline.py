@@ -69,12 +69,12 @@ def test_the_baseline_keeps_to_its_share(seconds: float):
     made.take(made.affordable())
     recipe = made.recipe()
     cost = made.accounts.costs.run(recipe)
-    assert cost <= 0.65 * seconds or recipe.train.epochs == 1
+    assert cost <= 0.75 * seconds or recipe.train.epochs == 1
     natural = made.first.recipe
     is_short = 3 * made.accounts.costs.run(natural) > seconds
     if is_short and recipe.train.epochs < natural.train.epochs:  # all of its share is used
         more = recipe.model_copy(update={"train": recipe.train.model_copy(update={"epochs": recipe.train.epochs + 1})})
-        assert made.accounts.costs.run(more) > 0.65 * seconds
+        assert made.accounts.costs.run(more) > 0.75 * seconds
 
 
 def test_a_pretrained_network_comes_first_where_rows_or_time_are_few():
