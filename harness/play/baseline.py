@@ -24,6 +24,7 @@ _SHORTEST_SHARE = 0.75  # where even that buys less than its whole length, nothi
 _ENOUGH_STEPS = 1_000  # below them a smaller network serves better (benchmarks/RESULTS.md)
 # Shares of the side and of the filters: narrower networks come before smaller images (benchmarks/RESULTS.md).
 _SIZES = ((1.0, 1.0), (1.0, 0.5), (1.0, 0.25), (0.75, 0.25), (0.5, 0.25))
+_LEAST_FILTERS = 0.5  # of photographs a pretrained network, frozen, knows more than what a narrower one would learn
 _TOO_DEAR = 1.5  # a guess of what a smaller network costs, over what there is: it is not timed
 
 
@@ -81,7 +82,8 @@ class Baseline:
         if begins_pretrained(self.facts) and (pretrained := self._pretrained(k)):
             return pretrained
         chosen, fits = self._down([Rung(1.0, 1.0, k), *(Rung(*size, few) for size in _SIZES)])
-        if not fits and may_begin_pretrained(self.facts) and (pretrained := self._pretrained(few)):
+        is_poor = not fits or chosen.filters < _LEAST_FILTERS
+        if is_poor and may_begin_pretrained(self.facts) and (pretrained := self._pretrained(few)):
             return pretrained
         return chosen
 
