@@ -50,8 +50,12 @@ def contents(project: Path, scene: Scene) -> dict[str, str]:
 def _tells_of_a_play(name: str) -> bool:
     """Whether a file tells how a play went, with its times: the journal is looked at by `play_contents`."""
     return "oof/shapes/play/" in name and (
-        "/timings/" in name or name.endswith(("journal.jsonl", "spent.json", "play.toml"))
+        "/timings/" in name or name.endswith(("journal.jsonl", "spent.json", "play.toml", "result.json"))
     )
+
+
+BY_THE_WAY = ("file", "page", "forecast", "warnings", "folds")
+"""Of a step's outcome: where things lie, and how many folds were left to train, which depends on when it was killed."""
 
 
 def play_contents(project: Path) -> dict[str, str]:
@@ -65,7 +69,9 @@ def play_contents(project: Path) -> dict[str, str]:
         step = line.get("step", {})
         if step.get("state") in ("done", "failed", "skipped"):
             key = f"step {step['key']}"
-            outcome = {k: v for k, v in timeless(step["outcome"]).items() if k not in ("file", "forecast", "warnings")}
+            outcome = {
+                k: v for k, v in timeless(step["outcome"]).items() if k not in ("file", "page", "forecast", "warnings")
+            }
             found[key] = f"{step['state']} {json.dumps(outcome, sort_keys=True, default=str)}"
             done[key] = done.get(key, 0) + (step["state"] == "done")
     return found | {f"{key}, times done": str(times) for key, times in done.items()}
