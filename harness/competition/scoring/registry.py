@@ -116,7 +116,7 @@ def _unknown(text: str, name: str, of: str) -> str:
             f"metric '{text}' is for targets that are {' or '.join(others)}, and those of this task are {of}; for these there are: "
             f"{', '.join(known)}"
         )
-    return f"metric '{text}' is unknown{nearest(name, known)}; known: {', '.join(known)}"
+    return f"metric '{text}' is unknown{nearest(name, known)}; known: {', '.join(known)}; parameters in brackets: fbeta(average=macro, beta=2)"
 
 
 def _classes(value: Callable[..., Any]) -> Make:
