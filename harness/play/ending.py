@@ -89,7 +89,7 @@ class Ending:
     def _judge_anew(self, final: str) -> None:
         """On one fold, or on as many as fit: what is left then buys nothing better."""
         one, left = self.accounts.judging(final), self.accounts.budget.left - 2 * self.accounts.finishing
-        fitting = min(int(0.95 * left / one), self.accounts.costs.k) if one > 0 else 1
+        fitting = min(int(0.95 * left / one), self.accounts.costs.k - 1) if one > 0 else 1  # one is for what is fitted
         folds = self.journal.decide(f"folds that judge {final}", lambda: max(fitting, 1)) or 1
         most = ANYWAY if one <= self.accounts.budget.left else 0.0
         try:

@@ -108,7 +108,7 @@ def _on_another_split(recipe: Recipe) -> Recipe:
 def judge_anew(table: Table, final: str, n_folds: int = 1) -> Outcome:
     """Train the final choice on some folds of another split, and hold it against its OOF predictions of these rows.
 
-    On both sides without pseudo-labels (see `_plain`).
+    On both sides without pseudo-labels (see `_plain`). One fold at least is not judged: on its rows weights and decisions are found.
 
     Returns
     -------
@@ -118,6 +118,7 @@ def judge_anew(table: Table, final: str, n_folds: int = 1) -> Outcome:
     whole = _members(table, run)
     members = _plain(table, whole)
     recipes = [_on_another_split(member.recipe) for member in members]
+    n_folds = max(min(n_folds, recipes[0].cv.folds - 1), 1)
     out = table.home / "judged"
     seconds = sum(train_fold(table, recipes, fold, out)["seconds"] for fold in range(n_folds))
     opened = opened_runs(table, recipes, out)

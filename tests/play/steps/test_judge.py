@@ -7,7 +7,8 @@ import pytest
 from harness.base.progress import LineWatcher
 from harness.competition import find_competition, load_recipe
 from harness.data.dataset import load_dataset
-from harness.play.plan.candidates import with_pseudo
+from harness.oof.ensemble.build import build_ensemble
+from harness.play.plan.candidates import another_seed, with_pseudo
 from harness.play.steps.judge import cross_fitted_choice, judge_anew
 from harness.play.steps.table import Table
 from harness.play.steps.train import train_run
@@ -65,3 +66,15 @@ def test_by_log_loss_both_sides_are_scaled_as_the_run_is(shapes: Path, monkeypat
     assert choice["score"] == pytest.approx(told["score"])
     anew = judge_anew(table, told["run"])
     assert anew["oof"] < plain - 0.05 and anew["anew"] < plain
+
+
+def test_one_fold_at_least_is_left_for_what_is_fitted(table: Table):
+    recipe = load_recipe(table.competition.folder, "tiny", ["cv.folds=3", "train.epochs=25"])
+    names = [train_run(table, recipe)["run"], train_run(table, another_seed(recipe, 1))["run"]]
+    judged = []
+    for method in ("logit_mean", "hill_climbing"):
+        final = build_ensemble(table.competition, table.out, names, method=method, watcher=table.watcher).path.name
+        told = judge_anew(table, final, n_folds=3)
+        judged.append(told)
+        assert told["members"] <= 2 and 0 < told["rows"] < len(load_run(table.out / "oof" / "shapes" / names[0]).labels)
+    assert all(told["oof"] > 0.5 and told["anew"] > 0.5 for told in judged)
