@@ -42,6 +42,7 @@ def near_misses(competition: Competition, folder: Path) -> list[str]:
         for line in (
             _root_is_a_file(folder),
             _root_is_the_folder(competition, folder),
+            _one_part(competition, folder),
             _other_zip(competition, folder),
             _other_case(competition, folder),
             _one_level_down(competition, folder),
@@ -71,9 +72,29 @@ def _root_is_the_folder(competition: Competition, folder: Path) -> str:
     return f"{root / found} is there: move it into {folder}"
 
 
+def _other_parts(competition: Competition) -> list[str]:
+    """What competition.toml names beside the training images."""
+    data = competition.data
+    named = (getattr(data, "test", None), getattr(data, "labels", None), competition.submission.sample)
+    return [name for name in named if name and name != data.train]
+
+
+def _one_part(competition: Competition, folder: Path) -> str:
+    """Some files of the competition lie there, each downloaded by itself; the training images do not."""
+    if not folder.is_dir():
+        return ""
+    tree, train = FileTree(folder), competition.data.train
+    there = [name for name in _other_parts(competition) if tree.has(name) or (folder / f"{name}.zip").is_file()]
+    if not there:
+        return ""
+    wanted = train if Path(train).suffix else f"{train} or {train}.zip"
+    return f"There is '{there[0]}', but not {wanted} (data.train): put it beside, or correct data.train in competition.toml"
+
+
 def _other_zip(competition: Competition, folder: Path) -> str:
     """A zip of another name: 'digit-recognizer (1).zip', as browsers call a second download."""
-    zips = sorted(path.name for path in folder.glob("*.zip")) if folder.is_dir() else []
+    parts = {Path(name).name for name in _other_parts(competition)}
+    zips = sorted(p.name for p in folder.glob("*.zip") if p.stem not in parts) if folder.is_dir() else []
     if not zips:
         return ""
     wanted = archive_name(competition)

@@ -40,7 +40,9 @@ def result_lines(told: dict[str, Any]) -> list[str]:
             if part
             else "the shares of the training targets alone"
         )
-        lines.append(f"no run was finished in time: the submission below is made of {made_of}. Give it more hours.")
+        lines.append(
+            f"no run was finished in time: the submission below is made of {made_of}. Give it more hours: they are counted in all, what is spent included."
+        )
         lines.append(f"file:     {part.get('file') or done.get('prior', {}).get('file', '')}")
         return lines
     main = scores["metrics"][scores["metric"]]

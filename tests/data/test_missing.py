@@ -55,3 +55,12 @@ def test_data_that_name_a_file(shapes: Path, tmp_path: Path):
 
 def test_an_empty_place_offers_the_download_only(shapes: Path, tmp_path: Path):
     assert "There is" not in told(shapes, tmp_path / "new") and "is there:" not in told(shapes, tmp_path / "new")
+
+
+def test_one_of_several_downloads_that_is_missing_is_named(shapes: Path, tmp_path: Path):
+    root = tmp_path / "parts" / "shapes"
+    root.mkdir(parents=True)
+    (root / "test.zip").write_bytes(b"")
+    (root / "trainLabels.csv").write_text("id,label\n")
+    said = told(shapes, root.parent)
+    assert "but not train or train.zip (data.train): put it beside" in said and "rename it" not in said

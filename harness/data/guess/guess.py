@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import counted
+from harness.base.untrusted_text import counted, plain
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize, sizes_tell
@@ -393,7 +393,11 @@ def _of_arrays(layout: Layout, inventory: Inventory) -> Targets:
     n = shapes[train][0]
     labels = next((k for k, s in shapes.items() if k != train and s[0] == n and len(s) <= 2), None)
     if labels is None:
-        raise UserError(f"{inventory.tree.show(name)}: no array of {n:,} labels for '{train}'; it holds {shapes}")
+        held = plain(", ".join(f"{key} {shape}" for key, shape in shapes.items()), 300)
+        raise UserError(
+            f"{inventory.tree.show(name)}: no array of {n:,} labels for '{train}'; it holds {held}. Save the labels into it as integers: "
+            "np.savez(file, images=..., labels=...); labels of a table beside an .npz are not read"
+        )
     test = next((k for k in images if re.search("test", k, re.I)), None)
     other = next((n for n in inventory.arrays if n != name and re.search("test", n, re.I)), None)
     layout.set("format", "npz")

@@ -112,4 +112,6 @@ def _time(seen: Seen) -> Limit | None:
     if seen.budget >= _PLENTY:
         return None
     cure = "the baseline's network for longer, on larger or on turned images, before wider ones"
+    if not seen.budget:
+        return Limit(TIME, "timing a network from scratch would take much of what is left", cure)
     return Limit(TIME, f"the budget is {seen.budget:.1f} times the baseline's cost", cure)
