@@ -126,6 +126,9 @@ def init(
     lines += [f"guessed:  {line}" for line in _guesses(layout, targets)]
     lines += [f"guessed:  symmetries {', '.join(seen.names)}: {seen.why}"] if seen.names else []
     lines += [f"unknown:  {line}" for line in [*([] if known else [_metric_said(targets)]), *layout.unknown]]
+    if seen.unread:
+        cure = "Mend that, take the folder away and begin anew; or write symmetries into competition.toml"
+        lines.append(f"unknown:  symmetries of the images, which cannot be read yet: {seen.unread} {cure}")
     lines += [f"written:  {path}" for path in written]
     places = carried("--data")
     lines += next_lines(

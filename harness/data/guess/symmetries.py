@@ -27,10 +27,12 @@ class Guess:
     """Attributes
     ----------
     names : as competition.toml has them; why : in words, "" where there are none
+    unread : why the training rows could not be looked at, "" where they could
     """
 
     names: tuple[str, ...] = ()
     why: str = ""
+    unread: str = ""
 
 
 def guess_symmetries(text: str, tree: FileTree) -> Guess:
@@ -42,8 +44,8 @@ def guess_symmetries(text: str, tree: FileTree) -> Guess:
         (Path(folder) / "competition.toml").write_text(text, encoding="utf-8")
         try:
             evidence = _examined(find_competition(Path(folder)), tree)
-        except UserError:  # harness.data says it better, with all of its rows
-            return Guess()
+        except UserError as error:  # harness.data says it better, with all of its rows
+            return Guess(unread=str(error).splitlines()[0])
     names = declared(evidence)
     told = [evidence[name].told(name) for name in names if name in evidence and evidence[name].holds]
     return Guess(names, f"seen in the images: {'; '.join(told)}. Take out what changes the label" if names else "")

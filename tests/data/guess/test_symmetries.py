@@ -43,8 +43,22 @@ def test_what_the_images_say(tmp_path: Path, turns: int, mirrored: bool, broken:
 
 
 def test_what_is_not_read_says_nothing(tmp_path: Path):
-    assert guess_symmetries(TOML, FileTree(tmp_path)).names == ()
-    assert guess_symmetries(TOML.replace("image_folder", "npz"), FileTree(tmp_path)).names == ()
+    found = guess_symmetries(TOML, FileTree(tmp_path))
+    assert found.names == () and "train" in found.unread
+    found = guess_symmetries(TOML.replace("image_folder", "npz"), FileTree(tmp_path))
+    assert found.names == () and not found.unread
+
+
+def test_init_says_why_it_could_not_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    images, labels = things(60, 0, MARKS, 1, True)
+    (tmp_path / "marks" / "train").mkdir(parents=True)
+    for row, image in enumerate(images):
+        Image.fromarray(image[..., 0]).save(tmp_path / "marks" / "train" / f"{row}.png")
+    rows = [f"{row},mark{label}" for row, label in enumerate(labels)]
+    (tmp_path / "marks" / "train.csv").write_text("\n".join(["id,label", *rows, "ghost,mark0"]) + "\n")
+    monkeypatch.chdir(tmp_path)
+    said = "\n".join(init(tmp_path / "marks", None, None, "none", tmp_path / "data").lines)
+    assert "symmetries of the images, which cannot be read yet" in said and "ghost" in said
 
 
 def test_init_writes_them_with_the_recipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
