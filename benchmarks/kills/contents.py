@@ -69,9 +69,7 @@ def play_contents(project: Path) -> dict[str, str]:
         step = line.get("step", {})
         if step.get("state") in ("done", "failed", "skipped"):
             key = f"step {step['key']}"
-            outcome = {
-                k: v for k, v in timeless(step["outcome"]).items() if k not in ("file", "page", "forecast", "warnings")
-            }
+            outcome = {k: v for k, v in timeless(step["outcome"]).items() if k not in BY_THE_WAY}
             found[key] = f"{step['state']} {json.dumps(outcome, sort_keys=True, default=str)}"
             done[key] = done.get(key, 0) + (step["state"] == "done")
     return found | {f"{key}, times done": str(times) for key, times in done.items()}
