@@ -50,7 +50,8 @@ class Rung:
         """In words."""
         size = f", images of {self.share:.0%} of the side" if self.share < 1 else ""
         filters = f", a network of {self.filters:.0%} of the width" if self.filters < 1 else ""
-        return f"{counted(self.folds, 'fold')}{filters}{size} that so many rows would have"
+        than = " that so many rows would have" if size or filters else ""
+        return f"{counted(self.folds, 'fold')}{filters}{size}{than}"
 
 
 @dataclass
