@@ -27,7 +27,7 @@ from harness.play.plan.candidates import (
     refinements,
     with_pseudo,
 )
-from harness.play.plan.limits import TIME, Limit, Seen, find_limits, is_safe_to_label
+from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
 from harness.play.racing import SIZED, Races
 from harness.play.spending.accounts import NOISE_ROWS, Accounts, recipe_of_run, without_none
 from harness.play.spending.budget import Budget, OutOfTime
@@ -40,7 +40,8 @@ from harness.play.steps.table import Outcome, Table
 from harness.play.trainer import Runs, named
 
 _RACES = ((0.6, 2), (0.7, 1), (0.7, 1))  # share of what is left and finalists, race by race
-_SHORT_RACES = ((0.85, 1),) * 3  # where time is short: what it buys goes to one run, then to one of the others
+_SHORT_RACES = ((0.85, 1),) * 3  # where time is shorter still: what it buys goes to one run, then to one of the others
+_SHORT = 8.0  # times the baseline's cost
 _MOST_SEEDS, _MOST_HEADS = 12, 3  # heads on the same features hardly differ
 _LEAST_OF_BEST, _LEAST_OF_FIRST, _MOST_OF_NATURAL = 0.6, 0.3, 1.6  # epochs of another seed, as shares of its recipe's
 _NOISE_SHARE, _CLEAN_SHARE, _FORECAST_SHARE = 0.10, 0.10, 0.25
@@ -55,6 +56,7 @@ class Player:
     beginning : the baseline, how large and how long it is; races : of candidates
     accounts : what was run so far, and what is left; steps : does them; trained : the runs, as steps; ending : the last steps
     limits : what holds the score back; noise : the baseline's noise.json, or None
+    is_short : whether there is no time to change what won, beside training it
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Player:
         self.beginning = Baseline(self.accounts, self.trained, facts, first)
         self.ending = Ending(self.accounts, self.steps, journal, ledger)
         self.limits: list[Limit] = []
+        self.is_short = False
         self.noise: dict[str, Any] | None = None
         self.shift: dict[str, Any] | None = None
 
@@ -141,7 +144,8 @@ class Player:
         self.trained.must_time(self.first.recipe)
         first = self.beginning.recipe()
         found = [(f"baseline: {named(first)}", self.first.why, self.costs.run(first))]
-        self.limits = find_limits(Seen(self.facts, self.beginning.times(), hidden=self.table.hidden))
+        times = self.beginning.times()
+        self.limits, self.is_short = find_limits(Seen(self.facts, times, hidden=self.table.hidden)), times < _SHORT
         left = max(self.accounts.room - found[0][2], 0.0)
         share, most = self._plan_of_races[0]
         entrants = self.races.entrants(self._first_race(first), share * left, most)
@@ -263,8 +267,10 @@ class Player:
                 self.accounts.finishing = self.steps.seconds("forecast")
                 self.shift = (first.get("forecast") or {}).get("shift")
 
+        times = float(self.journal.decide("the budget, in baselines", self.beginning.times) or 0.0)
+        self.is_short = times < _SHORT
+
         def limits() -> list[dict[str, Any]]:
-            times = self.beginning.times()
             return [vars(limit) for limit in find_limits(Seen(self.facts, times, self.shift, self.noise, table.hidden))]
 
         told = self.journal.decide("limits", limits)
@@ -286,7 +292,7 @@ class Player:
                 return
             self.races.run(number, entrants, finalists)
             self.trained.combine()
-            if self._is_short:
+            if self.is_short:
                 raced = {entrant.candidate.name for entrant in entrants}
                 candidates = [candidate for candidate in candidates if candidate.name not in raced]
                 continue
@@ -299,11 +305,8 @@ class Player:
 
     @property
     def _plan_of_races(self) -> Sequence[tuple[float, int]]:
-        return _SHORT_RACES if self._is_short else _RACES
+        return _SHORT_RACES if self.is_short else _RACES
 
-    @property
-    def _is_short(self) -> bool:
-        return any(limit.name == TIME for limit in self.limits)
 
     def _plausible_changes(self) -> list[str]:
         """Mirror images and turns with which training is worth a try."""

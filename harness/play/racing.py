@@ -13,7 +13,7 @@ from harness.play.plan.race import Entrant, size_race, survivors
 from harness.play.spending.accounts import Accounts
 from harness.play.spending.costs import with_epochs
 from harness.play.stepping import Stepper
-from harness.play.steps.train import train_fold
+from harness.play.steps.train import clearly_behind, train_fold
 from harness.play.trainer import Runs
 
 _LEAST_AFTER = 0.6  # of a run's cost: a race that would leave less takes all
@@ -72,8 +72,8 @@ class Races:
             totals = {name: totals[name] + scores[name] for name in left if name in scores}
             keep = max(-(-len(left) // 2), finalists) if fold == 0 else finalists
             ranked = survivors(totals, keep, greater)
-            fits = functools.partial(self._affordable, ranked, left, fold + 1, finalists)
-            go_on = self.journal.decide(f"race {number}, after fold {fold}", fits) or []
+            choose = functools.partial(self._go_on, ranked, left, fold, finalists)
+            go_on = self.journal.decide(f"race {number}, after fold {fold}", choose) or []
             left = {name: left[name] for name in go_on if name in totals}
         for name in left:
             self.trained.train(f"train/race-{number}/{name}", left[name], whys[name])
@@ -82,6 +82,14 @@ class Races:
         """The cost of a recipe's other folds."""
         costs = self.accounts.costs
         return costs.run(recipe, costs.k - done) if costs.k > done else 0.0
+
+    def _go_on(self, ranked: Sequence[str], recipes: dict[str, Recipe], fold: int, finalists: int) -> list[str]:
+        """Of the ranked those that go on after a fold: that are not behind beyond chance, and for which there is room."""
+        if len(ranked) > finalists:
+            some = [recipes[name] for name in ranked]
+            behind = clearly_behind(self.accounts.table, some, fold, finalists - 1)
+            ranked = [name for name in ranked if name not in behind]
+        return self._affordable(ranked, recipes, fold + 1, finalists)
 
     def _affordable(self, ranked: Sequence[str], recipes: dict[str, Recipe], done: int, finalists: int) -> list[str]:
         """As many of the best as another fold of all, and the rest of the finalists, leave room for; at least one."""

@@ -197,9 +197,13 @@ class Task:
 
         It is too good to be told as a score.
         """
-        if self.decides and metric.of_answers:
-            outputs = self.decide(outputs, self.fit_decision(metric, targets, outputs))
-        return metric(targets, outputs)
+        return metric(targets, self.decided_apart(metric, targets, outputs))
+
+    def decided_apart(self, metric: Metric, targets: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        """Outputs (n, K) as `score_apart` judges them."""
+        if not (self.decides and metric.of_answers):
+            return outputs
+        return self.decide(outputs, self.fit_decision(metric, targets, outputs))
 
     @property
     def votes(self) -> bool:

@@ -1,6 +1,6 @@
 """How large a race is: successive halving over folds, all candidates at the same cost.
 
-fold 0 of N candidates -> the better half: fold 1 -> the best F: the folds that are left
+fold 0 of N candidates -> the better half, but those that are behind beyond chance: fold 1 -> the best F: the folds that are left
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Entrant:
 
 
 def race_folds(n: int, k: int, finalists: int) -> float:
-    """Folds that a race of n trains in all, in runs of k folds: what it costs, in folds."""
-    if n <= finalists:
-        return float(n * k)
-    second = max(-(-n // 2), finalists)
-    return n + second + finalists * (k - 2) if k > 2 else float(n + finalists * (k - 1))
+    """Folds that a race of n trains at least, in runs of k folds: one fold decides, where the others are behind beyond chance.
+
+    Where it does not, what is kept for later races pays for another fold, or fewer take part in it.
+    """
+    return float(n * k) if n <= finalists else float(n + finalists * (k - 1))
 
 
 def size_race(

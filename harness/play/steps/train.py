@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.base.progress import STAGE
 from harness.competition import Recipe
+from harness.competition.metrics import Resampled
 from harness.cv.opening import OpenedRun, open_run
 from harness.cv.pipeline import cross_validate, train_side_by_side
 from harness.data.resize import resize
@@ -73,11 +74,33 @@ def opened_runs(table: Table, recipes: Sequence[Recipe], out: Path | None = None
 
 def fold_score(table: Table, run: OpenedRun, result: FoldResult) -> float:
     """By the leaderboard's metric, of the fold's rows that count."""
+    return table.metric(*_judged_fold(table, run, result)[:2])
+
+
+def clearly_behind(table: Table, recipes: Sequence[Recipe], fold: int, place: int) -> list[str]:
+    """Names of the recipes that are worse than the one in that place (0 = the best), beyond chance, on a fold that all have trained.
+
+    By the interval of the difference on the same resamples of the fold's groups; how far another seed would be off it does not see.
+    """
+    judged = [_judged_fold(table, run, run.folder.load_fold(fold)) for run in opened_runs(table, recipes)]
+    standing = [Resampled.of(table.metric, *of_one) for of_one in judged]
+    sign = -1 if table.metric.greater_is_better else 1
+    reference = sorted(standing, key=lambda one: sign * one.score)[place]
+    return [
+        recipe.name
+        for recipe, one in zip(recipes, standing, strict=True)
+        if one is not reference and reference.against(one)[4] > 0
+    ]
+
+
+def _judged_fold(table: Table, run: OpenedRun, result: FoldResult) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels (n, ...), outputs (n, C) as the metric judges them, and groups (n,) of a fold's rows that count."""
     rows = np.isin(result.valid_index, run.folds.scored_rows([result.fold]))
     labels = run.dataset.train.labels
     assert labels is not None  # training rows always have labels
-    outputs = result.valid_proba[rows]
-    return table.competition.kind.score_apart(table.metric, labels[result.valid_index[rows]], outputs)
+    index = result.valid_index[rows]
+    outputs = table.competition.kind.decided_apart(table.metric, labels[index], result.valid_proba[rows])
+    return labels[index], outputs, run.folds.groups[index]
 
 
 def is_timed(table: Table, recipe: Recipe) -> bool:

@@ -81,7 +81,7 @@ def test_a_short_budget_goes_to_epochs_then_to_pixels():
 
 def test_few_rows_with_weights_begin_with_pretrained_ones():
     facts = CASES[3]
-    names = [c.name for c in first_race(facts, find_limits(Seen(facts, 10)), None)]
+    names = [c.name for c in first_race(facts, find_limits(Seen(facts, 20)), None)]
     assert names[:2] == ["play-frozen", "play-finetuned"]
     without = dataclasses.replace(facts, weights="")
     assert not {"play-finetuned", "play-frozen"} & {c.name for c in first_race(without, [], None)}
@@ -110,12 +110,12 @@ def test_another_seed_is_another_run_of_the_same_recipe():
 
 def test_rare_classes_are_drawn_more_often_or_weigh_more_never_both():
     facts = next(f for f in CASES if f.metric == "macro_f1")
-    found = first_race(facts, find_limits(Seen(facts, 10)), None)
+    found = first_race(facts, find_limits(Seen(facts, 20)), None)
     assert {(c.recipe.train.sampling, c.recipe.train.class_weights) for c in found} == {("sqrt", "none")}
     changed = {c.name: c.recipe.train for c in refinements(found[0].recipe, facts, 1)}["play-strong--adjusted-1"]
     assert (changed.sampling, changed.logit_adjustment) == ("uniform", 1.0)
     tags = dataclasses.replace(facts, task="multilabel")
-    assert {c.recipe.train.class_weights for c in first_race(tags, find_limits(Seen(tags, 10)), None)} == {"effective"}
+    assert {c.recipe.train.class_weights for c in first_race(tags, find_limits(Seen(tags, 20)), None)} == {"effective"}
 
 
 def test_few_rows_and_short_budgets_begin_with_a_pretrained_network():

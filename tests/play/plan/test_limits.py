@@ -15,7 +15,7 @@ def names(seen: Seen) -> set[str]:
 
 
 def test_nothing_limits_a_plain_set_with_time():
-    assert names(Seen(FACTS, 10)) == set()
+    assert names(Seen(FACTS, 20)) == set()
 
 
 @pytest.mark.parametrize(
@@ -27,19 +27,19 @@ def test_nothing_limits_a_plain_set_with_time():
     ],
 )
 def test_facts_of_the_data(change: dict, limit: str):
-    assert names(Seen(dataclasses.replace(FACTS, **change), 10)) == {limit}
+    assert names(Seen(dataclasses.replace(FACTS, **change), 20)) == {limit}
 
 
 def test_imbalance_matters_where_the_metric_counts_classes_alike():
-    assert names(Seen(dataclasses.replace(FACTS, imbalance=50.0), 10)) == set()
+    assert names(Seen(dataclasses.replace(FACTS, imbalance=50.0), 20)) == set()
 
 
 def test_shift_is_seen_by_the_domain_classifier_or_by_noise_where_the_test_is_hidden():
-    assert names(Seen(FACTS, 10, shift={"auc": 0.8, "low": 0.7})) == {SHIFT}
-    assert names(Seen(FACTS, 10, shift={"auc": 0.55, "low": 0.51})) == set()
+    assert names(Seen(FACTS, 20, shift={"auc": 0.8, "low": 0.7})) == {SHIFT}
+    assert names(Seen(FACTS, 20, shift={"auc": 0.55, "low": 0.51})) == set()
     noise = {"clean": {"score": 0.95}, "camera": 0.6}
-    assert names(Seen(FACTS, 10, noise=noise, hidden=True)) == {SHIFT}
-    assert names(Seen(FACTS, 10, noise=noise)) == set()
+    assert names(Seen(FACTS, 20, noise=noise, hidden=True)) == {SHIFT}
+    assert names(Seen(FACTS, 20, noise=noise)) == set()
 
 
 def test_a_small_budget_is_a_limit():

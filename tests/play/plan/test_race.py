@@ -21,9 +21,9 @@ def made(n: int) -> tuple[Costs, list[Candidate]]:
     return costs, [candidate(name, costs=costs) for name in "abcdef"[:n]]
 
 
-def test_race_folds_counts_what_halving_trains():
-    assert race_folds(6, 5, 2) == 6 + 3 + 2 * 3
-    assert race_folds(4, 5, 1) == 4 + 2 + 3
+def test_race_folds_counts_what_is_trained_where_one_fold_decides():
+    assert race_folds(6, 5, 2) == 6 + 2 * 4
+    assert race_folds(4, 5, 1) == 4 + 4
     assert race_folds(2, 5, 2) == 10 and race_folds(1, 5, 1) == 5
 
 

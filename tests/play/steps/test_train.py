@@ -1,5 +1,6 @@
 """Folds of a race are folds of the runs: trained side by side, they are not trained again, and give the same numbers."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from harness.base.progress import LineWatcher
 from harness.competition import find_competition, load_recipe
 from harness.data.dataset import load_dataset
 from harness.play.steps.table import Table
-from harness.play.steps.train import train_fold, train_run
+from harness.play.steps.train import clearly_behind, train_fold, train_run
 from harness.runs import RunFolder, load_run
 
 
@@ -47,3 +48,21 @@ def test_what_is_trained_elsewhere_leaves_no_recipe_and_no_run(table: Table, tmp
     train_fold(table, [recipe], 1, table.home / "judged")
     assert not (table.home / "recipes").exists()
     assert [p.name for p in (table.out / "oof" / "shapes").iterdir()] == ["play"]
+
+
+def test_what_is_worse_beyond_chance_on_a_fold_falls_out_and_a_twin_does_not(table: Table):
+    """Predictions of 14 rows, put in the place of those that were trained: all right, one wrong, all wrong."""
+    recipe = load_recipe(table.competition.folder, "tiny", ["cv.folds=3", "train.epochs=1"])
+    recipes = [recipe.model_copy(update={"seed": seed, "name": name}) for seed, name in enumerate("abc")]
+    runs = train_fold(table, recipes, 0)["runs"]
+    labels = table.dataset.train.labels
+    assert labels is not None
+    for recipe, wrong in zip(recipes, (0, 1, 14), strict=True):
+        folder = RunFolder(table.out / "oof" / "shapes" / runs[recipe.name])
+        fold = folder.load_fold(0)
+        answers = labels[fold.valid_index].copy()
+        answers[:wrong] = 1 - answers[:wrong]
+        folder.save_fold(dataclasses.replace(fold, valid_proba=np.eye(2, dtype=np.float32)[answers]))
+    assert clearly_behind(table, recipes, 0, 0) == ["c"]
+    assert clearly_behind(table, recipes, 0, 1) == ["c"]
+    assert clearly_behind(table, recipes, 0, 2) == []  # nobody is behind the last
