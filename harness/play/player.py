@@ -292,7 +292,7 @@ class Player:
                 return
             self.races.run(number, entrants, finalists)
             self.trained.combine()
-            if self.is_short:
+            if self.is_short:  # then what did not take part yet
                 raced = {entrant.candidate.name for entrant in entrants}
                 candidates = [candidate for candidate in candidates if candidate.name not in raced]
                 continue
@@ -301,12 +301,11 @@ class Player:
                 return
             if self.accounts.room < 2.5 * self.costs.run(best):
                 return
-            candidates = refinements(best, self.facts, number)
+            candidates = refinements(best, self.facts, number, self.races.better_than("play-longer"))
 
     @property
     def _plan_of_races(self) -> Sequence[tuple[float, int]]:
         return _SHORT_RACES if self.is_short else _RACES
-
 
     def _plausible_changes(self) -> list[str]:
         """Mirror images and turns with which training is worth a try."""

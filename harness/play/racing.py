@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.competition import Recipe
-from harness.play.journal import Journal
+from harness.play.journal import DONE, Journal
 from harness.play.plan.candidates import Candidate
 from harness.play.plan.race import Entrant, size_race, survivors
 from harness.play.spending.accounts import Accounts
@@ -77,6 +77,15 @@ class Races:
             left = {name: left[name] for name in go_on if name in totals}
         for name in left:
             self.trained.train(f"train/race-{number}/{name}", left[name], whys[name])
+
+    def better_than(self, name: str) -> list[str]:
+        """Candidates of the first race whose first fold was better than that one's, the best first."""
+        scores: dict[str, float] = {}
+        for key, step in self.journal.steps.items():
+            if key.startswith("fold/race-1/0/") and step.state == DONE:
+                scores |= step.outcome["scores"]
+        ranked = survivors(scores, len(scores), self.accounts.table.metric.greater_is_better)
+        return ranked[: ranked.index(name)] if name in ranked else []
 
     def _rest(self, recipe: Recipe, done: int) -> float:
         """The cost of a recipe's other folds."""

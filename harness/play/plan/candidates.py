@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ Maker = Callable[["Facts"], "Candidate | None"]
 """Makes a candidate of the facts; None where it is of no use to them."""
 
 _MOST_SEEDS = 5
+_RESIZED, _LEAST_OF_RESIZED = ("larger", "wider", "narrower"), 0.6  # cost more an epoch, and are raced at the same cost
 _LEAST_PRETRAINED = 64  # pixels
 
 AGAINST: dict[str, Values] = {
@@ -85,7 +87,8 @@ def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None, trai
     longer = functools.partial(_longer, trained=trained)
     makers: list[Maker] = [_strong, functools.partial(_turned, of="strong"), longer, _mixed, _larger, _gentle]
     if TIME in found:
-        makers = [longer, functools.partial(_turned, of="quick", trained=trained), _wider, _larger, _strong, _gentle]
+        turned = functools.partial(_turned, of="quick", trained=trained)
+        makers = [longer, turned, functools.partial(_narrower, trained=trained), _wider, _larger, _strong, _gentle]
     pretrained: list[Maker] = [_frozen, _finetuned]
     if FEW_ROWS in found or (TIME in found and are_photographs(facts)):
         makers = [*pretrained, *makers]
@@ -99,8 +102,11 @@ def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None, trai
     return candidates
 
 
-def refinements(winner: Recipe, facts: Facts, race: int) -> list[Candidate]:
-    """Changes of one thing of the recipe that won: what matters most first."""
+def refinements(winner: Recipe, facts: Facts, race: int, gained: Sequence[str] = ()) -> list[Candidate]:
+    """Changes of one thing of the recipe that won: what matters most first.
+
+    gained : names of candidates of the first race that were better than the baseline's network at the same cost; their changes come first
+    """
     values = winner.model_dump(mode="json", exclude={"name", "description", "answers_to"})
     changes: list[tuple[str, str, Callable[[Values], Values | None]]] = [
         ("turned", "images mirrored, or turned", lambda v: _turned_too(v, facts)),
@@ -110,6 +116,7 @@ def refinements(winner: Recipe, facts: Facts, race: int) -> list[Candidate]:
         ("gentler", "two thirds of the augmentation", lambda v: _scaled_augmentation(v, 0.66)),
         ("larger", "images a quarter larger", lambda v: _enlarged(v, facts, 1.25)),
         ("wider", "a network half as wide again", _widened),
+        ("narrower", "a network half as wide, trained for longer", _narrowed),
         ("decay", "three times the weight decay", lambda v: _scaled_decay(v, 3.0)),
         ("mixed", "images mixed (cutmix)", _with_cutmix),
         ("adjusted", "logits adjusted instead of rare classes drawn more often", _adjusted),
@@ -117,13 +124,16 @@ def refinements(winner: Recipe, facts: Facts, race: int) -> list[Candidate]:
     stem = winner.name.split("--")[0]
     if winner.model.name == "boosting":
         return []
+    known = {name: place for place, name in enumerate(gained)}
+    changes.sort(key=lambda change: known.get(f"play-{change[0]}", len(known)))
     found = []
     for name, why, change in changes:
         changed = change(copy.deepcopy(values))
         if changed is not None and changed != values:
-            epochs = winner.train.epochs
             recipe = recipe_of(f"{stem}--{name}-{race}", _clean(changed), None, f"'{stem}', {why}")
-            found.append(Candidate(recipe, f"{winner.name} with {why}", epochs, epochs))
+            epochs = recipe.train.epochs
+            least = math.ceil(_LEAST_OF_RESIZED * epochs) if name in _RESIZED else epochs
+            found.append(Candidate(recipe, f"{winner.name} with {why}", least, epochs))
     return found
 
 
@@ -244,6 +254,18 @@ def _wider(facts: Facts) -> Candidate | None:
         return None
     values = built_in("quick", dataclasses.replace(facts, filters=min(2 * facts.filters, 1.0)))
     return _candidate("play-wider", values, "the baseline's network, twice as wide")
+
+
+def _narrower(facts: Facts, trained: int) -> Candidate | None:
+    """With half the filters, for about twice as many epochs: what time buys most of all (benchmarks/RESULTS.md)."""
+    if facts.filters < 1:
+        return None  # narrower than the rules have it already
+    values = built_in("quick", dataclasses.replace(facts, filters=0.5))
+    if "widths" not in values["model"]["args"]:
+        return None
+    values["train"]["epochs"] *= 2
+    found = _candidate("play-narrower", values, "the baseline's network, half as wide, trained for longer")
+    return _lengthened(found, trained)
 
 
 def _gentle(facts: Facts) -> Candidate:
@@ -407,6 +429,16 @@ def _widened(values: Values) -> Values | None:
     if "widths" not in args:
         return None
     args["widths"] = [round(1.5 * width / 8) * 8 for width in args["widths"]]
+    return values
+
+
+def _narrowed(values: Values) -> Values | None:
+    args = values["model"]["args"]
+    if "widths" not in args or min(args["widths"]) < 32:
+        return None
+    args["widths"] = [width // 2 for width in args["widths"]]
+    args["stem"] = max(args.get("stem", 32) // 2, 8)
+    values["train"]["epochs"] *= 2
     return values
 
 

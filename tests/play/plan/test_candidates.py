@@ -68,10 +68,11 @@ def test_a_short_budget_goes_to_epochs_then_to_pixels():
         facts = dataclasses.replace(CASES[-2], **changes)
         return [c.name for c in first_race(facts, find_limits(Seen(facts, budget)), None)]
 
-    assert names(2)[:3] == ["play-longer", "play-turned", "play-larger"] and names(20)[0] == "play-strong"
+    assert names(2)[:3] == ["play-longer", "play-turned", "play-narrower"] and names(20)[0] == "play-strong"
+    assert "play-narrower" not in names(2, filters=0.5) and "play-wider" in names(2, filters=0.5)
     short = dataclasses.replace(CASES[5], share=0.5)
     found = {c.name: c.recipe for c in first_race(short, find_limits(Seen(short, 2)), None)}
-    assert list(found)[:2] == ["play-longer", "play-larger"]
+    assert list(found)[:3] == ["play-longer", "play-narrower", "play-larger"]
     sides = [max(found[name].data.size) for name in ("play-longer", "play-larger", "play-strong")]
     assert sides == [32, 48, 48]
     assert found["play-larger"].train.epochs < found["play-longer"].train.epochs
@@ -96,8 +97,9 @@ def test_a_refinement_changes_one_thing():
         changed = [
             key for key in ("seed", "data", "model", "augment", "train", "predict", "cv") if new[key] != old[key]
         ]
-        assert len(changed) == 1, candidate.name
-        assert candidate.recipe.train.epochs == winner.train.epochs
+        longer = 2 if "--narrower-" in candidate.name else 1
+        assert len(changed) == longer, candidate.name
+        assert candidate.recipe.train.epochs == longer * winner.train.epochs
 
 
 def test_another_seed_is_another_run_of_the_same_recipe():
@@ -127,3 +129,20 @@ def test_few_rows_and_short_budgets_begin_with_a_pretrained_network():
     assert whole.features is not None and whole.features.views == 2 and half.features.views == 1
     assert half.model.args["image_size"] == 128 < whole.model.args["image_size"]  # 224 and 160 halve to sides of 32
     assert baseline(dataclasses.replace(tags, weights=""), True).name == "play-quick"
+
+
+def test_what_gained_in_the_first_race_is_tried_first_on_its_winner():
+    winner = dataclasses.replace(CASES[5], plausible=("hflip", "vflip", "rot180"))
+    found = {c.name: c for c in first_race(winner, find_limits(Seen(winner, 4)), None, trained=10)}
+    assert found["play-narrower"].recipe.model.args["widths"] == [32, 64, 128]
+    assert found["play-narrower"].most == 2 * found["play-longer"].most
+    recipe = found["play-turned"].recipe
+    plain = [c.name for c in refinements(recipe, winner, 1)]
+    assert plain[:2] == ["play-turned--lr-up-1", "play-turned--lr-down-1"]
+    gained = refinements(recipe, winner, 1, ["play-narrower", "play-turned", "play-strong"])
+    assert [c.name for c in gained][:2] == ["play-turned--narrower-1", "play-turned--lr-up-1"]
+    assert (
+        gained[0].recipe.model.args["widths"] == [32, 64, 128]
+        and gained[0].most == 2 * recipe.train.epochs > gained[0].least
+    )
+    assert sorted(plain) == sorted(c.name for c in gained)
