@@ -11,7 +11,8 @@ from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
 from harness.competition.builtin.rules import image_side
-from harness.play.plan.candidates import Candidate, baseline, begins_pretrained, may_begin_pretrained
+from harness.play.plan.candidate import Candidate
+from harness.play.plan.candidates import baseline, begins_pretrained, may_begin_pretrained
 from harness.play.spending.accounts import Accounts
 from harness.play.spending.costs import with_epochs
 from harness.play.steps.folds import in_folds

@@ -18,18 +18,12 @@ from harness.ledger import Ledger
 from harness.play.baseline import Baseline, Rung
 from harness.play.ending import Ending
 from harness.play.journal import FAILED, Journal
-from harness.play.plan.candidates import (
-    Candidate,
-    another_seed,
-    baseline,
-    first_race,
-    more_seeds,
-    refinements,
-    with_pseudo,
-)
+from harness.play.plan.candidate import Candidate, without_none
+from harness.play.plan.candidates import baseline, first_race
 from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
+from harness.play.plan.refinements import another_seed, more_seeds, refinements, with_pseudo
 from harness.play.racing import SIZED, Races
-from harness.play.spending.accounts import NOISE_ROWS, Accounts, recipe_of_run, without_none
+from harness.play.spending.accounts import NOISE_ROWS, Accounts, recipe_of_run
 from harness.play.spending.budget import Budget, OutOfTime
 from harness.play.spending.costs import Costs, with_epochs
 from harness.play.stepping import ANYWAY, Stepper

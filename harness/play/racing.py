@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from harness.competition import Recipe
 from harness.play.journal import DONE, Journal
-from harness.play.plan.candidates import Candidate
+from harness.play.plan.candidate import Candidate
 from harness.play.plan.race import Entrant, size_race, survivors
 from harness.play.spending.accounts import Accounts
 from harness.play.spending.costs import with_epochs

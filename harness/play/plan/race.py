@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.competition import Recipe
-from harness.play.plan.candidates import Candidate
+from harness.play.plan.candidate import Candidate
 
 if TYPE_CHECKING:
     from harness.play.spending.costs import Costs

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.competition import Recipe
+from harness.play.plan.candidate import without_none
 from harness.play.spending.budget import Budget
 from harness.play.spending.costs import Costs
 from harness.play.steps.finish import load
@@ -129,11 +129,6 @@ class Accounts:
 def recipe_of_run(outcome: Outcome) -> Recipe:
     """The recipe of a run, from the journal."""
     return Recipe(**without_none(outcome["recipe"]))
-
-
-def without_none(values: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's JSON without what is None, which its schema does not take."""
-    return {k: without_none(v) if isinstance(v, dict) else v for k, v in values.items() if v is not None}
 
 
 def in_words(seconds: float) -> str:

@@ -8,7 +8,7 @@ from harness.competition.scoring.registry import CLASSES
 from harness.cv.opening import open_run
 from harness.cv.scores import score_run
 from harness.oof.ensemble.blend import Blend
-from harness.play.plan.candidates import Candidate
+from harness.play.plan.candidate import Candidate
 from harness.play.spending.budget import silent
 from harness.play.steps.table import Table
 

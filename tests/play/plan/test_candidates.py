@@ -7,16 +7,9 @@ import pytest
 from harness.competition.builtin.facts import Facts
 from harness.competition.tasks import TASKS
 from harness.competition.tasks.fitting import check_fits
-from harness.play.plan.candidates import (
-    another_seed,
-    baseline,
-    begins_pretrained,
-    first_race,
-    may_begin_pretrained,
-    more_seeds,
-    refinements,
-)
+from harness.play.plan.candidates import baseline, begins_pretrained, first_race, may_begin_pretrained
 from harness.play.plan.limits import Limit, Seen, find_limits
+from harness.play.plan.refinements import refinements
 from harness.train.augment import check_augment
 
 CASES = [
@@ -88,28 +81,6 @@ def test_few_rows_with_weights_begin_with_pretrained_ones():
     assert not {"play-finetuned", "play-frozen"} & {c.name for c in first_race(without, [], None)}
 
 
-def test_a_refinement_changes_one_thing():
-    facts = CASES[2]
-    winner = first_race(facts, [], None)[0].recipe
-    old = winner.model_dump()
-    for candidate in refinements(winner, facts, 2):
-        new = candidate.recipe.model_dump()
-        changed = [
-            key for key in ("seed", "data", "model", "augment", "train", "predict", "cv") if new[key] != old[key]
-        ]
-        longer = 2 if "--narrower-" in candidate.name else 1
-        assert len(changed) == longer, candidate.name
-        assert candidate.recipe.train.epochs == longer * winner.train.epochs
-
-
-def test_another_seed_is_another_run_of_the_same_recipe():
-    recipe = baseline(CASES[0]).recipe
-    again = another_seed(another_seed(recipe, 1), 2)
-    assert again.seed not in (recipe.seed, another_seed(recipe, 1).seed) and again.digest() != recipe.digest()
-    assert again.name == "play-quick--seed-2"
-    assert more_seeds(recipe, 3).train.seeds == 3
-
-
 def test_rare_classes_are_drawn_more_often_or_weigh_more_never_both():
     facts = next(f for f in CASES if f.metric == "macro_f1")
     found = first_race(facts, find_limits(Seen(facts, 20)), None)
@@ -129,20 +100,3 @@ def test_few_rows_and_short_budgets_begin_with_a_pretrained_network():
     assert whole.features is not None and whole.features.views == 2 and half.features.views == 1
     assert half.model.args["image_size"] == 128 < whole.model.args["image_size"]  # 224 and 160 halve to sides of 32
     assert baseline(dataclasses.replace(tags, weights=""), True).name == "play-quick"
-
-
-def test_what_gained_in_the_first_race_is_tried_first_on_its_winner():
-    winner = dataclasses.replace(CASES[5], plausible=("hflip", "vflip", "rot180"))
-    found = {c.name: c for c in first_race(winner, find_limits(Seen(winner, 4)), None, trained=10)}
-    assert found["play-narrower"].recipe.model.args["widths"] == [32, 64, 128]
-    assert found["play-narrower"].most == 2 * found["play-longer"].most
-    recipe = found["play-turned"].recipe
-    plain = [c.name for c in refinements(recipe, winner, 1)]
-    assert plain[:2] == ["play-turned--lr-up-1", "play-turned--lr-down-1"]
-    gained = refinements(recipe, winner, 1, ["play-narrower", "play-turned", "play-strong"])
-    assert [c.name for c in gained][:2] == ["play-turned--narrower-1", "play-turned--lr-up-1"]
-    assert (
-        gained[0].recipe.model.args["widths"] == [32, 64, 128]
-        and gained[0].most == 2 * recipe.train.epochs > gained[0].least
-    )
-    assert sorted(plain) == sorted(c.name for c in gained)

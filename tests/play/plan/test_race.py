@@ -3,7 +3,7 @@
 import pytest
 
 from harness.competition.recipe import recipe_of
-from harness.play.plan.candidates import Candidate
+from harness.play.plan.candidate import Candidate
 from harness.play.plan.race import race_folds, size_race, survivors
 from harness.play.spending.costs import Costs, Timing, family, with_epochs
 

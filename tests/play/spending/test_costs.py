@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from harness.competition.builtin.facts import Facts
 from harness.competition.recipe import recipe_of
-from harness.play.plan.candidates import another_seed, baseline
+from harness.play.plan.candidates import baseline
+from harness.play.plan.refinements import another_seed
 from harness.play.spending.costs import Costs, Timing, family, with_epochs
 
 FROZEN = Facts(96, 96, 3, 1_000, 8, 1.0, "single", "accuracy", weights="package")

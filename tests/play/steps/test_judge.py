@@ -8,7 +8,7 @@ from harness.base.progress import LineWatcher
 from harness.competition import find_competition, load_recipe
 from harness.data.dataset import load_dataset
 from harness.oof.ensemble.build import build_ensemble
-from harness.play.plan.candidates import another_seed, with_pseudo
+from harness.play.plan.refinements import another_seed, with_pseudo
 from harness.play.steps.judge import cross_fitted_choice, judge_anew
 from harness.play.steps.table import Table
 from harness.play.steps.train import train_run
