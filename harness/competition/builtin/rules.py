@@ -57,7 +57,10 @@ def image_side(facts: Facts, strong: bool) -> int:
 
 
 def network(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
-    """Below 16 pixels a plain network of two stages; above it a residual one, wider with more rows, pooling early where images are large."""
+    """Below 16 pixels a plain network of two stages; above it a residual one, wider with more rows, pooling early where images are large.
+
+    Half as wide where it could be trained for few steps only (`is_narrow`).
+    """
     if min(facts.height, facts.width, side) < 16:
         return {
             "name": "cnn",
@@ -67,9 +70,10 @@ def network(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
     widths = [64, 128, 192] if few else [64, 128, 256]
     if strong and not few:
         widths = [96, 192, 384]
+    filters = facts.filters * (0.5 if is_narrow(facts, side, strong) else 1.0)
     args: dict[str, Any] = {
-        "stem": max(int(32 * facts.filters), 8),
-        "widths": [max(int(width * facts.filters), 8) for width in widths],
+        "stem": max(int(32 * filters), 8),
+        "widths": [max(int(width * filters), 8) for width in widths],
         "residuals": [1, 1, 1],
         "head": "average" if side >= 48 else "max",
     }
@@ -103,10 +107,8 @@ def augmentation(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
 
 def training(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
     """Batches by the rows; as many epochs as a budget of pixels allows, within bounds; balance where the metric counts classes alike."""
-    batch = 32 if facts.rows < 3_000 else 64 if facts.rows < 20_000 else 128
-    pixels = side * side * facts.rows
-    budget = (3e9 if strong else 1e9) * (10 if facts.gpu else 1)
-    epochs = int(min(max(budget / max(pixels, 1), 4 if not strong else 8), 60 if strong else 40))
+    batch = batch_size(facts)
+    epochs = natural_epochs(facts, side, strong) * (2 if is_narrow(facts, side, strong) else 1)
     found: dict[str, Any] = {
         "epochs": epochs,
         "batch_size": batch,
@@ -120,6 +122,29 @@ def training(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
         found["label_smoothing"] = 0.05
     return found | balance(facts)
 
+
+def batch_size(facts: Facts) -> int:
+    """Small batches where rows are few."""
+    return 32 if facts.rows < 3_000 else 64 if facts.rows < 20_000 else 128
+
+
+def natural_epochs(facts: Facts, side: int, strong: bool) -> int:
+    """As many as a budget of pixels allows, within bounds, of a network with all its filters."""
+    budget = (3e9 if strong else 1e9) * (10 if facts.gpu else 1)
+    least, most = (8, 60) if strong else (4, _MOST_EPOCHS)
+    return int(min(max(budget / max(side * side * facts.rows, 1), least), most))
+
+
+def is_narrow(facts: Facts, side: int, strong: bool) -> bool:
+    """Whether half the filters for twice as many epochs, which cost about the same, serve better (benchmarks/RESULTS.md, harness.play)."""
+    epochs = natural_epochs(facts, side, strong)
+    if strong or facts.gpu or 2 * epochs > _MOST_EPOCHS or min(facts.height, facts.width, side) < 16:
+        return False
+    return epochs * facts.rows * 0.8 / batch_size(facts) < _ENOUGH_STEPS
+
+
+_MOST_EPOCHS = 40
+_ENOUGH_STEPS = 3_000  # below them a narrower network learns more: on plankton, CIFAR-10 and digits at equal cost
 
 UNEVEN = 5.0
 """Rows of the largest class over those of the smallest from which classes are unequal."""

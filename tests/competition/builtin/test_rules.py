@@ -56,6 +56,15 @@ def test_images_are_as_large_as_a_processor_can_pay():
     assert built_in("quick", replace(FACTS, height=128, width=256))["data"]["size"] == [32, 64]  # the shape stays
 
 
+def test_half_the_filters_for_twice_as_long_where_there_would_be_few_steps():
+    plankton = replace(FACTS, height=81, width=81, channels=1, rows=24_000, outputs=121)
+    quick, strong = built_in("quick", plankton), built_in("strong", plankton)
+    assert quick["model"]["args"]["widths"] == [32, 64, 128] and quick["train"]["epochs"] == 20
+    assert strong["model"]["args"]["widths"] == [96, 192, 384]
+    for change in ({"rows": 5_000}, {"height": 28, "width": 28, "rows": 42_000}, {"gpu": True}):
+        assert built_in("quick", replace(plankton, **change))["model"]["args"]["widths"] == [64, 128, 256]
+
+
 def test_nothing_is_turned_or_mirrored_that_is_not_declared():
     for name in NAMES:
         found = built_in(name, FACTS)

@@ -33,7 +33,7 @@ def test_another_seed_is_another_run_of_the_same_recipe():
 def test_what_gained_in_the_first_race_is_tried_first_on_its_winner():
     winner = dataclasses.replace(CASES[5], plausible=("hflip", "vflip", "rot180"))
     found = {c.name: c for c in first_race(winner, find_limits(Seen(winner, 4)), None, trained=10)}
-    assert found["play-narrower"].recipe.model.args["widths"] == [32, 64, 128]
+    assert found["play-narrower"].recipe.model.args["widths"] == [16, 32, 64]
     assert found["play-narrower"].most == 2 * found["play-longer"].most
     recipe = found["play-turned"].recipe
     plain = [c.name for c in refinements(recipe, winner, 1)]
@@ -41,7 +41,7 @@ def test_what_gained_in_the_first_race_is_tried_first_on_its_winner():
     gained = refinements(recipe, winner, 1, ["play-narrower", "play-turned", "play-strong"])
     assert [c.name for c in gained][:2] == ["play-turned--narrower-1", "play-turned--lr-up-1"]
     assert (
-        gained[0].recipe.model.args["widths"] == [32, 64, 128]
+        gained[0].recipe.model.args["widths"] == [16, 32, 64]
         and gained[0].most == 2 * recipe.train.epochs > gained[0].least
     )
     assert sorted(plain) == sorted(c.name for c in gained)
