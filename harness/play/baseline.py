@@ -10,7 +10,7 @@ from harness.base.errors import UserError
 from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
-from harness.competition.builtin.rules import image_side
+from harness.competition.builtin.rules import image_side, is_narrow
 from harness.play.plan.candidate import Candidate
 from harness.play.plan.candidates import baseline, begins_pretrained, may_begin_pretrained
 from harness.play.spending.accounts import Accounts
@@ -23,6 +23,7 @@ _SHARES = (0.2, 0.35, 0.5)  # of the budget: where the budget is small the basel
 _SHORT, _SHORT_SHARE = 3.0, 0.65
 _SHORTEST_SHARE = 0.75  # where even that buys less than its whole length, nothing else would be of use beside it
 _ENOUGH_STEPS = 1_000  # below them a smaller network serves better (benchmarks/RESULTS.md)
+_ENOUGH_OF_ALL = 3_000  # the same of a network with all its filters: half of them, for longer, serve better
 # Shares of the side and of the filters: narrower networks come before smaller images (benchmarks/RESULTS.md).
 _SIZES = ((1.0, 1.0), (1.0, 0.5), (1.0, 0.25), (0.75, 0.25), (0.5, 0.25))
 _LEAST_FILTERS = 0.5  # of photographs a pretrained network, frozen, knows more than what a narrower one would learn
@@ -108,7 +109,7 @@ class Baseline:
     def _down(self, ladder: Sequence[Rung]) -> tuple[Rung, bool]:
         """The first rung that fits, else the last; and whether it fits."""
         over, rung, before = float("inf"), ladder[0], 1.0
-        for rung in dict.fromkeys(ladder):
+        for rung in self._apart(ladder):
             guess = over * self._work(rung) / before
             self.take(rung)
             before, over = self._work(rung), guess
@@ -117,10 +118,21 @@ class Baseline:
             self.trained.must_time(self.first.recipe)
             # what is not short, fits: a third of the budget buys its whole length
             affordable = max(max(self._shares()[:2]) * self.accounts.available, 1e-9)
-            over = self.accounts.costs.run(with_epochs(self.first.recipe, self._enough())) / affordable
+            over = (
+                self.accounts.costs.run(with_epochs(self.first.recipe, self._enough(self._least_steps(rung))))
+                / affordable
+            )
             if over <= 1:
                 break
         return rung, over <= 1
+
+    def _apart(self, ladder: Sequence[Rung]) -> list[Rung]:
+        """Without rungs at which the rules give what they gave at the one before: few rows have a narrow network as it is."""
+        kept: dict[str, Rung] = {}
+        for rung in ladder:
+            recipe = baseline(self._facts_at(rung), rung.pretrained).recipe
+            kept.setdefault(f"{rung.folds} {recipe.model_dump_json(exclude={'name'})}", rung)
+        return list(kept.values())
 
     def take(self, rung: Rung) -> None:
         """Take a rung of the ladder; for the whole play."""
@@ -156,11 +168,18 @@ class Baseline:
             most = enough
         return with_epochs(self.first.recipe, max(epochs, 1))
 
-    def _enough(self) -> int:
-        """Epochs from which a baseline says something."""
+    def _enough(self, least: int = _ENOUGH_STEPS) -> int:
+        """Epochs of so many steps: from which a baseline says something."""
         train, costs = self.first.recipe.train, self.accounts.costs
         steps = max(costs.n_train * (costs.k - 1) // costs.k // train.batch_size, 1)
-        return min(max(-(-_ENOUGH_STEPS // steps), 3), train.epochs)
+        return min(max(-(-least // steps), 3), train.epochs)
+
+    def _least_steps(self, rung: Rung) -> int:
+        """Steps with which this rung serves better than the next."""
+        has_all = rung.filters == 1 and not rung.pretrained
+        if not has_all or is_narrow(self.facts, image_side(self.facts, strong=False), strong=False):
+            return _ENOUGH_STEPS
+        return _ENOUGH_OF_ALL
 
 
 def _work_of(facts: Facts, recipe: Recipe) -> float:

@@ -52,7 +52,7 @@ def work(facts: Facts, seconds: float) -> tuple[float, float, int]:
 
 @pytest.mark.parametrize("facts", [PLANKTON, CIFAR], ids=["plankton", "cifar"])
 def test_more_time_never_makes_the_baseline_smaller(facts: Facts):
-    found = [work(facts, seconds) for seconds in (30, 100, 300, 600, 1_000, 3_000, 10_000, 100_000)]
+    found = [work(facts, seconds) for seconds in (30, 100, 200, 300, 450, 600, 1_000, 3_000, 10_000, 100_000)]
     works = [beginning(facts, 1.0)[0]._work(Rung(*rung)) for rung in found]
     assert works == sorted(works) and len(set(found)) >= 4
     assert found[0][1:] == (0.25, 3) and found[0][0] < 1 and found[-1] == (1.0, 1.0, 5)

@@ -70,7 +70,7 @@ def network(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
     widths = [64, 128, 192] if few else [64, 128, 256]
     if strong and not few:
         widths = [96, 192, 384]
-    filters = facts.filters * (0.5 if is_narrow(facts, side, strong) else 1.0)
+    filters = share_of_filters(facts, side, strong)
     args: dict[str, Any] = {
         "stem": max(int(32 * filters), 8),
         "widths": [max(int(width * filters), 8) for width in widths],
@@ -133,6 +133,11 @@ def natural_epochs(facts: Facts, side: int, strong: bool) -> int:
     budget = (3e9 if strong else 1e9) * (10 if facts.gpu else 1)
     least, most = (8, 60) if strong else (4, _MOST_EPOCHS)
     return int(min(max(budget / max(side * side * facts.rows, 1), least), most))
+
+
+def share_of_filters(facts: Facts, side: int, strong: bool) -> float:
+    """What is left of them where steps are few or time is short."""
+    return min(facts.filters, 0.5) if is_narrow(facts, side, strong) else facts.filters
 
 
 def is_narrow(facts: Facts, side: int, strong: bool) -> bool:

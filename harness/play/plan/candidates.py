@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Iterable
 
 from harness.competition.builtin.facts import Facts
-from harness.competition.builtin.rules import built_in
+from harness.competition.builtin.rules import built_in, image_side, share_of_filters
 from harness.competition.recipe import recipe_of
 from harness.play.plan import changes
 from harness.play.plan.candidate import Candidate, Values, candidate, without_none
@@ -138,6 +138,8 @@ def _wider(facts: Facts) -> Candidate | None:
     if facts.filters >= 1:
         return None
     values = built_in("quick", dataclasses.replace(facts, filters=min(2 * facts.filters, 1.0)))
+    if values["model"] == built_in("quick", facts)["model"]:
+        return None  # that wide it is already
     return candidate("play-wider", values, "the baseline's network, twice as wide")
 
 
@@ -145,7 +147,8 @@ def _narrower(facts: Facts, trained: int) -> Candidate | None:
     """With half the filters, for about twice as many epochs: what time buys most of all (benchmarks/RESULTS.md)."""
     if facts.filters < 1:
         return None  # narrower than the rules have it already
-    values = built_in("quick", dataclasses.replace(facts, filters=0.5))
+    filters = share_of_filters(facts, image_side(facts, strong=False), strong=False)
+    values = built_in("quick", dataclasses.replace(facts, filters=0.5 * filters))
     if "widths" not in values["model"]["args"]:
         return None
     values["train"]["epochs"] *= 2

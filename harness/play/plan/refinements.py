@@ -31,6 +31,7 @@ def refinements(winner: Recipe, facts: Facts, race: int, gained: Sequence[str] =
         ("larger", "images a quarter larger", lambda v: changes.enlarged(v, facts, 1.25)),
         ("wider", "a network half as wide again", changes.widened),
         ("narrower", "a network half as wide, trained for longer", changes.narrowed),
+        ("dropout", "three tenths of the features dropped", changes.dropped_out),
         ("decay", "three times the weight decay", lambda v: changes.scaled_decay(v, 3.0)),
         ("mixed", "images mixed (cutmix)", changes.with_cutmix),
         ("adjusted", "logits adjusted instead of rare classes drawn more often", changes.adjusted),
