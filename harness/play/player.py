@@ -51,6 +51,7 @@ class Player:
     accounts : what was run so far, and what is left; steps : does them; trained : the runs, as steps; ending : the last steps
     limits : what holds the score back; noise : the baseline's noise.json, or None
     is_short : whether there is no time to change what won, beside training it
+    another : what one more run would have cost at least, where none fitted
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Player:
         self.ending = Ending(self.accounts, self.steps, journal, ledger)
         self.limits: list[Limit] = []
         self.is_short = False
+        self.another: float | None = None
         self.noise: dict[str, Any] | None = None
         self.shift: dict[str, Any] | None = None
 
@@ -351,4 +353,5 @@ class Player:
             epochs = self.costs.epochs_within(chosen, share, *bounds)
             if epochs:
                 return another_seed(with_epochs(chosen, epochs), number).model_dump(mode="json")
+            self.another = self.costs.run(with_epochs(chosen, bounds[0]))
         return None

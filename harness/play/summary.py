@@ -22,17 +22,30 @@ def as_dict(player: Player, sent: list[dict[str, Any]]) -> dict[str, Any]:
         "runs": {name: {key: run[key] for key in ("score", "low", "high")} for name, run in player.runs.items()},
         "limits": [vars(limit) for limit in player.limits],
         "steps": [vars(step) for step in steps],
-        "budget": {"unit": player.budget.unit, "total": player.budget.total, "spent": player.budget.spent},
+        "budget": {
+            "unit": player.budget.unit,
+            "total": player.budget.total,
+            "spent": player.budget.spent,
+            "another": player.another,
+        },
         "sent": sent,
         "page": str(player.table.home / "play.html"),
     }
+
+
+def _why_not_all(budget: dict[str, Any]) -> str:
+    """Why a twentieth of the budget or more was left."""
+    left, another = budget["total"] - budget["spent"], budget.get("another")
+    if another is None or left < 0.05 * budget["total"]:
+        return ""
+    return f"; another run would have taken at least {another:,.0f}, and being judged"
 
 
 def result_lines(told: dict[str, Any]) -> list[str]:
     """For people; told : of `as_dict`."""
     done = {step["kind"]: step["outcome"] for step in told["steps"] if step["state"] == DONE}
     budget, scores = told["budget"], told["score"]
-    lines = [f"spent:    {budget['spent']:,.0f} of {budget['total']:,.0f} {budget['unit']}"]
+    lines = [f"spent:    {budget['spent']:,.0f} of {budget['total']:,.0f} {budget['unit']}{_why_not_all(budget)}"]
     if not told["final"]:
         part = done.get("unfinished") or {}
         made_of = (
