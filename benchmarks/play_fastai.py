@@ -11,6 +11,7 @@ speed, and `tta` at the end. Both have all cores; fastai's clock starts after im
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from harness.base.command import DataOption, data_root, new_app, user_command
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.base.terminal import print_table
+from harness.competition import Competition
 from harness.competition.metrics import Metric
 from harness.cv.scores import competition_metrics
 
@@ -71,17 +73,8 @@ def main(
 def _compared(name: str, hours: float, root: Path, home: Path) -> dict[str, Any]:
     competition, _, labels = hold_out(PLAYS[name], root, home)
     metric, seconds = competition_metrics(competition)[0], 3600 * hours
-    ours, wall = _ours(competition.folder, hours, home)
-    arrays = home / "data" / competition.slug / "data.npz"
-    job = {
-        "data": str(arrays),
-        "seconds": seconds,
-        "flips": list(competition.symmetries),
-        "to": str(home / "fastai.npy"),
-    }
-    write_json(home / "fastai.json", job)
-    subprocess.run([sys.executable, "-m", "benchmarks.play_fastai_worker", str(home / "fastai.json")], check=True)
-    told, theirs = read_json(home / "fastai.done.json"), np.load(home / "fastai.npy")
+    ours, wall, _ = played(competition.folder, hours, home, home)
+    theirs, told = taught(competition, home, "benchmarks.play_fastai_worker", seconds=seconds)
     scores = [metric(labels, proba) for proba in (ours, theirs)]
     low, high = _difference(metric, labels, ours, theirs)
     times = {
@@ -94,25 +87,51 @@ def _compared(name: str, hours: float, root: Path, home: Path) -> dict[str, Any]
     return {"name": name, "hours": hours, "harness": scores[0], "fastai": scores[1], "low": low, "high": high, **times}
 
 
-def _ours(folder: Path, hours: float, home: Path) -> tuple[np.ndarray, float]:
-    """Test probabilities of the play's final choice, and the seconds of its whole process."""
+def played(folder: Path, hours: float, home: Path, out: Path) -> tuple[np.ndarray, float, float]:
+    """Test probabilities of the play's final choice, and the seconds of its whole process: on the clock, and of all cores.
+
+    folder : of the competition, whose data lie in `home`; out : where the play is kept
+    """
     from harness.runs import load_run
 
     command = [sys.executable, "-m", "harness.play", str(folder), "--hours", f"{hours:g}", "--fresh", "--json"]
-    started = time.monotonic()
+    started, before = time.monotonic(), core_seconds()
     done = subprocess.run(
-        [*command, "--data", str(folder.parent / "data"), "--out", str(home)],
-        capture_output=True,
-        text=True,
-        check=False,
+        [*command, "--data", str(home / "data"), "--out", str(out)], capture_output=True, text=True, check=False
     )
     wall = time.monotonic() - started
     if done.returncode:
         raise UserError(f"harness.play ended with {done.returncode}: {done.stderr[-500:]}")
-    (home / "play.log").write_text(done.stderr)
-    run = load_run(home / "oof" / folder.name / json.loads(done.stdout)["final"])
+    (out / "play.log").write_text(done.stderr)
+    run = load_run(out / "oof" / folder.name / json.loads(done.stdout)["final"])
     assert run.test is not None  # the fifth is its test
-    return np.asarray(run.test, dtype=np.float64), wall
+    return np.asarray(run.test, dtype=np.float64), wall, core_seconds() - before
+
+
+def taught(competition: Competition, home: Path, worker: str, **how: float) -> tuple[np.ndarray, dict[str, Any]]:
+    """Test probabilities of a peer, trained by a worker process, and what it says of it, "core_seconds" of its process beside.
+
+    how : "seconds" that it may take, or "epochs" that it trains
+    """
+    name = worker.rsplit(".", 1)[-1]
+    job = {
+        "data": str(home / "data" / competition.slug / "data.npz"),
+        "flips": list(competition.symmetries),
+        "to": str(home / f"{name}.npy"),
+        "told": str(home / f"{name}.done.json"),
+        **how,
+    }
+    write_json(home / f"{name}.json", job)
+    before = core_seconds()
+    subprocess.run([sys.executable, "-m", worker, str(home / f"{name}.json")], check=True)
+    told = read_json(Path(job["told"]))
+    return np.load(job["to"]), {**told, "core_seconds": core_seconds() - before}
+
+
+def core_seconds() -> float:
+    """Processor seconds of the processes that this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _difference(metric: Metric, labels: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:

@@ -1,4 +1,6 @@
-"""fastai's own recipe within a time, in a process of its own: python -m benchmarks.play_fastai_worker JOB.json; see `benchmarks.play_fastai`."""
+"""fastai's own recipe within a time, or for so many epochs, in a process of its own: python -m benchmarks.play_fastai_worker JOB.json;
+see `benchmarks.play_fastai`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ _LEAST_SIDE, _MOST_SIDE, _BATCH, _VALID = 64, 224, 64, 0.1
 _TTA = 5  # predictions of the test by `tta`: four augmented ones and one of the image as it is
 
 
-def main(job: dict[str, Any], home: Path) -> None:
+def main(job: dict[str, Any]) -> None:
     """Train as long as the job says, predict the test, write the probabilities."""
     from fastai.vision.all import default_device, set_seed
 
@@ -30,13 +32,13 @@ def main(job: dict[str, Any], home: Path) -> None:
     side = int(np.clip(max(images.shape[1:3]), _LEAST_SIDE, _MOST_SIDE))
     started = time.monotonic()
     learner = new_learner(images, labels, side, job["flips"])
-    epochs, lr = fine_tune(learner, job["seconds"], started, len(test))
+    epochs, lr = fine_tune(learner, started, len(test), job.get("seconds"), job.get("epochs"))
     with learner.no_bar(), learner.no_logging():
         proba = learner.tta(dl=learner.dls.test_dl(as_pictures(test)))[0].numpy()
     order = np.argsort([int(name) for name in learner.dls.vocab])
     np.save(job["to"], proba[:, order].astype(np.float64))
     told = {"seconds": time.monotonic() - started, "epochs": epochs, "side": side, "lr": lr}
-    write_json(home / "fastai.done.json", told)
+    write_json(Path(job["told"]), told)
 
 
 def as_pictures(images: np.ndarray) -> list[Any]:
@@ -82,14 +84,17 @@ def new_learner(images: np.ndarray, labels: np.ndarray, side: int, flips: list[s
     return learner
 
 
-def fine_tune(learner: Any, seconds: float, started: float, n_test: int) -> tuple[int, float]:
-    """What `Learner.fine_tune` does, with as many epochs as fit; returns them and the learning rate that `lr_find` suggests."""
+def fine_tune(
+    learner: Any, started: float, n_test: int, seconds: float | None, epochs: int | None = None
+) -> tuple[int, float]:
+    """What `Learner.fine_tune` does, with these epochs or as many as fit; returns them and the learning rate that `lr_find` suggests."""
     with learner.no_bar(), learner.no_logging():
         lr = float(learner.lr_find(show_plot=False).valley)
-        epoch, prediction = measure(learner, n_test)
+        epoch, prediction = measure(learner, n_test) if epochs is None else (0.0, 0.0)
         learner.fit_one_cycle(1, slice(lr), pct_start=0.99)
-        left = seconds - (time.monotonic() - started) - prediction
-        epochs = max(int(left / epoch), 1)
+        if epochs is None:
+            assert seconds is not None  # a job has one of the two
+            epochs = max(int((seconds - (time.monotonic() - started) - prediction) / epoch), 1)
         learner.unfreeze()
         learner.fit_one_cycle(epochs, slice(lr / 2 / 100, lr / 2), pct_start=0.3, div=5.0)
     return epochs, lr
@@ -117,4 +122,4 @@ def measure(learner: Any, n_test: int, batches: int = 6) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    main(read_json(Path(sys.argv[1])), Path(sys.argv[1]).parent)
+    main(read_json(Path(sys.argv[1])))
