@@ -15,7 +15,7 @@ from harness.cv.arguments import FoldOptions
 COMMANDS = made.commands()
 READ_DATA = (
     *("harness.data", "harness.data preview", "harness.clean", "harness.cv", "harness.tune", "harness.submit"),
-    *("harness.oof errors", "harness.oof ensemble", "harness.oof forecast"),
+    *("harness.oof errors", "harness.oof ensemble", "harness.oof forecast", "harness.play"),
 )
 
 
@@ -36,8 +36,8 @@ def test_every_command_that_reads_data_takes_the_same_options(name: str):
 
 
 def test_no_command_that_reads_data_is_forgotten():
-    assert {name for name in COMMANDS if "--data-set" in options_of(name)} == set(READ_DATA)
-    assert {name for name in COMMANDS if "--sample" in options_of(name)} == {*READ_DATA, "harness.play"}
+    for option in ("--data-set", "--sample"):
+        assert {name for name in COMMANDS if option in options_of(name)} == set(READ_DATA)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,7 @@ def test_the_shell_is_offered_the_recipes_that_are_built_in():
             ("harness.cv", "shapes", "--recipe", "tiny", "--data-set", "other"),
             "data.set = 'other': 'shapes' has no such",
         ),
+        (("harness.play", "shapes", "--hours", "1", "--data-set", "other"), "data.set = 'other': 'shapes' has no such"),
         (("harness.oof", "forecast", "shapes", "--data-set", "other"), "data.set = 'other': 'shapes' has no such"),
         (("harness.cv", "shapes", "--recipe", "tinny"), "no such recipe (did you mean 'tiny'?)"),
         (("harness.cv", "shapse"), "(did you mean 'shapes'?)"),

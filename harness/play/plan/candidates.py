@@ -144,6 +144,11 @@ def with_pseudo(recipe: Recipe, run: str) -> Recipe:
     return recipe.model_copy(update={"pseudo": PseudoSpec(run=run), "name": f"{recipe.name}--pseudo"})
 
 
+def on_data_set(recipe: Recipe, name: str) -> Recipe:
+    """The recipe on one of the competition's data sets, so that it trains the same wherever it is played; "" = its own [data]."""
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"set": name})})
+
+
 def _candidate(name: str, values: Values, why: str) -> Candidate:
     recipe = recipe_of(name, _clean(values), None, f"the plan's recipe '{name}'")
     epochs = recipe.train.epochs
