@@ -86,9 +86,9 @@ def _play_elsewhere(
         raise UserError("--on kaggle: does not go with --cluster and --device")
     place = dataclasses.replace(place, dry_run=asked.how.dry_run)
     with watching() as watcher:
-        told = play_on_kaggle(contest, named, asked.how, asked.where, place, asked.out.resolve(), watcher)
+        told = play_on_kaggle(contest, named, asked.how, asked.where, place, asked.out, watcher)
     if told is not None:
-        _print_result(told, asked.home(contest), as_json)
+        _print_result(told, asked.out / "oof" / contest.slug / "play", as_json)
 
 
 def _show_plan(done: Outcome, as_json: bool) -> None:

@@ -102,7 +102,10 @@ def test_the_shell_is_offered_the_recipes_that_are_built_in():
         (("harness.cv", "shapse"), "(did you mean 'shapes'?)"),
         (("harness.cv", "shapes", "--recipe", "tiny", "--pseudo-labels", "tiny-1"), "no finished run of that name"),
         (("harness.clean", "shapes", "--run", "tiny-1"), "oof/shapes/tiny-1: no run there"),
-        (("harness.play", "shapes", "--hours", "1", "--plan", "plan.toml"), "plan.toml: not there"),
+        (
+            ("harness.play", "shapes", "--hours", "1", "--plan", "plan.toml"),
+            "--plan plan.toml: not there. A play writes its plan",
+        ),
         (("harness.submit", "shapes", "--dry-run", "--threshold", "half"), "--threshold half: give a probability"),
         (("harness.submit", "shapes", "--dry-run", "--file", "mine.csv"), "--file mine.csv: not there"),
         (

@@ -45,6 +45,11 @@ def read_plan(path: Path, competition: Path, data_set: str = "") -> list[Recipe]
     UserError
         If the file, a key or a recipe is wrong, or a recipe is of another data set.
     """
+    if not path.is_file():
+        what = "is a folder; name the play.toml in it" if path.is_dir() else "not there"
+        raise UserError(
+            f"--plan {path}: {what}. A play writes its plan as oof/<slug>/play/play.toml; without --plan it makes its own"
+        )
     values = read_toml(path)
     steps = values.get("step")
     if not isinstance(steps, list) or not steps:
