@@ -48,7 +48,7 @@ def guess_symmetries(text: str, tree: FileTree) -> Guess:
             return Guess(unread=str(error).splitlines()[0])
     names = declared(evidence)
     told = [f"{name} {100 * evidence[name].share:.0f} %" for name in names if name in evidence and evidence[name].holds]
-    why = f"changed so, images look like the others ({', '.join(told)}; 50 % = no difference seen). Take out what changes the label"
+    why = f"images changed like this look like the others ({', '.join(told)}; 50 % = no difference seen). Take out what changes the label"
     return Guess(names, why if names else "")
 
 

@@ -66,8 +66,8 @@ def test_init_writes_them_with_the_recipes(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     made = init(tmp_path / "marks", None, None, "none", tmp_path / "data")
     assert made.told["symmetries"] == ["hflip"]
-    assert any(line.startswith("guessed:  symmetries hflip: changed so, images look like") for line in made.lines)
+    assert any(line.startswith("guessed:  symmetries hflip: images changed like this look like") for line in made.lines)
     folder = tmp_path / "competitions" / "marks"
-    assert '\nsymmetries = ["hflip"]      # changed so' in (folder / "competition.toml").read_text()
+    assert '\nsymmetries = ["hflip"]      # images changed like this' in (folder / "competition.toml").read_text()
     assert "horizontal_flip = 0.5" in (folder / "recipes" / "quick.toml").read_text()
     assert np.char.find((folder / "recipes" / "quick.toml").read_text(), '"hflip"') > 0
