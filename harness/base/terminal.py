@@ -62,13 +62,13 @@ def plain_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-_LABEL = re.compile(r" *[^\s\"'#={}\[\]:][^\"'#={}\[\]:\n]{0,40}: +")
+_LABEL = re.compile(r" {4,}(?=[^\s\"'#={}\[\]│])| *[^\s\"'#={}\[\]:][^\"'#={}\[\]:\n]{0,40}: +")
 _DEEPEST = 14  # columns that lines below the first are set in by at most
 _TYPED = re.compile(r"(?:python -m |harness |pip install |eval )")
 
 
 def hanging(line: str, width: int) -> str:
-    """A line that says what it is about before a colon ("note: ...", "OOF: ..."), over as many as it takes, the others set in below it.
+    """A line that says what it is about before a colon ("note: ...", "OOF: ..."), over as many as it takes, the others set in below it; so of a line that goes on below such a label.
 
     All else is left as it is (JSON, TOML, tables), and so is a command from its first word on: what is to be typed must not be broken.
     """

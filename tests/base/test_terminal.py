@@ -87,7 +87,14 @@ def test_intervals_and_what_is_to_be_typed_are_never_broken():
     assert lines[-1].strip() == "python -m harness.cv digit-recognizer --recipe quick"
 
 
-@pytest.mark.parametrize("text", ['  "name": "{}",', 'title = "a: {}"', "# of: {}", "[{}]: x", "{}"])
+def test_a_line_that_goes_on_below_a_label_keeps_its_place():
+    lines = hanging(
+        "          the test images are not like the training images (AUC 0.56), and nothing was measured", 40
+    ).split("\n")
+    assert len(lines) == 4 and all(re.match(r" {10}\S", line) for line in lines)
+
+
+@pytest.mark.parametrize("text", ['  "name": "{}",', '        "{}",', 'title = "a: {}"', "# of: {}", "[{}]: x", "{}"])
 def test_what_is_no_labelled_line_is_left_to_the_terminal(text: str):
     line = text.replace("{}", "word " * 40)
     assert hanging(line, 40) == line
