@@ -100,9 +100,14 @@ def _with_classes(competition: Competition, dataset: Dataset, say: Callable[[str
         ) from error
     say(
         f"note: {_outputs(competition, dataset.classes)} read from the data ({listed(dataset.classes, 5)}); kept in "
-        f"{competition.folder / CLASSES_FILE}"
+        f"{_shown(competition.folder) / CLASSES_FILE}"
     )
     return found
+
+
+def _shown(folder: Path) -> Path:
+    """A folder as it is named from the current one, where it lies below it."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def _outputs(competition: Competition, names: Sequence[str]) -> str:

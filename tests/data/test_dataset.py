@@ -70,7 +70,8 @@ def test_custom_loader_of_competition_py(shapes: Path):
     assert dataset.train.groups.tolist() == [i // 2 for i in range(20)]
 
 
-def test_classes_that_are_read_are_counted_and_five_of_them_named(tmp_path: Path):
+def test_classes_that_are_read_are_counted_and_five_of_them_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "competitions" / "many").mkdir(parents=True)
     toml = tmp_path / "competitions" / "many" / "competition.toml"
     keys = 'format = "image_csv"\nsize = [8, 8]\nchannels = 1\ntrain = "train"\nlabels = "train.csv"\noptional = ["test"]\n'
@@ -81,8 +82,14 @@ def test_classes_that_are_read_are_counted_and_five_of_them_named(tmp_path: Path
         "id,label\n" + "".join(f"{row},{row % 6}\n" for row in range(12))
     )
     for task, said in (
-        ('metric = "accuracy"', "note: 6 classes read from the data (0, 1, 2, 3, 4, ... (6 in all)); kept in"),
-        ('task = "regression"\nmetric = "rmse"', "note: 1 target read from the data (label); kept in"),
+        (
+            'metric = "accuracy"',
+            "note: 6 classes read from the data (0, 1, 2, 3, 4, ... (6 in all)); kept in competitions/many/classes.txt",
+        ),
+        (
+            'task = "regression"\nmetric = "rmse"',
+            "note: 1 target read from the data (label); kept in competitions/many/classes.txt",
+        ),
     ):
         toml.write_text(f'title = "Many"\n{task}\n\n[data]\n{keys}')
         toml.with_name("classes.txt").unlink(missing_ok=True)
