@@ -218,6 +218,7 @@ def play(
     sample: bool = False,
     workers: int | None = None,
     device: str = "auto",
+    cluster: str | None = None,
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Played:
@@ -231,6 +232,7 @@ def play(
     dry_run : only plan
     plan : a play.toml whose runs are played
     submit : then send so many submissions at most
+    cluster : the Ray cluster that folds are trained on, as `harness.cv` takes it
 
     Raises
     ------
@@ -250,7 +252,7 @@ def play(
         how=PlanOptions(dry_run=dry_run, plan=None if plan is None else Path(plan), fresh=fresh, submit=submit),
         where=contest.where,
         folds=FoldOptions(workers=workers, device=device),
-        nodes=ClusterOptions(),
+        nodes=ClusterOptions(cluster=cluster),
         out=place(out),
     )
     with watching(quiet=quiet) as watcher:

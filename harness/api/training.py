@@ -28,6 +28,7 @@ def cv(
     clean: bool = True,
     workers: int | None = None,
     device: str = "auto",
+    cluster: str | None = None,
     name: str | None = None,
     note: str | None = None,
     tags: Iterable[str] = (),
@@ -52,6 +53,7 @@ def cv(
     clean : go by the verdicts of `harness.clean`, where there are any
     workers : folds side by side; None = one per GPU, else per core
     device : auto, cpu, cuda, cuda:N or mps
+    cluster : the Ray cluster that folds are trained on: auto, HOST:PORT or ray://HOST:PORT; None = this machine
     name, note, tags : what tables and pages call the run, a line and words about it; no part of the run
     log : a tracker that is told of it too: tensorboard, wandb or mlflow
     out : folder that oof/ is written under; None = the project's folder
@@ -79,7 +81,7 @@ def cv(
             device=device,
         ),
         noise=NoiseOptions(noise=noise, noise_rows=noise_rows),
-        nodes=ClusterOptions(),
+        nodes=ClusterOptions(cluster=cluster),
         out=place(out),
         command=AGAIN,
         about=LabelOptions(name=name, note=note, tag=list(tags), log=log),

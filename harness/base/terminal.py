@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -28,10 +29,11 @@ class PlainStream:
         self.raw = raw
 
     def write(self, text: str) -> int:
-        """Write text made plain, in characters that the stream can encode; returns the length of `text`."""
+        """Write text made plain, in characters that the stream can encode, wrapped on a terminal; returns the length of `text`."""
         if text:
             _heard.set()
-        self.raw.write(encodable(shown(text), self.raw))
+        told = encodable(shown(text), self.raw)
+        self.raw.write("\n".join(hanging(line, _columns()) for line in told.split("\n")) if self.raw.isatty() else told)
         return len(text)
 
     def writelines(self, lines: Sequence[str]) -> None:
@@ -58,6 +60,38 @@ def plain_streams() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+_LABEL = re.compile(r" {4,}(?=[^\s\"'#={}\[\]│])| *[^\s\"'#={}\[\]:][^\"'#={}\[\]:\n]{0,40}: +")
+_DEEPEST = 14  # columns that lines below the first are set in by at most
+_TYPED = re.compile(r"(?:python -m |harness |pip install |eval )")
+
+
+def hanging(line: str, width: int) -> str:
+    """A line that says what it is about before a colon ("note: ...", "OOF: ..."), over as many as it takes, the others set in below it; so of a line that goes on below such a label.
+
+    All else is left as it is (JSON, TOML, tables), and so is a command from its first word on: what is to be typed must not be broken.
+    """
+    label = _LABEL.match(line)
+    if label is None or _length(line) <= width:
+        return line
+    deep = len(label[0]) if len(label[0]) <= _DEEPEST else 2
+    typed = _TYPED.search(line, label.end())
+    prose, command = (line[: typed.start()], line[typed.start() :]) if typed else (line, "")
+    lines = [""]
+    for word in [
+        label[0],
+        *re.findall(r"\[[^\[\]]{0,40}\] *|\S+ *", prose[label.end() :]),
+        *([command] if command else []),
+    ]:
+        if lines[-1].strip() and _length((lines[-1] + word).rstrip()) > width:
+            lines.append(" " * deep)
+        lines[-1] += word
+    return "\n".join(found.rstrip() for found in lines)
+
+
+def _columns() -> int:
+    return max(shutil.get_terminal_size().columns, _NARROWEST)
 
 
 SLOW = 4.0

@@ -90,7 +90,7 @@ class DataSpec(Later):
     """image_csv: file of the labels."""
     label: Names = ("label",)
     """csv_pixels, table_pixels, image_csv: the target's column, or a list of columns: one-hot, a label each, a number each. npz:
-    array of the labels, indices of classes, in `train`."""
+    array of the labels, indices of classes or their names as text, in `train`."""
     separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
     """Several labels in one cell: what stands between them, e.g. " "."""
     label_pattern: str | None = None

@@ -53,9 +53,8 @@ def cross_validate(
                 _remove_folds(folder, missing)
                 _train(folder, competition, dataset, missing, options, watcher)
             if _up_to_date(folder, competition, folds.k, recipe):
-                watcher.say(
-                    f"{folder.path}: these folds stand already; nothing is trained (--fresh would train them anew)."
-                )
+                cure = "" if options.resume else " (--fresh would train them anew)"  # who resumes wants what stands
+                watcher.say(f"{folder.path}: these folds stand already; nothing is trained{cure}.")
             else:
                 with watcher.waiting("scoring the folds, writing the report"):
                     finish_run(folder, competition, dataset, folds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.base.command import cache_root
@@ -17,9 +17,10 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import remove_folder, resumable_folder
 from harness.base.storage.manifest import MANIFEST, faults
 from harness.base.terminal import note
-from harness.base.untrusted_text import listed
+from harness.base.untrusted_text import counted, listed
 from harness.competition import Competition
 from harness.competition.class_file import CLASSES_FILE, save_classes
+from harness.competition.scoring.registry import CLASSES, LABELS
 from harness.data.build import Building, Tick, stamped
 from harness.data.cache import Dataset, open_cache
 from harness.data.files.archives import FileTree
@@ -98,10 +99,21 @@ def _with_classes(competition: Competition, dataset: Dataset, say: Callable[[str
             f"{json.dumps(list(dataset.classes)[:3], ensure_ascii=False)[:-1]}, ...]"
         ) from error
     say(
-        f"note: {len(dataset.classes):,} classes read from the data ({listed(dataset.classes)}); kept in "
-        f"{competition.folder / CLASSES_FILE}"
+        f"note: {_outputs(competition, dataset.classes)} read from the data ({listed(dataset.classes, 5)}); kept in "
+        f"{_shown(competition.folder) / CLASSES_FILE}"
     )
     return found
+
+
+def _shown(folder: Path) -> Path:
+    """A folder as it is named from the current one, where it lies below it."""
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+def _outputs(competition: Competition, names: Sequence[str]) -> str:
+    """How many classes, labels or numbers there are, by the task."""
+    one, several = {CLASSES: ("class", "classes"), LABELS: ("label", "")}.get(competition.kind.of, ("target", ""))
+    return counted(len(names), one, several)
 
 
 def is_there(competition: Competition, root: Path) -> bool:

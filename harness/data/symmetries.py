@@ -71,11 +71,6 @@ class Evidence:
         """Whether so many labels are still found that training may tell."""
         return self.agreement > 0 and self.changed >= _PLAUSIBLE * self.agreement
 
-    def told(self, name: str) -> str:
-        """In words."""
-        of = "of one label " if self.by_class else ""
-        return f"{name}: nearest neighbours {of}are unchanged images in {self.share:.0%} +- {self.margin:.0%}"
-
 
 def examine(images: np.ndarray, labels: np.ndarray, groups: np.ndarray | None = None) -> dict[str, Evidence]:
     """What some training rows say of each change; {} where they are too few.

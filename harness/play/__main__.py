@@ -41,7 +41,7 @@ def main(
     which: CompetitionChoice,
     amount: BudgetOptions,
     how: PlanOptions,
-    where: Annotated[DataOptions, Without("data_set")],
+    where: DataOptions,
     folds: Annotated[FoldOptions, Without("folds", "resume", "fresh", "clean")],
     nodes: ClusterOptions,
     place: Annotated[KaggleOptions, Without("dry_run")],
@@ -54,11 +54,11 @@ def main(
     minute on. Killed, it goes on with the same command and the rest of its hours. Writes oof/<slug>/play/.
     """
     from harness.base.progress import watching
-    from harness.competition import find_competition
+    from harness.competition import DataChoice, find_competition
     from harness.play.request import Request, check, play
 
     asked = Request(which.required(), amount, how, where, folds, nodes, out_root(out))
-    contest = find_competition(asked.named)
+    contest = find_competition(asked.named).using(DataChoice(set=where.data_set))
     check(contest, asked)
     if place.check():
         _play_elsewhere(contest, which.competition, asked, place, as_json)
@@ -86,9 +86,9 @@ def _play_elsewhere(
         raise UserError("--on kaggle: does not go with --cluster and --device")
     place = dataclasses.replace(place, dry_run=asked.how.dry_run)
     with watching() as watcher:
-        told = play_on_kaggle(contest, named, asked.how, asked.where, place, asked.out.resolve(), watcher)
+        told = play_on_kaggle(contest, named, asked.how, asked.where, place, asked.out, watcher)
     if told is not None:
-        _print_result(told, asked.home(contest), as_json)
+        _print_result(told, asked.out / "oof" / contest.slug / "play", as_json)
 
 
 def _show_plan(done: Outcome, as_json: bool) -> None:

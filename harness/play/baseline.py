@@ -11,7 +11,7 @@ from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
 from harness.competition.builtin.rules import image_side, is_narrow
-from harness.play.plan.candidate import Candidate
+from harness.play.plan.candidate import Candidate, on_data_set
 from harness.play.plan.candidates import baseline, begins_pretrained, may_begin_pretrained
 from harness.play.spending.accounts import Accounts
 from harness.play.spending.costs import with_epochs
@@ -64,6 +64,7 @@ class Baseline:
     ----------
     facts : of data and machine, and how large networks and images are to be
     first : the recipe at its natural length; pretrained : whether it is a pretrained network, frozen
+    data_set : which of the competition's data sets all runs are on; "" = its own [data]
     """
 
     accounts: Accounts
@@ -71,10 +72,15 @@ class Baseline:
     facts: Facts
     first: Candidate
     pretrained: bool = False
+    data_set: str = ""
 
-    def in_folds(self, candidate: Candidate) -> Candidate:
-        """The candidate with as many folds as all runs of the play have."""
-        return dataclasses.replace(candidate, recipe=in_folds(candidate.recipe, self.accounts.costs.k))
+    def __post_init__(self) -> None:
+        self.first = self.as_played(self.first)
+
+    def as_played(self, candidate: Candidate) -> Candidate:
+        """The candidate with as many folds as all runs of the play have, on their data set."""
+        recipe = on_data_set(in_folds(candidate.recipe, self.accounts.costs.k), self.data_set)
+        return dataclasses.replace(candidate, recipe=recipe)
 
     def affordable(self) -> Rung:
         """The first rung whose baseline would learn enough in its share of the budget; the smallest where none does."""
@@ -138,11 +144,11 @@ class Baseline:
         """Take a rung of the ladder; for the whole play."""
         self.facts, self.pretrained = self._facts_at(rung), rung.pretrained
         self.accounts.costs.k = rung.folds
-        self.first = self.in_folds(baseline(self.facts, self.pretrained))
+        self.first = self.as_played(baseline(self.facts, self.pretrained))
 
     def times(self) -> float:
         """The budget in units of what a network from scratch costs at its natural length; 0 where there is no time to time it."""
-        recipe = self.in_folds(baseline(self.facts)).recipe
+        recipe = self.as_played(baseline(self.facts)).recipe
         return (
             self.accounts.budget.total / max(self.accounts.costs.run(recipe), 1e-9)
             if self.trained.time(recipe)

@@ -109,10 +109,9 @@ def _brought(page: Page, player: Player) -> None:
     """Each run against the best before it, paired on the same rows."""
     rows = []
     for name, found in brought(player).items():
-        chance = "chance" if found["low"] <= 0 <= found["high"] else ""
-        rows.append(
-            [name, f"{found['score']:.5f}", f"{found['gain']:+.5f} [{found['low']:+.5f}, {found['high']:+.5f}]", chance]
-        )
+        verdict = "better" if found["low"] > 0 else "worse" if found["high"] < 0 else "chance"
+        gain = f"{found['gain']:+.5f} [{found['low']:+.5f}, {found['high']:+.5f}]"
+        rows.append([name, f"{found['score']:.5f}", gain, verdict])
     if rows:
         page.section("What each run brought").table(
             ["run", "OOF", "against the best before it, paired [95 %]", "verdict"], rows

@@ -79,7 +79,7 @@ class Player:
         self.steps = Stepper(self.accounts, journal, lambda: changed(self))
         self.trained = Runs(self.accounts, self.steps)
         self.races = Races(self.accounts, self.steps, self.trained, journal)
-        self.beginning = Baseline(self.accounts, self.trained, facts, first)
+        self.beginning = Baseline(self.accounts, self.trained, facts, first, data_set=table.competition.set)
         self.ending = Ending(self.accounts, self.steps, journal, ledger)
         self.limits: list[Limit] = []
         self.is_short = False
@@ -203,7 +203,7 @@ class Player:
                 f"{counted(k, 'fold')}: in {self.costs.k} one would be without a class, since groups stay together"
             )
         self.costs.k = k
-        self.beginning.first = self.beginning.in_folds(self.first)
+        self.beginning.first = self.beginning.as_played(self.first)
 
     def _baseline(self) -> None:
         """Without it there is nothing to choose from, so it is trained whatever it may cost.
@@ -233,7 +233,7 @@ class Player:
     def _first_race(self, trained: Recipe) -> list[Candidate]:
         """Candidates of the first race, after a baseline of so many epochs; what was the baseline is none."""
         epochs = 0 if self.beginning.pretrained else trained.train.epochs
-        found = [self.beginning.in_folds(c) for c in first_race(self.facts, self.limits, self.noise, epochs)]
+        found = [self.beginning.as_played(c) for c in first_race(self.facts, self.limits, self.noise, epochs)]
         return [candidate for candidate in found if candidate.name != self.first.name]
 
     def _look_for_limits(self) -> None:

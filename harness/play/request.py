@@ -68,7 +68,7 @@ def check(contest: Competition, asked: Request) -> None:
     if asked.how.plan:
         from harness.play.plan.file import read_plan
 
-        read_plan(asked.how.plan, contest.folder)  # what is wrong with it is said before data are read
+        read_plan(asked.how.plan, contest.folder, contest.set)  # what is wrong with it is said before data are read
 
 
 def play(contest: Competition, asked: Request, inner: LineWatcher) -> Outcome:
@@ -130,7 +130,8 @@ def _play(player: Player, plan: Path | None) -> None:
     from harness.play.plan.file import read_plan
 
     if plan:
-        player.replay(read_plan(plan, player.table.competition.folder))
+        contest = player.table.competition
+        player.replay(read_plan(plan, contest.folder, contest.set))
     else:
         player.play()
 
@@ -170,7 +171,7 @@ def _keep_pages(player: Player) -> None:
     recipes = {
         key: f"recipes/{step.outcome['recipe']['name']}.toml" for key, step in steps.items() if "recipe" in step.outcome
     }
-    write_plan(table.home / "play.toml", table.named, steps.values(), recipes)
+    write_plan(table.home / "play.toml", table.called, steps.values(), recipes)
     write_play_page(table.home / "play.html", player)
 
 

@@ -15,7 +15,7 @@ from harness.cv.arguments import FoldOptions
 COMMANDS = made.commands()
 READ_DATA = (
     *("harness.data", "harness.data preview", "harness.clean", "harness.cv", "harness.tune", "harness.submit"),
-    *("harness.oof errors", "harness.oof ensemble", "harness.oof forecast"),
+    *("harness.oof errors", "harness.oof ensemble", "harness.oof forecast", "harness.play"),
 )
 
 
@@ -36,8 +36,8 @@ def test_every_command_that_reads_data_takes_the_same_options(name: str):
 
 
 def test_no_command_that_reads_data_is_forgotten():
-    assert {name for name in COMMANDS if "--data-set" in options_of(name)} == set(READ_DATA)
-    assert {name for name in COMMANDS if "--sample" in options_of(name)} == {*READ_DATA, "harness.play"}
+    for option in ("--data-set", "--sample"):
+        assert {name for name in COMMANDS if option in options_of(name)} == set(READ_DATA)
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,16 @@ def test_the_shell_is_offered_the_recipes_that_are_built_in():
             ("harness.cv", "shapes", "--recipe", "tiny", "--data-set", "other"),
             "data.set = 'other': 'shapes' has no such",
         ),
+        (("harness.play", "shapes", "--hours", "1", "--data-set", "other"), "data.set = 'other': 'shapes' has no such"),
         (("harness.oof", "forecast", "shapes", "--data-set", "other"), "data.set = 'other': 'shapes' has no such"),
         (("harness.cv", "shapes", "--recipe", "tinny"), "no such recipe (did you mean 'tiny'?)"),
         (("harness.cv", "shapse"), "(did you mean 'shapes'?)"),
         (("harness.cv", "shapes", "--recipe", "tiny", "--pseudo-labels", "tiny-1"), "no finished run of that name"),
         (("harness.clean", "shapes", "--run", "tiny-1"), "oof/shapes/tiny-1: no run there"),
-        (("harness.play", "shapes", "--hours", "1", "--plan", "plan.toml"), "plan.toml: not there"),
+        (
+            ("harness.play", "shapes", "--hours", "1", "--plan", "plan.toml"),
+            "--plan plan.toml: not there. A play writes its plan",
+        ),
         (("harness.submit", "shapes", "--dry-run", "--threshold", "half"), "--threshold half: give a probability"),
         (("harness.submit", "shapes", "--dry-run", "--file", "mine.csv"), "--file mine.csv: not there"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from harness.base.terminal import print_table, table_lines
+from harness.base.terminal import PlainStream, hanging, print_table, table_lines
 
 RUN = "sample-simple_cnn-34d679d2"
 HEADER = ["recipe", "run", "accuracy", "macro f1", "pooled accuracy [95 %]", "seconds"]
@@ -69,6 +70,46 @@ def test_a_pipe_has_no_width_of_its_own(monkeypatch: pytest.MonkeyPatch, capsys:
     monkeypatch.delenv("COLUMNS", raising=False)
     assert len(printed(capsys, HEADER, ROWS, left=2)) == 6
     assert len(printed(capsys, HEADER, ROWS, left=2, width=80)) > 6
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_line_too_wide_is_set_in_below_its_label(width: int):
+    line = f"note:   5 classes read from the data ({', '.join(f'class_{n}' for n in range(12))}); kept in classes.txt"
+    first, *others = hanging(line, width).split("\n")
+    assert first.startswith("note:   5 classes") and others and all(re.match(r" {8}\S", other) for other in others)
+    assert max(map(cell_len, (first, *others))) <= width and " ".join([first, *map(str.strip, others)]) == line
+
+
+def test_intervals_and_what_is_to_be_typed_are_never_broken():
+    line = "OOF:      accuracy 0.98682 [0.98012, 0.99584], of 1,442 rows. Train one: python -m harness.cv digit-recognizer --recipe quick"
+    lines = hanging(line, 40).split("\n")
+    assert lines[0] == "OOF:      accuracy 0.98682" and "          [0.98012, 0.99584], of 1,442" in lines
+    assert lines[-1].strip() == "python -m harness.cv digit-recognizer --recipe quick"
+
+
+def test_a_line_that_goes_on_below_a_label_keeps_its_place():
+    lines = hanging(
+        "          the test images are not like the training images (AUC 0.56), and nothing was measured", 40
+    ).split("\n")
+    assert len(lines) == 4 and all(re.match(r" {10}\S", line) for line in lines)
+
+
+@pytest.mark.parametrize("text", ['  "name": "{}",', '        "{}",', 'title = "a: {}"', "# of: {}", "[{}]: x", "{}"])
+def test_what_is_no_labelled_line_is_left_to_the_terminal(text: str):
+    line = text.replace("{}", "word " * 40)
+    assert hanging(line, 40) == line
+
+
+def test_only_a_terminal_is_wrapped_for(monkeypatch: pytest.MonkeyPatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("COLUMNS", "40")
+    line = "note: " + "word " * 20
+    for raw, lines in ((Terminal(), 3), (io.StringIO(), 1)):
+        print(line, file=PlainStream(raw))
+        assert len(raw.getvalue().splitlines()) == lines
 
 
 _CELLS = st.one_of(

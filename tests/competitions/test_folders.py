@@ -49,6 +49,12 @@ def test_every_folder_has_a_readme_that_names_its_recipes(folder: Path):
         assert f"`{name}`" in text, name
 
 
+@pytest.mark.parametrize("folder", [path.parent for path in FOLDERS], ids=lambda f: f.name)
+def test_every_folder_knows_its_classes_so_that_playing_it_writes_nothing_into_it(folder: Path):
+    competition = find_competition(folder)
+    assert competition.classes or competition.is_clustering
+
+
 @pytest.mark.parametrize("slug", ["bloodcells", "cifar-10", "pneumonia", "digit-recognizer"])
 def test_every_sample_can_be_read_and_says_that_it_is_one(slug: str):
     dataset = sample(slug)

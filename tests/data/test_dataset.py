@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from harness.base.command import data_root
 from harness.base.errors import UserError
@@ -67,6 +68,34 @@ def test_custom_loader_of_competition_py(shapes: Path):
     dataset = load_dataset(competition, shapes / "data")
     assert dataset.test is None
     assert dataset.train.groups.tolist() == [i // 2 for i in range(20)]
+
+
+def test_classes_that_are_read_are_counted_and_five_of_them_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "competitions" / "many").mkdir(parents=True)
+    toml = tmp_path / "competitions" / "many" / "competition.toml"
+    keys = 'format = "image_csv"\nsize = [8, 8]\nchannels = 1\ntrain = "train"\nlabels = "train.csv"\noptional = ["test"]\n'
+    (tmp_path / "data" / "many" / "train").mkdir(parents=True)
+    for row in range(12):
+        Image.fromarray(np.full((8, 8), 20 * row, np.uint8)).save(tmp_path / "data" / "many" / "train" / f"{row}.png")
+    (tmp_path / "data" / "many" / "train.csv").write_text(
+        "id,label\n" + "".join(f"{row},{row % 6}\n" for row in range(12))
+    )
+    for task, said in (
+        (
+            'metric = "accuracy"',
+            "note: 6 classes read from the data (0, 1, 2, 3, 4, ... (6 in all)); kept in competitions/many/classes.txt",
+        ),
+        (
+            'task = "regression"\nmetric = "rmse"',
+            "note: 1 target read from the data (label); kept in competitions/many/classes.txt",
+        ),
+    ):
+        toml.write_text(f'title = "Many"\n{task}\n\n[data]\n{keys}')
+        toml.with_name("classes.txt").unlink(missing_ok=True)
+        lines: list[str] = []
+        load_dataset(find_competition(toml.parent), tmp_path / "data", say=lines.append)
+        assert any(line.startswith(said) for line in lines), lines
 
 
 def test_images_are_mapped_not_loaded(tmp_path: Path):

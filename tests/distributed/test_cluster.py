@@ -118,6 +118,14 @@ def test_an_address_where_nobody_is(project: Path, options: tuple[str, ...], sai
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr
 
 
+def test_python_takes_a_cluster_too(project: Path, monkeypatch: pytest.MonkeyPatch):
+    import harness
+
+    monkeypatch.chdir(project)
+    with pytest.raises(harness.UserError, match="--cluster nonsense: write 'auto', HOST:PORT"):
+        harness.cv("shapes", "tiny", cluster="nonsense", out="python", quiet=True)
+
+
 def test_what_no_node_has_is_said_at_once(nodes, project: Path):
     done = cv(project, "--cluster", nodes.address, "--gpus-per-fold", "1")
     assert done.returncode == 2 and "which no node has" in done.stderr

@@ -49,6 +49,7 @@ def test_a_forecast_has_an_interval_its_parts_and_a_page(copy: Path, run_command
     assert "90 % interval" in done.stdout and "on corruptions left out" in done.stdout and "40 rows" in done.stdout
     page = (run / "forecast.html").read_text()
     assert "What gives the test images away" in page and "train against test" in page
+    assert page.count("most probable") == 24  # by which the gallery of test images is filtered
     told = run_command("harness.oof", "forecast", "shapes", "--run", run.name, "--json", cwd=copy)
     said = json.loads(told.stdout)
     assert said["kind"] == "test images" and set(said["estimators"]) >= {"confidence", "importance"}

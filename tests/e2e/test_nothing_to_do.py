@@ -34,6 +34,9 @@ def test_a_run_that_stands_is_not_trained_again(run_command, shapes: Path):
     assert run_command(*command, cwd=shapes).returncode == 0
     again = run_command(*command, cwd=shapes)
     assert again.returncode == 0 and "nothing is trained" in again.stderr
+    assert "(--fresh would train them anew)" in again.stderr
+    resumed = run_command(*command, "--resume", cwd=shapes)
+    assert resumed.returncode == 0 and "nothing is trained." in resumed.stderr and "--fresh" not in resumed.stderr
     quiet = run_command(*command, "--quiet", cwd=shapes)
     assert quiet.returncode == 0 and quiet.stderr == "" and "report:" in quiet.stdout
 

@@ -15,7 +15,7 @@ import pytest
 
 from docs.made import commands as made
 from harness.runs import load_run, runs_of
-from tests.conftest import make_shapes, start_forked
+from tests.conftest import draw, make_shapes, start_forked
 
 SMALL = ("--fold-epochs", "420", "--workers", "1")
 
@@ -143,6 +143,26 @@ def test_a_budget_that_ends_while_images_are_decoded_is_told_and_gone_on_with(sh
     done = run_command("harness.play", "shapes", "--hours", "1e-9", "--workers", "1", cwd=shapes)
     assert done.returncode == 2 and "while the images were still being decoded" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_one_of_several_data_sets_is_played(shapes: Path, run_command):
+    toml = shapes / "competitions" / "shapes" / "competition.toml"
+    keys = 'format = "npz"\nsize = [12, 12]\nchannels = 1\ntrain = "small.npz"\nlabel = "labels"\ntest = "small.npz"'
+    toml.write_text(f'{toml.read_text()}\n[sets.small.data]\n{keys}\ntest_images = "hidden"\n')
+    rng, labels = np.random.default_rng(0), np.arange(40) % 2
+    images = np.stack([draw(("circle", "square")[label], rng) for label in labels])
+    np.savez(shapes / "data" / "shapes" / "small.npz", images=images, labels=labels, hidden=images[:5])
+    small = ("shapes", "--data-set", "small", "--fold-epochs", "12", "--workers", "1")
+    done = run_command("harness.play", *small, "--json", cwd=shapes)
+    assert done.returncode == 0, done.stderr
+    [final, *_] = json.loads(done.stdout)["runs"]
+    run = load_run(shapes / "oof" / "shapes" / final)
+    assert len(run.oof) == 40 and run.recipe.data.set == "small" and "--data-set small" in run.environment["command"]
+    home = shapes / "oof" / "shapes" / "play"
+    again = shlex.split((home / "play.toml").read_text().splitlines()[0].partition("python -m ")[2])
+    assert again[:4] == ["harness.play", "shapes", "--data-set", "small"]
+    other = run_command("harness.play", *small[:1], *small[3:], "--plan", str(home / "play.toml"), cwd=shapes)
+    assert other.returncode == 2 and "is of data set 'small', the play of 'its own [data]'" in other.stderr
 
 
 def test_the_plan_is_shown_with_its_costs(shapes: Path, run_command):

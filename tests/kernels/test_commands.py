@@ -76,6 +76,7 @@ def test_a_whole_play_there(kaggle: Notebooks, project: Path):
     there = (*words, "--on", "kaggle", "--accelerator", "none")
     done = run_inside("harness.play", *there, "--dry-run", cwd=project)
     assert done.returncode == 0 and "plays: harness.play shapes --fold-epochs 6" in done.stderr, done.stderr
+    assert "(private): oof/shapes/kaggle/" in done.stderr  # the project's folder is the current one
     done = run_inside("harness.play", *there, "--json", cwd=project)
     assert done.returncode == 0, done.stderr + "".join(s.text for s in kaggle.sessions)
     told = json.loads(done.stdout)
@@ -86,10 +87,11 @@ def test_a_whole_play_there(kaggle: Notebooks, project: Path):
     assert read_verdicts(home / "clean" / "clean.csv") and (home / "play" / "play.html").is_file()
     assert times(told, "train")
     [file] = [step["outcome"]["file"] for step in told["steps"] if step["kind"] == "submission"]
-    assert Path(file).read_text().startswith("id,label") and Path(file).is_relative_to(project / "submissions")
+    assert (project / file).read_text().startswith("id,label") and file.startswith("submissions/")
     assert not (project / "submissions" / "ledger.sqlite").exists()
     again = run_inside("harness.play", *there, cwd=project)
     assert again.returncode == 0 and len(kaggle.sessions) == 1 and f"final:    {told['final']}" in again.stdout
+    assert "page:     oof/shapes/play/play.html" in again.stdout
     here = run_inside("harness.play", *words, "--json", cwd=project)
     assert here.returncode == 0, here.stderr
     assert times(json.loads(here.stdout), "train") == times(

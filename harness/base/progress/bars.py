@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.base.progress.lines import FEATURES, LineWatcher, epoch_words
-from harness.base.terminal import console
+from harness.base.terminal import console, hanging
 from harness.base.untrusted_text import plain, shown
 
 _RUN = "the run"
@@ -32,7 +32,8 @@ class BarWatcher(LineWatcher):
 
     def say(self, text: str) -> None:
         """Print a line to stderr, where progress goes."""
-        self.bars.console.print(shown(text), highlight=False, markup=False)
+        lines = (hanging(line, self.bars.console.width) for line in shown(text).split("\n"))
+        self.bars.console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
     def expect(self, folds: int) -> None:
         """So many folds are worked on from now on: the run has a bar of its own where there are several."""

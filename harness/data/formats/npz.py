@@ -14,11 +14,13 @@ import numpy as np
 
 from harness.base.errors import UserError, nearest
 from harness.base.storage.damage import DAMAGED, is_of_content
-from harness.base.untrusted_text import counted, plain
+from harness.base.untrusted_text import counted, is_plain, listed, plain
 from harness.competition.data_spec import DataSpec
 from harness.competition.tasks import Task
 from harness.data.files.archives import FileTree, open_zip
 from harness.data.files.arrays import new_images
+from harness.data.files.names import nfc
+from harness.data.rows.targets import sorted_names
 
 _AT_ONCE = 16 * 2**20  # bytes between two writes
 
@@ -109,7 +111,7 @@ def _header(file: IO[bytes], shown: str) -> tuple[tuple[int, ...], bool, np.dtyp
     if dtype.hasobject:
         raise UserError(
             f"{shown}: holds pickled Python objects, which can run code when they are read. Not read; save it as "
-            "numbers (uint8 images, integer labels)."
+            "numbers (uint8 images, integer labels), or text: labels.astype(str)."
         )
     return shape, fortran, dtype
 
@@ -134,15 +136,40 @@ def _copy_images(archive: zipfile.ZipFile, key: str, spec: DataSpec, folder: Pat
 
 
 def _labels(archive: zipfile.ZipFile, key: str, shown: str) -> np.ndarray:
-    """Numbers (n,) or (n, K); a single column is (n,)."""
+    """Numbers (n,) or (n, K), or names of classes (n,), as text; a single column is (n,)."""
     with _array(archive, key, shown) as (file, shape, dtype):
-        if dtype.kind not in "iufb" or len(shape) not in (1, 2) or 0 in shape:
+        is_text = dtype.kind in "US" and dtype.itemsize > 0 and math.prod(shape[1:]) == 1
+        if not (dtype.kind in "iufb" or is_text) or len(shape) not in (1, 2) or 0 in shape:
             raise UserError(
-                f"{shown}:{key}: is {dtype} {shape}, wanted integers (n,) or (n, 1), the indices of the classes, or with another task "
-                "numbers (n, K). Correct data.label in competition.toml, or the array."
+                f"{shown}:{key}: is {dtype} {shape}, wanted integers or text (n,) or (n, 1), the indices or names of the classes, or with "
+                "another task numbers (n, K). Correct data.label in competition.toml, or the array."
             )
         labels = np.frombuffer(file.read(), dtype).reshape(shape)
-    return labels[:, 0] if labels.ndim == 2 and shape[1] == 1 else labels
+    labels = labels[:, 0] if labels.ndim == 2 and shape[1] == 1 else labels
+    return _as_text(labels, f"{shown}:{key}") if is_text else labels
+
+
+def _as_text(labels: np.ndarray, where: str) -> np.ndarray:
+    """Texts (n,), as tables have them: bytes are UTF-8, blanks around a name do not count."""
+    try:
+        cells = labels.tolist()
+        return np.array([nfc((cell.decode() if isinstance(cell, bytes) else cell).strip()) for cell in cells], np.str_)
+    except ValueError as error:  # no UTF-8, or no characters
+        raise UserError(
+            f"{where}: holds text that cannot be read ({plain(error, 200)}). Save it with labels.astype(str)."
+        ) from error
+
+
+def label_array(tree: FileTree, name: str, key: str) -> np.ndarray:
+    """Labels of an .npz: numbers (n,) or (n, K), or texts (n,).
+
+    Raises
+    ------
+    UserError
+        As `read_npz`.
+    """
+    with _open(tree, name) as archive:
+        return _labels(archive, key, tree.show(name))
 
 
 def labels_of_array(task: Task, labels: np.ndarray, classes: tuple[str, ...], where: str) -> np.ndarray:
@@ -153,6 +180,8 @@ def labels_of_array(task: Task, labels: np.ndarray, classes: tuple[str, ...], wh
     UserError
         If a row's is none (names it, and the cure).
     """
+    if labels.dtype.kind == "U":
+        return _indices_of_names(task, labels, classes, where)
     if not task.is_one_class:
         table = (labels[:, None] if labels.ndim == 1 else labels).astype(np.float32)
         if table.shape[1] != len(classes):
@@ -180,14 +209,41 @@ def labels_of_array(task: Task, labels: np.ndarray, classes: tuple[str, ...], wh
     return labels.astype(np.int64)
 
 
+def _indices_of_names(task: Task, labels: np.ndarray, classes: tuple[str, ...], where: str) -> np.ndarray:
+    if not task.is_one_class:
+        raise UserError(
+            f"{where}: holds text, and the task wants numbers (n, K). Correct 'task' in competition.toml, or the array."
+        )
+    index = {nfc(name): place for place, name in enumerate(classes)}
+    found = np.array([index.get(name, -1) for name in labels.tolist()], dtype=np.int64)
+    outside = np.flatnonzero(found < 0)
+    if len(outside):
+        name = labels[outside[0]]
+        raise UserError(
+            f"{where}: row {outside[0]} (from 0): label '{plain(name, 80)}' is no class{plain(nearest(name, classes))}. Classes: "
+            f"{listed(classes)}. Correct 'classes' in competition.toml, or the array."
+        )
+    return found
+
+
 def classes_of_array(task: Task, labels: np.ndarray, where: str) -> tuple[str, ...]:
-    """Names for classes that nobody named: '0' to the largest index; of several columns their numbers.
+    """Classes that competition.toml does not name: the names that text labels are, in order; else '0' to the largest index; of several
+    columns their numbers.
 
     Raises
     ------
     UserError
         If they cannot be told from the array.
     """
+    if labels.dtype.kind == "U":
+        names = sorted_names(set(labels.tolist()))
+        odd = next((name for name in names if not name or not is_plain(name)), None)
+        if odd is not None:
+            row = labels.tolist().index(odd)
+            raise UserError(
+                f"{where}: row {row} (from 0): {plain(odd, 80)!r} is no name of a class. Correct the array."
+            )
+        return tuple(names)
     if labels.ndim == 2 or not task.is_one_class:
         return tuple(map(str, range(labels.shape[1] if labels.ndim == 2 else 1)))
     if labels.dtype.kind not in "iub" or labels.min() < 0 or labels.max() > 100_000:

@@ -377,6 +377,7 @@ def _values_of(table: Table, columns: list[str]) -> tuple[float, float] | None:
 
 def _of_arrays(layout: Layout, inventory: Inventory) -> Targets:
     from harness.data.files.archives import open_zip
+    from harness.data.formats.npz import label_array
 
     name = next((n for n in inventory.arrays if re.search("train", n, re.I)), inventory.arrays[0])
     shapes: dict[str, tuple[int, ...]] = {}
@@ -395,7 +396,7 @@ def _of_arrays(layout: Layout, inventory: Inventory) -> Targets:
     if labels is None:
         held = plain(", ".join(f"{key} {shape}" for key, shape in shapes.items()), 300)
         raise UserError(
-            f"{inventory.tree.show(name)}: no array of {n:,} labels for '{train}'; it holds {held}. Save the labels into it as integers: "
+            f"{inventory.tree.show(name)}: no array of {n:,} labels for '{train}'; it holds {held}. Save the labels into it, as integers or text: "
             "np.savez(file, images=..., labels=...); labels of a table beside an .npz are not read"
         )
     test = next((k for k in images if re.search("test", k, re.I)), None)
@@ -413,10 +414,17 @@ def _of_arrays(layout: Layout, inventory: Inventory) -> Targets:
         layout.values.pop("test")
         layout.set("test", "test.npz", "there is no test array")
         layout.set("optional", ["test.npz"])
-    targets = Targets(submission={"id": "id", "target": "label", "value": "index"})
+    return _targets_of_array(layout, label_array(inventory.tree, name, labels))
+
+
+def _targets_of_array(layout: Layout, labels: np.ndarray) -> Targets:
+    """By labels that are indices, or names as text."""
+    is_text = labels.dtype.kind == "U"
+    targets = Targets(submission={"id": "id", "target": "label", "value": "class" if is_text else "index"})
     targets.fits = ("balanced_accuracy", "macro_f1", "log_loss")
     if layout.sample:
-        targets = find_targets(None, ["0", "1", "2"], None, layout.sample, None)
-        targets.submission["value"] = "index"
+        targets = find_targets(None, labels.tolist() if is_text else ["0", "1", "2"], None, layout.sample, None)
+        if not is_text:
+            targets.submission["value"] = "index"
     targets.label = []
     return targets

@@ -47,8 +47,9 @@ def guess_symmetries(text: str, tree: FileTree) -> Guess:
         except UserError as error:  # harness.data says it better, with all of its rows
             return Guess(unread=str(error).splitlines()[0])
     names = declared(evidence)
-    told = [evidence[name].told(name) for name in names if name in evidence and evidence[name].holds]
-    return Guess(names, f"seen in the images: {'; '.join(told)}. Take out what changes the label" if names else "")
+    told = [f"{name} {100 * evidence[name].share:.0f} %" for name in names if name in evidence and evidence[name].holds]
+    why = f"images changed like this look like the others ({', '.join(told)}; 50 % = no difference seen). Take out what changes the label"
+    return Guess(names, why if names else "")
 
 
 def _examined(competition: Competition, tree: FileTree) -> dict[str, Evidence]:

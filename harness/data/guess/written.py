@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from harness.base.storage.atomic_files import write_text
 from harness.base.untrusted_text import plain
 from harness.data.guess.layout import Layout
 from harness.data.guess.targets import Targets
+
+_LONGEST = 300  # characters of a comment
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,12 @@ def competition_toml(
     why: str = "",
 ) -> str:
     """The text of competition.toml; why : of the symmetries."""
-    lines = [f"# {plain(line, 300)}" for line in facts]
+    lines = [f"# {_short(line)}" for line in facts]
     lines += ["# Guessed from the files: look at every line with a comment before you trust a score.", ""]
-    lines += [_line("title", title), _line("platform", platform)]
+    lines += [
+        _line("title", title),
+        _line("platform", platform, "where it is submitted: kaggle, codabench, or none of them"),
+    ]
     lines.append(_line("task", targets.task, targets.why.get("task", "")))
     others = ", ".join(targets.fits)
     lines.append(
@@ -77,7 +83,12 @@ def competition_toml(
 
 def _line(key: str, value: object, why: str = "") -> str:
     text = f"{key} = {_toml(value)}"
-    return f"{text:<27} # {plain(why, 300)}" if why else text
+    return f"{text:<27} # {_short(why)}" if why else text
+
+
+def _short(text: str) -> str:
+    """One line, ended between two words where it is long."""
+    return textwrap.shorten(plain(text), _LONGEST, placeholder=" ...")
 
 
 def _toml(value: object) -> str:

@@ -65,7 +65,7 @@ class EnsembleResult:
                 f"{r.score:.5f} [{r.low:.5f}, {r.high:.5f}]",
                 f"{r.in_sample:.5f}" if r.method.learns else "",
                 "" if r.method.name == "mean" else f"{r.gain:+.5f} [{r.gain_low:+.5f}, {r.gain_high:+.5f}]",
-                "the gain over the mean is noise" if r.is_noise else "",
+                _verdict(r),
             ]
             for r in ordered
         ]
@@ -253,6 +253,14 @@ def _environment(runs: Sequence[Run], about: dict[str, Any]) -> dict[str, Any]:
     started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     pseudo = next((run.environment["pseudo"] for run in runs if run.environment.get("pseudo")), None)
     return {**kept, "started": started, "ensemble": about, "optimistic": " ".join(optimistic), "pseudo": pseudo}
+
+
+def _verdict(found: CrossFitted) -> str:
+    if found.method.name == "mean":
+        return "what the others are held against"
+    if found.gain_low > 0:
+        return "better than the mean"
+    return "worse than the mean" if found.gain_high < 0 else "the gain over the mean is noise"
 
 
 def _verdicts(run: Run) -> str | None:

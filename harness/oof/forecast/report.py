@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.base.untrusted_text import counted
 from harness.competition import Competition
+from harness.competition.scoring.registry import NUMBERS
 from harness.data.cache import Dataset
 from harness.oof.forecast.domain_shift import Shift
 from harness.oof.forecast.estimators import ESTIMATORS
@@ -16,6 +17,7 @@ from harness.oof.forecast.inputs import Looks
 from harness.oof.forecast.interval import LEVEL, Range
 from harness.oof.forecast.kinds import KINDS
 from harness.report import figures
+from harness.report.gallery import Shot, top_bars
 from harness.report.page import Page, Section
 
 _GALLERY = 24
@@ -80,9 +82,15 @@ def part_table(found: Forecast) -> tuple[list[str], list[list[str]]]:
 
 
 def write_forecast(
-    path: Path, competition: Competition, found: Forecast, shift: Shift | None, looks: Looks | None, dataset: Dataset
+    path: Path,
+    competition: Competition,
+    found: Forecast,
+    shift: Shift | None,
+    looks: Looks | None,
+    dataset: Dataset,
+    test: np.ndarray | None = None,
 ) -> None:
-    """Write forecast.html."""
+    """Write forecast.html; test : float (t, C), what was predicted of the test images, or None."""
     warnings = ["Embedded sample, not the competition's data."] if dataset.is_sample else []
     page = Page(
         title=f"{competition.title}: forecast of {found.run}",
@@ -108,7 +116,7 @@ def write_forecast(
             "bounds (accuracy, Hamming loss, distances) the forecast assumes no smaller error."
         )
     if shift is not None and looks is not None:
-        _pictures(page.section("What gives the test images away"), shift, looks, dataset)
+        _pictures(page.section("What gives the test images away"), competition, shift, looks, dataset, test)
     if found.shares:
         rows = [[n, f"{100 * a:.2f} %", f"{100 * b:.2f} %"] for n, (a, b) in found.shares.items()]
         section = page.section("Shares of the classes")
@@ -141,14 +149,36 @@ def _scenarios(page: Page, found: Forecast) -> None:
     section.text("The weights are a guess, the scores are measured by the noise suite.")
 
 
-def _pictures(section: Section, shift: Shift, looks: Looks, dataset: Dataset) -> None:
+def _pictures(
+    section: Section,
+    competition: Competition,
+    shift: Shift,
+    looks: Looks,
+    dataset: Dataset,
+    test: np.ndarray | None,
+) -> None:
     rows = [[n, f"{auc:.3f}", f"{difference:+.2f}"] for n, auc, difference in shift.telling[:8]]
     section.table(["statistic", "AUC alone", "difference in standard deviations"], rows)
     section.text(f"All together: AUC {shift.auc:.3f} [{shift.low:.3f}, {shift.high:.3f}]. The least like training:")
     worst = np.argsort(-shift.likeness)[:_GALLERY]
     chosen = looks.test_rows[worst]
     assert dataset.test is not None
-    section.gallery(
-        np.stack([dataset.test.images[row] for row in chosen]),
-        [f"{dataset.test.ids[row]}: {shift.likeness[place]:.2f}" for row, place in zip(chosen, worst, strict=True)],
-    )
+    ids = [str(dataset.test.ids[row]) for row in chosen]
+    captions = [f"{row_id}: {shift.likeness[place]:.2f}" for row_id, place in zip(ids, worst, strict=True)]
+    shots = [
+        _shot(competition, row_id, caption, None if test is None else test[row])
+        for row_id, caption, row in zip(ids, captions, chosen, strict=True)
+    ]
+    section.gallery(np.stack([dataset.test.images[row] for row in chosen]), shots)
+
+
+def _shot(competition: Competition, row_id: str, caption: str, said: np.ndarray | None) -> Shot:
+    """A test image with what was predicted of it, by which the gallery is filtered; said : float (C,), or None."""
+    kind, names = competition.kind, competition.classes
+    if said is None or kind.of == NUMBERS:
+        return Shot(caption, row_id)
+    bars = top_bars(names, np.asarray(said, dtype=np.float32))
+    if not kind.is_one_class:
+        return Shot(caption, row_id, bars=bars)
+    best = int(np.argmax(said))
+    return Shot(f"{caption}, {names[best]}", row_id, {"most probable": names[best]}, float(said[best]), bars)

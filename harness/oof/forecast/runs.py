@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from harness.base.options import DataOptions
 from harness.competition import Competition
 from harness.data.cache import Dataset
@@ -27,15 +29,21 @@ from harness.runs import Run, load_run
 
 @dataclass(frozen=True)
 class Forecasting:
-    """A forecast with what its page shows."""
+    """A forecast with what its page shows.
+
+    Attributes
+    ----------
+    test : float (t, C), the fold models' mean of the test; None where it is hidden
+    """
 
     found: Forecast
     shift: Shift | None
     looks: Looks | None
+    test: np.ndarray | None = None
 
     def write(self, path: Path, competition: Competition, dataset: Dataset) -> Path:
         """Write the page; returns its path."""
-        write_forecast(path, competition, self.found, self.shift, self.looks, dataset)
+        write_forecast(path, competition, self.found, self.shift, self.looks, dataset, self.test)
         return path
 
 
@@ -54,7 +62,8 @@ def forecast_runs(
     subject = _subject(competition, runs)
     looks = look_at(dataset, subject.scored) if subject.test_folds else None
     found, shift = forecast(competition, subject, looks=looks, past=past)
-    return Forecasting(found, shift, looks)
+    test = np.mean(subject.test_folds, axis=0) if subject.test_folds else None
+    return Forecasting(found, shift, looks, test)
 
 
 def _subject(competition: Competition, runs: Sequence[Run]) -> ForecastInputs:

@@ -48,3 +48,8 @@ def without_none(values: Values) -> Values:
         for key, value in values.items()
         if value is not None
     }
+
+
+def on_data_set(recipe: Recipe, name: str) -> Recipe:
+    """The recipe on one of the competition's data sets, so that it trains the same wherever it is played; "" = its own [data]."""
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"set": name})})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,9 +65,15 @@ class Table:
             command=self.command(recipe),
         )
 
+    @property
+    def called(self) -> str:
+        """The competition on the data that are played, as a command line names them."""
+        chosen = f" --data-set {shlex.quote(self.competition.set)}" if self.competition.set else ""
+        return f"{shlex.quote(self.named)}{' --sample' if self.sample else ''}{chosen}"
+
     def command(self, recipe: Recipe) -> str:
         """What a person types for the same run."""
-        return f"python -m harness.cv {self.named} --recipe {self.recipe_path(recipe)} --resume"
+        return f"python -m harness.cv {self.called} --recipe {shlex.quote(str(self.recipe_path(recipe)))} --resume"
 
     def recipe_path(self, recipe: Recipe) -> Path:
         """Where the recipe is written."""

@@ -86,6 +86,8 @@ def test_bzip2_and_stored_members_are_the_same_to_us(project: Path, images: np.n
         ({"images": np.zeros((9, 6, 5, 3)), "labels": np.zeros(9, int)}, "is float64 (9, 6, 5, 3), wanted uint8"),
         ({"images": np.zeros((9, 5, 6, 3), np.uint8), "labels": np.zeros(9, int)}, "wanted uint8 (n, 6, 5, 3)"),
         ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.zeros(9)}, "wanted integers (n,) or (n, 1)"),
+        ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.array(["a", "bb"] * 4 + ["c"])}, "row 1 (from 0): label 'bb' is no class"),
+        ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.array([b"\xff"] * 9)}, "holds text that cannot be read"),
         ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.array([0, 1, 2, 3] * 2 + [0])}, "row 3 (from 0): label 3 is no class"),
         ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.zeros(8, int)}, "9 images ('images') but 8 labels ('labels')"),
         ({"images": np.zeros((9, 6, 5, 3), np.uint8), "labels": np.array(["a"] * 9, object)}, "pickled Python objects"),
@@ -94,6 +96,25 @@ def test_bzip2_and_stored_members_are_the_same_to_us(project: Path, images: np.n
 def test_wrong_arrays_are_named(project: Path, arrays: dict[str, np.ndarray], said: str):
     save(project, **arrays)
     with pytest.raises(UserError, match=re.escape(said)):
+        load(project)
+
+
+@pytest.mark.parametrize("kind", [str, bytes])
+@pytest.mark.parametrize("told", [True, False])
+def test_labels_may_be_text(project: Path, images: np.ndarray, kind: type, told: bool):
+    toml = project / "competitions" / "cells" / "competition.toml"
+    if not told:
+        toml.write_text(TOML.replace('classes = ["a", "b", "c"]\n', ""))
+    save(project, images=images, labels=np.array([*"cab"] * 3).astype(kind)[:, None])
+    dataset = load(project)
+    assert dataset.train.labels.tolist() == [2, 0, 1] * 3 and dataset.competition.classes == ("a", "b", "c")
+
+
+def test_text_that_is_to_be_numbers_is_refused(project: Path, images: np.ndarray):
+    toml = project / "competitions" / "cells" / "competition.toml"
+    toml.write_text(TOML.replace('metric = "accuracy"', 'task = "multilabel"\nmetric = "samples_f1"'))
+    save(project, images=images, labels=np.array([*"cab"] * 3))
+    with pytest.raises(UserError, match="holds text, and the task wants numbers"):
         load(project)
 
 

@@ -112,6 +112,22 @@ def test_arrays_tell_their_channels_and_values(tmp_path: Path) -> None:
     assert (found["size"], found["channels"], found["range"]) == ([12, 9], 6, [-2, 3])
 
 
+@pytest.mark.parametrize(("kind", "value"), [(np.str_, "class"), (np.int64, "index")])
+def test_labels_of_an_npz_are_indices_or_text(tmp_path: Path, kind: type, value: str) -> None:
+    np.savez(tmp_path / "all.npz", images=np.zeros((6, 8, 8), np.uint8), labels=np.array([1, 2, 3] * 2).astype(kind))
+    layout, targets = guess(take_stock(FileTree(tmp_path)))
+    assert layout.values["label"] == "labels" and targets.submission["value"] == value
+    _table(tmp_path / "sample_submission.csv", "id,label", "0,1")
+    assert guess(take_stock(FileTree(tmp_path)))[1].submission["value"] == value
+
+
+def test_pickled_labels_of_an_npz_are_told_with_the_cure(tmp_path: Path) -> None:
+    labels = np.array(["a", "b"] * 3, dtype=object)
+    np.savez(tmp_path / "all.npz", images=np.zeros((6, 8, 8), np.uint8), labels=labels)
+    with pytest.raises(UserError, match=r"labels: holds pickled Python objects.*labels.astype\(str\)"):
+        guess(take_stock(FileTree(tmp_path)))
+
+
 def test_an_id_that_only_the_test_table_of_pixels_has(tmp_path: Path) -> None:
     pixels = ",".join(f"pixel{n}" for n in range(64))
     values = ",".join(str(n) for n in range(64))

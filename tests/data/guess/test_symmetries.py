@@ -39,7 +39,7 @@ def write(root: Path, turns: int, mirrored: bool, broken: int = 0) -> None:
 def test_what_the_images_say(tmp_path: Path, turns: int, mirrored: bool, broken: int, names: tuple[str, ...]):
     write(tmp_path, turns, mirrored, broken)
     found = guess_symmetries(TOML, FileTree(tmp_path))
-    assert found.names == names and ("hflip: nearest neighbours of one label" in found.why) == bool(names)
+    assert found.names == names and ("look like the others (hflip " in found.why) == bool(names)
 
 
 def test_what_is_not_read_says_nothing(tmp_path: Path):
@@ -66,8 +66,8 @@ def test_init_writes_them_with_the_recipes(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     made = init(tmp_path / "marks", None, None, "none", tmp_path / "data")
     assert made.told["symmetries"] == ["hflip"]
-    assert any(line.startswith("guessed:  symmetries hflip: seen in the images") for line in made.lines)
+    assert any(line.startswith("guessed:  symmetries hflip: images changed like this look like") for line in made.lines)
     folder = tmp_path / "competitions" / "marks"
-    assert '\nsymmetries = ["hflip"]      # seen in' in (folder / "competition.toml").read_text()
+    assert '\nsymmetries = ["hflip"]      # images changed like this' in (folder / "competition.toml").read_text()
     assert "horizontal_flip = 0.5" in (folder / "recipes" / "quick.toml").read_text()
     assert np.char.find((folder / "recipes" / "quick.toml").read_text(), '"hflip"') > 0

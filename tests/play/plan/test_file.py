@@ -20,6 +20,16 @@ def test_a_plan_is_read_as_it_was_written(tmp_path: Path):
     assert [r.name for r in read_plan(path, tmp_path / "competition")] == ["one"]
 
 
+def test_recipes_are_on_the_data_set_that_is_played(tmp_path: Path):
+    (tmp_path / "any.toml").write_text(RECIPE)
+    (tmp_path / "small.toml").write_text(RECIPE + '[data]\nset = "small"\n')
+    path = tmp_path / "play.toml"
+    path.write_text('[[step]]\nrecipe = "any.toml"\n[[step]]\nrecipe = "small.toml"\n')
+    assert [recipe.data.set for recipe in read_plan(path, tmp_path, "small")] == ["small", "small"]
+    with pytest.raises(UserError, match="step 2: recipe 'small.toml' is of data set 'small', the play of 'other'"):
+        read_plan(path, tmp_path, "other")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
