@@ -43,7 +43,7 @@ def write_report(
     recipe, environment = folder.recipe(), folder.environment()
     page = Page(
         title=f"{competition.title}: {folder.name}",
-        lead=f"{recipe.description or recipe.name}. {dataset.source}, fingerprint {dataset.fingerprint}.",
+        lead=f"{recipe.description or recipe.name}. {dataset.source[:1].upper()}{dataset.source[1:]}, fingerprint {dataset.fingerprint}.",
         warnings=_warnings(dataset, scores, environment, folds),
     )
     _cards(page, scores, environment)
