@@ -7,8 +7,6 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted
 from harness.competition import Recipe
@@ -19,7 +17,8 @@ from harness.play.baseline import Baseline, Rung
 from harness.play.ending import Ending
 from harness.play.journal import FAILED, Journal
 from harness.play.plan.candidate import Candidate, without_none
-from harness.play.plan.candidates import baseline, first_race
+from harness.play.plan.candidates import TURNED, baseline, first_race
+from harness.play.plan.changes import more_symmetries
 from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
 from harness.play.plan.refinements import another_seed, more_seeds, refinements, with_pseudo
 from harness.play.racing import SIZED, Races
@@ -30,6 +29,7 @@ from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish
 from harness.play.steps.folds import usable_folds
 from harness.play.steps.prior import prior_blend
+from harness.play.steps.symmetries import plausible_changes
 from harness.play.steps.table import Outcome, Table
 from harness.play.trainer import Runs, named
 
@@ -279,7 +279,7 @@ class Player:
         spent = self.costs.run(recipe_of_run(next(iter(self.runs.values()))))
         if self.accounts.room < spent:
             return  # even timing other networks would take what another seed needs
-        told = self.journal.decide("changes that may keep the label", self._plausible_changes)
+        told = self.journal.decide("changes that may keep the label", lambda: plausible_changes(self.table))
         self.beginning.facts = dataclasses.replace(self.facts, plausible=tuple(told or ()))
         candidates = self._first_race(recipe_of_run(next(iter(self.runs.values()))))
         for number, (share, finalists) in enumerate(self._plan_of_races, 1):
@@ -288,30 +288,28 @@ class Player:
                 return
             self.races.run(number, entrants, finalists)
             self.trained.combine()
-            if self.is_short:  # then what did not take part yet
-                raced = {entrant.candidate.name for entrant in entrants}
-                candidates = [candidate for candidate in candidates if candidate.name not in raced]
-                continue
             best = recipe_of_run(self.runs[self.accounts.ranked[0]])
+            if self.is_short:  # then what did not take part yet
+                candidates = self._rest_of(candidates, number, best)
+                continue
             if number > 1 and best.name not in {e.recipe.name for e in entrants}:
                 return
             if self.accounts.room < 2.5 * self.costs.run(best):
                 return
             candidates = refinements(best, self.facts, number, self.races.better_than("play-longer"))
 
+    def _rest_of(self, candidates: Sequence[Candidate], number: int, best: Recipe) -> list[Candidate]:
+        """Candidates that took no part in a race; mirrored and turned, where that was best."""
+        raced = self.races.took_part(number)
+        if best.name in TURNED:
+            symmetries = more_symmetries(self.facts) or self.facts.symmetries
+            self.beginning.facts = dataclasses.replace(self.facts, symmetries=symmetries)
+            candidates = self._first_race(recipe_of_run(next(iter(self.runs.values()))))
+        return [candidate for candidate in candidates if candidate.name not in raced]
+
     @property
     def _plan_of_races(self) -> Sequence[tuple[float, int]]:
         return _SHORT_RACES if self.is_short else _RACES
-
-    def _plausible_changes(self) -> list[str]:
-        """Mirror images and turns with which training is worth a try."""
-        from harness.data.symmetries import MOST_ROWS, examine, plausible
-
-        train = self.table.dataset.train
-        rows = np.sort(np.random.default_rng(0).permutation(len(train))[:MOST_ROWS])
-        assert train.labels is not None  # training rows always have labels
-        groups = None if train.groups is None else train.groups[rows]
-        return list(plausible(examine(train.images[rows], train.labels[rows], groups)))
 
     def _pseudo_labels(self) -> None:
         """The best recipe once more, with the test rows that it is sure of, where the forecast says that they are of one kind."""

@@ -87,6 +87,13 @@ class Races:
         ranked = survivors(scores, len(scores), self.accounts.table.metric.greater_is_better)
         return ranked[: ranked.index(name)] if name in ranked else []
 
+    def took_part(self, number: int) -> set[str]:
+        """Candidates of which a fold was trained in a race."""
+        steps, folds = self.journal.steps, f"fold/race-{number}/"
+        raced = (step.outcome["scores"] for key, step in steps.items() if key.startswith(folds) and step.state == DONE)
+        whole = {key.rsplit("/", 1)[-1] for key in steps if key.startswith(f"train/race-{number}/")}
+        return whole.union(*raced)
+
     def _rest(self, recipe: Recipe, done: int) -> float:
         """The cost of a recipe's other folds."""
         costs = self.accounts.costs

@@ -32,3 +32,4 @@ def test_what_gained_is_what_beat_the_reference_on_the_first_fold_of_the_first_r
     )
     assert found.better_than("a") == better
     assert found.better_than("nobody") == []
+    assert found.took_part(1) == set("abcd") and found.took_part(2) == {"e"} and found.took_part(3) == set()

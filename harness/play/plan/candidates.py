@@ -16,6 +16,9 @@ from harness.play.plan.limits import FEW_ROWS, IMBALANCE, SHIFT, TIME, Limit, is
 Maker = Callable[["Facts"], "Candidate | None"]
 """Makes a candidate of the facts; None where it is of no use to them."""
 
+TURNED = ("play-turned", "play-mirrored")
+"""Candidates whose images are turned and mirrored, or mirrored, beyond what competition.toml says."""
+
 _LEAST_PRETRAINED = 64  # pixels
 
 
@@ -95,9 +98,9 @@ def _turned(facts: Facts, of: str, trained: int = 0) -> Candidate | None:
     symmetries = changes.more_symmetries(facts)
     if symmetries is None:
         return None
-    name, why = ("mirrored", "mirrored") if len(symmetries) == 1 else ("turned", "mirrored and turned")
+    name, why = (TURNED[1], "mirrored") if len(symmetries) == 1 else (TURNED[0], "mirrored and turned")
     values = built_in(of, dataclasses.replace(facts, symmetries=symmetries))
-    found = candidate(f"play-{name}", values, f"images {why}: their nearest neighbours have the label still")
+    found = candidate(name, values, f"images {why}: their nearest neighbours have the label still")
     return _lengthened(found, trained) if of == "quick" else found
 
 
