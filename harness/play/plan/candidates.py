@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Iterable
 
 from harness.competition.builtin.facts import Facts
-from harness.competition.builtin.rules import built_in, image_side, share_of_filters
+from harness.competition.builtin.rules import built_in, image_side, share_of_filters, views
 from harness.competition.recipe import recipe_of
 from harness.play.plan import changes
 from harness.play.plan.candidate import Candidate, Values, candidate, without_none
@@ -78,9 +78,16 @@ def _strong(facts: Facts) -> Candidate:
     return candidate("play-strong", built_in("strong", facts), "a wider network at a larger size, more views")
 
 
+def _quick(facts: Facts) -> Values:
+    """The baseline's recipe with all views: longer trainings dwarf what they cost at prediction."""
+    values = built_in("quick", facts)
+    values["predict"] = {"tta": views(facts, strong=True)}
+    return values
+
+
 def _longer(facts: Facts, trained: int) -> Candidate:
     """The baseline's network, given what a short training lacks: epochs."""
-    found = candidate("play-longer", built_in("quick", facts), "the baseline's network, trained for longer")
+    found = candidate("play-longer", _quick(facts), "the baseline's network, trained for longer")
     return _lengthened(found, trained)
 
 
@@ -99,7 +106,8 @@ def _turned(facts: Facts, of: str, trained: int = 0) -> Candidate | None:
     if symmetries is None:
         return None
     name, why = (TURNED[1], "mirrored") if len(symmetries) == 1 else (TURNED[0], "mirrored and turned")
-    values = built_in(of, dataclasses.replace(facts, symmetries=symmetries))
+    as_turned = dataclasses.replace(facts, symmetries=symmetries)
+    values = _quick(as_turned) if of == "quick" else built_in(of, as_turned)
     found = candidate(name, values, f"images {why}: their nearest neighbours have the label still")
     return _lengthened(found, trained) if of == "quick" else found
 
@@ -129,9 +137,9 @@ def _mixed(facts: Facts) -> Candidate | None:
 def _larger(facts: Facts) -> Candidate | None:
     """At a size that more rows or less time forbade; with as many epochs as the rules give it there."""
     if facts.share < 1:
-        values = built_in("quick", dataclasses.replace(facts, share=min(1.5 * facts.share, 1.0)))
+        values = _quick(dataclasses.replace(facts, share=min(1.5 * facts.share, 1.0)))
         return candidate("play-larger", values, "the baseline's network on larger images")
-    values = built_in("quick", facts)
+    values = _quick(facts)
     enlarged = changes.enlarged(values, facts, 1.5)
     return None if enlarged is None else candidate("play-larger", enlarged, "the baseline's network on larger images")
 
@@ -140,7 +148,7 @@ def _wider(facts: Facts) -> Candidate | None:
     """With the filters that less time forbade."""
     if facts.filters >= 1:
         return None
-    values = built_in("quick", dataclasses.replace(facts, filters=min(2 * facts.filters, 1.0)))
+    values = _quick(dataclasses.replace(facts, filters=min(2 * facts.filters, 1.0)))
     if values["model"] == built_in("quick", facts)["model"]:
         return None  # that wide it is already
     return candidate("play-wider", values, "the baseline's network, twice as wide")
@@ -151,7 +159,7 @@ def _narrower(facts: Facts, trained: int) -> Candidate | None:
     if facts.filters < 1:
         return None  # narrower than the rules have it already
     filters = share_of_filters(facts, image_side(facts, strong=False), strong=False)
-    values = built_in("quick", dataclasses.replace(facts, filters=0.5 * filters))
+    values = _quick(dataclasses.replace(facts, filters=0.5 * filters))
     if "widths" not in values["model"]["args"]:
         return None
     values["train"]["epochs"] *= 2
@@ -161,7 +169,7 @@ def _narrower(facts: Facts, trained: int) -> Candidate | None:
 
 def _gentle(facts: Facts) -> Candidate:
     """The plain network with more depth, the other kind that errs on other rows."""
-    values = built_in("quick", facts)
+    values = _quick(facts)
     small = facts.side < 40 and "data" not in values
     if small:
         values["model"] = {
