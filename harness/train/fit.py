@@ -270,7 +270,7 @@ class Training:
         batches = epoch_batches(self._rows_of_epoch(), self.batch_size, self.order)
         for number, x in enumerate(self.inputs.plain(batches), start=1):
             for norm in norms:
-                norm.momentum = 1 / number  # a plain mean over the batches; momentum None reads its number from the device
+                norm.momentum = 1 / number  # a plain mean; None would read the number from the device
             with self.layout.autocast(x.device):
                 self.network(x)
         for norm, momentum in zip(norms, momenta, strict=True):
