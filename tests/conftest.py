@@ -243,3 +243,12 @@ def run_command():
 def run_command_module():
     """`run_inside`, for a fixture of a whole module."""
     return run_inside
+
+
+@pytest.fixture
+def card():
+    """torch's "cuda": the machine's graphics card, or else a pretended one."""
+    from tests.simulated_cuda import a_card
+
+    with a_card():
+        yield

@@ -24,10 +24,12 @@ class Captioned:
     ----------
     tokens : int64 (B, K, L), 0 = padding at the end of a caption, or None
     images : float32 (B, F), pooled features, or None
+    places : int64 (N,), rising: b * K + k of the captions that have a word. None: they are looked for, and a graphics card is waited for
     """
 
     tokens: Tensor | None
     images: Tensor | None
+    places: Tensor | None = None
 
     @property
     def device(self) -> torch.device:
@@ -69,15 +71,16 @@ class TextEncoder(nn.Module):
         self.attention = nn.Linear(units, 1) if pooling == "attention" else None
         self.units = units
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Pooled states (B, units), zero where a row has no caption, and whether it has one, float (B, 1)."""
+    def forward(self, tokens: Tensor, places: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Pooled states (B, units), zero where a row has no caption, and whether it has one, float (B, 1); places : as in `Captioned`."""
         lengths = (tokens != 0).sum(dim=2)  # (B, K)
         present = lengths > 0
-        states = torch.zeros(*present.shape, self.units, device=tokens.device)
-        if present.any():
-            read = self._read(tokens[present], lengths[present])
-            states = states.to(read.dtype).masked_scatter(present.unsqueeze(2), read)
-        return self._pooled(states, present), present.any(dim=1, keepdim=True).float()
+        places = present.flatten().nonzero().squeeze(1) if places is None else places
+        states = torch.zeros(present.numel(), self.units, device=tokens.device)
+        if len(places):
+            read = self._read(tokens.flatten(0, 1)[places], lengths.flatten()[places])
+            states = states.to(read.dtype).index_copy(0, places, read)
+        return self._pooled(states.view(*present.shape, -1), present), present.any(dim=1, keepdim=True).float()
 
     def _read(self, tokens: Tensor, lengths: Tensor) -> Tensor:
         """A state (N, units) for each caption; what follows its last word is padding and is not looked at."""
@@ -103,7 +106,7 @@ class TextNetwork(nn.Module):
 
     def forward(self, x: Captioned) -> Tensor:
         """Captions and features of B images -> logits (B, n_classes)."""
-        return self.head(self.encoder(x.tokens)[0])
+        return self.head(self.encoder(x.tokens, x.places)[0])
 
 
 class ImageHead(nn.Module):
@@ -151,7 +154,7 @@ class Fusion(nn.Module):
         if x.tokens is None:
             text = self.silent.expand(len(image), -1)
         else:
-            states, there = self.encoder(x.tokens)
+            states, there = self.encoder(x.tokens, x.places)
             text = self.of_text(states) * there + self.silent * (1 - there)
         if self.training and self.drop:
             drawn = torch.rand(len(image), 1, device=image.device)

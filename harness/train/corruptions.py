@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from harness.train.augment import color, geometry
+from harness.train.transfer import to_device
 
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -48,12 +49,11 @@ class RowDraws:
 
     def normal(self, *shape: int) -> Tensor:
         """(B, *shape) standard normal."""
-        return torch.from_numpy(np.stack([g.standard_normal(shape, dtype=np.float32) for g in self._generators])).to(
-            self.device
-        )
+        drawn = np.stack([g.standard_normal(shape, dtype=np.float32) for g in self._generators])
+        return to_device(torch.from_numpy(drawn), self.device)
 
     def _tensor(self, values: list[float]) -> Tensor:
-        return torch.tensor(values, dtype=torch.float32, device=self.device)
+        return to_device(torch.tensor(values, dtype=torch.float32), self.device)
 
 
 def corrupt(pixels: Tensor, rows: np.ndarray, name: str, severity: int, seed: int = 0) -> Tensor:
@@ -81,7 +81,8 @@ def white_noise(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
 def blur(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
     """A Gaussian blur whose width grows with the image's side."""
     by_side, at_least = _of(severity, 0.004, 0.008, 0.013, 0.02, 0.03), _of(severity, 0.4, 0.5, 0.6, 0.75, 0.95)
-    return _blurred(x, draws.uniform(0.9, 1.1) * max(by_side * min(x.shape[2:]), at_least))
+    sigma = max(by_side * min(x.shape[2:]), at_least)
+    return _blurred(x, draws.uniform(0.9, 1.1) * sigma, 1.1 * sigma)
 
 
 def brightness(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
@@ -120,7 +121,7 @@ def jpeg(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
 
     with ThreadPoolExecutor() as pool:
         read = np.stack(list(pool.map(compress, pixels)))
-    return torch.from_numpy(read).to(x.device).permute(0, 3, 1, 2).float().div(255)
+    return to_device(torch.from_numpy(read), x.device).permute(0, 3, 1, 2).float().div(255)
 
 
 def shift(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
@@ -173,7 +174,8 @@ def camera(x: Tensor, severity: int, draws: RowDraws) -> Tensor:
     x = color.brightness(x, 1 + 0.35 * most * draws.uniform(-1, 1))
     x = color.contrast(x, 1 + 0.4 * most * draws.uniform(-1, 1))
     x = color.saturation(x, 1 + 0.5 * most * draws.uniform(-1, 1))
-    x = _blurred(x, 0.015 * most * draws.uniform(0, 1) * min(x.shape[2:]))
+    widest = 0.015 * most * min(x.shape[2:])
+    x = _blurred(x, draws.uniform(0, 1) * widest, widest)
     x = x + 0.08 * most * draws.uniform(0, 1).view(-1, 1, 1, 1) * draws.normal(*x.shape[1:])
     return jpeg(x, (severity + 1) // 2, draws)
 
@@ -211,8 +213,9 @@ def _symmetric(draws: RowDraws, channels: int) -> Tensor:
     return torch.stack([draws.uniform(-1, 1) for _ in range(channels)], dim=1).view(-1, channels, 1, 1)
 
 
-def _blurred(x: Tensor, sigma: Tensor) -> Tensor:
-    radius = min(max(int(np.ceil(3 * float(sigma.max()))), 1), min(x.shape[2:]) - 1)
+def _blurred(x: Tensor, sigma: Tensor, widest: float) -> Tensor:
+    """widest : pixels that no sigma (B,) is above; the kernel's size hangs on it, not on what else is in the batch"""
+    radius = min(max(int(np.ceil(3 * widest)), 1), min(x.shape[2:]) - 1)
     return color.gaussian_blur(x.clamp(0, 1), sigma, radius)
 
 

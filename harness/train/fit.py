@@ -27,6 +27,7 @@ from harness.train.loss import Loss, build_loss
 from harness.train.optim import Plateau, build_optimizer, lr_factor, set_lr, take_step
 from harness.train.precision import Layout
 from harness.train.prediction.looks import Looks, look
+from harness.train.transfer import to_device
 from harness.train.weight_averaging import Ema, Swa, float_state
 
 Tick = Callable[[int], None]
@@ -214,7 +215,7 @@ class Training:
 
     def _batch(self, x: Tensor, rows: Tensor, number: int) -> Tensor:
         """Forward and backward on one batch, and the optimiser's step where it is due; the loss, not waited for."""
-        picked = rows.to(self.labels.device, non_blocking=True)
+        picked = to_device(rows, self.labels.device)
         weights = None if self.row_weights is None else self.row_weights[picked]
         x, targets, weights = mix(x, self.labels[picked], self.n_classes, self.mixing, self.draws, weights)
         with self.layout.autocast(x.device):
@@ -265,9 +266,11 @@ class Training:
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.reset_running_stats()
-            norm.momentum = None  # a plain mean over the batches
         self.network.train()
-        for x in self.inputs.plain(epoch_batches(self._rows_of_epoch(), self.batch_size, self.order)):
+        batches = epoch_batches(self._rows_of_epoch(), self.batch_size, self.order)
+        for number, x in enumerate(self.inputs.plain(batches), start=1):
+            for norm in norms:
+                norm.momentum = 1 / number  # a plain mean; None would read the number from the device
             with self.layout.autocast(x.device):
                 self.network(x)
         for norm, momentum in zip(norms, momenta, strict=True):
@@ -321,13 +324,15 @@ def mean_loss(
 ) -> float:
     """Mean loss (cross-entropy, where none is given) over rows, without augmentation; leaves the network in prediction mode."""
     network.eval()
-    total = torch.zeros((), dtype=torch.float64)
-    parts = list(rows.split(max(batch_size, 250)))
+    losses, parts = [], list(rows.split(max(batch_size, 250)))
     for part, x in zip(parts, inputs.plain(parts), strict=True):
         with layout.autocast(x.device):
             logits = network(x)
-        y = labels[part.to(labels.device)]
-        total += (loss(logits.float(), y) * len(y)).cpu()
+        y = labels[to_device(part, labels.device)]
+        losses.append(loss(logits.float(), y) * len(y))
+    total = torch.zeros((), dtype=torch.float64)
+    for each in torch.stack(losses).cpu():  # one wait for the device, not one a batch
+        total += each
     return float(total / len(rows))
 
 

@@ -36,6 +36,7 @@ from harness.train.augment.per_image import PerImage
 from harness.train.inputs.pixels import Images, to_float
 from harness.train.precision import Layout, ready_to_predict
 from harness.train.prediction.views import weighted_views
+from harness.train.transfer import to_device
 
 _CHUNK = 2048
 _VERSION = 3
@@ -193,7 +194,7 @@ def _compute_chunk(
     per_image = PerImage(transforms, 0, threads) if transforms and n_views > 1 else None
     done: list[list[np.ndarray]] = [[] for _ in range(n_views + len(looks))]
     for batch in rows.split(recipe.predict.batch_size):
-        pixels = images.take(batch.to(images.index_device))
+        pixels = images.take(to_device(batch, images.index_device))
         x = to_float(pixels, layout.memory_format)
         plain = _features(network, x, layout) if n_views or "identity" in recipe.predict.tta else None
         for view in range(n_views):
@@ -204,8 +205,8 @@ def _compute_chunk(
             seen = x
             if per_image is not None:
                 changed = per_image(pixels.cpu().numpy(), batch.numpy(), view)
-                seen = to_float(torch.from_numpy(changed).to(images.device), layout.memory_format)
-            seen = augment(seen, recipe.augment, draws, batch.to(images.device), view, 0)
+                seen = to_float(to_device(torch.from_numpy(changed), images.device), layout.memory_format)
+            seen = augment(seen, recipe.augment, draws, to_device(batch, images.device), view, 0)
             done[view].append(_features(network, seen, layout))
         for place, look in enumerate(looks):
             seen = look.view(x)

@@ -23,7 +23,7 @@ def test_a_row_comes_out_the_same_whatever_batch_it_is_in(name: str, pixels: tor
     whole = corrupt(pixels, ROWS, name, 3)
     parts = [corrupt(pixels[some], ROWS[some.numpy()], name, 3) for some in torch.tensor([5, 2, 20]).split(1)]
     for part, row in zip(parts, (5, 2, 20), strict=True):
-        assert (part[0].int() - whole[row].int()).abs().max() <= 1  # rounding of a blur's common radius
+        assert (part[0].int() - whole[row].int()).abs().max() <= 1  # rounding
     assert torch.equal(whole, corrupt(pixels, ROWS, name, 3))
 
 

@@ -1,41 +1,53 @@
-"""The same numbers on a GPU as on a CPU, where there is one: augmentation, prediction, sources of pixels, training.
+"""The same numbers on a GPU as on a CPU, and no wait for it in the loop: augmentation, prediction, sources of pixels, training.
 
-Every other test that takes no device trains on the GPU too, where there is one.
+Where there is no GPU all of it is rehearsed on a pretended one (`tests.simulated_cuda`): that finds mixed devices and waits, and says nothing
+of kernels, memory or time. Every other test that takes no device trains on the GPU too, where there is one.
 """
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.nn as nn
+import torch.nn.functional as F
 from torch import Tensor
 
 from harness.competition import Recipe
 from harness.competition.augment_spec import AugmentSpec
-from harness.competition.recipe import ModelSpec, PredictSpec
+from harness.competition.recipe import FeatureSpec, ModelSpec, PredictSpec
+from harness.competition.samples import Columns
+from harness.competition.tasks import TASKS
 from harness.competition.train_spec import TrainSpec
+from harness.data.columns.encoder import ColumnEncoder
 from harness.models.backbone import timm_model
 from harness.models.inference.copy import copy_for_prediction
 from harness.models.network import Network
 from harness.models.resnet import resnet
 from harness.models.small import cnn
+from harness.models.tabular.columns import add_columns
 from harness.train.augment import Draws, augment
 from harness.train.augment.compression import jpeg
-from harness.train.fit import Rows, fit
-from harness.train.inputs.network_inputs import PixelInputs
+from harness.train.corruptions import CORRUPTIONS, corrupt
+from harness.train.fit import Rows, fit, mean_loss
+from harness.train.frozen_features import FeatureStore, Head, compute_features
+from harness.train.inputs.columns import ColumnInputs, EncodedColumns
+from harness.train.inputs.network_inputs import FeatureInputs, Inputs, PixelInputs, open_features
 from harness.train.inputs.pixels import FileImages, JoinedImages, ResidentImages
 from harness.train.precision import Layout, choose_layout
 from harness.train.prediction.predict import Predictor, predict
 from harness.train.prediction.views import views_of
+from tests.simulated_cuda import growing_waits
 from tests.train.augment.test_geometry import smooth_images
 from tests.train.augment.test_pipeline import EVERYTHING
 
-pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+pytestmark = pytest.mark.usefixtures("card")
 
-GPU = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+GPU, HOST = torch.device("cuda"), torch.device("cpu")
 
 
 class SameDraws(Draws):
@@ -71,6 +83,29 @@ def test_each_change_is_the_same_on_both_devices(name: str, fill: str):
     assert on_gpu.device.type == "cuda"
     off = (on_gpu.cpu() - on_cpu).abs()  # an operation in bytes may round to the next one
     assert off.max() <= 1.01 / 255 and (off > 1e-4).float().mean() < 0.01
+
+
+ALONE = {n: getattr(EVERYTHING, n) for n in CHANGES} | {"jpeg": 0.5, "horizontal_flip": 0.5, "untouched": 0.5}
+MIXES = ("mixup", "cutmix")
+
+
+def test_every_key_of_augment_is_tried_for_waits():
+    said_with_another = {"fill", "elastic_cells", "erasing_area", "mix_probability"}
+    by_others = {"own", "albumentations"}  # a script's; on the host, in threads
+    assert {*ALONE, *MIXES} == set(AugmentSpec.model_fields) - said_with_another - by_others
+
+
+@pytest.mark.parametrize("fill", ["black", "edge", "reflect"])
+@pytest.mark.parametrize("name", ALONE)
+def test_no_change_waits_for_the_device(name: str, fill: str):
+    spec, draws = AugmentSpec(**{name: ALONE[name], "fill": fill}), Draws(GPU, 1)
+    x, rows = smooth_images(8, 24, 24, 3).to(GPU), torch.arange(8, device=GPU)
+
+    def change(times: int) -> None:
+        for _ in range(times):
+            augment(x, spec, draws, rows, epoch=1, seed=1)
+
+    assert not growing_waits(change, 1, 3)
 
 
 def test_the_numbers_of_a_seed_repeat():
@@ -159,7 +194,7 @@ def test_pixels_read_by_row_are_those_that_lie_on_the_gpu(tmp_path: Path):
     np.save(tmp_path / "images.npy", pixels)
     rows = torch.tensor([3, 49, 0, 17])
     read, resident = FileImages(tmp_path / "images.npy", GPU), ResidentImages(pixels, GPU)
-    joined = JoinedImages(resident, ResidentImages(255 - pixels, GPU)).take(torch.tensor([49, 50, 1], device=GPU))
+    joined = JoinedImages(resident, ResidentImages(255 - pixels, GPU)).take(torch.tensor([49, 50, 1]))
     assert torch.equal(read.take(rows), resident.take(rows.to(GPU)))
     assert torch.equal(joined.cpu(), torch.from_numpy(np.stack([pixels[49], 255 - pixels[0], pixels[1]])))
 
@@ -174,45 +209,172 @@ def test_the_layout_is_timed_on_the_gpu(tmp_path: Path):
     )
 
 
-def waits(rows: int, train: bool = True, **augment_keys: object) -> int:
-    """How often the host waits for the GPU, while so many images are trained on for two epochs, or predicted."""
+def train(
+    rows: int, inputs: str = "resident", folder: Path | None = None, task: str = "single", **keys: object
+) -> None:
+    """An epoch on so many images, in batches of 16. inputs : a name of INPUTS; keys : of [augment] and [train]"""
     torch.manual_seed(0)
     pixels, labels = bright_and_dark(rows)
-    spec, chosen = recipe(**augment_keys), Layout("bf16", True)
-    spec = spec.model_copy(update={"train": spec.train.model_copy(update={"epochs": 2})})
-    network = Network(cnn(16, 16, 3, 2, stages=[[8], [16]], batch_norm=True), [0.4] * 3, [0.2] * 3, 2).to(GPU)
-    inputs = PixelInputs(ResidentImages(pixels, GPU), spec, chosen, 1)
-    index, targets = torch.arange(rows, device=GPU), torch.from_numpy(labels).to(GPU)
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        torch.cuda.set_sync_debug_mode("warn")
-        try:
-            if train:
-                fit(network, inputs, targets, Rows(index), spec, chosen, 1)
-            else:
-                predict(Predictor(network, chosen), inputs, index, spec.predict)
-        finally:
-            torch.cuda.set_sync_debug_mode("default")
-    return sum("synchroniz" in str(warning.message) for warning in found)
+    spec, chosen = recipe(**{n: v for n, v in keys.items() if n in AugmentSpec.model_fields}), Layout("bf16", True)
+    keys = {"epochs": 1, "batch_size": 16, **{n: v for n, v in keys.items() if n in TrainSpec.model_fields}}
+    spec = spec.model_copy(update={"train": TrainSpec(**(spec.train.model_dump(exclude_unset=True) | keys))})
+    network, fed = INPUTS[inputs](pixels, spec, chosen, folder)
+    targets = torch.from_numpy(labels) if task == "single" else F.one_hot(torch.from_numpy(labels), 2).float()
+    index = torch.arange(rows, device=fed.index_device)
+    fit(network.to(GPU), fed, targets.to(GPU), Rows(index), spec, chosen, 1, task=TASKS[task])
+
+
+def small_cnn() -> Network:
+    return Network(cnn(16, 16, 3, 2, stages=[[8], [16]], batch_norm=True), [0.4] * 3, [0.2] * 3, 2)
+
+
+def resident(pixels: np.ndarray, spec: Recipe, chosen: Layout, folder: Path | None) -> tuple[nn.Module, Inputs]:
+    return small_cnn(), PixelInputs(ResidentImages(pixels, GPU), spec, chosen, 1)
+
+
+def from_a_file(pixels: np.ndarray, spec: Recipe, chosen: Layout, folder: Path | None) -> tuple[nn.Module, Inputs]:
+    assert folder is not None
+    np.save(folder / f"{len(pixels)}.npy", pixels)
+    return small_cnn(), PixelInputs(FileImages(folder / f"{len(pixels)}.npy", GPU), spec, chosen, 1)
+
+
+def with_pseudo_labels(
+    pixels: np.ndarray, spec: Recipe, chosen: Layout, folder: Path | None
+) -> tuple[nn.Module, Inputs]:
+    halves = [ResidentImages(part, GPU) for part in np.split(pixels, 2)]
+    return small_cnn(), PixelInputs(JoinedImages(*halves), spec, chosen, 1)
+
+
+def with_columns(pixels: np.ndarray, spec: Recipe, chosen: Layout, folder: Path | None) -> tuple[nn.Module, Inputs]:
+    n, (network, inputs) = len(pixels), resident(pixels, spec, chosen, folder)
+    table = Columns(np.arange(n, dtype=np.float32)[:, None], np.zeros((n, 1), np.int32), ("row",), {"kind": ("a", "b")})
+    encoder = ColumnEncoder.fit(table, np.arange(n))
+    add_columns(network, network.body, encoder)
+    return network, ColumnInputs(inputs, EncodedColumns([table], encoder, GPU))
+
+
+def stored_features(pixels: np.ndarray, spec: Recipe, chosen: Layout, folder: Path | None) -> tuple[nn.Module, Inputs]:
+    stored = np.random.default_rng(0).normal(size=(2, len(pixels), 6)).astype(np.float16)
+    return Head(nn.Sequential(nn.Linear(6, 2)), 2), FeatureInputs(stored, stored, [0.5, 0.5], GPU)
+
+
+INPUTS: dict[str, Callable[..., tuple[nn.Module, Inputs]]] = {
+    f.__name__: f for f in (resident, from_a_file, with_pseudo_labels, with_columns, stored_features)
+}
+
+STEPS: list[dict[str, Any]] = [
+    {},
+    {"rotation": 10.0, "shift": 0.1},
+    {"mixup": 0.2},
+    {"cutmix": 1.0, "mix_probability": 0.5},
+    {"mixup": 0.2, "cutmix": 1.0},
+    *[{name: value} for name, value in ALONE.items()],
+    *[{"optimizer": name} for name in ("adam", "sgd", "rmsprop", "lion", "muon")],
+    {"clip_norm": 1.0},
+    {"accumulate": 2},
+    {"swa": 0.5, "ema": 0.0},
+    {"freeze_layers": 1},
+    {"class_weights": "balanced"},
+    {"sampling": "balanced", "alternating_flip": True},
+    {"logit_adjustment": 1.0},
+    *[{"loss": name} for name in ("focal", "cross_entropy")],
+    *[{"task": "multilabel", "loss": name} for name in ("auto", "focal", "asymmetric")],
+    *[{"inputs": name} for name in INPUTS if name != "resident"],
+]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    STEPS,
+    ids=lambda keys: "+".join(f"{n}={v}" if isinstance(v, str) else n for n, v in keys.items()) or "plain",
+)
+def test_a_step_waits_for_nothing(keys: dict[str, Any], tmp_path: Path):
+    assert not growing_waits(lambda rows: train(rows, folder=tmp_path, **keys), 32, 64)  # 2 and 4 steps
+
+
+VIEWS = [
+    "identity",
+    "hflip",
+    "vflip",
+    "rot90",
+    "rot180",
+    "rot270",
+    "five_crop",
+    "shift1",
+    "diagonal1",
+    "scale90",
+    "brightness90",
+]
 
 
 @pytest.mark.parametrize(
     "keys",
     [
-        {},
-        {"rotation": 10.0, "shift": 0.1},
-        {"mixup": 0.2},
-        {"cutmix": 1.0, "mix_probability": 0.5},
-        *[{n: getattr(EVERYTHING, n)} for n in CHANGES],
+        *[{"tta": (name,)} for name in VIEWS],
+        *[{"tta": ("identity", "hflip"), "combine": how} for how in ("probability", "logit", "rank", "max")],
     ],
-    ids=lambda keys: "+".join(keys) or "plain",
+    ids=str,
 )
-def test_a_step_waits_for_nothing(keys: dict):
-    waits(128, **keys)  # what is done once
-    few, many = waits(128, **keys), waits(256, **keys)  # 4 and 8 steps an epoch
-    assert many <= few, f"{(many - few) / 8:.2f} waits a step"
+def test_a_batch_that_is_predicted_waits_once(keys: dict[str, Any]):
+    def predicted(rows: int) -> None:
+        spec = recipe().model_copy(update={"predict": PredictSpec(batch_size=32, **keys)})
+        inputs = PixelInputs(ResidentImages(bright_and_dark(rows)[0], GPU), spec, Layout("bf16", True), 1)
+        network = small_cnn().to(GPU)
+        predict(Predictor(network, inputs.layout), inputs, torch.arange(rows, device=GPU), spec.predict)
+
+    assert len(growing_waits(predicted, 64, 128)) <= 2  # two batches more; each is brought to the host
 
 
-def test_a_batch_that_is_predicted_waits_once():
-    few, many = waits(200, train=False), waits(400, train=False)  # 2 and 4 batches; each is brought to the host
-    assert (many - few) / 2 <= 1
+def test_watched_rows_are_waited_for_once_whatever_the_batches():
+    spec, chosen, network = recipe(), Layout("bf16", True), small_cnn().to(GPU)
+
+    def watched(rows: int) -> None:
+        pixels, labels = bright_and_dark(rows)
+        inputs, index = PixelInputs(ResidentImages(pixels, GPU), spec, chosen), torch.arange(rows, device=GPU)
+        mean_loss(network, inputs, torch.from_numpy(labels).to(GPU), index, chosen, 250)
+
+    assert not growing_waits(watched, 250, 1000)
+
+
+def test_features_are_those_of_a_cpu_and_waited_for_once_a_view(tmp_path: Path):
+    torch.manual_seed(0)
+    network = Network(timm_model(32, 32, 3, 4, backbone="resnet18"), [0.5] * 3, [0.25] * 3, 4)
+    spec = Recipe(
+        name="x",
+        model=ModelSpec(name="timm", args={"backbone": "resnet18"}),
+        predict=PredictSpec(tta=("identity", "hflip"), batch_size=4),
+        augment=AugmentSpec(vertical_flip=1.0),
+        features=FeatureSpec(views=2),
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+
+    def computed(n: int, device: torch.device, name: str) -> FeatureStore:
+        store, images = FeatureStore(tmp_path / name), ResidentImages(pixels[:n], device)
+        compute_features(network.to(device), images, None, spec, Layout("fp32", False), store, 1, lambda done: None)
+        return store
+
+    on_cpu, names = computed(8, HOST, "cpu"), iter("abc")
+    found = growing_waits(lambda n: computed(n, GPU, next(names)), 4, 8)
+    assert len(found) <= 3  # one batch more: the image itself, one augmented and one mirrored view
+    for kind in ("train", "predict"):
+        ours, wanted = (open_features(getattr(FeatureStore(tmp_path / name), kind)) for name in ("c", "cpu"))
+        np.testing.assert_allclose(ours.astype(np.float32), wanted.astype(np.float32), atol=3e-3)
+    assert on_cpu.complete
+
+
+BY_PILLOW = ("jpeg", "camera", "handheld")
+"""Corruptions for which images are brought to the host."""
+
+
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_each_corruption_is_the_same_and_waits_only_for_what_the_host_does(name: str):
+    pixels, rows = (smooth_images(8, 24, 24, 3) * 255).to(torch.uint8).permute(0, 2, 3, 1), np.arange(8)
+    there = pixels.to(GPU)
+    off = (corrupt(there, rows, name, 3).cpu().int() - corrupt(pixels, rows, name, 3).int()).abs()
+    assert off.max() <= (1 if name not in BY_PILLOW else 8) and (off > 1).float().mean() < 0.01
+
+    def corrupted(times: int) -> None:
+        for _ in range(times):
+            corrupt(there, rows, name, 3)
+
+    assert len(growing_waits(corrupted, 1, 3)) == (2 if name in BY_PILLOW else 0)

@@ -173,8 +173,7 @@ class _Network:
         kept, watched = split_watched(stand_in, self.folds, self.job.fold, self.recipe)
         if self.tokens is not None and self.images is None:
             kept = kept[(self.tokens[kept] != 0).any(axis=(1, 2))]
-        watches = None if watched is None else torch.from_numpy(watched).to(self.device)
-        return Rows(torch.from_numpy(kept).to(self.device), watches)
+        return Rows(torch.from_numpy(kept), None if watched is None else torch.from_numpy(watched))
 
     def _inputs(self, tokens: np.ndarray | None, images: np.ndarray | None, seed: int = 0) -> Any:
         from harness.clustering.labeller import text_of
@@ -190,7 +189,7 @@ class _Network:
 
         from harness.train.prediction.predict import Predictor, predict
 
-        inputs, index = self._inputs(tokens, images), torch.from_numpy(rows).to(self.device)
+        inputs, index = self._inputs(tokens, images), torch.from_numpy(rows)
         proba = predict(Predictor(network, self.layout), inputs, index, self.recipe.predict, tick)
         return proba.numpy().astype(np.float64)
 

@@ -112,7 +112,6 @@ class Pixels:
         self.labels = opening.dataset.train.labels
         self.layout, self.predict_layout = Layout.of(layout), Layout.of(layout, predicting=True)
         self.images: Images = open_images(opening.dataset.train.images, device)
-        self.index_device = self.images.index_device
         self.parts = [opening.dataset.train]
         self.predicting = opening.beside(PixelInputs(self.images, recipe, self.predict_layout), *self.parts)
         tested = PixelInputs(open_images(test.images, device), recipe, self.predict_layout) if test else None
@@ -120,6 +119,7 @@ class Pixels:
         if recipe.pseudo and tested:
             self.images = JoinedImages(self.images, tested.images)  # training only: test rows follow the labelled ones
             self.parts += [test] if test else []
+        self.index_device = self.images.index_device
 
     def new_network(self, rows: Tensor) -> nn.Module:
         """A network with fresh weights, its input normalised by what the training rows (int64 (n,)) show."""

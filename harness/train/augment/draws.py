@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.train.transfer import to_device
+
 
 class Draws:
     """Two seeded generators: one on the device for numbers, one on the host for decisions.
@@ -45,9 +47,7 @@ class Draws:
     def to_device(self, values: np.ndarray) -> Tensor:
         """Host draws as a tensor on the device, without waiting for it; floats as float32."""
         tensor = torch.from_numpy(values.astype(np.float32) if values.dtype.kind == "f" else values)
-        if self.device.type == "cuda":
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.to(self.device)
+        return to_device(tensor, self.device)
 
 
 @functools.lru_cache(maxsize=64)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harness.base.errors import UserError, nearest
 from harness.models.captioned import Captioned
+from harness.train.transfer import to_device
 
 VIEWS = ("identity", "caption_dropout")
 """`predict.tta` of these inputs; caption_dropout: as many views as there are captions, each without one of them."""
@@ -26,6 +27,8 @@ def check_views(names: Sequence[str]) -> None:
 
 class CaptionedInputs:
     """Rows of captions and features; see `harness.train.inputs.network_inputs.Inputs`.
+
+    How long captions are and which are there is kept on the host too: a batch's shape hangs on it, and asked for it a device is waited for.
 
     Parameters
     ----------
@@ -47,13 +50,15 @@ class CaptionedInputs:
         self.images = None if images is None else torch.from_numpy(images).to(device)
         rows = self.tokens if self.tokens is not None else self.images
         assert rows is not None
-        self.n, self.device, self.index_device = len(rows), device, device
+        self.n, self.device, self.index_device = len(rows), device, torch.device("cpu")
         captions = 1 if self.tokens is None else self.tokens.shape[1]
         self.left_out: list[int | None] = [None] if captions == 1 or "identity" in views else []
         if captions > 1 and "caption_dropout" in views:
             self.left_out += list(range(captions))
         self.view_weights = [1 / len(self.left_out)] * len(self.left_out)
-        self.lengths = None if self.tokens is None else (self.tokens != 0).sum(dim=2).amax(dim=1)
+        words = None if tokens is None else torch.from_numpy(tokens) != 0
+        self.lengths = None if words is None else words.sum(dim=2).amax(dim=1)
+        self.there = None if words is None else words.any(dim=2)
         self.dropout, self.draws = caption_dropout, torch.Generator().manual_seed(seed + 3)
 
     def epoch_batches(self, rows: Tensor, batch_size: int, order: torch.Generator) -> list[Tensor]:
@@ -85,29 +90,30 @@ class CaptionedInputs:
             yield [self._batch(rows, without=place) for place in self.left_out]
 
     def _batch(self, rows: Tensor, dropped: bool = False, without: int | None = None) -> Captioned:
-        images = None if self.images is None else self.images[rows]
-        if self.tokens is None or self.lengths is None:
+        on_device = to_device(rows, self.device)
+        images = None if self.images is None else self.images[on_device]
+        if self.tokens is None or self.lengths is None or self.there is None:
             return Captioned(None, images)
-        tokens = self.tokens[rows, :, : max(int(self.lengths[rows].max()), 1)].long()
+        tokens = self.tokens[on_device, :, : max(int(self.lengths[rows].max()), 1)].long()
+        there = kept = self.there[rows]
         if without is not None:
-            tokens = self._without(tokens, without)
+            kept = self._without(there, without)
         if dropped and self.dropout:
-            tokens = self._drop(tokens)
-        return Captioned(tokens, images)
+            kept = self._drop(there)
+        if kept is not there:
+            tokens = tokens * to_device(kept, self.device).unsqueeze(2)
+        return Captioned(tokens, images, to_device(kept.flatten().nonzero().squeeze(1), self.device))
 
     @staticmethod
-    def _without(tokens: Tensor, place: int) -> Tensor:
-        """Without the caption of that place, where there is another."""
-        left = (tokens != 0).any(dim=2)
+    def _without(there: Tensor, place: int) -> Tensor:
+        """Captions that are there, bool (B, K), without that of a place where there is another."""
+        left = there.clone()
         left[:, place] = False
-        kept = torch.ones_like(left)
-        kept[:, place] = ~left.any(dim=1)
-        return tokens * kept.unsqueeze(2)
+        return torch.where(left.any(dim=1, keepdim=True), left, there)
 
-    def _drop(self, tokens: Tensor) -> Tensor:
-        there = (tokens != 0).any(dim=2).cpu()
+    def _drop(self, there: Tensor) -> Tensor:
         drawn = torch.rand(there.shape, generator=self.draws)
         kept = (drawn >= self.dropout) & there
         surest = drawn.masked_fill(~there, -1).argmax(dim=1)
-        kept[torch.arange(len(kept)), surest] |= ~kept.any(dim=1)
-        return tokens * kept.unsqueeze(2).to(tokens.device)
+        kept[torch.arange(len(kept)), surest] |= ~kept.any(dim=1) & there.any(dim=1)
+        return kept

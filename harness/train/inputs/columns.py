@@ -12,6 +12,7 @@ from harness.competition.samples import Columns
 from harness.data.columns.encoder import ColumnEncoder
 from harness.models.tabular.columns import WithColumns
 from harness.train.inputs.network_inputs import Inputs
+from harness.train.transfer import to_device
 
 _RESIDENT_BYTES = 256 * 2**20
 """Up to this size all rows are encoded at once and lie on the device; beyond it each batch is."""
@@ -36,13 +37,13 @@ class EncodedColumns:
     def take(self, rows: Tensor) -> Tensor:
         """float32 (B, D) of rows int64 (B,), on the device."""
         if self.whole is not None:
-            return self.whole.index_select(0, rows.to(self.device, non_blocking=True))
+            return self.whole.index_select(0, to_device(rows, self.device))
         numbers = rows.cpu().numpy()
         table = np.empty((len(numbers), self.encoder.width), dtype=np.float32)
         for part, start in zip(self.parts, self.starts, strict=False):
             inside = np.flatnonzero((numbers >= start) & (numbers < start + len(part)))
             table[inside] = self.encoder.encode(part, numbers[inside] - start)
-        return torch.from_numpy(table).to(self.device)
+        return to_device(torch.from_numpy(table), self.device)
 
 
 class ColumnInputs:

@@ -18,6 +18,7 @@ from harness.train.balance.draws import repeats
 from harness.train.inputs.pixels import HostChange, Images, read_batches, to_float
 from harness.train.precision import Layout
 from harness.train.prediction.views import weighted_views
+from harness.train.transfer import to_device
 
 
 class Inputs(Protocol):
@@ -67,8 +68,8 @@ class PixelInputs:
         again = repeats(batches) if self._draws_by_row else []
         read = read_batches(self.images, batches, self._host_change(epoch, again))
         for number, (rows, pixels) in enumerate(zip(batches, read, strict=True)):
-            x, on_device = self._float(pixels), rows.to(self.device, non_blocking=True)
-            turn = epoch + again[number].to(self.device) if again else epoch
+            x, on_device = self._float(pixels), to_device(rows, self.device)
+            turn = epoch + to_device(again[number], self.device) if again else epoch
             yield augment(x, self.recipe.augment, self.draws, on_device, turn, self.seed)
 
     def plain(self, batches: list[Tensor]) -> Iterator[Tensor]:
@@ -136,7 +137,7 @@ class FeatureInputs:
             yield [self._tensor(look[rows.numpy()]) for look in self.looks]
 
     def _tensor(self, features: np.ndarray) -> Tensor:
-        return torch.from_numpy(features.astype(np.float32)).to(self.device)
+        return to_device(torch.from_numpy(features.astype(np.float32)), self.device)
 
 
 def open_features(path: Path) -> np.ndarray:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from harness.base.storage.npy import open_array
+from harness.train.transfer import to_device
 
 RESIDENT_BYTES = 512 * 2**20
 """Up to this size the pixels stay mapped (CPU) or on the device; beyond it batches are read from the file by row."""
@@ -29,7 +30,7 @@ class Images(Protocol):
     ----------
     shape : (n, H, W, C)
     device : where `take` puts a batch
-    index_device : where row numbers must lie
+    index_device : where row numbers should lie; elsewhere they are sent first
     waits : whether `take` waits for a disk or a decoder, so that a thread should run ahead
     """
 
@@ -54,7 +55,7 @@ class ResidentImages:
 
     def take(self, rows: Tensor) -> Tensor:
         """uint8 (B, H, W, C) of rows int64 (B,), on the device."""
-        return self.pixels.index_select(0, rows)
+        return self.pixels.index_select(0, to_device(rows, self.device))
 
 
 class FileImages:
@@ -94,16 +95,19 @@ class DecodedImages:
 
     def take(self, rows: Tensor) -> Tensor:
         """uint8 (B, H, W, C) of rows int64 (B,), on the device."""
-        return torch.from_numpy(self.pictures[rows.numpy()]).to(self.device)
+        return to_device(torch.from_numpy(self.pictures[rows.numpy()]), self.device)
 
 
 class JoinedImages:
-    """Two sets of images of one size as one: rows of the second follow those of the first."""
+    """Two sets of images of one size as one: rows of the second follow those of the first.
+
+    Which of the two a row is in is looked up on the host: on the device the host would wait for the answer at every batch.
+    """
 
     def __init__(self, first: Images, second: Images) -> None:
         self.first, self.second, self.n = first, second, first.shape[0]
         self.shape = (self.n + second.shape[0], *first.shape[1:])
-        self.device, self.index_device, self.waits = first.device, first.index_device, first.waits or second.waits
+        self.device, self.index_device, self.waits = first.device, torch.device("cpu"), first.waits or second.waits
 
     def take(self, rows: Tensor) -> Tensor:
         """uint8 (B, H, W, C) of rows int64 (B,), on the device."""
@@ -112,7 +116,8 @@ class JoinedImages:
         for images, chosen, start in ((self.first, inside, 0), (self.second, ~inside, self.n)):
             places = chosen.nonzero().squeeze(1)
             if len(places):
-                batch[places.to(self.device)] = images.take(rows[places] - start)
+                taken = images.take(to_device(rows[places] - start, images.index_device))
+                batch[to_device(places, self.device)] = taken
         return batch
 
 
@@ -137,7 +142,7 @@ def read_batches(images: Images, batches: list[Tensor], change: HostChange | Non
         pixels = images.take(rows)
         if change is None:
             return pixels
-        return torch.from_numpy(change(pixels.cpu().numpy(), rows.cpu().numpy())).to(images.device)
+        return to_device(torch.from_numpy(change(pixels.cpu().numpy(), rows.cpu().numpy())), images.device)
 
     if images.waits or change is not None:
         return prefetch(map(read, batches))
