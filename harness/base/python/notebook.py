@@ -44,7 +44,14 @@ class _Bar:
 
 
 class NotebookBars:
-    """What `BarWatcher` draws its bars with, in place of rich's."""
+    """What `BarWatcher` draws its bars with, in place of rich's.
+
+    Attributes
+    ----------
+    width : columns of a line, more than any has: the browser wraps
+    """
+
+    width = 1_000_000
 
     def __init__(self) -> None:
         self.console = self
