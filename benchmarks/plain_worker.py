@@ -29,7 +29,8 @@ def main(job: dict[str, Any]) -> None:
     side = int(np.clip(max(arrays["images"].shape[1:3]), _LEAST_SIDE, _MOST_SIDE))
     started = time.monotonic()
     images, test = as_tensor(arrays["images"]), as_tensor(arrays["test_images"])
-    network = with_weights(_ARCH, "package", "", {"in_chans": 3, "num_classes": int(labels.max()) + 1})
+    body = with_weights(_ARCH, "package", "", {"in_chans": 3, "num_classes": 0})
+    network = torch.nn.Sequential(body, torch.nn.Linear(body.num_features, int(labels.max()) + 1))
     train(network, images, labels, side, job["flips"], int(job["epochs"]))
     np.save(job["to"], predict(network, test, side))
     write_json(
