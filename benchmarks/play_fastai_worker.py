@@ -32,6 +32,7 @@ def main(job: dict[str, Any]) -> None:
     side = int(np.clip(max(images.shape[1:3]), _LEAST_SIDE, _MOST_SIDE))
     started = time.monotonic()
     learner = new_learner(images, labels, side, job["flips"])
+    learner.path = Path(job["to"]).parent  # where its finder keeps weights for a while
     epochs, lr = fine_tune(learner, started, len(test), job.get("seconds"), job.get("epochs"))
     with learner.no_bar(), learner.no_logging():
         proba = learner.tta(dl=learner.dls.test_dl(as_pictures(test)))[0].numpy()
