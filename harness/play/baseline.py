@@ -10,7 +10,7 @@ from harness.base.errors import UserError
 from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
-from harness.competition.builtin.rules import image_side, is_narrow
+from harness.competition.builtin.rules import ENOUGH_STEPS, image_side, is_narrow
 from harness.play.plan.candidate import Candidate, on_data_set
 from harness.play.plan.candidates import baseline, begins_pretrained, may_begin_pretrained
 from harness.play.spending.accounts import Accounts
@@ -23,7 +23,6 @@ _SHARES = (0.2, 0.35, 0.5)  # of the budget: where the budget is small the basel
 _SHORT, _SHORT_SHARE = 3.0, 0.65
 _SHORTEST_SHARE = 0.75  # where even that buys less than its whole length, nothing else would be of use beside it
 _ENOUGH_STEPS = 1_000  # below them a smaller network serves better (benchmarks/RESULTS.md)
-_ENOUGH_OF_ALL = 3_000  # the same of a network with all its filters: half of them, for longer, serve better
 # Shares of the side and of the filters: narrower networks come before smaller images (benchmarks/RESULTS.md).
 _SIZES = ((1.0, 1.0), (1.0, 0.5), (1.0, 0.25), (0.75, 0.25), (0.5, 0.25))
 _LEAST_FILTERS = 0.5  # of photographs a pretrained network, frozen, knows more than what a narrower one would learn
@@ -185,7 +184,7 @@ class Baseline:
         has_all = rung.filters == 1 and not rung.pretrained
         if not has_all or is_narrow(self.facts, image_side(self.facts, strong=False), strong=False):
             return _ENOUGH_STEPS
-        return _ENOUGH_OF_ALL
+        return ENOUGH_STEPS  # of a network with all its filters
 
 
 def _work_of(facts: Facts, recipe: Recipe) -> float:

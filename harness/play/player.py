@@ -51,7 +51,7 @@ class Player:
     accounts : what was run so far, and what is left; steps : does them; trained : the runs, as steps; ending : the last steps
     limits : what holds the score back; noise : the baseline's noise.json, or None
     is_short : whether there is no time to change what won, beside training it
-    another : what one more run would have cost at least, where none fitted
+    unspent : why no more runs were trained, "" while that is not known
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Player:
         self.ending = Ending(self.accounts, self.steps, journal, ledger)
         self.limits: list[Limit] = []
         self.is_short = False
-        self.another: float | None = None
+        self.unspent = ""
         self.noise: dict[str, Any] | None = None
         self.shift: dict[str, Any] | None = None
 
@@ -326,6 +326,7 @@ class Player:
             chosen = ranked[1] if number % 3 == 0 and len(ranked) > 1 else ranked[0]
             recipe = recipe_of_run(self.runs[chosen]).model_copy(update={"pseudo": None})
             if recipe.features and number > _MOST_HEADS:
+                self.unspent = "more heads on the same features hardly differ, and no other network fitted"
                 break
             planned = self.journal.decide(f"seed {number}", functools.partial(self._seed_within, recipe))
             if not planned:
@@ -351,5 +352,6 @@ class Player:
             epochs = self.costs.epochs_within(chosen, share, *bounds)
             if epochs:
                 return another_seed(with_epochs(chosen, epochs), number).model_dump(mode="json")
-            self.another = self.costs.run(with_epochs(chosen, bounds[0]))
+            least_cost = self.costs.run(with_epochs(chosen, bounds[0]))
+            self.unspent = f"another run would have taken at least {least_cost:,.0f}, and being judged"
         return None

@@ -26,7 +26,7 @@ def as_dict(player: Player, sent: list[dict[str, Any]]) -> dict[str, Any]:
             "unit": player.budget.unit,
             "total": player.budget.total,
             "spent": player.budget.spent,
-            "another": player.another,
+            "unspent": player.unspent,
         },
         "sent": sent,
         "page": str(player.table.home / "play.html"),
@@ -35,10 +35,8 @@ def as_dict(player: Player, sent: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _why_not_all(budget: dict[str, Any]) -> str:
     """Why a twentieth of the budget or more was left."""
-    left, another = budget["total"] - budget["spent"], budget.get("another")
-    if another is None or left < 0.05 * budget["total"]:
-        return ""
-    return f"; another run would have taken at least {another:,.0f}, and being judged"
+    left = budget["total"] - budget["spent"]
+    return f"; {budget['unspent']}" if budget["unspent"] and left >= 0.05 * budget["total"] else ""
 
 
 def result_lines(told: dict[str, Any]) -> list[str]:

@@ -7,18 +7,18 @@ import pytest
 from harness.play.summary import result_lines
 
 
-def told(spent: float, another: float | None) -> dict[str, Any]:
-    budget = {"unit": "s", "total": 600.0, "spent": spent, "another": another}
+def told(spent: float, unspent: str) -> dict[str, Any]:
+    budget = {"unit": "s", "total": 600.0, "spent": spent, "unspent": unspent}
     return {"final": "", "score": None, "steps": [], "budget": budget, "sent": []}
 
 
 @pytest.mark.parametrize(
-    ("spent", "another", "said"),
+    ("spent", "unspent", "said"),
     [
-        (450.2, 180.4, "450 of 600 s; another run would have taken at least 180, and being judged"),
-        (590.0, 180.4, "590 of 600 s"),
-        (450.0, None, "450 of 600 s"),
+        (450.2, "no other network fitted", "450 of 600 s; no other network fitted"),
+        (590.0, "no other network fitted", "590 of 600 s"),
+        (450.0, "", "450 of 600 s"),
     ],
 )
-def test_what_is_left_is_explained(spent: float, another: float | None, said: str):
-    assert result_lines(told(spent, another))[0] == f"spent:    {said}"
+def test_what_is_left_is_explained(spent: float, unspent: str, said: str):
+    assert result_lines(told(spent, unspent))[0] == f"spent:    {said}"
