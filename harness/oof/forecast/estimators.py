@@ -80,6 +80,11 @@ class Known:
         return float(np.nanmean(found))
 
     @cached_property
+    def dispersity(self) -> float:
+        """`Kind.dispersity` of these rows' outputs."""
+        return self.kind.dispersity(self.proba)
+
+    @cached_property
     def expected(self) -> float:
         """The score that the calibrated outputs promise here; NaN where outputs promise none."""
         if self.kind.softness is None:
@@ -173,6 +178,22 @@ def domain_drop(known: Known, unknown: Unknown) -> float:
     return float("nan") if known.kind.sureness_tells else 2 * max(unknown.auc - 0.5, 0.0)
 
 
+def dispersity_drop(known: Known, unknown: Unknown) -> float:
+    """How much less dispersed the answers are (`Kind.dispersity`), as far as the images are told apart. It sees what sureness does not: a
+    model that takes all images for one class, and is sure of it."""
+    return (known.dispersity - known.kind.dispersity(unknown.proba)) * _told_apart(unknown)
+
+
+def imbalance_drop(known: Known, unknown: Unknown) -> float:
+    """How far the shares of the answers have moved (`Kind.imbalance`), as far as the images are told apart."""
+    return known.kind.imbalance(unknown.proba) * _told_apart(unknown)
+
+
+def _told_apart(unknown: Unknown) -> float:
+    """0 where the images are alike, so that other answers are other classes and no fall; 1 where anybody can tell them; NaN without images."""
+    return float(np.maximum(2 * unknown.auc - 1, 0))
+
+
 def _weighted_score(known: Known, rows: np.ndarray | slice, weights: np.ndarray) -> float:
     if not weights.any():
         return known.score
@@ -193,6 +214,8 @@ ESTIMATORS: dict[str, Estimator] = {
     "importance": importance_drop,
     "distance": distance_drop,
     "domain": domain_drop,
+    "dispersity": dispersity_drop,
+    "imbalance": imbalance_drop,
 }
 """Every estimator by name."""
 
