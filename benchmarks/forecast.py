@@ -110,10 +110,13 @@ def simulate(play: Play, root: Path, work: Path, mixes: int) -> list[dict[str, A
     return lines
 
 
-def hold_out(play: Play, root: Path, folder: Path, side: int = 0) -> tuple[Competition, np.ndarray, np.ndarray]:
+def hold_out(
+    play: Play, root: Path, folder: Path, side: int = 0, draw: int = 0
+) -> tuple[Competition, np.ndarray, np.ndarray]:
     """Write the other four fifths as a competition of its own; returns it, and the held out images and labels.
 
     side : images that are larger are made so many pixels high and wide; 0: as they are
+    draw : which fifth
     """
     from harness.clean.judge import find
     from harness.competition.recipe import CvSpec, DataChoice
@@ -128,7 +131,7 @@ def hold_out(play: Play, root: Path, folder: Path, side: int = 0) -> tuple[Compe
         wrong = {v.id for v in find(samples, original.classes, dataset.test).verdicts}
         kept = np.array([row for row in kept if samples.ids[row] not in wrong])
     few = Samples(samples.ids[kept], samples.images[kept], samples.labels[kept], groups=samples.groups[kept])
-    folds = make_folds(few, original.classes, CvSpec(folds=5, seed=321))
+    folds = make_folds(few, original.classes, CvSpec(folds=5, seed=321 + draw))
     train, test = kept[folds.fold != 0], kept[folds.fold == 0]
     pictures = few.images
     if side and max(pictures.shape[1:3]) > side:

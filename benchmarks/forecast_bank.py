@@ -1,6 +1,6 @@
 """Many small leaderboards with held-out labels, kept, so that a change of the forecast is judged in a minute.
 
-python -m benchmarks.forecast_bank [--data DIR] [--work DIR] [--only cifar-10] [--recipes weak,ordinary,overfitted]
+python -m benchmarks.forecast_bank [--data DIR] [--work DIR] [--only cifar-10] [--recipes weak,ordinary,overfitted] [--draw N]
 
 The four sets of `benchmarks.forecast`, cut to 5,000 rows of at most 32 pixels; a fifth is held out. Three folds of a small
 network by three recipes: weak (2 epochs), ordinary (8, shifted and zoomed), overfitted (30, as the images are). Of each
@@ -95,7 +95,7 @@ class Shelf:
     estimators: tuple[str, ...] = tuple(ESTIMATORS)
 
 
-def shelf(play: Play, recipe: str, root: Path, work: Path) -> Shelf:
+def shelf(play: Play, recipe: str, root: Path, work: Path, draw: int) -> Shelf:
     """Made, or read where it stands and the same estimators were asked."""
     path = work / f"{play.slug}-{recipe}.pickle"
     if path.is_file():
@@ -103,7 +103,7 @@ def shelf(play: Play, recipe: str, root: Path, work: Path) -> Shelf:
             stands: Shelf = pickle.load(file)  # noqa: S301
         if stands.estimators == tuple(ESTIMATORS):
             return stands
-    competition, images, labels = hold_out(replace(play, rows=ROWS), root, work / play.slug, SIDE)
+    competition, images, labels = hold_out(replace(play, rows=ROWS), root, work / play.slug, SIDE, draw)
     epochs, augment = RECIPES[recipe]
     text = _RECIPE.format(epochs=epochs, augment=augment)
     (competition.folder / "recipes" / f"{recipe}.toml").write_text(text)
@@ -116,7 +116,7 @@ def shelf(play: Play, recipe: str, root: Path, work: Path) -> Shelf:
     known = known_of(subject, metric, rows)
     train = describe_images(load_dataset(competition, work / play.slug / "data").train.images, rows)
     boards = []
-    for kind, title, made_of, pictures, test_rows in tests(images, labels, subject, competition):
+    for kind, title, made_of, pictures, test_rows in tests(images, labels, subject, competition, draw):
         home = work / play.slug / recipe
         home.mkdir(exist_ok=True)
         proba = predictions(run, competition, pictures, home / f"{title}.npy")[:, test_rows]
@@ -130,10 +130,10 @@ def shelf(play: Play, recipe: str, root: Path, work: Path) -> Shelf:
 
 
 def tests(
-    images: np.ndarray, labels: np.ndarray, subject: ForecastInputs, competition: Competition
+    images: np.ndarray, labels: np.ndarray, subject: ForecastInputs, competition: Competition, draw: int
 ) -> Iterable[tuple[str, str, tuple[str, ...], np.ndarray, np.ndarray]]:
     """(kind, title, made of, images, rows of them) of every test."""
-    rng, half = np.random.default_rng(1), len(labels) // 2
+    rng, half = np.random.default_rng(1 + draw), len(labels) // 2
     for _ in range(8):
         yield "as they are", "plain", (), images, np.sort(rng.permutation(len(labels))[:half])
     for _ in range(6):
@@ -196,13 +196,14 @@ def main() -> None:
     arguments.add_argument("--work", type=Path, default=Path("benchmarks/.forecast-bank"))
     arguments.add_argument("--only", action="append")
     arguments.add_argument("--recipes", default=",".join(RECIPES))
+    arguments.add_argument("--draw", type=int, default=0, help="another fifth, other mixes; for a --work of its own")
     given = arguments.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     lines = []
     for recipe in given.recipes.split(","):
         for play in PLAYS:
             if not given.only or play.slug in given.only:
-                lines += judged(shelf(play, recipe, data_root(given.data), given.work.resolve()))
+                lines += judged(shelf(play, recipe, data_root(given.data), given.work.resolve(), given.draw))
     (given.work / "lines.json").write_text(json.dumps(lines, indent=1))
     show(lines)
 

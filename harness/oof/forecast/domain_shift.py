@@ -55,8 +55,8 @@ class Shift:
 
     @property
     def at_most(self) -> float:
-        """`apart` at the upper end of the AUC's interval."""
-        return 2 * self.high - 1 if self.is_seen else 0.0
+        """`apart` at the upper end of the AUC's interval: what few images cannot rule out, near 0 where many are told apart by nobody."""
+        return max(2 * self.high - 1, 0.0)
 
 
 def detect_shift(train: np.ndarray, test: np.ndarray) -> Shift:
