@@ -2,7 +2,7 @@
 
     score = OOF - fall + gain of averaging, each with its spread, plus the luck of a test set of that size
 
-The fall is zero where nobody can tell the test images from the training images. It comes from estimators that need no
+The fall is about zero where nobody can tell many test images from the training images. It comes from estimators that need no
 labels, weighed and judged on the noise suite (`harness.oof.forecast.calibration`). Where the test is hidden it is drawn from a
 mixture of scenarios that is written down here. Past submissions pull the forecast towards what was seen before.
 """

@@ -61,8 +61,8 @@ def unmeasured_falls(known: Known, shift: Shift, blind: float, hint: float, at_l
 
 def within_shift(falls: np.ndarray, known: Known, shift: Shift, blind: float) -> np.ndarray:
     """Falls (DRAWS,) no deeper than the shift of the images lets them be, and gains no higher: on the share of the images that may have no
-    like among the training images (`Shift.at_most`) the model scores no less than predictions that see nothing do. Where the images
-    cannot be told apart nothing is left: the forecast is OOF.
+    like among the training images (`Shift.at_most`) the model scores no less than predictions that see nothing do. Where many
+    images cannot be told apart next to nothing is left: the forecast is OOF.
 
     blind : see `blind_score`
     """
