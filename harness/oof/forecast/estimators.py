@@ -16,6 +16,7 @@ import numpy as np
 from harness.competition.metrics import Metric
 from harness.oof.forecast.kinds import Classes, Kind
 
+_MOST_GAINED = 0.35  # of the error, by averaging: a quarter is the most that was measured (benchmarks/RESULTS.md)
 _ROWS_AVERAGED = 4_000
 
 Judge = Callable[[np.ndarray], np.ndarray]
@@ -236,7 +237,8 @@ def gain_of_averaging(
     """How much better the fold models score together than one of them, where one of them scores `single`.
 
     The targets are believed to follow the models' mean, made softer or harder until the models score `single` by it on
-    average; then the mean's own score follows. Positive where it is better, whatever the metric's direction; NaN where the
+    average; then the mean's own score follows. Models that disagree more than they err would have a mean that never errs: answers
+    gain no more than a share of the error. Positive where it is better, whatever the metric's direction; NaN where the
     metric is not defined.
 
     models : outputs (t, K) of each; vote : how they vote, where they are not averaged; kind : of the targets, default: classes;
@@ -262,4 +264,6 @@ def gain_of_averaging(
         low, high = (middle, high) if better else (low, middle)
     belief = kind.belief(together, float(np.exp((low + high) / 2)))
     said = judge(vote(some)) if vote else judge(together) if metric.of_answers else np.mean(judged, axis=0)
-    return sign * (kind.expected(metric, said, belief) - alone(belief))
+    gain = sign * (kind.expected(metric, said, belief) - alone(belief))
+    best = metric.bounds[1 if metric.greater_is_better else 0]
+    return min(gain, _MOST_GAINED * abs(best - single)) if metric.of_answers and np.isfinite(best) else gain
