@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.common import say
+from harness import __version__
 from harness.competition import Recipe
 from harness.competition.metrics import METRICS
 from harness.competition.recipe import CvSpec, ModelSpec
@@ -31,7 +32,7 @@ from harness.oof.ensemble.cross_fit import cross_fit
 from harness.oof.ensemble.hill_climbing import hill_climb
 from harness.oof.ensemble.methods import METHODS
 from harness.oof.predictions import Predictions
-from harness.runs import Folds, RunFolder
+from harness.runs import FoldResult, Folds, RunFolder
 
 
 def main() -> None:
@@ -141,7 +142,11 @@ def _write_runs(home: Path, n_models: int, n: int) -> None:
         run = RunFolder(home / "oof" / "drawn" / f"drawn-{number}")
         recipe = Recipe(name=f"drawn-{number}", model=ModelSpec(name="cnn"), cv=CvSpec(folds=5))
         data = {"fingerprint": "drawn", "source": "drawn", "n_test": 1_000, "clean": "", "is_sample": False}
-        run.start(recipe, folds, {"competition": {"classes": names}, "data": data, "folds": {"hash": folds.hash}})
+        about = {"competition": {"classes": names}, "data": data, "folds": {"hash": folds.hash}}
+        run.start(recipe, folds, {**about, "harness": __version__, "optimistic": ""})
+        for fold in range(folds.k):
+            valid = folds.valid_rows(fold)
+            run.save_fold(FoldResult(fold, valid, of_one[valid], of_one[:1_000], [], 1.0))
         columns = {f"proba_{name}": of_one[:, i] for i, name in enumerate(names)}
         oof = pd.DataFrame({"id": ids, "label": labels, "fold": folds.fold} | columns)
         test = pd.DataFrame({"id": ids[:1_000]} | {name: column[:1_000] for name, column in columns.items()})
