@@ -144,5 +144,6 @@ class Races:
             for recipe in some if outcome else ():
                 assert outcome is not None
                 scores[recipe.name] = outcome["scores"][recipe.name]
-                costs.learn(recipe, outcome["seconds"], 1, len(some))
+                found = recipe.name in outcome.get("found_features", ())
+                costs.learn(recipe, outcome["seconds"], 1, len(some), found)
         return scores

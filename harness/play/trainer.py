@@ -43,7 +43,8 @@ class Runs:
             return
         self.accounts.runs[outcome["run"]] = outcome
         if outcome["folds"]:
-            self.accounts.costs.learn(recipe, outcome["seconds"], outcome["folds"])
+            found = outcome.get("found_features", False)
+            self.accounts.costs.learn(recipe, outcome["seconds"], outcome["folds"], found_features=found)
         if (
             not self.accounts.final
             or self.accounts.sign * (outcome["score"] - self.accounts.score(self.accounts.final)) > 0

@@ -190,10 +190,17 @@ class Costs:
         longest, shortest = self.run(with_epochs(recipe, most)), self.run(with_epochs(recipe, least))
         return max(min(math.ceil(cost / longest), int(cost / shortest)), 1)
 
-    def learn(self, recipe: Recipe, seconds: float, folds: int, side_by_side: int = 1) -> None:
-        """Take in what folds of a recipe really took, as `run` counts them."""
+    def learn(
+        self, recipe: Recipe, seconds: float, folds: int, side_by_side: int = 1, found_features: bool = False
+    ) -> None:
+        """Take in what folds of a recipe really took, as `run` counts them.
+
+        found_features : whether a frozen network's features lay in the cache before: then the time says nothing of them
+        """
         if not self.in_seconds:
             return
+        if found_features:
+            self.featured.add(_features(recipe))
         together = min(self.workers, folds * side_by_side)
         foreseen = folds * side_by_side / max(together, 1) * self._fold_seconds(recipe) * self._crowding(together)
         least, most = _RATIOS

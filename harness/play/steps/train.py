@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +23,13 @@ from harness.runs import FoldResult
 
 
 def train_run(table: Table, recipe: Recipe) -> Outcome:
-    """All folds of a recipe: {"run", "score", "low", "high", "seconds", "folds"}: seconds that training took now, for so many folds."""
+    """All folds of a recipe: {"run", "score", "low", "high", "seconds", "folds", "found_features"}: seconds that training took now, for so
+    many folds, and whether a frozen network's features lay in the cache already."""
     table.keep_recipe(recipe)
     resize(table.dataset, recipe.data, table.watcher.decoding)
     options, contest = table.options(recipe), table.competition.using(recipe.data)
     before = len(open_run(contest, recipe, table.dataset, options, silent()).folder.done(recipe.cv.folds))
-    started = time.monotonic()
+    began, started = time.time(), time.monotonic()
     table.watcher.begin(STAGE)
     run = cross_validate(contest, recipe, table.dataset, options, table.watcher)
     main = run.scores["metrics"][run.scores["metric"]]
@@ -39,13 +41,21 @@ def train_run(table: Table, recipe: Recipe) -> Outcome:
         "high": main["high"],
         "seconds": time.monotonic() - started,
         "folds": recipe.cv.folds - before,
+        "found_features": _found_features(run.environment, began),
     }
 
 
+def _found_features(environment: dict[str, Any], began: float) -> bool:
+    """Whether a run's features were taken before it began (time.time)."""
+    complete = Path(environment.get("features", "")) / "complete.json"
+    return complete.is_file() and complete.stat().st_mtime < began
+
+
 def train_fold(table: Table, recipes: Sequence[Recipe], fold: int, out: Path | None = None) -> Outcome:
-    """One fold of several recipes, side by side: {"scores": {recipe: score}, "runs": {recipe: run}, "seconds"}."""
+    """One fold of several recipes, side by side: {"scores": {recipe: score}, "runs": {recipe: run}, "seconds", "found_features"}: of which
+    recipes a frozen network's features lay in the cache already."""
     opened = opened_runs(table, recipes, out)
-    started = time.monotonic()
+    began, started = time.time(), time.monotonic()
     table.watcher.begin(STAGE)
     contest = table.competition
     results = train_side_by_side(opened, contest, fold, table.options(recipes[0], out=out), table.watcher)
@@ -54,7 +64,9 @@ def train_fold(table: Table, recipes: Sequence[Recipe], fold: int, out: Path | N
         for recipe, run, result in zip(recipes, opened, results, strict=True)
     }
     runs = {recipe.name: run.folder.name for recipe, run in zip(recipes, opened, strict=True)}
-    return {"scores": scores, "runs": runs, "seconds": time.monotonic() - started}
+    standing = zip(recipes, opened, strict=True)
+    found = [recipe.name for recipe, run in standing if _found_features(run.folder.environment(), began)]
+    return {"scores": scores, "runs": runs, "seconds": time.monotonic() - started, "found_features": found}
 
 
 def opened_runs(table: Table, recipes: Sequence[Recipe], out: Path | None = None) -> list[OpenedRun]:

@@ -79,6 +79,18 @@ def test_features_of_a_frozen_network_are_paid_once():
     assert made.run(frozen.model_copy(update={"seed": 9}), 1) < made.run(frozen)
 
 
+def test_features_that_lay_in_the_cache_say_nothing_of_what_a_prediction_costs():
+    made = Costs(1_000, 500, 5, 2, True)
+    frozen = baseline(FROZEN, True).recipe
+    made.timings[family(frozen)] = Timing(0.0, 0.01, 1e9)
+    first, image = made.run(frozen), made.prediction(frozen)
+    made.learn(frozen, 4.0, 5, found_features=True)
+    assert made.prediction(frozen) == image  # the noise suite's images are seen for the first time
+    assert made.run(another_seed(frozen, 1)) < first - 10
+    made.learn(frozen, 4.0, 5)
+    assert made.prediction(frozen) == image
+
+
 def test_short_runs_tell_what_a_run_takes_besides_its_folds():
     made = Costs(1_000, 500, 5, 2, True)
     frozen = baseline(FROZEN, True).recipe

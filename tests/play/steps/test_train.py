@@ -43,6 +43,17 @@ def test_a_fold_of_a_race_counts_for_its_run(table: Table):
     assert (table.home / "recipes" / "tiny.toml").is_file()
 
 
+def test_features_that_another_run_took_are_told(table: Table, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    model = 'model={name="timm", args={backbone="test_resnet", image_size=32, head=[4]}}'
+    recipe = load_recipe(table.competition.folder, "tiny", ["cv.folds=3", "features.views=1", model])
+    assert train_run(table, recipe)["found_features"] is False
+    wider = recipe.model_copy(update={"name": "wider", "train": recipe.train.model_copy(update={"epochs": 3})})
+    raced = train_fold(table, [wider], 0)
+    assert raced["found_features"] == ["wider"] and train_run(table, wider)["found_features"] is True
+    assert train_run(table, load_recipe(table.competition.folder, "tiny", ["cv.folds=3"]))["found_features"] is False
+
+
 def test_what_is_trained_elsewhere_leaves_no_recipe_and_no_run(table: Table, tmp_path: Path):
     recipe = load_recipe(table.competition.folder, "tiny", ["cv.folds=3", "cv.seed=7"])
     train_fold(table, [recipe], 1, table.home / "judged")
