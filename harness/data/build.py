@@ -183,8 +183,8 @@ class Building:
         arrays = self._arrays(listing.targets, listing.groups, listing.fold, listing.weight) if listing.targets else {}
         if listing.rows is not None:
             arrays["rows"] = np.array(listing.rows, dtype=np.str_)
-        self.notes.extend(listing.notes)
         if self.stream:
+            self.notes.extend(listing.notes)
             decoder = settled_decoder(tree, listing.files, spec, folder.parent / SCALE, self.tick)
             _write_streamed(listing, arrays, tree, decoder, folder)
             return []

@@ -45,6 +45,18 @@ PATHS: tuple[Way, ...] = (without_ending, whole)
 """What ids may be: names without ending or with it; paths, where any has a folder in it."""
 
 
+def leading_folders(paths: Sequence[str]) -> list[str]:
+    """What all paths begin with, the shortest first: of '/home/bob/a/1.png' and '/home/bob/b/2.png' '/', '/home/', '/home/bob/'.
+
+    Tables that were written on another machine name images by such paths.
+    """
+    if not paths:
+        return []
+    first, last = min(paths), max(paths)
+    same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return [first[: n + 1] for n in range(same) if first[n] == "/"]
+
+
 class Lookup:
     """Files by what a table calls them.
 
@@ -61,6 +73,12 @@ class Lookup:
         wanted = {nfc(i) for i in ids}
         ways = PATHS if any("/" in i for i in wanted) else NAMES
         return max(ways, key=lambda way: len(wanted.intersection(nfc(way(p)) for p in self.paths)))
+
+    def knows_any(self, ids: Iterable[str]) -> bool:
+        """Whether one of these ids names a file."""
+        wanted = [nfc(i) for i in ids]
+        way = self.way_of(wanted)
+        return not {nfc(way(p)) for p in self.paths}.isdisjoint(wanted)
 
     def rows(self, ids: Sequence[str], way: Way, where: str) -> list[int | None]:
         """For each id the number of its file; None where there is none.
@@ -98,5 +116,7 @@ def refuse_duplicate_ids(ids: Sequence[str], where: str) -> None:
     for row, i in enumerate(ids, start=1):
         name = nfc(i)
         if name in first:
-            raise UserError(f"{where}: id '{i}' stands in row {first[name]} and in row {row}. Take one out.")
+            twice = len(ids) - len(set(map(nfc, ids)))
+            more = f" ({twice:,} rows repeat an id)" if twice > 1 else ""
+            raise UserError(f"{where}: id '{i}' stands in row {first[name]} and in row {row}. Take one out{more}.")
         first[name] = row

@@ -1,8 +1,10 @@
-"""Tables of a competition's own as columns of text: CSV, TSV, Parquet, JSON records and COCO annotations."""
+"""Tables of a competition's own as columns of text: CSV, TSV, Parquet, JSON records, COCO annotations, lists of files."""
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import plain
+from harness.base.untrusted_text import listed, plain
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import read_whole
 from harness.data.files.csv_tables import column, read_rows
@@ -94,13 +96,35 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
         elif ending in (".json", ".jsonl"):
             table = _json(file, shown)
         else:
-            header, rows = read_rows(file, shown)
+            listed = _list_of_files(file, ending)
+            header, rows = listed or read_rows(file, shown)
             table = Table(header, [[row[place] for row in rows] for place in range(len(header))], shown)
     if not len(table):
         raise UserError(
             f"{shown}: has no rows. Download it again if it is cut off, or correct {key} in competition.toml."
         )
     return table
+
+
+def _list_of_files(file: IO[bytes], ending: str) -> tuple[list[str], list[list[str]]] | None:
+    """Columns 'file', 'label', 'label2', ... of a .txt without a header, 'images/1.jpg 3' a line; None where it is something else."""
+    if ending != ".txt":
+        return None
+    content = file.read()
+    file.seek(0)
+    lines = [
+        re.split(r"[\s,;]+", line.strip())
+        for line in content.decode("utf-8-sig", "replace").splitlines()
+        if line.strip()
+    ]
+    width = len(lines[0]) if lines else 0
+    if not lines or any(len(line) != width or not _is_name_of_image(line[0]) for line in lines):
+        return None
+    return ["file", "label", *(f"label{n}" for n in range(2, width))][:width], lines
+
+
+def _is_name_of_image(name: str) -> bool:
+    return PurePosixPath(name.lower()).suffix in _IMAGE_ENDINGS
 
 
 def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
@@ -135,6 +159,32 @@ def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
     return Table(header, columns, table.shown, {**table.origins, **origins})
 
 
+def rows_where(table: Table, where: Mapping[str, Sequence[str]], key: str) -> Table:
+    """The rows that have in each of the named columns one of its values, or patterns as of file names; all without any.
+
+    key : of competition.toml, that says so
+
+    Raises
+    ------
+    UserError
+        If there is no such column, or no row is left.
+    """
+    kept = range(len(table))
+    for name, patterns in where.items():
+        cells = table.column(name, key)
+        wanted = {
+            cell for cell in set(cells) if any(fnmatch.fnmatchcase(cell.strip(), pattern) for pattern in patterns)
+        }
+        kept = [row for row in kept if cells[row] in wanted]
+        if not kept:
+            held = listed([plain(cell, 40) for cell in dict.fromkeys(cells)])
+            raise UserError(
+                f"{table.shown}: no row is left by {key} = {{{plain(name, 80)} = {list(patterns)}}}; the column holds {held}. Correct it in "
+                "competition.toml."
+            )
+    return table.rows(kept) if where else table
+
+
 def bare_id(i: str) -> str:
     """An id without the ending that one of two tables may leave out."""
     path = PurePosixPath(nfc(i))
@@ -163,10 +213,27 @@ def _parquet(file: IO[bytes], shown: str) -> Table:
 
     try:
         read = pq.read_table(pa.BufferReader(file.read()))
+        _refuse_bytes(read.schema, shown)
         columns = [[text_of(value) for value in read.column(place).to_pylist()] for place in range(read.num_columns)]
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{shown}: cannot be read as Parquet ({plain(error, 200)}). Download it again.") from error
     return Table(list(read.column_names), columns, shown)
+
+
+def _refuse_bytes(schema: Any, shown: str) -> None:
+    """Refuse a table whose cells are files: bytes, or the {"bytes": ..., "path": ...} that Hugging Face writes."""
+    import pyarrow.types as kinds
+
+    def of_bytes(kind: Any) -> bool:
+        return any(is_kind(kind) for is_kind in (kinds.is_binary, kinds.is_large_binary, kinds.is_fixed_size_binary))
+
+    for cells in schema:
+        inside = [cells.type.field(n).type for n in range(cells.type.num_fields)] if kinds.is_struct(cells.type) else []
+        if any(map(of_bytes, (cells.type, *inside))):
+            raise UserError(
+                f"{shown}: column '{plain(cells.name, 80)}' holds the bytes of images, which are not read inside a Parquet table: write them out as "
+                "files once (docs/layouts.md, 'Images inside Parquet')."
+            )
 
 
 def _json(file: IO[bytes], shown: str) -> Table:
