@@ -103,6 +103,6 @@ def refuse_sequences(inventory: Inventory, tables: dict[str, Table], train: Imag
         if column is not None:
             raise UserError(
                 f"{inventory.tree.show(name)}: '{plain(column, 80)}' names folders of images, e.g. '{plain(min(folders), 80)}' (frames, slices?), and a row "
-                "is one image here. Write tables with a row for each image and its folder, of training and test; submission.rows then averages "
-                "the images of a folder, data.group_by keeps them in one fold: docs/layouts.md, 'Folders of images as rows'."
+                "is one image here. Write load_samples, which lists the images with their folders, those of a folder in one fold and one row of the submission: "
+                "docs/layouts.md, 'Folders of images as rows', has it for you."
             )

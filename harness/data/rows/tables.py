@@ -169,7 +169,7 @@ def rows_where(table: Table, where: Mapping[str, Sequence[str]], key: str) -> Ta
     UserError
         If there is no such column, or no row is left.
     """
-    kept = range(len(table))
+    kept = list(range(len(table)))
     for name, patterns in where.items():
         cells = table.column(name, key)
         wanted = {

@@ -181,7 +181,7 @@ def test_folders_of_frames_are_told_with_the_cure(tmp_path: Path) -> None:
     images(tmp_path, *(f"train/{v}/{n}.jpg" for v in videos for n in range(3)), "test/v8/0.jpg", "test/v9/0.jpg")
     table(tmp_path / "train_labels.csv", video=videos, label=["run", "walk"] * 3)
     table(tmp_path / "sample_submission.csv", video=["v8", "v9"], label=["run", "run"])
-    with pytest.raises(UserError, match=r"'video' names folders of images, e.g. 'v0'.*submission.rows"):
+    with pytest.raises(UserError, match=r"'video' names folders of images, e.g. 'v0'.*Write load_samples"):
         guessed(tmp_path)
 
 
