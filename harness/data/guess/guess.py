@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -25,17 +26,23 @@ from harness.data.guess.layout import (
     holds_some,
     id_column_of,
     label_pattern,
+    names_often,
     shared_rows,
     test_of_sample,
     train_and_test,
 )
-from harness.data.guess.others import note_folders, note_tables, others_said, refuse_sequences
+from harness.data.guess.others import note_folders, note_images, note_tables, others_said, refuse_sequences
 from harness.data.guess.splits import Split, split_column
 from harness.data.guess.targets import Targets, find_targets, sample_columns
 from harness.data.rows.tables import Table, bare_id, rows_where
 
 _LARGEST_SIDES, _DECODED_BYTES = (256, 192, 128), 2**30
 """Images are decoded to the first of these sides at which all of them take no more than that: pretrained networks see more in larger ones."""
+_BESIDE, _PICTURES = (
+    re.compile(r"mask|annot|segm|label|ground|thumb", re.I),
+    re.compile(r"image|img|photo|pict|jpe?g|png", re.I),
+)
+"""What folders of other things than the images are called, and folders of images, where both hold the same names."""
 _FAR_MORE = 0.2  # more of a table's rows, in a folder further up
 _ID = re.compile(r"(image|img)?_?id|filename|index", re.I)
 
@@ -53,10 +60,12 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
     if pixels:
         return layout, _of_pixel_tables(layout, inventory, *pixels)
     if inventory.images:
-        return layout, _of_images(layout, inventory)
+        targets = _of_images(layout, inventory)
+        note_images(layout, inventory)
+        return layout, targets
     if inventory.arrays:
         return layout, _of_arrays(layout, inventory)
-    unread = "".join(f" Not read: {why}." for why in list(inventory.unread.values())[:1])
+    unread = "".join(f" Not read: {why}" for why in list(inventory.unread.values())[:1])
     raise UserError(
         f"{inventory.tree.path}: there are tables, but no images and no pixels in them.{unread} Name the folder that holds the images too."
     )
@@ -147,7 +156,24 @@ def _table_and_folder(
         wider = _training_table(tables, images, sample)
         if wider is not None and wider[2].share > (best[2].share + _FAR_MORE if best else _FAR_MORE):
             best, folder = wider, images
-    return (folder, *best) if best else None
+    if best is None:
+        return None
+    stems = Counter(PurePosixPath(p).stem for p in folder.below)
+    if max(stems.values()) > 1 and not best[2].files:
+        inner = [
+            i for i in inventory.images if i.folder.startswith("" if folder.folder == "." else f"{folder.folder}/")
+        ]
+        inner.sort(key=lambda i: (bool(_BESIDE.search(i.folder)), not _PICTURES.search(i.folder)))
+        for images in inner:
+            narrower = _training_table(tables, images, sample)
+            if narrower is not None and narrower[2].share >= best[2].share and not _twice(images):
+                return (images, *narrower)
+    return (folder, *best)
+
+
+def _twice(images: Images) -> bool:
+    """Whether two images have one name."""
+    return len({PurePosixPath(p).stem for p in images.below}) < len(images.files)
 
 
 def _rows_of_split(layout: Layout, table: Table, split: Split, id_column: str, train: Images) -> Table:
@@ -254,7 +280,7 @@ def _by_folders(
     """Labels in folders' or files' names."""
     tops = {PurePosixPath(p).parts[0] for p in train.below if "/" in p}
     loose = sum("/" not in p for p in train.below)
-    while len(tops) == 1 and not loose and test is None:  # everything lies in one folder more
+    while len(tops) == 1 and not loose:  # everything lies in one folder more
         inner = next(i for i in inventory.images if i.folder == (tops_path(train, tops)))
         train, tops = inner, {PurePosixPath(p).parts[0] for p in inner.below if "/" in p}
         loose = sum("/" not in p for p in train.below)
@@ -274,7 +300,7 @@ def _by_folders(
         if told is None:
             raise UserError(
                 f"{inventory.tree.path}: {counted(len(train.files), 'image')} in '{train.folder}', but neither a table names them, nor do folders or "
-                f"file names tell labels (e.g. '{plain_name(train)}'). {_tables_said(inventory)}"
+                f"file names tell labels (e.g. '{plain_name(train)}'). {_tables_said(inventory, train)}"
             )
         pattern, labels = told[0], told[1]
         layout.set("label_pattern", pattern, f"the label stands in the file's name, e.g. '{plain_name(train)}'")
@@ -302,13 +328,18 @@ def plain_name(images: Images) -> str:
     return images.below[0]
 
 
-def _tables_said(inventory: Inventory) -> str:
+def _tables_said(inventory: Inventory, train: Images) -> str:
+    often = ((name, names_often(table, train)) for name, table in inventory.tables.items())
+    if found := next(((name, column) for name, column in often if column), None):
+        return (
+            f"'{found[0]}' names them by '{found[1]}', several rows an image (boxes?), and a row is an image here: write a table with one row for each, "
+            "several labels in a cell with blanks between, say (docs/layouts.md)."
+        )
     if inventory.unread:
-        name, why = next(iter(inventory.unread.items()))
-        return f"One table could not be read: {name} ({why})."
+        return f"A table could not be read: {next(iter(inventory.unread.values()))}"
     aside = f" Not looked at: {others_said(inventory)}; save what holds the labels as CSV." if inventory.others else ""
     listed = ", ".join(f"{name} ({', '.join(table.header[:6])})" for name, table in list(inventory.tables.items())[:4])
-    return f"Tables there: {listed or 'none'}.{aside} Write data.labels, data.id, data.files into a competition.toml yourself (see docs/layouts.md)."
+    return f"Tables there: {listed or 'none'}.{aside} Write data.labels, data.id, data.files, or data.label_pattern for names, into a competition.toml yourself (see docs/layouts.md)."
 
 
 def _size(layout: Layout, inventory: Inventory, train: Images, test: Images | None, n_files: int) -> None:

@@ -266,7 +266,7 @@ def _found(inventory: Any, layout: Any, facts: Any) -> list[str]:
     ]
     lines += [f"arrays in {name}" for name in inventory.arrays[:4]]
     lines += [f"not looked at: {others_said(inventory)}"] if inventory.others else []
-    lines += [f"not read: {name} ({why})" for name, why in list(inventory.unread.items())[:4]]
+    lines += [f"not read: {why}" for why in list(inventory.unread.values())[:4]]
     return lines
 
 

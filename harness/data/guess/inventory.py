@@ -98,7 +98,7 @@ def take_stock(tree: FileTree) -> Inventory:
             if bare is not None:
                 tables[name] = bare
             else:
-                unread[name] = str(error).split(". ")[0].rstrip(".")
+                unread[name] = str(error)
     images = _image_folders([n for n in names if is_image(n)])
     arrays = [n for n in names if n.lower().endswith(".npz")]
     if not (tables or images or arrays):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from harness.data.files.names import leading_folders, nfc
+from harness.data.files.names import alike, nfc, other_spellings
 from harness.data.guess.inventory import SAMPLE, Images, Inventory
 from harness.data.guess.targets import sample_columns
 from harness.data.rows.tables import Table
@@ -132,14 +132,13 @@ def holds_some(images: Images, asked: Sequence[str]) -> bool:
 def _held(images: Images, asked: Sequence[str]) -> int:
     """How many of these ids (of many the first) name one file of the folder."""
     wanted = [nfc(i.replace("\\", "/").removeprefix("./")) for i in asked[:_TRIED]]
-    named = [Counter(nfc(way(PurePosixPath(p))) for p in images.below) for way in _WAYS]
+    named = [Counter(alike(way(PurePosixPath(p))) for p in images.below) for way in _WAYS]
 
     def held(ids: list[str]) -> int:
-        return sum(any(count[i] == 1 for count in named) and all(count[i] <= 1 for count in named) for i in ids)
+        spelt = [alike(i.removeprefix(f"{images.folder}/")) for i in ids]
+        return sum(any(count[i] == 1 for count in named) and all(count[i] <= 1 for count in named) for i in spelt)
 
-    below = [i.removeprefix(f"{images.folder}/") for i in wanted]
-    foreign = ([i.removeprefix(leading) for i in wanted] for leading in leading_folders(wanted))
-    return held(below) or next((n for ids in foreign if (n := held(ids))), 0)
+    return held(wanted) or next((n for ids in other_spellings(wanted, images.below) if (n := held(ids))), 0)
 
 
 _WAYS: tuple[Callable[[PurePosixPath], str], ...] = (
@@ -177,21 +176,21 @@ def id_column_of(table: Table, images: Images) -> Matched | None:
         return several
     ways = {
         "stem": {nfc(PurePosixPath(p).stem) for p in images.below},
-        "name": {nfc(PurePosixPath(p).name) for p in images.below},
-        "path": {nfc(p) for p in images.below}
+        "name": {alike(PurePosixPath(p).name) for p in images.below},
+        "path": {alike(p) for p in images.below}
         | {nfc(PurePosixPath(p).with_suffix("").as_posix()) for p in images.below},
-        "whole": {nfc(p) for p in images.files},
+        "whole": {alike(p) for p in images.files},
     }
     best: Matched | None = None
     for name, cells in zip(table.header, table.columns, strict=True):
         some = [nfc(c.replace("\\", "/").removeprefix("./")) for c in cells[:_TRIED]]
         if len(set(some)) < 0.9 * len(some) or not some:
             continue
-        share = max(sum(c in known for c in some) / len(some) for known in ways.values())
-        if share == 0:  # paths of another machine
-            known = ways["path"] | ways["whole"] | ways["name"]
-            tried = [[c.removeprefix(leading) for c in some] for leading in leading_folders(some)]
-            share = max((sum(c in known for c in below) / len(some) for below in tried), default=0)
+        share = max(sum(alike(c) in known for c in some) / len(some) for known in ways.values())
+        if share == 0:  # paths of another machine, numbers without their zeros
+            known = set().union(*ways.values())
+            tried = other_spellings(some, images.below)
+            share = max((sum(alike(c) in known for c in spelt) / len(some) for spelt in tried), default=0)
         if share > (best.share if best else 0.5):
             best = Matched(name, (), share)
     return best if best and best.share >= 0.5 else _by_template(table, images) or _by_columns(table, images)
@@ -207,6 +206,16 @@ def _file_columns(table: Table, images: Images) -> Matched | None:
     if len(files) < 2 or id_column is None:
         return None
     return Matched(id_column, tuple(f"{{{name}}}" for name in files), 1.0)
+
+
+def names_often(table: Table, images: Images) -> str | None:
+    """A column that names images in several rows each, such as boxes; None where there is none."""
+    known = {alike(p) for p in images.below} | {nfc(PurePosixPath(p).stem) for p in images.below}
+    for name, cells in zip(table.header, table.columns, strict=True):
+        some = set(map(alike, cells[:_TRIED]))
+        if len(some) < len(cells[:_TRIED]) and some and some <= known:
+            return name
+    return None
 
 
 def asked_by_column(
@@ -245,9 +254,9 @@ def shared_rows(test_table: tuple[str, Table] | None, sample: tuple[str, Table] 
 
 def _names_files(table: Table, column: str, images: Images) -> bool:
     """Whether a column's cells are paths with ending, of the whole tree or below the folder."""
-    known = {nfc(p) for p in (*images.files, *images.below)}
+    known = {alike(p) for p in (*images.files, *images.below)}
     some = table.column(column, "")[:_TRIED]
-    return sum(nfc(c) in known for c in some) >= _ENOUGH * len(some)
+    return sum(alike(c) in known for c in some) >= _ENOUGH * len(some)
 
 
 def _by_template(table: Table, images: Images) -> Matched | None:

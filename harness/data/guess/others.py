@@ -55,6 +55,19 @@ def _shared(table: Table, ids: set[str]) -> list[str]:
     return max(found, key=len, default=[])
 
 
+def note_images(layout: Layout, inventory: Inventory) -> None:
+    """Say of images that lie in none of the folders that are read (masks, validation, what has no label)."""
+    merged = layout.values.get("merge", [])
+    assert isinstance(merged, list)
+    read = [str(layout.values.get(key)) for key in ("train", "test")] + merged
+    everything = next((i.files for i in inventory.images if i.folder == "."), [])
+    aside = [f for f in everything if not any(folder == "." or f.startswith(f"{folder}/") for folder in read)]
+    if aside:
+        layout.unknown.append(
+            f"what {counted(len(aside), 'more image')} are for, in none of the folders that are read, e.g. '{plain(aside[0], 80)}'"
+        )
+
+
 def note_folders(layout: Layout, inventory: Inventory, train: Images, labels: list[str]) -> list[str]:
     """Of class folders with folders in them the level that the sample submission names; the labels by it."""
     inner = [PurePosixPath(p).parts[1] for p in train.below if p.count("/") > 1]

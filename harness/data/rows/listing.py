@@ -16,7 +16,7 @@ from harness.competition.data_spec import DataSpec
 from harness.competition.samples import Listing, RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
-from harness.data.files.names import Lookup, leading_folders, nfc, refuse_duplicate_ids, stem, without_ending
+from harness.data.files.names import Lookup, nfc, other_spellings, refuse_duplicate_ids, stem, without_ending
 from harness.data.rows.groups import matches
 from harness.data.rows.tables import Table, joined, read_table, rows_where
 from harness.data.rows.weights import weights_of
@@ -307,14 +307,12 @@ def _matched(tree: FileTree, name: str, files: list[str], ids: Sequence[str], wh
 
 
 def _asked_below(name: str, lookup: Lookup, ids: list[str]) -> list[str]:
-    """The ids as they would be below the folder; paths of another machine without the folders that all of them begin with, as few of
-    them as it takes to find images."""
-    tried = ["", *leading_folders(ids)]
-    for leading in tried:
-        below = [i.removeprefix(leading).removeprefix(f"{name}/") for i in ids]
-        if lookup.knows_any(below):
-            return below
-    return [i.removeprefix(f"{name}/") for i in ids]
+    """The ids as they would be below the folder; where none is there, in the first other spelling of which one is."""
+    below = [i.removeprefix(f"{name}/") for i in ids]
+    if lookup.knows_any(below):
+        return below
+    others = ([i.removeprefix(f"{name}/") for i in spelt] for spelt in other_spellings(ids, lookup.paths))
+    return next((spelt for spelt in others if lookup.knows_any(spelt)), below)
 
 
 def image_files(tree: FileTree, name: str) -> tuple[list[str], tuple[str, ...]]:

@@ -251,6 +251,9 @@ def _json(file: IO[bytes], shown: str) -> Table:
         return Table(["id", "label"], [list(told), [text_of(v) for v in told.values()]], shown)
     if isinstance(told, dict) and told and all(isinstance(v, dict) for v in told.values()):
         told = [{"id": key, **value} for key, value in told.items()]
+    told = _only_list(told)
+    if (named := _files_by_class(told)) is not None:
+        return Table(["file", "label"], named, shown)
     if isinstance(told, dict) and told and all(isinstance(v, list) for v in told.values()):
         return Table(list(told), [[text_of(v) for v in cells] for cells in _even(told, shown)], shown)
     if not isinstance(told, list) or not all(isinstance(row, dict) for row in told):
@@ -265,6 +268,24 @@ def _json_lines(content: bytes, shown: str, error: Exception) -> list[Any]:
         raise UserError(
             f"{shown}: cannot be read as JSON ({plain(error, 200)}). Download it again if it is cut off."
         ) from error
+
+
+def _only_list(told: Any) -> Any:
+    """The one list of records or of [file, label] that stands among other things ('info', 'version'); else what there is."""
+    if not isinstance(told, dict):
+        return told
+    lists = [v for v in told.values() if isinstance(v, list) and v and all(isinstance(row, dict | list) for row in v)]
+    return lists[0] if len(lists) == 1 else told
+
+
+def _files_by_class(told: Any) -> list[list[str]] | None:
+    """Files and labels of {"fox": ["1.jpg", ...]} or [["1.jpg", 3], ...]; None where it is neither."""
+    if isinstance(told, dict):
+        told = [[i, label] for label, names in told.items() if isinstance(names, list) for i in names]
+    pairs = [row for row in told if isinstance(row, list) and len(row) == 2] if isinstance(told, list) else []
+    if not pairs or len(pairs) < len(told) or not all(isinstance(i, str) and _is_name_of_image(i) for i, _ in pairs):
+        return None
+    return [[text_of(cell) for cell in cells] for cells in zip(*pairs, strict=True)]
 
 
 def _even(told: dict[str, list[Any]], shown: str) -> list[list[Any]]:

@@ -247,3 +247,33 @@ def test_a_split_is_read_from_json_too(tmp_path: Path) -> None:
     }
     (tmp_path / "meta.json").write_text(json.dumps(told))
     assert guessed(tmp_path)[0].values["test_where"] == {"split": ["test"]}
+
+
+def test_images_beside_masks_of_the_same_names_are_meant(tmp_path: Path) -> None:
+    images(tmp_path, *(f"images/{i}.jpg" for i in IDS), *(f"annotation_masks/{i}.png" for i in IDS))
+    table(tmp_path / "train.csv", image=IDS, label=KINDS)
+    layout, _ = guessed(tmp_path)
+    assert layout.values["train"] == "images"
+    assert any("12 more images are for" in line and "annotation_masks/a0.png" in line for line in layout.unknown)
+
+
+@pytest.mark.parametrize("cells", [[str(n) for n in range(12)], [f"{n:04d}.jpg" for n in range(12)]])
+def test_numbers_without_their_zeros_and_endings_in_other_letters(tmp_path: Path, cells: list[object]) -> None:
+    images(tmp_path, *(f"train/{n:04d}.JPG" for n in range(12)), *(f"test/{n:04d}.JPG" for n in range(50, 54)))
+    table(tmp_path / "train.csv", id=cells, label=KINDS)
+    table(tmp_path / "sample_submission.csv", id=[50, 51, 52, 53], label=["cat"] * 4)
+    layout, _ = guessed(tmp_path)
+    assert (layout.values["labels"], layout.values["id"], layout.values["test"]) == ("train.csv", "id", "test")
+
+
+def test_a_folder_of_its_own_name_is_looked_into(tmp_path: Path) -> None:
+    images(tmp_path, *(f"train/train/{c}/{n}.png" for c in ("cat", "dog") for n in range(4)), "test/test/9.png")
+    layout, _ = guessed(tmp_path)
+    assert (layout.values["train"], layout.values["format"]) == ("train/train", "image_folder")
+
+
+def test_several_rows_an_image_are_told_with_the_cure(tmp_path: Path) -> None:
+    images(tmp_path, *(f"train/{i}.png" for i in IDS))
+    table(tmp_path / "train.csv", image_id=[i for i in IDS for _ in range(2)], name=KINDS * 2, x_min=[0] * 24)
+    with pytest.raises(UserError, match=r"'train.csv' names them by 'image_id', several rows an image \(boxes\?\)"):
+        guessed(tmp_path)

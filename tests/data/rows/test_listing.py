@@ -140,3 +140,19 @@ def test_rows_that_do_not_count_are_left_out_and_that_is_said(tmp_path: Path):
     found = list_by_table(tree, "train", chosen)
     assert found.ids == ["1"] and "1 row is taken, as data.where says" in found.notes[0]
     assert list_test(tree, "train", chosen).ids == ["2"]
+
+
+def test_endings_in_other_letters_and_numbers_without_zeros_find_their_images(tmp_path: Path):
+    tree = files(tmp_path, "train/0001.JPG", "train/0002.jpeg", train="id,label\n0001.jpg,a\n0002.jpg,b\n")
+    assert list_by_table(tree, "train", spec()).files == [("train/0001.JPG",), ("train/0002.jpeg",)]
+    (tmp_path / "train.csv").write_text("id,label\n1,a\n2,b\n")
+    found = list_by_table(tree, "train", spec())
+    assert found.files == [("train/0001.JPG",), ("train/0002.jpeg",)] and found.ids == ["1", "2"]
+
+
+def test_a_name_as_it_is_written_comes_before_one_in_other_letters(tmp_path: Path):
+    tree = files(tmp_path, "train/a.jpg", "train/a.JPG", train="id,label\na.JPG,x\n")
+    assert list_by_table(tree, "train", spec()).files == [("train/a.JPG",)]
+    (tmp_path / "train.csv").write_text("id,label\na.jpeg,x\n")
+    with pytest.raises(UserError, match=r"id 'a.jpeg' may be .*a.JPG or .*a.jpg"):
+        list_by_table(tree, "train", spec())

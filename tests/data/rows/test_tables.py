@@ -125,3 +125,19 @@ def test_rows_are_chosen_by_values_and_patterns(tmp_path: Path):
         UserError, match=r"no row is left by data.where = \{split = \['dev'\]\}; the column holds train, val, test"
     ):
         rows_where(table, {"split": ("dev",)}, "data.where")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"fox": ["1.jpg"], "owl": ["2.jpg", "3.jpg"]},
+        {"labels": [["1.jpg", "fox"], ["2.jpg", "owl"], ["3.jpg", "owl"]]},
+        {
+            "info": {"year": 2020},
+            "annotations": [{"file": f"{n}.jpg", "label": k} for n, k in ((1, "fox"), (2, "owl"), (3, "owl"))],
+        },
+    ],
+)
+def test_other_ways_to_write_files_and_labels_as_json(tmp_path: Path, told: object):
+    table = read(tmp_path, "t.json", json.dumps(told))
+    assert (table.header, table.columns) == (["file", "label"], [["1.jpg", "2.jpg", "3.jpg"], ["fox", "owl", "owl"]])
