@@ -15,7 +15,7 @@ from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.files.names import nfc
 from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize, sizes_tell
-from harness.data.guess.inventory import Images, Inventory, Looks, look_at
+from harness.data.guess.inventory import SAMPLE, Images, Inventory, Looks, look_at
 from harness.data.guess.layout import (
     Layout,
     Matched,
@@ -84,7 +84,7 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     if layout.sample:
         asked = layout.sample[1].column(sample_columns(layout.sample[1])[0], "")
         test = test_of_sample(inventory, train, test, asked)
-    tables = {n: t for n, t in inventory.tables.items() if not layout.sample or n != layout.sample[0]}
+    tables = {n: t for n, t in inventory.tables.items() if not SAMPLE.search(PurePosixPath(n).name)}
     found = _table_and_folder(tables, train, inventory, layout.sample)
     if found is None:
         refuse_sequences(inventory, tables, train, asked)

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, plain
 from harness.data.files.names import nfc
-from harness.data.guess.inventory import Images, Inventory
+from harness.data.guess.inventory import SAMPLE, Images, Inventory
 from harness.data.guess.layout import Layout
 from harness.data.guess.targets import Targets, sample_columns
 from harness.data.rows.tables import Table, bare_id
@@ -31,7 +31,7 @@ def note_tables(
     """Say of labelled rows and given folds that are not used, and of a test whose rows are trained on."""
     ids = {bare_id(PurePosixPath(i).name) for i in table.column(layout.id_column or "", "")}
     for name, other in others.items():
-        if targets.label and all(map(other.has, targets.label)):
+        if targets.label and all(map(other.has, (layout.id_column or "", *targets.label))):
             layout.unknown.append(
                 f"'{name}' has {counted(len(other), 'row')} with '{targets.label[0]}' that are not used (validation?): to train on them too, put "
                 "their rows into one table and name the folder above all the images in data.train"
@@ -84,7 +84,7 @@ def note_folders(layout: Layout, inventory: Inventory, train: Images, labels: li
             f"which folders are the classes: the {counted(len(tops), 'first one')} were taken; for the {len(kinds):,} in them: label_pattern = "
             "'^[^/]+/([^/]+)/' under [data]"
         )
-    unused = [n for n in inventory.tables if not layout.sample or n != layout.sample[0]]
+    unused = [n for n in inventory.tables if not SAMPLE.search(PurePosixPath(n).name)]
     if unused:
         shown = ", ".join(f"{n} ({', '.join(inventory.tables[n].header[:5])})" for n in unused[:_MOST_SHOWN])
         layout.unknown.append(

@@ -97,6 +97,21 @@ def test_labelled_rows_and_folds_that_are_not_used_are_told(tmp_path: Path) -> N
     assert "'val.csv' has 4 rows with 'label' that are not used" in told and 'fold = "fold"' in told
 
 
+def test_names_of_the_labels_and_other_samples_are_no_rows_that_are_left_out(tmp_path: Path) -> None:
+    images(tmp_path, *(f"train/{c}/im{n}.png" for c in ("cat", "dog") for n in range(4)), "test/a.png", "test/b.png")
+    for stage in (1, 2):
+        table(
+            tmp_path / f"sample_submission_stg{stage}.csv",
+            image=["a.png", "b.png"][:stage],
+            cat=[0.4] * stage,
+            dog=[0.6] * stage,
+        )
+    (tmp_path / "map.json").write_text('{"0": "cat", "1": "dog"}')
+    layout, targets = guessed(tmp_path)
+    assert (layout.values["format"], targets.task) == ("image_folder", "single")
+    assert not any("not used" in line for line in layout.unknown)
+
+
 def test_a_list_of_the_test_whose_rows_are_trained_on_is_told(tmp_path: Path) -> None:
     images(tmp_path, *(f"images_{n % 2}/{i}.png" for n, i in enumerate(IDS)))
     names = [f"{i}.png" for i in IDS]
