@@ -202,6 +202,15 @@ class DataSpec(Later):
         return self
 
     @model_validator(mode="after")
+    def _channels_of_the_files(self) -> DataSpec:
+        n = len(self.files)
+        if n > 1 and self.channels not in (n, 3 * n):
+            raise ValueError(
+                f"data.channels = {self.channels}: a row has {n} files; write {n} (one of each) or {3 * n} (three)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _keys_that_are_read(self) -> DataSpec:
         """A key that its format does not read would be believed: that patients share a fold, say."""
         for key, formats in _READ_BY.items():

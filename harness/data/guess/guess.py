@@ -336,7 +336,7 @@ def _tables_said(inventory: Inventory, train: Images) -> str:
             "several labels in a cell with blanks between, say (docs/layouts.md)."
         )
     if inventory.unread:
-        return f"A table could not be read: {next(iter(inventory.unread.values()))}"
+        return "Not read: " + " ".join(list(inventory.unread.values())[:3])
     aside = f" Not looked at: {others_said(inventory)}; save what holds the labels as CSV." if inventory.others else ""
     listed = ", ".join(f"{name} ({', '.join(table.header[:6])})" for name, table in list(inventory.tables.items())[:4])
     return f"Tables there: {listed or 'none'}.{aside} Write data.labels, data.id, data.files, or data.label_pattern for names, into a competition.toml yourself (see docs/layouts.md)."

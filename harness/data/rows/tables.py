@@ -15,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import listed, plain
+from harness.base.untrusted_text import counted, listed, plain
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import read_whole
 from harness.data.files.csv_tables import column, read_rows
@@ -96,8 +96,8 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
         elif ending in (".json", ".jsonl"):
             table = _json(file, shown)
         else:
-            listed = _list_of_files(file, ending)
-            header, rows = listed or read_rows(file, shown)
+            files = _list_of_files(file, shown) if ending == ".txt" else None
+            header, rows = files or read_rows(file, shown)
             table = Table(header, [[row[place] for row in rows] for place in range(len(header))], shown)
     if not len(table):
         raise UserError(
@@ -106,20 +106,26 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
     return table
 
 
-def _list_of_files(file: IO[bytes], ending: str) -> tuple[list[str], list[list[str]]] | None:
-    """Columns 'file', 'label', 'label2', ... of a .txt without a header, 'images/1.jpg 3' a line; None where it is something else."""
-    if ending != ".txt":
-        return None
-    content = file.read()
+def _list_of_files(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]] | None:
+    """Columns 'file', 'label', 'label2', ... of a text without a header, 'images/1.jpg 3' a line; None where its first line names no image.
+
+    Raises
+    ------
+    UserError
+        If a line is not as the first one (says which).
+    """
+    text = file.read().decode("utf-8-sig", "replace")
     file.seek(0)
-    lines = [
-        re.split(r"[\s,;]+", line.strip())
-        for line in content.decode("utf-8-sig", "replace").splitlines()
-        if line.strip()
-    ]
-    width = len(lines[0]) if lines else 0
-    if not lines or any(len(line) != width or not _is_name_of_image(line[0]) for line in lines):
+    lines = [re.split(r"[\s,;]+", line.strip()) for line in text.splitlines() if line.strip()]
+    if not lines or not _is_name_of_image(lines[0][0]):
         return None
+    width = len(lines[0])
+    odd = next((n for n, line in enumerate(lines) if len(line) != width or not _is_name_of_image(line[0])), None)
+    if odd is not None:
+        raise UserError(
+            f"{shown}: line {odd + 1} is '{plain(' '.join(lines[odd]), 80)}', wanted {counted(width, 'word')} that begin with an image's name, as in "
+            f"line 1. Correct it; a table with a header may have names with blanks."
+        )
     return ["file", "label", *(f"label{n}" for n in range(2, width))][:width], lines
 
 

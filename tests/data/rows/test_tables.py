@@ -109,6 +109,13 @@ def test_a_text_of_files_is_a_table_and_its_first_line_a_row(tmp_path: Path):
     assert read(tmp_path, "named.txt", "file,label\n1.png,3\n").columns == [["1.png"], ["3"]]
 
 
+def test_a_line_of_a_list_that_is_unlike_the_first_is_told(tmp_path: Path):
+    with pytest.raises(
+        UserError, match=r"train.txt: line 2 is 'images/2.jpg', wanted 2 words that begin with an image's name"
+    ):
+        read(tmp_path, "train.txt", "images/1.jpg 3\nimages/2.jpg\n")
+
+
 @pytest.mark.parametrize("cells", [[b"\xff\xd8"] * 2, [{"bytes": b"\xff\xd8", "path": "1.jpg"}] * 2])
 def test_images_inside_parquet_are_told_with_the_cure(tmp_path: Path, cells: list[object]):
     pd.DataFrame({"image": cells, "label": [0, 1]}).to_parquet(tmp_path / "x.parquet")
