@@ -110,11 +110,19 @@ def simulate(play: Play, root: Path, work: Path, mixes: int) -> list[dict[str, A
     return lines
 
 
-def hold_out(play: Play, root: Path, folder: Path) -> tuple[Competition, np.ndarray, np.ndarray]:
-    """Write the other four fifths as a competition of its own; returns it, and the held out images and labels."""
+def hold_out(
+    play: Play, root: Path, folder: Path, side: int = 0, draw: int = 0
+) -> tuple[Competition, np.ndarray, np.ndarray]:
+    """Write the other four fifths as a competition of its own; returns it, and the held out images and labels.
+
+    side : images that are larger are made so many pixels high and wide; 0: as they are
+    draw : which fifth
+    """
     from harness.clean.judge import find
     from harness.competition.recipe import CvSpec, DataChoice
     from harness.cv.folds import make_folds
+    from harness.data.files.frame import Frame
+    from harness.data.resize import resize_pixels
 
     original = find_competition(play.slug).using(DataChoice(set=play.data_set))
     dataset = load_dataset(original, root)
@@ -123,8 +131,11 @@ def hold_out(play: Play, root: Path, folder: Path) -> tuple[Competition, np.ndar
         wrong = {v.id for v in find(samples, original.classes, dataset.test).verdicts}
         kept = np.array([row for row in kept if samples.ids[row] not in wrong])
     few = Samples(samples.ids[kept], samples.images[kept], samples.labels[kept], groups=samples.groups[kept])
-    folds = make_folds(few, original.classes, CvSpec(folds=5, seed=321))
+    folds = make_folds(few, original.classes, CvSpec(folds=5, seed=321 + draw))
     train, test = kept[folds.fold != 0], kept[folds.fold == 0]
+    pictures = few.images
+    if side and max(pictures.shape[1:3]) > side:
+        pictures = resize_pixels(pictures, Frame(side, side))
     slug = f"{play.slug}-simulated"
     target = folder / slug
     if not (folder / "data" / slug / "data.npz").is_file():
@@ -132,7 +143,7 @@ def hold_out(play: Play, root: Path, folder: Path) -> tuple[Competition, np.ndar
         (target / "recipes").mkdir(parents=True, exist_ok=True)
         names = json.dumps(list(original.classes))
         symmetries = json.dumps(list(original.symmetries))
-        height, width, channels = samples.images.shape[1:]
+        height, width, channels = pictures.shape[1:]
         (target / "competition.toml").write_text(
             f'title = "{original.title}, simulated"\nmetric = "{original.metric}"\nclasses = {names}\n'
             f'symmetries = {symmetries}\n[data]\nformat = "npz"\nsize = [{height}, {width}]\nchannels = {channels}\n'
@@ -143,11 +154,11 @@ def hold_out(play: Play, root: Path, folder: Path) -> tuple[Competition, np.ndar
         (target / "recipes" / f"{play.recipe}.toml").write_text(recipe.read_text().replace('set = "mnist28"', ""))
         np.savez(
             folder / "data" / slug / "data.npz",
-            images=samples.images[train],
+            images=pictures[folds.fold != 0],
             labels=samples.labels[train],
-            test_images=samples.images[test],
+            test_images=pictures[folds.fold == 0],
         )
-    return find_competition(target), np.ascontiguousarray(samples.images[test]), samples.labels[test]
+    return find_competition(target), np.ascontiguousarray(pictures[folds.fold == 0]), samples.labels[test]
 
 
 DRAWN = {

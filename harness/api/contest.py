@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from harness.api.calls import api_call, place
 from harness.api.shown import html_table
+from harness.base.errors import UserError
 from harness.base.options import DataOptions
 
 if TYPE_CHECKING:
@@ -152,3 +153,14 @@ def competition(
     spec: Any = name if isinstance(name, Competition) else find_competition(name)
     where = DataOptions(None if data is None else Path(data), data_set, sample, skip_broken, stream)
     return Contest(spec.using(DataChoice(set=data_set)) if data_set else spec, where)
+
+
+def named(contest: Contest) -> str:
+    """The competition for commands that are shown: its slug where that is found, else its folder."""
+    from harness.base.places.competitions import competition_folder
+
+    try:
+        found = competition_folder(Path(contest.slug)).resolve()
+    except UserError:
+        return str(contest.spec.folder)
+    return contest.slug if found == contest.spec.folder else str(contest.spec.folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.api.calls import api_call, names_of, place, settings
-from harness.api.contest import AnyCompetition, Contest, competition
+from harness.api.contest import AnyCompetition, Contest, competition, named
 from harness.api.run import FinishedRun
 from harness.api.shown import Page, html_table
 from harness.base.errors import UserError
@@ -15,9 +15,14 @@ from harness.base.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.base.progress import LineWatcher
     from harness.clean.pipeline import CleanResult
-    from harness.play.request import Outcome as PlayOutcome
+    from harness.kernels.options import KaggleOptions
+    from harness.play.request import Request as PlayRequest
     from harness.tune.outcome import Outcome as TuneOutcome
+
+Planned = list[tuple[str, str, float]]
+"""Steps: what, why, about how much."""
 
 
 class Cleaned:
@@ -79,47 +84,45 @@ class Tuned:
 
 
 class Played:
-    """A play that has ended, or its plan."""
+    """A play that has ended, or its plan.
 
-    def __init__(self, contest: Contest, found: PlayOutcome) -> None:
-        self.contest, self._found = contest, found
+    Attributes
+    ----------
+    summary : what `python -m harness.play --json` prints
+    """
+
+    def __init__(self, contest: Contest, home: Path, summary: dict[str, Any], planned: Planned | None = None) -> None:
+        self.contest, self.summary = contest, summary
+        self._home, self._planned = home, planned
 
     @property
     def plan(self) -> pd.DataFrame | None:
         """Of a play that was only planned: each step, why, and about what it costs (seconds, or fold-epochs)."""
         import pandas as pd
 
-        planned = self._found.planned
-        return None if planned is None else pd.DataFrame(planned, columns=["step", "why", "cost"])
+        return None if self._planned is None else pd.DataFrame(self._planned, columns=["step", "why", "cost"])
 
     @property
     def final(self) -> FinishedRun | None:
         """The run or ensemble that was chosen; None where none was finished."""
-        table, name = self._found.player.table, self._found.player.final
-        return FinishedRun(self.contest, table.out / "oof" / self.contest.slug / name) if name else None
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What `python -m harness.play --json` prints."""
-        from harness.play.summary import as_dict
-
-        return as_dict(self._found.player, list(self._found.sent))
+        name = self.summary["final"]
+        return FinishedRun(self.contest, self._home.parent / name) if name else None
 
     def report(self) -> Page:
         """play.html."""
-        return Page(self._found.player.table.home / "play.html")
+        return Page(self._home / "play.html")
 
     def __repr__(self) -> str:
-        return f"<play of {self.contest.slug}: {self._found.player.final or 'only planned'}>"
+        return f"<play of {self.contest.slug}: {self.summary['final'] or 'only planned'}>"
 
     def _repr_html_(self) -> str:
         from harness.play.summary import result_lines
 
-        planned = self._found.planned
-        if planned is not None:
-            rows = [[what, why, f"{cost:,.0f}" if cost else ""] for what, why, cost in planned]
-            return html_table(f"{self.contest.spec.title}: the plan", ["step", "why", "about"], rows, left=2)
-        return html_table(f"{self.contest.spec.title}: played", [""], [[line] for line in result_lines(self.summary)])
+        title = self.contest.spec.title
+        if self._planned is not None:
+            rows = [[what, why, f"{cost:,.0f}" if cost else ""] for what, why, cost in self._planned]
+            return html_table(f"{title}: the plan", ["step", "why", "about"], rows, left=2)
+        return html_table(f"{title}: played", [""], [[line] for line in result_lines(self.summary)])
 
 
 @api_call
@@ -219,6 +222,9 @@ def play(
     workers: int | None = None,
     device: str = "auto",
     cluster: str | None = None,
+    on: str | None = None,
+    accelerator: str | None = None,
+    session_hours: float = 12,
     out: str | Path | None = None,
     quiet: bool = False,
 ) -> Played:
@@ -232,7 +238,7 @@ def play(
     dry_run : only plan
     plan : a play.toml whose runs are played
     submit : then send so many submissions at most
-    cluster : the Ray cluster that folds are trained on, as `harness.cv` takes it
+    cluster, on, accelerator, session_hours : where it is played, as `harness.cv` takes them
 
     Raises
     ------
@@ -241,13 +247,15 @@ def play(
     """
     from harness.base.progress import watching
     from harness.cv.arguments import ClusterOptions, FoldOptions
+    from harness.kernels.options import KaggleOptions
     from harness.play.arguments import BudgetOptions, PlanOptions
-    from harness.play.request import Request
+    from harness.play.request import Request, check
     from harness.play.request import play as carry_out
+    from harness.play.summary import as_dict
 
     contest = competition(comp, sample=sample)
     asked = Request(
-        named=_named(contest),
+        named=named(contest),
         amount=BudgetOptions(hours=hours, fold_epochs=fold_epochs),
         how=PlanOptions(dry_run=dry_run, plan=None if plan is None else Path(plan), fresh=fresh, submit=submit),
         where=contest.where,
@@ -255,16 +263,22 @@ def play(
         nodes=ClusterOptions(cluster=cluster),
         out=place(out),
     )
+    there = KaggleOptions(on=on, accelerator=accelerator, session_hours=session_hours)
+    check(contest.spec, asked)
+    if there.check() and dry_run:
+        raise UserError("dry_run: what a play on Kaggle does is planned there. Leave dry_run out, or on")
     with watching(quiet=quiet) as watcher:
-        return Played(contest, carry_out(contest.spec, asked, watcher))
+        if there.check():
+            return _played_elsewhere(contest, asked, there, watcher)
+        done = carry_out(contest.spec, asked, watcher)
+    return Played(contest, asked.home(contest.spec), as_dict(done.player, list(done.sent)), done.planned)
 
 
-def _named(contest: Contest) -> str:
-    """The competition for commands that are shown: its slug where that is found, else its folder."""
-    from harness.base.places.competitions import competition_folder
+def _played_elsewhere(contest: Contest, asked: PlayRequest, there: KaggleOptions, watcher: LineWatcher) -> Played:
+    from harness.kernels.command import Command
+    from harness.play.elsewhere import play_on_kaggle
 
-    try:
-        found = competition_folder(Path(contest.slug)).resolve()
-    except UserError:
-        return str(contest.spec.folder)
-    return contest.slug if found == contest.spec.folder else str(contest.spec.folder)
+    command = Command.called("harness.play", asked.named, asked.amount, asked.how, asked.where, asked.folds, there)
+    told = play_on_kaggle(contest.spec, asked, there, command, watcher)
+    assert told is not None  # no dry run
+    return Played(contest, asked.home(contest.spec), told)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.api.calls import api_call, fold_list, place, settings
-from harness.api.contest import AnyCompetition, competition
+from harness.api.contest import AnyCompetition, Contest, competition, named
 from harness.api.run import FinishedRun
+
+if TYPE_CHECKING:
+    from harness.base.progress import LineWatcher
+    from harness.cv.request import Outcome, Request
+    from harness.kernels.options import KaggleOptions
 
 AGAIN = "the script or notebook that called harness.cv"
 
@@ -29,6 +34,9 @@ def cv(
     workers: int | None = None,
     device: str = "auto",
     cluster: str | None = None,
+    on: str | None = None,
+    accelerator: str | None = None,
+    session_hours: float = 12,
     name: str | None = None,
     note: str | None = None,
     tags: Iterable[str] = (),
@@ -54,6 +62,8 @@ def cv(
     workers : folds side by side; None = one per GPU, else per core
     device : auto, cpu, cuda, cuda:N or mps
     cluster : the Ray cluster that folds are trained on: auto, HOST:PORT or ray://HOST:PORT; None = this machine
+    on : "kaggle": train it in a private notebook there, and bring the run back; called again it follows the session that runs
+    accelerator, session_hours : with `on`: a GPU by Kaggle's name, "none" or None = an NVIDIA T4; hours of a session
     name, note, tags : what tables and pages call the run, a line and words about it; no part of the run
     log : a tracker that is told of it too: tensorboard, wandb or mlflow
     out : folder that oof/ is written under; None = the project's folder
@@ -66,7 +76,8 @@ def cv(
     """
     from harness.base.progress import watching
     from harness.cv.arguments import ClusterOptions, FoldOptions, LabelOptions, NoiseOptions, TrainedRecipe
-    from harness.cv.request import Request, train
+    from harness.cv.request import Request
+    from harness.kernels.options import KaggleOptions
 
     contest = competition(comp, sample=sample)
     asked = Request(
@@ -86,7 +97,22 @@ def cv(
         command=AGAIN,
         about=LabelOptions(name=name, note=note, tag=list(tags), log=log),
     )
+    there = KaggleOptions(on=on, accelerator=accelerator, session_hours=session_hours)
     with watching(quiet=quiet) as watcher:
-        done = train(contest.spec, asked, watcher)
+        done = _trained(contest, asked, there, watcher)
     assert done is not None  # nothing was asked for instead
     return FinishedRun(contest, done.run.path.resolve(), done.noisy)
+
+
+def _trained(contest: Contest, asked: Request, there: KaggleOptions, watcher: LineWatcher) -> Outcome | None:
+    """Train here, or where `there` says."""
+    from harness.cv.request import train
+
+    if not there.check():
+        return train(contest.spec, asked, watcher)
+    from harness.cv.elsewhere.train import train_elsewhere
+    from harness.kernels.command import Command
+
+    groups = (asked.recipe, asked.where, asked.folds, asked.noise, asked.about, there)
+    command = Command.called("harness.cv", named(contest), *groups)
+    return train_elsewhere(contest.spec, asked, there, command, watcher)

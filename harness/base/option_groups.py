@@ -89,6 +89,35 @@ class GroupedCommand(TyperCommand):
                 formatter.write_dl(records)
 
 
+def words_of(*groups: Any) -> list[str]:
+    """The command line that gives groups their values: each option that has not its default."""
+    words: list[str] = []
+    for group in groups:
+        hints = get_type_hints(type(group), include_extras=True)
+        for field in dataclasses.fields(group):
+            value = getattr(group, field.name)
+            if value is not None and value != field.default:
+                words += _words(_flags(field.name, hints[field.name]), value)
+    return words
+
+
+def _words(flags: tuple[str, str], value: Any) -> list[str]:
+    if isinstance(value, bool):
+        return [flags[0] if value else flags[1]]
+    several = value if isinstance(value, list | tuple) else [value]
+    return [word for one in several for word in (flags[0], str(one))]
+
+
+def _flags(name: str, hint: Any) -> tuple[str, str]:
+    """An option's name on the command line, and that which says no to it, by typer's rules."""
+    options = [note for note in get_args(hint)[1:] if isinstance(note, ParameterInfo)]
+    declared = [one for option in options for one in (option.default, *(option.param_decls or ()))]
+    # typer takes an annotation's first argument for a default until it reads it
+    named = (one for one in declared if isinstance(one, str) and one.startswith("--"))
+    yes, _, no = next(named, f"--{name.replace('_', '-')}").partition("/")
+    return yes, no or f"--no-{yes.removeprefix('--')}"
+
+
 def _group_of(hint: Any) -> tuple[type | None, tuple[str, ...]]:
     left_out: tuple[str, ...] = ()
     if get_origin(hint) is Annotated:

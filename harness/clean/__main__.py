@@ -40,14 +40,16 @@ def main(
     from harness.clean.elsewhere import clean_on_kaggle
     from harness.clean.pipeline import clean_chosen
     from harness.competition import DataChoice, find_competition
+    from harness.kernels.command import Command
     from harness.runs.run import require_run
 
     contest = find_competition(which.required()).using(DataChoice(set=where.data_set))
     if run:
         require_run(out / "oof" / contest.slug / Path(run).name)
     if place.check():
+        command = Command.typed("harness.clean", which.competition)
         with watching() as watcher:
-            path = clean_on_kaggle(contest, which.competition, where, run, overwrite, place, out, watcher)
+            path = clean_on_kaggle(contest, command, where, run, overwrite, place, out, watcher)
         _print_brought(path, as_json)
         return
     with watching() as watcher:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 from harness.base.errors import UserError
@@ -16,17 +15,16 @@ from harness.clean.verdicts import about_verdicts, clean_folder, read_verdicts
 from harness.competition import Competition
 from harness.data.chosen import load_chosen
 from harness.data.dataset import is_there
-from harness.kernels.job import Expected, Job, run_without_weights, sources_of, words_for_there
+from harness.kernels.command import Command
+from harness.kernels.job import Expected, Job, run_without_weights, sources_of
 from harness.kernels.options import KaggleOptions
 from harness.kernels.results import FilesResult
 from harness.kernels.session import asked_for, play
 
-_MODULE = "harness.clean"
-
 
 def clean_on_kaggle(
     competition: Competition,
-    named: str | None,
+    command: Command,
     where: DataOptions,
     run: str | None,
     overwrite: bool,
@@ -35,8 +33,6 @@ def clean_on_kaggle(
     watcher: LineWatcher,
 ) -> Path | None:
     """Judge the training rows there, and put clean.csv, clean.json and the page in place here; None after a dry run.
-
-    named : the competition's argument as it was given
 
     Raises
     ------
@@ -55,8 +51,8 @@ def clean_on_kaggle(
     slug = competition.slug
     job = Job(
         competition=competition,
-        module=_MODULE,
-        words=words_for_there(sys.argv[1:], named, slug),
+        module=command.module,
+        words=command.there(slug),
         files=run_without_weights(out, slug, Path(run).name) if run else {},
         accelerator=place.machine("none"),
         hours=place.session_hours,
@@ -65,7 +61,7 @@ def clean_on_kaggle(
     )
     pattern = f"oof/{re.escape(slug)}/{re.escape(path.parent.name)}/clean[.](csv|json|html)"
     result = FilesResult(pattern, lambda: path if path.is_file() else None, put)
-    return play(job, result, asked_for(place, _MODULE, out), watcher)
+    return play(job, result, asked_for(place, command, out), watcher)
 
 
 def put_verdicts(arrived: Path, path: Path, fingerprint: str, overwrite: bool) -> Path:

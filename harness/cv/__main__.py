@@ -37,13 +37,17 @@ def main(
     """
     from harness.base.progress import watching
     from harness.competition import find_competition
+    from harness.cv.elsewhere.train import train_elsewhere
     from harness.cv.report.summary import again
     from harness.cv.request import Request, train
+    from harness.kernels.command import Command
 
     asked = Request(recipe.on(where), where, folds, noise, nodes, out_root(out), again(), about)
     contest = find_competition(which.required())
     if place.check() and not recipe.show:
-        _tell(contest, _train_elsewhere(contest, which.competition, asked, place, as_json), asked, as_json)
+        with watching() as watcher:
+            brought = train_elsewhere(contest, asked, place, Command.typed("harness.cv", which.competition), watcher)
+        _tell(contest, brought, asked, as_json)
         return
     try:
         with watching() as watcher:
@@ -68,31 +72,6 @@ def _tell(contest: Competition, done: Outcome | None, asked: Request, as_json: b
         print(json.dumps(as_dict(done.run, done.noisy), indent=2))
     else:
         print_result(done.run, asked.where.sample, done.noisy, contest.called)
-
-
-def _train_elsewhere(
-    contest: Competition, named: str | None, asked: Request, place: KaggleOptions, as_json: bool
-) -> Outcome | None:
-    from harness.base.progress import watching
-    from harness.base.storage.atomic_files import read_json
-    from harness.cv.elsewhere.train import train_on_kaggle
-    from harness.cv.request import Outcome, check_task, options_of
-    from harness.cv.tracking import tracked
-    from harness.runs import RunFolder
-
-    def check(contest: Competition, played: Recipe) -> None:
-        check_task(contest, played, asked.noise.noise)
-
-    options = options_of(contest, asked)
-    with watching() as watcher:
-        run = train_on_kaggle(contest, asked.recipe, asked.where, options, place, named, check, watcher)
-    if run is None:
-        return None
-    options.label.write(run.path)
-    with tracked(options.log, RunFolder(run.path), [f["fold"] for f in run.scores["folds"]], watcher.say):
-        pass  # nothing is to be waited for: it is told what came back
-    told = run.path / "noise.json"
-    return Outcome(run, read_json(told) if asked.noise.noise and told.is_file() else None)
 
 
 if __name__ == "__main__":

@@ -5,19 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.base.errors import UserError
 from harness.competition import Competition
-
-_WITH_VALUE = (
-    *("--on", "--accelerator", "--session-hours", "--data", "--out", "--comp", "--recipe"),
-    *("--name", "--note", "--tag", "--log"),
-)
-_ALONE = ("--attach", "--dry-run", "--resume", "--fresh", "--json", "--quiet", "-q")
 
 
 @dataclass(frozen=True)
@@ -81,25 +74,6 @@ class Job:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]
 
 
-def words_for_there(words: list[str], competition: str | None, slug: str, recipe: str = "") -> tuple[str, ...]:
-    """A command line without what is for here: where the competition, its recipe, its data and the results lie, how it is followed.
-
-    competition : as it was given as an argument, None where it was not
-    """
-    kept: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        name, equals, _ = word.partition("=")
-        if name in _WITH_VALUE:
-            if not equals:
-                next(rest, None)
-        elif word == competition:
-            competition = None  # just once: an option's value may be the same
-        elif word not in _ALONE:
-            kept.append(word)
-    return (slug, *(("--recipe", recipe) if recipe else ()), *kept)
-
-
 def sources_of(competition: Competition, sample: bool) -> Sources:
     """What Kaggle attaches; nothing for the embedded sample, which is made there.
 
@@ -134,12 +108,6 @@ def verdict_files(out: Path, verdicts: Path | None) -> dict[str, Path]:
     """clean.csv and what knows it, by their paths below --out; {} where there are none."""
     paths = [] if verdicts is None else [verdicts, verdicts.with_name("clean.json")]
     return {path.relative_to(out).as_posix(): path for path in paths if path.is_file()}
-
-
-def command_here(module: str, words: list[str], *more: str) -> str:
-    """What a person types to go on with this command."""
-    kept = [word for word in words if word not in (*more, "--fresh", "--dry-run")]
-    return shlex.join(["python", "-m", module, *kept, *more])
 
 
 def as_name(text: str, longest: int) -> str:

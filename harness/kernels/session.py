@@ -7,7 +7,6 @@ import os
 import re
 import secrets
 import shutil
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,8 @@ from harness.base.errors import UserError
 from harness.base.progress import LineWatcher
 from harness.base.untrusted_text import counted, plain
 from harness.kernels import arrived
-from harness.kernels.job import Job, as_name, command_here
+from harness.kernels.command import Command
+from harness.kernels.job import Job, as_name
 from harness.kernels.journal import Journal, Session
 from harness.kernels.kaggle.account import Account, Look
 from harness.kernels.kaggle.data_set import ensure_data_set, pauses
@@ -29,10 +29,9 @@ from harness.kernels.results import Result
 from harness.remote.errors import Refused, Unreachable
 
 
-def asked_for(place: KaggleOptions, module: str, out: Path, fresh: bool = False) -> Asked:
-    """What the options ask for, with this command line as the way to go on."""
-    again, follow = (command_here(module, sys.argv[1:], *more) for more in ((), ("--attach",)))
-    return Asked(out, again, follow, place.attach, fresh, place.dry_run)
+def asked_for(place: KaggleOptions, command: Command, out: Path, fresh: bool = False) -> Asked:
+    """What the options ask for, with the command as the way to go on."""
+    return Asked(out, command.again(), command.again("--attach"), place.attach, fresh, place.dry_run)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -20,7 +19,6 @@ from harness.base.command import (
     out_root,
     user_command,
 )
-from harness.base.errors import UserError
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.terminal import print_table
@@ -80,13 +78,12 @@ def _play_elsewhere(
     contest: Competition, named: str | None, asked: Request, place: KaggleOptions, as_json: bool
 ) -> None:
     from harness.base.progress import watching
+    from harness.kernels.command import Command
     from harness.play.elsewhere import play_on_kaggle
 
-    if asked.nodes.cluster or asked.folds.device != "auto":
-        raise UserError("--on kaggle: does not go with --cluster and --device")
-    place = dataclasses.replace(place, dry_run=asked.how.dry_run)
+    command = Command.typed("harness.play", named)
     with watching() as watcher:
-        told = play_on_kaggle(contest, named, asked.how, asked.where, place, asked.out, watcher)
+        told = play_on_kaggle(contest, asked, place, command, watcher)
     if told is not None:
         _print_result(told, asked.out / "oof" / contest.slug / "play", as_json)
 

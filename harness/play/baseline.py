@@ -19,9 +19,10 @@ from harness.play.steps.folds import in_folds
 from harness.play.trainer import Runs
 
 _SHARES = (0.2, 0.35, 0.5)  # of the budget: where the budget is small the baseline gets more of it
-# Below so many times the baseline's cost nothing that comes after it would be better than a longer baseline.
+# Below so many times the baseline's cost one other run may come after it, and a longer baseline before that.
 _SHORT, _SHORT_SHARE = 3.0, 0.65
-_SHORTEST_SHARE = 0.75  # where even that buys less than its whole length, nothing else would be of use beside it
+# Below so many no other run fits beside it: then it takes nearly all that there is, and may be longer than by nature.
+_ALONE, _ALONE_SHARE, _LONGEST = 2.2, 0.82, 1.6
 _ENOUGH_STEPS = 1_000  # below them a smaller network serves better (benchmarks/RESULTS.md)
 # Shares of the side and of the filters: narrower networks come before smaller images (benchmarks/RESULTS.md).
 _SIZES = ((1.0, 1.0), (1.0, 0.5), (1.0, 0.25), (0.75, 0.25), (0.5, 0.25))
@@ -161,11 +162,16 @@ class Baseline:
         whole, available = self.accounts.costs.run(self.first.recipe), self.accounts.available
         if whole * _SHORT <= available:
             return _SHARES
-        return (_SHORT_SHARE,) if whole <= _SHORT_SHARE * available else (_SHORTEST_SHARE,)
+        return (_ALONE_SHARE,) if self._is_alone() else (_SHORT_SHARE,)
+
+    def _is_alone(self) -> bool:
+        """Whether no other run from scratch fits beside it."""
+        return not self.pretrained and self.accounts.costs.run(self.first.recipe) * _ALONE > self.accounts.available
 
     def recipe(self) -> Recipe:
         """As long as a share of the budget buys; of a larger share no more than what says something."""
-        most, enough, epochs = self.first.recipe.train.epochs, self._enough(), 0
+        natural, enough, epochs = self.first.recipe.train.epochs, self._enough(), 0
+        most = round(_LONGEST * natural) if self._is_alone() else natural
         for share in self._shares():
             epochs = self.accounts.costs.epochs_within(self.first.recipe, share * self.accounts.available, 1, most)
             if epochs >= enough:

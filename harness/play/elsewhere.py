@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError
-from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
 from harness.base.storage.atomic_files import complete_file, read_json, write_json
 from harness.base.storage.manifest import sha256_of
@@ -22,35 +21,29 @@ from harness.competition import Competition
 from harness.data.chosen import load_chosen
 from harness.data.dataset import is_there
 from harness.kernels.arrived import Report, checked_run, put_in_place, refuse_climbing, run_files
-from harness.kernels.job import Expected, Job, sources_of, verdict_files, words_for_there
+from harness.kernels.command import Command
+from harness.kernels.job import Expected, Job, sources_of, verdict_files
 from harness.kernels.options import KaggleOptions
 from harness.kernels.session import asked_for, play
-from harness.play.arguments import PlanOptions
 from harness.play.journal import DONE
+from harness.play.request import Request
 
-_MODULE = "harness.play"
 _OF_PLAY = r"play/(play\.(html|toml)|journal\.jsonl|spent\.json|result\.json|recipes/[\w.-]+\.toml)"
 
 
 def play_on_kaggle(
-    competition: Competition,
-    named: str | None,
-    how: PlanOptions,
-    where: DataOptions,
-    place: KaggleOptions,
-    out: Path,
-    watcher: LineWatcher,
+    competition: Competition, asked: Request, place: KaggleOptions, command: Command, watcher: LineWatcher
 ) -> dict[str, Any] | None:
     """Play there, put everything in place here, and return what the play says of itself (`summary.as_dict`); None after a dry run.
-
-    named : the competition's argument as it was given
 
     Raises
     ------
     UserError
         For what is wrong before anything is sent, and for all that goes wrong there.
     """
-    _refuse_what_stays_here(how)
+    _refuse_what_stays_here(asked)
+    how, where, out = asked.how, asked.where, asked.out
+    place = dataclasses.replace(place, dry_run=how.dry_run)
     verdicts = _own_verdicts(out, competition, where.sample)
     fingerprint = ""
     if where.sample or is_there(competition, where.root):
@@ -59,8 +52,8 @@ def play_on_kaggle(
     result.refuse_to_lose(how.fresh)
     job = Job(
         competition=competition,
-        module=_MODULE,
-        words=words_for_there(sys.argv[1:], named, competition.slug),
+        module=command.module,
+        words=command.there(competition.slug),
         files=verdict_files(out, verdicts),
         accelerator=place.machine(),
         internet=True,  # pretrained weights are raced as well
@@ -68,7 +61,7 @@ def play_on_kaggle(
         sources=sources_of(competition, where.sample),
         expected=result.expected,
     )
-    path = play(job, result, asked_for(place, _MODULE, out, how.fresh), watcher)
+    path = play(job, result, asked_for(place, command, out, how.fresh), watcher)
     return told_there(path / "result.json") if path else None
 
 
@@ -82,7 +75,10 @@ def _own_verdicts(out: Path, competition: Competition, sample: bool) -> Path | N
     return None if cleaned and untouched else path
 
 
-def _refuse_what_stays_here(how: PlanOptions) -> None:
+def _refuse_what_stays_here(asked: Request) -> None:
+    how = asked.how
+    if asked.nodes.cluster or asked.folds.device != "auto":
+        raise UserError("--on kaggle: does not go with --cluster and --device")
     if how.submit:
         raise UserError(
             "--submit: the session on Kaggle has no token of yours. Play there first; then harness.submit sends what came back"

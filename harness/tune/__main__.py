@@ -81,14 +81,16 @@ def _tune_elsewhere(
 ) -> None:
     from harness.base.errors import UserError
     from harness.base.progress import watching
+    from harness.kernels.command import Command
     from harness.tune.elsewhere import tune_on_kaggle
     from harness.tune.prepare import Request
 
     if crew.cluster or crew.worker:
         raise UserError("--on kaggle and --cluster: give one of them")
     asked = Request(which.required(), recipe, search, limits, about, crew.device, where, out)
+    command = Command.typed("harness.tune", which.competition)
     with watching() as watcher:
-        path = tune_on_kaggle(asked, which.competition, about.save or "", there, watcher)
+        path = tune_on_kaggle(asked, command, about.save or "", there, watcher)
     if path is not None:
         print(json.dumps({"recipe": str(path)}) if as_json else f"recipe: {path}")
 

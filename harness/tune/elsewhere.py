@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from pathlib import Path
 
 from harness.base.errors import UserError
@@ -15,7 +14,8 @@ from harness.competition import find_competition, load_recipe
 from harness.competition.recipe import recipe_path
 from harness.data.chosen import load_chosen
 from harness.data.dataset import is_there
-from harness.kernels.job import Expected, Job, sources_of, verdict_files, words_for_there
+from harness.kernels.command import Command
+from harness.kernels.job import Expected, Job, sources_of, verdict_files
 from harness.kernels.options import KaggleOptions
 from harness.kernels.results import FilesResult
 from harness.kernels.session import asked_for, play
@@ -23,15 +23,12 @@ from harness.tune.prepare import Request
 from harness.tune.save import check_name
 from harness.tune.space import check_space
 
-_MODULE = "harness.tune"
-
 
 def tune_on_kaggle(
-    asked: Request, named: str | None, save: str, place: KaggleOptions, watcher: LineWatcher
+    asked: Request, command: Command, save: str, place: KaggleOptions, watcher: LineWatcher
 ) -> Path | None:
     """Run the study there, and put the best recipe into recipes/ here; None after a dry run.
 
-    named : the competition's argument as it was given
     save : name of the best recipe, "" = the recipe's with -tuned
 
     Raises
@@ -64,8 +61,8 @@ def tune_on_kaggle(
 
     job = Job(
         competition=competition,
-        module=_MODULE,
-        words=words_for_there(sys.argv[1:], named, slug, path.stem),
+        module=command.module,
+        words=command.there(slug, path.stem),
         recipes={f"{path.stem}.toml": path.read_text(encoding="utf-8")},
         files=verdict_files(asked.out, standing_verdicts(asked.out, competition, False)),
         accelerator=place.machine(),
@@ -76,4 +73,4 @@ def tune_on_kaggle(
     )
     pattern = rf"recipes/{re.escape(name)}[.]toml|oof/{re.escape(slug)}/studies/[\w.-]+/study[.]html"
     result = FilesResult(pattern, lambda: target if target.is_file() else None, put)
-    return play(job, result, asked_for(place, _MODULE, asked.out), watcher)
+    return play(job, result, asked_for(place, command, asked.out), watcher)

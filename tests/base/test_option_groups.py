@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from harness.base.command import new_app, user_command
-from harness.base.option_groups import Without, option_group
+from harness.base.option_groups import Without, option_group, words_of
 
 
 @option_group("Paint")
@@ -66,3 +66,34 @@ def test_two_options_of_one_name_are_a_mistake_of_the_program():
 
     with pytest.raises(ValueError, match="duplicate parameter name"):
         user_command(twice)
+
+
+@option_group("Room")
+class Room:
+    walls: Annotated[list[str] | None, typer.Option("--wall", help="Each.")] = None
+    swept: Annotated[bool, typer.Option("--swept/--unswept", help="Before.")] = True
+    lit: Annotated[bool, typer.Option("--lit", help="While.")] = False
+    least_light: float = 0.5
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        (Paint(), Wall(height=2.5), Room()),
+        (
+            Paint(colour="a b", coats=3),
+            Wall(height=-1e-3),
+            Room(walls=["x", "--y"], swept=False, lit=True, least_light=0),
+        ),
+    ],
+)
+def test_the_words_of_groups_make_them_again(groups: tuple[Paint, Wall, Room]):
+    seen = []
+
+    def furnish(paint: Paint, wall: Wall, room: Room) -> None:
+        """Furnish."""
+        seen.append((paint, wall, room))
+
+    assert call(furnish, *words_of(*groups)).exit_code == 0
+    assert seen == [groups]
+    assert len(words_of(*groups)) == (2 if groups[0] == Paint() else 14)

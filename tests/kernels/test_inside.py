@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.kernels import inside
-from harness.kernels.job import words_for_there
+from harness.kernels.command import Command
 from harness.kernels.kaggle.notebook import session_cells
 from tests.kernels.server import Session
 
@@ -63,7 +63,7 @@ def test_the_data_are_found_wherever_they_are_mounted(tmp_path: Path, place: str
     assert (root / "leaves" / "train" / "oak" / "1.png").is_file()
 
 
-def test_words_for_there_leave_out_what_is_for_here():
+def test_Command_leave_out_what_is_for_here():
     words = [
         "leaves",
         "--on",
@@ -76,8 +76,11 @@ def test_words_for_there_leave_out_what_is_for_here():
         "--resume",
         "--accelerator=none",
     ]
-    assert words_for_there(words, "leaves", "leaves", "b") == ("leaves", "--recipe", "b", "--set", "train.epochs=3")
-    assert words_for_there(["--comp", "x/leaves", "--folds", "0"], None, "leaves") == ("leaves", "--folds", "0")
+    typed = Command("harness.cv", tuple(words), "leaves")
+    assert typed.there("leaves", "b") == ("leaves", "--recipe", "b", "--set", "train.epochs=3")
+    by_option = Command("harness.cv", ("--comp", "x/leaves", "--folds", "0"), None)
+    assert by_option.there("leaves") == ("leaves", "--folds", "0")
+    assert by_option.again("--attach") == "python -m harness.cv --comp x/leaves --folds 0 --attach"
 
 
 def test_a_session_of_the_test_server_sees_neither_network_nor_writable_inputs(tmp_path: Path):

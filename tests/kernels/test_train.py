@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.runs import Run, load_run
-from tests.conftest import run_inside, run_module
+from tests.conftest import run_inside, run_module, run_script_inside
 from tests.kernels.field import CV, THERE, Field, make_project
 from tests.kernels.server import Notebooks, Recorded
 
@@ -118,6 +118,44 @@ def test_without_the_data_here_all_is_settled_there(kaggle: Notebooks, tmp_path:
         "harness.cv", *quick, cwd=project
     )  # a recipe that is made by the data's facts: the same here and there
     assert here.returncode == 0 and "stand already" in here.stderr
+
+
+def under_another_key(field: Field, words: tuple[str, ...]) -> None:
+    """Let the job of another command bring what was recorded."""
+    before = {field.key}
+    assert field.cv(*words, "--dry-run").returncode == 0
+    [new] = {p.name for p in (field.project / "oof" / "shapes" / "kaggle").iterdir()} - before
+    report = json.loads(field.files["harness-session.json"]) | {"job": new}
+    files = {**field.files, "harness-session.json": json.dumps(report).encode()}
+    field.kaggle.recorded = {new: [Recorded(files)]}
+
+
+def test_a_call_from_python_is_the_command_that_a_person_would_type(field: Field):
+    settings = ("--set", "cv.folds=2", "--set", "train.epochs=1")
+    under_another_key(field, ("shapes", "--recipe", "tiny", *settings, "--workers", "1", *THERE[len(CV) :]))
+    script = """
+import harness
+there = dict(on="kaggle", accelerator="none")
+run = harness.cv("shapes", "tiny", set={"cv.folds": 2, "train.epochs": 1}, workers=1, **there)
+print(run.path.name, run.oof.shape)
+for wrong in (dict(on="kagle"), {**there, "cluster": "auto"}, {**there, "accelerator": "T4"}):
+    try:
+        harness.cv("shapes", "tiny", set={"train.epochs": 2}, **wrong)
+    except harness.UserError as error:
+        print("refused:", error)
+try:
+    harness.play("shapes", 1, dry_run=True, **there)
+except harness.UserError as error:
+    print("refused:", error)
+"""
+    done = run_script_inside(script, field.project)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(field.first.name) and len(lines) == 5, done.stdout
+    assert (
+        "did you mean 'kaggle'" in lines[1] and "--cluster" in lines[2] and "T4" in lines[3] and "dry_run" in lines[4]
+    )
+    assert same(load_run(field.run), field.first) and len(field.kaggle.sessions) == 1
 
 
 def test_the_run_that_labels_goes_along_without_its_weights(field: Field):

@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from harness.base.errors import UserError
 from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
+from harness.base.storage.atomic_files import read_json
 from harness.competition import Competition, Recipe
 from harness.competition.recipe import recipe_path
 from harness.cv.arguments import TrainedRecipe
 from harness.cv.elsewhere.known import Known, from_hub, settle
 from harness.cv.options import Options
+from harness.cv.request import Outcome, Request, check_task, options_of
+from harness.cv.tracking import tracked
 from harness.data.recipes import recipe_text
-from harness.kernels.job import Job, run_without_weights, sources_of, verdict_files, words_for_there
+from harness.kernels.command import Command
+from harness.kernels.job import Job, run_without_weights, sources_of, verdict_files
 from harness.kernels.options import KaggleOptions
 from harness.kernels.results import RunResult
 from harness.kernels.session import asked_for, play
 from harness.runs import Run, RunFolder, load_run
 
-_MODULE = "harness.cv"
+
+def train_elsewhere(
+    contest: Competition, asked: Request, place: KaggleOptions, command: Command, watcher: LineWatcher
+) -> Outcome | None:
+    """What `harness.cv.request.train` does, on Kaggle; None after a dry run.
+
+    Raises
+    ------
+    UserError
+        As `train_on_kaggle`.
+    """
+
+    def check(contest: Competition, played: Recipe) -> None:
+        check_task(contest, played, asked.noise.noise)
+
+    options = options_of(contest, asked)
+    run = train_on_kaggle(contest, asked.recipe, asked.where, options, place, command, check, watcher)
+    if run is None:
+        return None
+    options.label.write(run.path)
+    with tracked(options.log, RunFolder(run.path), [f["fold"] for f in run.scores["folds"]], watcher.say):
+        pass  # nothing is to be waited for: it is told what came back
+    told = run.path / "noise.json"
+    return Outcome(run, read_json(told) if asked.noise.noise and told.is_file() else None)
 
 
 def train_on_kaggle(
@@ -30,7 +56,7 @@ def train_on_kaggle(
     where: DataOptions,
     options: Options,
     place: KaggleOptions,
-    named: str | None,
+    command: Command,
     check: Callable[[Competition, Recipe], None],
     watcher: LineWatcher,
 ) -> Run | None:
@@ -38,7 +64,6 @@ def train_on_kaggle(
 
     Where the data lie here too, recipe, verdicts, folds and run name are settled here first, and the run must turn out as expected.
 
-    named : the competition's argument as it was given
     check : refuses a recipe that does not fit the competition
 
     Raises
@@ -57,8 +82,8 @@ def train_on_kaggle(
     name, recipes = _recipe_there(known, asked)
     job = Job(
         competition=known.competition,
-        module=_MODULE,
-        words=(*words_for_there(sys.argv[1:], named, competition.slug, name), "--resume"),
+        module=command.module,
+        words=(*command.there(competition.slug, name), "--resume"),
         recipes=recipes,
         files=_read_there(known, options, competition),
         accelerator=place.machine(),
@@ -67,7 +92,7 @@ def train_on_kaggle(
         sources=sources,
         expected=known.expected,
     )
-    how = asked_for(place, _MODULE, options.out, options.fresh)
+    how = asked_for(place, command, options.out, options.fresh)
     path = play(job, RunResult(options.out, competition.slug, known.expected), how, watcher)
     return load_run(path) if path else None
 

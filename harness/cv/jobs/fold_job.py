@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import torch
     import torch.nn as nn
 
-    from harness.competition import Recipe
+    from harness.competition import Competition, Recipe, Samples
     from harness.cv.jobs.fold_data import FoldData, Opening, WholeNetworks
-    from harness.runs import RunFolder
+    from harness.runs import Folds, RunFolder
     from harness.runs.notes.progress import ProgressFile
     from harness.runs.probability_tables import Summing
     from harness.train.fit import Rows
@@ -117,6 +117,57 @@ def train_fold(job: FoldJob, folder: RunFolder, told: ProgressFile) -> None:
 
 
 @dataclass(frozen=True)
+class _Learned:
+    """What a fold is trained on.
+
+    Attributes
+    ----------
+    train : int64 (m,), rows; from n on they are pseudo-labelled test rows
+    watched : int64, rows that a checkpoint is chosen on, or None
+    labels : (n + p, ...), of all training rows and of the pseudo-labelled ones
+    weights : float (n + p,), or None
+    """
+
+    train: np.ndarray
+    watched: np.ndarray | None
+    labels: np.ndarray
+    weights: np.ndarray | None
+
+
+def _learned(
+    folder: RunFolder, recipe: Recipe, competition: Competition, samples: Samples, folds: Folds, fold: int
+) -> _Learned:
+    """The rows of a fold's training, with the verdicts of the run and its pseudo-labels."""
+    from harness.clean.verdicts import apply_verdicts
+    from harness.cv.folds import split_watched
+    from harness.cv.jobs.row_weights import row_weights
+    from harness.cv.pseudo_labels import joined, pseudo_rows, source_of
+
+    if folder.verdicts_path.is_file():
+        samples = apply_verdicts(folder.verdicts_path, samples, competition.classes).samples
+    train, watched = split_watched(samples, folds, fold, recipe)
+    labels = samples.labels if samples.soft is None else samples.soft
+    assert labels is not None  # training rows always have labels
+    if recipe.pseudo:
+        source = source_of(folder.path, recipe)
+        more, targets = pseudo_rows(source, fold, recipe.pseudo.threshold, competition.kind)
+        train, labels = np.concatenate([train, len(labels) + more]), joined(labels, targets)
+    weights = row_weights(samples.weight, train, len(labels)) if recipe.train.row_weights else None
+    return _Learned(train, watched, labels, weights)
+
+
+def _settle_process(threads: int) -> None:
+    """How torch computes in the process of a fold."""
+    import torch
+
+    from harness.train.allocator import keep_freed_memory
+
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.deterministic = True  # costs nothing that could be measured; a resumed fold has the same bits
+    keep_freed_memory()
+
+
+@dataclass(frozen=True)
 class FoldTraining:
     """What all seeds of a fold share: where the inputs come from, the rows, the recipe.
 
@@ -148,58 +199,41 @@ class FoldTraining:
         import torch
 
         from harness.base.python.registered import check_digests
-        from harness.clean.verdicts import apply_verdicts
         from harness.competition import find_competition
-        from harness.cv.folds import split_watched
         from harness.cv.jobs.fold_data import Opening, fitted_encoder, open_fold_data
-        from harness.cv.jobs.row_weights import row_weights
-        from harness.cv.pseudo_labels import joined, pseudo_rows, source_of
         from harness.data.resize import open_resized
         from harness.runs import Folds
-        from harness.train.allocator import keep_freed_memory
         from harness.train.fit import Rows
         from harness.train.precision import usable_device
 
-        torch.set_num_threads(job.threads)
-        torch.backends.cudnn.deterministic = (
-            True  # costs nothing that could be measured; a resumed fold has the same bits
-        )
-        keep_freed_memory()
+        _settle_process(job.threads)
         check_digests(folder.environment().get("registered", {}), f"run '{folder.name}'")
         recipe, folds, device = folder.recipe(), Folds.load(folder.path / "folds.csv"), usable_device(job.device)
         competition, dataset = open_resized(find_competition(job.competition), job.cache, recipe.data)
-        samples = dataset.train
-        if folder.verdicts_path.is_file():
-            samples = apply_verdicts(folder.verdicts_path, samples, competition.classes).samples
-        train, watched = split_watched(samples, folds, job.fold, recipe)
-        labels = samples.labels if samples.soft is None else samples.soft
-        assert labels is not None  # training rows always have labels
-        if recipe.pseudo:
-            source, kind = source_of(folder.path, recipe), competition.kind
-            more, targets = pseudo_rows(source, job.fold, recipe.pseudo.threshold, kind)
-            train, labels = np.concatenate([train, len(labels) + more]), joined(labels, targets)
-        weights = row_weights(samples.weight, train, len(labels)) if recipe.train.row_weights else None
+        learned = _learned(folder, recipe, competition, dataset.train, folds, job.fold)
         valid = folds.valid_rows(job.fold)
-        encoder = fitted_encoder(competition, recipe, dataset, train[train < len(samples)])
+        encoder = fitted_encoder(competition, recipe, dataset, learned.train[learned.train < len(dataset.train)])
         opening = Opening(competition, recipe, dataset, folder.environment(), device, job.threads, encoder)
         data = open_fold_data(opening)
         n_predicted = len(valid) + (len(dataset.test) if dataset.test else 0)
+        n_images = images_in_all(recipe, len(learned.train), n_predicted, _prediction_cost(recipe))
 
         def index(rows: np.ndarray) -> torch.Tensor:
             return torch.from_numpy(rows).to(data.index_device)
 
+        rows = Rows(
+            index(learned.train),
+            None if learned.watched is None else index(learned.watched),
+            None if learned.weights is None else torch.from_numpy(learned.weights).to(device),
+        )
         return cls(
             fold=job.fold,
             recipe=recipe,
             data=data,
-            labels=torch.from_numpy(labels).to(device),
-            rows=Rows(
-                index(train),
-                None if watched is None else index(watched),
-                None if weights is None else torch.from_numpy(weights).to(device),
-            ),
+            labels=torch.from_numpy(learned.labels).to(device),
+            rows=rows,
             valid_rows=index(valid),
-            tick=ticker(job.fold, images_in_all(recipe, len(train), n_predicted, _prediction_cost(recipe)), progress),
+            tick=ticker(job.fold, n_images, progress),
             kept=folds.kept,
             folder=folder,
             opening=opening,

@@ -86,73 +86,118 @@ def init(
     """Guess and write; raises UserError where nothing fits or competition.toml stands."""
     from harness.competition import find_competition
     from harness.data.files.archives import FileTree
-    from harness.data.guess.guess import guess
-    from harness.data.guess.inventory import take_stock
     from harness.data.guess.symmetries import guess_symmetries
     from harness.data.guess.written import competition_toml, write_competition
 
-    about, watcher = None, watcher or LineWatcher(quiet=True)
-    if not place.exists() and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", str(place)):
-        from harness.data.guess.platform import fetch
-
-        place, about = fetch(str(place), root, watcher.downloading)
+    watcher = watcher or LineWatcher(quiet=True)
+    place, about = _fetched(place, root, watcher)
+    if about:
         platform, title = "kaggle", title or about.title
     source = _source(place)
     name = _slug(slug or (about.slug if about else None), source, root)
-    folder = project_home() / COMPETITIONS / name
-    if (folder / "competition.toml").exists():
-        raise UserError(
-            f"{folder / 'competition.toml'}: stands already, and is not written over. Move it away, or name another: --slug NAME"
-        )
+    folder = _free_folder(name)
     tree = FileTree(source)
     tree = tree.below_top() if tree.is_zip else tree
-    with watcher.waiting(f"looking through {source}"):
-        inventory = take_stock(tree)
-        layout, targets = guess(inventory)
-    known = _metric_of(about, targets) if about else None
-    facts = _facts(layout, targets)
-    said = [*(about.lines() if about else ()), *_found(inventory, layout, facts)]
+    findings = _look(tree, about, watcher)
+    layout, targets = findings.layout, findings.targets
     titled = title or name.replace("-", " ").replace("_", " ").capitalize()
     with watcher.waiting("looking for symmetries of the images"):
         seen = guess_symmetries(competition_toml(titled, platform, layout, targets), tree)
-    facts = dataclasses.replace(facts, symmetries=seen.names)
-    text = competition_toml(titled, platform, layout, targets, said, seen.names, seen.why)
+    facts = dataclasses.replace(findings.facts, symmetries=seen.names)
+    text = competition_toml(titled, platform, layout, targets, findings.said, seen.names, seen.why)
     files = {"competition.toml": text, "README.md": _readme(name, title, source)}
     files |= {f"recipes/{recipe}.toml": recipe_toml(recipe, facts) for recipe in _recipes(layout)}
     linked = _link(source, root, name)
     written = write_competition(folder, files)
     find_competition(folder)  # what was written must be readable
-    lines = [f"found:    {line}" for line in said] + ([f"linked:   {linked}"] if linked else [])
-    lines += [f"guessed:  {line}" for line in _guesses(layout, targets)]
+    told = {"slug": name, "folder": str(folder), **findings.told, "symmetries": list(seen.names)}
+    lines = [*_lines(findings, seen, linked), *(f"written:  {path}" for path in written), *_next(name, folder)]
+    return Made(lines, {**told, "files": list(map(str, written))})
+
+
+def _fetched(place: Path, root: Path, watcher: LineWatcher) -> tuple[Path, Any]:
+    """The folder of a competition that is downloaded, and what its page says; what lies here as it is, and None."""
+    if place.exists() or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", str(place)):
+        return place, None
+    from harness.data.guess.platform import fetch
+
+    return fetch(str(place), root, watcher.downloading)
+
+
+def _free_folder(name: str) -> Path:
+    folder = project_home() / COMPETITIONS / name
+    if (folder / "competition.toml").exists():
+        raise UserError(
+            f"{folder / 'competition.toml'}: stands already, and is not written over. Move it away, or name another: --slug NAME"
+        )
+    return folder
+
+
+@dataclasses.dataclass(frozen=True)
+class _Findings:
+    """What was found and guessed, before anything is written.
+
+    Attributes
+    ----------
+    said : what lies there, in lines
+    unknown : what the user is to look up
+    """
+
+    layout: Any
+    targets: Any
+    facts: Any
+    said: list[str]
+    unknown: list[str]
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """For --json."""
+        layout, targets = self.layout, self.targets
+        return {
+            "task": targets.task,
+            "metric": targets.metric,
+            "fits": list(targets.fits),
+            "data": layout.values,
+            "submission": targets.submission,
+            "unknown": layout.unknown,
+        }
+
+
+def _look(tree: Any, about: Any, watcher: LineWatcher) -> _Findings:
+    """Guess layout, targets and metric; about : the competition's page, where it is known."""
+    from harness.data.guess.guess import guess
+    from harness.data.guess.inventory import take_stock
+
+    with watcher.waiting(f"looking through {tree.path}"):
+        inventory = take_stock(tree)
+        layout, targets = guess(inventory)
+    known = _metric_of(about, targets) if about else None
+    facts = _facts(layout, targets)
+    said = [*(about.lines() if about else ()), *_found(inventory, layout, facts)]
+    return _Findings(layout, targets, facts, said, [*([] if known else [_metric_said(targets)]), *layout.unknown])
+
+
+def _lines(findings: _Findings, seen: Any, linked: str) -> list[str]:
+    """What is said to people of what was found, guessed and not known; seen : the symmetries."""
+    lines = [f"found:    {line}" for line in findings.said] + ([f"linked:   {linked}"] if linked else [])
+    lines += [f"guessed:  {line}" for line in _guesses(findings.layout, findings.targets)]
     lines += [f"guessed:  symmetries {', '.join(seen.names)}: {seen.why}"] if seen.names else []
-    lines += [f"unknown:  {line}" for line in [*([] if known else [_metric_said(targets)]), *layout.unknown]]
+    lines += [f"unknown:  {line}" for line in findings.unknown]
     if seen.unread:
         cure = "Mend that, take the folder away and begin anew; or write symmetries into competition.toml"
         lines.append(f"unknown:  symmetries of the images, which cannot be read yet: {seen.unread} {cure}")
-    lines += [f"written:  {path}" for path in written]
+    return lines
+
+
+def _next(name: str, folder: Path) -> list[str]:
     places = carried("--data")
-    lines += next_lines(
+    return next_lines(
         f"read {folder / 'competition.toml'}, then:",
         f"python -m harness.data {name}{places}",
         f"python -m harness.cv {name} --recipe quick{places}",
         "or all of it under a budget:",
         f"python -m harness.play {name} --hours 1{places}",
     )
-    told: dict[str, Any] = {
-        "slug": name,
-        "folder": str(folder),
-        "task": targets.task,
-        "metric": targets.metric,
-        "fits": list(targets.fits),
-    }
-    told |= {
-        "symmetries": list(seen.names),
-        "data": layout.values,
-        "submission": targets.submission,
-        "unknown": layout.unknown,
-        "files": list(map(str, written)),
-    }
-    return Made(lines, told)
 
 
 def _metric_of(about: Any, targets: Any) -> str | None:

@@ -53,6 +53,11 @@ class Shift:
         that goes with the AUC. Sets at a distance d are told apart with an AUC of (1 + d) / 2 or more; 0 where they are not told apart."""
         return 2 * self.auc - 1 if self.is_seen else 0.0
 
+    @property
+    def at_most(self) -> float:
+        """`apart` at the upper end of the AUC's interval: what few images cannot rule out, near 0 where many are told apart by nobody."""
+        return max(2 * self.high - 1, 0.0)
+
 
 def detect_shift(train: np.ndarray, test: np.ndarray) -> Shift:
     """Compare image statistics (m, S) and (t, S)."""

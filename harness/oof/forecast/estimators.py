@@ -16,6 +16,7 @@ import numpy as np
 from harness.competition.metrics import Metric
 from harness.oof.forecast.kinds import Classes, Kind
 
+_MOST_GAINED = 0.35  # of the error, by averaging: a quarter is the most that was measured (benchmarks/RESULTS.md)
 _ROWS_AVERAGED = 4_000
 
 Judge = Callable[[np.ndarray], np.ndarray]
@@ -78,6 +79,11 @@ class Known:
         rng = np.random.default_rng(0)
         found = [self.metric(self.labels, self.said[rng.permutation(len(self.labels))]) for _ in range(10)]
         return float(np.nanmean(found))
+
+    @cached_property
+    def dispersity(self) -> float:
+        """`Kind.dispersity` of these rows' outputs."""
+        return self.kind.dispersity(self.proba)
 
     @cached_property
     def expected(self) -> float:
@@ -173,6 +179,22 @@ def domain_drop(known: Known, unknown: Unknown) -> float:
     return float("nan") if known.kind.sureness_tells else 2 * max(unknown.auc - 0.5, 0.0)
 
 
+def dispersity_drop(known: Known, unknown: Unknown) -> float:
+    """How much less dispersed the answers are (`Kind.dispersity`), as far as the images are told apart. It sees what sureness does not: a
+    model that takes all images for one class, and is sure of it."""
+    return (known.dispersity - known.kind.dispersity(unknown.proba)) * _told_apart(unknown)
+
+
+def imbalance_drop(known: Known, unknown: Unknown) -> float:
+    """How far the shares of the answers have moved (`Kind.imbalance`), as far as the images are told apart."""
+    return known.kind.imbalance(unknown.proba) * _told_apart(unknown)
+
+
+def _told_apart(unknown: Unknown) -> float:
+    """0 where the images are alike, so that other answers are other classes and no fall; 1 where anybody can tell them; NaN without images."""
+    return float(np.maximum(2 * unknown.auc - 1, 0))
+
+
 def _weighted_score(known: Known, rows: np.ndarray | slice, weights: np.ndarray) -> float:
     if not weights.any():
         return known.score
@@ -193,6 +215,8 @@ ESTIMATORS: dict[str, Estimator] = {
     "importance": importance_drop,
     "distance": distance_drop,
     "domain": domain_drop,
+    "dispersity": dispersity_drop,
+    "imbalance": imbalance_drop,
 }
 """Every estimator by name."""
 
@@ -213,7 +237,8 @@ def gain_of_averaging(
     """How much better the fold models score together than one of them, where one of them scores `single`.
 
     The targets are believed to follow the models' mean, made softer or harder until the models score `single` by it on
-    average; then the mean's own score follows. Positive where it is better, whatever the metric's direction; NaN where the
+    average; then the mean's own score follows. Models that disagree more than they err would have a mean that never errs: answers
+    gain no more than a share of the error. Positive where it is better, whatever the metric's direction; NaN where the
     metric is not defined.
 
     models : outputs (t, K) of each; vote : how they vote, where they are not averaged; kind : of the targets, default: classes;
@@ -239,4 +264,6 @@ def gain_of_averaging(
         low, high = (middle, high) if better else (low, middle)
     belief = kind.belief(together, float(np.exp((low + high) / 2)))
     said = judge(vote(some)) if vote else judge(together) if metric.of_answers else np.mean(judged, axis=0)
-    return sign * (kind.expected(metric, said, belief) - alone(belief))
+    gain = sign * (kind.expected(metric, said, belief) - alone(belief))
+    best = metric.bounds[1 if metric.greater_is_better else 0]
+    return min(gain, _MOST_GAINED * abs(best - single)) if metric.of_answers and np.isfinite(best) else gain

@@ -2,7 +2,7 @@
 
     score = OOF - fall + gain of averaging, each with its spread, plus the luck of a test set of that size
 
-The fall is zero where the test images look like the training images to a model. It comes from estimators that need no
+The fall is about zero where nobody can tell many test images from the training images. It comes from estimators that need no
 labels, weighed and judged on the noise suite (`harness.oof.forecast.calibration`). Where the test is hidden it is drawn from a
 mixture of scenarios that is written down here. Past submissions pull the forecast towards what was seen before.
 """
@@ -39,7 +39,15 @@ from harness.oof.forecast.estimators import (
     importance_drop,
 )
 from harness.oof.forecast.inputs import ForecastInputs, Looks
-from harness.oof.forecast.interval import DRAWS, Range, blind_score, error_of_oof, range_of, unmeasured_falls
+from harness.oof.forecast.interval import (
+    DRAWS,
+    Range,
+    blind_score,
+    error_of_oof,
+    range_of,
+    unmeasured_falls,
+    within_shift,
+)
 from harness.oof.forecast.track_record import History, Past
 
 MIXTURE = {
@@ -54,6 +62,10 @@ IN_METRIC = ("confidence", "prior", "importance")
 """Estimators whose number is a fall of the metric itself."""
 
 _LOUD = 0.5  # of the test images may be without their like (AUC 0.75): a forecast that nobody should go by
+
+
+Measured = tuple[Shift | None, np.ndarray | None]
+"""See `measure`."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +122,7 @@ def forecast(
     past: Sequence[Past] = (),
     test_rows: int = 0,
     cells: Cells | None = None,
+    measured: Measured | None = None,
 ) -> tuple[Forecast, Shift | None]:
     """Forecast a run's score on the test; returns the shift between the images beside it, for images of it.
 
@@ -119,12 +132,12 @@ def forecast(
     past : earlier submissions with their scores
     test_rows : size of a hidden test, where it is known
     cells : what `suite_cells` found, where it is at hand already
+    measured : what `measure` found, where it is at hand already
     """
     metric = competition_metrics(competition)[0]
     known = known_of(subject, metric, looks.train_rows if looks else np.zeros(0, dtype=int))
-    shift = detect_shift(looks.train, looks.test) if looks else None
     seen = bool(subject.test_folds)
-    said = _said(known, subject, shift) if seen else None
+    shift, said = measured or measure(known, subject, looks)
     cells, calibration = _calibrated(competition, subject, metric, said, looks, cells)
     rng = np.random.default_rng(0)
     apart = known.kind.apart(subject.test_folds)
@@ -166,6 +179,12 @@ def forecast(
     )
 
 
+def measure(known: Known, subject: ForecastInputs, looks: Looks | None) -> Measured:
+    """The shift between the images, and float (E,): what each estimator says of the fall on the test; None where there is none."""
+    shift = detect_shift(looks.train, looks.test) if looks else None
+    return shift, _said(known, subject, shift) if subject.test_folds else None
+
+
 _OOF = {"score": "pooled", "low": "low", "high": "high"}
 
 
@@ -187,9 +206,10 @@ def _calibrated(
     return cells, calibrate(cells, usable, displacement(looks.train, looks.test) if looks else None)
 
 
-def _least_fall(subject: ForecastInputs, known: Known) -> float:
-    """The fold models err at least about as often as they disagree; that bounds some metrics only, and only on unseen rows."""
-    if subject.pseudo:
+def _least_fall(subject: ForecastInputs, known: Known, shift: Shift | None) -> float:
+    """The fold models err at least about as often as they disagree: of some metrics only, and only on unseen rows. Where the images cannot
+    be told apart it has no say: weak models disagree more than they err, and OOF says how often they err."""
+    if subject.pseudo or (shift is not None and not shift.is_seen):
         return -np.inf
     error = 1 - known.score if known.metric.greater_is_better else known.score
     return known.kind.least_error(known.metric, subject.test_folds) - error
@@ -249,14 +269,18 @@ def _fall(
     rng: np.random.Generator,
 ) -> _Fall:
     """By the calibrated estimators; of a hidden test by scenarios; without a suite none, or anything, where the images differ."""
-    at_least = _least_fall(subject, known)
+    at_least = _least_fall(subject, known, shift)
     if calibration is None or cells is None:
         if shift is None or not shift.apart:
             return _Fall(np.zeros(DRAWS), {})
         blind = blind_score(known, subject.judged_together(known.metric), np.random.default_rng(1))
         return _Fall(unmeasured_falls(known, shift, blind, _hint(said), at_least, rng), {}, blind)
     if said is not None:
-        return _Fall(calibration.draws(max(calibration.fall(said), at_least), DRAWS, rng), {})
+        falls = calibration.draws(max(calibration.fall(said), at_least), DRAWS, rng)
+        if shift is not None:
+            blind = blind_score(known, subject.judged_together(known.metric), np.random.default_rng(1))
+            falls = within_shift(falls, known, shift, blind)
+        return _Fall(falls, {})
     return _fall_of_scenarios(known, cells, rng)
 
 

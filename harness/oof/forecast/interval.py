@@ -59,6 +59,17 @@ def unmeasured_falls(known: Known, shift: Shift, blind: float, hint: float, at_l
     return np.maximum(falls, max(at_least, 0.0))
 
 
+def within_shift(falls: np.ndarray, known: Known, shift: Shift, blind: float) -> np.ndarray:
+    """Falls (DRAWS,) no deeper than the shift of the images lets them be, and gains no higher: on the share of the images that may have no
+    like among the training images (`Shift.at_most`) the model scores no less than predictions that see nothing do. Where many
+    images cannot be told apart next to nothing is left: the forecast is OOF.
+
+    blind : see `blind_score`
+    """
+    deepest = shift.at_most * max(known.sign * (known.score - blind), 0.0)
+    return np.clip(falls, -deepest, deepest)
+
+
 def blind_score(known: Known, said: np.ndarray, rng: Any) -> float:
     """What the test predictions (t, K), as the metric judges them, score on the targets of other images; no better than chance out of fold.
 

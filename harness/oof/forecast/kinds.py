@@ -76,6 +76,14 @@ class Kind(ABC):
         """How far the distribution of these outputs (m, K) is from that out of fold; NaN where it tells nothing new."""
         return float("nan")
 
+    def dispersity(self, outputs: np.ndarray) -> float:
+        """How many different answers outputs (m, K) give, and how surely; NaN where that is not defined."""
+        return float("nan")
+
+    def imbalance(self, outputs: np.ndarray) -> float:
+        """How far the shares of the answers of outputs (m, K) are from those out of fold; NaN where that is not defined."""
+        return float("nan")
+
     def apart(self, models: Sequence[np.ndarray]) -> float | None:
         """How far models' outputs (m, K) of the same rows disagree, mean over pairs; None for one model."""
         pairs = [self._apart(models[i], models[j]) for i in range(len(models)) for j in range(i)]
@@ -133,11 +141,24 @@ class Classes(Kind):
         """Of each row its class's weight, see `class_weights`."""
         return class_weights(self.targets, self.outputs, outputs)[self.targets]
 
+    def dispersity(self, outputs: np.ndarray) -> float:
+        """Nuclear norm of the probabilities (Deng and others 2023): 1 where all classes are given alike often and surely, less where a
+        model is unsure, and where it gives a few classes only, however surely."""
+        proba = np.asarray(outputs, dtype=np.float64)
+        squares = np.linalg.eigvalsh(proba.T @ proba)
+        return float(np.sqrt(np.clip(squares, 0, None)).sum() / np.sqrt(proba.size))
+
+    def imbalance(self, outputs: np.ndarray) -> float:
+        """Total variation distance of the mean probabilities."""
+        here, there = (np.mean(of, axis=0, dtype=np.float64) for of in (self.outputs, outputs))
+        return float(np.abs(here - there).sum() / 2)
+
     def _apart(self, one: np.ndarray, other: np.ndarray) -> float:
         return float((one.argmax(axis=1) != other.argmax(axis=1)).mean())
 
     def least_error(self, metric: Metric, models: Sequence[np.ndarray]) -> float:
-        """Models of one recipe err about as often as they disagree (Jiang and others 2022); that bounds accuracy."""
+        """Models of one recipe err about as often as they disagree (Jiang and others 2022); that is about the least under a shift.
+        No law: two models' errors add up to at least their disagreement, so that one errs in half of it at least."""
         apart = self.apart(models)
         return -np.inf if apart is None or metric.name != "accuracy" else apart
 

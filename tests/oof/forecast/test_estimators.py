@@ -56,7 +56,22 @@ def test_a_fall_is_positive_where_it_is_worse_whatever_the_metrics_direction(met
 def test_what_cannot_be_had_is_nan():
     known = known_of()
     found = dict(zip(ESTIMATORS, drops(known, Unknown(known.proba, None)), strict=True))
-    assert {name for name, value in found.items() if np.isnan(value)} == {"importance", "distance", "domain"}
+    assert {name for name, value in found.items() if np.isnan(value)} == {
+        "importance",
+        "distance",
+        "domain",
+        "dispersity",
+        "imbalance",
+    }
+
+
+def test_a_model_that_takes_all_for_one_class_is_seen_however_sure_it_is_where_images_differ():
+    known = known_of(sharpness=8.0)
+    one = np.tile([0.98, 0.01, 0.01], (500, 1))
+    for auc, low, high in ((0.5, 0, 0), (0.75, 0.1, 0.4), (1.0, 0.3, 0.7)):
+        found = dict(zip(ESTIMATORS, drops(known, Unknown(one, np.ones(4000), auc=auc)), strict=True))
+        assert low <= found["dispersity"] <= high and low <= found["imbalance"] <= high
+        assert found["confidence"] < 0  # surer than ever
 
 
 def test_other_shares_of_the_classes_are_found():
@@ -111,7 +126,7 @@ def test_an_auc_without_a_class_left_is_no_fall():
     proba, labels = calibrated_rows(3000, n_classes=2)
     known = Known(METRICS["roc_auc"], labels, proba, np.arange(3000))
     all_positive = np.tile([0.01, 0.99], (500, 1))
-    found = dict(zip(ESTIMATORS, drops(known, Unknown(all_positive, np.ones(3000))), strict=True))
+    found = dict(zip(ESTIMATORS, drops(known, Unknown(all_positive, np.ones(3000), auc=0.5)), strict=True))
     assert {name for name, value in found.items() if np.isnan(value)} == {"distance", "domain"}  # for numbers only
 
 
@@ -119,3 +134,15 @@ def test_many_classes_do_not_fill_the_memory():
     proba = np.random.default_rng(0).dirichlet(np.ones(400), 3000)
     truth = float(-(proba * np.log(proba)).sum(axis=1).mean())
     assert expected_score(METRICS["log_loss"], proba, proba) == pytest.approx(truth, rel=1e-4)
+
+
+def test_models_that_disagree_more_than_they_err_do_not_promise_a_mean_without_errors():
+    """Three models that part in a tenth of the rows, of which out of fold one erred in a fiftieth: some folds' luck."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 500)
+    models = []
+    for _ in range(3):
+        said = np.where(rng.random(500) < 0.06, 1 - labels, labels)
+        models.append(np.where(np.eye(2)[said] > 0, 0.97, 0.03))
+    gain = gain_of_averaging(METRICS["accuracy"], models, 0.98)
+    assert 0 < gain < 0.4 * 0.02

@@ -211,6 +211,21 @@ def test_foreign_test_images_without_a_noise_suite_are_told_loudly_and_widen_the
     assert foreign.public.score == pytest.approx(alike.public.score, abs=0.1)
 
 
+def test_images_that_nobody_can_tell_apart_bring_the_forecast_back_to_oof(pets, subject: ForecastInputs, cells: Cells):
+    """Whatever the fold models say: weak ones disagree more than they err."""
+    proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
+    at_odds = [noisier(proba, 0.8, 10 * k) for k in range(3)]
+    seen = replace(subject, test_folds=at_odds)
+    alike, _ = forecast(pets, seen, looks=looks_of(0.0), cells=cells)
+    foreign, _ = forecast(pets, seen, looks=looks_of(3.0), cells=cells)
+    foretold = 2 * alike.shift["high"] - 1  # the share of images that may be others: few images rule out no less
+    assert alike.disagreement > 1 - alike.oof["score"] and abs(alike.fall) <= foretold < 0.1
+    assert alike.public.score - alike.gain == pytest.approx(alike.oof["score"] - alike.fall, abs=0.01)
+    luck = 2 * 1.645 * np.hypot(0.012 / 1.96, np.sqrt(alike.oof["score"] * (1 - alike.oof["score"]) / 600))
+    assert alike.public.high - alike.public.low < 1.2 * np.hypot(luck, 1.645 * alike.gain) + foretold
+    assert foreign.fall > 0.1 and foreign.public.low > 0
+
+
 @pytest.mark.parametrize(
     ("task", "metric"), [("ordinal", "quadratic_kappa"), ("multilabel", "samples_f1"), ("regression", "rmse")]
 )

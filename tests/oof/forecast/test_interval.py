@@ -9,7 +9,7 @@ from harness.competition.metrics import custom_metric
 from harness.competition.scoring.registry import CLASSES, LABELS, NUMBERS, find_metric, metric_names
 from harness.oof.forecast.domain_shift import Shift
 from harness.oof.forecast.estimators import Known
-from harness.oof.forecast.interval import UNMEASURED, blind_score, bounded, luck, unmeasured_falls
+from harness.oof.forecast.interval import UNMEASURED, blind_score, bounded, luck, unmeasured_falls, within_shift
 from harness.oof.forecast.kinds import Numbers
 from tests.oof.forecast.test_kinds import numbers_of
 
@@ -76,3 +76,12 @@ def test_what_looks_alike_costs_nothing_and_disagreement_is_a_floor():
     known, rng = known_of(), np.random.default_rng(0)
     assert not unmeasured_falls(known, shift_of(0.51), 1e4, 5.0, -np.inf, rng).any()
     assert unmeasured_falls(known, shift_of(0.8), known.by_chance, 0.0, 3.0, rng).min() == 3.0
+
+
+def test_a_fall_is_no_deeper_than_the_shift_lets_it_be():
+    known = known_of()
+    falls, blind = np.array([-1e4, -1.0, 0.0, 2.0, 1e4]), known.score + 100.0
+    assert not within_shift(falls, known, shift_of(0.48), blind).any()  # its upper end is 0.5: many images, alike
+    few = within_shift(falls, known, shift_of(0.53), blind)  # up to an AUC of 0.55: a tenth of the images
+    np.testing.assert_allclose(few, [-10, -1, 0, 2, 10])
+    assert within_shift(falls, known, shift_of(1.0), blind).max() == pytest.approx(100)
