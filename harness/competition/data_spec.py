@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from harness.base.errors import UserError, needs
 from harness.competition.recipe import (
@@ -21,6 +21,7 @@ from harness.competition.recipe import (
 from harness.competition.schema import Frozen, Later
 
 Names = Annotated[tuple[str, ...], Field(strict=False)]
+Where = dict[str, Annotated[Names, BeforeValidator(lambda names: (names,) if isinstance(names, str) else names)]]
 
 
 _READ_BY = {
@@ -29,6 +30,8 @@ _READ_BY = {
     "files": ("image_csv",),
     "pixels": ("table_pixels",),
     "join": ("image_csv", "image_folder"),
+    "where": ("image_csv",),
+    "test_where": ("image_csv",),
     "group_by": ("image_csv", "table_pixels", "csv_pixels"),
     "weight": ("image_csv", "table_pixels", "csv_pixels"),
     "fold": ("image_csv", "table_pixels"),
@@ -47,6 +50,8 @@ class DataSpec(Later):
         "features",
         "categories",
         "features_from",
+        "where",
+        "test_where",
     )
 
     format: Literal["csv_pixels", "table_pixels", "image_folder", "image_csv", "npz", "arrays", "captioned", "custom"]
@@ -105,6 +110,11 @@ class DataSpec(Later):
     """table_pixels: the columns that hold an image: numbers in a string or a list; several columns are channels."""
     test_rows: str | None = None
     """image_csv: table that names the test rows, with the same id column, where it is no sample submission."""
+    where: Where = Field(default={})
+    """image_csv: which rows of `labels` count: of each named column the values, or patterns as of file names, of which a row has one:
+    {split = ["train", "val"]}; "?*" is any cell that is not empty, so that {level = "?*"} leaves out what has no label."""
+    test_where: Where = Field(default={})
+    """The same of `test_rows`."""
     join: JoinSpec | None = None
     """image_csv, image_folder: another table whose columns `group_by` and `weight`, of image_csv `files`, may name too; of image_folder
     its ids are paths below `train`."""
@@ -189,6 +199,15 @@ class DataSpec(Later):
     def _pixels_of_a_table(self) -> DataSpec:
         if self.format == "table_pixels" and not self.pixels:
             raise ValueError("data.pixels: missing; table_pixels needs the columns that hold the images")
+        return self
+
+    @model_validator(mode="after")
+    def _channels_of_the_files(self) -> DataSpec:
+        n = len(self.files)
+        if n > 1 and self.channels not in (n, 3 * n):
+            raise ValueError(
+                f"data.channels = {self.channels}: a row has {n} files; write {n} (one of each) or {3 * n} (three)"
+            )
         return self
 
     @model_validator(mode="after")

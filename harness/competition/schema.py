@@ -151,6 +151,8 @@ def _explain(schema: type[BaseModel], problem: Any) -> str:
     said = said[0].lower() + said[1:]
     if problem["type"] == "tuple_type":
         said = "write a list in brackets: [..., ...]"
+    if problem["type"] == "dict_type":
+        said = "write a table in braces: {name = ...}"
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         said += nearest(problem["input"], _QUOTED.findall(problem["ctx"]["expected"]))
     if problem["type"] == "value_error" and isinstance(

@@ -26,6 +26,7 @@ from harness.data.cache import Dataset, open_samples
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.columns.reading import ColumnPlan, plan_columns
 from harness.data.files.archives import FileTree, walk
+from harness.data.files.csv_tables import separator
 from harness.data.files.decode import Decoder
 from harness.data.files.sizes import count_larger, settled_decoder
 from harness.data.formats.custom import begin_anew_with_other_files, load_custom, write_samples
@@ -124,6 +125,10 @@ class Building:
             )
         with tree.open(name) as file, (folder / "submission.csv").open("wb") as copy:
             shutil.copyfileobj(file, copy)
+        mark = separator((folder / "submission.csv").read_text(encoding="utf-8-sig", errors="replace"))
+        if mark != ",":
+            said = "tabs" if mark == "\t" else f"'{mark}'"
+            self.notes.append(f"{tree.show(name)}: has {said} between its values; a submission is written with commas")
 
     def _write_split(self, split: str, folder: Path) -> list[Broken] | None:
         """Write one split's arrays; None where the competition has no such split."""
@@ -183,8 +188,8 @@ class Building:
         arrays = self._arrays(listing.targets, listing.groups, listing.fold, listing.weight) if listing.targets else {}
         if listing.rows is not None:
             arrays["rows"] = np.array(listing.rows, dtype=np.str_)
-        self.notes.extend(listing.notes)
         if self.stream:
+            self.notes.extend(listing.notes)
             decoder = settled_decoder(tree, listing.files, spec, folder.parent / SCALE, self.tick)
             _write_streamed(listing, arrays, tree, decoder, folder)
             return []

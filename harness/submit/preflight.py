@@ -115,10 +115,11 @@ def _read_csv(path: Path, **options: Any) -> Any:
 
 
 def _header(sample: Path) -> list[str]:
+    """Its columns, one without a name called as pandas calls it."""
     from harness.data.files.csv_tables import read_rows
 
     with sample.open("rb") as file:
-        return read_rows(file, str(sample))[0]
+        return [name or f"Unnamed: {place}" for place, name in enumerate(read_rows(file, str(sample))[0])]
 
 
 def _check_ids(found: np.ndarray, wanted: np.ndarray) -> list[str]:

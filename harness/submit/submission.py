@@ -77,9 +77,14 @@ def write_submission(
     hook = competition.hook("to_submission")
     table = hook(ids, proba, competition.classes) if hook else submission_table(competition, ids, proba)
     if not hook and header:
-        table = table[list(header)]
+        table = in_columns(table, header)
     with complete_file(path) as temporary:
         table.to_csv(temporary, index=False)
+
+
+def in_columns(table: Any, header: Sequence[str]) -> Any:
+    """A table with the sample submission's columns in their order; what the table lacks is its column of row numbers, from 0."""
+    return table.assign(**{name: np.arange(len(table)) for name in header if name not in table.columns})[list(header)]
 
 
 def averaged(rows: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -51,6 +51,12 @@ def test_an_unknown_competition_lists_the_known(project: Path):
             'files = "{id}.png"\nsize =',
             r"data\.files: format = 'image_folder' does not read it; it is of image_csv",
         ),
+        (
+            "channels = 1",
+            'channels = 3\nfiles = ["{id}_a.png", "{id}_b.png"]',
+            r"data\.channels = 3: a row has 2 files; write 2 .one of each. or 6 .three.",
+        ),
+        ("size =", 'where = "train"\nsize =', r"data\.where = 'train': write a table in braces: \{name = ...\}"),
         ("size =", "sise =", r"data\.sise: unknown key .did you mean 'data\.size'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import zipfile
@@ -272,6 +273,56 @@ def plankton(d: Path) -> None:
     write(d / "sample_submission.csv", image=[f"{n + 1}.jpg" for n in range(TEST)], copepod=share, diatom=share)
 
 
+def one_table(d: Path) -> None:
+    rows = range(N + TEST)
+    for n in rows:
+        save(d / "images" / f"{n}.png", n % 2)
+    level = ["" if n >= N or n % 8 == 5 else n % 2 for n in rows]
+    split = ["test" if n >= N else ("train", "train", "val")[n % 3] for n in rows]
+    write(d / "metadata.csv", image_id=list(rows), split=list(split), level=list(level))
+
+
+def pairs(d: Path) -> None:
+    for n in range(8):
+        save(d / "images" / f"{n}.jpg", n % 2)
+
+    def table(path: Path, first: int, n_rows: int, **more: list[object]) -> None:
+        sides = {f"image_{k}": [f"{(k * n + n // 3) % 8}.jpg" for n in range(n_rows)] for k in (1, 2)}
+        write(path, pair_id=list(range(first, first + n_rows)), **sides, **more)
+
+    table(d / "train.csv", 0, N, same=[(n + n // 3) % 2 for n in range(N)])
+    table(d / "test.csv", 50, TEST)
+    write(d / "sample_submission.csv", pair_id=list(range(50, 50 + TEST)), same=[0] * TEST)
+
+
+def videos(d: Path) -> None:
+    for split, n_rows in (("train", N), ("test", TEST)):
+        for n in range(n_rows):
+            for frame in range(2):
+                save(d / split / f"vid_{n}" / f"frame_{frame}.jpg", n % 2)
+    write(
+        d / "train_labels.csv",
+        video_id=[f"vid_{n}" for n in range(N)],
+        label=[("run", "walk")[n % 2] for n in range(N)],
+    )
+    write(d / "sample_submission.csv", video_id=[f"vid_{n}" for n in range(TEST)], label=["run"] * TEST)
+
+
+def from_the_hub(d: Path) -> None:
+    (d / "data").mkdir()
+    for part, n_rows in (("train-00000-of-00002", N), ("train-00001-of-00002", N), ("test-00000-of-00001", TEST)):
+        cells = []
+        for n in range(n_rows):
+            buffer = io.BytesIO()
+            Image.fromarray(pixels(n % 2)).save(buffer, "PNG")
+            cells.append({"bytes": buffer.getvalue(), "path": f"{n}.png"})
+        beside = (
+            {"id": [f"t{n}" for n in range(n_rows)]} if "test" in part else {"label": [n % 2 for n in range(n_rows)]}
+        )
+        pd.DataFrame({"image": cells, **beside}).to_parquet(d / "data" / f"{part}.parquet")
+    write(d / "sample_submission.csv", id=[f"t{n}" for n in range(TEST)], label=["fox"] * TEST)
+
+
 MAKERS: dict[str, Callable[[Path], None]] = {
     "A folder for each class": folders,
     "The label in the file's name": names,
@@ -291,6 +342,10 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "Lists of numbers as channels": icebergs,
     "Arrays as files, a hidden test": signals,
     "A list of your own": camera_traps,
+    "Training and test in one table, rows without a label": one_table,
+    "Pairs of images": pairs,
+    "Folders of images as rows": videos,
+    "Images inside Parquet": from_the_hub,
     "Images of unlike sizes, cut out at one scale": plankton,
 }
 

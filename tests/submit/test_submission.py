@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from harness.base.errors import UserError
 from harness.competition import Competition, Samples, find_competition
 from harness.competition.data_spec import SubmissionSpec
 from harness.competition.scoring.registry import find_metric
-from harness.submit.submission import averaged, clipped
+from harness.data.rows.sample_submission import read_submission_header
+from harness.submit.preflight import check_submission
+from harness.submit.submission import averaged, clipped, in_columns
 from tests.conftest import REPOSITORY
 
 DIGITS = find_competition(REPOSITORY / "competitions" / "digit-recognizer")
@@ -53,3 +57,23 @@ def test_labels_are_clipped_at_both_ends_and_do_not_sum_to_one():
     outputs = np.array([[1.0, 0.0, 1.0], [0.5, 0.9, 0.2]])
     sent = clipped(contest("log_loss", task="multilabel"), outputs)
     assert sent[0].tolist() == [1 - 1e-7, 1e-7, 1 - 1e-7] and sent[1].tolist() == outputs[1].tolist()
+
+
+def test_a_column_of_row_numbers_is_written_as_the_sample_has_it():
+    table = pd.DataFrame({"id": ["b", "a"], "label": ["x", "y"]})
+    assert in_columns(table, ["Unnamed: 0", "label", "id"]).values.tolist() == [[0, "x", "b"], [1, "y", "a"]]
+
+
+@pytest.mark.parametrize(("first", "told"), [("0", True), ("7", False)])
+def test_only_row_numbers_may_stand_in_a_column_without_a_name(tmp_path, first: str, told: bool):
+    sample = tmp_path / "sample.csv"
+    sample.write_text(f",id,0,1\n{first},a,0.5,0.5\n1,b,0.5,0.5\n")
+    asked = contest("log_loss").model_copy(update={"classes": ("0", "1")})
+    if told:
+        assert read_submission_header(asked, sample, "sample.csv") == ["", "id", "0", "1"]
+        written = tmp_path / "out.csv"
+        written.write_text(",id,0,1\n0,a,0.25,0.75\n1,b,0.5,0.5\n")
+        assert check_submission(written, asked, np.array(["a", "b"]), sample) == []
+    else:
+        with pytest.raises(UserError, match="columns that .submission. does not describe: one without a name;"):
+            read_submission_header(asked, sample, "sample.csv")

@@ -20,7 +20,7 @@ from harness.competition.samples import Columns
 from harness.data.columns.kinds import Cells, as_numbers, refuse_empty_and_constant, refuse_names_of_rows
 from harness.data.columns.patterns import IMAGE_COLUMNS, are_categories, chosen_columns, table_names
 from harness.data.files.archives import FileTree
-from harness.data.rows.listing import id_column, training_table
+from harness.data.rows.listing import id_column, test_table, training_table
 from harness.data.rows.tables import Table, bare_id, joined, read_table
 
 _FILE = "columns.json"
@@ -150,7 +150,7 @@ def plan_columns(tree: FileTree, spec: DataSpec, has_test: bool) -> ColumnPlan:
 
 def _apart(tables: dict[str, Table]) -> list[Table]:
     """The tables, one that holds both splits once."""
-    return list({table.shown: table for table in tables.values()}.values())
+    return list({(table.shown, len(table)): table for table in tables.values()}.values())
 
 
 def _tables(tree: FileTree, spec: DataSpec, has_test: bool) -> dict[str, Table]:
@@ -174,7 +174,7 @@ def _tables(tree: FileTree, spec: DataSpec, has_test: bool) -> dict[str, Table]:
             "data.features: no table has the columns of the test rows. Name it: data.test_rows (with the id column), or data.features_from, "
             "in competition.toml."
         )
-    test = read_table(tree, spec.test_rows, "data.test_rows")
+    test = test_table(tree, spec)
     if spec.join:
         test = joined(test, read_table(tree, spec.join.file, "data.join.file"), id_column(spec), spec.join.id)
     return found | {"test": test}

@@ -23,7 +23,7 @@ from harness.base.storage.damage import is_of_content
 from harness.base.untrusted_text import plain
 from harness.data.files.names import nfc
 from harness.data.files.packed import KINDS as PACKED_KINDS
-from harness.data.files.packed import refuse_bomb, unpacked_zip
+from harness.data.files.packed import kind_of, refuse_bomb, unpacked_zip
 
 
 class FileTree:
@@ -117,7 +117,7 @@ class FileTree:
     def names_in_packed(self, packed: str) -> list[str]:
         """Names of the files in a packed folder or file ('train.zip', 'train.csv.zip') as they are asked for; [] where its place is
         taken by a plain one, which counts."""
-        if self._has_plain(packed.rpartition(".")[0]):
+        if self._has_plain(_unpacked_name(packed)):
             return []
         inner, prefix = self._inside(packed)
         return sorted(f"{prefix}{name}" for name in inner.files if not _is_hidden(name))
@@ -161,13 +161,14 @@ class FileTree:
 
     def _inside(self, packed: str) -> tuple[FileTree, str]:
         """The tree of a packed folder, and what its names lack of ours: '' where they begin with the folder's own name."""
-        folder, kind = packed.rsplit(".", 1)
+        folder = _unpacked_name(packed)
+        kind = packed[len(folder) :]
         with self._lock:
-            if packed not in self._packed and kind == "zip" and not self.is_zip:
+            if packed not in self._packed and kind == ".zip" and not self.is_zip:
                 self._packed[packed] = FileTree(self.path / packed)  # read in place
             if packed not in self._packed:
                 stamp = [*self.stamp([packed]), packed, str(self.path.resolve())]
-                zipped = unpacked_zip(stamp, lambda: self.open(packed), f".{kind}", self.show(packed), self.tick)
+                zipped = unpacked_zip(stamp, lambda: self.open(packed), kind.lower(), self.show(packed), self.tick)
                 self._packed[packed] = FileTree(zipped)
         inner = self._packed[packed]
         above, _, own = folder.rpartition("/")
@@ -212,6 +213,11 @@ class FileTree:
     def show(self, name: str) -> str:
         """The file's place in words for a message."""
         return f"{self.path}:{name}" if self.is_zip else str(self.path / name)
+
+
+def _unpacked_name(packed: str) -> str:
+    """'train' of 'train.7z' and 'train.tar.gz'."""
+    return packed[: len(packed) - len(kind_of(packed) or "")]
 
 
 def walk(folder: Path, name: str) -> list[str]:

@@ -16,7 +16,8 @@ _LONGEST_CELL = 1 << 20
 def read_rows(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a CSV, as text; a column without a name in which nothing stands is left out.
 
-    Values are separated by commas; by tabs or semicolons where the header has those and no comma.
+    Values are separated by commas; by tabs or semicolons where the header has those and no comma. A blank behind every separator of the
+    header belongs to it.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def read_rows(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]]:
         ) from error
     previous = csv.field_size_limit(_LONGEST_CELL)
     try:
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator(text))
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator(text), skipinitialspace=_spaced(text))
         rows = [row for row in lines if row]
     except csv.Error as error:
         raise UserError(
@@ -64,6 +65,12 @@ def separator(text: str) -> str:
     """What separates the values of a CSV: a comma, or a tab or semicolon where its first line has no comma."""
     first = text.lstrip("\r\n").partition("\n")[0]
     return "," if "," in first else next((mark for mark in "\t;" if mark in first), ",")
+
+
+def _spaced(text: str) -> bool:
+    """Whether a blank belongs to the separator: each name of the header but the first follows one, as Roboflow writes it."""
+    names = text.lstrip("\r\n").partition("\n")[0].split(separator(text))
+    return len(names) > 1 and all(name[:1] == " " and name.strip() for name in names[1:])
 
 
 def column(header: Sequence[str], name: str, shown: str, key: str) -> int:

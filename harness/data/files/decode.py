@@ -173,6 +173,11 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(ENDINGS)
 
 
+def is_dicom(name: str) -> bool:
+    """Whether a file's name ends as DICOM's."""
+    return name.lower().endswith(_DICOM)
+
+
 def formats_for(where: str) -> list[str]:
     """Pillow's formats that are tried for a file of this name."""
     ending = PurePosixPath(where).suffix.lower()

@@ -69,6 +69,23 @@ def decode_dicom(decoder: Decoder, file: IO[bytes], where: str) -> Decoded:
     return _framed(decoder, np.repeat(grey[:, :, None], decoder.channels, axis=2))
 
 
+def header_of_dicom(file: IO[bytes], where: str) -> tuple[int, int, bool]:
+    """Height, width, and whether there are colours, of a DICOM file whose pixels are not decoded.
+
+    Raises
+    ------
+    UserError
+        If pydicom is not installed, or the file is none.
+    """
+    with needs(f"{where}: a DICOM file", "pydicom"):
+        import pydicom
+    try:
+        read = pydicom.dcmread(io.BytesIO(read_whole(file, _MOST_BYTES)), stop_before_pixels=True)
+        return int(read.Rows), int(read.Columns), int(read.get("SamplesPerPixel", 1)) > 1
+    except Exception as error:  # decoders of damaged files raise whatever they like
+        raise UserError(f"{where}: cannot be read as DICOM ({type(error).__name__}: {error}).") from error
+
+
 def _last_axis(array: np.ndarray, channels: int, where: str) -> np.ndarray:
     """(H, W, C) of an array with its channels behind or in front."""
     if array.ndim == 2:

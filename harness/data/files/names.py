@@ -6,7 +6,7 @@ macOS writes an accented letter as two characters (NFD), most CSVs as one (NFC):
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from harness.base.errors import UserError
@@ -18,6 +18,18 @@ Way = Callable[[str], str]
 def nfc(name: str) -> str:
     """The name in Unicode's composed form; ASCII is not touched."""
     return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+_ONE_ENDING = {"jpeg": "jpg", "tiff": "tif"} | {
+    ending: ending for ending in ("jpg", "png", "tif", "bmp", "gif", "webp", "dcm", "npy")
+}
+
+
+def alike(name: str) -> str:
+    """The name in NFC with its image's ending in lower case, one for what has two: 'a.JPG' and 'a.jpeg' are 'a.jpg'."""
+    head, dot, ending = nfc(name).rpartition(".")
+    one = _ONE_ENDING.get(ending.lower())
+    return f"{head}{dot}{one}" if dot and one else nfc(name)
 
 
 def stem(path: str) -> str:
@@ -45,6 +57,30 @@ PATHS: tuple[Way, ...] = (without_ending, whole)
 """What ids may be: names without ending or with it; paths, where any has a folder in it."""
 
 
+def leading_folders(paths: Sequence[str]) -> list[str]:
+    """What all paths begin with, the shortest first: of '/home/bob/a/1.png' and '/home/bob/b/2.png' '/', '/home/', '/home/bob/'.
+
+    Tables that were written on another machine name images by such paths.
+    """
+    if not paths:
+        return []
+    first, last = min(paths), max(paths)
+    same = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return [first[: n + 1] for n in range(same) if first[n] == "/"]
+
+
+def other_spellings(ids: Sequence[str], paths: Iterable[str]) -> Iterator[list[str]]:
+    """How a table may have meant ids of which none is a file's name: paths of another machine without the folders that all begin with, as
+    few as it takes; numbers that lost their leading zeros, as wide as the files' names."""
+    for leading in leading_folders(ids):
+        yield [i.removeprefix(leading) for i in ids]
+    widths = (
+        {len(name) for path in paths if (name := stem(path)).isdecimal()} if all(map(str.isdecimal, ids)) else set()
+    )
+    if len(widths) == 1:
+        yield [i.zfill(*widths) for i in ids]
+
+
 class Lookup:
     """Files by what a table calls them.
 
@@ -58,9 +94,15 @@ class Lookup:
 
     def way_of(self, ids: Iterable[str]) -> Way:
         """The way that finds the most of these ids."""
-        wanted = {nfc(i) for i in ids}
+        wanted = {alike(i) for i in ids}
         ways = PATHS if any("/" in i for i in wanted) else NAMES
-        return max(ways, key=lambda way: len(wanted.intersection(nfc(way(p)) for p in self.paths)))
+        return max(ways, key=lambda way: len(wanted.intersection(alike(way(p)) for p in self.paths)))
+
+    def knows_any(self, ids: Iterable[str]) -> bool:
+        """Whether one of these ids names a file."""
+        wanted = [alike(i) for i in ids]
+        way = self.way_of(wanted)
+        return not {alike(way(p)) for p in self.paths}.isdisjoint(wanted)
 
     def rows(self, ids: Sequence[str], way: Way, where: str) -> list[int | None]:
         """For each id the number of its file; None where there is none.
@@ -71,11 +113,13 @@ class Lookup:
             If two files answer to one id (names both).
         """
         by_name: dict[str, list[int]] = {}
+        by_alike: dict[str, list[int]] = {}
         for number, path in enumerate(self.paths):
             by_name.setdefault(nfc(way(path)), []).append(number)
+            by_alike.setdefault(alike(way(path)), []).append(number)
         rows: list[int | None] = []
         for i in ids:
-            found = by_name.get(nfc(i), [])
+            found = by_name.get(nfc(i)) or by_alike.get(alike(i), [])
             if len(found) > 1:
                 raise UserError(
                     f"{where}: id '{i}' may be {self.shown(found[0])} or {self.shown(found[1])}"
@@ -98,5 +142,7 @@ def refuse_duplicate_ids(ids: Sequence[str], where: str) -> None:
     for row, i in enumerate(ids, start=1):
         name = nfc(i)
         if name in first:
-            raise UserError(f"{where}: id '{i}' stands in row {first[name]} and in row {row}. Take one out.")
+            twice = len(ids) - len(set(map(nfc, ids)))
+            more = f" ({twice:,} rows repeat an id)" if twice > 1 else ""
+            raise UserError(f"{where}: id '{i}' stands in row {first[name]} and in row {row}. Take one out{more}.")
         first[name] = row

@@ -1,6 +1,6 @@
-"""A folder that the platform delivers packed (Kaggle's train.7z), brought into a zip that can be read in place.
+"""A folder that the platform delivers packed (Kaggle's train.7z, a train.tar.gz), brought into a zip that can be read in place.
 
-A 7z is one long compressed stream: its images cannot be read one by one. It is read once, from front to end, into an
+A 7z, as a packed tar, is one long compressed stream: its images cannot be read one by one. It is read once, from front to end, into an
 uncompressed zip in the cache: one file instead of 300,000 small ones, nothing written outside it whatever names it holds. An HDF5
 file of encoded images (a data set of bytes for each id, as ISIC 2024 has it) is brought into one too.
 """
@@ -24,7 +24,7 @@ from harness.base.storage.atomic_files import complete_file
 from harness.base.storage.manifest import faults, manifest_beside, write_manifest
 from harness.base.untrusted_text import plain
 
-KINDS = (".7z", ".zip", ".hdf5", ".h5")
+KINDS = (".7z", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".hdf5", ".h5")
 
 _LARGEST_RATIO = 200
 _ALWAYS_FINE = 256 * 2**20
@@ -68,7 +68,7 @@ def unpacked_zip(stamp: Any, open_packed: Callable[[], Any], kind: str, shown: s
 
 
 def repack(source: Path, target: Path, shown: str, tick: Tick) -> None:
-    """Write the files of a 7z, or the images of an HDF5 file, into an uncompressed zip, in a process of its own: a damaged index makes some of the libraries that
+    """Write the files of a 7z or tar, or the images of an HDF5 file, into an uncompressed zip, in a process of its own: a damaged index makes some of the libraries that
     unpack it write where they may not, and that ends the process.
 
     Raises
@@ -108,10 +108,16 @@ def signal_name(code: int) -> str:
         return f"exit code {code}"
 
 
+def kind_of(name: str) -> str | None:
+    """Which of KINDS a file's name ends in."""
+    return next((kind for kind in KINDS if name.lower().endswith(kind)), None)
+
+
 def damaged(shown: str, why: object) -> str:
-    """What to say of a 7z that cannot be read."""
+    """What to say of a packed folder that cannot be read."""
     said = plain(str(why) or type(why).__name__, 200)
-    kind = "7z" if shown.lower().endswith(".7z") else "HDF5 file"
+    ending = kind_of(shown) or ""
+    kind = "7z" if ending == ".7z" else "tar" if ending.startswith(".t") else "HDF5 file"
     return f"{shown}: the {kind} is truncated, corrupt or not to be trusted ({said}). Download it again."
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +11,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from harness.base.errors import needs
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import Decoder, formats_for, lies_on_its_side
+from harness.data.files.decode_arrays import header_of_dicom
 
 _FEW = 1024
 
@@ -85,11 +84,7 @@ def _size(file: IO[bytes], where: str, channels: int) -> tuple[int, int]:
     if ending == ".npy":
         return _size_of_array(file, channels)
     if ending in (".dcm", ".dicom"):
-        with needs(f"{where}: a DICOM file", "pydicom"):
-            import pydicom
-
-        head = pydicom.dcmread(io.BytesIO(file.read()), stop_before_pixels=True)
-        return int(head.Rows), int(head.Columns)
+        return header_of_dicom(file, where)[:2]
     with Image.open(file, formats=formats_for(where)) as picture:
         height, width = picture.height, picture.width
         return (width, height) if lies_on_its_side(picture) else (height, width)

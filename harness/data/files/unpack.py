@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
+import tarfile
 import threading
 import zipfile
 from collections.abc import Callable
@@ -15,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.errors import UserError, needs
-from harness.base.storage.damage import is_of_content
-from harness.data.files.packed import damaged, refuse_bomb
+from harness.base.storage.damage import DAMAGED, is_of_content
+from harness.data.files.packed import damaged, kind_of, refuse_bomb
 
 Tick = Callable[[int, int], None]
 
@@ -98,6 +100,37 @@ def _zip_writer(file: zipfile.ZipFile, limit: int, n_files: int, tick: Tick) -> 
     return Factory()
 
 
+def files_of_tar(source: Path, target: Path, shown: str, tick: Tick) -> None:
+    """Write the files of a tar, packed or not, into an uncompressed zip; links and devices in it are not followed.
+
+    A name that leads out of its folder is refused where the zip is opened.
+
+    Raises
+    ------
+    UserError
+        If it is damaged, or a bomb.
+    """
+    try:
+        with tarfile.open(source) as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
+            written = 0
+            for done, member in enumerate(filter(tarfile.TarInfo.isfile, packed), start=1):
+                written += member.size
+                refuse_bomb(written, source.stat().st_size, shown)
+                held = packed.extractfile(member)
+                assert held is not None  # of a file it is one
+                with file.open(zipfile.ZipInfo(member.name), "w", force_zip64=True) as copy:
+                    shutil.copyfileobj(held, copy, 2**20)
+                tick(done, done)
+    except UserError:
+        raise
+    except OSError as error:
+        if not is_of_content(error):
+            raise
+        raise UserError(damaged(shown, error)) from error
+    except (tarfile.TarError, *DAMAGED) as error:
+        raise UserError(damaged(shown, error)) from error
+
+
 def images_of_hdf5(source: Path, target: Path, shown: str, tick: Tick) -> None:
     """Write the encoded images of an HDF5 file into an uncompressed zip, each as <its name>.<ending>; arrays become .npy files.
 
@@ -164,7 +197,8 @@ def main(source: str, target: str, shown: str) -> None:
         print(json.dumps(told), flush=True)
 
     try:
-        unpack = repack_here if source.endswith(".7z") else images_of_hdf5
+        kind = kind_of(source) or ""
+        unpack = repack_here if kind == ".7z" else files_of_tar if kind.startswith(".t") else images_of_hdf5
         unpack(Path(source), Path(target), shown, lambda done, of: say(done=done, of=of))
     except UserError as error:
         say(error=str(error))

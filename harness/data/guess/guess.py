@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, plain
 from harness.data.columns.patterns import IMAGE_COLUMNS
+from harness.data.files.names import nfc
 from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize, sizes_tell
-from harness.data.guess.inventory import Images, Inventory, Looks, look_at
+from harness.data.guess.inventory import SAMPLE, Images, Inventory, Looks, look_at
 from harness.data.guess.layout import (
     Layout,
     Matched,
@@ -24,15 +26,24 @@ from harness.data.guess.layout import (
     holds_some,
     id_column_of,
     label_pattern,
+    names_often,
     shared_rows,
     test_of_sample,
     train_and_test,
 )
+from harness.data.guess.others import note_folders, note_images, note_tables, others_said, refuse_sequences
+from harness.data.guess.splits import Split, split_column
 from harness.data.guess.targets import Targets, find_targets, sample_columns
-from harness.data.rows.tables import Table
+from harness.data.rows.tables import Table, bare_id, rows_where
 
 _LARGEST_SIDES, _DECODED_BYTES = (256, 192, 128), 2**30
 """Images are decoded to the first of these sides at which all of them take no more than that: pretrained networks see more in larger ones."""
+_BESIDE, _PICTURES = (
+    re.compile(r"mask|annot|segm|label|ground|thumb", re.I),
+    re.compile(r"image|img|photo|pict|jpe?g|png", re.I),
+)
+"""What folders of other things than the images are called, and folders of images, where both hold the same names."""
+_FAR_MORE = 0.2  # more of a table's rows, in a folder further up
 _ID = re.compile(r"(image|img)?_?id|filename|index", re.I)
 
 
@@ -49,11 +60,14 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
     if pixels:
         return layout, _of_pixel_tables(layout, inventory, *pixels)
     if inventory.images:
-        return layout, _of_images(layout, inventory)
+        targets = _of_images(layout, inventory)
+        note_images(layout, inventory)
+        return layout, targets
     if inventory.arrays:
         return layout, _of_arrays(layout, inventory)
+    unread = "".join(f" Not read: {why}" for why in list(inventory.unread.values())[:1])
     raise UserError(
-        f"{inventory.tree.path}: there are tables, but no images and no pixels in them. Name the folder that holds the images too."
+        f"{inventory.tree.path}: there are tables, but no images and no pixels in them.{unread} Name the folder that holds the images too."
     )
 
 
@@ -70,16 +84,20 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     if layout.sample:
         asked = layout.sample[1].column(sample_columns(layout.sample[1])[0], "")
         test = test_of_sample(inventory, train, test, asked)
-    tables = {n: t for n, t in inventory.tables.items() if not layout.sample or n != layout.sample[0]}
-    chosen = _training_table(tables, train, layout.sample)
-    if chosen is None:
+    tables = {n: t for n, t in inventory.tables.items() if not SAMPLE.search(PurePosixPath(n).name)}
+    found = _table_and_folder(tables, train, inventory, layout.sample)
+    if found is None:
+        refuse_sequences(inventory, tables, train, asked)
         return _by_folders(layout, inventory, train, test, merged)
-    name, table, matched = chosen
-    layout.train_table = (name, table)
+    train, name, table, matched = found
+    split = split_column(table)
+    told = rows_where(table, {split.column: split.test}, "") if split and split.test else None
+    if split:
+        table = _rows_of_split(layout, table, split, matched.column, train)
     _size(layout, inventory, train, test, len(matched.files))
     layout.set("format", "image_csv", "the labels stand in a table")
     layout.set("train", train.folder)
-    test_table = _test_table(tables, name, matched.column)
+    test_table = _test_table(tables, name, matched.column) or ((name, told) if told is not None else None)
     wanted = asked or (test_table[1].column(matched.column, "") if test_table else [])
     if test is None and wanted and (matched.files or holds_some(train, wanted)):
         test = train
@@ -89,37 +107,123 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     if test is None:
         layout.set("optional", ["test"])
     layout.set("labels", name, f"{matched.share:.0%} of its rows have an image" if matched.share < 1 else "")
-    by_row = asked_by_column(table, test_table, train, test, layout.sample)
+    by_row = None if matched.files else asked_by_column(table, test_table, train, test, layout.sample)
     shared = shared_rows(test_table, layout.sample, matched.column)
     if shared and test_table:
         layout.set("test_rows", test_table[0], "it says which images are of one row of the sample submission")
     elif by_row and test_table:
         matched = by_row
         layout.set("test_rows", test_table[0], "it says which file an id of the sample submission is")
-    elif test_table and (not layout.sample or _fills(matched.files, test_table[1], matched.column)):
+    elif test_table and (not asked or _fills(matched.files, test_table[1], matched.column)):
         layout.set("test_rows", test_table[0])
+    if told is not None and layout.values.get("test_rows") == name and split:
+        layout.set("test_where", {split.column: list(split.test)})
     layout.id_column = matched.column
     layout.set("id", matched.column)
     if matched.files:
         layout.set("files", list(matched.files) if len(matched.files) > 1 else matched.files[0])
-    targets = find_targets(table, None, matched.column, layout.sample, test_table[1] if test_table else None)
+    targets = find_targets(
+        table, None, matched.column, layout.sample, test_table[1] if test_table and told is None else None
+    )
+    table = _labelled_rows(layout, table, targets)
+    layout.train_table = (name, table)
     if shared:
         targets.submission["rows"] = shared
         targets.why["rows"] = "several images are of one row: their outputs are averaged"
     else:
         _joined_sample_id(layout, matched)
-    groups = group_columns(table, matched.column, targets.label)
-    if groups:
-        layout.set(
-            "group_by",
-            groups[0] if len(groups) == 1 else groups,
-            "rows of one share a fold: take it out if they are independent",
+    if layout.sample and not asked:
+        layout.unknown.append(
+            f"what '{layout.sample[0]}' wants in its columns: it has no rows; every test image is answered"
         )
-    elif pattern := group_pattern(table.column(matched.column, "")):
-        layout.set("group", pattern, "what it finds alike shares a fold: take it out if the images are independent")
-    if test_table:
+    others = {n: t for n, t in tables.items() if n != name and not (test_table and n == test_table[0])}
+    _groups(layout, table, targets, test_table, others)
+    if test_table and told is None:
         columns_beside(layout, targets, table, test_table, asked)
+    note_tables(layout, others, targets, table, test_table)
     return targets
+
+
+def _table_and_folder(
+    tables: dict[str, Table], train: Images, inventory: Inventory, sample: tuple[str, Table] | None
+) -> tuple[Images, str, Table, Matched] | None:
+    """The training table, and the folder of its images: that of the training images, or the nearest above which holds far more of them
+    ('train_1', 'train_2', ... are parts of one)."""
+    best = _training_table(tables, train, sample)
+    folder = train
+    above = {parent.as_posix() for parent in PurePosixPath(train.folder).parents}
+    for images in sorted((i for i in inventory.images if i.folder in above), key=lambda i: -len(i.folder)):
+        wider = _training_table(tables, images, sample)
+        if wider is not None and wider[2].share > (best[2].share + _FAR_MORE if best else _FAR_MORE):
+            best, folder = wider, images
+    if best is None:
+        return None
+    stems = Counter(PurePosixPath(p).stem for p in folder.below)
+    if max(stems.values()) > 1 and not best[2].files:
+        inner = [
+            i for i in inventory.images if i.folder.startswith("" if folder.folder == "." else f"{folder.folder}/")
+        ]
+        inner.sort(key=lambda i: (bool(_BESIDE.search(i.folder)), not _PICTURES.search(i.folder)))
+        for images in inner:
+            narrower = _training_table(tables, images, sample)
+            if narrower is not None and narrower[2].share >= best[2].share and not _twice(images):
+                return (images, *narrower)
+    return (folder, *best)
+
+
+def _twice(images: Images) -> bool:
+    """Whether two images have one name."""
+    return len({PurePosixPath(p).stem for p in images.below}) < len(images.files)
+
+
+def _rows_of_split(layout: Layout, table: Table, split: Split, id_column: str, train: Images) -> Table:
+    """The rows that are not the test's, those for validation among them where their images lie in the same folder; notes data.where."""
+    for values in (split.train, tuple(v for v in split.train if re.match("train|dev", v, re.I))):
+        kept = rows_where(table, {split.column: values}, "")
+        matched = id_column_of(kept, train)
+        if matched is not None and matched.share == 1:
+            break
+    layout.set("where", {split.column: list(values)}, "the table holds other rows too")
+    return kept
+
+
+def _labelled_rows(layout: Layout, table: Table, targets: Targets) -> Table:
+    """The rows that have a target; where others have none, data.where leaves them out (of several labels in a cell it may mean: none)."""
+    cells = [table.column(name, "") for name in targets.label]
+    labelled = [row for row, told in enumerate(zip(*cells, strict=True)) if any(cell.strip() for cell in told)]
+    if len(labelled) == len(table) or targets.separator:
+        return table
+    where = layout.values.get("where", {})
+    assert isinstance(where, dict)
+    without = counted(len(table) - len(labelled), "row")
+    layout.set("where", {**where, targets.label[0]: "?*"}, f"{without} without a label: left out of training")
+    return table.rows(labelled)
+
+
+def _groups(
+    layout: Layout, table: Table, targets: Targets, test_table: tuple[str, Table] | None, others: dict[str, Table]
+) -> None:
+    """data.group_by of the table's columns, or of another's that is joined; else data.group of the ids."""
+    id_column, why = layout.id_column or "", "rows of one share a fold: take it out if they are independent"
+    test = test_table[1] if test_table else None
+    if groups := group_columns(table, id_column, targets.label, test):
+        layout.set("group_by", groups[0], why)
+        return
+    ids = {bare_id(i) for i in table.column(id_column, "")}
+    for name, other in others.items():
+        known = next((c for c in other.header if _names_all(other, c, ids)), None)
+        if known and (groups := group_columns(other, known, targets.label, test)):
+            layout.set("join", {"file": name, "id": known}, "it has more columns of the training rows")
+            layout.set("group_by", groups[0], why)
+            return
+    if pattern := group_pattern(table.column(id_column, "")):
+        layout.set("group", pattern, "what it finds alike shares a fold: take it out if the images are independent")
+
+
+def _names_all(table: Table, column: str, ids: set[str]) -> bool:
+    """Whether a column has each of these ids, in one row."""
+    cells = [bare_id(i) for i in table.column(column, "")]
+    return len(set(cells)) == len(cells) and ids.issubset(cells)
 
 
 def _fills(files: tuple[str, ...], test: Table, id_column: str) -> bool:
@@ -131,7 +235,8 @@ def _fills(files: tuple[str, ...], test: Table, id_column: str) -> bool:
 def _training_table(
     tables: dict[str, Table], train: Images, sample: tuple[str, Table] | None
 ) -> tuple[str, Table, Matched] | None:
-    """The table that names most of the training images and has something to learn beside; of equal ones a 'train' before others."""
+    """The table that names most of the training images and has something to learn beside; of equal ones one that has what
+    the sample submission asks for, then a 'train', before others."""
     found = []
     for name, table in tables.items():
         if re.search(r"test", PurePosixPath(name).name, re.I) or len(table.header) < 2:
@@ -141,11 +246,20 @@ def _training_table(
             continue
         named = bool(re.search(r"train|label", PurePosixPath(name).name, re.I))
         covered = matched.share * len(table)
-        found.append(((covered > 0.3 * len(train.files), named, covered), name, table, matched))
+        rank = (covered > 0.3 * len(train.files), _answers(table, sample), named, covered)
+        found.append((rank, name, table, matched))
     if not found:
         return None
     _, name, table, matched = max(found, key=lambda f: f[0])
     return name, table, matched
+
+
+def _answers(table: Table, sample: tuple[str, Table] | None) -> bool:
+    """Whether the sample submission's columns, or the classes that they are, stand in a table."""
+    asked = sample_columns(sample[1])[1] if sample else []
+    if not asked or all(map(table.has, asked)):
+        return bool(asked)
+    return len(asked) > 1 and any({nfc(c) for c in cells} == set(map(nfc, asked)) for cells in table.columns)
 
 
 def _test_table(tables: dict[str, Table], train_name: str, id_column: str) -> tuple[str, Table] | None:
@@ -166,7 +280,7 @@ def _by_folders(
     """Labels in folders' or files' names."""
     tops = {PurePosixPath(p).parts[0] for p in train.below if "/" in p}
     loose = sum("/" not in p for p in train.below)
-    while len(tops) == 1 and not loose and test is None:  # everything lies in one folder more
+    while len(tops) == 1 and not loose:  # everything lies in one folder more
         inner = next(i for i in inventory.images if i.folder == (tops_path(train, tops)))
         train, tops = inner, {PurePosixPath(p).parts[0] for p in inner.below if "/" in p}
         loose = sum("/" not in p for p in train.below)
@@ -177,14 +291,16 @@ def _by_folders(
     if len(tops) >= 2 and loose <= 0.02 * len(train.below):
         layout.why["format"] = f"each class has a folder ({len(tops):,} of them)"
         labels = [PurePosixPath(p).parts[0] for p in train.below if "/" in p]
-        if merged:
-            layout.set("merge", [i.folder for i in merged], "its images are training images too")
+        alike = [i for i in merged if {PurePosixPath(p).parts[0] for p in i.below} == tops]
+        if alike:
+            layout.set("merge", [i.folder for i in alike], "its images are training images too")
+        labels = note_folders(layout, inventory, train, labels)
     else:
         told = label_pattern(train.below)
         if told is None:
             raise UserError(
                 f"{inventory.tree.path}: {counted(len(train.files), 'image')} in '{train.folder}', but neither a table names them, nor do folders or "
-                f"file names tell labels (e.g. '{plain_name(train)}'). {_tables_said(inventory)}"
+                f"file names tell labels (e.g. '{plain_name(train)}'). {_tables_said(inventory, train)}"
             )
         pattern, labels = told[0], told[1]
         layout.set("label_pattern", pattern, f"the label stands in the file's name, e.g. '{plain_name(train)}'")
@@ -212,12 +328,18 @@ def plain_name(images: Images) -> str:
     return images.below[0]
 
 
-def _tables_said(inventory: Inventory) -> str:
+def _tables_said(inventory: Inventory, train: Images) -> str:
+    often = ((name, names_often(table, train)) for name, table in inventory.tables.items())
+    if found := next(((name, column) for name, column in often if column), None):
+        return (
+            f"'{found[0]}' names them by '{found[1]}', several rows an image (boxes?), and a row is an image here: write a table with one row for each, "
+            "several labels in a cell with blanks between, say (docs/layouts.md)."
+        )
     if inventory.unread:
-        name, why = next(iter(inventory.unread.items()))
-        return f"One table could not be read: {name} ({why})."
+        return "Not read: " + " ".join(list(inventory.unread.values())[:3])
+    aside = f" Not looked at: {others_said(inventory)}; save what holds the labels as CSV." if inventory.others else ""
     listed = ", ".join(f"{name} ({', '.join(table.header[:6])})" for name, table in list(inventory.tables.items())[:4])
-    return f"Tables there: {listed or 'none'}. Write data.labels, data.id, data.files into a competition.toml yourself (see docs/layouts.md)."
+    return f"Tables there: {listed or 'none'}.{aside} Write data.labels, data.id, data.files, or data.label_pattern for names, into a competition.toml yourself (see docs/layouts.md)."
 
 
 def _size(layout: Layout, inventory: Inventory, train: Images, test: Images | None, n_files: int) -> None:
@@ -236,10 +358,12 @@ def _size(layout: Layout, inventory: Inventory, train: Images, test: Images | No
         why = sizes_tell(looks.heights, looks.widths, looks.borders, (there.heights, there.widths))
         if why:
             layout.set("features", list(IMAGE_COLUMNS), why)
-    channels = n_files if n_files > 1 else looks.channels or (1 if looks.grey else 3)
+    of_a_file = looks.channels or (1 if looks.grey else 3)
+    channels = max(n_files, 1) * of_a_file
     grey = "all that were looked at are grey" if channels == 1 else ""
     of_arrays = "as the arrays have" if looks.channels else grey
-    layout.set("channels", channels, "one for each file of a row" if n_files > 1 else of_arrays)
+    of_files = f"{'one' if of_a_file == 1 else of_a_file} for each file of a row"
+    layout.set("channels", channels, of_files if n_files > 1 else of_arrays)
     if looks.bounds and looks.bounds[0] < looks.bounds[1]:
         bounds = [math.floor(looks.bounds[0]), math.ceil(looks.bounds[1])]
         layout.set("range", bounds, "what becomes black and white: about what some arrays hold")
@@ -282,7 +406,7 @@ def _sides(looks: Looks, largest: int) -> tuple[list[int], str]:
 def _pixel_tables(inventory: Inventory) -> tuple[str, str | None, list[str]] | None:
     """Training table, test table and the columns that hold whole images ([] where every pixel has a column); None where there is none."""
     of_text = {n: t for n, t in inventory.tables.items() if n.lower().endswith((".csv", ".tsv"))}
-    wide = {n: t for n, t in of_text.items() if len(t.header) >= 64 and _mostly_pixels(t)}
+    wide = {n: t for n, t in of_text.items() if len(t.header) >= 64 and len(t) and _mostly_pixels(t)}
     cells = {n: columns for n, t in inventory.tables.items() if (columns := _image_cells(t))}
     for found in (wide, cells):
         train = sorted(found, key=lambda n: (bool(re.search("test", n, re.I)), not re.search("train", n, re.I), n))

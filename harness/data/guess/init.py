@@ -298,6 +298,8 @@ def _facts(layout: Any, targets: Any) -> Any:
 
 def _found(inventory: Any, layout: Any, facts: Any) -> list[str]:
     """What lies there, in lines."""
+    from harness.data.guess.others import others_said
+
     lines = [
         f"{counted(len(t), 'row')} in {name}: {', '.join(t.header[:8])}{', ...' if len(t.header) > 8 else ''}"
         for name, t in list(inventory.tables.items())[:8]
@@ -308,7 +310,8 @@ def _found(inventory: Any, layout: Any, facts: Any) -> list[str]:
         for i in shown
     ]
     lines += [f"arrays in {name}" for name in inventory.arrays[:4]]
-    lines += [f"not read: {name} ({why})" for name, why in list(inventory.unread.items())[:4]]
+    lines += [f"not looked at: {others_said(inventory)}"] if inventory.others else []
+    lines += [f"not read: {why}" for why in list(inventory.unread.values())[:4]]
     return lines
 
 

@@ -14,13 +14,20 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.data.files.archives import FileTree, walk
-from harness.data.files.decode import is_image
-from harness.data.files.packed import KINDS
+from harness.data.files.csv_tables import read_rows
+from harness.data.files.decode import is_dicom, is_image
+from harness.data.files.decode_arrays import header_of_dicom
+from harness.data.files.packed import kind_of
 from harness.data.guess.framing import Border
 from harness.data.rows.tables import Table, read_table
 
 _LOOKED_AT, _MOST_ROWS = 60, 400_000
 _TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
+_TEXT = ".txt"  # a table where it lists files; else a note to people
+
+
+SAMPLE = re.compile(r"sample.?sub|submission|sample_solution|benchmark|^sample", re.I)
+"""What a sample submission is called."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class Inventory:
     images : folders with images, each with everything below it, the most images first
     arrays : names of .npz files
     unread : tables that could not be read, with the reason
+    others : files of other kinds, which are not looked at
     """
 
     tree: FileTree
@@ -60,6 +68,7 @@ class Inventory:
     images: list[Images]
     arrays: list[str]
     unread: dict[str, str] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
 
 
 def take_stock(tree: FileTree) -> Inventory:
@@ -74,13 +83,22 @@ def take_stock(tree: FileTree) -> Inventory:
     tables: dict[str, Table] = {}
     unread: dict[str, str] = {}
     for name in names:
-        if PurePosixPath(name).suffix.lower() not in _TABLES or _is_by_the_way(name):
+        ending = PurePosixPath(name).suffix.lower()
+        if (
+            ending not in (*_TABLES, _TEXT)
+            or _is_by_the_way(name)
+            or (ending == _TEXT and not _lists_files(tree, name))
+        ):
             continue
         try:
             wide = _wide_csv(tree, name)
             tables[name] = wide if wide is not None else read_table(tree, name, "the file's name")
         except UserError as error:
-            unread[name] = str(error).split(". ")[0]
+            bare = _header_alone(tree, name)
+            if bare is not None:
+                tables[name] = bare
+            else:
+                unread[name] = str(error)
     images = _image_folders([n for n in names if is_image(n)])
     arrays = [n for n in names if n.lower().endswith(".npz")]
     if not (tables or images or arrays):
@@ -89,7 +107,9 @@ def take_stock(tree: FileTree) -> Inventory:
         raise UserError(
             f"{tree.path}: holds no table, no image and no .npz; it holds {listed}. Name the folder or zip of the data."
         )
-    return Inventory(tree, tables, images, arrays, unread)
+    known = {*tables, *unread, *arrays}
+    others = [n for n in names if n not in known and not is_image(n) and not _is_by_the_way(n)]
+    return Inventory(tree, tables, images, arrays, unread, others)
 
 
 def all_names(tree: FileTree) -> list[str]:
@@ -102,13 +122,32 @@ def all_names(tree: FileTree) -> list[str]:
     for name in top:
         if any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts):
             continue
-        kind = next((k for k in KINDS if name.lower().endswith(k)), None)
+        kind = kind_of(name)
         bare = name[: -len(kind)] if kind else ""
         if kind and bare:
             found += tree.names_in_packed(name) or [name]
             continue
         found.append(name)
     return sorted(set(found))
+
+
+def _header_alone(tree: FileTree, name: str) -> Table | None:
+    """A sample submission that has columns and no rows; None where it is something else."""
+    if not SAMPLE.search(PurePosixPath(name).name) or PurePosixPath(name).suffix.lower() not in (".csv", ".tsv"):
+        return None
+    try:
+        with tree.open(name) as file:
+            header, rows = read_rows(file, tree.show(name))
+    except UserError:
+        return None
+    return None if rows else Table(header, [[] for _ in header], tree.show(name))
+
+
+def _lists_files(tree: FileTree, name: str) -> bool:
+    """Whether a text begins with the name of an image: the line is no header."""
+    with tree.open(name) as file:
+        first = next(iter(_first_lines(file, 1)), "")
+    return is_image(next(iter(re.split(r"[\s,;]+", first.strip()))))
 
 
 def _is_by_the_way(name: str) -> bool:
@@ -177,7 +216,7 @@ class Looks:
 
 def look_at(tree: FileTree, files: list[str]) -> Looks:
     """Open some images, evenly spread."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, min(_LOOKED_AT, len(files))).astype(int))]
     heights, widths, grey, deep, channels, odd = [], [], True, [], 0, ""
@@ -186,8 +225,15 @@ def look_at(tree: FileTree, files: list[str]) -> Looks:
     for name in chosen:
         try:
             with tree.open(name) as file:
+                if is_dicom(name):
+                    height, width, colours = header_of_dicom(file, tree.show(name))
+                    heights.append(height)
+                    widths.append(width)
+                    grey &= not colours
+                    continue
                 if name.lower().endswith(".npy"):
                     array = np.load(io.BytesIO(file.read()), allow_pickle=False)
+                    _refuse_many(array, tree.show(name))
                     first = array.ndim > 2 and array.shape[0] < array.shape[-1]  # the axis of the channels
                     heights.append(array.shape[1 if first else 0])
                     widths.append(array.shape[2 if first else 1])
@@ -205,10 +251,27 @@ def look_at(tree: FileTree, files: list[str]) -> Looks:
                     elif picture.mode not in ("L", "1", "LA"):
                         small = np.asarray(picture.convert("RGB").resize((32, 32)), dtype=np.int16)
                         grey &= bool(np.abs(small - small.mean(axis=2, keepdims=True)).max() <= 2)
+        except ManyImages:
+            raise
         except Exception as error:  # decoders of damaged files raise whatever they like
-            odd = odd or f"{name}: {error}"
+            said = "no image, or of a format that is not read" if isinstance(error, UnidentifiedImageError) else error
+            odd = odd or (str(error) if isinstance(error, UserError) else f"{name}: {said}")
     bounds = (min(ends), max(ends)) if ends else None
     return Looks(np.array(heights), np.array(widths), grey, max(deep, default=None), channels, bounds, odd, borders)
+
+
+class ManyImages(UserError):
+    """A file that is not one image."""
+
+
+def _refuse_many(array: np.ndarray, shown: str) -> None:
+    if array.ndim not in (2, 3):
+        held = "many images" if array.ndim > 3 else "no image"
+        raise ManyImages(
+            f"{shown}: is an array of shape {array.shape}, {held}; a .npy file is one image here. Put the arrays into one .npz: "
+            "np.savez('data.npz', images=np.load('X_train.npy'), labels=np.load('y_train.npy'), test_images=np.load('X_test.npy')), take the .npy "
+            "files away, and run this again."
+        )
 
 
 def _grey_values(picture: Any) -> np.ndarray:

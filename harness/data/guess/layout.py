@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from harness.data.files.names import nfc
-from harness.data.guess.inventory import Images, Inventory
+from harness.data.files.names import alike, nfc, other_spellings
+from harness.data.guess.inventory import SAMPLE, Images, Inventory
 from harness.data.guess.targets import sample_columns
 from harness.data.rows.tables import Table
 
@@ -47,11 +47,7 @@ class Layout:
 
 def find_sample(inventory: Inventory) -> tuple[str, Table] | None:
     """The sample submission, by its name; of several the one that asks for the most rows."""
-    named = [
-        n
-        for n in inventory.tables
-        if re.search(r"sample.?sub|submission|sample_solution|benchmark|^sample", PurePosixPath(n).name, re.I)
-    ]
+    named = [n for n in inventory.tables if SAMPLE.search(PurePosixPath(n).name)]
     plain = sorted(
         named,
         key=lambda n: (
@@ -136,8 +132,13 @@ def holds_some(images: Images, asked: Sequence[str]) -> bool:
 def _held(images: Images, asked: Sequence[str]) -> int:
     """How many of these ids (of many the first) name one file of the folder."""
     wanted = [nfc(i.replace("\\", "/").removeprefix("./")) for i in asked[:_TRIED]]
-    named = [Counter(nfc(way(PurePosixPath(p))) for p in images.below) for way in _WAYS]
-    return sum(any(count[i] == 1 for count in named) and all(count[i] <= 1 for count in named) for i in wanted)
+    named = [Counter(alike(way(PurePosixPath(p))) for p in images.below) for way in _WAYS]
+
+    def held(ids: list[str]) -> int:
+        spelt = [alike(i.removeprefix(f"{images.folder}/")) for i in ids]
+        return sum(any(count[i] == 1 for count in named) and all(count[i] <= 1 for count in named) for i in spelt)
+
+    return held(wanted) or next((n for ids in other_spellings(wanted, images.below) if (n := held(ids))), 0)
 
 
 _WAYS: tuple[Callable[[PurePosixPath], str], ...] = (
@@ -167,23 +168,54 @@ class Matched:
 
 
 def id_column_of(table: Table, images: Images) -> Matched | None:
-    """The column that names images, and how; None where no column does."""
+    """The column that names images, and how; None where no column does.
+
+    Where several columns name a file each (pairs of images), they are the row's files, and its id is a column of its own.
+    """
+    if (several := _file_columns(table, images)) is not None:
+        return several
     ways = {
         "stem": {nfc(PurePosixPath(p).stem) for p in images.below},
-        "name": {nfc(PurePosixPath(p).name) for p in images.below},
-        "path": {nfc(p) for p in images.below}
+        "name": {alike(PurePosixPath(p).name) for p in images.below},
+        "path": {alike(p) for p in images.below}
         | {nfc(PurePosixPath(p).with_suffix("").as_posix()) for p in images.below},
-        "whole": {nfc(p) for p in images.files},
+        "whole": {alike(p) for p in images.files},
     }
     best: Matched | None = None
     for name, cells in zip(table.header, table.columns, strict=True):
         some = [nfc(c.replace("\\", "/").removeprefix("./")) for c in cells[:_TRIED]]
         if len(set(some)) < 0.9 * len(some) or not some:
             continue
-        share = max(sum(c in known for c in some) / len(some) for known in ways.values())
+        share = max(sum(alike(c) in known for c in some) / len(some) for known in ways.values())
+        if share == 0:  # paths of another machine, numbers without their zeros
+            known = set().union(*ways.values())
+            tried = other_spellings(some, images.below)
+            share = max((sum(alike(c) in known for c in spelt) / len(some) for spelt in tried), default=0)
         if share > (best.share if best else 0.5):
             best = Matched(name, (), share)
     return best if best and best.share >= 0.5 else _by_template(table, images) or _by_columns(table, images)
+
+
+def _file_columns(table: Table, images: Images) -> Matched | None:
+    """Two columns or more that name a file of the folder in each row; None where there are fewer, or no column tells rows apart."""
+    files = [name for name in table.header if _names_files(table, name, images)]
+    unique = (
+        n for n, c in zip(table.header, table.columns, strict=True) if n not in files and len(set(c)) == len(table)
+    )
+    id_column = next(unique, None)
+    if len(files) < 2 or id_column is None:
+        return None
+    return Matched(id_column, tuple(f"{{{name}}}" for name in files), 1.0)
+
+
+def names_often(table: Table, images: Images) -> str | None:
+    """A column that names images in several rows each, such as boxes; None where there is none."""
+    known = {alike(p) for p in images.below} | {nfc(PurePosixPath(p).stem) for p in images.below}
+    for name, cells in zip(table.header, table.columns, strict=True):
+        some = set(map(alike, cells[:_TRIED]))
+        if len(some) < len(cells[:_TRIED]) and some and some <= known:
+            return name
+    return None
 
 
 def asked_by_column(
@@ -222,9 +254,9 @@ def shared_rows(test_table: tuple[str, Table] | None, sample: tuple[str, Table] 
 
 def _names_files(table: Table, column: str, images: Images) -> bool:
     """Whether a column's cells are paths with ending, of the whole tree or below the folder."""
-    known = {nfc(p) for p in (*images.files, *images.below)}
+    known = {alike(p) for p in (*images.files, *images.below)}
     some = table.column(column, "")[:_TRIED]
-    return sum(nfc(c) in known for c in some) >= _ENOUGH * len(some)
+    return sum(alike(c) in known for c in some) >= _ENOUGH * len(some)
 
 
 def _by_template(table: Table, images: Images) -> Matched | None:
@@ -316,20 +348,33 @@ def label_pattern(names: Sequence[str]) -> tuple[str, list[str]] | None:
     return None
 
 
-def group_columns(table: Table, id_column: str, targets: Sequence[str]) -> list[str]:
-    """Columns that look like groups: a patient, a driver, a place; with fewer values than rows."""
+def group_columns(table: Table, id_column: str, targets: Sequence[str], test: Table | None = None) -> list[str]:
+    """Columns that look like groups: a patient, a driver, a place; with fewer values than rows.
+
+    By their names; else the first text column of which the test's table has other values only: its rows are of other places.
+    """
     found = []
     for name, cells in zip(table.header, table.columns, strict=True):
         distinct = len(set(cells))
         if name in (id_column, *targets) or distinct in (1, len(cells)):
             continue
         if re.search(
-            r"patient|subject|person|driver|location|seq_?id|sequence|animal|slide|site_id|case_?id|plant_?id|study_?id|group",
+            r"patient|subject|person|driver|location|seq_?id|sequence|animal|slide|site_id|case_?id|plant_?id|study_?id|group|farm|field_?id|camera|hospital|session|video|clip",
             name,
             re.I,
         ):
             found.append(name)
+    if not found and test is not None:
+        found = [n for n in table.header if n not in (id_column, *targets) and test.has(n) and _apart(table, test, n)]
     return found[:1]
+
+
+def _apart(table: Table, test: Table, name: str) -> bool:
+    """Whether a column of names repeats itself, and the test has none of the values."""
+    here, there = set(table.column(name, "")), set(test.column(name, ""))
+    numbers = all(re.fullmatch(r"-?\d*\.\d+", cell) for cell in here)
+    repeated = len(here) <= len(table) / 2 and min(len(here), len(there)) > 1
+    return repeated and not numbers and here.isdisjoint(there) and "" not in here
 
 
 def group_pattern(ids: Sequence[str]) -> str | None:

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from harness.base.errors import UserError
+from harness.base.untrusted_text import listed, plain
 from harness.data.files.names import nfc
 from harness.data.rows.tables import Table
 
@@ -64,7 +66,7 @@ def find_targets(
     if sample:
         _handed_in(found, sample[1], asked, _values(found, train, labels))
     else:
-        _without_sample(found)
+        _without_sample(found, id_column)
     return found
 
 
@@ -112,6 +114,10 @@ def _columns(
             found.why["label"] = "it holds the values that the sample submission has"
             return
     named = [c for c in rest if _NAMED.match(c)]
+    flags = [c for c in rest if set(train.column(c, "")) == {"0", "1"}]
+    if not named and not sample and len(flags) > 2:
+        found.label, found.why["label"] = flags, "these columns hold 0 and 1: look whether all are labels"
+        return
     chosen = named[:1] or [c for c in rest if 1 < len(set(train.column(c, ""))) < max(len(train), 3)][:1] or rest[:1]
     found.label = chosen
     found.why["label"] = "by its name" if named else "the first column that could be one: look whether it is"
@@ -122,7 +128,7 @@ def _values(found: Targets, train: Table | None, labels: Sequence[str] | None) -
     if labels is not None:
         return list(dict.fromkeys(map(nfc, labels)))
     return (
-        list(dict.fromkeys(map(nfc, train.column(found.label[0], ""))))
+        list(dict.fromkeys(nfc(cell) for cell in train.column(found.label[0], "") if cell.strip()))
         if train is not None and len(found.label) == 1
         else list(found.label)
     )
@@ -136,8 +142,10 @@ def _number(cell: str) -> float | None:
 
 
 def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | None) -> None:
-    """The task, by what stands in the cells."""
+    """The task, by what stands in the cells; rows without a target do not count."""
+    columns = [list(cells) for cells in zip(*filter(any, zip(*columns, strict=True)), strict=True)] or [[]]
     if len(columns) > 1:
+        _refuse_classes(found, columns)
         held = {cell for column in columns for cell in column}
         if held <= {"0", "1", "0.0", "1.0", "True", "False"}:
             one = all(sum(cell in ("1", "1.0", "True") for cell in row) == 1 for row in zip(*columns, strict=True))
@@ -150,7 +158,7 @@ def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | 
         else:
             found.task, found.why["task"] = "regression", "these columns hold numbers other than 0 and 1"
         return
-    cells = columns[0] if columns else []
+    cells = [cell for cell in columns[0] if cell.strip()] if columns else []
     distinct = list(dict.fromkeys(cells))
     numbers = [_number(cell) for cell in distinct]
     separator = _separator(cells)
@@ -161,6 +169,27 @@ def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | 
         _numeric_kind(found, [n for n in numbers if n is not None], len(cells), sample)
     else:
         found.why["task"] = f"one of {len(distinct):,} labels a row"
+
+
+def _refuse_classes(found: Targets, columns: list[list[str]]) -> None:
+    """Refuse several columns that hold names: each is a question of its own.
+
+    Raises
+    ------
+    UserError
+        If a column has a cell that is no number.
+    """
+    flags = ("", "true", "false", "yes", "no")
+    told = zip(found.label, columns, strict=True)
+    odd = next(
+        ((n, cell) for n, cells in told for cell in cells if _number(cell) is None and cell.lower() not in flags), None
+    )
+    if odd is not None:
+        raise UserError(
+            f"the targets {listed(found.label, 8)} are classes, e.g. '{plain(odd[1], 80)}' of '{plain(odd[0], 80)}': several classes of one image "
+            "are no task here. Play each column as a competition of its own (a sample submission with the id and that column alone), and put "
+            "the answers together; or join them into one column of classes, which to_submission in competition.py takes apart (docs/layouts.md)."
+        )
 
 
 def _numeric_kind(found: Targets, values: list[float], n: int, sample: tuple[str, Table] | None) -> None:
@@ -275,7 +304,11 @@ def _one_column(
         _answers(found)
     else:
         spec["value"] = "class"
-        found.why["value"] = "one name a row; those in the sample submission are none of the labels"
+        found.why["value"] = (
+            "one name a row; those in the sample submission are none of the labels"
+            if cells
+            else "the sample submission has no rows: look what the platform wants"
+        )
         _answers(found)
 
 
@@ -295,8 +328,8 @@ def _metric(found: Targets, *names: str) -> None:
     found.metric, found.fits = names[0], names[1:]
 
 
-def _without_sample(found: Targets) -> None:
-    found.submission = {"id": "id", "target": found.label[0] if len(found.label) == 1 else "label"}
+def _without_sample(found: Targets, id_column: str | None) -> None:
+    found.submission = {"id": id_column or "id", "target": found.label[0] if len(found.label) == 1 else "label"}
     if found.task == "multilabel":
         found.submission["value"] = "labels"
         _metric(found, "samples_f1", "micro_f1", "roc_auc")

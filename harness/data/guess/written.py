@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def competition_toml(
         else:
             lines.append(f'# group_by = ["patient"]   a column {told}')
     lines += ["", "[submission]"]
-    if layout.sample:
+    if layout.sample and len(layout.sample[1]):
         lines.append(_line("sample", layout.sample[0]))
     for key, value in targets.submission.items():
         lines.append(_line(key, value, targets.why.get(key, "")))
@@ -93,7 +94,7 @@ def _short(text: str) -> str:
 
 def _toml(value: object) -> str:
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {_toml(v)}" for key, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_toml_key(key)} = {_toml(v)}" for key, v in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
     if isinstance(value, str):
@@ -101,6 +102,10 @@ def _toml(value: object) -> str:
             return f"'{value}'"
         return json.dumps(value, ensure_ascii=False)
     return json.dumps(value)
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _toml(key)
 
 
 def write_competition(folder: Path, files: dict[str, str]) -> list[Path]:

@@ -16,9 +16,9 @@ from harness.competition.data_spec import DataSpec
 from harness.competition.samples import Listing, RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
-from harness.data.files.names import Lookup, nfc, refuse_duplicate_ids, stem, without_ending
+from harness.data.files.names import Lookup, nfc, other_spellings, refuse_duplicate_ids, stem, without_ending
 from harness.data.rows.groups import matches
-from harness.data.rows.tables import Table, joined, read_table
+from harness.data.rows.tables import Table, joined, read_table, rows_where
 from harness.data.rows.weights import weights_of
 
 
@@ -100,11 +100,17 @@ def _folder_labels(tree: FileTree, name: str, below: list[str], classes: tuple[s
 
 
 def training_table(tree: FileTree, spec: DataSpec) -> Table:
-    """The table of the training rows, with the columns of `join`."""
-    table = read_table(tree, spec.labels, "data.labels")
+    """The table of the training rows, those that `where` chooses, with the columns of `join`."""
+    table = rows_where(read_table(tree, spec.labels, "data.labels"), spec.where, "data.where")
     if spec.join:
         table = joined(table, read_table(tree, spec.join.file, "data.join.file"), id_column(spec), spec.join.id)
     return table
+
+
+def test_table(tree: FileTree, spec: DataSpec) -> Table:
+    """The table that names the test rows, those that `test_where` chooses; there must be one."""
+    assert spec.test_rows is not None
+    return rows_where(read_table(tree, spec.test_rows, "data.test_rows"), spec.test_where, "data.test_where")
 
 
 def id_column(spec: DataSpec) -> str:
@@ -128,6 +134,8 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
     refuse_duplicate_ids(ids, table.shown)
     raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
     there, notes = image_files(tree, name)
+    if spec.where:
+        notes = (*notes, f"{table.shown}: {counted(len(ids), 'row is', 'rows are')} taken, as data.where says")
     files = rows_files(tree, name, spec, table, ids, there)
     hidden = [place for place, i in enumerate(ids) if files[place] is None and PurePosixPath(i).name.startswith(".")]
     if hidden:  # '.DS_Store', which a listing of files took for an image
@@ -239,7 +247,7 @@ def list_test(
         If there are no images, a file name is unprintable, or two files answer to one id.
     """
     there, notes = image_files(tree, name)
-    table = read_table(tree, spec.test_rows, "data.test_rows") if spec.test_rows else None
+    table = test_table(tree, spec) if spec.test_rows else None
     if table is not None:
         ids = table.column(id_column(spec), "data.id")
         refuse_duplicate_ids(ids, table.shown)
@@ -288,7 +296,7 @@ def _own_ids(name: str, files: list[str], spec: DataSpec) -> list[str]:
 def _matched(tree: FileTree, name: str, files: list[str], ids: Sequence[str], where: str) -> list[int | None]:
     """For each id the number of its file, by the way of writing ids that fits most of them."""
     lookup = Lookup([f.removeprefix(f"{name}/") for f in files], lambda number: tree.show(files[number]))
-    asked = [i.replace("\\", "/").removeprefix("./").removeprefix(f"{name}/") for i in ids]
+    asked = _asked_below(name, lookup, [i.replace("\\", "/").removeprefix("./") for i in ids])
     rows = lookup.rows(asked, lookup.way_of(asked), where)
     bare = [place for place, (i, row) in enumerate(zip(asked, rows, strict=True)) if row is None and "/" not in i]
     if bare and any("/" in i for i in asked):  # some ids are paths, these are names
@@ -296,6 +304,15 @@ def _matched(tree: FileTree, name: str, files: list[str], ids: Sequence[str], wh
         for place, row in zip(bare, lookup.rows(names, lookup.way_of(names), where), strict=True):
             rows[place] = row
     return rows
+
+
+def _asked_below(name: str, lookup: Lookup, ids: list[str]) -> list[str]:
+    """The ids as they would be below the folder; where none is there, in the first other spelling of which one is."""
+    below = [i.removeprefix(f"{name}/") for i in ids]
+    if lookup.knows_any(below):
+        return below
+    others = ([i.removeprefix(f"{name}/") for i in spelt] for spelt in other_spellings(ids, lookup.paths))
+    return next((spelt for spelt in others if lookup.knows_any(spelt)), below)
 
 
 def image_files(tree: FileTree, name: str) -> tuple[list[str], tuple[str, ...]]:

@@ -85,14 +85,28 @@ def read_submission_header(competition: Competition, path: Path, shown: str) -> 
     for name in wanted:
         column(header, name, shown, "classes" if name in competition.classes else "submission.target")
     _refuse_other_values(competition, path, shown, header, wanted)
-    extra = [name for name in header if name not in (spec.id, *wanted)]
+    extra = [name for name in header if name not in (spec.id, *wanted) and not _numbers_rows(path, shown, header, name)]
     if extra:
         raise UserError(
-            f"{shown}: has columns that [submission] does not describe: {plain(', '.join(extra[:10]), 300)}; it wants "
+            f"{shown}: has columns that [submission] does not describe: {plain(', '.join(name or 'one without a name' for name in extra[:10]), 300)}; it wants "
             f"{plain(','.join(header), 300)}, and {plain(','.join([spec.id, *wanted]), 300)} would be written. Correct [submission] in "
             "competition.toml, or write the rows yourself: to_submission in competition.py."
         )
     return header
+
+
+ROW_NUMBERS = ("", "Unnamed: 0")
+"""What a sample submission's column of row numbers is called, which pandas writes unasked."""
+
+
+def _numbers_rows(path: Path, shown: str, header: list[str], name: str) -> bool:
+    """Whether a column is one of `ROW_NUMBERS` and counts the rows from 0; it is written so."""
+    if name not in ROW_NUMBERS:
+        return False
+    with path.open("rb") as file:
+        _, rows = read_rows(file, shown)
+    place = header.index(name)
+    return [row[place] for row in rows] == list(map(str, range(len(rows))))
 
 
 def _refuse_other_values(

@@ -1,8 +1,10 @@
-"""Tables of a competition's own as columns of text: CSV, TSV, Parquet, JSON records and COCO annotations."""
+"""Tables of a competition's own as columns of text: CSV, TSV, Parquet, JSON records, COCO annotations, lists of files."""
 
 from __future__ import annotations
 
+import fnmatch
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ from typing import IO, Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import plain
+from harness.base.untrusted_text import counted, listed, plain
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import read_whole
 from harness.data.files.csv_tables import column, read_rows
@@ -94,13 +96,41 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
         elif ending in (".json", ".jsonl"):
             table = _json(file, shown)
         else:
-            header, rows = read_rows(file, shown)
+            files = _list_of_files(file, shown) if ending == ".txt" else None
+            header, rows = files or read_rows(file, shown)
             table = Table(header, [[row[place] for row in rows] for place in range(len(header))], shown)
     if not len(table):
         raise UserError(
             f"{shown}: has no rows. Download it again if it is cut off, or correct {key} in competition.toml."
         )
     return table
+
+
+def _list_of_files(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]] | None:
+    """Columns 'file', 'label', 'label2', ... of a text without a header, 'images/1.jpg 3' a line; None where its first line names no image.
+
+    Raises
+    ------
+    UserError
+        If a line is not as the first one (says which).
+    """
+    text = file.read().decode("utf-8-sig", "replace")
+    file.seek(0)
+    lines = [re.split(r"[\s,;]+", line.strip()) for line in text.splitlines() if line.strip()]
+    if not lines or not _is_name_of_image(lines[0][0]):
+        return None
+    width = len(lines[0])
+    odd = next((n for n, line in enumerate(lines) if len(line) != width or not _is_name_of_image(line[0])), None)
+    if odd is not None:
+        raise UserError(
+            f"{shown}: line {odd + 1} is '{plain(' '.join(lines[odd]), 80)}', wanted {counted(width, 'word')} that begin with an image's name, as in "
+            f"line 1. Correct it; a table with a header may have names with blanks."
+        )
+    return ["file", "label", *(f"label{n}" for n in range(2, width))][:width], lines
+
+
+def _is_name_of_image(name: str) -> bool:
+    return PurePosixPath(name.lower()).suffix in _IMAGE_ENDINGS
 
 
 def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
@@ -135,6 +165,32 @@ def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
     return Table(header, columns, table.shown, {**table.origins, **origins})
 
 
+def rows_where(table: Table, where: Mapping[str, Sequence[str]], key: str) -> Table:
+    """The rows that have in each of the named columns one of its values, or patterns as of file names; all without any.
+
+    key : of competition.toml, that says so
+
+    Raises
+    ------
+    UserError
+        If there is no such column, or no row is left.
+    """
+    kept = list(range(len(table)))
+    for name, patterns in where.items():
+        cells = table.column(name, key)
+        wanted = {
+            cell for cell in set(cells) if any(fnmatch.fnmatchcase(cell.strip(), pattern) for pattern in patterns)
+        }
+        kept = [row for row in kept if cells[row] in wanted]
+        if not kept:
+            held = listed([plain(cell, 40) for cell in dict.fromkeys(cells)])
+            raise UserError(
+                f"{table.shown}: no row is left by {key} = {{{plain(name, 80)} = {list(patterns)}}}; the column holds {held}. Correct it in "
+                "competition.toml."
+            )
+    return table.rows(kept) if where else table
+
+
 def bare_id(i: str) -> str:
     """An id without the ending that one of two tables may leave out."""
     path = PurePosixPath(nfc(i))
@@ -163,10 +219,27 @@ def _parquet(file: IO[bytes], shown: str) -> Table:
 
     try:
         read = pq.read_table(pa.BufferReader(file.read()))
+        _refuse_bytes(read.schema, shown)
         columns = [[text_of(value) for value in read.column(place).to_pylist()] for place in range(read.num_columns)]
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{shown}: cannot be read as Parquet ({plain(error, 200)}). Download it again.") from error
     return Table(list(read.column_names), columns, shown)
+
+
+def _refuse_bytes(schema: Any, shown: str) -> None:
+    """Refuse a table whose cells are files: bytes, or the {"bytes": ..., "path": ...} that Hugging Face writes."""
+    import pyarrow.types as kinds
+
+    def of_bytes(kind: Any) -> bool:
+        return any(is_kind(kind) for is_kind in (kinds.is_binary, kinds.is_large_binary, kinds.is_fixed_size_binary))
+
+    for cells in schema:
+        inside = [cells.type.field(n).type for n in range(cells.type.num_fields)] if kinds.is_struct(cells.type) else []
+        if any(map(of_bytes, (cells.type, *inside))):
+            raise UserError(
+                f"{shown}: column '{plain(cells.name, 80)}' holds the bytes of images, which are not read inside a Parquet table: write them out as "
+                "files once (docs/layouts.md, 'Images inside Parquet')."
+            )
 
 
 def _json(file: IO[bytes], shown: str) -> Table:
@@ -184,6 +257,9 @@ def _json(file: IO[bytes], shown: str) -> Table:
         return Table(["id", "label"], [list(told), [text_of(v) for v in told.values()]], shown)
     if isinstance(told, dict) and told and all(isinstance(v, dict) for v in told.values()):
         told = [{"id": key, **value} for key, value in told.items()]
+    told = _only_list(told)
+    if (named := _files_by_class(told)) is not None:
+        return Table(["file", "label"], named, shown)
     if isinstance(told, dict) and told and all(isinstance(v, list) for v in told.values()):
         return Table(list(told), [[text_of(v) for v in cells] for cells in _even(told, shown)], shown)
     if not isinstance(told, list) or not all(isinstance(row, dict) for row in told):
@@ -198,6 +274,24 @@ def _json_lines(content: bytes, shown: str, error: Exception) -> list[Any]:
         raise UserError(
             f"{shown}: cannot be read as JSON ({plain(error, 200)}). Download it again if it is cut off."
         ) from error
+
+
+def _only_list(told: Any) -> Any:
+    """The one list of records or of [file, label] that stands among other things ('info', 'version'); else what there is."""
+    if not isinstance(told, dict):
+        return told
+    lists = [v for v in told.values() if isinstance(v, list) and v and all(isinstance(row, dict | list) for row in v)]
+    return lists[0] if len(lists) == 1 else told
+
+
+def _files_by_class(told: Any) -> list[list[str]] | None:
+    """Files and labels of {"fox": ["1.jpg", ...]} or [["1.jpg", 3], ...]; None where it is neither."""
+    if isinstance(told, dict):
+        told = [[i, label] for label, names in told.items() if isinstance(names, list) for i in names]
+    pairs = [row for row in told if isinstance(row, list) and len(row) == 2] if isinstance(told, list) else []
+    if not pairs or len(pairs) < len(told) or not all(isinstance(i, str) and _is_name_of_image(i) for i, _ in pairs):
+        return None
+    return [[text_of(cell) for cell in cells] for cells in zip(*pairs, strict=True)]
 
 
 def _even(told: dict[str, list[Any]], shown: str) -> list[list[Any]]:

@@ -18,7 +18,7 @@ from harness.data.cache import Dataset, open_samples
 from harness.data.files.archives import FileTree
 from harness.data.formats.images import SCALE
 from harness.runs.align import align_rows
-from harness.submit.submission import answered_table, wanted_header, wanted_ids
+from harness.submit.submission import answered_table, in_columns, wanted_header, wanted_ids
 
 _AT_ONCE = 256
 
@@ -42,7 +42,7 @@ class Test:
         ids, header = wanted_ids(self.competition, self.dataset), wanted_header(self.competition, self.dataset)
         rows = align_rows(self.dataset.train.ids, ids, "the test's images")
         table = answered_table(self.competition, ids, answers[rows])
-        (table[header] if header else table).to_csv(path, index=False)
+        (in_columns(table, header) if header else table).to_csv(path, index=False)
 
 
 def open_test(home: Path, job: dict[str, Any], given: Path) -> Test:

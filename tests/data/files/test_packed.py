@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import shutil
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -261,3 +262,39 @@ def test_a_label_file_without_the_column_is_told(signs: Path):
     toml.write_text(toml.read_text().replace('format = "image_csv"', 'format = "image_csv"\nlabel = "class"'))
     with pytest.raises(UserError, match="no column 'class'; it has id, label. Correct data.label"):
         load(signs)
+
+
+def tar(files: dict[str, bytes], mode: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+        link = tarfile.TarInfo("train/link.txt")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(("name", "mode"), [("train.tar", "w"), ("train.tar.gz", "w:gz"), ("train.tgz", "w:gz")])
+def test_a_tar_is_read_as_if_its_folder_were_there_and_its_links_are_not_followed(tmp_path: Path, name: str, mode: str):
+    (tmp_path / name).write_bytes(tar({f"./{file}": content for file, content in FILES.items()}, mode))
+    tree = FileTree(tmp_path)
+    assert tree.has("train") and tree.names("train") == sorted(FILES)
+    with tree.open("train/3.txt") as file:
+        assert file.read() == FILES["train/3.txt"]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_that_is_cut_off_is_told(tmp_path: Path, mode: str):
+    whole = tar({f"train/{n}.txt": bytes(range(256)) * 60 for n in range(20)}, mode)
+    (tmp_path / "train.tar.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"train.tar.gz: the tar is truncated, corrupt.*Download it again"):
+        FileTree(tmp_path).names("train")
+
+
+def test_a_tar_with_a_name_that_leads_out_is_refused(tmp_path: Path):
+    (tmp_path / "train.tar").write_bytes(tar({"../../evil.txt": b"x"}, "w"))
+    with pytest.raises(UserError, match="leads out of its folder"):
+        FileTree(tmp_path).names("train")

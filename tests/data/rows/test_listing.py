@@ -114,3 +114,45 @@ def test_several_files_a_row_need_a_list_of_the_test_rows(tmp_path: Path):
     tree = files(tmp_path, "test/1_a.png", "test/1_b.png")
     with pytest.raises(UserError, match=r"nothing says which rows there are.*data.test_rows"):
         list_test(tree, "test", spec(files=["{id}_a.png", "{id}_b.png"], channels=2))
+
+
+@pytest.mark.parametrize("start", ["/home/bob/comp/", "C:\\\\data\\\\", "comp-v1/"])
+def test_paths_of_another_machine_find_their_images(tmp_path: Path, start: str):
+    start = start.replace("\\\\", "\\")
+    cells = [f"{start}train/{name}" for name in ("a/1.png", "b/1.png")]
+    tree = files(tmp_path, "train/a/1.png", "train/b/1.png", train="\n".join(["id,label", *(f"{c},x" for c in cells)]))
+    found = list_by_table(tree, "train", spec())
+    assert found.files == [("train/a/1.png",), ("train/b/1.png",)] and found.ids == cells
+
+
+def test_paths_of_another_machine_that_share_no_more_than_names_with_ours(tmp_path: Path):
+    rows = "id,label\n/x/photos/1.png,a\n/x/photos/2.png,b\n"
+    tree = files(tmp_path, "train/1.png", "train/2.png", train=rows)
+    assert list_by_table(tree, "train", spec()).files == [("train/1.png",), ("train/2.png",)]
+
+
+def test_rows_that_do_not_count_are_left_out_and_that_is_said(tmp_path: Path):
+    rows = "id,split,label\n1,train,a\n2,test,\n3,train,\n"
+    tree = files(tmp_path, "train/1.png", "train/2.png", "train/3.png", train=rows)
+    chosen = spec(
+        test="train", test_rows="train.csv", where={"split": "train", "label": "?*"}, test_where={"split": "test"}
+    )
+    found = list_by_table(tree, "train", chosen)
+    assert found.ids == ["1"] and "1 row is taken, as data.where says" in found.notes[0]
+    assert list_test(tree, "train", chosen).ids == ["2"]
+
+
+def test_endings_in_other_letters_and_numbers_without_zeros_find_their_images(tmp_path: Path):
+    tree = files(tmp_path, "train/0001.JPG", "train/0002.jpeg", train="id,label\n0001.jpg,a\n0002.jpg,b\n")
+    assert list_by_table(tree, "train", spec()).files == [("train/0001.JPG",), ("train/0002.jpeg",)]
+    (tmp_path / "train.csv").write_text("id,label\n1,a\n2,b\n")
+    found = list_by_table(tree, "train", spec())
+    assert found.files == [("train/0001.JPG",), ("train/0002.jpeg",)] and found.ids == ["1", "2"]
+
+
+def test_a_name_as_it_is_written_comes_before_one_in_other_letters(tmp_path: Path):
+    tree = files(tmp_path, "train/a.jpg", "train/a.JPG", train="id,label\na.JPG,x\n")
+    assert list_by_table(tree, "train", spec()).files == [("train/a.JPG",)]
+    (tmp_path / "train.csv").write_text("id,label\na.jpeg,x\n")
+    with pytest.raises(UserError, match=r"id 'a.jpeg' may be .*a.JPG or .*a.jpg"):
+        list_by_table(tree, "train", spec())

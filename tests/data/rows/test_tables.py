@@ -10,7 +10,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.data.files.archives import FileTree
-from harness.data.rows.tables import joined, read_table
+from harness.data.rows.tables import joined, read_table, rows_where
 
 FRAME = pd.DataFrame({"id": ["a", "b", "c"], "grade": [0, 2, 1], "share": [0.5, 1.0, 2.25], "cat": [True, False, True]})
 
@@ -100,3 +100,51 @@ def test_joined_by_ids_with_and_without_ending(tmp_path: Path):
         joined(read(tmp_path, "c.csv", "img,x\n4,1\n"), right, "img", "name")
     with pytest.raises(UserError, match="stands in rows 1 and 2 with different values"):
         joined(left, read(tmp_path, "d.csv", "name,driver\n1,p1\n1,p2\n"), "img", "name")
+
+
+def test_a_text_of_files_is_a_table_and_its_first_line_a_row(tmp_path: Path):
+    table = read(tmp_path, "train.txt", "images/1.jpg 3\nimages/2.jpg 0\n")
+    assert (table.header, table.columns) == (["file", "label"], [["images/1.jpg", "images/2.jpg"], ["3", "0"]])
+    assert read(tmp_path, "test.txt", "1.png\r\n2.png\r\n").columns == [["1.png", "2.png"]]
+    assert read(tmp_path, "named.txt", "file,label\n1.png,3\n").columns == [["1.png"], ["3"]]
+
+
+def test_a_line_of_a_list_that_is_unlike_the_first_is_told(tmp_path: Path):
+    with pytest.raises(
+        UserError, match=r"train.txt: line 2 is 'images/2.jpg', wanted 2 words that begin with an image's name"
+    ):
+        read(tmp_path, "train.txt", "images/1.jpg 3\nimages/2.jpg\n")
+
+
+@pytest.mark.parametrize("cells", [[b"\xff\xd8"] * 2, [{"bytes": b"\xff\xd8", "path": "1.jpg"}] * 2])
+def test_images_inside_parquet_are_told_with_the_cure(tmp_path: Path, cells: list[object]):
+    pd.DataFrame({"image": cells, "label": [0, 1]}).to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(UserError, match=r"x.parquet: column 'image' holds the bytes of images.*docs/layouts.md"):
+        read_table(FileTree(tmp_path), "x.parquet", "data.labels")
+
+
+def test_rows_are_chosen_by_values_and_patterns(tmp_path: Path):
+    table = read(tmp_path, "t.csv", "id,split,level\na,train,1\nb,val,\nc,test,2\n")
+    chosen = rows_where(table, {"split": ("train", "val"), "level": ("?*",)}, "data.where")
+    assert chosen.columns[0] == ["a"] and rows_where(table, {}, "data.where") is table
+    assert rows_where(table, {"level": ("2",)}, "data.where").place("id", 0).endswith("row 3, column 'id'")
+    with pytest.raises(
+        UserError, match=r"no row is left by data.where = \{split = \['dev'\]\}; the column holds train, val, test"
+    ):
+        rows_where(table, {"split": ("dev",)}, "data.where")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"fox": ["1.jpg"], "owl": ["2.jpg", "3.jpg"]},
+        {"labels": [["1.jpg", "fox"], ["2.jpg", "owl"], ["3.jpg", "owl"]]},
+        {
+            "info": {"year": 2020},
+            "annotations": [{"file": f"{n}.jpg", "label": k} for n, k in ((1, "fox"), (2, "owl"), (3, "owl"))],
+        },
+    ],
+)
+def test_other_ways_to_write_files_and_labels_as_json(tmp_path: Path, told: object):
+    table = read(tmp_path, "t.json", json.dumps(told))
+    assert (table.header, table.columns) == (["file", "label"], [["1.jpg", "2.jpg", "3.jpg"], ["fox", "owl", "owl"]])
