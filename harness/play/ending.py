@@ -9,7 +9,7 @@ from harness.base.storage.manifest import sha256_of
 from harness.competition import Recipe
 from harness.ledger import Ledger
 from harness.play.journal import DONE, Journal
-from harness.play.spending.accounts import Accounts
+from harness.play.spending.accounts import Accounts, recipe_of_run
 from harness.play.spending.budget import OutOfTime
 from harness.play.spending.costs import with_epochs
 from harness.play.stepping import ANYWAY, Stepper
@@ -44,6 +44,7 @@ class Ending:
             lambda: judge.cross_fitted_choice(table, names),
             most=ANYWAY,
         )
+        self._measure_falls(final)
         self._judge_anew(final)
         self.steps.do(
             f"submission/{final}",
@@ -85,6 +86,30 @@ class Ending:
                 lambda: finish.write_unfinished(self.accounts.table, recipe) or {},
                 most=ANYWAY,
             )
+
+    def _measure_falls(self, final: str) -> None:
+        """The noise suite of the final choice, where there is time for it, and for one fold that judges it: without it a forecast does not
+        know what other images cost."""
+        accounts, table = self.accounts, self.accounts.table
+        if not accounts.costs.in_seconds:
+            return  # what costs no arithmetic would always be done
+        runs, names = accounts.runs, finish.without_suite(table, final)
+        if not names or any(name not in runs for name in names):
+            return
+        cost = sum(accounts.noise(recipe_of_run(runs[name])) for name in names)
+        cost += accounts.combining(len(names) + 1) if final not in runs else 0.0
+        kept = 2 * accounts.finishing + (accounts.judging(final) if accounts.is_worth_judging(final) else 0.0)
+        try:
+            self.steps.do(
+                f"falls/{final}",
+                f"{'the final choice' if final in runs else 'members of the final choice'} under the corruptions",
+                "its forecast learns what other images would cost",
+                lambda: finish.measure_falls(table, final, accounts.noise_rows),
+                cost,
+                ANYWAY if cost <= accounts.budget.left - kept else 0.0,
+            )
+        except OutOfTime:
+            return
 
     def _judge_anew(self, final: str) -> None:
         """On one fold, or on as many as fit: what is left then buys nothing better."""

@@ -22,7 +22,7 @@ from harness.play.plan.changes import more_symmetries
 from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
 from harness.play.plan.refinements import another_seed, more_seeds, refinements, with_pseudo
 from harness.play.racing import SIZED, Races
-from harness.play.spending.accounts import NOISE_ROWS, Accounts, recipe_of_run
+from harness.play.spending.accounts import Accounts, recipe_of_run
 from harness.play.spending.budget import Budget, OutOfTime
 from harness.play.spending.costs import Costs, with_epochs
 from harness.play.stepping import ANYWAY, Stepper
@@ -238,16 +238,16 @@ class Player:
 
     def _look_for_limits(self) -> None:
         """The noise suite and the forecast of the baseline, and what they say."""
-        from harness.cv.noise.job import noise_suite
-
-        table = self.table
+        table, accounts = self.table, self.accounts
         run = finish.load(table, next(iter(self.runs)))
-        options = table.options(run.recipe)
+        most = _NOISE_SHARE * self.budget.total
+        rows = self.journal.decide("rows of the noise suite", lambda: accounts.noise_rows_within(run.recipe, most))
+        accounts.noise_rows = rows or accounts.noise_rows
         self.noise = self.steps.do(
             "noise",
             "the baseline under 15 corruptions in five severities",
             "forecasts learn from it; it shows what another camera would cost",
-            lambda: noise_suite(table.competition, run, table.dataset, options, NOISE_ROWS, table.watcher),
+            lambda: finish.under_noise(table, run, accounts.noise_rows),
             self.accounts.noise(run.recipe),
             _NOISE_SHARE,
         )

@@ -142,6 +142,14 @@ def build_ensemble(
     return result
 
 
+def add_suite(competition: Competition, run: Run, watcher: LineWatcher | None = None) -> None:
+    """Give an ensemble the noise suite of its members, which took theirs after it was made; nothing, where one of them took none."""
+    members = [load_run(run.path.parent / name) for name in run.environment["ensemble"]["members"]]
+    method, metric = run.environment["ensemble"]["method"], competition_metrics(competition)[0]
+    found = cross_fit(align(members, competition), metric, asked=method, watcher=watcher)
+    _save_noise(RunFolder(run.path), members, next(one for one in found if one.method.name == method))
+
+
 def _pick(found: list[CrossFitted]) -> CrossFitted:
     sure = [r for r in found if r.gain_low > 0]
     return max(sure, key=lambda r: r.gain) if sure else found[0]

@@ -11,8 +11,7 @@ from harness.play.spending.costs import Costs
 from harness.play.steps.finish import load
 from harness.play.steps.table import Outcome, Table
 
-NOISE_ROWS = 1_000
-"""Rows of the baseline that the noise suite takes."""
+_NOISE_ROWS, _LEAST_NOISE_ROWS = 1_000, 300
 
 # Of the budget, and in seconds: how far predictions may be off before a step is cut off. What they are off by is learnt run by run.
 _MARGIN, _MOST_MARGIN = 0.03, 60.0
@@ -30,6 +29,7 @@ class Accounts:
     final : the run that would be sent now, "" before there is one
     finishing : seconds that writing and forecasting a submission takes, as measured
     per_cell : seconds of combining runs, by row, class and run, as measured
+    noise_rows : how many rows the noise suite takes, the same for all runs
     """
 
     table: Table
@@ -39,6 +39,7 @@ class Accounts:
     final: str = ""
     finishing: float = 3.0
     per_cell: float = 1.5e-5
+    noise_rows: int = _NOISE_ROWS
 
     @property
     def room(self) -> float:
@@ -92,11 +93,21 @@ class Accounts:
 
     def noise(self, recipe: Recipe) -> float:
         """The cost of the noise suite."""
+        return self._noise_of(recipe, self.noise_rows)
+
+    def noise_rows_within(self, recipe: Recipe, cost: float) -> int:
+        """With how many rows the noise suite costs no more; with as many as usual where even few rows cost more."""
+        least, usual = self._noise_of(recipe, _LEAST_NOISE_ROWS), self._noise_of(recipe, _NOISE_ROWS)
+        if usual <= cost or least > cost:
+            return _NOISE_ROWS
+        share = (cost - least) / (usual - least)
+        return _LEAST_NOISE_ROWS + int(share * (_NOISE_ROWS - _LEAST_NOISE_ROWS))
+
+    def _noise_of(self, recipe: Recipe, rows: int) -> float:
         if not self.costs.in_seconds:
             return 0.0
-        rows = min(NOISE_ROWS, self.costs.n_train)
         per_image = self.costs.prediction(recipe) + _NOISE_IMAGE
-        return 4.0 + 75 * rows * per_image / self.costs.workers
+        return 4.0 + 75 * min(rows, self.costs.n_train) * per_image / self.costs.workers
 
     @property
     def sign(self) -> int:

@@ -16,7 +16,7 @@ from harness.leaderboard.table import lines_of
 from harness.ledger import Ledger, State
 from harness.ledger.entry import OPEN
 from harness.oof.ensemble.blend import Blend
-from harness.oof.ensemble.build import build_ensemble
+from harness.oof.ensemble.build import add_suite, build_ensemble
 from harness.oof.forecast.track_record import past_of
 from harness.play.arguments import NOT_SENT
 from harness.play.steps.table import Outcome, Table
@@ -44,6 +44,30 @@ def combine(table: Table, names: Sequence[str]) -> Outcome:
         "method": result.chosen,
         "members": list(result.members),
     }
+
+
+def under_noise(table: Table, run: Run, rows: int) -> Outcome:
+    """Hold a run against the noise suite: what noise.json says."""
+    from harness.cv.noise.job import noise_suite
+
+    return noise_suite(table.competition, run, table.dataset, table.options(run.recipe), rows, table.watcher)
+
+
+def without_suite(table: Table, name: str) -> list[str]:
+    """The run, or the members of the ensemble, that were not held against the noise suite."""
+    members = load(table, name).environment.get("ensemble", {}).get("members", [name])
+    return [one for one in members if not (load(table, one).path / "noise.json").is_file()]
+
+
+def measure_falls(table: Table, name: str, rows: int) -> Outcome:
+    """Hold a run, or all members of an ensemble, against the noise suite: {"held": names, "run"}; the ensemble's is made of theirs."""
+    held = without_suite(table, name)
+    for one in held:
+        under_noise(table, load(table, one), rows)
+    run = load(table, name)
+    if "ensemble" in run.environment:
+        add_suite(table.competition, run, table.watcher)
+    return {"held": held, "run": name}
 
 
 def load(table: Table, name: str) -> Run:

@@ -1,5 +1,7 @@
 """Costs: laws of the prediction, and that it learns from what was spent."""
 
+from typing import Any, cast
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from harness.competition.builtin.facts import Facts
 from harness.competition.recipe import recipe_of
 from harness.play.plan.candidates import baseline
 from harness.play.plan.refinements import another_seed
+from harness.play.spending.accounts import Accounts
 from harness.play.spending.costs import Costs, Timing, family, with_epochs
 
 FROZEN = Facts(96, 96, 3, 1_000, 8, 1.0, "single", "accuracy", weights="package")
@@ -98,3 +101,21 @@ def test_short_runs_tell_what_a_run_takes_besides_its_folds():
     assert made.run(frozen) > 6
     made.learn(frozen, 2.5, 5)
     assert 1.5 <= made.run(frozen) < 3.5
+
+
+@settings(deadline=None)
+@given(cost=st.floats(0.1, 1_000), image=st.floats(1e-4, 0.05))
+def test_the_noise_suite_takes_the_most_rows_that_fit(cost: float, image: float):
+    made = costs()
+    made.timings[family(RECIPE)] = Timing(0.02, image, 1e6)
+    made.n_train = 5_000
+    accounts = Accounts(cast(Any, None), cast(Any, None), made)
+    accounts.noise_rows = accounts.noise_rows_within(RECIPE, cost)
+    assert 300 <= accounts.noise_rows <= 1_000
+    if accounts.noise_rows < 1_000:
+        assert accounts.noise(RECIPE) <= cost
+        accounts.noise_rows += 2
+        assert accounts.noise(RECIPE) > cost * 0.999
+    elif accounts.noise(RECIPE) > cost:
+        accounts.noise_rows = 300
+        assert accounts.noise(RECIPE) > cost

@@ -1,0 +1,86 @@
+"""The noise suite of the final choice: taken by those that lack it, and an ensemble's made of its members'."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from harness.base.progress import LineWatcher
+from harness.competition import find_competition, load_recipe
+from harness.data.dataset import load_dataset
+from harness.oof.forecast.inputs import forecast_inputs_of
+from harness.play.ending import Ending
+from harness.play.stepping import ANYWAY
+from harness.play.steps import finish
+from harness.play.steps.table import Table
+from harness.play.steps.train import train_run
+
+
+@pytest.fixture
+def table(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
+    monkeypatch.chdir(shapes)
+    contest = find_competition("shapes")
+    dataset = load_dataset(contest, shapes / "data")
+    home = shapes / "oof" / "shapes" / "play"
+    return Table(dataset.competition or contest, dataset, shapes, home, LineWatcher(quiet=True), "shapes", workers=1)
+
+
+def test_an_ensemble_gets_the_suite_of_its_members(table: Table):
+    recipe = load_recipe(table.competition.folder, "tiny", ["cv.folds=2"])
+    other = recipe.model_copy(update={"seed": 1, "name": "other"})
+    names = [train_run(table, one)["run"] for one in (recipe, other)]
+    finish.under_noise(table, finish.load(table, names[0]), 10)
+    both = finish.combine(table, names)["run"]
+    assert finish.without_suite(table, names[0]) == [] and finish.without_suite(table, both) == [names[1]]
+    before = finish.load(table, both)
+    assert forecast_inputs_of(before).suite is None
+    assert finish.measure_falls(table, both, 10) == {"held": [names[1]], "run": both}
+    suite = forecast_inputs_of(finish.load(table, both)).suite
+    assert suite is not None and finish.without_suite(table, both) == []
+    np.testing.assert_array_equal(finish.load(table, both).oof, before.oof)
+    suites = [forecast_inputs_of(finish.load(table, name)).suite for name in names]
+    if before.environment["ensemble"]["method"] == "mean":
+        np.testing.assert_allclose(suite.proba, np.mean([s.proba for s in suites if s], axis=0), atol=1e-3)
+    file = finish.told(finish.prepare(table, finish.load(table, both), finish_ledger(table)))
+    assert file["forecast"]["rule"] is not None
+
+
+def finish_ledger(table: Table) -> Any:
+    from harness.ledger import open_ledger
+
+    return open_ledger(table.out)
+
+
+@pytest.mark.parametrize(("left", "fits"), [(100.0, True), (60.0, False), (0.0, False)])
+def test_the_final_choice_is_held_against_the_suite_where_a_fold_that_judges_it_fits_too(
+    table: Table, left: float, fits: bool
+):
+    recipe = load_recipe(table.competition.folder, "tiny", ["cv.folds=2", "train.epochs=1"])
+    outcome = train_run(table, recipe)
+    asked: list[tuple[float, float]] = []
+    accounts = SimpleNamespace(
+        table=table,
+        runs={outcome["run"]: outcome},
+        costs=SimpleNamespace(in_seconds=True),
+        budget=SimpleNamespace(left=left),
+        finishing=5.0,
+        noise=lambda recipe: 40.0,
+        noise_rows=10,
+        judging=lambda name: 20.0,
+        is_worth_judging=lambda name: True,
+    )
+
+    def do(key: str, what: str, why: str, work: Any, predicted: float, most: float) -> None:
+        asked.append((predicted, most))
+
+    ending = Ending(cast(Any, accounts), cast(Any, SimpleNamespace(do=do)), cast(Any, None), cast(Any, None))
+    ending._measure_falls(outcome["run"])
+    assert asked == [(40.0, ANYWAY if fits else 0.0)]
+    finish.under_noise(table, finish.load(table, outcome["run"]), 10)
+    ending._measure_falls(outcome["run"])
+    assert len(asked) == 1  # it has one already
+    accounts.costs.in_seconds = False
+    ending._measure_falls(outcome["run"])
+    assert len(asked) == 1
