@@ -66,8 +66,10 @@ class Ending:
             )
 
     def _forecast_before(self, final: str) -> Outcome | None:
-        """What the forecast of the baseline wrote, where it was the baseline that was chosen and its file stands."""
-        step = self.journal.ended("forecast")
+        """What the forecast of the baseline wrote, where it was the baseline that was chosen, its file stands, and nothing is known beside."""
+        step, falls = self.journal.ended("forecast"), self.journal.ended(f"falls/{final}")
+        if falls is not None and falls.state == DONE:
+            return None
         if step is None or step.state != DONE or (step.outcome.get("forecast") or {}).get("run") != final:
             return None
         path = Path(step.outcome["file"])

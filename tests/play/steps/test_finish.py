@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from harness.base.progress import LineWatcher
+from harness.base.storage.manifest import sha256_of
 from harness.competition import find_competition, load_recipe
 from harness.data.dataset import load_dataset
 from harness.oof.forecast.inputs import forecast_inputs_of
 from harness.play.ending import Ending
+from harness.play.journal import DONE, SKIPPED
 from harness.play.stepping import ANYWAY
 from harness.play.steps import finish
 from harness.play.steps.table import Table
@@ -84,3 +86,17 @@ def test_the_final_choice_is_held_against_the_suite_where_a_fold_that_judges_it_
     accounts.costs.in_seconds = False
     ending._measure_falls(outcome["run"])
     assert len(asked) == 1
+
+
+def test_a_forecast_from_before_the_suite_is_made_again(table: Table, tmp_path: Path):
+    file = tmp_path / "sent.csv"
+    file.write_text("id,label\n")
+    outcome = {"file": str(file), "sha256": sha256_of(file), "forecast": {"run": "one"}}
+    steps = {"forecast": SimpleNamespace(state=DONE, outcome=outcome)}
+    journal = SimpleNamespace(ended=steps.get)
+    ending = Ending(cast(Any, None), cast(Any, None), cast(Any, journal), cast(Any, None))
+    assert ending._forecast_before("one") == outcome and ending._forecast_before("two") is None
+    steps["falls/one"] = SimpleNamespace(state=SKIPPED, outcome={})
+    assert ending._forecast_before("one") == outcome
+    steps["falls/one"] = SimpleNamespace(state=DONE, outcome={})
+    assert ending._forecast_before("one") is None
