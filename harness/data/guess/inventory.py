@@ -26,8 +26,8 @@ _TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
 _TEXT = ".txt"  # a table where it lists files; else a note to people
 
 
-SAMPLE = re.compile(r"sample.?sub|submission|sample_solution|benchmark|^sample", re.I)
-"""What a sample submission is called."""
+SAMPLE = re.compile(r"sample.?sub|submission|sample_solution|benchmark|^sample(?!s[._]|.*label)", re.I)
+"""What a sample submission is called; 'samples.csv' and 'sample_labels.csv' are of samples."""
 
 
 @dataclass(frozen=True)

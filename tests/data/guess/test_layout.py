@@ -190,3 +190,17 @@ def test_test_images_alone_are_told(tmp_path: Path) -> None:
     _pictures(tmp_path, "test/1.png", "test/2.png")
     with pytest.raises(UserError, match="there are test images only"):
         guess(take_stock(FileTree(tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["samples.csv", "sample_labels.csv"])
+def test_a_table_of_samples_is_no_sample_submission(tmp_path: Path, name: str) -> None:
+    (tmp_path / "images").mkdir()
+    rows = [(f"{i}.png", "ab"[i % 2]) for i in range(8)]
+    for file, _ in rows:
+        Image.new("RGB", (8, 8)).save(tmp_path / "images" / file)
+    pd.DataFrame(rows, columns=["image", "label"]).to_csv(tmp_path / name, index=False)
+    layout, targets = guess(take_stock(FileTree(tmp_path)))
+    assert layout.sample is None and layout.values["labels"] == name and targets.label == ["label"]
+    pd.DataFrame([("9.png", "a")], columns=["image", "label"]).to_csv(tmp_path / "SampleSolution.csv", index=False)
+    layout, _ = guess(take_stock(FileTree(tmp_path)))
+    assert layout.sample is not None and layout.sample[0] == "SampleSolution.csv" and layout.values["labels"] == name
