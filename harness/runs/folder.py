@@ -153,16 +153,23 @@ class RunFolder(RunLayout):
         )
 
     def _check_predictions(self, result: FoldResult) -> None:
+        task, where = self.task, f"fold {result.fold}, validation rows"
         try:
-            ids = Folds.load(self.path / "folds.csv").ids[result.valid_index]
-        except (UserError, IndexError):  # lost, and about to be restored
-            ids = result.valid_index.astype(np.str_)
-        task = self.task
-        check_probabilities(result.valid_proba, ids, f"fold {result.fold}, validation rows", _UNSTABLE, task)
+            check_probabilities(result.valid_proba, result.valid_index.astype(np.str_), where, _UNSTABLE, task)
+        except UserError:  # only then their ids are wanted: reading them takes longer than all else
+            check_probabilities(result.valid_proba, self._ids_of(result.valid_index), where, _UNSTABLE, task)
+            raise
         rows = np.arange(len(result.test_proba)).astype(np.str_)  # a fold does not know the test's ids
         check_probabilities(
             result.test_proba, rows, f"fold {result.fold}, test rows (by number from 0)", _UNSTABLE, task
         )
+
+    def _ids_of(self, rows: np.ndarray) -> np.ndarray:
+        """Ids of rows; their numbers where folds.csv is lost, and about to be restored."""
+        try:
+            return np.asarray(Folds.load(self.path / "folds.csv").ids[rows])
+        except (UserError, IndexError):
+            return rows.astype(np.str_)
 
     def load_fold(self, fold: int) -> FoldResult:
         """Read fold-K.npz.
