@@ -272,7 +272,7 @@ class Player:
         told = self.journal.decide("limits", limits)
         self.limits = [Limit(**limit) for limit in told or []]
         for limit in self.limits:
-            table.watcher.say(f"limit: {limit.name}: {limit.seen}; tried: {limit.cure}")
+            table.watcher.say(f"limit: {limit.name}: {limit.seen}; what may help: {limit.cure}")
 
     def _races(self) -> None:
         """First recipes of different kind, then changes of the winner, as long as they win."""
@@ -326,7 +326,7 @@ class Player:
             chosen = ranked[1] if number % 3 == 0 and len(ranked) > 1 else ranked[0]
             recipe = recipe_of_run(self.runs[chosen]).model_copy(update={"pseudo": None})
             if recipe.features and number > _MOST_HEADS:
-                self.unspent = "more heads on the same features hardly differ, and no other network fitted"
+                self.unspent = "more heads on the same features hardly differ, and no other network fits in what is left"
                 break
             planned = self.journal.decide(f"seed {number}", functools.partial(self._seed_within, recipe))
             if not planned:

@@ -15,8 +15,8 @@ def told(spent: float, unspent: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("spent", "unspent", "said"),
     [
-        (450.2, "no other network fitted", "450 of 600 s; no other network fitted"),
-        (590.0, "no other network fitted", "590 of 600 s"),
+        (450.2, "no other network fits in what is left", "450 of 600 s; no other network fits in what is left"),
+        (590.0, "no other network fits in what is left", "590 of 600 s"),
         (450.0, "", "450 of 600 s"),
     ],
 )

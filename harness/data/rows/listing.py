@@ -322,7 +322,7 @@ def image_files(tree: FileTree, name: str) -> tuple[list[str], tuple[str, ...]]:
     others = Counter(PurePosixPath(f).suffix.lower() or "no ending" for f in everything if not is_image(f))
     counted = ", ".join(f"{n:,} with {ending}" for ending, n in others.most_common())
     if not files:
-        held = f"It holds {counted}. " if others else "It is empty. "
+        held = f"It holds {counted}. " if others else "It is empty, or not there. "
         raise UserError(
             f"{tree.show(name)}: no images there. {held}Looked for {', '.join(ENDINGS)}; correct the folder in [data] of "
             "competition.toml, or rename the files."
