@@ -7,6 +7,7 @@ scikit-learn's function of the same name (tests/competition/test_metrics.py).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ Scorer = Callable[[np.ndarray | None], float]
 """Row weights (n,) or None for all ones -> value. One that has a method `resampled(weights)` gives there the value of a bootstrap
 resample, in which a class may lack rows."""
 
+_KEPT_CELLS = 1 << 26  # bytes of the resamples that are kept
 _EPS = 1e-7  # probabilities are stored as float32; a log loss of exact zeros would be infinite
 
 
@@ -106,11 +108,27 @@ def group_weights(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator
     """For each resample, how often each row was drawn, float (n,)."""
     _, group_of_row = np.unique(groups, return_inverse=True)
     n_groups = int(group_of_row.max()) + 1
-    rng = np.random.default_rng(seed)
     alone = bool(np.array_equal(group_of_row, np.arange(n_groups)))
-    for _ in range(resamples):
-        drawn = np.bincount(rng.integers(n_groups, size=n_groups), minlength=n_groups).astype(np.float64)
+    for counts in (_kept_draws if n_groups * resamples <= _KEPT_CELLS else _draws)(n_groups, resamples, seed):
+        drawn = counts.astype(np.float64)
         yield drawn if alone else drawn[group_of_row]
+
+
+def _draws(n_groups: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
+    """For each resample, how often each group was drawn, int (n_groups,)."""
+    rng = np.random.default_rng(seed)
+    for _ in range(resamples):
+        yield np.bincount(rng.integers(n_groups, size=n_groups), minlength=n_groups)
+
+
+@functools.lru_cache(maxsize=1)
+def _kept_draws(n_groups: int, resamples: int, seed: int) -> np.ndarray:
+    """The same as one table, uint8 (resamples, n_groups): every score of a run, or of an ensemble's methods, is drawn on the same."""
+    kept = np.empty((resamples, n_groups), dtype=np.uint8)  # of 256 groups or more none is drawn 256 times
+    for row, counts in zip(kept, _draws(n_groups, resamples, seed), strict=True):
+        row[:] = counts
+    kept.flags.writeable = False
+    return kept
 
 
 def paired(

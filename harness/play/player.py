@@ -326,7 +326,9 @@ class Player:
             chosen = ranked[1] if number % 3 == 0 and len(ranked) > 1 else ranked[0]
             recipe = recipe_of_run(self.runs[chosen]).model_copy(update={"pseudo": None})
             if recipe.features and number > _MOST_HEADS:
-                self.unspent = "more heads on the same features hardly differ, and no other network fits in what is left"
+                self.unspent = (
+                    "more heads on the same features hardly differ, and no other network fits in what is left"
+                )
                 break
             planned = self.journal.decide(f"seed {number}", functools.partial(self._seed_within, recipe))
             if not planned:

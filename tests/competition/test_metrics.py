@@ -378,3 +378,16 @@ def test_a_custom_metric_sees_resamples_as_repeated_rows():
     assert (other.name, other.greater_is_better) == ("loss of one's own", False)
     low, high = interval(ours, labels, proba, np.arange(len(labels)), resamples=100)
     assert low < ours(labels, proba) < high
+
+
+def test_kept_resamples_are_those_that_are_drawn_anew(monkeypatch: pytest.MonkeyPatch):
+    groups = np.array([4, 4, 1, 7, 1, 9, 9, 9])
+    kept = np.array(list(metrics.group_weights(groups, 50)))
+    again = np.array(list(metrics.group_weights(groups, 50)))
+    other = np.array(list(metrics.group_weights(groups, 50, seed=1)))
+    monkeypatch.setattr(metrics, "_KEPT_CELLS", 0)
+    fresh = np.array(list(metrics.group_weights(groups, 50)))
+    np.testing.assert_array_equal(kept, fresh)
+    np.testing.assert_array_equal(again, fresh)
+    assert kept.dtype == np.float64 and (other != fresh).any() and (kept[:, 0] == kept[:, 1]).all()
+    assert set(np.unique(kept.sum(axis=1))) != {8.0}  # whole groups are drawn
