@@ -72,12 +72,24 @@ def result_lines(told: dict[str, Any]) -> list[str]:
             lines.append("          (both without pseudo-labels, which belong to a run's own split)")
     file = done.get("submission", done.get("file", {}))
     if file.get("forecast"):
-        public = file["forecast"]["public"]
-        lines.append(f"forecast: {public['score']:.5f}, 90 % interval {public['low']:.5f} to {public['high']:.5f}")
+        lines += _forecast_lines(file["forecast"], done.get("judge", {}).get("optimism", 0.0))
     lines += [f"warning:  {warning}" for warning in file.get("warnings", [])]
     if file.get("file"):
         lines.append(f"file:     {file['file']}")
     for one in told["sent"]:
         lines.append(f"sent:     {one['run']}: {one['state']} ({one['why']})")
         lines += [f"          {line}" for line in str(one.get("detail") or "").splitlines()]
+    return lines
+
+
+def _forecast_lines(forecast: dict[str, Any], optimism: float) -> list[str]:
+    """The forecast, and what it does not know."""
+    public, sign = forecast["public"], 1 if forecast["greater_is_better"] else -1
+    lines = [f"forecast: {public['score']:.5f}, 90 % interval {public['low']:.5f} to {public['high']:.5f}"]
+    if optimism > 0:
+        lines.append(f"          {public['score'] - sign * optimism:.5f} if the optimism above is no luck")
+    if forecast["kind"] == "sampling only":
+        lines.append(
+            "          the interval is of sampling only: no time was left for the noise suite of the final choice"
+        )
     return lines

@@ -22,3 +22,21 @@ def told(spent: float, unspent: str) -> dict[str, Any]:
 )
 def test_what_is_left_is_explained(spent: float, unspent: str, said: str):
     assert result_lines(told(spent, unspent))[0] == f"spent:    {said}"
+
+
+@pytest.mark.parametrize(("greater", "less"), [(True, "0.88000"), (False, "0.92000")])
+def test_a_forecast_says_what_it_does_not_know(greater: bool, less: str):
+    public = {"score": 0.9, "low": 0.85, "high": 0.95}
+    forecast = {"public": public, "kind": "sampling only", "greater_is_better": greater}
+    judged = {"anew": 0.88, "oof": 0.9, "rows": 100, "optimism": 0.02, "low": -0.01, "high": 0.05}
+    steps = [
+        {"kind": "judge", "state": "done", "outcome": judged},
+        {"kind": "submission", "state": "done", "outcome": {"forecast": forecast, "file": "a.csv"}},
+    ]
+    scores = {"metric": "accuracy", "metrics": {"accuracy": {"pooled": 0.9, "low": 0.8, "high": 1.0}}}
+    lines = result_lines({**told(590.0, ""), "final": "one", "score": scores, "steps": steps})
+    at = lines.index("forecast: 0.90000, 90 % interval 0.85000 to 0.95000")
+    assert lines[at + 1].split()[0] == less and "no luck" in lines[at + 1] and "sampling only" in lines[at + 2]
+    judged["optimism"], forecast["kind"] = -0.01, "test images"
+    lines = result_lines({**told(590.0, ""), "final": "one", "score": scores, "steps": steps})
+    assert lines[lines.index("forecast: 0.90000, 90 % interval 0.85000 to 0.95000") + 1] == "file:     a.csv"
