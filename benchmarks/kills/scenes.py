@@ -185,7 +185,7 @@ def scenes() -> list[Scene]:
     cleaned = (*cleaned, "oof/shapes/clean/clean.json", "oof/shapes/clean/clean.html")
     zips = ("submissions/shapes/.*.tmp", "submissions/shapes/*.zip")
     noisy = (*cv, "--noise")
-    played = ("harness.play", "shapes", "--fold-epochs", "420", "--workers", "1", "--device", "cpu")
+    played = ("harness.play", "shapes", "--fold-epochs", "500", "--workers", "1", "--device", "cpu")
     return [
         Scene("cv", "cleaned", cv, (*cv, "--resume"), RUN_WATCHED),
         Scene("cv", "cleaned", (*cv, "--workers", "1"), (*cv, "--workers", "1", "--resume"), RUN_WATCHED),

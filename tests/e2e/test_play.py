@@ -17,7 +17,7 @@ from docs.made import commands as made
 from harness.runs import load_run, runs_of
 from tests.conftest import draw, make_shapes, start_forked
 
-SMALL = ("--fold-epochs", "420", "--workers", "1")
+SMALL = ("--fold-epochs", "500", "--workers", "1")
 
 
 @pytest.fixture(scope="module")
