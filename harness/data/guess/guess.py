@@ -101,21 +101,14 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     wanted = asked or (test_table[1].column(matched.column, "") if test_table else [])
     if test is None and wanted and (matched.files or holds_some(train, wanted)):
         test = train
-    layout.set(
-        "test", test.folder if test else "test", "" if test else "there are no test images: hidden, or not unpacked"
-    )
-    if test is None:
-        layout.set("optional", ["test"])
+    _set_test(layout, test)
     layout.set("labels", name, f"{matched.share:.0%} of its rows have an image" if matched.share < 1 else "")
     by_row = None if matched.files else asked_by_column(table, test_table, train, test, layout.sample)
     shared = shared_rows(test_table, layout.sample, matched.column)
-    if shared and test_table:
-        layout.set("test_rows", test_table[0], "it says which images are of one row of the sample submission")
-    elif by_row and test_table:
-        matched = by_row
-        layout.set("test_rows", test_table[0], "it says which file an id of the sample submission is")
-    elif test_table and (not asked or _fills(matched.files, test_table[1], matched.column)):
-        layout.set("test_rows", test_table[0])
+    if test_table:
+        fills = not asked or _fills(matched.files, test_table[1], matched.column)
+        _set_test_rows(layout, test_table[0], bool(shared), by_row is not None, fills)
+        matched = by_row if by_row and not shared else matched
     if told is not None and layout.values.get("test_rows") == name and split:
         layout.set("test_where", {split.column: list(split.test)})
     layout.id_column = matched.column
@@ -127,6 +120,39 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     )
     table = _labelled_rows(layout, table, targets)
     layout.train_table = (name, table)
+    _set_asked(layout, targets, matched, shared, asked)
+    others = {n: t for n, t in tables.items() if n != name and not (test_table and n == test_table[0])}
+    _groups(layout, table, targets, test_table, others)
+    if test_table and told is None:
+        columns_beside(layout, targets, table, test_table, asked)
+    note_tables(layout, others, targets, table, test_table)
+    return targets
+
+
+def _set_test(layout: Layout, test: Images | None) -> None:
+    """data.test: the folder, or one that may come."""
+    why = "" if test else "there are no test images: hidden, or not unpacked"
+    layout.set("test", test.folder if test else "test", why)
+    if test is None:
+        layout.set("optional", ["test"])
+
+
+def _set_test_rows(layout: Layout, name: str, shared: bool, by_row: bool, fills: bool) -> None:
+    """data.test_rows, where the table of the test rows is needed beside the sample submission.
+
+    shared : several images are of one row of it; by_row : the table says which file an id of it is; fills : nothing else names the rows,
+    or the files' names are made of its columns
+    """
+    if shared:
+        layout.set("test_rows", name, "it says which images are of one row of the sample submission")
+    elif by_row:
+        layout.set("test_rows", name, "it says which file an id of the sample submission is")
+    elif fills:
+        layout.set("test_rows", name)
+
+
+def _set_asked(layout: Layout, targets: Targets, matched: Matched, shared: str | None, asked: list[str]) -> None:
+    """What the rows of the sample submission are, by `asked`, their ids."""
     if shared:
         targets.submission["rows"] = shared
         targets.why["rows"] = "several images are of one row: their outputs are averaged"
@@ -136,12 +162,6 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
         layout.unknown.append(
             f"what '{layout.sample[0]}' wants in its columns: it has no rows; every test image is answered"
         )
-    others = {n: t for n, t in tables.items() if n != name and not (test_table and n == test_table[0])}
-    _groups(layout, table, targets, test_table, others)
-    if test_table and told is None:
-        columns_beside(layout, targets, table, test_table, asked)
-    note_tables(layout, others, targets, table, test_table)
-    return targets
 
 
 def _table_and_folder(

@@ -7,10 +7,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from harness.base.progress import LineWatcher
 from harness.base.storage.manifest import sha256_of
-from harness.competition import find_competition, load_recipe
-from harness.data.dataset import load_dataset
+from harness.competition import load_recipe
 from harness.oof.forecast.inputs import forecast_inputs_of
 from harness.play.ending import Ending
 from harness.play.journal import DONE, SKIPPED
@@ -18,15 +16,6 @@ from harness.play.stepping import ANYWAY
 from harness.play.steps import finish
 from harness.play.steps.table import Table
 from harness.play.steps.train import train_run
-
-
-@pytest.fixture
-def table(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
-    monkeypatch.chdir(shapes)
-    contest = find_competition("shapes")
-    dataset = load_dataset(contest, shapes / "data")
-    home = shapes / "oof" / "shapes" / "play"
-    return Table(dataset.competition or contest, dataset, shapes, home, LineWatcher(quiet=True), "shapes", workers=1)
 
 
 def test_an_ensemble_gets_the_suite_of_its_members(table: Table):

@@ -15,15 +15,6 @@ from harness.play.steps.train import train_run
 from harness.runs import RunFolder, load_run
 
 
-@pytest.fixture
-def table(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
-    monkeypatch.chdir(shapes)
-    contest = find_competition("shapes")
-    dataset = load_dataset(contest, shapes / "data")
-    home = shapes / "oof" / "shapes" / "play"
-    return Table(dataset.competition or contest, dataset, shapes, home, LineWatcher(quiet=True), "shapes", workers=1)
-
-
 def test_pseudo_labels_are_left_out_on_both_sides(table: Table):
     recipe = load_recipe(table.competition.folder, "tiny", ["cv.folds=3"])
     plain = train_run(table, recipe)["run"]

@@ -6,21 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.base.progress import LineWatcher
-from harness.competition import find_competition, load_recipe
-from harness.data.dataset import load_dataset
+from harness.competition import load_recipe
 from harness.play.steps.table import Table
 from harness.play.steps.train import clearly_behind, train_fold, train_run
 from harness.runs import RunFolder, load_run
-
-
-@pytest.fixture
-def table(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> Table:
-    monkeypatch.chdir(shapes)
-    contest = find_competition("shapes")
-    dataset = load_dataset(contest, shapes / "data")
-    home = shapes / "oof" / "shapes" / "play"
-    return Table(dataset.competition or contest, dataset, shapes, home, LineWatcher(quiet=True), "shapes", workers=1)
 
 
 def test_a_fold_of_a_race_counts_for_its_run(table: Table):
