@@ -6,10 +6,12 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import Tensor
 
+from harness.models.levels import levels_of, with_levels
 from harness.models.small import dense_layers
 from harness.models.tabular.columns import widen
 from harness.models.weights import with_weights
@@ -25,6 +27,7 @@ def timm_model(
     weights: str = "scratch",
     weights_sha256: str = "",
     image_size: int = 0,
+    levels: bool = False,
     head: Sequence[int] = (),
     head_batch_norm: bool = True,
     dropout: float | Sequence[float] = 0.0,
@@ -39,6 +42,8 @@ def timm_model(
         for a few backbones: lite0 with a plain install), or the path of a .safetensors file with this backbone's weights
     weights_sha256 : checksum that such a file must have; "" = not checked
     image_size : side that images are brought to before the backbone; 0 = as they are
+    levels : whether the head sees means and standard deviations of the backbone's levels too, beside its pooled features: of
+        images unlike those of the weights they know more
     head : sizes of dense layers between features and output, each with batch norm, ReLU, dropout
     head_batch_norm : whether they have batch norm
     dropout : after each dense layer, one for all or one per layer; without any, before the output
@@ -47,7 +52,7 @@ def timm_model(
     Raises
     ------
     ValueError
-        If timm does not know the name (lists the nearest).
+        If timm does not know the name (lists the nearest), or such a network gives no levels.
     UserError
         If weights cannot be had, or do not fit.
     """
@@ -60,8 +65,11 @@ def timm_model(
     if drop_path:
         kwargs["drop_path_rate"] = drop_path
     features = with_weights(backbone, weights, weights_sha256, kwargs)
-    layers = dense_layers(_n_features(features), head, dropout, head_batch_norm, n_classes)
-    return Backbone(features, nn.Sequential(*layers), image_size)
+    asked = levels_of(features) if levels else None
+    size = (image_size, image_size) if image_size else (height, width)
+    n_features = _n_features(features) if asked is None else _n_of_levels(features, asked, channels, size)
+    layers = dense_layers(n_features, head, dropout, head_batch_norm, n_classes)
+    return Backbone(features, nn.Sequential(*layers), image_size, asked)
 
 
 def timm_arguments(backbone: str, height: int, width: int, image_size: int) -> dict[str, Any]:
@@ -81,19 +89,22 @@ class Backbone(nn.Module):
     Attributes
     ----------
     normalisation : mean and standard deviation per channel that pretrained weights expect, else None
+    levels : which of its levels the head sees too, else None
     """
 
-    def __init__(self, backbone: nn.Module, head: nn.Sequential, image_size: int) -> None:
+    def __init__(
+        self, backbone: nn.Module, head: nn.Sequential, image_size: int, levels: dict[str, Any] | None = None
+    ) -> None:
         super().__init__()
-        self.backbone, self.head, self.image_size = backbone, head, image_size
+        self.backbone, self.head, self.image_size, self.levels = backbone, head, image_size, levels
         self.normalisation: tuple[list[float], list[float]] | None = getattr(backbone, "normalisation", None)
 
     def features(self, x: Tensor) -> Tensor:
-        """Pooled features (B, F)."""
+        """Pooled features (B, F), those of levels behind them."""
         if self.image_size and x.shape[2:] != (self.image_size, self.image_size):
             size = (self.image_size, self.image_size)
             x = F.interpolate(x, size=size, mode="bilinear", align_corners=False, antialias=True)
-        return self.backbone(x)
+        return self.backbone(x) if self.levels is None else with_levels(self.backbone, x, self.levels)
 
     def widen(self, more: int) -> None:
         """Let the head take so many features more."""
@@ -113,3 +124,16 @@ def _fixed_size(backbone: str) -> bool:
 
 def _n_features(model: Any) -> int:
     return int(getattr(model, "head_hidden_size", None) or model.num_features)
+
+
+_MOST_PIXELS = 256  # on a side, of an image by which levels are counted
+
+
+@torch.no_grad()
+def _n_of_levels(backbone: nn.Module, levels: dict[str, Any], channels: int, size: tuple[int, int]) -> int:
+    """How many features `with_levels` gives of images of that size."""
+    training = backbone.training
+    image = torch.zeros(1, channels, *(min(side, _MOST_PIXELS) for side in size))
+    n_features = with_levels(backbone.eval(), image, levels).shape[1]
+    backbone.train(training)
+    return n_features

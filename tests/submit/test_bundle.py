@@ -195,26 +195,43 @@ def test_a_run_becomes_a_bundle_that_says_the_same_on_every_backend(tmp_path: Pa
 
 NETWORKS = {
     "timm": 'name = "timm"\n[model.args]\nbackbone = "test_resnet"\nimage_size = 32\nhead = [8]\ndropout = 0.2',
+    "timm, levels": 'name = "timm"\n[model.args]\nbackbone = "test_efficientnet"\nlevels = true\nimage_size = 32\nhead = [8]',
     "torch": 'name = "cnn"\n[model.args]\nstages = [[4]]\ndense = [8]\ndropout = 0.2',  # its graph holds the network once for each view
 }
 
 
-@pytest.mark.parametrize("backend", NETWORKS)
-def test_all_views_without_the_harness(tmp_path: Path, run_command, monkeypatch: pytest.MonkeyPatch, backend: str):
+@pytest.mark.parametrize("network", NETWORKS)
+def test_all_views_without_the_harness(tmp_path: Path, run_command, monkeypatch: pytest.MonkeyPatch, network: str):
     """The views of model.py are the harness's own text; a network of timm's has dense layers on it."""
     make_shapes(tmp_path)
     recipe = tmp_path / "competitions" / "shapes" / "recipes" / "net.toml"
     recipe.write_text(
-        f"[model]\n{NETWORKS[backend]}\n"
+        f"[model]\n{NETWORKS[network]}\n"
         '[predict]\ntta = ["identity", "rot90", "five_crop", "scale110", "scale90", "shift2", "diagonal1", "brightness90"]\n'
         'weights = [2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]\ncombine = "logit"\nacross_folds = "vote"\n'
         '[train]\nepochs = 1\nbatch_size = 16\nlr = 0.01\nprecision = "fp32"\nchannels_last = false\n[cv]\nfolds = 2\n'
     )
     done = run_command("harness.cv", "shapes", "--data", "data", "--recipe", "net", "--workers", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    backend = network.split(",")[0]
     if backend == "torch":  # it runs apart in the test above
         monkeypatch.setattr(trial, "run_apart", run_inside)
     told = submit(run_command, tmp_path, "--backend", backend)
+    assert told.returncode == 0, told.stderr
+    assert "the same answers as the harness" in json.loads(told.stdout)["trial"][0]
+
+
+@pytest.mark.usefixtures("tried_inside")
+def test_a_graph_of_onnx_has_the_levels_of_a_backbone(tmp_path: Path, run_command):
+    make_shapes(tmp_path)
+    made = tmp_path / "competitions" / "shapes" / "recipes" / "levels.toml"
+    made.write_text(
+        f"[model]\n{NETWORKS['timm, levels']}\n[features]\n[train]\nepochs = 1\n"
+        'batch_size = 16\nprecision = "fp32"\nchannels_last = false\n[cv]\nfolds = 2\n'
+    )
+    done = run_command("harness.cv", "shapes", "--data", "data", "--recipe", "levels", "--workers", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = submit(run_command, tmp_path, "--backend", "onnx")
     assert told.returncode == 0, told.stderr
     assert "the same answers as the harness" in json.loads(told.stdout)["trial"][0]
 

@@ -10,7 +10,7 @@ import numpy as np
 from harness.competition.recipe import BOOSTING, ModelSpec
 from harness.competition.tasks import Task
 
-_BACKBONE = ("backbone", "weights", "weights_sha256", "image_size", "drop_path")
+_BACKBONE = ("backbone", "weights", "weights_sha256", "image_size", "levels", "drop_path")
 _MOST_CATEGORIES = 254
 """Of a categorical column of scikit-learn's trees; rarer values are as unknown."""
 
@@ -56,6 +56,7 @@ def boosting(
     weights: str = "",
     weights_sha256: str = "",
     image_size: int = 0,
+    levels: bool = False,
     drop_path: float = 0.0,
 ) -> Boosting:
     """Gradient-boosted trees on the columns (scikit-learn's HistGradientBoosting), and on features of a frozen backbone with [features].
@@ -68,7 +69,7 @@ def boosting(
     min_samples_leaf : fewest rows of a leaf
     l2 : regularisation of the leaves' values
     max_features : share of the features that each split chooses from
-    backbone, weights, weights_sha256, image_size, drop_path : as of model `timm`; only with [features]
+    backbone, weights, weights_sha256, image_size, levels, drop_path : as of model `timm`; only with [features]
     """
     return Boosting(learning_rate, max_iter, max_leaf_nodes, min_samples_leaf, l2, max_features)
 

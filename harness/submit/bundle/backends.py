@@ -125,6 +125,7 @@ def _timm_files(opened: Opened, about: dict[str, Any], recipe: Recipe, half: boo
     height, width = opened.size
     wanted = timm_arguments(args.get("backbone", "resnet18"), height, width, body.image_size)
     about["network"] = {"backbone": args.get("backbone", "resnet18"), "image_size": body.image_size, "args": wanted}
+    about["network"]["levels"] = body.levels
     about["network"]["beside"] = [name for name in _BESIDE if hasattr(opened.network.network, name)]
     about["network"]["head"] = [_layer(layer) for layer in body.head.children()]
     weights = spec.weights or [float(len(_functions(name))) for name in spec.tta]
@@ -140,7 +141,7 @@ BACKENDS = {
         ("tensors", "torch"), ("torch>=2.6", "numpy", "pillow"), ("harness", "timm", "onnxruntime"), _torch_files
     ),
     "timm": Backend(
-        ("tensors", "tta", "timm"),
+        ("tensors", "tta", "levels", "timm"),
         ("torch>=2.0", "timm>=1.0.12", "numpy", "pillow"),
         ("harness", "onnxruntime"),
         _timm_files,
@@ -151,6 +152,7 @@ BACKENDS = {
 
 _OURS = {
     "tta": "harness.train.prediction.tta",
+    "levels": "harness.models.levels",
     "frame": "harness.data.files.frame",
     "answering": "harness.competition.tasks.answering",
 }

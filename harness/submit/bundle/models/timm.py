@@ -10,7 +10,7 @@ class Network(nn.Module):
 
     def __init__(self, spec, channels):
         super().__init__()
-        self.side = spec["image_size"]
+        self.side, self.levels = spec["image_size"], spec["levels"]
         self.backbone = timm.create_model(
             spec["backbone"], pretrained=False, in_chans=channels, num_classes=0, **spec["args"]
         )
@@ -25,7 +25,9 @@ class Network(nn.Module):
         x = (x - self.mean) / self.std
         if self.side and x.shape[2:] != (self.side, self.side):
             x = F.interpolate(x, size=(self.side, self.side), mode="bilinear", align_corners=False, antialias=True)
-        logits = self.head(self.backbone(x))
+        levels = self.levels
+        features = self.backbone(x) if levels is None else with_levels(self.backbone, x, levels)  # noqa: F821
+        logits = self.head(features)
         logits = logits + self.logit_shift if hasattr(self, "logit_shift") else logits
         return logits * self.target_std + self.target_mean if hasattr(self, "target_std") else logits
 
