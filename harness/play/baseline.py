@@ -12,7 +12,8 @@ from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
 from harness.competition.builtin.rules import ENOUGH_STEPS, image_side, is_narrow
 from harness.play.plan.candidate import Candidate, on_data_set
-from harness.play.plan.candidates import baseline, begins_pretrained, may_begin_pretrained
+from harness.play.plan.candidates import baseline, begins_pretrained
+from harness.play.plan.limits import is_few
 from harness.play.spending.accounts import Accounts
 from harness.play.spending.costs import with_epochs
 from harness.play.steps.folds import in_folds
@@ -26,7 +27,6 @@ _ALONE, _ALONE_SHARE, _LONGEST = 2.2, 0.82, 1.6
 _ENOUGH_STEPS = 1_000  # below them a smaller network serves better (benchmarks/RESULTS.md)
 # Shares of the side and of the filters: narrower networks come before smaller images (benchmarks/RESULTS.md).
 _SIZES = ((1.0, 1.0), (1.0, 0.5), (1.0, 0.25), (0.75, 0.25), (0.5, 0.25))
-_LEAST_FILTERS = 0.5  # of photographs a pretrained network, frozen, knows more than what a narrower one would learn
 _TOO_DEAR = 1.5  # a guess of what a smaller network costs, over what there is: it is not timed
 
 
@@ -90,19 +90,16 @@ class Baseline:
             self.trained.must_time(self.first.recipe)  # it is the unit
         if begins_pretrained(self.facts) and (pretrained := self._pretrained(k)):
             return pretrained
-        chosen, fits = self._down([Rung(1.0, 1.0, k), *(Rung(*size, few) for size in _SIZES)])
-        is_poor = not fits or chosen.filters < _LEAST_FILTERS
-        if is_poor and may_begin_pretrained(self.facts) and (pretrained := self._pretrained(few)):
-            return pretrained
-        return chosen
+        return self._down([Rung(1.0, 1.0, k), *(Rung(*size, few) for size in _SIZES)])[0]
 
     def _pretrained(self, folds: int) -> Rung | None:
-        """As `affordable`, of pretrained networks; None where their weights cannot be had after all."""
+        """As `affordable`, of pretrained networks; None where none fits, or their weights cannot be had after all."""
         try:
-            return self._down([Rung(share, 1.0, folds, True) for share in (1.0, 0.75, 0.5)])[0]
+            rung, fits = self._down([Rung(share, 1.0, folds, True) for share in (1.0, 0.75, 0.5)])
         except UserError as error:
             self.accounts.table.watcher.say(f"no pretrained network to begin with: {error}")
             return None
+        return rung if fits or is_few(self.facts) else None
 
     def _facts_at(self, rung: Rung) -> Facts:
         return dataclasses.replace(self.facts, share=rung.share, filters=rung.filters)

@@ -20,7 +20,7 @@ from harness.play.plan.candidate import Candidate, without_none
 from harness.play.plan.candidates import TURNED, baseline, first_race
 from harness.play.plan.changes import more_symmetries
 from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
-from harness.play.plan.refinements import another_seed, more_seeds, refinements, with_pseudo
+from harness.play.plan.refinements import another_seed, more_seeds, other_looks, refinements, with_pseudo
 from harness.play.racing import SIZED, Races
 from harness.play.spending.accounts import Accounts, recipe_of_run
 from harness.play.spending.budget import Budget, OutOfTime
@@ -36,8 +36,9 @@ from harness.play.trainer import Runs, named
 _RACES = ((0.6, 2), (0.7, 1), (0.7, 1))  # share of what is left and finalists, race by race
 _SHORT_RACES = ((0.85, 1),) * 3  # where time is shorter still: what it buys goes to one run, then to one of the others
 _SHORT = 8.0  # times the baseline's cost
-_MOST_SEEDS, _MOST_HEADS = 12, 3  # heads on the same features hardly differ
+_MOST_SEEDS = 12
 _LEAST_OF_BEST, _LEAST_OF_FIRST, _MOST_OF_NATURAL = 0.6, 0.3, 1.6  # epochs of another seed, as shares of its recipe's
+_LOOK_SHARE = 0.5  # of the room, for images of another size before the first race
 _NOISE_SHARE, _CLEAN_SHARE, _FORECAST_SHARE = 0.10, 0.10, 0.25
 
 
@@ -114,6 +115,7 @@ class Player:
             self._baseline()
             if self.runs:
                 self._look_for_limits()
+                self._looks()
                 self._races()
                 self._pseudo_labels()
                 self._seeds()
@@ -274,6 +276,20 @@ class Player:
         for limit in self.limits:
             table.watcher.say(f"limit: {limit.name}: {limit.seen}; what may help: {limit.cure}")
 
+    def _looks(self) -> None:
+        """A frozen baseline again, on images of two other sizes: cheap, and they err on other rows."""
+        recipe = recipe_of_run(next(iter(self.runs.values())))
+        if not recipe.features:
+            return
+        for number in (1, 2):
+            within = functools.partial(self._look_within, recipe, _LOOK_SHARE)
+            planned = self.journal.decide(f"look {number}", within)
+            if not planned:
+                break
+            look = Recipe(**without_none(planned))
+            self.trained.train(f"train/look-{number}", look, "the same on images of another size errs on other rows")
+        self.trained.combine()
+
     def _races(self) -> None:
         """First recipes of different kind, then changes of the winner, as long as they win."""
         spent = self.costs.run(recipe_of_run(next(iter(self.runs.values()))))
@@ -325,16 +341,12 @@ class Player:
             ranked = self.accounts.ranked
             chosen = ranked[1] if number % 3 == 0 and len(ranked) > 1 else ranked[0]
             recipe = recipe_of_run(self.runs[chosen]).model_copy(update={"pseudo": None})
-            if recipe.features and number > _MOST_HEADS:
-                self.unspent = (
-                    "more heads on the same features hardly differ, and no other network fits in what is left"
-                )
-                break
             planned = self.journal.decide(f"seed {number}", functools.partial(self._seed_within, recipe))
             if not planned:
                 break
             again = Recipe(**without_none(planned))
-            self.trained.train(f"train/seed-{number}", again, "other seeds: averaged, they err less")
+            why = "images of another size" if "--look" in again.name else "other seeds"
+            self.trained.train(f"train/seed-{number}", again, f"{why}: averaged, they err less")
             if number % 2 == 0:
                 self.trained.combine()
             if self.table.hidden:
@@ -347,6 +359,8 @@ class Player:
         if self.table.hidden:
             seeds = int(room / self.costs.run(recipe))
             return more_seeds(recipe, seeds).model_dump(mode="json") if seeds > recipe.train.seeds else None
+        if recipe.features:
+            return self._look_within(recipe, SIZED)
         for chosen, least in ((recipe, _LEAST_OF_BEST), (self.first.recipe, _LEAST_OF_FIRST)):
             natural = chosen.train.epochs
             bounds = max(2, round(least * natural)), max(2, round(_MOST_OF_NATURAL * natural))
@@ -356,4 +370,18 @@ class Player:
                 return another_seed(with_epochs(chosen, epochs), number).model_dump(mode="json")
             least_cost = self.costs.run(with_epochs(chosen, bounds[0]))
             self.unspent = f"another run would have taken at least {least_cost:,.0f}, and being judged"
+        return None
+
+    def _look_within(self, recipe: Recipe, share: float) -> dict[str, Any] | None:
+        """A frozen network on images of another size, where a share of the room pays for it, else None.
+
+        Other heads on the same features hardly differ.
+        """
+        played = [recipe_of_run(run) for run in self.runs.values()]
+        sides = {int(other.model.args.get("image_size", 0)) for other in played if other.features}
+        looks = other_looks(recipe, sides)
+        for look in looks:
+            if self.trained.time(look) and self.costs.run(look) <= share * self.accounts.room:
+                return look.model_dump(mode="json")
+        self.unspent = "no other network fits in what is left" + (", nor images of another size" if looks else "")
         return None

@@ -1,5 +1,6 @@
 """The baseline's size: what the budget buys, by rules that can be read."""
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,9 +13,8 @@ from harness.play.baseline import Baseline, Rung
 from harness.play.plan.candidates import baseline
 from harness.play.spending.costs import Costs, Timing, family
 
-PLANKTON = Facts(64, 64, 1, 24_000, 121, 200.0, "single", "log_loss", weights="package")
-CIFAR = Facts(32, 32, 3, 10_000, 10, 1.0, "single", "accuracy", ("hflip",), weights="package")
-BLOOD = Facts(96, 96, 3, 9_000, 8, 2.0, "single", "accuracy", weights="package")
+PLANKTON = Facts(64, 64, 1, 24_000, 121, 200.0, "single", "log_loss")
+CIFAR = Facts(32, 32, 3, 10_000, 10, 1.0, "single", "accuracy", ("hflip",))
 TAGS = Facts(256, 256, 3, 800, 17, 9.0, "multilabel", "fbeta", weights="package")
 
 
@@ -78,11 +78,13 @@ def test_the_baseline_keeps_to_its_share_and_takes_what_no_other_run_could_use(s
         assert made.accounts.costs.run(more) > 0.82 * seconds
 
 
-def test_a_pretrained_network_comes_first_where_rows_or_time_are_few():
+def test_a_pretrained_network_comes_first_where_its_features_can_be_paid_for():
+    plankton = dataclasses.replace(PLANKTON, weights="package")
+    rungs = [beginning(plankton, seconds)[0].affordable() for seconds in (100_000, 1_000, 500, 100)]
+    assert [rung.pretrained for rung in rungs] == [True, True, True, False]
     assert beginning(TAGS, 100_000)[0].affordable().pretrained
-    assert beginning(BLOOD, 20)[0].affordable().pretrained
-    assert not beginning(BLOOD, 20_000)[0].affordable().pretrained
-    assert not beginning(PLANKTON, 20)[0].affordable().pretrained  # no photographs
+    assert beginning(TAGS, 1)[0].affordable().pretrained  # few rows: nothing else would learn anything
+    assert not beginning(dataclasses.replace(plankton, height=28, width=28), 1_000)[0].affordable().pretrained
 
 
 def test_weights_that_cannot_be_had_are_done_without():

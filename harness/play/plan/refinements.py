@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
@@ -56,6 +56,22 @@ def another_seed(recipe: Recipe, number: int) -> Recipe:
     """The same recipe from another seed."""
     stem = recipe.name.split("--seed")[0]
     return recipe.model_copy(update={"seed": recipe.seed + number, "name": f"{stem}--seed-{number}"})
+
+
+_LOOKS = (1.4, 0.7, 1.8, 0.5, 1.2)  # sides, over that of the recipe: the larger know more, all err on other rows
+_MOST_LOOKED_AT = 384  # pixels
+
+
+def other_looks(recipe: Recipe, sides: Collection[int]) -> list[Recipe]:
+    """A frozen network on images of other sizes, the most promising first; `sides` were looked at."""
+    args, found = recipe.model.args, dict[int, Recipe]()
+    stem, own = recipe.name.split("--look")[0], int(args.get("image_size", 0))
+    for times in _LOOKS:
+        side = max(round(own * times / 32), 2) * 32
+        if own and side not in sides and side <= _MOST_LOOKED_AT:
+            model = recipe.model.model_copy(update={"args": {**args, "image_size": side}})
+            found.setdefault(side, recipe.model_copy(update={"model": model, "name": f"{stem}--look-{side}"}))
+    return list(found.values())
 
 
 def more_seeds(recipe: Recipe, seeds: int) -> Recipe:

@@ -7,7 +7,7 @@ import pytest
 from harness.competition.builtin.facts import Facts
 from harness.competition.tasks import TASKS
 from harness.competition.tasks.fitting import check_fits
-from harness.play.plan.candidates import baseline, begins_pretrained, first_race, may_begin_pretrained
+from harness.play.plan.candidates import baseline, begins_pretrained, first_race
 from harness.play.plan.limits import Limit, Seen, find_limits
 from harness.play.plan.refinements import refinements
 from harness.train.augment import check_augment
@@ -91,10 +91,10 @@ def test_rare_classes_are_drawn_more_often_or_weigh_more_never_both():
     assert {c.recipe.train.class_weights for c in first_race(tags, find_limits(Seen(tags, 20)), None)} == {"effective"}
 
 
-def test_few_rows_and_short_budgets_begin_with_a_pretrained_network():
-    tags, blood, plankton = CASES[3], Facts(96, 96, 3, 9_000, 8, 2.0, "single", "accuracy", weights="package"), CASES[5]
-    assert begins_pretrained(tags) and not begins_pretrained(blood) and may_begin_pretrained(blood)
-    assert not may_begin_pretrained(dataclasses.replace(plankton, weights="package"))
+def test_plays_begin_with_a_pretrained_network_where_images_are_no_glyphs():
+    tags, plankton = CASES[3], CASES[5]
+    assert begins_pretrained(tags) and begins_pretrained(dataclasses.replace(plankton, weights="package"))
+    assert not begins_pretrained(dataclasses.replace(tags, height=28, width=28))
     assert not begins_pretrained(dataclasses.replace(tags, weights=""))
     whole, half = baseline(tags, True).recipe, baseline(dataclasses.replace(tags, share=0.5), True).recipe
     assert whole.features is not None and whole.features.views == 2 and half.features.views == 1

@@ -4,7 +4,7 @@ import dataclasses
 
 from harness.play.plan.candidates import baseline, first_race
 from harness.play.plan.limits import Seen, find_limits
-from harness.play.plan.refinements import another_seed, more_seeds, refinements
+from harness.play.plan.refinements import another_seed, more_seeds, other_looks, refinements
 from tests.play.plan.test_candidates import CASES
 
 
@@ -45,3 +45,13 @@ def test_what_gained_in_the_first_race_is_tried_first_on_its_winner():
         and gained[0].most == 2 * recipe.train.epochs > gained[0].least
     )
     assert sorted(plain) == sorted(c.name for c in gained)
+
+
+def test_a_frozen_network_looks_at_larger_images_first_and_at_no_size_twice():
+    recipe = baseline(dataclasses.replace(CASES[3], share=1.0), True).recipe
+    looks = other_looks(recipe, {224})
+    assert [look.model.args["image_size"] for look in looks] == [320, 160, 128, 256]  # 416 are too many
+    assert looks[0].name == "play-frozen--look-320" and len({look.digest() for look in looks}) == 4
+    again = other_looks(looks[0], {224, 320, 160})
+    assert [look.name for look in again] == ["play-frozen--look-384"]
+    assert other_looks(baseline(CASES[0]).recipe, set()) == []
