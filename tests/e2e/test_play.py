@@ -39,7 +39,8 @@ def steps(root: Path) -> dict[str, dict]:
 def test_it_ends_with_a_checked_submission_and_says_what_it_did(played: Path):
     said = (played / "said.txt").read_text()
     file = re.search(r"file: +(\S+\.csv)", said)
-    assert file and len(pd.read_csv(file[1])) == 6
+    assert file and len(pd.read_csv(played / file[1])) == 6
+    assert str(played.resolve()) not in said  # paths are such as one types
     for word in ("final:", "OOF:", "choice:   cross-fitted", "judged:   trained anew", "page:", "next:"):
         assert word in said
     done = steps(played)
