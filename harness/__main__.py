@@ -11,6 +11,7 @@ from typing import Any
 
 from harness import __version__
 from harness.base.errors import UserError, nearest, not_installed
+from harness.base.places.competitions import SPEC
 from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.terminal import table_width
 
@@ -41,6 +42,10 @@ complete -c harness -a "(harness completion --words (commandline -opc)[2..] (com
 """By shell what makes it complete commands, options, competitions, recipes and runs."""
 
 
+_DATA_PARTS = {"init": "harness.data.guess.init", "preview": "harness.train.__main__"}
+"""Parts of harness.data, each a module of its own."""
+
+
 def main() -> int:
     """Run the command that the first argument names, with the others; without one print the table of commands."""
     words = sys.argv[1:]
@@ -53,12 +58,20 @@ def main() -> int:
         return 0
     if words and words not in (["--help"], ["-h"]):
         _print_commands()
-        near = nearest(words[0].removeprefix("harness."), [name.removeprefix("harness.") for name in COMMANDS])
+        near = nearest(words[0].removeprefix("harness."), _names_with_parts())
         said = f"{' '.join(words)!r} is no command and no option here{near}; name one as above."
         print(f"\nerror: {said}", file=sys.stderr)
         return 2
     _print_commands()
     return 0
+
+
+def _names_with_parts() -> list[str]:
+    """Commands and parts of commands as they are typed: "cv", "oof compare", "data init"."""
+    parts = [f"data {part}" for part in _DATA_PARTS]
+    with contextlib.suppress(ImportError):  # of what every command needs; then these are not named
+        parts += [f"oof {part}" for part in _parser("oof").commands]
+    return [*(name.removeprefix("harness.") for name in COMMANDS), *parts]
 
 
 def _run(module: str) -> int:
@@ -88,10 +101,10 @@ def _print_commands() -> None:
 def _first() -> str:
     """The command to begin with: on a competition that is there, else the one that brings one."""
     try:
-        there = (project_home() / COMPETITIONS).is_dir()
+        there = (project_home() / COMPETITIONS / "digit-recognizer" / SPEC).is_file()
     except UserError as error:
         return f"(error: {error})"
-    return f"python -m harness.{'cv competitions/digit-recognizer --sample' if there else 'data init --like digit-recognizer'}"
+    return f"python -m harness.{'cv digit-recognizer --sample' if there else 'data init --like digit-recognizer'}"
 
 
 def _complete(words: list[str]) -> int:
@@ -121,7 +134,7 @@ def completed(words: list[str]) -> list[str]:
 
     command, parts, rest = _parser(before[0].removeprefix("harness.")), {}, before[1:]
     if before[0].removeprefix("harness.") == "data":
-        parts = {"init": "harness.data.guess.init", "preview": "harness.train.__main__"}
+        parts = _DATA_PARTS
     inner = getattr(command, "commands", None) or parts
     if rest and rest[0] in inner:
         name, *rest = rest

@@ -39,6 +39,21 @@ def test_no_such_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert "'fly' is no command" in said.err and "harness.cv" in said.out
     assert run(monkeypatch, "leaderbord") == 2
     assert "did you mean 'leaderboard'?" in capsys.readouterr().err
+    for word, meant in (("comparr", "oof compare"), ("errors", "oof errors"), ("init", "data init")):
+        assert run(monkeypatch, word, "shapes") == 2
+        assert f"did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_it_begins_with_a_competition_that_is_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    monkeypatch.chdir(tmp_path)
+    first = "Start with:  python -m harness.{}\n"
+    (tmp_path / "competitions" / "leaves").mkdir(parents=True)
+    assert run(monkeypatch) == 0 and first.format("data init --like digit-recognizer") in capsys.readouterr().out
+    (tmp_path / "competitions" / "digit-recognizer").mkdir()
+    (tmp_path / "competitions" / "digit-recognizer" / "competition.toml").touch()
+    assert run(monkeypatch) == 0 and first.format("cv digit-recognizer --sample") in capsys.readouterr().out
 
 
 def test_the_table_of_commands_keeps_to_the_terminal(

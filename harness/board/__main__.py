@@ -9,6 +9,7 @@ import typer
 
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.options import CompetitionChoice
+from harness.base.places.home import from_here
 
 app = new_app()
 
@@ -55,7 +56,7 @@ def main(
         f"{counted(runs, 'run')} ({under_way} under way)",
         counted(len(overview.submissions), "submission"),
     )
-    print(f"{', '.join(told)}\npage: {path}")
+    print(f"{', '.join(told)}\npage: {from_here(path)}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from harness.base.errors import UserError, nearest
+from harness.base.places.home import from_here
 from harness.competition.augment_spec import AugmentSpec
 from harness.competition.cluster_spec import ClusterSpec, ImageSpec, TextSpec
 from harness.competition.schema import Frozen, Later, read_toml, validate
@@ -217,7 +218,7 @@ def load_recipe(folder: Path, name: str, overrides: list[str] | None = None) -> 
     UserError
         If there is no such recipe (lists those there are), or a key or value is wrong (names file, key, nearest key).
     """
-    path = recipe_path(folder, name)
+    path = from_here(recipe_path(folder, name))
     if not path.is_file():
         known = ", ".join(recipe_names(folder)) or "none"
         raise UserError(

@@ -30,7 +30,7 @@ from harness.data.files.csv_tables import separator
 from harness.data.files.decode import Decoder
 from harness.data.files.sizes import count_larger, settled_decoder
 from harness.data.formats.custom import begin_anew_with_other_files, load_custom, write_samples
-from harness.data.formats.images import SCALE, SIZES, Broken, read_images
+from harness.data.formats.images import SCALE, SIZES, Broken, read_images, refuse_broken
 from harness.data.rows.groups import group_numbers, groups_by_pattern
 from harness.data.rows.listing import list_by_folder, list_by_table, list_test
 from harness.data.rows.sample_submission import check_submission_ids, read_submission_ids, sample_columns
@@ -86,8 +86,12 @@ class Building:
                 (folder / split).rmdir()
             else:
                 broken += found
+                if broken and not self.skip_broken:
+                    continue  # the other split is looked through as well, so that all that are broken are told
                 if columns is not None:
                     columns.write(split, folder / split)
+        if not self.skip_broken:
+            refuse_broken(broken)
         if broken:
             lines = [["file", "reason"], *([b.file, b.reason] for b in broken)]
             with (folder / "broken.csv").open("w", newline="", encoding="utf-8") as file:
@@ -99,7 +103,10 @@ class Building:
         """Write the sample submission and the test alone, for where predicting is all that is done; whether there is a test."""
         self._copy_submission(folder)
         (folder / "test").mkdir(exist_ok=True)
-        return self._write_split("test", folder / "test") is not None
+        broken = self._write_split("test", folder / "test")
+        if not self.skip_broken:
+            refuse_broken(broken or [])
+        return broken is not None
 
     def _column_plan(self) -> ColumnPlan | None:
         """The columns beside the images, checked before any image is decoded; None where none are declared."""

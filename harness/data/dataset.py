@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.base.command import cache_root
 from harness.base.errors import UserError
+from harness.base.places.home import from_here
 from harness.base.storage.atomic_files import remove_folder, resumable_folder
 from harness.base.storage.manifest import MANIFEST, faults
 from harness.base.terminal import note
@@ -100,14 +101,9 @@ def _with_classes(competition: Competition, dataset: Dataset, say: Callable[[str
         ) from error
     say(
         f"note: {_outputs(competition, dataset.classes)} read from the data ({listed(dataset.classes, 5)}); kept in "
-        f"{_shown(competition.folder) / CLASSES_FILE}"
+        f"{from_here(competition.folder) / CLASSES_FILE}"
     )
     return found
-
-
-def _shown(folder: Path) -> Path:
-    """A folder as it is named from the current one, where it lies below it."""
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 def _outputs(competition: Competition, names: Sequence[str]) -> str:

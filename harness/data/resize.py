@@ -28,7 +28,7 @@ from harness.data.files.arrays import new_array
 from harness.data.files.decode import Decoder
 from harness.data.files.frame import Frame
 from harness.data.files.sizes import settled_decoder
-from harness.data.formats.images import SCALE, decode_all
+from harness.data.formats.images import SCALE, Broken, decode_all, refuse_broken
 from harness.data.streaming import StreamedImages
 
 _AT_ONCE = 1024
@@ -177,9 +177,13 @@ class _Copies:
         with resumable_folder(self.folder) as part:
             if part is None:
                 return
+            broken: list[Broken] = []
             for split, _ in _splits(self.dataset):
                 (part / split).mkdir(exist_ok=True)
-                decode_all(tree, files_of_rows(self.dataset, split), self.at_own, part / split, tick, skip)
+                files = files_of_rows(self.dataset, split)
+                broken += decode_all(tree, files, self.at_own, part / split, tick, skip)[0].values()
+            if not skip:
+                refuse_broken(broken)  # since they were first decoded
             write_manifest(part / MANIFEST, [p.relative_to(part).as_posix() for p in part.rglob("*") if p.is_file()])
 
     def settle_streamed(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.base.errors import UserError, needs
+from harness.base.places.home import from_here
 from harness.base.secrets import redact
 from harness.base.untrusted_text import plain
 from harness.ledger.tables import MIGRATIONS, VERSION, metadata, tables
@@ -68,7 +69,7 @@ class Database:
     def where(self) -> str:
         """The file, or the URL without its password: for messages."""
         if self._file:
-            return str(self._file)
+            return str(from_here(self._file))
         from sqlalchemy.engine import make_url
 
         return make_url(self.url).render_as_string(hide_password=True)

@@ -21,6 +21,7 @@ from harness.base.command import (
 )
 from harness.base.option_groups import Without
 from harness.base.options import CompetitionChoice, DataOptions
+from harness.base.places.home import from_here
 from harness.base.terminal import print_table
 from harness.cv.arguments import ClusterOptions, FoldOptions
 from harness.kernels.options import KaggleOptions
@@ -123,6 +124,7 @@ def _print_result(told: dict[str, Any], home: Path, as_json: bool) -> None:
         return
     for line in result_lines(told):
         print(line)
+    home = from_here(home)
     print(f"page:     {home / 'play.html'}\nplan:     {home / 'play.toml'}")
 
 

@@ -208,13 +208,17 @@ class Player:
         self.beginning.first = self.beginning.as_played(self.first)
 
     def _baseline(self) -> None:
-        """Without it there is nothing to choose from, so it is trained whatever it may cost.
+        """Without it there is nothing to choose from, so it is trained whatever it may cost, unless everything is spent.
 
         Raises
         ------
+        OutOfTime
+            If the deadline came before it was begun: it would be cut off at once, and be sized by no time at all.
         UserError
             If it cannot be trained.
         """
+        if self.journal.ended("train/baseline") is None:
+            self.budget.check()
         self._scale()
         epochs = self.journal.decide("epochs of the baseline", lambda: self.beginning.recipe().train.epochs)
         self.trained.train("train/baseline", with_epochs(self.first.recipe, epochs), self.first.why, ANYWAY)
@@ -259,7 +263,8 @@ class Player:
                 "the forecast of the baseline",
                 "do test images look like training images?",
                 lambda: finish.told(finish.prepare(table, run, self.ledger)),
-                most=_FORECAST_SHARE,
+                accounts.finishing if self.costs.in_seconds else 0.0,
+                _FORECAST_SHARE,
             )
             if first:
                 self.accounts.finishing = self.steps.seconds("forecast")

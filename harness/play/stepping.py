@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.base.errors import UserError
+from harness.base.places.home import from_here
 from harness.play.journal import BEGUN, CUT, DONE, FAILED, SKIPPED, Journal, StepRecord
 from harness.play.spending.accounts import Accounts, in_words
 from harness.play.spending.budget import OutOfTime
@@ -101,5 +102,5 @@ def _result(step: StepRecord) -> str:
         interval = f"[{found['low']:+.5f}, {found['high']:+.5f}]"
         said = f": {found['anew']:.5f} where OOF says {found['oof']:.5f}: optimism {found['optimism']:+.5f} {interval}"
     elif found.get("file"):
-        said = f": {found['file']}"
+        said = f": {from_here(found['file'])}"
     return f"done in {in_words(step.spent)}{said}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.base.places.home import from_here
 from harness.base.untrusted_text import counted
 from harness.play.journal import DONE
 
@@ -54,7 +55,8 @@ def result_lines(told: dict[str, Any]) -> list[str]:
         lines.append(
             f"no run was finished in time: the submission below is made of {made_of}. Give it more hours: they are counted in all, what is spent included."
         )
-        lines.append(f"file:     {part.get('file') or done.get('prior', {}).get('file', '')}")
+        if file := part.get("file") or done.get("prior", {}).get("file"):
+            lines.append(f"file:     {from_here(file)}")
         return lines
     main = scores["metrics"][scores["metric"]]
     lines.append(f"final:    {told['final']}")
@@ -75,7 +77,7 @@ def result_lines(told: dict[str, Any]) -> list[str]:
         lines += _forecast_lines(file["forecast"], done.get("judge", {}).get("optimism", 0.0))
     lines += [f"warning:  {warning}" for warning in file.get("warnings", [])]
     if file.get("file"):
-        lines.append(f"file:     {file['file']}")
+        lines.append(f"file:     {from_here(file['file'])}")
     for one in told["sent"]:
         lines.append(f"sent:     {one['run']}: {one['state']} ({one['why']})")
         lines += [f"          {line}" for line in str(one.get("detail") or "").splitlines()]

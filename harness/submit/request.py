@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.base.options import DataOptions
+from harness.base.places.home import from_here
 from harness.base.terminal import table_lines
 from harness.base.untrusted_text import counted
 from harness.submit.arguments import BundleOptions, Content
@@ -93,8 +94,9 @@ def prepared_lines(prepared: Prepared) -> list[str]:
         lines += _share_table(prepared.shares)
     lines += [f"warning:  {warning}" for warning in prepared.warnings]
     rows = f"{counted(intent.rows, 'row')}, " if intent.rows else ""
-    checked = "not seen here" if intent.file.startswith("notebook:") else "passes its checks"
-    lines.append(f"file:     {intent.file} ({rows}sha256 {intent.sha256[:12]}); {checked}")
+    on_platform = intent.file.startswith("notebook:")
+    file, checked = (intent.file, "not seen here") if on_platform else (from_here(intent.file), "passes its checks")
+    lines.append(f"file:     {file} ({rows}sha256 {intent.sha256[:12]}); {checked}")
     lines.append(f"message:  {intent.message}")
     return lines
 

@@ -39,7 +39,8 @@ def steps(root: Path) -> dict[str, dict]:
 def test_it_ends_with_a_checked_submission_and_says_what_it_did(played: Path):
     said = (played / "said.txt").read_text()
     file = re.search(r"file: +(\S+\.csv)", said)
-    assert file and len(pd.read_csv(file[1])) == 6
+    assert file and len(pd.read_csv(played / file[1])) == 6
+    assert str(played.resolve()) not in said  # paths are such as one types
     for word in ("final:", "OOF:", "choice:   cross-fitted", "judged:   trained anew", "page:", "next:"):
         assert word in said
     done = steps(played)
@@ -136,7 +137,21 @@ def test_hours_are_kept_and_something_always_lies_there(shapes: Path, run_comman
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - started < 120
     file = re.search(r"file: +(\S+\.csv)", done.stdout)
-    assert file and len(pd.read_csv(file[1])) == 6
+    assert file and len(pd.read_csv(shapes / file[1])) == 6
+
+
+def test_where_all_was_spent_before_the_baseline_it_is_not_begun(shapes: Path, run_command):
+    assert run_command("harness.data", "shapes", cwd=shapes).returncode == 0  # decoded
+    home = shapes / "oof" / "shapes" / "play"
+    home.mkdir(parents=True)
+    (home / "spent.json").write_text('{"seconds": 8}')
+    done = run_command("harness.play", "shapes", "--hours", "0.002", "--workers", "1", cwd=shapes)
+    assert done.returncode == 0, done.stderr
+    assert "baseline" not in done.stderr and "timing" not in done.stderr
+    assert not [key for key in steps(shapes) if key.startswith("train")]
+    file = re.search(r"file: +(\S+\.csv)", done.stdout)
+    assert file and len(pd.read_csv(shapes / file[1])) == 6
+    assert "of the baseline" not in (home / "journal.jsonl").read_text()  # with more hours it is sized by these
 
 
 def test_a_budget_that_ends_while_images_are_decoded_is_told_and_gone_on_with(shapes: Path, run_command):

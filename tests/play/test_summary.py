@@ -1,5 +1,6 @@
 """What a play says when it is done."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,16 @@ def told(spent: float, unspent: str) -> dict[str, Any]:
 )
 def test_what_is_left_is_explained(spent: float, unspent: str, said: str):
     assert result_lines(told(spent, unspent))[0] == f"spent:    {said}"
+
+
+def test_files_are_named_from_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    step = {"kind": "prior", "state": "done", "outcome": {"file": str(tmp_path / "submissions" / "a.csv")}}
+    assert result_lines({**told(590.0, ""), "steps": [step]})[-1] == f"file:     {Path('submissions', 'a.csv')}"
+    monkeypatch.chdir(tmp_path.parent)
+    assert result_lines({**told(590.0, ""), "steps": [step]})[-1].endswith(
+        str(Path(tmp_path.name, "submissions", "a.csv"))
+    )
 
 
 @pytest.mark.parametrize(("greater", "less"), [(True, "0.88000"), (False, "0.92000")])

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from harness.base.errors import UserError, nearest
-from harness.base.places.home import COMPETITIONS, project_home
+from harness.base.places.home import COMPETITIONS, from_here, project_home
 from harness.base.places.templates import templates
 
 SPEC = "competition.toml"
@@ -45,8 +45,7 @@ def called(folder: Path) -> str:
         found = None
     if found == here:
         return shlex.quote(here.name)
-    below = here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else here
-    return shlex.quote(str(below))
+    return shlex.quote(str(from_here(here)))
 
 
 def _how_to_get(slug: str, others: bool) -> str:

@@ -25,6 +25,12 @@ def project_home() -> Path:
     return Path() if found == here else found
 
 
+def from_here(path: Path | str) -> Path:
+    """A path as it is typed in the current folder: relative where it lies below it, else as it is."""
+    found, here = Path(path), Path.cwd()
+    return found.relative_to(here) if found.is_relative_to(here) else found
+
+
 def _named() -> Path | None:
     named = os.environ.get("HARNESS_HOME")
     if not named:

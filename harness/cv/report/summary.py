@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from harness.base.command import carried, next_lines
+from harness.base.places.home import from_here
 from harness.base.terminal import print_table
 from harness.base.untrusted_text import counted
 from harness.cv.noise.report import noise_table, summary_lines
@@ -56,8 +57,9 @@ def print_result(run: Run, sample: bool, noisy: dict[str, Any] | None, named: st
         print(f"warning: {run.environment['optimistic']}")
     if noisy:
         _print_noise(run, noisy)
-    print(f"run:    {run.path}")
-    print(f"report: {run.path / 'report.html'}")
+    path = from_here(run.path)
+    print(f"run:    {path}")
+    print(f"report: {path / 'report.html'}")
     if balanced := balance_line(run.recipe.train, run.scores["metric"]):
         print(f"classes: {balanced}")
     if run.scores.get("threshold"):
@@ -114,4 +116,4 @@ def _print_noise(run: Run, noisy: dict[str, Any]) -> None:
     print_table(header, rows, title="under noise", width=120)
     for line in summary_lines(noisy):
         print(line)
-    print(f"noise:  {run.path / 'noise.html'}")
+    print(f"noise:  {from_here(run.path / 'noise.html')}")

@@ -69,6 +69,8 @@ def read_captioned(
     labels = {"labels": np.zeros(len(ids), np.int64)} if split == "train" else {}
     listing = Listing([(files[i],) for i in ids], ids, None, None, found.notes)
     broken, notes = read_images(tree, listing, labels, spec, folder, tick, skip_broken)
+    if broken and not skip_broken:
+        return broken, []
     _save(competition, folder, np.load(folder / "ids.npy", allow_pickle=False).tolist(), captions, split)
     return [*left_out, *broken], notes
 

@@ -32,6 +32,7 @@ SCALE = "scale.json"
 SIZES = "sizes.npy"
 """Of each row the height and width that the image had."""
 
+_MOST_NAMED = 3
 _AT_ONCE = 1024  # images between two notes of how far decoding has come
 
 
@@ -56,14 +57,17 @@ def read_images(
     was stopped.
 
     With `skip_broken` an image that cannot be decoded is left out of the training rows, and stays black among the test
-    rows, which must all be predicted; both are returned, with notes on what is odd.
+    rows, which must all be predicted; both are returned, with notes on what is odd. Without it nothing but the images is written
+    where some are broken: see `refuse_broken`.
 
     Raises
     ------
     UserError
-        If an image cannot be decoded (names it).
+        If none of many images can be decoded.
     """
     broken, notes = decode_all(tree, listing.files, spec, folder, tick, skip_broken)
+    if broken and not skip_broken:
+        return list(broken.values()), []
     keep = np.ones(len(listing.files), dtype=bool)
     if broken and "labels" in arrays:
         keep[list(broken)] = False
@@ -75,12 +79,29 @@ def read_images(
     return list(broken.values()), [*listing.notes, *notes]
 
 
+def refuse_broken(broken: Sequence[Broken]) -> None:
+    """Say how many images cannot be decoded, name the first few, and why the first cannot (UserError)."""
+    if not broken:
+        return
+    if len(broken) == 1:
+        raise UserError(broken[0].reason)
+    more = f" and {len(broken) - _MOST_NAMED:,} more" if len(broken) > _MOST_NAMED else ""
+    named = ", ".join(one.file for one in broken[:_MOST_NAMED]) + more
+    raise UserError(f"{len(broken):,} images cannot be decoded: {named}. The first of them: {broken[0].reason}")
+
+
 def decode_all(
     tree: FileTree, files: list[tuple[str, ...]], spec: DataSpec, folder: Path, tick: Tick, skip_broken: bool
 ) -> tuple[dict[int, Broken], list[str]]:
     """Fill images.npy and sizes.npy, in threads; decoded.npy has the checksums of the rows that are done.
 
-    Returns the broken ones by row, which are black, and notes.
+    Returns the broken ones by row, which are black, and notes. Without `skip_broken` the rows that are done stay marked where some are
+    broken, so that these alone are tried again once they were mended.
+
+    Raises
+    ------
+    UserError
+        If, without `skip_broken`, none of many images can be decoded: then the rest is not tried.
     """
     decoder = settled_decoder(tree, files, spec, folder.parent / SCALE, lambda done, total: None)
     images, sizes, done = _open_or_begin(folder, len(files), spec)
@@ -94,8 +115,6 @@ def decode_all(
             if decoded.largest is not None:
                 largest.append(decoded.largest)
         except UserError as error:
-            if not skip_broken:
-                raise
             images[row] = 0
             broken[row] = Broken(tree.show(files[row][0]), str(error))
 
@@ -112,8 +131,13 @@ def decode_all(
             for row in part:
                 done[row] = 0 if row in broken else _checksum(images[row])  # broken ones are tried again after a stop
             done.flush()
+            if not skip_broken and len(broken) == finished < len(files):
+                raise UserError(
+                    f"none of the first {finished:,} images can be decoded. The first of them: {broken[min(broken)].reason}"
+                )
     images.flush()
-    (folder / _DONE).unlink()
+    if skip_broken or not broken:
+        (folder / _DONE).unlink()
     return dict(sorted(broken.items())), _notes_on_depth(largest, spec)
 
 

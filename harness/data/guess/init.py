@@ -22,6 +22,8 @@ from harness.data.guess.written import Made
 
 app = new_app()
 
+_LEAST_PRETRAINED = 32  # pixels
+
 
 @app.command()
 @user_command
@@ -93,6 +95,7 @@ def init(
     place, about = _fetched(place, root, watcher)
     if about:
         platform, title = "kaggle", title or about.title
+    _refuse_the_project(place, root)
     source = _source(place)
     name = _slug(slug or (about.slug if about else None), source, root)
     folder = _free_folder(name)
@@ -111,7 +114,11 @@ def init(
     written = write_competition(folder, files)
     find_competition(folder)  # what was written must be readable
     told = {"slug": name, "folder": str(folder), **findings.told, "symmetries": list(seen.names)}
-    lines = [*_lines(findings, seen, linked), *(f"written:  {path}" for path in written), *_next(name, folder)]
+    lines = [
+        *_lines(findings, seen, linked),
+        *(f"written:  {path}" for path in written),
+        *_next(name, folder, _first_recipe(facts)),
+    ]
     return Made(lines, {**told, "files": list(map(str, written))})
 
 
@@ -189,12 +196,17 @@ def _lines(findings: _Findings, seen: Any, linked: str) -> list[str]:
     return lines
 
 
-def _next(name: str, folder: Path) -> list[str]:
+def _first_recipe(facts: Any) -> str:
+    """What is trained for a first look: a frozen pretrained network takes a minute; it knows nothing of icons."""
+    return "transfer" if facts.weights and facts.side >= _LEAST_PRETRAINED else "quick"
+
+
+def _next(name: str, folder: Path, recipe: str) -> list[str]:
     places = carried("--data")
     return next_lines(
         f"read {folder / 'competition.toml'}, then:",
         f"python -m harness.data {name}{places}",
-        f"python -m harness.cv {name} --recipe quick{places}",
+        f"python -m harness.cv {name} --recipe {recipe}{places}",
         "or all of it under a budget:",
         f"python -m harness.play {name} --hours 1{places}",
     )
@@ -221,6 +233,19 @@ def recipe_toml(name: str, facts: Any) -> str:
     from harness.competition.builtin.rules import built_in
 
     return dump_toml(built_in(name, facts))
+
+
+def _refuse_the_project(place: Path, root: Path) -> None:
+    """Refuse a folder that holds the project's competitions or their data; a project may have begun in the folder of the files."""
+    here, home = place.resolve(), project_home()
+    slugs = sorted(path.parent.name for path in (home / COMPETITIONS).glob("*/competition.toml"))
+    if not slugs or any((root / slug).resolve() == here for slug in slugs):
+        return
+    for held in (home / COMPETITIONS, *(root / slug for slug in slugs)):
+        if held.exists() and (held.parent.resolve() / held.name).is_relative_to(here):
+            raise UserError(
+                f"{place}: holds {held}, so it is no competition's folder. Name the folder or zip of one competition's files"
+            )
 
 
 def _source(place: Path) -> Path:

@@ -64,8 +64,22 @@ def note_images(layout: Layout, inventory: Inventory) -> None:
     aside = [f for f in everything if not any(folder == "." or f.startswith(f"{folder}/") for folder in read)]
     if aside:
         layout.unknown.append(
-            f"what {counted(len(aside), 'more image')} are for, in none of the folders that are read, e.g. '{plain(aside[0], 80)}'"
+            f"what {counted(len(aside), 'more image')} are for, in none of the folders that are read, e.g. '{plain(aside[0], 80)}'{_alike_said(read[0], aside)}"
         )
+
+
+def _alike_said(train: str, aside: Sequence[str]) -> str:
+    """Of folders with a folder in them that is called as the training images' is: they may be competitions of their own."""
+    chosen = PurePosixPath(train)
+    above = (parent for f in aside for parent in PurePosixPath(f).parents if parent.name == chosen.name)
+    alike = sorted({str(folder.parent) for folder in above if str(folder.parent) != "."})
+    if not alike or str(chosen.parent) == ".":
+        return ""
+    shown = plain(", ".join(f"'{folder}'" for folder in alike[:_MOST_SHOWN]), 200)
+    return (
+        f"; '{plain(chosen.parent, 80)}', which is read, and {shown}{', ...' if len(alike) > _MOST_SHOWN else ''} are laid out alike: where "
+        "each is a competition, begin anew with the folder of one"
+    )
 
 
 def note_folders(layout: Layout, inventory: Inventory, train: Images, labels: list[str]) -> list[str]:

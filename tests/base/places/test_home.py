@@ -11,7 +11,7 @@ import pytest
 from harness.base.command import data_root, out_root
 from harness.base.errors import UserError
 from harness.base.places.competitions import competition_folder
-from harness.base.places.home import project_home
+from harness.base.places.home import from_here, project_home
 
 
 @pytest.fixture
@@ -35,6 +35,14 @@ def test_it_is_the_nearest_folder_upwards_that_holds_competitions(project: Path)
     assert home_from(inner) == project.resolve()
     (inner / "competitions").mkdir()
     assert home_from(inner) == Path() and home_from(inner / "deeper") == inner.resolve()
+
+
+def test_a_path_is_named_from_the_current_folder(project: Path, monkeypatch: pytest.MonkeyPatch):
+    page = project.resolve() / "oof" / "board.html"
+    monkeypatch.chdir(project / "competitions")
+    assert from_here(page) == page
+    monkeypatch.chdir(project)
+    assert from_here(page) == from_here(str(page)) == from_here(Path("oof/board.html")) == Path("oof/board.html")
 
 
 def test_without_competitions_it_is_the_current_folder(tmp_path: Path):

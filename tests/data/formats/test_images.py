@@ -150,6 +150,29 @@ def damage(project: Path, *names: str) -> None:
         (project / "data" / "shapes" / name).write_bytes(b"\x89PNG\r\n\x1a\n broken")
 
 
+def test_all_broken_pictures_are_counted_and_the_first_are_named(shapes: Path):
+    damage(shapes, "train/circle/3.png", "train/square/1.png", "test/2.png", "test/4.png")
+    for _ in range(2):  # another time, from what was decoded by then
+        with pytest.raises(UserError) as told:
+            load(shapes)
+        said = str(told.value).replace("\\", "/")
+        assert said.startswith("4 images cannot be decoded: ") and said.endswith("add --skip-broken.")
+        named = [place in said for place in ("train/circle/3.png", "train/square/1.png", "test/2.png", "test/4.png")]
+        assert named == [True, True, True, False] and "test/2.png and 1 more. The first of them: " in said
+    damage(shapes, *(f"train/{name}/{i}.png" for name in ("circle", "square") for i in range(20)))
+    with pytest.raises(UserError, match="42 images cannot be decoded"):
+        load(shapes)
+
+
+def test_where_none_can_be_decoded_the_rest_is_not_tried(shapes: Path, monkeypatch: pytest.MonkeyPatch):
+    damage(shapes, *(f"train/{name}/{i}.png" for name in ("circle", "square") for i in range(20)))
+    monkeypatch.setattr("harness.data.formats.images._AT_ONCE", 10)
+    with pytest.raises(
+        UserError, match=r"none of the first 10 images can be decoded\. The first of them: .*--skip-broken"
+    ):
+        load(shapes)
+
+
 def test_broken_pictures_are_left_out_when_asked_for_and_recorded(shapes: Path):
     damage(shapes, "train/circle/3.png", "test/2.png")
     with pytest.raises(UserError, match=r"circle/3.png: cannot be decoded .*add --skip-broken"):
