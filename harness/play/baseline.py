@@ -10,9 +10,9 @@ from harness.base.errors import UserError
 from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
-from harness.competition.builtin.rules import ENOUGH_STEPS, image_side, is_narrow
+from harness.competition.builtin.rules import ENOUGH_STEPS, image_side, is_narrow, suits_pretrained
 from harness.play.plan.candidate import Candidate, on_data_set
-from harness.play.plan.candidates import baseline, begins_pretrained
+from harness.play.plan.candidates import baseline
 from harness.play.plan.limits import is_few
 from harness.play.spending.accounts import Accounts
 from harness.play.spending.costs import with_epochs
@@ -88,7 +88,7 @@ class Baseline:
         few = min(k, 3)
         if not self.accounts.costs.in_seconds:
             self.trained.must_time(self.first.recipe)  # it is the unit
-        if begins_pretrained(self.facts) and (pretrained := self._pretrained(k)):
+        if suits_pretrained(self.facts) and (pretrained := self._pretrained(k)):
             return pretrained
         return self._down([Rung(1.0, 1.0, k), *(Rung(*size, few) for size in _SIZES)])[0]
 

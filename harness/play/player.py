@@ -20,7 +20,7 @@ from harness.play.plan.candidate import Candidate, without_none
 from harness.play.plan.candidates import TURNED, baseline, first_race
 from harness.play.plan.changes import more_symmetries
 from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
-from harness.play.plan.refinements import another_seed, more_seeds, other_looks, refinements, with_pseudo
+from harness.play.plan.refinements import another_seed, more_seeds, other_looks, refinements, side_of, with_pseudo
 from harness.play.racing import SIZED, Races
 from harness.play.spending.accounts import Accounts, recipe_of_run
 from harness.play.spending.budget import Budget, OutOfTime
@@ -382,11 +382,13 @@ class Player:
 
         Other heads on the same features hardly differ.
         """
+        if not self.trained.time(recipe):
+            return None
         played = [recipe_of_run(run) for run in self.runs.values()]
-        sides = {int(other.model.args.get("image_size", 0)) for other in played if other.features}
-        looks = other_looks(recipe, sides)
+        looks = other_looks(recipe, {side_of(other) for other in played if other.features})
         for look in looks:
-            if self.trained.time(look) and self.costs.run(look) <= share * self.accounts.room:
+            self.costs.take_alike(look, recipe, (side_of(look) / side_of(recipe)) ** 2)
+            if self.costs.run(look) <= share * self.accounts.room:
                 return look.model_dump(mode="json")
         self.unspent = "no other network fits in what is left" + (", nor images of another size" if looks else "")
         return None

@@ -23,6 +23,9 @@ NAMES = {
 ENOUGH_STEPS = 3_000
 """Below them half of a network's filters, for longer, learn more: on plankton, CIFAR-10 and digits at equal cost."""
 _MOST_EPOCHS = 40
+_LEAST_PRETRAINED = (
+    32  # pixels: of smaller images, as of digits, a network from scratch learns as much in the same time
+)
 
 
 def built_in(name: str, facts: Facts) -> dict[str, Any]:
@@ -49,6 +52,14 @@ def built_in(name: str, facts: Facts) -> dict[str, Any]:
     recipe["predict"] = {"tta": views(facts, strong)}
     recipe["cv"] = {"folds": folds(facts)}
     return recipe
+
+
+def suits_pretrained(facts: Facts) -> bool:
+    """Whether a pretrained network, frozen, is where to begin: in a tenth of the time it knows as much as one from scratch.
+
+    Of grey images and of small ones too, since it looks at its levels (benchmarks/RESULTS.md).
+    """
+    return bool(facts.weights) and facts.side >= _LEAST_PRETRAINED
 
 
 def image_side(facts: Facts, strong: bool) -> int:

@@ -22,8 +22,6 @@ from harness.data.guess.written import Made
 
 app = new_app()
 
-_LEAST_PRETRAINED = 32  # pixels
-
 
 @app.command()
 @user_command
@@ -198,7 +196,9 @@ def _lines(findings: _Findings, seen: Any, linked: str) -> list[str]:
 
 def _first_recipe(facts: Any) -> str:
     """What is trained for a first look: a frozen pretrained network takes a minute; it knows nothing of icons."""
-    return "transfer" if facts.weights and facts.side >= _LEAST_PRETRAINED else "quick"
+    from harness.competition.builtin.rules import suits_pretrained
+
+    return "transfer" if suits_pretrained(facts) else "quick"
 
 
 def _next(name: str, folder: Path, recipe: str) -> list[str]:

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable, Iterable
 
 from harness.competition.builtin.facts import Facts
-from harness.competition.builtin.rules import built_in, image_side, share_of_filters, views
+from harness.competition.builtin.rules import built_in, image_side, share_of_filters, suits_pretrained, views
 from harness.competition.recipe import recipe_of
 from harness.play.plan import changes
 from harness.play.plan.candidate import Candidate, Values, candidate, without_none
@@ -19,9 +19,7 @@ Maker = Callable[["Facts"], "Candidate | None"]
 TURNED = ("play-turned", "play-mirrored")
 """Candidates whose images are turned and mirrored, or mirrored, beyond what competition.toml says."""
 
-_LEAST_PRETRAINED = (
-    32  # pixels: of smaller images, as of digits, a network from scratch learns as much in the same time
-)
+_LEAST_PHOTOGRAPH = 64  # pixels
 
 
 def baseline(facts: Facts, pretrained: bool = False) -> Candidate:
@@ -29,14 +27,6 @@ def baseline(facts: Facts, pretrained: bool = False) -> Candidate:
     if pretrained and (frozen := _frozen(facts)):
         return dataclasses.replace(frozen, why="a baseline: a pretrained network, frozen, is sooner of use")
     return candidate("play-quick", built_in("quick", facts), "a baseline: what everything else is held against")
-
-
-def begins_pretrained(facts: Facts) -> bool:
-    """Whether a pretrained network, frozen, is the baseline: in a tenth of the time it knows as much as one from scratch.
-
-    Of grey images and of small ones too, since it looks at its levels (benchmarks/RESULTS.md).
-    """
-    return bool(facts.weights) and facts.side >= _LEAST_PRETRAINED
 
 
 def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None, trained: int = 0) -> list[Candidate]:
@@ -193,18 +183,20 @@ def _gentle(facts: Facts) -> Candidate:
 
 def are_photographs(facts: Facts) -> bool:
     """Whether ImageNet's weights know such images: colours, and more than an icon's pixels."""
-    return facts.channels == 3 and facts.side >= _LEAST_PRETRAINED
+    return facts.channels == 3 and facts.side >= _LEAST_PHOTOGRAPH
 
 
 def _frozen(facts: Facts) -> Candidate | None:
-    if not begins_pretrained(facts):
+    if not suits_pretrained(facts):
         return None
-    return candidate("play-frozen", built_in("transfer", facts), "a pretrained network, frozen: its head costs little")
+    values = built_in("transfer", facts)
+    values["train"]["seeds"] = 1  # images of other sizes differ more, and are averaged too
+    return candidate("play-frozen", values, "a pretrained network, frozen: its head costs little")
 
 
 def _finetuned(facts: Facts) -> Candidate | None:
     """All layers of a pretrained network, as on the X-rays (benchmarks/RESULTS.md)."""
-    if not begins_pretrained(facts):
+    if not suits_pretrained(facts):
         return None
     values = built_in("quick", facts)
     side = min(facts.side, 128 if facts.rows < 8_000 else 96)

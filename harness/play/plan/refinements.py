@@ -62,10 +62,15 @@ _LOOKS = (1.4, 0.7, 1.8, 0.5, 1.2)  # sides, over that of the recipe: the larger
 _MOST_LOOKED_AT = 384  # pixels
 
 
+def side_of(recipe: Recipe) -> int:
+    """Of the images that a pretrained network looks at; 0 = as they are."""
+    return int(recipe.model.args.get("image_size", 0))
+
+
 def other_looks(recipe: Recipe, sides: Collection[int]) -> list[Recipe]:
     """A frozen network on images of other sizes, the most promising first; `sides` were looked at."""
     args, found = recipe.model.args, dict[int, Recipe]()
-    stem, own = recipe.name.split("--look")[0], int(args.get("image_size", 0))
+    stem, own = recipe.name.split("--look")[0], side_of(recipe)
     for times in _LOOKS:
         side = max(round(own * times / 32), 2) * 32
         if own and side not in sides and side <= _MOST_LOOKED_AT:

@@ -190,6 +190,14 @@ class Costs:
         longest, shortest = self.run(with_epochs(recipe, most)), self.run(with_epochs(recipe, least))
         return max(min(math.ceil(cost / longest), int(cost / shortest)), 1)
 
+    def take_alike(self, recipe: Recipe, known: Recipe, times: float) -> None:
+        """Take a network that was not timed for so many times as dear as a known one: the same on images of another size."""
+        timing = self.timings[family(known)]
+        alike = Timing(timing.step * times, timing.predict * times, timing.flops * times)
+        self.timings.setdefault(family(recipe), alike)
+        if (ratio := self.once_ratio.get(family(known))) is not None:
+            self.once_ratio.setdefault(family(recipe), ratio)
+
     def learn(
         self, recipe: Recipe, seconds: float, folds: int, side_by_side: int = 1, found_features: bool = False
     ) -> None:
@@ -205,8 +213,9 @@ class Costs:
         foreseen = folds * side_by_side / max(together, 1) * self._fold_seconds(recipe) * self._crowding(together)
         least, most = _RATIOS
         once = self._once(recipe)
-        if once:  # heads take next to nothing
-            seen = (seconds - self.start) / (once / self.once_ratio.get(family(recipe), _ONCE_RATIO))
+        if once:
+            heads = foreseen * self.ratio(recipe)
+            seen = (seconds - self.start - heads) / (once / self.once_ratio.get(family(recipe), _ONCE_RATIO))
             self.once_ratio[family(recipe)] = float(np.clip(seen, least, most))
         beside = seconds - self._once(recipe)
         self.start = min(

@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 
 from harness.competition.builtin.facts import Facts
+from harness.competition.builtin.rules import suits_pretrained
 from harness.competition.tasks import TASKS
 from harness.competition.tasks.fitting import check_fits
-from harness.play.plan.candidates import baseline, begins_pretrained, first_race
+from harness.play.plan.candidates import baseline, first_race
 from harness.play.plan.limits import Limit, Seen, find_limits
 from harness.play.plan.refinements import refinements
 from harness.train.augment import check_augment
@@ -93,9 +94,9 @@ def test_rare_classes_are_drawn_more_often_or_weigh_more_never_both():
 
 def test_plays_begin_with_a_pretrained_network_where_images_are_no_glyphs():
     tags, plankton = CASES[3], CASES[5]
-    assert begins_pretrained(tags) and begins_pretrained(dataclasses.replace(plankton, weights="package"))
-    assert not begins_pretrained(dataclasses.replace(tags, height=28, width=28))
-    assert not begins_pretrained(dataclasses.replace(tags, weights=""))
+    assert suits_pretrained(tags) and suits_pretrained(dataclasses.replace(plankton, weights="package"))
+    assert not suits_pretrained(dataclasses.replace(tags, height=28, width=28))
+    assert not suits_pretrained(dataclasses.replace(tags, weights=""))
     whole, half = baseline(tags, True).recipe, baseline(dataclasses.replace(tags, share=0.5), True).recipe
     assert whole.features is not None and whole.features.views == 2 and half.features.views == 1
     assert half.model.args["image_size"] == 128 < whole.model.args["image_size"]  # 224 and 160 halve to sides of 32

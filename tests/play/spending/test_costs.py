@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.competition.builtin.facts import Facts
 from harness.competition.recipe import recipe_of
 from harness.play.plan.candidates import baseline
-from harness.play.plan.refinements import another_seed
+from harness.play.plan.refinements import another_seed, other_looks
 from harness.play.spending.accounts import Accounts
 from harness.play.spending.costs import Costs, Timing, family, with_epochs
 
@@ -120,3 +120,25 @@ def test_the_noise_suite_takes_the_most_rows_that_fit(cost: float, image: float)
     elif accounts.noise(RECIPE) > cost:
         accounts.noise_rows = 300
         assert accounts.noise(RECIPE) > cost
+
+
+def test_the_same_network_on_other_images_is_not_timed_again():
+    made = Costs(1_000, 500, 5, 2, True)
+    frozen = baseline(FROZEN, True).recipe
+    look = other_looks(frozen, set())[0]
+    made.timings[family(frozen)] = Timing(0.0, 0.01, 1e9)
+    made.learn(frozen, made.run(frozen) + 10, 5)
+    made.take_alike(look, frozen, 2.0)
+    assert made.timings[family(look)] == Timing(0.0, 0.02, 2e9) and made.prediction(look) == 2 * made.prediction(frozen)
+    made.timings[family(look)] = Timing(0.0, 0.03, 2e9)
+    made.take_alike(look, frozen, 2.0)
+    assert made.timings[family(look)].predict == 0.03  # what was timed counts
+
+
+def test_heads_are_not_taken_for_features():
+    made = Costs(20_000, 500, 5, 2, True)
+    frozen = baseline(FROZEN, True).recipe
+    made.timings[family(frozen)] = Timing(0.0, 1e-5, 1e9)
+    image = made.prediction(frozen)
+    made.learn(frozen, made.run(frozen), 5)
+    assert made.prediction(frozen) == pytest.approx(image, rel=0.5)
