@@ -208,9 +208,9 @@ def _config(backbone: str) -> dict[str, Any]:
 
 
 def _with_normalisation(model: Any, config: dict[str, Any], channels: int) -> nn.Module:
-    """Remember what pixels the weights were trained on; grey images take the mean over the colours."""
+    """Remember what pixels the weights were trained on; images of other channels than colours take the mean over these."""
     mean, std = list(config["mean"]), list(config["std"])
-    if channels == 1:
-        mean, std = [sum(mean) / len(mean)], [sum(std) / len(std)]
+    if channels != len(mean):
+        mean, std = [sum(mean) / len(mean)] * channels, [sum(std) / len(std)] * channels
     model.normalisation = (mean, std)
     return model

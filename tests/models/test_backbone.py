@@ -67,6 +67,13 @@ def test_grey_images_get_the_first_kernels_summed_over_colours(weights: Path):
     assert len(network.normalisation[0]) == 1
 
 
+@pytest.mark.parametrize("channels", [1, 2, 4, 6])
+def test_images_of_any_channels_have_a_normalisation_of_as_many(weights: Path, channels: int):
+    network = timm_model(32, 32, channels, 4, backbone="resnet18", weights=str(weights))
+    mean, std = network.normalisation
+    assert len(mean) == len(std) == channels and set(mean) == {sum([0.485, 0.456, 0.406]) / 3}
+
+
 def test_other_weights_are_refused_with_the_keys(weights: Path):
     with pytest.raises(UserError, match=r"do not fit 'resnet34'.*\n.*layer\d"):
         built(backbone="resnet34", weights=str(weights))
