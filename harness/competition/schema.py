@@ -153,6 +153,8 @@ def _explain(schema: type[BaseModel], problem: Any) -> str:
         said = "write a list in brackets: [..., ...]"
     if problem["type"] == "dict_type":
         said = "write a table in braces: {name = ...}"
+    if problem["type"] == "model_type":
+        said = f"write a table in braces, of the keys {_keys_of(schema, problem['ctx']['class_name'])}"
     if problem["type"] == "literal_error" and isinstance(problem["input"], str):
         said += nearest(problem["input"], _QUOTED.findall(problem["ctx"]["expected"]))
     if problem["type"] == "value_error" and isinstance(
@@ -164,6 +166,16 @@ def _explain(schema: type[BaseModel], problem: Any) -> str:
         if key
         else plain(said, 1000)
     )
+
+
+def _keys_of(schema: type[BaseModel], table: str) -> str:
+    """The keys of a table of a schema by its class's name, in words."""
+    todo = [schema]
+    for model in todo:
+        if model.__name__ == table:
+            return ", ".join(model.model_fields)
+        todo += [inner for field in model.model_fields.values() for inner in _tables(field.annotation)]
+    return table
 
 
 _QUOTED = re.compile("'([^']*)'")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.base.command import cache_root
+from harness.base.places.home import from_here
 from harness.base.python import registered
 from harness.base.untrusted_text import counted
 from harness.clean.verdicts import Cleaning, apply_verdicts
@@ -150,7 +151,7 @@ def _clean(competition: Competition, dataset: Dataset, path: Path | None, watche
         return None
     counts = cleaning.counts
     watcher.say(
-        f"verdicts of {path}: {counted(counts['exclude'], 'row')} excluded, {counts['group']:,} grouped, {counts['relabel']:,} "
+        f"verdicts of {from_here(path)}: {counted(counts['exclude'], 'row')} excluded, {counts['group']:,} grouped, {counts['relabel']:,} "
         "relabelled (--no-clean goes without)"
     )
     return cleaning

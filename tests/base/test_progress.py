@@ -70,6 +70,17 @@ def test_an_epoch_is_a_line_with_its_numbers_and_the_time_left_of_fold_and_run(
     assert heard(capsys) == ["fold 0: trained and predicted, 40 s; the run about 40 s left"]
 
 
+def test_how_far_a_fold_is_keeps_no_epoch_from_being_told(clock: list[float], capsys: pytest.CaptureFixture[str]):
+    watcher = LineWatcher()
+    watcher.progress(0, 0, 20)
+    for done in range(1, 11):
+        clock[0] += 1.5
+        watcher.progress(0, done, 20, {"epoch": done // 5} if done % 5 == 0 else None)
+    said = [line.partition(";")[0] for line in heard(capsys)]
+    assert [line for line in said if "epoch" in line] == ["fold 0: epoch 1", "fold 0: epoch 2"]
+    assert len(said) > 2
+
+
 def test_short_epochs_are_told_every_few_seconds(clock: list[float], capsys: pytest.CaptureFixture[str]):
     watcher = LineWatcher()
     for epoch in range(1, 101):

@@ -142,3 +142,16 @@ def test_a_recipe_that_takes_rows_as_they_come_keeps_its_name(folder: Path):
     assert not {"row_weights", "sampling", "logit_adjustment"} & content["train"].keys()
     old = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
     assert recipe.digest() == old != load_recipe(folder, "tiny", ["train.row_weights=false"]).digest()
+
+
+def test_a_table_that_is_none_is_told_by_its_keys(tmp_path: Path):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "a.toml").write_text('[model]\nname = "cnn"\n[tune]\n"train.batch_size" = [32, 64]\n')
+    with pytest.raises(
+        UserError,
+        match=r"tune\.train\.batch_size = \[32, 64\]: write a table in braces, of the keys low, high, .*choices",
+    ):
+        load_recipe(tmp_path, "a")
+    (tmp_path / "recipes" / "a.toml").write_text('model = "cnn"\n')
+    with pytest.raises(UserError, match="model = 'cnn': write a table in braces, of the keys name, args"):
+        load_recipe(tmp_path, "a")

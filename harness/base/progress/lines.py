@@ -125,9 +125,9 @@ class LineWatcher:
         """An epoch of a fold has ended: a line, or every few seconds where epochs are short."""
         key, now = (self.stage, fold), time.monotonic()
         started = self.started.setdefault(key, now)
-        if now - self.told.setdefault(key, started) < min(max(BRIEF, (now - started) / 50), EVERY):
+        if now - self.told.setdefault((*key, "epoch"), started) < min(max(BRIEF, (now - started) / 50), EVERY):
             return
-        self.told[key] = now
+        self.told[key] = self.told[(*key, "epoch")] = now
         left = [f"about {lasting((now - started) * (total - done) / done)}"] if 0 < done < total else []
         left += [self.shares.left()] if self.shares.left() else []
         self.say(f"fold {fold}: {epoch_words(told)}{'; ' + ', '.join(left) + ' left' if left else ''}")
@@ -153,6 +153,7 @@ class LineWatcher:
         self.expect(0)
         for fold in [key for key in self.started if isinstance(key, tuple) and key[0] == stage]:
             self._done(fold)
+            self.told.pop((*fold, "epoch"), None)
 
     def decoding(self, done: int, total: int) -> None:
         """Images decoded so far."""
