@@ -153,9 +153,9 @@ class Baseline:
         )
 
     def _shares(self) -> tuple[float, ...]:
-        """Of the budget, the first that buys enough epochs; of a frozen network half, since its features are taken once for all runs."""
+        """Of the budget, the first that buys enough epochs; more for a frozen network, whose features are taken once for all runs."""
         if self.pretrained:
-            return _SHARES[-1:]
+            return (_SHORT_SHARE,)
         whole, available = self.accounts.costs.run(self.first.recipe), self.accounts.available
         if whole * _SHORT <= available:
             return _SHARES
