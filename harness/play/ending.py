@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from harness.play.spending.costs import with_epochs
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish, judge
 from harness.play.steps.table import Outcome
+
+_JUDGED_LATER = 0.9
+"""Of what is left in the end."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Ending:
                 lambda: finish.plan_of_submissions(table, self.ledger),
                 most=ANYWAY,
             )
+        self._judge_more(final)
 
     def _forecast_before(self, final: str) -> Outcome | None:
         """What the forecast of the baseline wrote, where it was the baseline that was chosen, its file stands, and nothing is known beside."""
@@ -130,3 +135,29 @@ class Ending:
             )
         except OutOfTime:
             return
+
+    def _judge_more(self, final: str) -> None:
+        """On further folds, where everything else is done and time is left: of more rows the optimism is known better."""
+        accounts, key = self.accounts, f"judge/{final}"
+        first = self.journal.ended(key)
+        if first is None or first.state != DONE:
+            return
+        begun = self.journal.decisions[f"folds that judge {final}"]
+        one = self.steps.seconds(key) / begun if accounts.costs.in_seconds else accounts.judging(final)
+        fitting = int(_JUDGED_LATER * accounts.budget.left / one) if one > 0 else 0
+        most = accounts.costs.k - 1  # one fold is for what is fitted
+        folds = (
+            self.journal.decide(f"folds that judge {final} in the end", lambda: min(begun + max(fitting, 0), most))
+            or begun
+        )
+        if folds <= begun:
+            return
+        with contextlib.suppress(OutOfTime):
+            self.steps.do(
+                f"{key}/{folds}",
+                f"the same on {folds} folds",
+                "time is left: of more rows the optimism is known better",
+                lambda: judge.judge_anew(accounts.table, final, folds),
+                (folds - begun) * one,
+                ANYWAY,
+            )

@@ -89,3 +89,27 @@ def test_a_forecast_from_before_the_suite_is_made_again(table: Table, tmp_path: 
     assert ending._forecast_before("one") == outcome
     steps["falls/one"] = SimpleNamespace(state=DONE, outcome={})
     assert ending._forecast_before("one") is None
+
+
+@pytest.mark.parametrize(("left", "folds"), [(3.0, 2), (12.0, 3), (100.0, 4), (-5.0, 2)])
+def test_what_is_left_in_the_end_judges_on_more_folds_but_never_on_all(left: float, folds: int):
+    asked: list[tuple[str, float]] = []
+    decided: dict[str, int] = {"folds that judge x": 2}
+    steps = {"judge/x": SimpleNamespace(state=DONE, spent=20.0)}
+    costs = SimpleNamespace(in_seconds=True, k=5)
+    accounts = SimpleNamespace(table=None, costs=costs, budget=SimpleNamespace(left=left))
+    journal = SimpleNamespace(
+        ended=steps.get, decisions=decided, decide=lambda key, choose: decided.setdefault(key, choose())
+    )
+
+    def do(key: str, what: str, why: str, work: Any, predicted: float, most: float) -> None:
+        asked.append((key, predicted))
+
+    does = SimpleNamespace(do=do, seconds=lambda key: steps[key].spent)
+    ending = Ending(cast(Any, accounts), cast(Any, does), cast(Any, journal), cast(Any, None))
+    ending._judge_more("x")
+    assert asked == ([(f"judge/x/{folds}", (folds - 2) * 10.0)] if folds > 2 else [])
+    steps["judge/x"] = SimpleNamespace(state=SKIPPED, spent=0.0)
+    asked.clear()
+    ending._judge_more("x")
+    assert asked == []
