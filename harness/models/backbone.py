@@ -58,6 +58,8 @@ def timm_model(
     """
     import timm
 
+    if not isinstance(levels, bool):
+        raise ValueError(f"levels = {levels}: must be true or false")
     if not timm.is_model(backbone):
         near = difflib.get_close_matches(backbone, timm.list_models(), n=5)
         raise ValueError(f"timm has no model '{backbone}'; the nearest: {', '.join(near) or 'none'}")

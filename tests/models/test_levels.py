@@ -62,3 +62,8 @@ def test_where_a_level_is_flat_gradients_are_finite():
     with_levels(network.backbone, x, network.levels).sum().backward()
     assert x.grad is not None and x.grad.isfinite().all()
     assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_a_number_of_levels_is_refused():
+    with pytest.raises(ValueError, match="levels = 3: must be true or false"):
+        built("test_resnet", levels=3)
