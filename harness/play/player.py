@@ -365,8 +365,15 @@ class Player:
             seeds = int(room / self.costs.run(recipe))
             return more_seeds(recipe, seeds).model_dump(mode="json") if seeds > recipe.train.seeds else None
         if recipe.features:
-            return self._look_within(recipe, SIZED)
-        for chosen, least in ((recipe, _LEAST_OF_BEST), (self.first.recipe, _LEAST_OF_FIRST)):
+            if look := self._look_within(recipe, SIZED):
+                return look
+            others = (recipe_of_run(self.runs[name]) for name in self.accounts.ranked)
+            trained = next((other for other in others if not other.features), None)
+            if trained is None:
+                return None
+            recipe = trained.model_copy(update={"pseudo": None})
+        choices = [(recipe, _LEAST_OF_BEST), (self.first.recipe, _LEAST_OF_FIRST)]
+        for chosen, least in choices[: 1 if self.first.recipe.features else 2]:  # other heads hardly differ
             natural = chosen.train.epochs
             bounds = max(2, round(least * natural)), max(2, round(_MOST_OF_NATURAL * natural))
             share = room / self.costs.runs_within(chosen, room, *bounds)

@@ -38,3 +38,27 @@ def test_after_another_won_what_took_no_part_is_as_it_was():
     rest = player({"play-longer", "play-turned"})._rest_of(found, 1, longer)
     assert [c.name for c in rest] == [c.name for c in found if c.name not in ("play-longer", "play-turned")]
     assert not any(c.recipe.augment.vertical_flip for c in rest)
+
+
+def test_where_no_size_is_left_to_look_at_the_best_trained_network_gets_another_seed():
+    photographs = Facts(96, 96, 3, 1_000, 8, 1.0, "single", "accuracy", weights="package")
+    frozen, scratch = baseline(photographs, True).recipe, baseline(photographs).recipe
+    played, runs = Player.__new__(Player), {"f": frozen, "s": scratch}
+    played.beginning = cast(Any, SimpleNamespace(facts=photographs, first=baseline(photographs, True)))
+    outcomes = {name: {"recipe": recipe.model_dump(mode="json")} for name, recipe in runs.items()}
+    costs = SimpleNamespace(
+        run=lambda recipe: 100.0 if recipe.features else float(recipe.train.epochs),
+        runs_within=lambda recipe, room, least, most: 1,
+        epochs_within=lambda recipe, cost, least, most: most,
+        take_alike=lambda look, known, times: None,
+    )
+    played.accounts = cast(Any, SimpleNamespace(runs=outcomes, ranked=["f", "s"], room=90.0, costs=costs))
+    played.costs, played.trained = cast(Any, costs), cast(Any, SimpleNamespace(time=lambda recipe: True))
+    played.table = cast(Any, SimpleNamespace(hidden=False))
+    found = played._seed_within(frozen)
+    assert found is not None and found["name"].startswith("play-quick--seed-") and found["features"] is None
+    played.accounts.ranked.remove("s")
+    assert played._seed_within(frozen) is None and played.unspent
+    played.accounts.room = 200.0
+    look = played._seed_within(frozen)
+    assert look is not None and "--look-" in look["name"]

@@ -23,9 +23,8 @@ NAMES = {
 ENOUGH_STEPS = 3_000
 """Below them half of a network's filters, for longer, learn more: on plankton, CIFAR-10 and digits at equal cost."""
 _MOST_EPOCHS = 40
-_LEAST_PRETRAINED = (
-    32  # pixels: of smaller images, as of digits, a network from scratch learns as much in the same time
-)
+_LEAST_PRETRAINED = 32
+"""Pixels: of smaller images, as of digits, a network from scratch learns as much in the same time."""
 
 
 def built_in(name: str, facts: Facts) -> dict[str, Any]:
