@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Error
 
 from harness.base.python import registered
 from tests.browser import Browser, browser_path
@@ -94,7 +95,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium here (or name it: HARNESS_CHROMIUM)")
     try:
         found = Browser(path)
-    except (OSError, TimeoutError) as error:
+    except Error as error:
         pytest.skip(f"{path} does not start here: {error}")
     yield found
     found.close()
