@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.base.errors import UserError
 from harness.base.command import cache_root
 from harness.base.places.home import from_here
 from harness.base.python import registered
@@ -76,8 +77,16 @@ def open_run(
     if not saved_folds.is_file():
         classes = competition.classes or ("row",)  # of clusters nothing is known yet
         job = FoldsJob(dataset.cache, classes, recipe.cv, saved_folds, verdicts, competition.task)
-        with watcher.waiting("making the folds"):
-            run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
+        try:
+            with watcher.waiting("making the folds"):
+                run_jobs([job], planned_workers(options, recipe.cv.folds), watcher.progress)
+        except UserError as error:
+            if cleaning is None or not cleaning.counts["group"]:
+                raise
+            joined = f"{counted(cleaning.counts['group'], 'row')} as 'group' in {from_here(verdicts)}"  # type: ignore[arg-type]
+            raise UserError(
+                f"{error} Copies and what looks alike share a fold, by {joined}: change those verdicts, or add --no-clean."
+            ) from error
     folds = load_folds(dataset.train, saved_folds)
     if recipe.train.row_weights:
         check_row_weights(dataset.train.weight, folds)

@@ -27,7 +27,7 @@ from harness.play.spending.budget import Budget, OutOfTime
 from harness.play.spending.costs import Costs, with_epochs
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish
-from harness.play.steps.folds import usable_folds
+from harness.play.steps.folds import ungroup, usable_folds
 from harness.play.steps.prior import prior_blend
 from harness.play.steps.symmetries import plausible_changes
 from harness.play.steps.table import Outcome, Table
@@ -195,7 +195,16 @@ class Player:
             5.0 + 2e-3 * rows if self.costs.in_seconds else 0.0,
             _CLEAN_SHARE,
         )
-        self._settle_folds("folds by the verdicts")
+        try:
+            self._settle_folds("folds by the verdicts")
+        except UserError as error:
+            ungrouped = ungroup(table)
+            if not ungrouped:
+                raise
+            table.watcher.say(
+                f"warning: {error} {counted(ungrouped, 'row')} that look alike are not kept together: where they are copies, scores flatter"
+            )
+            self._settle_folds("folds by the verdicts")
 
     def _settle_folds(self, key: str) -> None:
         """All runs have the same folds: as many as the data bear."""

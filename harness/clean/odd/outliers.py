@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 _SIDE, _COLOURS, _DIRECTIONS = 48, 6, 8
+_JOINTLY = 3  # channels: the colours of all of them together are 6^C
 _CORE, _ROUNDS, _VARIANCE = 0.75, 8, 0.95
 _ROWS_PER_AXIS = 10
 _PLACES = 36  # of 6x6 whose colours are described
@@ -197,7 +198,9 @@ def _describe(x: Tensor) -> Tensor:
 
 
 def _histogram(x: Tensor) -> Tensor:
-    """Shares of 6 (grey) or 6x6x6 colours, (B, 6 or 216)."""
+    """Shares of 6 (grey), 6x6 or 6x6x6 colours, (B, 6, 36 or 216); of more channels, of 6 values of each alone, (B, 6 C)."""
+    if x.shape[1] > _JOINTLY:
+        return torch.cat([_histogram(channel) for channel in x.split(1, dim=1)], dim=1) / x.shape[1]
     bins = (x * (_COLOURS - 0.001)).long()
     index = bins[:, 0]
     for channel in bins.unbind(dim=1)[1:]:

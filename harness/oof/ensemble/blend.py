@@ -237,8 +237,10 @@ def rows_of(environment: dict[str, Any]) -> tuple[str, str]:
 
 
 def best_runs(out: Path, competition: Competition, fingerprint: str, cleaned: str = "") -> list[Path]:
-    """Folders of the complete runs on this data by these verdicts (digest; "" = none), best first."""
-    return [path for path, about in ranked_runs(out, competition) if rows_of(about) == (fingerprint, cleaned)]
+    """Folders of the complete runs on this data by these verdicts (digest; "" = none), best first; of other folds than the best
+    has, none: they cannot be blended with it."""
+    ours = [pair for pair in ranked_runs(out, competition) if rows_of(pair[1]) == (fingerprint, cleaned)]
+    return [path for path, about in ours if about["folds"]["hash"] == ours[0][1]["folds"]["hash"]]
 
 
 def check_same_data(run: Run, dataset: Dataset) -> None:

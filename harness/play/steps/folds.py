@@ -1,8 +1,12 @@
-"""How many folds the data bear: as many as the rules say, fewer where groups leave a fold without a class."""
+"""How many folds the data bear: as many as the rules say, fewer where groups leave a fold without a class; none too few."""
 
 from __future__ import annotations
 
+import dataclasses
+
 from harness.base.errors import UserError
+from harness.clean.pipeline import clean_folder
+from harness.clean.verdicts import read_verdicts, write_verdicts
 from harness.competition import Recipe
 from harness.cv.opening import open_run
 from harness.play.spending.budget import silent
@@ -32,3 +36,14 @@ def usable_folds(table: Table, recipe: Recipe) -> int:
 def in_folds(recipe: Recipe, k: int) -> Recipe:
     """The recipe with another number of folds."""
     return recipe.model_copy(update={"cv": recipe.cv.model_copy(update={"folds": k})})
+
+
+def ungroup(table: Table) -> int:
+    """Turn the verdicts 'group' into 'keep', where they leave too few groups for two folds; how many rows that were."""
+    path = clean_folder(table.out, table.competition, table.sample) / "clean.csv"
+    verdicts = read_verdicts(path)
+    grouped = sum(verdict.action == "group" for verdict in verdicts)
+    if grouped:
+        kept = (dataclasses.replace(v, action="keep") if v.action == "group" else v for v in verdicts)
+        write_verdicts(path, list(kept))
+    return grouped

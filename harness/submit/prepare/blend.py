@@ -116,7 +116,7 @@ def chosen_runs(
         )
     if len(fitting) < best:
         note(
-            f"note: --best {best}: {counted(len(fitting), 'finished run')} on this data; {'it is' if len(fitting) == 1 else 'they are'} taken"
+            f"note: --best {best}: {counted(len(fitting), 'finished run')} on this data and the best one's folds; {'it is' if len(fitting) == 1 else 'they are'} taken"
         )
     return [load_run(path) for path in fitting[:best]]
 

@@ -88,6 +88,7 @@ def test_best_runs_follow_the_metrics_direction_and_leave_out_what_does_not_fit(
     scored("high", 0.9)
     scored("partial", 0.01)
     scored("other-data", 0.95, fingerprint="beef")
+    scored("other-folds", 0.5, fold_seed=1)  # cannot be blended with the best one
     scored("loss", 0.99, metric="log_loss", greater=False)
     scored("more-loss", 1.2, metric="log_loss", greater=False)
     scored("damaged", 0.99)

@@ -6,6 +6,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.base.progress import LineWatcher
+from harness.clean.verdicts import Verdict, read_verdicts, write_verdicts
 from harness.competition import Recipe, find_competition, load_recipe
 from harness.data.dataset import load_dataset
 from harness.play.steps import folds
@@ -35,3 +36,21 @@ def test_as_many_folds_as_the_data_bear(shapes: Path, monkeypatch: pytest.Monkey
         return
     assert folds.usable_folds(table, recipe) == k
     assert list((shapes / "oof" / "shapes" / "folds").glob(f"*-k{k}-*.csv"))
+
+
+def test_copies_that_leave_one_group_are_told_and_then_not_kept_together(shapes: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(shapes)
+    contest = find_competition("shapes")
+    dataset = load_dataset(contest, shapes / "data")
+    path = shapes / "oof" / "shapes" / "clean" / "clean.csv"
+    path.parent.mkdir(parents=True)
+    alike = [Verdict(row, "near duplicate", "group", "family-1", "looks alike") for row in dataset.train.ids[1:]]
+    write_verdicts(path, [Verdict(dataset.train.ids[0], "foreign", "exclude", "", "odd"), *alike])
+    home = shapes / "oof" / "shapes" / "play"
+    table = Table(dataset.competition or contest, dataset, shapes, home, LineWatcher(quiet=True), "shapes", workers=1)
+    recipe = load_recipe(contest.folder, "tiny", ["cv.folds=5"])
+    with pytest.raises(UserError, match="too few for 2 folds.* 39 rows as 'group' in .*clean.csv: .*--no-clean"):
+        folds.usable_folds(table, recipe)
+    assert folds.ungroup(table) == 39
+    assert [v.action for v in read_verdicts(path)] == ["exclude", *["keep"] * 39]
+    assert folds.usable_folds(table, recipe) == 5 and folds.ungroup(table) == 0
