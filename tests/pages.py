@@ -42,3 +42,13 @@ def path_of(link: str) -> Path:
     from urllib.parse import unquote, urlsplit
 
     return Path(unquote(urlsplit(link).path))
+
+
+def one_of_each(*roots: Path) -> list[Path]:
+    """A page of each kind below some folders: by its file's name, and runs by what made them."""
+    found: dict[tuple[str, bool, bool], Path] = {}
+    for root in roots:
+        for page in sorted(root.rglob("*.html")):
+            home = page.parent.name
+            found.setdefault((page.name, "ensemble-" in home, "cluster" in home), page)
+    return list(found.values())

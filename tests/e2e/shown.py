@@ -14,19 +14,22 @@ import tomli_w
 from tests.conftest import REPOSITORY
 from tests.e2e.snippets import blocks
 
-SHORTER = {"--hours": "0.002", "--trials": "2", "--parallel": "2"}
-ELSEWHERE = {"--on", "--cluster", "--serve"}
-"""Lines with one of these need another machine, or never end: tests/remote, tests/distributed and tests/board have them."""
+SHORTER = {"--hours": "0.004", "--trials": "2", "--parallel": "2"}
+ELSEWHERE = {"--on", "--cluster", "--serve", "--submit"}
+"""Lines with one of these need another machine, a platform, or never end: tests/kernels, tests/distributed, tests/board and
+tests/e2e/test_play.py have them."""
 UNSURE = ("--set", "pseudo.threshold=0.1")
 """After an epoch on drawn rows."""
 RUN = re.compile(r"(\w+)-1a2b3c4d|RUN")
 
 
-def play_through(place: str, folder: Path, run: Callable[..., Any], extra: tuple[str, ...] = (), **how: Any) -> None:
-    """Run every block of a place, in the order of the pages. What comes a second time stands already; a submission is
-    written anew.
+def play_through(
+    place: str, folder: Path, run: Callable[..., Any], extra: tuple[str, ...] = (), anew: str = "", **how: Any
+) -> None:
+    """Run every block of a place, in the order of the pages. What comes a second time stands already.
 
-    extra : what harness.cv gets, but for recipes that the documents write; how : for `run`
+    extra : what harness.cv gets, but for recipes that the documents write; anew : a command that is run a second time too
+    how : for `run`
     """
     done: set[tuple[str, ...]] = set()
     shown = [block for block in blocks() if block.place == place]
@@ -39,7 +42,7 @@ def play_through(place: str, folder: Path, run: Callable[..., Any], extra: tuple
             written.add(Path(path).stem)
             continue
         for words in block.calls:
-            if ELSEWHERE & set(words) or (tuple(words) in done and words[2] != "harness.submit"):
+            if ELSEWHERE & set(words) or (tuple(words) in done and words[2] != anew):
                 continue
             done.add(tuple(words))
             more = extra if words[2] == "harness.cv" and not written & set(words) else ()

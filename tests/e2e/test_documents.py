@@ -5,19 +5,15 @@ from __future__ import annotations
 import configparser
 import re
 import shlex
-import shutil
 import tomllib
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-from PIL import Image
 
 from docs.made import commands as made
 from harness.competition import Competition, Recipe
 from harness.competition.schema import dotted_keys
-from tests.conftest import PINNED, REPOSITORY
+from tests.conftest import REPOSITORY
 from tests.e2e.snippets import FENCE, PAGES, Block, blocks, shown_calls
 
 MAKEFILE = (REPOSITORY / "Makefile").read_text()
@@ -117,74 +113,27 @@ def test_toml_that_is_shown_is_taken(block: Block):
         validate(Recipe, {"name": "x", "model": {"name": "cnn"}, **values}, block.where)
 
 
-LEAVES = ("--set", "train.epochs=2", "--set", "cv.folds=2")
-DIGITS = (
-    "--set",
-    "train.epochs=1",
-    "--set",
-    "cv.folds=2",
-    "--set",
-    "model.args.stages=[[4],[8]]",
-    "--workers",
-    "1",
-    *PINNED,
-)
+NEEDED = {
+    "--on": "Kaggle's machines (pretended ones: tests/kernels)",
+    "--code": "Kaggle's machines (tests/kernels, tests/e2e/test_submit.py)",
+    "--notebook": "a notebook on Kaggle (tests/e2e/test_submit.py)",
+    "--resume": "a submission under way (tests/e2e/test_submit.py)",
+    "--cluster": "a cluster (tests/distributed)",
+    "cuda:0": "a graphics card (tests/simulated_cuda.py)",
+    "tensorboard": "an extra (tests/cv/tracking)",
+    "postgresql+psycopg://user@host/name": "a database (tests/tune)",
+    "/kaggle/input": "a notebook on Kaggle (tests/e2e/test_anywhere.py)",
+    "cifar-10": "the competition's files (tests/competitions)",
+    "--like": "an installed wheel: docs/install.md runs it, inside Kaggle too (tests/e2e/test_anywhere.py)",
+    "competitions/flickr8k": "the competition's files (tests/competitions)",
+}
+"""What commands that are shown and not run need, by the word that says so, and where they are tested."""
 
 
-def play_through(place: str, folder: Path, run_command, fast: tuple[str, ...]) -> None:
-    """Run every block of a place, in the order of the pages. What comes a second time stands already; a submission is
-    written anew.
-
-    fast : what harness.cv gets, but for recipes that the documents write
-    """
-    done: set[tuple[str, ...]] = set()
-    shown = [block for block in blocks() if block.place == place]
-    assert shown
-    written: set[str] = set()
-    for block in shown:
-        if block.kind == "toml":
-            path = block.text.splitlines()[0].removeprefix("# ")
-            (folder / path).write_text(block.text)
-            written.add(Path(path).stem)
-            continue
-        for words in block.calls:
-            if tuple(words) in done and words[2] != "harness.submit":
-                continue
-            done.add(tuple(words))
-            short = [
-                "0.002" if before == "--hours" else word for before, word in zip(["", *words], words, strict=False)
-            ]
-            trains = words[2] == "harness.cv" and not written & set(words)
-            ended = run_command(short[2], *short[3:], *(fast if trains else ()), cwd=folder)
-            assert ended.returncode == 0, f"{block.where}: {' '.join(words)}\n{ended.stderr}"
-
-
-def test_leaves_word_by_word(tmp_path: Path, run_command):
-    """The sixth competition of README and tutorial: `init` on a zip, then the same by hand."""
-    rng = np.random.default_rng(0)
-    for i in range(40):
-        name = ("beech", "oak")[i % 2]
-        folder = tmp_path / "leaves" / ("test" if i >= 32 else f"train/{name}")
-        folder.mkdir(parents=True, exist_ok=True)
-        leaf = rng.integers(0, 80, (20, 24, 3), dtype=np.uint8)
-        leaf[..., i % 2] += 120  # beeches are red, oaks green
-        Image.fromarray(leaf).save(folder / f"leaf{i}.png")
-    (tmp_path / "downloads").mkdir()
-    shutil.make_archive(str(tmp_path / "downloads" / "leaves"), "zip", tmp_path / "leaves")
-    play_through("leaves", tmp_path, run_command, LEAVES)
-    paths = list((tmp_path / "submissions" / "leaves").glob("*.csv"))
-    assert len(paths) >= 3  # of play's shares and run, of the recipes
-    for path in paths:
-        sent = pd.read_csv(path)
-        assert sent["id"].tolist() == [f"leaf{i}" for i in range(32, 40)]
-        assert set(sent.iloc[:, 1]) <= {"beech", "oak"}
-
-
-def test_digits_word_by_word(tmp_path: Path, run_command):
-    """The first submission, on the embedded sample, and what how-to pages do with its runs."""
-    shutil.copytree(REPOSITORY / "competitions" / "digit-recognizer", tmp_path / "competitions" / "digit-recognizer")
-    play_through("digits", tmp_path, run_command, DIGITS)
-    assert len(list((tmp_path / "submissions" / "digit-recognizer").glob("*.csv"))) == 1
-    made = list((tmp_path / "oof" / "digit-recognizer").glob("sample-ensemble-*"))
-    assert any("hill_climbing" in path.name for path in made)  # the way that is asked for; the best one may be the same
-    assert all((path / "oof.parquet").is_file() for path in made)
+@pytest.mark.parametrize("block", [b for b in blocks() if b.kind == "bash" and not b.place], ids=lambda b: b.where)
+def test_what_is_shown_is_run_or_needs_what_is_not_here(block: Block):
+    if block.where in ("docs/tutorials/kaggle-gpu.md", "docs/scale.md"):
+        return  # of what came back from there; of eight graphics cards
+    for words in block.calls:
+        if words[:2] == ["python", "-m"] and words[2].startswith("harness."):
+            assert set(words) & set(NEEDED), f"{block.where}: mark it <!-- run: PLACE -->: {' '.join(words)}"

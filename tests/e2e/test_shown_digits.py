@@ -13,7 +13,7 @@ import pytest
 from tests.browser import Browser
 from tests.conftest import PINNED, REPOSITORY, run_inside, write_digits
 from tests.e2e.shown import play_through, small_copy
-from tests.pages import LOOKS, faults_of
+from tests.pages import LOOKS, faults_of, one_of_each
 from tests.submit import servers
 
 DIGITS = (
@@ -29,12 +29,18 @@ DIGITS = (
 )
 
 
-def test_digits_word_by_word(tmp_path: Path):
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The first submission, on the embedded sample, and what how-to pages do with its runs."""
-    shutil.copytree(REPOSITORY / "competitions" / "digit-recognizer", tmp_path / "competitions" / "digit-recognizer")
-    play_through("digits", tmp_path, run_inside, DIGITS)
-    assert list((tmp_path / "submissions" / "digit-recognizer").glob("*.csv"))
-    made = list((tmp_path / "oof" / "digit-recognizer").glob("sample-ensemble-*"))
+    folder = tmp_path_factory.mktemp("digits")
+    shutil.copytree(REPOSITORY / "competitions" / "digit-recognizer", folder / "competitions" / "digit-recognizer")
+    play_through("digits", folder, run_inside, DIGITS)
+    return folder
+
+
+def test_digits_word_by_word(digits: Path):
+    assert list((digits / "submissions" / "digit-recognizer").glob("*.csv"))
+    made = list((digits / "oof" / "digit-recognizer").glob("sample-ensemble-*"))
     assert any("hill_climbing" in path.name for path in made)  # the way that is asked for; the best one may be the same
     assert all((path / "oof.parquet").is_file() for path in made)
 
@@ -69,10 +75,29 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_kaggles_digits_word_by_word(rows: Path):
     assert (rows / "data" / "digit-recognizer" / "digit-recognizer.zip").is_file()
-    assert list((rows / "oof" / "digit-recognizer").glob("*/study.html"))
+    assert list((rows / "oof" / "digit-recognizer").glob("studies/*/study.html"))
 
 
-def test_captions_word_by_word(tmp_path: Path):
-    small_copy("flickr8k", tmp_path)
-    play_through("captions", tmp_path, run_inside)
-    assert (tmp_path / "oof" / "flickr8k" / "compare.html").is_file()
+@pytest.fixture(scope="module")
+def captions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clusters of the embedded sample's captions."""
+    folder = tmp_path_factory.mktemp("captions")
+    small_copy("flickr8k", folder)
+    play_through("captions", folder, run_inside)
+    return folder
+
+
+def test_captions_word_by_word(captions: Path):
+    assert len(list((captions / "oof" / "flickr8k").glob("*/report.html"))) == 2
+
+
+@pytest.mark.parametrize(("width", "dark"), LOOKS)
+def test_their_pages_have_no_fault(browser: Browser, digits: Path, rows: Path, captions: Path, width: int, dark: bool):
+    pages = one_of_each(digits, rows, captions)
+    names = {"board.html", "compare.html", "errors.html", "leaderboard.html", "report.html", "study.html"}
+    assert names <= {page.name for page in pages}
+    assert {"ensemble", "caption_clusters"} <= {
+        page.parent.name.removeprefix("sample-").split("-")[0] for page in pages
+    }
+    found = {f"{page.parent.name}/{page.name}": faults_of(browser, page, width, dark) for page in pages}
+    assert not any(found.values()), found
