@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.base.errors import UserError
 from harness.base.command import cache_root
+from harness.base.errors import UserError
 from harness.base.places.home import from_here
 from harness.base.python import registered
 from harness.base.untrusted_text import counted

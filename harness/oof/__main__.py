@@ -33,6 +33,10 @@ def compare(
     run: Annotated[
         list[str] | None, typer.Option(help="Compare this run; repeat it. Default: all finished ones.")
     ] = None,
+    data_set: Annotated[
+        str, typer.Option("--data-set", help="Without --run: only runs on this one of [sets.NAME].", metavar="NAME")
+    ] = "",
+    sample: Annotated[bool, typer.Option("--sample", help="Without --run: only runs on the embedded sample.")] = False,
     out: OutOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,11 +50,12 @@ def compare(
     from harness.oof.compare.runs import comparison_table, pair_table, recipe_table, rows_legend
 
     contest = find_competition(which.required())
+    where = DataOptions(data_set=data_set, sample=sample)
     if contest.is_clustering:
-        _compare_clusterings(contest, out, run or [], as_json)
+        _compare_clusterings(contest, out, run or [], where, as_json)
         return
     with watching() as watcher:
-        found = compare_runs(contest, out, run or [], watcher)
+        found = compare_runs(contest, out, run or [], watcher, where)
     if as_json:
         print(json.dumps(found.summary(), indent=2))
         return
@@ -93,7 +98,9 @@ def label(
     print(f"{folder.name}: {about.line() or 'no name, note or tag'}")
 
 
-def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:
+def _compare_clusterings(
+    contest: Competition, out: Path, names: Sequence[str], where: DataOptions, as_json: bool
+) -> None:
     from harness.oof.compare.clusterings import (
         clustering_table,
         load_clusterings,
@@ -101,7 +108,7 @@ def _compare_clusterings(contest: Competition, out: Path, names: Sequence[str], 
         write_clusterings,
     )
 
-    runs, path = load_clusterings(contest, out, names), out / "oof" / contest.slug / "compare.html"
+    runs, path = load_clusterings(contest, out, names, where), out / "oof" / contest.slug / "compare.html"
     write_clusterings(path, contest, runs)
     if as_json:
         told = [

@@ -50,8 +50,10 @@ class Compared:
         return {"runs": self.lines, "pairs": self.pairs, "page": str(self.page)}
 
 
-def compare_runs(contest: Competition, out: Path, names: Sequence[str], watcher: LineWatcher) -> Compared:
-    """Compare the named runs, or all finished ones, and write the page.
+def compare_runs(
+    contest: Competition, out: Path, names: Sequence[str], watcher: LineWatcher, where: DataOptions | None = None
+) -> Compared:
+    """Compare the named runs, or all finished ones (of the sample or data set that `where` names), and write the page.
 
     Raises
     ------
@@ -61,7 +63,7 @@ def compare_runs(contest: Competition, out: Path, names: Sequence[str], watcher:
     from harness.cv.scores import competition_metrics
     from harness.oof.compare.runs import comparison, paired_runs, write_comparison
 
-    lines = comparison(contest, out, names)
+    lines = comparison(contest, out, names, where or DataOptions())
     metrics = [m.name for m in competition_metrics(contest)]
     page = out / "oof" / contest.slug / "compare.html"
     with watcher.waiting("comparing runs two by two"):

@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.base.command import carried
 from harness.base.errors import UserError
+from harness.base.options import DataOptions
 from harness.base.untrusted_text import counted
 from harness.clustering.labeller import cluster_names
 from harness.clustering.matching import consensus
@@ -23,7 +24,7 @@ from harness.competition.recipe import ModelSpec
 from harness.cv.clustering.scores import add_metric, summary
 from harness.oof.compare.pairwise import Pair, compare_pairs
 from harness.oof.compare.runs import comparison_lines
-from harness.oof.ensemble.blend import unfinished_note
+from harness.oof.ensemble.blend import ANY_DATA, unfinished_note
 from harness.oof.predictions import Predictions, align
 from harness.report import figures
 from harness.report.links import linked_runs
@@ -52,7 +53,9 @@ def refuse_other_tasks(competition: Competition, what: str, instead: str) -> Non
         )
 
 
-def load_clusterings(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[Run]:
+def load_clusterings(
+    competition: Competition, out: Path, names: Sequence[str] = (), where: DataOptions = ANY_DATA
+) -> list[Run]:
     """The named finished runs, or all complete ones on the rows and folds that most of them share.
 
     Raises
@@ -60,7 +63,7 @@ def load_clusterings(competition: Competition, out: Path, names: Sequence[str] =
     UserError
         If a named run is not there, or there is none.
     """
-    lines = comparison_lines(competition, out, names)
+    lines = comparison_lines(competition, out, names, where)
     runs = [load_run(out / "oof" / competition.slug / line["run"]) for line in lines if line["complete"] or names]
     if not runs:
         raise UserError(

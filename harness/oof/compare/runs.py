@@ -14,14 +14,15 @@ import numpy as np
 
 from harness.base.command import carried
 from harness.base.errors import UserError
+from harness.base.options import DataOptions
 from harness.base.storage.atomic_files import read_json
 from harness.base.untrusted_text import counted
-from harness.competition import Competition
+from harness.competition import Competition, DataChoice
 from harness.competition.tasks import Task
 from harness.cv.noise.job import load_noise
 from harness.cv.scores import competition_metrics
 from harness.oof.compare.pairwise import Pair, compare_pairs, error_correlation, recalls
-from harness.oof.ensemble.blend import unfinished_note
+from harness.oof.ensemble.blend import ANY_DATA, is_on, unfinished_note
 from harness.oof.predictions import align
 from harness.report import figures
 from harness.report.about import About, read_about
@@ -35,7 +36,9 @@ MOST = 12
 """So many runs are held against each other unless they are named."""
 
 
-def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+def comparison(
+    competition: Competition, out: Path, names: Sequence[str] = (), where: DataOptions = ANY_DATA
+) -> list[dict[str, Any]]:
     """What to say of each run, the best first; its predictions are held against their checksums, not loaded.
 
     Runs on other rows (data, verdicts or folds) than most complete ones share are marked by "rows": "other", and "differ" says by what.
@@ -45,7 +48,7 @@ def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -
     UserError
         If a named run is not there or not finished, or there is none.
     """
-    lines = [line for line in comparison_lines(competition, out, names) if competition.metric in line["metrics"]]
+    lines = [line for line in comparison_lines(competition, out, names, where) if competition.metric in line["metrics"]]
     lines.sort(key=lambda line: _rank(line, competition.metric))
     reference = (_largest_group(lines) or lines)[:1]
     for line in lines:
@@ -54,8 +57,12 @@ def comparison(competition: Competition, out: Path, names: Sequence[str] = ()) -
     return lines
 
 
-def comparison_lines(competition: Competition, out: Path, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+def comparison_lines(
+    competition: Competition, out: Path, names: Sequence[str] = (), where: DataOptions = ANY_DATA
+) -> list[dict[str, Any]]:
     """What to say of each run, in the order of their names; raises as `comparison` does.
+
+    where : unless runs are named, only those on the embedded sample or the data set that it names
 
     A damaged run is left out, which is said, unless it was named: then it is refused.
     """
@@ -67,10 +74,11 @@ def comparison_lines(competition: Competition, out: Path, names: Sequence[str] =
             raise UserError(
                 f"--run {name}: no finished run of that name{meant}; there are: {', '.join(known) or 'none'}."
             )
-    chosen = [known[name] for name in names] or paths
+    competition.using(DataChoice(set=where.data_set))  # that there is such a set
+    chosen = [known[name] for name in names] or [path for path in paths if _is_on(where, path)]
     if not chosen:
         raise UserError(
-            f"no finished run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
+            f"no finished run of '{competition.slug}'{where.described} in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
             f"{competition.called}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
     lines = []
@@ -82,6 +90,14 @@ def comparison_lines(competition: Competition, out: Path, names: Sequence[str] =
                 raise
             print(f"left out: {error}", file=sys.stderr)
     return lines
+
+
+def _is_on(where: DataOptions, path: Path) -> bool:
+    """As `is_on`; a damaged run is on whatever is asked for, and said to be damaged later."""
+    try:
+        return is_on(where, path)
+    except UserError:
+        return True
 
 
 def _noise(path: Path) -> dict[str, Any] | None:

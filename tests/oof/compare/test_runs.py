@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.oof.compare.runs import comparison_table, rows_legend
-from tests.conftest import PINNED
+from tests.conftest import FAST, PINNED, REPOSITORY, write_digits
 
 TINY = ("harness.cv", "shapes", "--recipe", "tiny", "--workers", "1", "--set", "train.epochs=1", *PINNED)
 
@@ -44,6 +45,26 @@ def test_a_run_on_other_rows_says_which(run_command, shapes: Path):
     ):
         assert note in shown
     assert "In brackets: a run that is scored on other rows" in shown
+
+
+def test_runs_of_the_sample_or_of_a_data_set_alone(run_command, tmp_path: Path):
+    folder = tmp_path / "competitions" / "digit-recognizer"
+    shutil.copytree(REPOSITORY / "competitions" / "digit-recognizer", folder)
+    write_digits(tmp_path / "data" / "digit-recognizer")
+    fast = ("digit-recognizer", *FAST, "--set", "cv.folds=2", "--workers", "1")
+    for more in ((), ("--sample",)):
+        done = run_command("harness.cv", *fast, *more, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    every, of_sample = (
+        json.loads(run_command("harness.oof", "compare", "digit-recognizer", "--json", *more, cwd=tmp_path).stdout)
+        for more in ((), ("--sample",))
+    )
+    assert [line["sample"] for line in of_sample["runs"]] == [True] and len(every["runs"]) == 2
+    shutil.rmtree(tmp_path / "oof" / "digit-recognizer" / of_sample["runs"][0]["run"])
+    none = run_command("harness.oof", "compare", "digit-recognizer", "--sample", cwd=tmp_path)
+    assert none.returncode == 2 and "no finished run of 'digit-recognizer' of the embedded sample" in none.stderr
+    other = run_command("harness.oof", "compare", "digit-recognizer", "--data-set", "x", cwd=tmp_path)
+    assert other.returncode == 2 and "data.set = 'x'" in other.stderr
 
 
 def line(**changes: Any) -> dict[str, Any]:
