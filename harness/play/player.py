@@ -20,7 +20,7 @@ from harness.play.plan.candidate import Candidate, without_none
 from harness.play.plan.candidates import TURNED, baseline, first_race
 from harness.play.plan.changes import more_symmetries
 from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
-from harness.play.plan.refinements import another_seed, more_seeds, other_looks, refinements, side_of, with_pseudo
+from harness.play.plan.refinements import another_seed, in_layout, more_seeds, other_looks, refinements, side_of, with_pseudo
 from harness.play.racing import SIZED, Races
 from harness.play.spending.accounts import Accounts, recipe_of_run
 from harness.play.spending.budget import Budget, OutOfTime
@@ -401,7 +401,9 @@ class Player:
         if not self.trained.time(recipe):
             return None
         played = [recipe_of_run(run) for run in self.runs.values()]
-        looks = other_looks(recipe, {side_of(other) for other in played if other.features})
+        name = next(name for name, run in self.runs.items() if run["recipe"]["name"] == recipe.name)
+        pinned = in_layout(recipe, finish.load(self.table, name).environment["layout"])
+        looks = other_looks(pinned, {side_of(other) for other in played if other.features})
         for look in looks:
             self.costs.take_alike(look, recipe, (side_of(look) / side_of(recipe)) ** 2)
             if self.costs.run(look) <= share * self.accounts.room:

@@ -3,10 +3,13 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from harness.competition.builtin.facts import Facts
 from harness.play.plan.candidates import baseline, first_race
 from harness.play.plan.limits import TIME, Limit
 from harness.play.player import Player
+from harness.play.steps import finish
 
 FACTS = Facts(81, 81, 1, 24_000, 121, 200.0, "single", "log_loss", plausible=("hflip", "vflip", "rot180"))
 
@@ -40,7 +43,10 @@ def test_after_another_won_what_took_no_part_is_as_it_was():
     assert not any(c.recipe.augment.vertical_flip for c in rest)
 
 
-def test_where_no_size_is_left_to_look_at_the_best_trained_network_gets_another_seed():
+def test_where_no_size_is_left_to_look_at_the_best_trained_network_gets_another_seed(monkeypatch: pytest.MonkeyPatch):
+    layout = {"precision": "bf16", "channels_last": True, "how": "timed now"}
+    run = SimpleNamespace(environment={"layout": layout})
+    monkeypatch.setattr(finish, "load", lambda table, name: run if name == "f" else None)
     photographs = Facts(96, 96, 3, 1_000, 8, 1.0, "single", "accuracy", weights="package")
     frozen, scratch = baseline(photographs, True).recipe, baseline(photographs).recipe
     played, runs = Player.__new__(Player), {"f": frozen, "s": scratch}
@@ -62,3 +68,4 @@ def test_where_no_size_is_left_to_look_at_the_best_trained_network_gets_another_
     played.accounts.room = 200.0
     look = played._seed_within(frozen)
     assert look is not None and "--look-" in look["name"]
+    assert (look["train"]["precision"], look["train"]["channels_last"]) == ("bf16", True)  # not timed anew

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 from harness.competition import Recipe
 from harness.competition.builtin.facts import Facts
@@ -65,6 +66,13 @@ _MOST_LOOKED_AT = 384  # pixels
 def side_of(recipe: Recipe) -> int:
     """Of the images that a pretrained network looks at; 0 = as they are."""
     return int(recipe.model.args.get("image_size", 0))
+
+
+def in_layout(recipe: Recipe, layout: Mapping[str, Any]) -> Recipe:
+    """The recipe with the precision and memory layout that a run of its network was found fastest with (`environment.json`), so that
+    neither is timed anew."""
+    chosen = {key: layout[key] for key in ("precision", "channels_last")}
+    return recipe.model_copy(update={"train": recipe.train.model_copy(update=chosen)})
 
 
 def other_looks(recipe: Recipe, sides: Collection[int]) -> list[Recipe]:
