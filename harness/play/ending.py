@@ -137,10 +137,10 @@ class Ending:
             return
 
     def _judge_more(self, final: str) -> None:
-        """On further folds, where everything else is done and time is left: of more rows the optimism is known better."""
+        """On further folds, where everything else is done and time is left: of more rows the optimism is known better, or at all, where the
+        metric had no value on the first ones."""
         accounts, key = self.accounts, f"judge/{final}"
-        first = self.journal.ended(key)
-        if first is None or first.state != DONE:
+        if self.journal.ended(key) is None:
             return
         begun = self.journal.decisions[f"folds that judge {final}"]
         one = self.steps.seconds(key) / begun if accounts.costs.in_seconds else accounts.judging(final)

@@ -20,7 +20,15 @@ from harness.play.plan.candidate import Candidate, without_none
 from harness.play.plan.candidates import TURNED, baseline, first_race
 from harness.play.plan.changes import more_symmetries
 from harness.play.plan.limits import Limit, Seen, find_limits, is_safe_to_label
-from harness.play.plan.refinements import another_seed, in_layout, more_seeds, other_looks, refinements, side_of, with_pseudo
+from harness.play.plan.refinements import (
+    another_seed,
+    in_layout,
+    more_seeds,
+    other_looks,
+    refinements,
+    side_of,
+    with_pseudo,
+)
 from harness.play.racing import SIZED, Races
 from harness.play.spending.accounts import Accounts, recipe_of_run
 from harness.play.spending.budget import Budget, OutOfTime

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.errors import UserError
+from harness.base.untrusted_text import counted
 from harness.competition import Recipe
 from harness.competition.metrics import Metric, intervals, paired
 from harness.competition.tasks import Task
@@ -74,7 +76,8 @@ def cross_fitted_choice(table: Table, names: Sequence[str]) -> Outcome:
 
         best = 0
         if len(runs) > 1:
-            best = int(np.argmax([sign * metric(labels[others], by_others(n, others)) for n in range(len(runs))]))
+            scores = [sign * metric(labels[others], by_others(n, others)) for n in range(len(runs))]
+            best = int(np.argmax(np.nan_to_num(scores, nan=-np.inf)))  # a metric may have no value on these rows
         judged[mine] = by_others(best, mine)
         chosen.append(names[best])
     rows = np.flatnonzero(folds.kept)
@@ -113,6 +116,11 @@ def judge_anew(table: Table, final: str, n_folds: int = 1) -> Outcome:
     Returns
     -------
     {"rows", "oof", "anew": scores of the same rows, "optimism", "low", "high": oof - anew, positive where OOF flatters, "seconds"}
+
+    Raises
+    ------
+    UserError
+        If the metric has no value on these rows, as the AUC of a single class.
     """
     run = load(table, final)
     whole = _members(table, run)
@@ -145,10 +153,15 @@ def judge_anew(table: Table, final: str, n_folds: int = 1) -> Outcome:
     answers = Answers.found_on(task, metric, labels[others], combined[others], run.scores)
     anew, oof = answers.of(method.apply(stack, fitted)), answers.of(combined[rows])
     score, _, _, gain, low, high = paired(metric, labels[rows], anew, oof, folds.groups[rows])
+    before_score = float(metric(labels[rows], oof))
+    if not np.isfinite([score, before_score, gain, low, high]).all():
+        raise UserError(
+            f"{metric.name} says nothing of these {counted(len(rows), 'row')}: too few, or all of one class, where it compares classes"
+        )
     return {
         "rows": len(rows),
         "anew": score,
-        "oof": float(metric(labels[rows], oof)),
+        "oof": before_score,
         "optimism": 0.0 - gain,
         "low": 0.0 - high,
         "high": 0.0 - low,

@@ -11,7 +11,7 @@ from harness.base.storage.manifest import sha256_of
 from harness.competition import load_recipe
 from harness.oof.forecast.inputs import forecast_inputs_of
 from harness.play.ending import Ending
-from harness.play.journal import DONE, SKIPPED
+from harness.play.journal import DONE, FAILED, SKIPPED
 from harness.play.stepping import ANYWAY
 from harness.play.steps import finish
 from harness.play.steps.table import Table
@@ -109,7 +109,10 @@ def test_what_is_left_in_the_end_judges_on_more_folds_but_never_on_all(left: flo
     ending = Ending(cast(Any, accounts), cast(Any, does), cast(Any, journal), cast(Any, None))
     ending._judge_more("x")
     assert asked == ([(f"judge/x/{folds}", (folds - 2) * 10.0)] if folds > 2 else [])
-    steps["judge/x"] = SimpleNamespace(state=SKIPPED, spent=0.0)
-    asked.clear()
+    steps["judge/x"].state = FAILED  # the metric had no value on the first folds
+    told = list(asked)
     ending._judge_more("x")
-    assert asked == []
+    assert asked == 2 * told
+    del steps["judge/x"]  # skipped
+    ending._judge_more("x")
+    assert asked == 2 * told

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.errors import UserError
 from harness.base.progress import LineWatcher
 from harness.competition import find_competition, load_recipe
 from harness.data.dataset import load_dataset
 from harness.oof.ensemble.build import build_ensemble
 from harness.play.plan.refinements import another_seed, with_pseudo
+from harness.play.steps import judge
 from harness.play.steps.judge import cross_fitted_choice, judge_anew
 from harness.play.steps.table import Table
 from harness.play.steps.train import train_run
@@ -69,3 +71,11 @@ def test_one_fold_at_least_is_left_for_what_is_fitted(table: Table):
         judged.append(told)
         assert told["members"] <= 2 and 0 < told["rows"] < len(load_run(table.out / "oof" / "shapes" / names[0]).labels)
     assert all(told["oof"] > 0.5 and told["anew"] > 0.5 for told in judged)
+
+
+def test_a_metric_without_a_value_on_the_judged_rows_is_said(table: Table, monkeypatch: pytest.MonkeyPatch):
+    """As the AUC of a fold with rows of one class."""
+    run = train_run(table, load_recipe(table.competition.folder, "tiny", ["cv.folds=3"]))["run"]
+    monkeypatch.setattr(judge, "paired", lambda *given: (float("nan"),) * 6)
+    with pytest.raises(UserError, match="accuracy says nothing of these 14 rows"):
+        judge_anew(table, run)
