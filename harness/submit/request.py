@@ -35,7 +35,7 @@ def prepare(
     from harness.submit.prepare.file import prepare_file
     from harness.submit.prepare.notebook import prepare_notebook
 
-    competition, dataset, runs = _open(competition, content, where, out)
+    competition, dataset, runs = _open(competition, content, where, out, bundle.bundle or bundle.code)
     past, message = past_of(ledger.entries()), content.message
     tried: list[str] = []
     if content.file:
@@ -53,7 +53,9 @@ def prepare(
     return competition, prepared, tried
 
 
-def _open(competition: Competition, content: Content, where: DataOptions, out: Path) -> tuple[Competition, Any, Any]:
+def _open(
+    competition: Competition, content: Content, where: DataOptions, out: Path, as_code: bool
+) -> tuple[Competition, Any, Any]:
     """Competition, data and the runs to send: those named, else the best ones."""
     from harness.competition import DataChoice
     from harness.data.dataset import load_dataset
@@ -68,7 +70,7 @@ def _open(competition: Competition, content: Content, where: DataOptions, out: P
     )
     competition = dataset.competition or competition
     most = content.most_unnamed
-    runs = chosen_runs(competition, dataset, named, most, out) if named or most else []
+    runs = chosen_runs(competition, dataset, named, most, out, as_code) if named or most else []
     return competition, dataset, runs
 
 

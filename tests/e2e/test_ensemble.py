@@ -10,8 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.base.errors import UserError
 from harness.base.storage.manifest import MANIFEST, read_manifest, write_manifest
+from harness.competition import find_competition
+from harness.data.dataset import load_dataset
 from harness.runs import load_run
+from harness.submit.bundle.build import check_bundled
+from harness.submit.prepare.blend import chosen_runs
 from tests.conftest import make_shapes
 
 CV = ("shapes", "--data", "data", "--recipe", "tiny", "--workers", "1", "--set", "cv.folds=3")
@@ -62,6 +67,19 @@ def test_a_table_names_noise_and_the_ensemble_is_no_member_of_the_next(copy: Pat
     again = run_command("harness.oof", "ensemble", "shapes", "--json", cwd=copy)
     assert len(json.loads(again.stdout)["members"]) == 3
     assert "ensemble-" in run_command("harness.oof", "compare", "shapes", cwd=copy).stdout
+
+
+def test_as_code_goes_the_best_run_and_no_ensemble(copy: Path, run_command):
+    done = run_command("harness.oof", "ensemble", "shapes", "--method", "convex", "--json", cwd=copy)
+    saved = load_run(copy / json.loads(done.stdout)["path"])
+    contest = find_competition(copy / "competitions" / "shapes")
+    dataset = load_dataset(contest, copy / "data")
+    every, alone = (
+        [run.name for run in chosen_runs(contest, dataset, [], 4, copy, as_code)] for as_code in (False, True)
+    )
+    assert saved.name in every and alone == [name for name in every if name != saved.name]
+    with pytest.raises(UserError, match=f"is an ensemble; .* by --run: .*{alone[0]}"):
+        check_bundled(saved)
 
 
 def break_run(project: Path, what: str) -> None:

@@ -236,10 +236,13 @@ def rows_of(environment: dict[str, Any]) -> tuple[str, str]:
     return environment["data"]["fingerprint"], environment["data"].get("clean", "")
 
 
-def best_runs(out: Path, competition: Competition, fingerprint: str, cleaned: str = "") -> list[Path]:
+def best_runs(
+    out: Path, competition: Competition, fingerprint: str, cleaned: str = "", ensembles: bool = True
+) -> list[Path]:
     """Folders of the complete runs on this data by these verdicts (digest; "" = none), best first; of other folds than the best
-    has, none: they cannot be blended with it."""
+    has, none: they cannot be blended with it. ensembles : whether they count as runs."""
     ours = [pair for pair in ranked_runs(out, competition) if rows_of(pair[1]) == (fingerprint, cleaned)]
+    ours = [pair for pair in ours if ensembles or "ensemble" not in pair[1]]
     return [path for path, about in ours if about["folds"]["hash"] == ours[0][1]["folds"]["hash"]]
 
 

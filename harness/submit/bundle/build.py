@@ -68,7 +68,10 @@ def check_bundled(run: Run) -> None:
         If it is an ensemble or partial, or its recipe combines views by ranks (which need all rows at once).
     """
     if "ensemble" in run.environment:
-        raise UserError(f"run '{run.name}' is an ensemble; a bundle holds the folds of one run")
+        members = ", ".join(run.environment["ensemble"]["members"])
+        raise UserError(
+            f"run '{run.name}' is an ensemble; a bundle holds the folds of one run. Name one of its members by --run: {members}"
+        )
     if not run.complete:
         raise UserError(f"run '{run.name}' is partial; finish it with --resume")
     if run.recipe.predict.combine == "rank":

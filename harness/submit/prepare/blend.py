@@ -86,9 +86,11 @@ def _forecast(
 
 
 def chosen_runs(
-    competition: Competition, dataset: Dataset, named: Sequence[Run], best: int, out: Path
+    competition: Competition, dataset: Dataset, named: Sequence[Run], best: int, out: Path, as_code: bool = False
 ) -> Sequence[Run]:
     """The named runs, or the best by OOF among the finished runs on this data.
+
+    as_code : they are sent as code, which no ensemble can be
 
     Raises
     ------
@@ -106,7 +108,7 @@ def chosen_runs(
         )
     verdicts = standing_verdicts(out, competition, dataset.is_sample)
     cleaned = apply_verdicts(verdicts, dataset.train, competition.classes).digest if verdicts else ""
-    fitting = best_runs(out, competition, dataset.fingerprint, cleaned)
+    fitting = best_runs(out, competition, dataset.fingerprint, cleaned, ensembles=not as_code)
     if not fitting:
         by = f" by the verdicts of {verdicts}" if cleaned else ""
         raise UserError(
