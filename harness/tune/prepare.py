@@ -16,7 +16,7 @@ from harness.data.cache import Dataset
 from harness.data.chosen import load_chosen
 from harness.data.resize import resize
 from harness.tune.arguments import Limits, SearchOptions, StudyOptions, TunedRecipe
-from harness.tune.space import Space, check_space
+from harness.tune.space import Space, check_space, in_words
 from harness.tune.storage import identity
 from harness.tune.study import PRUNERS, SAMPLERS, Plan, prune_where
 from harness.tune.trial import Trials
@@ -52,6 +52,8 @@ def prepare(asked: Request, watcher: LineWatcher) -> tuple[Trials, Plan]:
     recipe = load_recipe(competition.folder, asked.recipe.recipe, asked.recipe.settings)
     competition = competition.using(recipe.data)
     space, objectives = check_space(competition, recipe), _objectives(search)
+    if not recipe.tune:
+        watcher.say(f"recipe '{recipe.name}' has no [tune]; searched is {in_words(space)}")
     prune = prune_where(search.pruner)
     if prune == "epochs" and recipe.clusters:
         raise UserError(

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.base.errors import UserError, nearest
 from harness.competition import Competition, Recipe
+from harness.competition.recipe import BOOSTING
 from harness.competition.schema import validate
 from harness.competition.tune_spec import RangeSpec, SpaceSpec
 
@@ -16,14 +17,14 @@ Space = dict[str, SpaceSpec]
 
 
 def check_space(competition: Competition, recipe: Recipe) -> Space:
-    """The recipe's space, where every key is a recipe's and both ends of every range and every choice are valid values.
+    """The recipe's space, or the usual one, where every key is a recipe's and both ends of every range and every choice are valid values.
 
     Raises
     ------
     UserError
         If there is none, or names all that is wrong.
     """
-    where, space = f"recipe '{recipe.name}', [tune]", recipe.tune
+    where, space = f"recipe '{recipe.name}', [tune]", recipe.tune or usual_space(recipe)
     if not space:
         raise UserError(
             f'{where}: is missing or empty. Add for example:\n  [tune]\n  "train.lr" = {{low = 1e-4, high = 1e-2, log = true}}'
@@ -49,6 +50,39 @@ def check_space(competition: Competition, recipe: Recipe) -> Space:
     if wrong:
         raise UserError("\n  ".join([f"{where}:", *wrong]))
     return space
+
+
+def usual_space(recipe: Recipe) -> Space:
+    """What is searched where the recipe says nothing: about its own values, what training depends on most; {} for clusters alone.
+
+    Ranges are of factors of four about the learning rate and of ten about the weight decay, as in the searches that
+    Bengio (2012, "Practical recommendations for gradient-based training of deep architectures") advises.
+    """
+    args, train = recipe.model.args, recipe.train
+    if recipe.model.name == "kmeans":
+        return {}
+    if recipe.model.name == BOOSTING:
+        rate, leaf = float(args.get("learning_rate", 0.1)), int(args.get("min_samples_leaf", 20))
+        return {
+            "model.args.learning_rate": SpaceSpec(low=rate / 4, high=max(min(rate * 4, 1.0), rate), log=True),
+            "model.args.min_samples_leaf": SpaceSpec(low=min(2, leaf), high=max(80, leaf), log=True),
+        }
+    found = {"train.lr": SpaceSpec(low=train.lr / 4, high=train.lr * 4, log=True)}
+    if train.weight_decay:
+        found["train.weight_decay"] = SpaceSpec(low=train.weight_decay / 10, high=train.weight_decay * 10, log=True)
+    if train.label_smoothing:
+        found["train.label_smoothing"] = SpaceSpec(
+            low=0.0, high=max(min(2 * train.label_smoothing, 0.3), train.label_smoothing)
+        )
+    for name in ("dropout", "dense_dropout"):
+        if args.get(name):
+            found[f"model.args.{name}"] = SpaceSpec(low=0.0, high=max(0.7, float(args[name])))
+    return found
+
+
+def in_words(space: Space) -> str:
+    """A space in a line."""
+    return ", ".join(f"{key} {spec.low:.4g} to {spec.high:.4g}" for key, spec in space.items())
 
 
 def _changes_labels(recipe: Recipe, key: str) -> bool:

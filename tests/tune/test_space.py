@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ from hypothesis import strategies as st
 
 from harness.base.errors import UserError
 from harness.competition import find_competition, load_recipe
+from harness.competition.builtin.facts import Facts
+from harness.competition.builtin.rules import built_in
+from harness.competition.recipe import recipe_of
 from harness.competition.tune_spec import SpaceSpec
-from harness.tune.space import check_space, grid_of, parameters_of, suggest, with_values
+from harness.tune.space import check_space, grid_of, in_words, parameters_of, suggest, with_values
 from harness.tune.study import own_parameters
 from tests.conftest import REPOSITORY, TINY_RECIPE, make_shapes
 
@@ -78,7 +82,6 @@ def test_the_space_is_no_part_of_what_is_trained(tmp_path: Path):
         ('"train.lr" = { low = 1e-3, high = 1.0, when = { "train.x" = [1] } }', "names 'train.x', which is none"),
         ('"model.args.dense" = { each = { low = 1, high = 9 } }', "each and length go together"),
         ('"model.args.dense" = { each = { low = 1, high = 9 }, length = [3, 1] }', "length = "),
-        ("", "is missing or empty"),
     ],
 )
 def test_a_wrong_space_is_refused_before_anything_runs(tmp_path: Path, line: str, said: str):
@@ -156,3 +159,26 @@ def test_a_key_that_is_not_written_at_its_default_has_its_value_all_the_same(tmp
     space = '[tune]\n"train.sampling" = { choices = ["uniform", "sqrt"] }\n"train.logit_adjustment" = { low = 0.0, high = 1.0 }\n'
     _, recipe = opened(tmp_path, space)
     assert own_parameters(recipe, recipe.tune) == {"train.sampling": '"uniform"', "train.logit_adjustment": 0.0}
+
+
+@pytest.mark.parametrize("name", ["quick", "strong", "transfer", "columns"])
+def test_a_recipe_without_a_space_is_searched_about_its_own_values(tmp_path: Path, name: str):
+    contest, _ = opened(tmp_path)
+    facts = Facts(64, 64, 3, 2_000, 4, 1.0, "single", "accuracy", weights="package", columns=3)
+    recipe = recipe_of(name, built_in(name, facts), None, name)
+    space = check_space(contest, recipe)
+    assert ("train.lr" in space) != (name == "columns") and len(space) >= 2 and in_words(space)
+    own = recipe.model_dump(mode="json")
+    for key, spec in space.items():
+        value = functools.reduce(lambda at, part: at[part], key.split("."), own)
+        assert spec.range.low <= value <= spec.range.high and spec.range.low < spec.range.high
+    _, empty = opened(tmp_path / "b", "\n[tune]\n")
+    assert set(check_space(contest, empty)) == {"train.lr"} | (
+        {"train.weight_decay"} if empty.train.weight_decay else set()
+    )
+
+
+def test_clusters_alone_have_nothing_to_search():
+    contest = find_competition(REPOSITORY / "competitions" / "flickr8k")
+    with pytest.raises(UserError, match="is missing or empty"):
+        check_space(contest, load_recipe(contest.folder, "caption_clusters"))
