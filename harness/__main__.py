@@ -42,7 +42,11 @@ complete -c harness -a "(harness completion --words (commandline -opc)[2..] (com
 """By shell what makes it complete commands, options, competitions, recipes and runs."""
 
 
-_DATA_PARTS = {"init": "harness.data.guess.init", "preview": "harness.train.__main__"}
+_DATA_PARTS = {
+    "init": "harness.data.guess.init",
+    "preview": "harness.train.__main__",
+    "cache": "harness.data.cached",
+}
 """Parts of harness.data, each a module of its own."""
 
 

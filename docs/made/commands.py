@@ -21,7 +21,8 @@ def commands() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for module in COMMANDS:
         found |= _with_parts(module, _command(f"{module}.__main__"))
-        if module == "harness.data":  # two that it hands on
+        if module == "harness.data":  # three that it hands on
+            found["harness.data cache"] = _command("harness.data.cached")
             found["harness.data init"] = _command("harness.data.guess.init")
             found["harness.data preview"] = _command("harness.train.__main__").commands["preview"]
     return found

@@ -1,10 +1,12 @@
 """python -m harness.data COMPETITION: fetch its files where they are not there, check them, say what is in them.
 
 python -m harness.data preview COMPETITION --recipe R: a grid of what the model sees.
+python -m harness.data cache: what lies in the cache, and how to take it away.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import runpy
 import sys
@@ -18,8 +20,11 @@ from harness.base.errors import UserError, nearest
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.untrusted_text import counted, listed
 
+PARTS = {"init": "harness.data.guess.init", "cache": "harness.data.cached"}
+"""Commands that are called by this name too, and the module of each."""
+
 LATER = {"preview": "harness.train"}
-"""Commands that are called by this name too, and the later stage that carries them out."""
+"""The same, with the later stage that carries them out."""
 
 _MOST_CLASSES = 200
 
@@ -118,7 +123,7 @@ def _print(title: str, found: dict[str, Any]) -> None:
 
 def _refuse_misspelt(words: list[str]) -> None:
     """End with what was meant by a first word that is no competition and comes near a part of this command."""
-    parts = ("init", *LATER)
+    parts = (*PARTS, *LATER)
     near = (
         nearest(words[0], parts, 0.75)
         if words[0] not in parts and len(words) > 1 and not words[0].startswith("-")
@@ -134,11 +139,9 @@ def _refuse_misspelt(words: list[str]) -> None:
 
 if __name__ == "__main__":
     _refuse_misspelt(sys.argv[1:] or [""])
-    if sys.argv[1:2] == ["init"]:
-        from harness.data.guess.init import app as init_app
-
-        del sys.argv[1]
-        init_app(prog_name="python -m harness.data init")
+    if sys.argv[1:2] and sys.argv[1] in PARTS:
+        part = sys.argv.pop(1)
+        importlib.import_module(PARTS[part]).app(prog_name=f"python -m harness.data {part}")
     elif sys.argv[1:2] and sys.argv[1] in LATER:  # as a command of its own: nothing here imports what later stages do
         runpy.run_module(LATER[sys.argv[1]], run_name="__main__", alter_sys=True)
     else:
