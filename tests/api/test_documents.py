@@ -29,8 +29,25 @@ def test_the_snippets_are_typed(checked):
     assert done.returncode == 0, done.stdout
 
 
+ARRAYS = """
+import numpy as np
+labels = np.arange(30) % 3
+images = np.random.default_rng(0).integers(0, 80, (30, 12, 12, 3), dtype=np.uint8)
+images[np.arange(30), ..., labels] += 100
+new = images[:4]
+"""
+README = [block.text for block in blocks(REPOSITORY / "README.md") if block.kind == "python"]
+
+
+def test_the_readmes_snippet_runs(tmp_path: Path):
+    shown = "print(run.oof.shape, found.predict_proba(new).shape, found.oof_score_.value > 0.5)"
+    done = run_script_inside("\n".join([ARRAYS, *README, shown]), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "(30, 6) (4, 3) True" in done.stdout
+
+
 def test_the_readmes_snippet_is_typed(checked):
-    (text,) = [block.text for block in blocks(REPOSITORY / "README.md") if block.kind == "python"]
+    (text,) = README
     done = checked(f"from typing import Any\nimages: Any = ...\nlabels: Any = ...\nnew: Any = ...\n{text}")
     assert done.returncode == 0, done.stdout
 

@@ -357,10 +357,17 @@ def torch_mask(kept: np.ndarray, rows: torch.Tensor) -> torch.Tensor:
 
 
 def save_checkpoint(path: Path, states: dict[str, torch.Tensor]) -> None:
-    """Write weights as safetensors, complete or not at all."""
+    """Write weights as safetensors, complete or not at all; what tensors share (seeds their encoder of columns) each has in the file."""
     from safetensors.torch import save
 
-    content = save({name: t.detach().cpu().contiguous() for name, t in states.items()})
+    alone: dict[str, torch.Tensor] = {}
+    shared: set[int] = set()
+    for name, tensor in states.items():
+        kept = tensor.detach().cpu().contiguous()
+        place = kept.untyped_storage().data_ptr()
+        alone[name] = kept.clone() if place in shared else kept
+        shared.add(place)
+    content = save(alone)
     with complete_file(path) as temporary:
         temporary.write_bytes(content)  # save_file hides a full disk in an error of its own
 

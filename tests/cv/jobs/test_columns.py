@@ -101,8 +101,9 @@ def test_a_network_learns_from_columns_and_does_without_where_told(project: Path
         ("--set", "model.name=timm", "--set", "model.args={backbone='resnet10t'}", "--set", "features={views=1}"),
         ("--set", "train.patience=20"),
         ("--set", "train.swa=0.5"),
+        ("--set", "train.seeds=2", "--noise", "--noise-rows", "20"),
     ],
-    ids=["mixup", "cutmix", "custom", "frozen", "patience", "swa"],
+    ids=["mixup", "cutmix", "custom", "frozen", "patience", "swa", "seeds"],
 )
 def test_whatever_a_recipe_asks_for_carries_them_along(project: Path, run_command, more: tuple[str, ...]):
     accuracy, _ = play(project, run_command, "--recipe", "tiny", *LONGER, *more)
