@@ -14,6 +14,7 @@ from harness.clean.rows import Rows
 
 _MANY_LABELS, _MANY_COPIES = 3, 5  # a family with so many labels over so many copies shows no class at all
 _LEAST = 5  # foreign test images of a kind: some are far off for another reason than what spoils the training rows
+_OF_CLASS, _CHANCE = 0.5, 1e-3  # a class of which so many rows are odd looks so itself, where that is no chance
 _TINY = 1 / 16  # original pixels as a share of the decoded ones
 
 
@@ -64,6 +65,10 @@ def say_foreign(
         kept |= belongs.kept
         for row in np.flatnonzero(these).tolist():
             reasons[row] = belongs.said(row, f"as {KINDS[kind]}")
+    own = of_a_class(foreign, found.labels)
+    for row in np.flatnonzero(own & ~kept).tolist():
+        reasons[row] = _said_of_class(found, foreign, row, "as far off")
+    kept |= own
     out = (foreign & ~kept) | (nameless & ~belong_together)
     out |= _drawn_along(family, out) & ~belong_together
     for row in np.flatnonzero(out | kept).tolist():
@@ -80,12 +85,35 @@ def say_foreign(
 
 
 def _say(found: Rows, verdict: str, odd: np.ndarray, belongs: Belonging, how: str, why: Callable[[int], str]) -> None:
+    own = of_a_class(odd, found.labels) & ~belongs.kept
     for row in np.flatnonzero(odd).tolist():
-        said = f"{why(row)}; {belongs.said(row, how)}"
-        if belongs.kept[row]:
+        said = f"{why(row)}; {_said_of_class(found, odd, row, how) if own[row] else belongs.said(row, how)}"
+        if belongs.kept[row] or own[row]:
             found.keep(row, verdict, said)
         else:
             found.say(row, verdict, "exclude", "", said)
+
+
+def of_a_class(odd: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """bool (n,): odd rows that look as their class looks: at least half of its rows are odd, and more of them than of the others by
+    more than chance (Fisher's exact test), or it is a class of which nothing else would be left.
+
+    Foreign images carry any label, so that of no class they are the half. odd : bool (n,); labels : int (n,)
+    """
+    from scipy.stats import hypergeom
+
+    counts = np.bincount(labels)
+    odd_counts = np.bincount(labels[odd], minlength=len(counts))
+    half = (odd_counts > 0) & (odd_counts >= _OF_CLASS * counts)
+    chance = hypergeom.sf(odd_counts - 1, len(odd), odd.sum(), counts)
+    own = half & ((chance < _CHANCE) | (odd_counts == counts)) & (counts < len(odd))
+    return np.asarray(odd & own[labels])
+
+
+def _said_of_class(found: Rows, odd: np.ndarray, row: int, how: str) -> str:
+    of_class = found.labels == found.labels[row]
+    name = found.classes[found.labels[row]]
+    return f"{int(odd[of_class].sum()):,} of {counted(int(of_class.sum()), 'row')} of class {name} are {how}: so it looks; kept"
 
 
 def _without_a_class(family: np.ndarray, labels: np.ndarray) -> np.ndarray:
