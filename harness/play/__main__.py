@@ -102,12 +102,13 @@ def _show_plan(done: Outcome, as_json: bool) -> None:
 
 def _show(done: Outcome, named: str, as_json: bool) -> None:
     from harness.base.storage.atomic_files import write_json
-    from harness.play.summary import as_dict
+    from harness.play.summary import as_dict, without_nan
 
     player, sent = done.player, list(done.sent)
     told, table = as_dict(player, sent), player.table
-    write_json(table.home / "result.json", told)
-    _print_result(told, table.home, as_json)
+    strict = without_nan(told)
+    write_json(table.home / "result.json", strict)
+    _print_result(strict if as_json else told, table.home, as_json)
     if as_json or sent or not player.final or table.sample:
         return
     command = f"python -m harness.submit {shlex.quote(named)} --run {player.final}{' --bundle' if table.hidden else ''}{carried('--data', '--out')}"

@@ -69,7 +69,7 @@ class Races:
             if len(left) <= finalists:
                 break
             scores = self._fold_of_all(number, fold, list(left.values()))
-            totals = {name: totals[name] + scores[name] for name in left if name in scores}
+            totals = {name: totals[name] + (scores[name] or 0.0) for name in left if name in scores}
             keep = max(-(-len(left) // 2), finalists) if fold == 0 else finalists
             ranked = survivors(totals, keep, greater)
             choose = functools.partial(self._go_on, ranked, left, fold, finalists)
@@ -80,7 +80,7 @@ class Races:
 
     def better_than(self, name: str) -> list[str]:
         """Candidates of the first race whose first fold was better than that one's, the best first."""
-        scores: dict[str, float] = {}
+        scores: dict[str, float | None] = {}
         for key, step in self.journal.steps.items():
             if key.startswith("fold/race-1/0/") and step.state == DONE:
                 scores |= step.outcome["scores"]
@@ -117,9 +117,9 @@ class Races:
                 return list(ranked[:n])
         return list(ranked[:1])
 
-    def _fold_of_all(self, number: int, fold: int, recipes: list[Recipe]) -> dict[str, float]:
-        """Scores of one fold, by recipe; those that cannot be trained, or leave no room for the best, are left out."""
-        scores: dict[str, float] = {}
+    def _fold_of_all(self, number: int, fold: int, recipes: list[Recipe]) -> dict[str, float | None]:
+        """Scores of one fold, by recipe, None of all where the metric has no value on it; those that cannot be trained, or leave no room for the best, are left out."""
+        scores: dict[str, float | None] = {}
         costs, greater = self.accounts.costs, self.accounts.table.metric.greater_is_better
         known = {recipe.name: recipe for recipe in recipes}
         together = max(costs.workers, 1)

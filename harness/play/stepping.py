@@ -97,7 +97,8 @@ def _result(step: StepRecord) -> str:
     if "low" in found and "score" in found:
         said = f": {found['score']:.5f} [{found['low']:.5f}, {found['high']:.5f}]"
     elif "scores" in found:
-        said = ": " + ", ".join(f"{name} {score:.5f}" for name, score in found["scores"].items())
+        scores = found["scores"].items()
+        said = ": " + ", ".join(f"{name} {'without a score' if s is None else f'{s:.5f}'}" for name, s in scores)
     elif "optimism" in found:
         interval = f"[{found['low']:+.5f}, {found['high']:+.5f}]"
         said = f": {found['anew']:.5f} where OOF says {found['oof']:.5f}: optimism {found['optimism']:+.5f} {interval}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from harness.base.places.home import from_here
@@ -32,6 +33,15 @@ def as_dict(player: Player, sent: list[dict[str, Any]]) -> dict[str, Any]:
         "sent": sent,
         "page": str(player.table.home / "play.html"),
     }
+
+
+def without_nan(value: Any) -> Any:
+    """The same with None in place of numbers that strict JSON has no word for: a competition's own metric may give any."""
+    if isinstance(value, dict):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _why_not_all(budget: dict[str, Any]) -> str:

@@ -94,7 +94,7 @@ class Trials:
             raise _Failed(str(error)) from error
         finally:
             trial.set_user_attr("wall_seconds", round(time.perf_counter() - started, 2))
-        score = float(np.mean(scores))
+        score = _mean(scores)
         if not np.isfinite(score):
             trial.set_user_attr("mistake", f"its score is {score}")
             raise _Failed(f"its score is {score}")
@@ -147,7 +147,10 @@ class Trials:
 
         if self.prune != "folds":
             return
-        trial.report(scores[-1] if self.by_fold else float(np.mean(scores)), fold)
+        told = scores[-1] if self.by_fold else _mean(scores)
+        if np.isnan(told):
+            return  # a pruner would give the trial up for it
+        trial.report(told, fold)
         if fold + 1 < k and trial.should_prune():
             raise optuna.TrialPruned
 
@@ -155,8 +158,10 @@ class Trials:
         import optuna
 
         def after_epoch(epoch: int, score: float) -> None:
-            trial.report(score, epoch)
             trial.set_user_attr("epochs", epoch)
+            if np.isnan(score):
+                return  # the metric has no value on these rows, which is no merit and no fault of the trial
+            trial.report(score, epoch)
             if epoch < self.recipe.train.epochs and trial.should_prune():
                 raise optuna.TrialPruned
 
@@ -193,3 +198,9 @@ class _Silent:
 
     def waiting(self, what: str) -> AbstractContextManager[None]:
         return nullcontext()
+
+
+def _mean(scores: list[float]) -> float:
+    """Over the folds on which the metric has a value, as a run's mean; NaN where it has none on any (an AUC of one class)."""
+    known = [score for score in scores if not np.isnan(score)]
+    return float(np.mean(known)) if known else float("nan")

@@ -224,3 +224,14 @@ def test_another_studys_name_is_refused(project: Path):
     optuna.load_study(study_name="mine", storage=open_storage(None, home)).set_user_attr("schema", 0)
     older = tune(project, "--trials", "1", "--study", "mine", "--no-nested")
     assert older.returncode == 2 and "schema 0" in older.stderr and "--study NAME" in older.stderr
+
+
+def test_a_fold_of_one_class_is_no_reason_to_give_a_trial_up(project: Path):
+    """Its AUC has no value: pruners take that for the worst there is."""
+    toml = project / "competitions" / "shapes" / "competition.toml"
+    toml.write_text(toml.read_text().replace('metric = "accuracy"', 'metric = "roc_auc"'))
+    for path in sorted((project / "data" / "shapes" / "train" / "square").iterdir())[2:]:
+        path.unlink()
+    done = tune(project, "--trials", "2", "--no-nested", "--set", "cv.folds=3")
+    assert done.returncode == 0, done.stderr
+    assert all(trial.state.name == "COMPLETE" for trial in trials_of(project)[:1])

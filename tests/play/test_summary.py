@@ -1,11 +1,13 @@
 """What a play says when it is done."""
 
+import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.play.summary import result_lines
+from harness.play.summary import result_lines, without_nan
 
 
 def told(spent: float, unspent: str) -> dict[str, Any]:
@@ -51,3 +53,13 @@ def test_a_forecast_says_what_it_does_not_know(greater: bool, less: str):
     judged["optimism"], forecast["kind"] = -0.01, "test images"
     lines = result_lines({**told(590.0, ""), "final": "one", "score": scores, "steps": steps})
     assert lines[lines.index("forecast: 0.90000, 90 % interval 0.85000 to 0.95000") + 1] == "file:     a.csv"
+
+
+def test_what_is_kept_is_strict_json():
+    told = {
+        "steps": [{"outcome": {"score": math.nan, "low": -math.inf, "n": 3, "said": "nan"}}],
+        "pair": (1.5, math.nan),
+    }
+    kept = without_nan(told)
+    assert kept == {"steps": [{"outcome": {"score": None, "low": None, "n": 3, "said": "nan"}}], "pair": [1.5, None]}
+    json.dumps(kept, allow_nan=False)

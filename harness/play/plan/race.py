@@ -5,7 +5,8 @@ fold 0 of N candidates -> the better half, but those that are behind beyond chan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ def _entrant(candidate: Candidate, cost: float, costs: Costs) -> Entrant | None:
     return Entrant(candidate, with_epochs(candidate.recipe, epochs)) if epochs else None
 
 
-def survivors(scores: dict[str, float], keep: int, greater_is_better: bool) -> list[str]:
-    """The best `keep` names by score; of equal ones those that came first."""
-    sign = -1 if greater_is_better else 1
-    return sorted(scores, key=lambda name: sign * scores[name])[:keep]
+def survivors(scores: Mapping[str, float | None], keep: int, greater_is_better: bool) -> list[str]:
+    """The best `keep` names by score; of equal ones, and of those without one, those that came first."""
+    sign, last = -1 if greater_is_better else 1, math.inf
+    return sorted(scores, key=lambda name: last if (score := scores[name]) is None else sign * score)[:keep]

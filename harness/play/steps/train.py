@@ -52,7 +52,7 @@ def _found_features(environment: dict[str, Any], began: float) -> bool:
 
 
 def train_fold(table: Table, recipes: Sequence[Recipe], fold: int, out: Path | None = None) -> Outcome:
-    """One fold of several recipes, side by side: {"scores": {recipe: score}, "runs": {recipe: run}, "seconds", "found_features"}: of which
+    """One fold of several recipes, side by side: {"scores": {recipe: score, None where the metric has no value on the fold}, "runs": {recipe: run}, "seconds", "found_features"}: of which
     recipes a frozen network's features lay in the cache already."""
     opened = opened_runs(table, recipes, out)
     began, started = time.time(), time.monotonic()
@@ -84,9 +84,10 @@ def opened_runs(table: Table, recipes: Sequence[Recipe], out: Path | None = None
     return opened
 
 
-def fold_score(table: Table, run: OpenedRun, result: FoldResult) -> float:
-    """By the leaderboard's metric, of the fold's rows that count."""
-    return table.metric(*_judged_fold(table, run, result)[:2])
+def fold_score(table: Table, run: OpenedRun, result: FoldResult) -> float | None:
+    """By the leaderboard's metric, of the fold's rows that count; None where it has no value, as the AUC of one class."""
+    score = table.metric(*_judged_fold(table, run, result)[:2])
+    return score if np.isfinite(score) else None
 
 
 def clearly_behind(table: Table, recipes: Sequence[Recipe], fold: int, place: int) -> list[str]:

@@ -56,3 +56,10 @@ def test_a_candidate_too_dear_gives_its_place_to_the_next():
 def test_survivors_go_by_the_metric_s_direction():
     scores = {"a": 0.1, "b": 0.3, "c": 0.2, "d": 0.3}
     assert survivors(scores, 2, True) == ["b", "d"] and survivors(scores, 2, False) == ["a", "c"]
+
+
+def test_without_a_score_those_that_came_first_survive():
+    """The AUC of a fold with rows of one class."""
+    none = {"a": None, "b": None, "c": None}
+    assert survivors(none, 2, True) == survivors(none, 2, False) == ["a", "b"]
+    assert survivors({**none, "d": 0.1}, 2, True) == ["d", "a"]

@@ -66,3 +66,14 @@ def test_what_is_worse_beyond_chance_on_a_fold_falls_out_and_a_twin_does_not(tab
     assert clearly_behind(table, recipes, 0, 0) == ["c"]
     assert clearly_behind(table, recipes, 0, 1) == ["c"]
     assert clearly_behind(table, recipes, 0, 2) == []  # nobody is behind the last
+
+
+def test_a_fold_on_which_the_metric_has_no_value_has_no_score(table: Table, monkeypatch: pytest.MonkeyPatch):
+    """As the AUC of rows of one class; NaN would be no JSON, and rank anywhere."""
+    recipe = load_recipe(table.competition.folder, "tiny", ["cv.folds=3", "train.epochs=1"])
+    undefined = dataclasses.replace(table.metric, prepare=lambda labels, outputs: lambda weights: float("nan"))
+    monkeypatch.setattr(type(table), "metric", undefined)
+    assert train_fold(table, [recipe], 0)["scores"] == {"tiny": None}
+    twin = recipe.model_copy(update={"seed": 1, "name": "twin"})
+    train_fold(table, [twin], 0)
+    assert clearly_behind(table, [recipe, twin], 0, 0) == []
