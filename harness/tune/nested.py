@@ -82,6 +82,7 @@ def nested_estimate(trials: Trials, values: dict[str, Any], study_score: float) 
     )
     name = metric.name
     mean = best.scores["metrics"][name]["mean"]
+    mean = score if mean is None else mean  # on none of its folds has the metric a value
     sign = 1 if metric.greater_is_better else -1
     return Nested(
         study=study_score,

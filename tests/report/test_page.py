@@ -134,6 +134,7 @@ def test_every_figure_says_as_many_values_as_it_draws():
         (figures.cv_against_public([(0.9, 0.8), (0.8, 0.7)]), 2),
         (figures.progress(["2026-11-26T10", "2026-11-27T10"], [0.9, 0.8], [0.9, None]), 3),
         (figures.score_bars({"a": {"pooled": 1, "low": 0.5, "high": 1.5, "mean": 1}}, "accuracy"), 1),
+        (figures.score_bars({"a": {"pooled": 1, "low": 0.5, "high": 1.5, "mean": None}}, "roc_auc"), 1),
         (figures.points_and_line([1, 2], [3, 4], [3, 3], "trial", "accuracy", [1]), 2),
         (figures.parallel([[1, "a"], [2, "b"]], ["lr", "opt"], [True, False], [0.5, 0.6], "accuracy", True), 4),
         (figures.scatter(rng.normal(size=(30, 2)), np.arange(30) % 2, ["a", "b"]), 30),

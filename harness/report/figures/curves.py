@@ -90,20 +90,22 @@ def fold_scores(values: Mapping[int, float], pooled: float, low: float, high: fl
     return svg(figure, Values(axes, list(values.values()), range(len(values)), texts), of_all)
 
 
-def score_bars(scores: Mapping[str, Mapping[str, float]], metric: str) -> bytes:
-    """A line per name: the pooled score with its interval, and the mean over folds; scores have pooled, low, high, mean."""
+def score_bars(scores: Mapping[str, Mapping[str, Any]], metric: str) -> bytes:
+    """A line per name: the pooled score with its interval, and the mean over folds; scores have pooled, low, high, mean (None where no fold has
+    a value)."""
     figure, axes = one_figure(7.5, 0.34 * len(scores) + 1.1)
     for row, score in enumerate(scores.values()):
         low, high = score["pooled"] - score["low"], score["high"] - score["pooled"]
         axes.errorbar(score["pooled"], row, xerr=[[max(low, 0)], [max(high, 0)]], fmt="s", color="tab:blue", capsize=3)
-        axes.plot(score["mean"], row, ".", color="tab:orange")
+        if score["mean"] is not None:
+            axes.plot(score["mean"], row, ".", color="tab:orange")
     axes.set_yticks(range(len(scores)), list(map(named, scores)))
     axes.invert_yaxis()
     axes.set(xlabel=named(metric))
     axes.grid(alpha=0.3, axis="x")
     texts = (
         f"{name}: {said_between(of['pooled'], of['low'], of['high'])}"
-        + (f", mean over folds {said(of['mean'])}" if of["mean"] != of["pooled"] else "")
+        + (f", mean over folds {said(of['mean'])}" if of["mean"] not in (None, of["pooled"]) else "")
         for name, of in scores.items()
     )
     return svg(figure, Values(axes, [of["pooled"] for of in scores.values()], range(len(scores)), texts))
