@@ -10,5 +10,5 @@ and a grader of its own that knows the hidden answers. Two ways are tried: `hand
     nested.py, numbers.py, unplayable.py
                  the fixtures, by family
     fixtures.py  all of them
-    play.py      the two ways
+    play.py      the two ways; stages.py: every stage on what init writes (--stages)
 """

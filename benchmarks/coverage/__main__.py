@@ -17,6 +17,7 @@ from benchmarks.common import say
 from benchmarks.coverage.fixtures import all_fixtures
 from benchmarks.coverage.kit import Fixture
 from benchmarks.coverage.play import play
+from benchmarks.coverage.stages import by_stages
 from harness.base.command import new_app, user_command
 from harness.base.errors import UserError, nearest
 
@@ -41,6 +42,7 @@ def main(
         float | None,
         typer.Option("--play", help="Init and harness.play for so long, in place of both ways.", metavar="HOURS"),
     ] = None,
+    stages: Annotated[bool, typer.Option("--stages", help="Init and then every stage, in place of both ways.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the report there.", metavar="FILE")] = None,
     table: Annotated[Path | None, typer.Option(help="Write the table as Markdown there.", metavar="FILE")] = None,
     least: Annotated[
@@ -55,26 +57,27 @@ def main(
     for fixture in _chosen(only):
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="coverage-") as folder:
-            outcomes = play(fixture, Path(folder).resolve(), epochs, zipped, hours)
+            outcomes = play(fixture, Path(folder).resolve(), epochs, zipped, hours, by_stages if stages else None)
         line = {"name": fixture.name, **{way: asdict(outcome) for way, outcome in outcomes.items()}}
         lines.append(line | {"seconds": round(time.perf_counter() - started, 1)})
         shown = ", ".join(f"{way} {'ok' if o.ok else 'FAILS'} ({o.said[:300]})" for way, o in outcomes.items())
         say(f"{fixture.name}: {shown}; {lines[-1]['seconds']} s")
     totals = {
         way: 100 * sum(line[way]["ok"] for line in lines) / len(lines)
-        for way in (("play",) if hours else ("hand", "init"))
+        for way in ("hand", "init", "play", "stages")
+        if way in lines[0]
     }
     if json_file is not None:
         report = {"competitions": lines, "percent": {way: round(share, 1) for way, share in totals.items()}}
         json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    if table is not None and hours is None:
+    if table is not None and "hand" in totals:
         table.write_text(markdown(lines), encoding="utf-8")
     for way in totals:
         for line in lines:
             if not line[way]["ok"]:
                 print(f"{way}: {line['name']}: {line[way]['said']}")
     print(f"{len(lines)} competitions; " + ", ".join(f"{way}: {share:.0f} %" for way, share in totals.items()))
-    if least is not None and hours is None and (totals["hand"] < least[0] or totals["init"] < least[1]):
+    if least is not None and "hand" in totals and (totals["hand"] < least[0] or totals["init"] < least[1]):
         raise typer.Exit(1)
 
 

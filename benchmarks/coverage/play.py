@@ -10,7 +10,7 @@ import re
 import shutil
 import textwrap
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,15 +33,22 @@ class Outcome:
 
 
 def play(
-    fixture: Fixture, root: Path, epochs: int = 1, zipped: bool = False, hours: float | None = None
+    fixture: Fixture,
+    root: Path,
+    epochs: int = 1,
+    zipped: bool = False,
+    hours: float | None = None,
+    way_of_all: Callable[[Fixture, str, Grader, int], Outcome] | None = None,
 ) -> dict[str, Outcome]:
     """Both ways, each in a folder of its own below root; zipped: the files in one zip, as the platform delivers them.
 
-    hours : what `init` wrote is given to harness.play for so long, in place of both ways
+    hours : what `init` wrote is given to harness.play for so long, in place of both ways; way_of_all : in place of both ways
     """
     found, ways = {}, [("hand", by_hand), ("init", by_init)]
     if hours is not None:
         ways = [("play", functools.partial(by_play, hours))]
+    if way_of_all is not None:
+        ways = [("stages", way_of_all)]
     for way, play_way in ways:
         place = root / way
         place.mkdir(parents=True)
