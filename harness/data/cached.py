@@ -23,6 +23,8 @@ from harness.base.untrusted_text import plain
 app = new_app()
 
 EVERYTHING = "all"
+_SHARED = ("features", "layouts", "unpacked")
+"""Parts that are no competition's; that one is not there is no mistake of whoever names it."""
 _DAY = 24 * 3600.0
 
 
@@ -59,11 +61,11 @@ def unused(root: Path, names: Sequence[str], days: float) -> list[Part]:
     """
     there = {part.name: part.path for part in parts(root)}
     if EVERYTHING not in names:
-        for name in names:
+        for name in set(names) - set(_SHARED):
             if name not in there:
                 known = ", ".join(map(plain, there)) or "nothing"
                 raise UserError(f"--clear {name}: no such part of the cache{nearest(name, there)}; there are: {known}")
-        there = {name: there[name] for name in names}
+        there = {name: there[name] for name in names if name in there}
     before = time.time() - days * _DAY
     found = [
         _measured(f"{name}/{inner.name}", inner)

@@ -44,6 +44,7 @@ def test_by_age_only_what_was_not_used_goes(cache: Path):
 def test_by_name_a_part_goes_and_what_links_lead_to_stays(cache: Path):
     assert [part.name for part in clear(cache, ["features", "leaves"])] == ["features/f", "leaves/new", "leaves/old"]
     assert not (cache / "features").exists() and (cache.parent / "elsewhere" / "kept").read_text() == "kept"
+    assert clear(cache, ["features", "layouts"]) == []  # what is not there need not be taken away
     with pytest.raises(UserError, match="--clear leavs: no such part of the cache.*did you mean 'leaves'"):
         clear(cache, ["leavs"])
 
