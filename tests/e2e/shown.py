@@ -15,9 +15,9 @@ from tests.conftest import REPOSITORY
 from tests.e2e.snippets import blocks
 
 SHORTER = {"--hours": "0.004", "--trials": "2", "--parallel": "2"}
-ELSEWHERE = {"--on", "--cluster", "--serve", "--submit"}
-"""Lines with one of these need another machine, a platform, or never end: tests/kernels, tests/distributed, tests/board and
-tests/e2e/test_play.py have them."""
+ELSEWHERE = {"--on", "--cluster", "--serve", "--submit", "--bundle", "--plan"}
+"""Lines with one of these need another machine, a platform, or minutes, or never end: tests/kernels, tests/distributed, tests/board,
+tests/submit/test_bundle.py and tests/e2e/test_play.py have them."""
 UNSURE = ("--set", "pseudo.threshold=0.1")
 """After an epoch on drawn rows."""
 RUN = re.compile(r"(\w+)-1a2b3c4d|RUN")

@@ -62,7 +62,6 @@ def blood(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_blood_cells_word_by_word(blood: Path):
     assert (blood / "oof" / "bloodcells" / "clean" / "clean.csv").is_file()
-    assert list((blood / "submissions" / "bloodcells").glob("*.zip"))
     assert list((blood / "oof" / "bloodcells").glob("*/forecast.html"))
 
 

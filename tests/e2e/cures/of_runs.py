@@ -78,11 +78,6 @@ CASES = {
         "noise: is not there, and noise.json says that it was",
         lambda p, s: (*CV, "--noise", "--resume"),
     ),
-    "no space to search": Case(
-        lambda p: None, TUNE, r'Add for example:\s+\[tune\]\s+"train\.lr" = \{low',
-        done(lambda p: (p / "competitions/shapes/recipes/tiny.toml").write_text(
-            (p / "competitions/shapes/recipes/tiny.toml").read_text() + SPACE)),
-    ),
     "an unknown sampler": Case(
         lambda p: (p / "competitions/shapes/recipes/tiny.toml").write_text(
             (p / "competitions/shapes/recipes/tiny.toml").read_text() + SPACE),
