@@ -30,8 +30,8 @@ _READ_BY = {
     "files": ("image_csv",),
     "pixels": ("table_pixels",),
     "join": ("image_csv", "image_folder"),
-    "where": ("image_csv",),
-    "test_where": ("image_csv",),
+    "where": ("image_csv", "table_pixels"),
+    "test_where": ("image_csv", "table_pixels"),
     "group_by": ("image_csv", "table_pixels", "csv_pixels"),
     "weight": ("image_csv", "table_pixels", "csv_pixels"),
     "fold": ("image_csv", "table_pixels"),
@@ -111,10 +111,11 @@ class DataSpec(Later):
     test_rows: str | None = None
     """image_csv: table that names the test rows, with the same id column, where it is no sample submission."""
     where: Where = Field(default={})
-    """image_csv: which rows of `labels` count: of each named column the values, or patterns as of file names, of which a row has one:
-    {split = ["train", "val"]}; "?*" is any cell that is not empty, so that {level = "?*"} leaves out what has no label."""
+    """image_csv, table_pixels: which rows of `labels`, or of `train`, count: of each named column the values, or patterns as of file
+    names, of which a row has one: {split = ["train", "val"]}; "?*" is any cell that is not empty, so that {level = "?*"} leaves out
+    what has no label."""
     test_where: Where = Field(default={})
-    """The same of `test_rows`."""
+    """The same of `test_rows`, or of `test`, which may be the training rows' table."""
     join: JoinSpec | None = None
     """image_csv, image_folder: another table whose columns `group_by` and `weight`, of image_csv `files`, may name too; of image_folder
     its ids are paths below `train`."""

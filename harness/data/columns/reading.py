@@ -20,7 +20,7 @@ from harness.competition.samples import Columns
 from harness.data.columns.kinds import Cells, as_numbers, refuse_empty_and_constant, refuse_names_of_rows
 from harness.data.columns.patterns import IMAGE_COLUMNS, are_categories, chosen_columns, table_names
 from harness.data.files.archives import FileTree
-from harness.data.rows.listing import id_column, test_table, training_table
+from harness.data.rows.listing import id_column, pixel_table, test_table, training_table
 from harness.data.rows.tables import Table, bare_id, joined, read_table
 
 _FILE = "columns.json"
@@ -134,7 +134,7 @@ def plan_columns(tree: FileTree, spec: DataSpec, has_test: bool) -> ColumnPlan:
         notes += _unseen(columns)
     parts = {}
     for place, table in enumerate(_apart(tables)):
-        parts[table.shown] = (
+        parts[id(table)] = (
             _table([found[place] for found in numbers.values()], len(table), np.float32),
             _table([found[place] for found in codes.values()], len(table), np.int32),
         )
@@ -142,7 +142,7 @@ def plan_columns(tree: FileTree, spec: DataSpec, has_test: bool) -> ColumnPlan:
         numbers=(*numbers, *(name for name in IMAGE_COLUMNS if name in names)),
         categories=values,
         rows={split: _places(table, spec) for split, table in tables.items()},
-        values={split: parts[table.shown] for split, table in tables.items()},
+        values={split: parts[id(table)] for split, table in tables.items()},
         shown={split: table.shown for split, table in tables.items()},
         notes=notes,
     )
@@ -150,7 +150,7 @@ def plan_columns(tree: FileTree, spec: DataSpec, has_test: bool) -> ColumnPlan:
 
 def _apart(tables: dict[str, Table]) -> list[Table]:
     """The tables, one that holds both splits once."""
-    return list({(table.shown, len(table)): table for table in tables.values()}.values())
+    return list({id(table): table for table in tables.values()}.values())  # of one file where and test_where take two
 
 
 def _tables(tree: FileTree, spec: DataSpec, has_test: bool) -> dict[str, Table]:
@@ -159,8 +159,8 @@ def _tables(tree: FileTree, spec: DataSpec, has_test: bool) -> dict[str, Table]:
         table = _stacked([read_table(tree, name, "data.features_from") for name in spec.features_from.file])
         return {"train": table} | ({"test": table} if has_test else {})
     if spec.format == "table_pixels":
-        found = {"train": read_table(tree, spec.train, "data.train")}
-        return found | ({"test": read_table(tree, spec.test, "data.test")} if has_test and spec.test else {})
+        found = {"train": pixel_table(tree, spec.train, spec, True)}
+        return found | ({"test": pixel_table(tree, spec.test, spec, False)} if has_test and spec.test else {})
     if spec.format != "image_csv":
         raise UserError(
             f"data.features: data.format = '{spec.format}' has no table of the rows. Name the one that has the columns, by id: "

@@ -14,7 +14,7 @@ from harness.competition.samples import RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
 from harness.data.formats.csv_pixels import PixelRows, may_lack_id
-from harness.data.rows.listing import groups_of
+from harness.data.rows.listing import groups_of, pixel_table
 from harness.data.rows.tables import Table, read_table
 from harness.data.rows.weights import weights_of
 
@@ -29,7 +29,7 @@ def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool,
     UserError
         If a cell has another number of values than data.size says, or one is no number or out of range: names row and column.
     """
-    table = read_table(tree, name, "data.train" if labelled else "data.test")
+    table = pixel_table(tree, name, spec, labelled)
     columns = [table.column(column, "data.pixels") for column in spec.pixels]
     images, per_cell = new_images(folder, len(table), spec), spec.channels // len(columns)
     if per_cell * len(columns) != spec.channels:

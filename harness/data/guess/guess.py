@@ -454,7 +454,10 @@ def _image_cells(table: Table) -> list[str]:
 def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str | None, columns: list[str]) -> Targets:
     table = inventory.tables[train]
     test_table = inventory.tables[test] if test else None
-    layout.train_table = (train, table)
+    split = split_column(table) if columns and test is None else None
+    if split:
+        layout.set("where", {split.column: list(split.train)}, "the table holds other rows too")
+        table = rows_where(table, {split.column: split.train}, "")
     others = [c for c in table.header if c not in columns] if columns else _no_pixels(table, test_table)
     id_column = next(
         (c for c in others if _ID.fullmatch(c) and len(set(table.column(c, ""))) == len(table)),
@@ -464,6 +467,8 @@ def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str
         id_column = next((c for c in test_table.header if c not in table.header and _ID.fullmatch(c)), None)
     targets_table = Table(others, [table.column(c, "") for c in others], table.shown)
     targets = find_targets(targets_table, None, id_column, layout.sample, test_table)
+    table = _labelled_rows(layout, table, targets) if columns else table
+    layout.train_table = (train, table)
     if columns:
         first = table.column(columns[0], "")[0]
         n, values = len(re.findall(r"[^\s,\[\]]+", first)), _values_of(table, columns)
@@ -486,8 +491,12 @@ def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str
     )
     layout.set("channels", channels)
     layout.set("train", train)
-    layout.set("test", test or "test.csv", "" if test else "there is no test table")
-    if test is None:
+    if split and split.test:
+        layout.set("test", train)
+        layout.set("test_where", {split.column: list(split.test)})
+    else:
+        layout.set("test", test or "test.csv", "" if test else "there is no test table")
+    if layout.values["test"] == "test.csv" and test is None:
         layout.set("optional", ["test.csv"])
     if id_column:
         layout.set("id", id_column)

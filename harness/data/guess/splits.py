@@ -31,7 +31,7 @@ def split_column(table: Table) -> Split | None:
         values = dict.fromkeys(cells)
         if not _NAME.fullmatch(name) or not 1 < len(values) <= _MOST_VALUES or "" in values:
             continue
-        test = tuple(value for value in values if re.match("test", value, re.I))
+        test = tuple(value for value in values if re.search("test", value, re.I))  # FER2013: PublicTest
         train = tuple(value for value in values if value not in test)
         if any(re.match("train|dev", value, re.I) for value in train):
             return Split(name, train, test)

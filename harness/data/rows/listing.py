@@ -113,6 +113,12 @@ def test_table(tree: FileTree, spec: DataSpec) -> Table:
     return rows_where(read_table(tree, spec.test_rows, "data.test_rows"), spec.test_where, "data.test_where")
 
 
+def pixel_table(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> Table:
+    """The table whose cells hold the images of the training or the test rows, those that `where` or `test_where` chooses."""
+    where, key = (spec.where, "data.where") if labelled else (spec.test_where, "data.test_where")
+    return rows_where(read_table(tree, name, "data.train" if labelled else "data.test"), where, key)
+
+
 def id_column(spec: DataSpec) -> str:
     """Name of the id's column in tables."""
     return spec.id or "id"

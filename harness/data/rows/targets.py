@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 
@@ -29,7 +30,7 @@ def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple
         found = list(dict.fromkeys(map(nfc, raw.columns[0])))
         if "" in found:
             row = raw.columns[0].index("")
-            raise UserError(f"{raw.place(row)}: is empty. Give it a label, or take the row out.")
+            raise UserError(f"{raw.place(row)}: is empty. Give it a label, or take the row out{_by_where(raw, 0)}.")
     odd = next((name for name in found if not is_plain(name)), None)
     if odd is not None:
         raise UserError(f"{raw.shown}: the label {plain(odd, 80)!r} has characters that cannot be printed. Rename it.")
@@ -138,9 +139,14 @@ def _numbers(raw: RawTargets, column: int) -> np.ndarray:
     if len(bad):
         raise UserError(
             f"{raw.place(int(bad[0]), column)}: '{plain(cells[bad[0]], 80)}' is no number. Correct the cell, or take the row out"
-            f"{f' ({len(bad):,} rows are like it)' if len(bad) > 1 else ''}."
+            f"{f' ({len(bad):,} rows are like it)' if len(bad) > 1 else ''}{_by_where(raw, column) if cells[bad[0]] == '' else ''}."
         )
     return values
+
+
+def _by_where(raw: RawTargets, column: int) -> str:
+    """How competition.toml leaves out rows with an empty cell."""
+    return f': data.where = {{{json.dumps(nfc(raw.names[column]), ensure_ascii=False)} = "?*"}} leaves such rows out'
 
 
 def as_numbers(cells: Sequence[str | float]) -> np.ndarray:

@@ -174,3 +174,27 @@ def test_streamed_images_have_no_size_to_look_at(project: Path):
     with pytest.raises(UserError, match="--stream: .*image.height"):
         load(project, '["image.width"]', stream=True)
     assert load(project, '["m1"]', stream=True).train.columns.numbers.shape == (N, 1)
+
+
+def test_one_table_of_as_many_test_rows_as_training_rows_keeps_them_apart(project: Path):
+    """By where and test_where: the columns are those of each row, not of the other split's."""
+    data = project / "data" / "moles"
+    table = pd.read_csv(data / "train.csv")
+    table["split"] = [("train", "test")[row // 2 % 2] for row in range(N)]
+    table.to_csv(data / "train.csv", index=False)
+    for row in range(N):
+        if row // 2 % 2:
+            (data / "train" / f"{row}.png").rename(data / "test" / f"{row}.png")
+    (data / "test.csv").unlink()
+    for row in range(100, 100 + TEST):
+        (data / "test" / f"{row}.png").unlink()
+    more = 'where = {split = "train"}\ntest_where = {split = "test"}'
+    folder = project / "competitions" / "moles"
+    folder.mkdir(parents=True, exist_ok=True)
+    toml = TOML.format(features='["m2"]', more=more).replace('test_rows = "test.csv"', 'test_rows = "train.csv"')
+    (folder / "competition.toml").write_text(toml)
+    dataset = load_dataset(find_competition(folder), project / "data")
+    assert dataset.test is not None and len(dataset.test) == len(dataset.train) == N // 2
+    for samples in (dataset.train, dataset.test):
+        assert samples.columns is not None
+        assert samples.columns.numbers.ravel().tolist() == [-float(i) for i in samples.ids]
