@@ -15,7 +15,7 @@ from tests.conftest import REPOSITORY
 from tests.e2e.snippets import blocks
 
 SHORTER = {"--hours": "0.004", "--trials": "2", "--parallel": "2"}
-ELSEWHERE = {"--on", "--cluster", "--serve", "--submit", "--bundle", "--plan"}
+ELSEWHERE = {"--on", "--cluster", "--serve", "--submit", "--bundle", "oof/bloodcells/play/play.toml"}
 """Lines with one of these need another machine, a platform, or minutes, or never end: tests/kernels, tests/distributed, tests/board,
 tests/submit/test_bundle.py and tests/e2e/test_play.py have them."""
 UNSURE = ("--set", "pseudo.threshold=0.1")
@@ -47,6 +47,7 @@ def play_through(
             done.add(tuple(words))
             more = extra if words[2] == "harness.cv" and not written & set(words) else ()
             more += UNSURE if "--pseudo-labels" in words else ()
+            more += ("--noise-rows", "16") if "--noise" in words else ()
             ended = run(*_as_here(words, folder)[2:], *more, cwd=folder, **how)
             assert ended.returncode == 0, f"{block.where}: {' '.join(words)}\n{ended.stderr}\n{ended.stdout}"
 
