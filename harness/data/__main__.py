@@ -112,11 +112,13 @@ def _print(title: str, found: dict[str, Any]) -> None:
         print(f"columns:      {len(found['columns']):,} beside each image: {listed(found['columns'], 8)}")
     if found["captions"] is not None:
         print(f"captions:     {found['captions']:,} of {found['train']:,} images; no classes are given")
+    wide = max((len(name) + 1 for name in [*found["classes"], *found["numbers"]][:_MOST_CLASSES]), default=0)
+    wide = min(max(wide, 24), 48)
     for name, count in list(found["classes"].items())[:_MOST_CLASSES]:
-        print(f"  {name:<24}{count:>10,}  {100 * count / found['train']:5.2f} %")
+        print(f"  {name:<{wide}}{count:>10,}  {100 * count / found['train']:5.2f} %")
 
     for name, of in list(found["numbers"].items())[:_MOST_CLASSES]:
-        print(f"  {name:<24}{of['min']:>12.5g} to {of['max']:.5g}, mean {of['mean']:.5g}")
+        print(f"  {name:<{wide}}{of['min']:>12.5g} to {of['max']:.5g}, mean {of['mean']:.5g}")
     if len(found["classes"]) > _MOST_CLASSES:
         print(f"  ... {len(found['classes']):,} classes in all (--json lists them)")
 

@@ -79,7 +79,7 @@ def comparison_lines(
     if not chosen:
         raise UserError(
             f"no finished run of '{competition.slug}'{where.described} in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.called}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+            f"{competition.called}{' --sample' if where.sample else ''}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
         )
     lines = []
     for path in chosen:

@@ -63,6 +63,7 @@ def test_runs_of_the_sample_or_of_a_data_set_alone(run_command, tmp_path: Path):
     shutil.rmtree(tmp_path / "oof" / "digit-recognizer" / of_sample["runs"][0]["run"])
     none = run_command("harness.oof", "compare", "digit-recognizer", "--sample", cwd=tmp_path)
     assert none.returncode == 2 and "no finished run of 'digit-recognizer' of the embedded sample" in none.stderr
+    assert "python -m harness.cv digit-recognizer --sample" in none.stderr
     other = run_command("harness.oof", "compare", "digit-recognizer", "--data-set", "x", cwd=tmp_path)
     assert other.returncode == 2 and "data.set = 'x'" in other.stderr
 
