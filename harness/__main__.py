@@ -10,6 +10,7 @@ import textwrap
 from typing import Any
 
 from harness import __version__
+from harness.base.data_parts import DATA_PARTS
 from harness.base.errors import UserError, nearest, not_installed
 from harness.base.places.competitions import SPEC
 from harness.base.places.home import COMPETITIONS, project_home
@@ -42,14 +43,6 @@ complete -c harness -a "(harness completion --words (commandline -opc)[2..] (com
 """By shell what makes it complete commands, options, competitions, recipes and runs."""
 
 
-_DATA_PARTS = {
-    "init": "harness.data.guess.init",
-    "preview": "harness.train.__main__",
-    "cache": "harness.data.cached",
-}
-"""Parts of harness.data, each a module of its own."""
-
-
 def main() -> int:
     """Run the command that the first argument names, with the others; without one print the table of commands."""
     words = sys.argv[1:]
@@ -72,7 +65,7 @@ def main() -> int:
 
 def _names_with_parts() -> list[str]:
     """Commands and parts of commands as they are typed: "cv", "oof compare", "data init"."""
-    parts = [f"data {part}" for part in _DATA_PARTS]
+    parts = [f"data {part}" for part in DATA_PARTS]
     with contextlib.suppress(ImportError):  # of what every command needs; then these are not named
         parts += [f"oof {part}" for part in _parser("oof").commands]
     return [*(name.removeprefix("harness.") for name in COMMANDS), *parts]
@@ -138,7 +131,7 @@ def completed(words: list[str]) -> list[str]:
 
     command, parts, rest = _parser(before[0].removeprefix("harness.")), {}, before[1:]
     if before[0].removeprefix("harness.") == "data":
-        parts = _DATA_PARTS
+        parts = DATA_PARTS
     inner = getattr(command, "commands", None) or parts
     if rest and rest[0] in inner:
         name, *rest = rest

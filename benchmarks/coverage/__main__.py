@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import tempfile
@@ -16,7 +17,7 @@ import typer
 from benchmarks.common import say
 from benchmarks.coverage.fixtures import all_fixtures
 from benchmarks.coverage.kit import Fixture
-from benchmarks.coverage.play import play
+from benchmarks.coverage.play import Way, by_play, play
 from benchmarks.coverage.stages import by_stages
 from harness.base.command import new_app, user_command
 from harness.base.errors import UserError, nearest
@@ -53,20 +54,19 @@ def main(
     """Play every competition in both ways; a table, and what is not played with its reason."""
     warnings.simplefilter("ignore")
     os.environ.setdefault("HARNESS_CORES", "1")
+    ways: dict[str, Way] | None = {"stages": by_stages} if stages else None
+    if hours:
+        ways = {"play": functools.partial(by_play, hours)}
     lines = []
     for fixture in _chosen(only):
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="coverage-") as folder:
-            outcomes = play(fixture, Path(folder).resolve(), epochs, zipped, hours, by_stages if stages else None)
+            outcomes = play(fixture, Path(folder).resolve(), epochs, zipped, ways)
         line = {"name": fixture.name, **{way: asdict(outcome) for way, outcome in outcomes.items()}}
         lines.append(line | {"seconds": round(time.perf_counter() - started, 1)})
         shown = ", ".join(f"{way} {'ok' if o.ok else 'FAILS'} ({o.said[:300]})" for way, o in outcomes.items())
         say(f"{fixture.name}: {shown}; {lines[-1]['seconds']} s")
-    totals = {
-        way: 100 * sum(line[way]["ok"] for line in lines) / len(lines)
-        for way in ("hand", "init", "play", "stages")
-        if way in lines[0]
-    }
+    totals = {way: 100 * sum(line[way]["ok"] for line in lines) / len(lines) for way in ways or ("hand", "init")}
     if json_file is not None:
         report = {"competitions": lines, "percent": {way: round(share, 1) for way, share in totals.items()}}
         json_file.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import math
 import os
 import re
 import shutil
 import textwrap
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,24 +31,20 @@ class Outcome:
     said: str
 
 
+Way = Callable[[Fixture, str, Grader, int], Outcome]
+"""Plays a fixture of that slug in the current folder, with so many epochs."""
+
+
 def play(
     fixture: Fixture,
     root: Path,
     epochs: int = 1,
     zipped: bool = False,
-    hours: float | None = None,
-    way_of_all: Callable[[Fixture, str, Grader, int], Outcome] | None = None,
+    ways: Mapping[str, Way] | None = None,
 ) -> dict[str, Outcome]:
-    """Both ways, each in a folder of its own below root; zipped: the files in one zip, as the platform delivers them.
-
-    hours : what `init` wrote is given to harness.play for so long, in place of both ways; way_of_all : in place of both ways
-    """
-    found, ways = {}, [("hand", by_hand), ("init", by_init)]
-    if hours is not None:
-        ways = [("play", functools.partial(by_play, hours))]
-    if way_of_all is not None:
-        ways = [("stages", way_of_all)]
-    for way, play_way in ways:
+    """Both ways, or others, each in a folder of its own below root; zipped: the files in one zip, as the platform delivers them."""
+    found = {}
+    for way, play_way in (ways or {"hand": by_hand, "init": by_init}).items():
         place = root / way
         place.mkdir(parents=True)
         slug = slug_of(fixture.name)

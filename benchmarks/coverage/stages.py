@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.coverage.graders import Grader
 from benchmarks.coverage.kit import Fixture
 from benchmarks.coverage.play import Outcome
+from harness.base.data_parts import DATA_PARTS
 
 _SHORT = tuple(
     word
@@ -68,6 +69,5 @@ def _wrong(words: tuple[str, ...], slug: str, must: bool) -> str:
 def _opened(command: str) -> tuple[str, list[str], object]:
     """A command's module, the part of it that is asked for, and its typer application."""
     module, _, part = command.partition(" ")
-    own = {"init": "harness.data.guess.init", "preview": "harness.train.__main__"}.get(part)
-    app = import_module(own or f"{module}.__main__").app
-    return module, [part] if part and part != "init" else [], app
+    opened = DATA_PARTS[part] if module == "harness.data" and part else f"{module}.__main__"
+    return module, [part] if part and opened.endswith("__main__") else [], import_module(opened).app

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from docs.made.table import code, prose, table
+from harness.base.data_parts import DATA_PARTS
 
 
 @cache
@@ -21,10 +22,9 @@ def commands() -> dict[str, Any]:
     found: dict[str, Any] = {}
     for module in COMMANDS:
         found |= _with_parts(module, _command(f"{module}.__main__"))
-        if module == "harness.data":  # three that it hands on
-            found["harness.data cache"] = _command("harness.data.cached")
-            found["harness.data init"] = _command("harness.data.guess.init")
-            found["harness.data preview"] = _command("harness.train.__main__").commands["preview"]
+        if module == "harness.data":
+            for part, handed_on in DATA_PARTS.items():
+                found[f"{module} {part}"] = _part(_command(handed_on), part)
     return found
 
 
@@ -33,6 +33,10 @@ def _command(module: str) -> Any:
     if module.endswith("__main__"):
         del sys.modules[module]  # whoever runs it in this process runs it anew
     return command
+
+
+def _part(command: Any, name: str) -> Any:
+    return getattr(command, "commands", {}).get(name, command)
 
 
 def _with_parts(name: str, command: Any) -> dict[str, Any]:

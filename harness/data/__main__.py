@@ -16,15 +16,10 @@ from typing import Annotated, Any
 import typer
 
 from harness.base.command import JsonOption, new_app, user_command
+from harness.base.data_parts import DATA_PARTS
 from harness.base.errors import UserError, nearest
 from harness.base.options import CompetitionChoice, DataOptions
 from harness.base.untrusted_text import counted, listed
-
-PARTS = {"init": "harness.data.guess.init", "cache": "harness.data.cached"}
-"""Commands that are called by this name too, and the module of each."""
-
-LATER = {"preview": "harness.train"}
-"""The same, with the later stage that carries them out."""
 
 _MOST_CLASSES = 200
 
@@ -125,7 +120,7 @@ def _print(title: str, found: dict[str, Any]) -> None:
 
 def _refuse_misspelt(words: list[str]) -> None:
     """End with what was meant by a first word that is no competition and comes near a part of this command."""
-    parts = (*PARTS, *LATER)
+    parts = tuple(DATA_PARTS)
     near = (
         nearest(words[0], parts, 0.75)
         if words[0] not in parts and len(words) > 1 and not words[0].startswith("-")
@@ -141,10 +136,12 @@ def _refuse_misspelt(words: list[str]) -> None:
 
 if __name__ == "__main__":
     _refuse_misspelt(sys.argv[1:] or [""])
-    if sys.argv[1:2] and sys.argv[1] in PARTS:
-        part = sys.argv.pop(1)
-        importlib.import_module(PARTS[part]).app(prog_name=f"python -m harness.data {part}")
-    elif sys.argv[1:2] and sys.argv[1] in LATER:  # as a command of its own: nothing here imports what later stages do
-        runpy.run_module(LATER[sys.argv[1]], run_name="__main__", alter_sys=True)
+    if sys.argv[1:2] and sys.argv[1] in DATA_PARTS:
+        module = DATA_PARTS[sys.argv[1]]
+        if module.endswith("__main__"):  # as a command of its own: nothing here imports what later stages do
+            runpy.run_module(module.removesuffix(".__main__"), run_name="__main__", alter_sys=True)
+        else:
+            part = sys.argv.pop(1)
+            importlib.import_module(module).app(prog_name=f"python -m harness.data {part}")
     else:
         app(prog_name="python -m harness.data")
