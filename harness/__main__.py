@@ -20,7 +20,7 @@ COMMANDS = {
     "harness.data": "where a competition's data lies, what is in it, and the embedded sample",
     "harness.clean": "find duplicates, label conflicts, foreign and mislabelled images; harness.cv goes by the verdicts",
     "harness.cv": "train a recipe on k folds: OOF and test probabilities, scores with intervals, a report",
-    "harness.tune": "search a recipe's [tune] by Optuna, prune early, judge the best on folds that it was not chosen on",
+    "harness.tune": "search about a recipe, or its [tune], by Optuna, prune early, judge the best on folds that it was not chosen on",
     "harness.oof": "compare finished runs, look at their errors, combine them, forecast the leaderboard",
     "harness.submit": "blend runs into a submission file, check it, send it once, follow it to its score",
     "harness.play": "all of it under a budget of hours: the best submission that they can buy, and the truth about it",

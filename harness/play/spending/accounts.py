@@ -144,6 +144,6 @@ def recipe_of_run(outcome: Outcome) -> Recipe:
 
 def in_words(seconds: float) -> str:
     """Seconds for people."""
-    if seconds < 90:
+    if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
