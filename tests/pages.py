@@ -12,7 +12,7 @@ AXE = Path(os.environ.get("HARNESS_AXE", REPOSITORY / ".venv/npm/node_modules/ax
 LOOKS = [(width, dark) for width in (1280, 390) for dark in (False, True)]
 
 _VIOLATIONS = (
-    "axe.run().then(r => r.violations.map(v => v.id + ': '"
+    "axe.run({}).then(r => r.violations.map(v => v.id + ': '"
     " + v.nodes.map(n => n.html.slice(0, 120)).slice(0, 3).join(' | ')))"
 )
 _LINKED = "[...document.querySelectorAll('a[href]')].map(a => a.href).filter(h => h.startsWith('file:'))"
@@ -34,12 +34,12 @@ def faults_of(browser: Browser, page: Path, width: int, dark: bool) -> list[str]
     return found + violations(browser)
 
 
-def violations(browser: Browser) -> list[str]:
-    """What axe-core, where it is installed, says of the page as it is now."""
+def violations(browser: Browser, part: str = "document") -> list[str]:
+    """What axe-core, where it is installed, says of the page as it is now, or of an element, an expression."""
     if not AXE.is_file():
         return []
     browser.run(AXE.read_text(encoding="utf-8") + "; 0")
-    found: list[str] = browser.run(_VIOLATIONS)
+    found: list[str] = browser.run(_VIOLATIONS.replace("{}", part))
     return found
 
 

@@ -22,9 +22,7 @@ from harness.competition import Samples
 from tests.board.drawn import draw_board, draw_progress, draw_run
 from tests.browser import Browser, browser_path
 from tests.clean.cells import cells
-from tests.conftest import REPOSITORY
-
-AXE = Path(os.environ.get("HARNESS_AXE", REPOSITORY / ".venv/npm/node_modules/axe-core/axe.min.js"))
+from tests.pages import AXE, violations
 
 pytestmark = pytest.mark.skipif(browser_path() is None, reason="no Chromium here (or name it: HARNESS_CHROMIUM)")
 
@@ -72,9 +70,7 @@ def test_the_board_fits_and_axe_finds_nothing(
         )
     if not AXE.is_file():
         pytest.skip(f"no axe-core in {AXE}: make test installs it where there is npm")
-    browser.run(AXE.read_text(encoding="utf-8") + "; 0")
-    told = "r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 120)).slice(0, 3).join(' | '))"
-    assert browser.run(f"axe.run().then(r => {told})") == []
+    assert violations(browser) == []
 
 
 def test_it_follows_what_runs(browser: Browser, server: Server):

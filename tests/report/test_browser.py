@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,8 @@ from harness.report.gallery import Shot
 from harness.report.page import Page
 from tests.browser import Browser, browser_path
 from tests.clean.cells import cells
-from tests.conftest import REPOSITORY
+from tests.pages import AXE, violations
 
-AXE = Path(os.environ.get("HARNESS_AXE", REPOSITORY / ".venv/npm/node_modules/axe-core/axe.min.js"))
 HOSTILE = "<script>document.title='owned'</script>"
 RUN = "ensemble-bagged_climbing-0123abcd"
 
@@ -112,12 +110,10 @@ def test_a_page_fits_and_axe_finds_nothing(browser: Browser, site: dict[str, Pat
     assert browser.run("document.querySelectorAll('main, h1').length") == 2
     if not AXE.is_file():
         pytest.skip(f"no axe-core in {AXE}: make test installs it where there is npm")
-    browser.run(AXE.read_text(encoding="utf-8") + "; 0")
-    told = "r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 120)).slice(0, 3).join(' | '))"
-    assert browser.run(f"axe.run().then(r => {told})") == []
+    assert violations(browser) == []
     if browser.run("document.querySelector('.open') !== null"):  # with a picture enlarged too
         browser.run("document.querySelector('.open').click()")
-        assert browser.run(f"axe.run(document.querySelector('dialog')).then(r => {told})") == []
+        assert violations(browser, "document.querySelector('dialog')") == []
         assert browser.run("document.documentElement.scrollWidth") <= width
 
 

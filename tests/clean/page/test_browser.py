@@ -15,9 +15,8 @@ from harness.clean.verdicts import Verdict, read_verdicts, verdicts_text
 from harness.competition import Samples
 from tests.browser import Browser, browser_path, comes_true
 from tests.clean.cells import cells
-from tests.conftest import REPOSITORY
+from tests.pages import AXE, violations
 
-AXE = Path(os.environ.get("HARNESS_AXE", REPOSITORY / ".venv/npm/node_modules/axe-core/axe.min.js"))
 NASTY = '</script><b id="x">a, "quoted" & more\nü'
 CLASSES = ("purple", "red", "blue")
 VERDICTS = [
@@ -176,9 +175,7 @@ def test_it_fits_and_axe_finds_nothing_after_changes(browser: Browser, page: Pat
         browser.picture(Path(pictures) / f"clean-{width}-{'dark' if dark else 'light'}.png")
     if not AXE.is_file():
         pytest.skip(f"no axe-core in {AXE}: make test installs it where there is npm")
-    browser.run(AXE.read_text(encoding="utf-8") + "; 0")
-    told = "r.violations.map(v => v.id + ': ' + v.nodes.map(n => n.html.slice(0, 120)).slice(0, 3).join(' | '))"
-    assert browser.run(f"axe.run().then(r => {told})") == []
+    assert violations(browser) == []
 
 
 MANY = 1_400
