@@ -16,7 +16,9 @@ from harness.base.options import DataOptions, check_device
 class TunedRecipe:
     """The recipe that is searched, and what is changed of it."""
 
-    recipe: Annotated[str, typer.Option(help="Name of a file in recipes/, without .toml; its table [tune] says what is searched.")]
+    recipe: Annotated[
+        str, typer.Option(help="Name of a file in recipes/, without .toml; its table [tune] says what is searched.")
+    ]
     settings: SetOption = None
 
     def on(self, where: DataOptions) -> TunedRecipe:
