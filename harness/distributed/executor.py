@@ -244,9 +244,9 @@ def _tell(board: Any, *said: Any) -> None:
 
 
 def _refuse_what_is_not_brought(job: Any) -> None:
-    """Stored features and other runs lie outside a job's folders."""
+    """Other runs and what clusters were found from lie outside a job's folders."""
     environment = read_json(job.run / "environment.json")
-    wanted = {"[features]": "features", "[clusters]": "clusters", "[pseudo]": "pseudo"}
+    wanted = {"[clusters]": "clusters", "[pseudo]": "pseudo"}
     found = [name for name, key in wanted.items() if environment.get(key)]
     if found:
         raise UserError(

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.storage.atomic_files import complete_file
+from harness.base.storage.atomic_files import complete_file, read_json, write_json
 
 _FOLDERS = ("run", "competition", "cache")
+_FEATURES = "features"  # a run's environment says where a frozen network's lie
 _LEFT_OUT = (
     "fold-",
     "progress-",
@@ -44,10 +45,12 @@ class Parcel:
 
     @classmethod
     def pack(cls, job: Any) -> Parcel:
-        """Of a job with the attributes run, competition and cache (folders); results are left out."""
+        """Of a job with the attributes run, competition and cache (folders), and the stored features of its run; results are left out."""
         files: dict[str, np.ndarray] = {}
-        for name in _FOLDERS:
-            folder = getattr(job, name)
+        folders = {name: getattr(job, name) for name in _FOLDERS}
+        if features := read_json(job.run / "environment.json").get(_FEATURES):
+            folders[_FEATURES] = Path(features)
+        for name, folder in folders.items():
             for path in sorted(p for p in folder.rglob("*") if p.is_file()):
                 inside = path.relative_to(folder).as_posix()
                 if name == "run" and inside.startswith(_LEFT_OUT):
@@ -70,10 +73,18 @@ class Parcel:
                     target = root / inside
                     with complete_file(target) as temporary:
                         content.tofile(temporary)
+                _point_to_features(root)
                 (root / ".complete").touch()
         folders = {name: root / name for name in _FOLDERS}
         folders["competition"] = _named(root / "competition", job.competition.name)
         return dataclasses.replace(job, **folders)
+
+
+def _point_to_features(root: Path) -> None:
+    """The run's environment names the driver's folder; on this node they lie in the parcel."""
+    path, features = root / "run" / "environment.json", root / _FEATURES
+    if features.is_dir():
+        write_json(path, {**read_json(path), _FEATURES: str(features)})
 
 
 def _named(folder: Path, slug: str) -> Path:

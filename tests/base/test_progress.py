@@ -70,6 +70,18 @@ def test_an_epoch_is_a_line_with_its_numbers_and_the_time_left_of_fold_and_run(
     assert heard(capsys) == ["fold 0: trained and predicted, 40 s; the run about 40 s left"]
 
 
+def test_features_say_nothing_of_what_folds_take(clock: list[float], capsys: pytest.CaptureFixture[str]):
+    watcher = LineWatcher()
+    watcher.expect(2)
+    watcher.progress(lines.FEATURES, 0, 10)
+    clock[0] += 180.0
+    watcher.progress(lines.FEATURES, 10, 10)
+    watcher.progress(0, 0, 100)
+    clock[0] += 10.0
+    watcher.progress(0, 100, 100)
+    assert heard(capsys) == ["features: computed, 3 min", "fold 0: trained and predicted, 10 s; the run about 10 s left"]
+
+
 def test_how_far_a_fold_is_keeps_no_epoch_from_being_told(clock: list[float], capsys: pytest.CaptureFixture[str]):
     watcher = LineWatcher()
     watcher.progress(0, 0, 20)

@@ -63,6 +63,17 @@ def test_the_same_oof_where_no_folder_is_shared(nodes, project: Path):
     assert len(list((run / "checkpoints").glob("*.safetensors"))) == 5 and not list(run.glob(".seen-*"))
 
 
+def test_a_frozen_networks_features_are_brought(nodes, project: Path):
+    path = project / "competitions" / "shapes" / "recipes" / "tiny.toml"
+    head = '[model]\nname = "timm"\nargs = { backbone = "test_resnet", image_size = 32 }\n[features]\nviews = 2\n[train]\nepochs = 6\nlr = 0.01\n'
+    path.write_text(head)
+    plain = oof(cv(project, "--out", "plain"), project)
+    brought = cv(project, "--out", "brought", "--cluster", nodes.address, HARNESS_SHARED="0")
+    pd.testing.assert_frame_equal(plain, oof(brought, project))
+    told = json.loads((project / json.loads(brought.stdout)["path"] / "environment.json").read_text())
+    assert Path(told["features"]).is_dir()  # the driver's own
+
+
 def test_the_same_oof_where_folders_are_shared_and_a_node_is_lost(nodes, project: Path):
     plain = oof(cv(project, "--out", "plain", "--set", "train.epochs=40"), project)
     extra = nodes.add_node(num_cpus=1, object_store_memory=100 * 2**20)

@@ -60,8 +60,10 @@ class Shares:
         self.of_fold: dict[int, float] = {}
 
     def note(self, fold: int, done: int, total: int) -> None:
-        """A fold is so far."""
-        if fold != FEATURES and total:
+        """A fold is so far. Features come before all folds: the time that they take says nothing of what folds take."""
+        if fold == FEATURES:
+            self.begun = time.monotonic()
+        elif total:
             self.of_fold[fold] = done / total
 
     @property
