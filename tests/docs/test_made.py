@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from docs.made import PARTS, commands, filled, keys, models
+from docs.made import PARTS, commands, filled, models
 from docs.made.table import prose, table
-from harness.competition import Competition, Recipe
+from harness.competition import Competition, Recipe, keys
 from harness.competition.schema import dotted_keys
 from tests.conftest import REPOSITORY
 
