@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 from harness.base.errors import UserError, needs
 from harness.base.source_digest import code_digest
 from harness.base.storage.atomic_files import read_json
-from harness.distributed.parcel import Parcel, results_of, write_results
+from harness.distributed.parcel import folders_of, pack, results_of, unpacked, write_results
 
 Progress = Callable[[int, int, int], None]
 
@@ -41,7 +41,7 @@ class Cluster:
     gpus: float = 0.0
 
     def run(self, jobs: Sequence[Any], progress: Progress, say: Callable[[str], None] = lambda text: None) -> None:
-        """Call every job on some node; a job of a node that is lost is called again on another.
+        """Call every job on some node; a job of a node that is lost is called again on another. Jobs may be of several runs.
 
         Jobs read the driver's folders where the node sees them. Elsewhere they get a copy, one for each node, and their
         results are sent back.
@@ -51,14 +51,19 @@ class Cluster:
         UserError
             As a job raised it; or if the cluster cannot be reached, has no such resources, or other software or data.
         """
+        if not jobs:
+            return
         with contextlib.redirect_stdout(sys.stderr):  # where Ray prints what it has to say of lost nodes
             ray = connect(self.address)
             try:
                 self._check_resources(ray, jobs)
                 nodes = [node for node in ray.nodes() if node["Alive"]]
                 say(f"cluster: {len(nodes)} nodes, {ray.cluster_resources().get('CPU', 0):.0f} CPU cores")
-                with _Token(jobs[0].run) as token:
-                    self._follow(ray, jobs, token, progress)
+                with contextlib.ExitStack() as tokens:
+                    token = _Token()
+                    for run in dict.fromkeys(job.run for job in jobs):
+                        tokens.enter_context(token.lying_in(run))
+                    self._follow(ray, jobs, token.name, progress)
             finally:
                 ray.shutdown()
 
@@ -78,14 +83,14 @@ class Cluster:
 
     def _follow(self, ray: Any, jobs: Sequence[Any], token: str, progress: Progress) -> None:
         board = _board(ray)
-        parcel = ray.put(Parcel.pack(jobs[0])) if _is_remote(ray) else None
+        parcels = _Parcels(ray) if _is_remote(ray) else None
         waiting: dict[Any, Any] = {}
         for job in jobs:
             options = {"num_cpus": self._cpus(job), "num_gpus": self.gpus, "max_retries": _RETRIES}
             device = "cuda:0" if self.gpus else "cpu"
             sent = dataclasses.replace(job, device=device)
             task = ray.remote(_do).options(**options)
-            waiting[task.remote(sent, [parcel], token, code_digest(), board)] = job
+            waiting[task.remote(sent, parcels and parcels.of(job), token, code_digest(), board)] = job
         try:
             while waiting:
                 done, _ = ray.wait(list(waiting), timeout=0.5)
@@ -148,18 +153,36 @@ def _check_reachable(address: str) -> None:
 
 
 class _Token:
-    """A file in the run folder by which a node tells that it sees the driver's own disk."""
+    """A file in each run's folder by which a node tells that it sees the driver's own disk."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self) -> None:
         self.name = f".seen-{uuid.uuid4().hex[:12]}"
-        self.path = run / self.name
 
-    def __enter__(self) -> str:
-        self.path.touch()
-        return self.name
+    @contextlib.contextmanager
+    def lying_in(self, run: Path) -> Iterator[None]:
+        """For so long it lies there."""
+        path = run / self.name
+        path.touch()
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
-    def __exit__(self, *_: object) -> None:
-        self.path.unlink(missing_ok=True)
+
+class _Parcels:
+    """Folders that were put into the object store, each once, whatever the number of jobs that read it."""
+
+    def __init__(self, ray: Any) -> None:
+        self._ray = ray
+        self._put: dict[Path, Any] = {}
+
+    def of(self, job: Any) -> dict[str, Any]:
+        """References to a job's folders, by `folders_of`'s names."""
+        folders = folders_of(job)
+        for name, folder in folders.items():
+            if folder not in self._put:
+                self._put[folder] = self._ray.put(pack(name, folder))
+        return {name: self._put[folder] for name, folder in folders.items()}
 
 
 def _is_remote(ray: Any) -> bool:
@@ -199,8 +222,11 @@ class _Board:
         return said
 
 
-def _do(job: Any, parcel: list[Any], token: str, code: str, board: Any) -> dict[str, Any]:
-    """On a node: check that it is the same harness and data, do the job, and say what became of it."""
+def _do(job: Any, parcels: dict[str, Any] | None, token: str, code: str, board: Any) -> dict[str, Any]:
+    """On a node: check that it is the same harness and data, do the job, and say what became of it.
+
+    parcels : references to its folders, which the node fetches where it does not see them; None where all are on one machine
+    """
     if code_digest() != code:
         node = socket.gethostname()
         return {
@@ -211,11 +237,11 @@ def _do(job: Any, parcel: list[Any], token: str, code: str, board: Any) -> dict[
     if not shared:
         import ray
 
-        if parcel[0] is None:
+        if parcels is None:
             return {
                 "mistake": f"{job.run}: is not to be seen on {socket.gethostname()}; --out must lie on a shared disk"
             }
-        job = ray.get(parcel[0]).unpack(job)
+        job = unpacked(job, {name: ray.get(reference) for name, reference in parcels.items()})
     try:
         _check_data(job)
         if not shared:

@@ -1,10 +1,11 @@
-"""What a node without the driver's files needs of a job: packed once, put into the object store once, unpacked once per node."""
+"""What a node without the driver's files needs of a job: its folders, each packed once, put into the object store once, unpacked once per node."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file, read_json, write_json
 
-_FOLDERS = ("run", "competition", "cache")
+_OF_JOB = ("run", "competition", "cache")
 _FEATURES = "features"  # a run's environment says where a frozen network's lie
 _LEFT_OUT = (
     "fold-",
@@ -26,43 +27,39 @@ _LEFT_OUT = (
     "clusters",
     "noise",
     ".lock",
+    ".seen-",
     "report.html",
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Parcel:
-    """A job's folders as bytes.
+    """A folder as bytes.
 
     Attributes
     ----------
     key : 16 hex digits of names and sizes; nodes keep what they unpacked under it
-    files : {"cache/train/images.npy": uint8 array of the file's bytes}
+    files : {"train/images.npy": uint8 array of the file's bytes}
     """
 
     key: str
     files: dict[str, np.ndarray]
 
     @classmethod
-    def pack(cls, job: Any) -> Parcel:
-        """Of a job with the attributes run, competition and cache (folders), and the stored features of its run; results are left out."""
+    def pack(cls, folder: Path, left_out: tuple[str, ...] = ()) -> Parcel:
+        """All files of a folder but those whose names in it begin so."""
         files: dict[str, np.ndarray] = {}
-        folders = {name: getattr(job, name) for name in _FOLDERS}
-        if features := read_json(job.run / "environment.json").get(_FEATURES):
-            folders[_FEATURES] = Path(features)
-        for name, folder in folders.items():
-            for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-                inside = path.relative_to(folder).as_posix()
-                if name == "run" and inside.startswith(_LEFT_OUT):
-                    continue
-                files[f"{name}/{inside}"] = np.fromfile(path, dtype=np.uint8)
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            inside = path.relative_to(folder).as_posix()
+            if not left_out or not inside.startswith(left_out):
+                files[inside] = np.fromfile(path, dtype=np.uint8)
         digest = hashlib.sha256()
         for inside, content in files.items():
             digest.update(f"{inside} {len(content)}\n".encode() + bytes(content[:65_536]))
         return cls(digest.hexdigest()[:16], files)
 
-    def unpack(self, job: Any) -> Any:
-        """The job with its folders on this node; a folder that stands is taken as it is."""
+    def unpack(self) -> Path:
+        """The folder on this node; one that stands is taken as it is."""
         import filelock
 
         root = Path(tempfile.gettempdir()) / "competition-harness-cluster" / self.key
@@ -70,21 +67,40 @@ class Parcel:
         with filelock.FileLock(root / ".lock"):
             if not (root / ".complete").is_file():
                 for inside, content in self.files.items():
-                    target = root / inside
-                    with complete_file(target) as temporary:
+                    with complete_file(root / "files" / inside) as temporary:
                         content.tofile(temporary)
-                _point_to_features(root)
                 (root / ".complete").touch()
-        folders = {name: root / name for name in _FOLDERS}
-        folders["competition"] = _named(root / "competition", job.competition.name)
-        return dataclasses.replace(job, **folders)
+        return root / "files"
 
 
-def _point_to_features(root: Path) -> None:
-    """The run's environment names the driver's folder; on this node they lie in the parcel."""
-    path, features = root / "run" / "environment.json", root / _FEATURES
-    if features.is_dir():
-        write_json(path, {**read_json(path), _FEATURES: str(features)})
+def folders_of(job: Any) -> dict[str, Path]:
+    """What a job reads, by the names of its attributes run, competition and cache, and the stored features of its run."""
+    folders = {name: getattr(job, name) for name in _OF_JOB}
+    if features := read_json(job.run / "environment.json").get(_FEATURES):
+        folders[_FEATURES] = Path(features)
+    return folders
+
+
+def pack(name: str, folder: Path) -> Parcel:
+    """One of `folders_of`; of a run its results are left out."""
+    return Parcel.pack(folder, _LEFT_OUT if name == "run" else ())
+
+
+def unpacked(job: Any, parcels: Mapping[str, Parcel]) -> Any:
+    """The job with its folders on this node."""
+    folders = {name: parcel.unpack() for name, parcel in parcels.items()}
+    if features := folders.pop(_FEATURES, None):
+        _point_to(folders["run"], features)
+    folders["competition"] = _named(folders["competition"], job.competition.name)
+    return dataclasses.replace(job, **folders)
+
+
+def _point_to(run: Path, features: Path) -> None:
+    """A run's environment names the driver's folder of features; here it names this node's."""
+    path = run / "environment.json"
+    told = read_json(path)
+    if told[_FEATURES] != str(features):
+        write_json(path, {**told, _FEATURES: str(features)})
 
 
 def _named(folder: Path, slug: str) -> Path:

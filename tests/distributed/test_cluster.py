@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,41 @@ def test_a_frozen_networks_features_are_brought(nodes, project: Path):
     pd.testing.assert_frame_equal(plain, oof(brought, project))
     told = json.loads((project / json.loads(brought.stdout)["path"] / "environment.json").read_text())
     assert Path(told["features"]).is_dir()  # the driver's own
+
+
+@pytest.mark.parametrize("shared", ["0", "1"])
+def test_a_fold_of_several_runs_side_by_side(nodes, project: Path, monkeypatch: pytest.MonkeyPatch, shared: str):
+    from harness.base.progress import LineWatcher
+    from harness.competition import Recipe, find_competition
+    from harness.cv.opening import open_run
+    from harness.cv.options import Options
+    from harness.cv.pipeline import train_side_by_side
+    from harness.data.dataset import load_dataset
+    from harness.distributed.executor import Cluster
+
+    monkeypatch.setenv("HARNESS_SHARED", shared)
+    watcher = LineWatcher(quiet=True)
+    dataset = load_dataset(find_competition(project / "competitions" / "shapes"), project / "data")
+    contest = dataset.competition
+    values = tomllib.loads(TINY_RECIPE)
+    recipes = [
+        Recipe(name=f"lr-{lr}", **{**values, "cv": {"folds": 3}, "train": {**values["train"], "lr": lr}})
+        for lr in (0.01, 0.03)
+    ]
+
+    def trained(out: Path, cluster: Cluster | None) -> list:
+        options = Options(out=out, device="cpu", workers=1, cluster=cluster)
+        opened = [open_run(contest, recipe, dataset, options, watcher) for recipe in recipes]
+        for run, recipe in zip(opened, recipes, strict=True):
+            run.start(contest, recipe, options, watcher)
+        first = train_side_by_side(opened, contest, 1, options, watcher)
+        again = train_side_by_side(opened, contest, 1, options, watcher)  # they stand: nothing is left to do
+        assert all((a.valid_proba == b.valid_proba).all() for a, b in zip(first, again, strict=True))
+        return [result.valid_proba for result in first]
+
+    here = trained(project / "here", None)
+    there = trained(project / "there", Cluster(nodes.address, cpus=1))
+    assert all((a == b).all() for a, b in zip(here, there, strict=True)) and (here[0] != here[1]).any()
 
 
 def test_the_same_oof_where_folders_are_shared_and_a_node_is_lost(nodes, project: Path):
@@ -155,7 +191,7 @@ def test_a_node_with_another_harness_or_other_data_is_refused(project: Path):
     contest = find_competition(project / "competitions" / "shapes")
     cache = load_dataset(contest, project / "data").cache
     job = FoldJob(run, contest.folder, cache, 0, "cpu", 1)
-    told = _do(job, [None], ".seen-x", "0.0.0+other", None)
+    told = _do(job, None, ".seen-x", "0.0.0+other", None)
     assert "another harness" in told["mistake"] and "install the same" in told["mistake"]
     _check_data(job)
     environment = json.loads((run / "environment.json").read_text())
