@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -32,9 +33,10 @@ class Samples:
     Parameters
     ----------
     images : uint8 (n, H, W) or (n, H, W, C), an array, a list of arrays, a tensor on the CPU
-    labels : of classes texts or whole numbers (n,); of several labels 0 or 1 (n, K); of a regression floats (n,) or (n, K)
+    labels : of classes texts or whole numbers (n,); of several labels 0 or 1 (n, K); of a regression floats (n,) or (n, K), with
+        task = "regression" where all are whole (21.0, 35.0), which are classes otherwise
     ids : unique texts or numbers (n,); None = rows counted from 0
-    groups : rows of equal values share a fold, say the images of one patient
+    groups : rows of equal values share a fold, say the images of one patient; a row of which none is known (None, NaN) is one by itself
     weight : what each row counts in the training loss, >= 0
     columns : what is known of each row beside its image: a DataFrame, or {name: values}; numbers, or texts, which are categories
     test_images, test_ids, test_columns : of the rows that are predicted
@@ -75,7 +77,7 @@ class Samples:
         self.images = image_array(images, "images")
         self.targets: Targets = targets_of(labels, task, classes)
         self.ids = texts(ids, "ids") if ids is not None else None
-        self._beside = {"groups": texts(groups, "groups") if groups is not None else None, "weight": _numbers(weight)}
+        self._beside = {"groups": _groups(groups) if groups is not None else None, "weight": _numbers(weight)}
         self.test_images = None if test_images is None else image_array(test_images, "test_images")
         self.test_ids = texts(test_ids, "test_ids") if test_ids is not None else None
         self.columns, self.test_columns = _table(columns), _table(test_columns)
@@ -257,6 +259,18 @@ def texts(values: Any, what: str) -> np.ndarray:
     return np.array(found, dtype=np.str_)
 
 
+def _groups(values: Any) -> np.ndarray:
+    """As texts; each row of which no group is known gets one of its own."""
+    import numpy as np
+
+    found = np.asarray(values, dtype=object).tolist()
+    known = [value is not None and value == value for value in found]  # NaN and NaT are unlike themselves
+    named = texts([v for v, is_known in zip(found, known, strict=True) if is_known], "groups").tolist()
+    taken, names = set(named), iter(named)
+    alone = (name for row in itertools.count() if (name := f"row {row}") not in taken)
+    return np.array([next(names) if is_known else next(alone) for is_known in known], dtype=np.str_)
+
+
 def _written(metric: str) -> str:
     """A metric as competition.toml has it; one that was registered is a custom one of that label."""
     own = registered.find("metric", metric)
@@ -277,7 +291,23 @@ def _table(columns: Any) -> dict[str, np.ndarray]:
     if columns is None:
         return {}
     items = columns.items()  # of a DataFrame as of a mapping
-    return {str(name): np.asarray(values) for name, values in items}
+    table = {str(name): np.asarray(values) for name, values in items}
+    for name, values in table.items():
+        odd = values.dtype if values.dtype.kind not in "iufbUSO" else _odd_value(values)
+        if odd is not None:
+            raise UserError(
+                f"columns['{plain(name, 80)}']: holds {plain(odd, 80)}; give numbers or texts, of a time say its days: (x - x.min()).dt.days"
+            )
+    return table
+
+
+def _odd_value(values: np.ndarray) -> str | None:
+    """The type of the first value that is neither a number nor a text, nor missing."""
+    import numbers
+
+    plain_kinds = (str, bytes, numbers.Real, type(None))
+    some = values.tolist() if values.dtype == object else []
+    return next((type(value).__name__ for value in some if not isinstance(value, plain_kinds)), None)
 
 
 def _ids(ids: np.ndarray | None, n: int) -> list[str]:

@@ -195,7 +195,7 @@ def tune(
     contest, watcher = competition(comp, sample=sample), LineWatcher(quiet=quiet)
     asked = Request(
         competition=str(contest.spec.folder),
-        recipe=TunedRecipe(recipe=recipe, settings=settings(set)),
+        recipe=TunedRecipe(recipe=recipe, settings=settings(set)).on(contest.where),
         search=SearchOptions(trials=trials, sampler=sampler, pruner=pruner, objectives=objectives, seed=seed),
         limits=Limits(),
         study=StudyOptions(storage=storage, study=study, nested=nested, save=save, keep=keep),

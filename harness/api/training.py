@@ -81,7 +81,7 @@ def cv(
 
     contest = competition(comp, sample=sample)
     asked = Request(
-        recipe=TrainedRecipe(recipe=str(recipe), settings=settings(set)),
+        recipe=TrainedRecipe(recipe=str(recipe), settings=settings(set)).on(contest.where),
         where=contest.where,
         folds=FoldOptions(
             folds=fold_list(folds),

@@ -86,7 +86,7 @@ def _play_elsewhere(
     with watching() as watcher:
         told = play_on_kaggle(contest, asked, place, command, watcher)
     if told is not None:
-        _print_result(told, asked.out / "oof" / contest.slug / "play", as_json)
+        _print_result(told, asked.out / "oof" / contest.slug / "play" / "play.toml", as_json)
 
 
 def _show_plan(done: Outcome, as_json: bool) -> None:
@@ -101,14 +101,11 @@ def _show_plan(done: Outcome, as_json: bool) -> None:
 
 
 def _show(done: Outcome, named: str, as_json: bool) -> None:
-    from harness.base.storage.atomic_files import write_json
     from harness.play.summary import as_dict, without_nan
 
     player, sent = done.player, list(done.sent)
     told, table = as_dict(player, sent), player.table
-    strict = without_nan(told)
-    write_json(table.home / "result.json", strict)
-    _print_result(strict if as_json else told, table.home, as_json)
+    _print_result(without_nan(told) if as_json else told, table.home / table.plan, as_json)
     if as_json or sent or not player.final or table.sample:
         return
     command = f"python -m harness.submit {shlex.quote(named)} --run {player.final}{' --bundle' if table.hidden else ''}{carried('--data', '--out')}"
@@ -117,7 +114,7 @@ def _show(done: Outcome, named: str, as_json: bool) -> None:
         print(line)
 
 
-def _print_result(told: dict[str, Any], home: Path, as_json: bool) -> None:
+def _print_result(told: dict[str, Any], plan: Path, as_json: bool) -> None:
     from harness.play.summary import result_lines
 
     if as_json:
@@ -125,8 +122,8 @@ def _print_result(told: dict[str, Any], home: Path, as_json: bool) -> None:
         return
     for line in result_lines(told):
         print(line)
-    home = from_here(home)
-    print(f"page:     {home / 'play.html'}\nplan:     {home / 'play.toml'}")
+    plan = from_here(plan)
+    print(f"page:     {plan.parent / 'play.html'}\nplan:     {plan}")
 
 
 if __name__ == "__main__":

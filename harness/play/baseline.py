@@ -65,6 +65,7 @@ class Baseline:
     facts : of data and machine, and how large networks and images are to be
     first : the recipe at its natural length; pretrained : whether it is a pretrained network, frozen
     data_set : which of the competition's data sets all runs are on; "" = its own [data]
+    given_folds : whether the data give the folds, so that there are never fewer
     """
 
     accounts: Accounts
@@ -73,6 +74,7 @@ class Baseline:
     first: Candidate
     pretrained: bool = False
     data_set: str = ""
+    given_folds: bool = False
 
     def __post_init__(self) -> None:
         self.first = self.as_played(self.first)
@@ -85,7 +87,7 @@ class Baseline:
     def affordable(self) -> Rung:
         """The first rung whose baseline would learn enough in its share of the budget; the smallest where none does."""
         k = self.accounts.costs.k
-        few = min(k, 3)
+        few = k if self.given_folds else min(k, 3)
         if not self.accounts.costs.in_seconds:
             self.trained.must_time(self.first.recipe)  # it is the unit
         if suits_pretrained(self.facts) and (pretrained := self._pretrained(k)):

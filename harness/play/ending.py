@@ -15,6 +15,7 @@ from harness.play.spending.budget import OutOfTime
 from harness.play.spending.costs import with_epochs
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish, judge
+from harness.play.steps.folds import given_folds
 from harness.play.steps.table import Outcome
 
 _JUDGED_LATER = 0.9
@@ -87,7 +88,7 @@ class Ending:
         if epochs:
             recipe = with_epochs(first, epochs)
             self.steps.do(
-                "unfinished",
+                f"unfinished/{self.accounts.budget.total:g}",  # more hours may have finished another fold
                 "the submission of the baseline's finished folds",
                 "better than the shares alone",
                 lambda: finish.write_unfinished(self.accounts.table, recipe) or {},
@@ -127,7 +128,7 @@ class Ending:
         try:
             self.steps.do(
                 f"judge/{final}",
-                f"the final choice, trained anew on {folds} fold{'s' if folds > 1 else ''} of another split",
+                f"the final choice, trained anew on {folds} fold{'s' if folds > 1 else ''} {self._of_what}",
                 "how much of its OOF score is luck?",
                 lambda: judge.judge_anew(self.accounts.table, final, folds),
                 folds * one,
@@ -135,6 +136,11 @@ class Ending:
             )
         except OutOfTime:
             return
+
+    @property
+    def _of_what(self) -> str:
+        """What the final choice is judged on."""
+        return "of another split" if given_folds(self.accounts.table) is None else "of the data's own, from other seeds"
 
     def _judge_more(self, final: str) -> None:
         """On further folds, where everything else is done and time is left: of more rows the optimism is known better, or at all, where the

@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.steps: dict[str, StepRecord] = {}
+        self._failed_now: set[str] = set()
         self.decisions: dict[str, Any] = {}
         self.about: dict[str, Any] = {}
         if path.is_file():
@@ -89,12 +90,17 @@ class Journal:
     def note(self, step: StepRecord) -> None:
         """Write a step as it stands now."""
         self.steps[step.key] = step
+        if step.state == FAILED:
+            self._failed_now.add(step.key)
         self._write({"step": vars(step)})
 
     def ended(self, key: str) -> StepRecord | None:
-        """A step that was done or failed before; None where it has to be done, or done again."""
+        """A step that was done, or that this call saw fail; None where it has to be done, or done again.
+
+        What failed in an earlier call is tried again: a full disk, a process killed for its memory or another one's lock may be mended.
+        """
         step = self.steps.get(key)
-        return step if step and step.state in (DONE, FAILED) else None
+        return step if step and (step.state == DONE or key in self._failed_now) else None
 
     def _write(self, line: dict[str, Any]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -126,6 +132,19 @@ class Journal:
         else:
             step = StepRecord(**line["step"])
             self.steps[step.key] = step
+
+
+_OF_A_CHOICE = ("choice", "judge", "submission", "plan", "file")
+"""Kinds of steps that are of one choice, which is part of their key: more hours may choose another."""
+
+
+def of_final(steps: Iterable[Mapping[str, Any]], final: str) -> dict[str, dict[str, Any]]:
+    """What was found by the last step that was done of each kind, {kind: outcome}; of the last steps those of this choice alone."""
+    return {
+        step["kind"]: step["outcome"]
+        for step in steps
+        if step["state"] == DONE and (step["kind"] not in _OF_A_CHOICE or final in step["key"].split("/"))
+    }
 
 
 def read_steps(path: Path) -> list[StepRecord]:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.base.errors import UserError
 from harness.base.untrusted_text import counted
-from harness.play.journal import DONE, StepRecord
+from harness.play.journal import DONE, StepRecord, of_final
+from harness.play.steps.judge import judged_on
 from harness.report.figures import score_over_time
 from harness.report.page import Page
 
@@ -24,17 +26,17 @@ def write_play_page(path: Path, player: Player) -> None:
     page = Page(f"{contest.title}: play", lead)
     if player.table.sample:
         page.warnings.append("Embedded sample, not the competition's data.")
-    _cards(page, player, steps)
+    _cards(page, player)
     _over_time(page, player, steps)
     _limits(page, player)
     _plan(page, player, steps)
     _brought(page, player)
-    _honest(page, player, steps)
-    _final_pair(page, steps)
+    _honest(page, player)
+    _final_pair(page, player)
     page.write(path)
 
 
-def _cards(page: Page, player: Player, steps: Sequence[StepRecord]) -> None:
+def _cards(page: Page, player: Player) -> None:
     if player.final:
         scores = _main(player)
         page.card(
@@ -42,14 +44,14 @@ def _cards(page: Page, player: Player, steps: Sequence[StepRecord]) -> None:
             f"{scores['pooled']:.5f}",
             f"{scores['low']:.5f} to {scores['high']:.5f}; {player.final}",
         )
-    judged = _outcome(steps, "judge")
+    judged = _outcome(player, "judge")
     if judged:
         page.card(
-            "trained anew on another split",
+            f"trained anew on {judged_on(judged)}",
             f"{judged['anew']:.5f}",
             f"OOF says {judged['oof']:.5f} of the same {counted(judged['rows'], 'row')}",
         )
-    forecast = (_outcome(steps, "submission") or {}).get("forecast")
+    forecast = (_outcome(player, "submission") or {}).get("forecast")
     if forecast:
         public = forecast["public"]
         page.card("forecast", f"{public['score']:.5f}", f"90 %: {public['low']:.5f} to {public['high']:.5f}")
@@ -108,7 +110,12 @@ def _because(step: StepRecord) -> str:
 def _brought(page: Page, player: Player) -> None:
     """Each run against the best before it, paired on the same rows."""
     rows = []
-    for name, found in brought(player).items():
+    try:
+        found_of = brought(player)
+    except UserError as error:  # runs on other folds or rows, or more than memory holds: no reason to end the play
+        page.section("What each run brought").text(f"The runs are not compared: {error}")
+        return
+    for name, found in found_of.items():
         verdict = "better" if found["low"] > 0 else "worse" if found["high"] < 0 else "chance"
         gain = f"{found['gain']:+.5f} [{found['low']:+.5f}, {found['high']:+.5f}]"
         rows.append([name, f"{found['score']:.5f}", gain, verdict])
@@ -147,12 +154,12 @@ def brought(player: Player) -> dict[str, dict[str, float]]:
     return found
 
 
-def _honest(page: Page, player: Player, steps: Sequence[StepRecord]) -> None:
+def _honest(page: Page, player: Player) -> None:
     section = page.section("How much of it is luck")
-    choice, judged = _outcome(steps, "choice"), _outcome(steps, "judge")
+    choice, judged = _outcome(player, "choice"), _outcome(player, "judge")
     section.text(
         "The final choice was made by OOF scores, so its OOF score flatters a little. Cross-fitted, each fold is judged by the run "
-        "that is best on the other folds. Trained anew, the same recipes learn on a fold of another split."
+        f"that is best on the other folds. Trained anew, the same recipes learn on {judged_on(judged or {})}."
     )
     if judged and judged["without_pseudo"]:
         section.text(
@@ -178,8 +185,8 @@ def _honest(page: Page, player: Player, steps: Sequence[StepRecord]) -> None:
         section.table(["score", player.table.metric.name, "95 % interval"], rows)
 
 
-def _final_pair(page: Page, steps: Sequence[StepRecord]) -> None:
-    plan = _outcome(steps, "plan")
+def _final_pair(page: Page, player: Player) -> None:
+    plan = _outcome(player, "plan")
     if not plan:
         return
     for title, key in (("What to send next", "send"), ("The two to choose in the end", "final")):
@@ -197,7 +204,6 @@ def _main(player: Player) -> dict[str, Any]:
     return found
 
 
-def _outcome(steps: Sequence[StepRecord], kind: str) -> dict[str, Any] | None:
-    """The last one of that kind that was done."""
-    done = [s.outcome for s in steps if s.kind == kind and s.state == DONE]
-    return done[-1] if done else None
+def _outcome(player: Player, kind: str) -> dict[str, Any] | None:
+    """What a last step found of the final choice."""
+    return of_final([vars(step) for step in player.journal.steps.values()], player.final).get(kind)

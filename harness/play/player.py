@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
@@ -35,7 +36,7 @@ from harness.play.spending.budget import Budget, OutOfTime
 from harness.play.spending.costs import Costs, with_epochs
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish
-from harness.play.steps.folds import ungroup, usable_folds
+from harness.play.steps.folds import given_folds, ungroup, usable_folds
 from harness.play.steps.prior import prior_blend
 from harness.play.steps.symmetries import plausible_changes
 from harness.play.steps.table import Outcome, Table
@@ -88,7 +89,8 @@ class Player:
         self.steps = Stepper(self.accounts, journal, lambda: changed(self))
         self.trained = Runs(self.accounts, self.steps)
         self.races = Races(self.accounts, self.steps, self.trained, journal)
-        self.beginning = Baseline(self.accounts, self.trained, facts, first, data_set=table.competition.set)
+        given = given_folds(table) is not None
+        self.beginning = Baseline(self.accounts, self.trained, facts, first, False, table.competition.set, given)
         self.ending = Ending(self.accounts, self.steps, journal, ledger)
         self.limits: list[Limit] = []
         self.is_short = False
@@ -137,7 +139,8 @@ class Player:
             self._begin()
             self.costs.k = recipes[0].cv.folds if recipes else self.costs.k
             for number, recipe in enumerate(recipes):
-                self.trained.train(f"train/plan-{number}/{recipe.name}", recipe, "the plan says so")
+                key = f"train/plan-{number}/{recipe.name}-{recipe.digest()[:8]}"  # one that was edited is another
+                self.trained.train(key, recipe, "the plan says so")
             self.trained.combine()
         except OutOfTime:
             pass
@@ -165,6 +168,9 @@ class Player:
         return [*found, ("changes of the winner, seeds, ensemble, judging, forecast", "as far as the budget goes", 0.0)]
 
     def _end(self) -> None:
+        self.budget.reserve = 0.0
+        with contextlib.suppress(OutOfTime):
+            self.trained.combine()  # the time for it was kept, whatever was cut off
         self.ending.play(self.final, self.first.recipe)
 
     # ---- the plan, step by step
@@ -218,9 +224,9 @@ class Player:
         """All runs have the same folds: as many as the data bear."""
         k = self.journal.decide(key, lambda: usable_folds(self.table, self.first.recipe))
         if k != self.costs.k:
-            self.table.watcher.say(
-                f"{counted(k, 'fold')}: in {self.costs.k} one would be without a class, since groups stay together"
-            )
+            told = f"in {self.costs.k} one would be without a class, since groups stay together"
+            given = given_folds(self.table) is not None
+            self.table.watcher.say(f"{counted(k, 'fold')}: {'as the data give them' if given else told}")
         self.costs.k = k
         self.beginning.first = self.beginning.as_played(self.first)
 
@@ -241,7 +247,9 @@ class Player:
         self.trained.train("train/baseline", with_epochs(self.first.recipe, epochs), self.first.why, ANYWAY)
         failed = self.journal.steps["train/baseline"]
         if failed.state == FAILED:
-            raise UserError(f"the baseline cannot be trained: {failed.outcome['because']}")
+            raise UserError(
+                f"the baseline cannot be trained: {failed.outcome['because']}\n  The same command of harness.play tries it again."
+            )
 
     def _scale(self) -> None:
         """Fewer folds, a narrower network, smaller images, where the budget would not buy the baseline enough; then a frozen network."""

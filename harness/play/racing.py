@@ -141,9 +141,11 @@ class Races:
                 functools.partial(train_fold, self.accounts.table, some, fold),
                 predicted,
             )
-            for recipe in some if outcome else ():
-                assert outcome is not None
-                scores[recipe.name] = outcome["scores"][recipe.name]
+            if outcome is None:
+                continue
+            scores |= {recipe.name: outcome["scores"][recipe.name] for recipe in some}
+            trained = [recipe for recipe in some if recipe.name in outcome.get("trained", scores)]
+            for recipe in trained:  # what stood already says nothing of the time it takes
                 found = recipe.name in outcome.get("found_features", ())
-                costs.learn(recipe, outcome["seconds"], 1, len(some), found)
+                costs.learn(recipe, outcome["seconds"], 1, len(trained), found)
         return scores

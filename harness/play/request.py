@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness.base.errors import UserError
 from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
+from harness.base.storage.atomic_files import write_json
 from harness.cv.arguments import ClusterOptions, FoldOptions
 from harness.play.arguments import BudgetOptions, PlanOptions
 
@@ -61,6 +62,12 @@ class Outcome:
 def check(contest: Competition, asked: Request) -> None:
     """Refuse a budget that is none, and a competition that cannot be played (UserError)."""
     asked.amount.check()
+    if asked.how.submit and asked.where.sample:
+        raise UserError("--submit: the embedded sample is no data of a competition; leave out --sample")
+    if asked.how.submit and contest.platform == "none":
+        raise UserError(
+            f'--submit: {contest.folder / "competition.toml"} names no platform to send to: platform = "kaggle" or "codabench"'
+        )
     if contest.is_clustering:
         raise UserError(
             f"'{contest.slug}' has no labels, so no score tells one run from another. Play it by its recipes: harness.cv"
@@ -82,6 +89,7 @@ def play(contest: Competition, asked: Request, inner: LineWatcher) -> Outcome:
     from harness.competition.builtin.facts import weights_at_hand
     from harness.cv.jobs.executor import start_server
     from harness.play.spending.budget import DeadlineWatcher, OutOfTime
+    from harness.play.summary import as_dict, without_nan
 
     check(contest, asked)
     how, home = asked.how, asked.home(contest)
@@ -89,14 +97,18 @@ def play(contest: Competition, asked: Request, inner: LineWatcher) -> Outcome:
         _begin_anew(home)
     if asked.folds.workers != 1 and not asked.nodes.cluster:
         start_server(with_timm=bool(weights_at_hand()))
-    budget = _budget(asked.amount, home)
+    start = home / "anew" if how.fresh else home  # nothing stands there, and planning writes nothing
+    budget = _budget(asked.amount, start if how.dry_run else home)
     try:
         with contextlib.nullcontext() if how.dry_run else budget.running():
-            player = _player(_table(contest, asked, home, DeadlineWatcher(inner, budget)), budget, how)
+            table = _table(contest, asked, home, DeadlineWatcher(inner, budget))
+            player = _player(table, budget, how, (start if how.dry_run else home) / "journal.jsonl")
             if how.dry_run:
                 return Outcome(player, player.plan_only())
             _play(player, how.plan)
-            return Outcome(player, sent=tuple(_send(player, how.submit, asked.where.sample)))
+            done = Outcome(player, sent=tuple(_send(player, how.submit)))
+            write_json(home / "result.json", without_nan(as_dict(player, list(done.sent))))
+            return done
     except OutOfTime:
         raise UserError(
             "the budget was spent while the images were still being decoded; those that were are kept. Give it more --hours: the same "
@@ -123,6 +135,7 @@ def _table(contest: Competition, asked: Request, home: Path, watcher: LineWatche
         asked.folds.device,
         Cluster(nodes.cluster, nodes.cpus_per_fold, nodes.gpus_per_fold) if nodes.cluster else None,
         asked.where.sample,
+        bool(asked.how.plan),
     )
 
 
@@ -150,12 +163,12 @@ def _budget(amount: BudgetOptions, home: Path) -> WallTime | FoldEpochs:
     return WallTime(3600 * amount.hours, home / "spent.json")
 
 
-def _player(table: Table, budget: WallTime | FoldEpochs, how: PlanOptions) -> Player:
+def _player(table: Table, budget: WallTime | FoldEpochs, how: PlanOptions, path: Path) -> Player:
     from harness.ledger import open_ledger
     from harness.play.journal import Journal
     from harness.play.player import Player
 
-    journal, contest = Journal(table.home / "journal.jsonl"), table.competition
+    journal, contest = Journal(path), table.competition
     if not how.dry_run:
         told = {"data": table.dataset.fingerprint, "metric": contest.metric}
         journal.open_for({**told, "budget": budget.unit, "plan": str(how.plan or "")})
@@ -163,24 +176,24 @@ def _player(table: Table, budget: WallTime | FoldEpochs, how: PlanOptions) -> Pl
 
 
 def _keep_pages(player: Player) -> None:
-    """play.html and play.toml as they stand now."""
+    """play.html and play.toml (of a plan that is replayed replay.toml: the plan itself is its author's) as they stand now."""
     from harness.play.page import write_play_page
     from harness.play.plan.file import write_plan
 
     table, steps = player.table, player.journal.steps
     recipes = {
-        key: f"recipes/{step.outcome['recipe']['name']}.toml" for key, step in steps.items() if "recipe" in step.outcome
+        key: f"{table.recipes}/{step.outcome['recipe']['name']}.toml"
+        for key, step in steps.items()
+        if "recipe" in step.outcome
     }
-    write_plan(table.home / "play.toml", table.called, steps.values(), recipes)
+    write_plan(table.home / table.plan, table.called, steps.values(), recipes)
     write_play_page(table.home / "play.html", player)
 
 
-def _send(player: Player, most: int, sample: bool) -> list[dict[str, Any]]:
+def _send(player: Player, most: int) -> list[dict[str, Any]]:
     from harness.play.steps.finish import send_best
 
     if not most or not player.final:
         return []
-    if sample:
-        raise UserError("--submit: the embedded sample is no data of a competition; leave out --sample")
     names = [player.final, *(name for name in player.runs if name != player.final)]
     return send_best(player.table, names, most, player.ledger, player.table.watcher.say)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.base.places.home import from_here
 from harness.base.untrusted_text import counted
-from harness.play.journal import DONE
+from harness.play.journal import of_final
 
 if TYPE_CHECKING:
     from harness.play.player import Player
@@ -52,7 +52,9 @@ def _why_not_all(budget: dict[str, Any]) -> str:
 
 def result_lines(told: dict[str, Any]) -> list[str]:
     """For people; told : of `as_dict`."""
-    done = {step["kind"]: step["outcome"] for step in told["steps"] if step["state"] == DONE}
+    from harness.play.steps.judge import judged_on
+
+    done = of_final(told["steps"], told["final"])
     budget, scores = told["budget"], told["score"]
     lines = [f"spent:    {budget['spent']:,.0f} of {budget['total']:,.0f} {budget['unit']}{_why_not_all(budget)}"]
     if not told["final"]:
@@ -77,7 +79,7 @@ def result_lines(told: dict[str, Any]) -> list[str]:
     if "judge" in done:
         found = done["judge"]
         lines.append(
-            f"judged:   trained anew on another split {found['anew']:.5f}, OOF of the same {counted(found['rows'], 'row')} {found['oof']:.5f}: "
+            f"judged:   trained anew on {judged_on(found)} {found['anew']:.5f}, OOF of the same {counted(found['rows'], 'row')} {found['oof']:.5f}: "
             f"optimism {found['optimism']:+.5f} [{found['low']:+.5f}, {found['high']:+.5f}]"
         )
         if found.get("without_pseudo"):

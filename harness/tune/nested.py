@@ -64,6 +64,8 @@ def nested_estimate(trials: Trials, values: dict[str, Any], study_score: float) 
     """
     recipe, metric = trials.recipe, trials.metric
     elsewhere = {"cv.seed": recipe.cv.seed + _OTHER_SEED}
+    if trials.dataset.train.fold is not None:  # no seed changes folds that the data give
+        elsewhere["seed"] = recipe.seed + _OTHER_SEED
     options = Options(trials.home, resume=True, device=trials.device, verdicts=trials.verdicts)
 
     def run(changed: dict[str, Any]) -> Run:
@@ -71,7 +73,8 @@ def nested_estimate(trials: Trials, values: dict[str, Any], study_score: float) 
             trials.competition, with_values(recipe, changed | elsewhere), trials.dataset, options, trials.watcher
         )
 
-    trials.watcher.say("nested estimate: the best recipe, and the one as it was, on folds of another seed")
+    where = "on the data's own folds, from other seeds" if "seed" in elsewhere else "on folds of another seed"
+    trials.watcher.say(f"nested estimate: the best recipe, and the one as it was, {where}")
     best, base = run(values), run({})
     rows = best.folds.scored_rows(range(best.folds.k))
     ours, theirs = (

@@ -54,6 +54,12 @@ def test_the_same_arrays_are_the_same_competition_and_others_are_not():
     assert first.folder == again.folder
     assert len({first.digest, harness.Samples(other, names).digest, harness.Samples(images, names[::-1]).digest}) == 3
     assert harness.Samples(images, names, groups=np.arange(40)).digest != first.digest
+    unknown = harness.Samples(images, names, groups=[None, float("nan"), "row 0", *["a"] * 37])._beside["groups"]
+    assert unknown.tolist()[:4] == ["row 1", "row 2", "row 0", "a"]
+    when = np.array(["2024-01-01"] * 40, dtype="datetime64[D]")
+    for odd, named in ((when, "datetime64"), (list(when), "date")):
+        with pytest.raises(harness.UserError, match=f"columns\\['taken'\\]: holds {named}"):
+            harness.Samples(images, names, columns={"taken": odd})
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def runs_complete(root: Path) -> list:
 
 def test_page_and_plan_stand_and_the_plan_can_be_played_again(played: Path, run_command, tmp_path: Path):
     home = played / "oof" / "shapes" / "play"
-    page = (home / "play.html").read_text()
+    page, plan = (home / "play.html").read_text(), (home / "play.toml").read_text()
     assert page.count("<script") == 2 and "The plan as it went" in page and "What each run brought" in page
     assert "<svg " in page
     done = run_command(
@@ -98,6 +98,9 @@ def test_page_and_plan_stand_and_the_plan_can_be_played_again(played: Path, run_
         cwd=played,
     )
     assert done.returncode == 0, done.stderr
+    replayed = tmp_path / "oof" / "shapes" / "play"
+    assert "[[step]]" in (replayed / "replay.toml").read_text() and not (replayed / "play.toml").exists()
+    assert (home / "play.toml").read_text() == plan and (replayed / "result.json").is_file()
     told = json.loads(done.stdout)
     wanted = [step["outcome"]["run"] for step in steps(played).values() if step["kind"] == "train"]
     assert list(told["runs"]) == [name for name in wanted if name in told["runs"]] and len(told["runs"]) >= 2

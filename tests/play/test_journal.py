@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from harness.base.errors import UserError
-from harness.play.journal import DONE, SKIPPED, Journal, StepRecord, read_steps
+from harness.play.journal import DONE, FAILED, SKIPPED, Journal, StepRecord, read_steps
 
 
 def test_decisions_are_made_once_and_kept(tmp_path: Path):
@@ -42,6 +42,13 @@ def test_a_skipped_step_may_be_done_later(tmp_path: Path):
     journal = Journal(tmp_path / "journal.jsonl")
     journal.note(StepRecord("noise", state=SKIPPED))
     assert Journal(journal.path).ended("noise") is None
+
+
+def test_what_failed_in_an_earlier_call_is_tried_again(tmp_path: Path):
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.note(StepRecord("train/baseline", state=FAILED, outcome={"because": "no space left on the disk"}))
+    assert journal.ended("train/baseline") is not None
+    assert Journal(journal.path).ended("train/baseline") is None
 
 
 def test_a_damaged_line_is_told_with_its_number(tmp_path: Path):

@@ -15,16 +15,22 @@ from harness.play.steps.table import Table
 _FEWER = (3, 2)
 
 
+def given_folds(table: Table) -> int | None:
+    """How many folds the data give (data.fold); None where they give none."""
+    fold = table.dataset.train.fold
+    return None if fold is None else int(fold.max()) + 1
+
+
 def usable_folds(table: Table, recipe: Recipe) -> int:
-    """The recipe's folds, or the largest smaller number with which folds can be made.
+    """Those that the data give; else the recipe's folds, or the largest smaller number with which folds can be made.
 
     Raises
     ------
     UserError
         If two folds cannot be made either: as harness.cv says it.
     """
-    wanted = recipe.cv.folds
-    for k in (wanted, *(k for k in _FEWER if k < wanted)):
+    given, wanted = given_folds(table), recipe.cv.folds
+    for k in (wanted, *(k for k in _FEWER if k < wanted)) if given is None else (given,):
         try:
             open_run(table.competition, in_folds(recipe, k), table.dataset, table.options(recipe), silent())
             return k

@@ -21,12 +21,18 @@ from harness.competition.tasks import Task
 from harness.oof.ensemble.by_task import methods_of
 from harness.oof.predictions import align
 from harness.play.steps.finish import load
+from harness.play.steps.folds import given_folds
 from harness.play.steps.table import Outcome, Table
 from harness.play.steps.train import opened_runs, train_fold
 from harness.runs import Run
 from harness.runs.align import align_rows
 
 _SEED = 1_000
+
+
+def judged_on(judged: Outcome) -> str:
+    """On what the final choice was trained anew, in words."""
+    return "the data's own folds, from other seeds" if judged.get("given_folds") else "another split"
 
 
 @dataclass(frozen=True)
@@ -104,18 +110,23 @@ def _plain(table: Table, members: Sequence[Run]) -> list[Run]:
     return [load(table, name) for name in dict.fromkeys(names)]
 
 
-def _on_another_split(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"cv": recipe.cv.model_copy(update={"seed": recipe.cv.seed + _SEED})})
+def _on_another_split(recipe: Recipe, given: bool) -> Recipe:
+    """The recipe on folds of another seed; from other weights where the data give the folds, which no seed changes."""
+    split = {"cv": recipe.cv.model_copy(update={"seed": recipe.cv.seed + _SEED})}
+    return recipe.model_copy(update=split | ({"seed": recipe.seed + _SEED} if given else {}))
 
 
 def judge_anew(table: Table, final: str, n_folds: int = 1) -> Outcome:
     """Train the final choice on some folds of another split, and hold it against its OOF predictions of these rows.
 
+    Where the data give the folds (data.fold) it is trained on these from another seed: what luck the weights had is seen, not the split's.
+
     On both sides without pseudo-labels (see `_plain`). One fold at least is not judged: on its rows weights and decisions are found.
 
     Returns
     -------
-    {"rows", "oof", "anew": scores of the same rows, "optimism", "low", "high": oof - anew, positive where OOF flatters, "seconds"}
+    {"rows", "oof", "anew": scores of the same rows, "optimism", "low", "high": oof - anew, positive where OOF flatters, "seconds",
+    "given_folds": whether the data give the folds}
 
     Raises
     ------
@@ -125,7 +136,8 @@ def judge_anew(table: Table, final: str, n_folds: int = 1) -> Outcome:
     run = load(table, final)
     whole = _members(table, run)
     members = _plain(table, whole)
-    recipes = [_on_another_split(member.recipe) for member in members]
+    given = given_folds(table) is not None
+    recipes = [_on_another_split(member.recipe, given) for member in members]
     n_folds = max(min(n_folds, recipes[0].cv.folds - 1), 1)
     out = table.home / "judged"
     seconds = sum(train_fold(table, recipes, fold, out)["seconds"] for fold in range(n_folds))
@@ -166,6 +178,7 @@ def judge_anew(table: Table, final: str, n_folds: int = 1) -> Outcome:
         "low": 0.0 - high,
         "high": 0.0 - low,
         "members": len(members),
+        "given_folds": given,
         "without_pseudo": sum(member.recipe.pseudo is not None for member in whole),
         "seconds": seconds,
     }

@@ -28,6 +28,7 @@ class Table:
     watcher : told how the work goes on; ends it at the deadline
     workers, device, cluster : as of harness.cv
     sample : whether the data are the embedded sample
+    replays : whether a plan is replayed, whose files are left as they are
     named : how the user named the competition, for commands that are shown
     """
 
@@ -41,6 +42,17 @@ class Table:
     device: str = "auto"
     cluster: Cluster | None = None
     sample: bool = False
+    replays: bool = False
+
+    @property
+    def plan(self) -> str:
+        """Name of the plan as it goes, in `home`."""
+        return "replay.toml" if self.replays else "play.toml"
+
+    @property
+    def recipes(self) -> str:
+        """Name of the folder of its recipes, in `home`."""
+        return "replay-recipes" if self.replays else "recipes"
 
     @property
     def metric(self) -> Metric:
@@ -77,7 +89,7 @@ class Table:
 
     def recipe_path(self, recipe: Recipe) -> Path:
         """Where the recipe is written."""
-        return self.home / "recipes" / f"{recipe.name}.toml"
+        return self.home / self.recipes / f"{recipe.name}.toml"
 
     def keep_recipe(self, recipe: Recipe) -> None:
         """Write the recipe in full, so that harness.cv can repeat the run."""

@@ -52,9 +52,10 @@ def _found_features(environment: dict[str, Any], began: float) -> bool:
 
 
 def train_fold(table: Table, recipes: Sequence[Recipe], fold: int, out: Path | None = None) -> Outcome:
-    """One fold of several recipes, side by side: {"scores": {recipe: score, None where the metric has no value on the fold}, "runs": {recipe: run}, "seconds", "found_features"}: of which
-    recipes a frozen network's features lay in the cache already."""
+    """One fold of several recipes, side by side: {"scores": {recipe: score, None where the metric has no value on the fold}, "runs": {recipe: run}, "seconds", "trained", "found_features"}:
+    recipes that were trained now, since their fold did not stand, and of which a frozen network's features lay in the cache already."""
     opened = opened_runs(table, recipes, out)
+    trained = [r.name for r, run in zip(recipes, opened, strict=True) if not run.folder.fold_stands(fold)]
     began, started = time.time(), time.monotonic()
     table.watcher.begin(STAGE)
     contest = table.competition
@@ -66,7 +67,13 @@ def train_fold(table: Table, recipes: Sequence[Recipe], fold: int, out: Path | N
     runs = {recipe.name: run.folder.name for recipe, run in zip(recipes, opened, strict=True)}
     standing = zip(recipes, opened, strict=True)
     found = [recipe.name for recipe, run in standing if _found_features(run.folder.environment(), began)]
-    return {"scores": scores, "runs": runs, "seconds": time.monotonic() - started, "found_features": found}
+    return {
+        "scores": scores,
+        "runs": runs,
+        "seconds": time.monotonic() - started,
+        "trained": trained,
+        "found_features": found,
+    }
 
 
 def opened_runs(table: Table, recipes: Sequence[Recipe], out: Path | None = None) -> list[OpenedRun]:

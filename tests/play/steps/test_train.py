@@ -18,6 +18,7 @@ def test_a_fold_of_a_race_counts_for_its_run(table: Table):
     raced = train_fold(table, [recipe, other], 0)
     assert set(raced["scores"]) == {"tiny", "other"} and all(0 <= s <= 1 for s in raced["scores"].values())
     folder = RunFolder(table.out / "oof" / "shapes" / raced["runs"]["tiny"])
+    assert raced["trained"] == ["tiny", "other"] and not train_fold(table, [recipe, other], 0)["trained"]
     fold = folder.load_fold(0)
     written = folder.fold_path(0).stat().st_mtime_ns
     told = train_run(table, recipe)
