@@ -60,11 +60,12 @@ class Shares:
         self.of_fold: dict[int, float] = {}
 
     def note(self, fold: int, done: int, total: int) -> None:
-        """A fold is so far. Features come before all folds: the time that they take says nothing of what folds take."""
-        if fold == FEATURES:
+        """A fold is so far. What comes before the first of them, features of a network or a cluster that is joined, says nothing of the time that folds take."""
+        if fold == FEATURES or not total:
+            return
+        if not self.of_fold:
             self.begun = time.monotonic()
-        elif total:
-            self.of_fold[fold] = done / total
+        self.of_fold[fold] = done / total
 
     @property
     def share(self) -> float:
