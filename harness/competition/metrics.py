@@ -236,8 +236,8 @@ def confused_pairs(labels: np.ndarray, predicted: np.ndarray, n_classes: int, mo
 
 
 @dataclass(frozen=True)
-class _Share:
-    """A mean over classes of a ratio of sums.
+class ShareOfClasses:
+    """A mean over classes of a ratio of sums, which knows what a resample that lacks a class makes of it (see `intervals`).
 
     Attributes
     ----------
@@ -250,6 +250,7 @@ class _Share:
     over: Callable[[Tally], np.ndarray]
 
     def __call__(self, counts: Tally) -> float:
+        """The mean of the classes that count."""
         return float(_ratio(self.part(counts), self.whole(counts))[self.over(counts)].mean())
 
     def resampled(self, counts: Tally, everything: Tally) -> float:
@@ -275,7 +276,7 @@ class _ClassScorer:
 
     def resampled(self, weights: np.ndarray) -> float:
         """The value of a bootstrap resample (see `intervals`)."""
-        if isinstance(self.value, _Share):
+        if isinstance(self.value, ShareOfClasses):
             return self.value.resampled(self._counts(weights), self.everything)
         return float(self.value(self._counts(weights)))
 
@@ -289,12 +290,13 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _present(t: Tally) -> np.ndarray:
+def present(t: Tally) -> np.ndarray:
     """Classes that occur as truth or as prediction; the others have no precision and no recall to average."""
     return (t.truth + t.said) > 0
 
 
-def _only(number: int) -> Callable[[Tally], np.ndarray]:
+def only(number: int) -> Callable[[Tally], np.ndarray]:
+    """That class alone."""
     return lambda t: np.arange(len(t.truth)) == number
 
 
@@ -332,14 +334,14 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         _of_classes("accuracy", _accuracy),
-        _of_classes("balanced_accuracy", _Share(*_RECALL, over=lambda t: t.truth > 0)),
-        _of_classes("macro_f1", _Share(*_F1, over=_present)),
+        _of_classes("balanced_accuracy", ShareOfClasses(*_RECALL, over=lambda t: t.truth > 0)),
+        _of_classes("macro_f1", ShareOfClasses(*_F1, over=present)),
         _of_classes("weighted_f1", _weighted_f1),
-        _of_classes("precision", _Share(*_PRECISION, over=_present)),
-        _of_classes("recall", _Share(*_RECALL, over=_present)),
-        _of_classes("f1", _Share(*_F1, over=_only(1))),
-        _of_classes("sensitivity", _Share(*_RECALL, over=_only(1))),
-        _of_classes("specificity", _Share(*_RECALL, over=_only(0))),
+        _of_classes("precision", ShareOfClasses(*_PRECISION, over=present)),
+        _of_classes("recall", ShareOfClasses(*_RECALL, over=present)),
+        _of_classes("f1", ShareOfClasses(*_F1, over=only(1))),
+        _of_classes("sensitivity", ShareOfClasses(*_RECALL, over=only(1))),
+        _of_classes("specificity", ShareOfClasses(*_RECALL, over=only(0))),
         Metric("log_loss", _log_loss, greater_is_better=False, of_probabilities=OfProbabilities(_EPS)),
         Metric("roc_auc", roc_auc),
     )

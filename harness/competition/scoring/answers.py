@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.competition.metrics import Scorer, Tally, argmax_rows, confusion
+from harness.competition.metrics import Scorer, ShareOfClasses, Tally, argmax_rows, confusion, only, present
 
 
 def ratio(part: np.ndarray, whole: np.ndarray, empty: float = 0.0) -> np.ndarray:
@@ -180,16 +180,17 @@ def label_exact(truth: np.ndarray, outputs: np.ndarray) -> Scorer:
 
 def class_fbeta(beta: float, average: str) -> Callable[[Tally], float]:
     """F-beta of exclusive classes from a tally: macro, micro, weighted, or 'binary' (of the second class)."""
+    if average in ("macro", "binary"):
+        return ShareOfClasses(
+            part=lambda t: (1 + beta**2) * t.hits,
+            whole=lambda t: beta**2 * t.truth + t.said,
+            over=present if average == "macro" else only(1),
+        )
 
     def value(t: Tally) -> float:
         if average == "micro":
             return float(_fbeta(t.hits.sum(), t.truth.sum(), t.said.sum(), beta))
-        each = _fbeta(t.hits, t.truth, t.said, beta)
-        if average == "binary":
-            return float(each[1])
-        if average == "weighted":
-            return float(np.average(each, weights=t.truth))
-        return float(each[(t.truth + t.said) > 0].mean())
+        return float(np.average(_fbeta(t.hits, t.truth, t.said, beta), weights=t.truth))
 
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf
@@ -12,6 +13,15 @@ import numpy as np
 from harness.base.errors import nearest
 from harness.competition.metrics import METRICS, TWO_CLASS_METRICS, Metric, OfProbabilities, _ClassScorer
 from harness.competition.scoring import answers, ranking, values
+from harness.competition.scoring.parameters import (
+    Parameter,
+    at_least,
+    between,
+    one_of,
+    prices,
+    weight_of_each,
+    whole,
+)
 from harness.competition.scoring.spec import parsed
 
 CLASSES, LABELS, NUMBERS = "classes", "labels", "numbers"
@@ -27,26 +37,33 @@ class Family:
     Attributes
     ----------
     of : what targets it is for
-    defaults : its parameters with the values that they have unless competition.toml says otherwise
+    takes : its parameters by name
     make : (parameters) -> Metric whose name is replaced by the one that was written
     two_classes : whether it is for two classes only
     least : the least value that it can have
     """
 
     of: str
-    defaults: dict[str, Any]
+    takes: dict[str, Parameter]
     make: Make
     two_classes: bool = False
     least: float = 0.0
 
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The values that its parameters have unless competition.toml says otherwise."""
+        return {key: parameter.default for key, parameter in self.takes.items()}
 
-def find_metric(text: str, of: str = CLASSES) -> Metric:
+
+def find_metric(text: str, of: str = CLASSES, n: int | None = None) -> Metric:
     """The metric of that name and with these parameters, for targets of this kind.
+
+    n : how many classes, labels or numbers there are, so that a list that has one for each is held against it; None = not known yet
 
     Raises
     ------
     ValueError
-        If there is none (names the nearest), it is for other targets, or a parameter is unknown or of no use.
+        If there is none (names the nearest), it is for other targets, or a parameter is unknown, missing or of no use.
     """
     name, parameters = parsed(text)
     family = FAMILIES.get((of, name))
@@ -54,16 +71,10 @@ def find_metric(text: str, of: str = CLASSES) -> Metric:
         if of == CLASSES and name in METRICS and not parameters:
             return METRICS[name]
         raise ValueError(_unknown(text, name, of))
-    unknown = [key for key in parameters if key not in family.defaults]
-    if unknown:
-        known = ", ".join(family.defaults) or "none"
-        raise ValueError(
-            f"metric '{text}': unknown parameter '{unknown[0]}'{nearest(unknown[0], family.defaults)}; it takes: {known}"
-        )
-    for key, value in parameters.items():
-        _check_parameter(text, key, value)
-    most = 1.0 - (family.defaults | parameters)["min_tpr"] if name == "partial_auc" else None
-    return replace(family.make(family.defaults | parameters), name=text, least=family.least, most=most)
+    values = family.defaults | parameters
+    _check_parameters(text, family, values, n)
+    most = 1.0 - values["min_tpr"] if name == "partial_auc" else None
+    return replace(family.make(values), name=text, least=family.least, most=most)
 
 
 def needs_two_classes(text: str) -> bool:
@@ -88,24 +99,18 @@ def metric_names(of: str) -> list[str]:
     return sorted({*(name for kind, name in FAMILIES if kind == of), *(METRICS if of == CLASSES else ())})
 
 
-_AVERAGES = ("binary", "macro", "micro", "weighted", "samples")
-
-
-def _check_parameter(text: str, key: str, value: Any) -> None:
-    if key == "average":
-        if value not in _AVERAGES:
-            raise ValueError(f"metric '{text}': average is one of {', '.join(_AVERAGES)}")
-        return
-    if key in ("weights", "matrix"):
-        if value is not None and not isinstance(value, list | str):
-            raise ValueError(f"metric '{text}': {key} is a list of numbers")
-        return
-    least = 1 if key == "k" else 0
-    whole = key == "k"
-    if isinstance(value, bool) or not isinstance(value, int if whole else int | float) or not value >= least:
-        raise ValueError(
-            f"metric '{text}': {key} = {value!r}: wanted a {'whole ' if whole else ''}number of {least} or more"
-        )
+def _check_parameters(text: str, family: Family, values: dict[str, Any], n: int | None) -> None:
+    """Refuse parameters that are unknown, missing or of no use (ValueError)."""
+    for key, value in values.items():
+        if key not in family.takes:
+            known = ", ".join(family.takes) or "none"
+            raise ValueError(
+                f"metric '{text}': unknown parameter '{key}'{nearest(key, family.takes)}; it takes: {known}"
+            )
+        wanted = family.takes[key].wrong(value, n)
+        if wanted is not None:
+            found = f"{key} is missing" if value is None else f"{key} = {json.dumps(value)}"
+            raise ValueError(f"metric '{text}': {found}; wanted {wanted}")
 
 
 def _unknown(text: str, name: str, of: str) -> str:
@@ -171,24 +176,41 @@ def _cost(p: dict[str, Any]) -> Callable[[np.ndarray], float]:
     return lambda m: answers.cost(m, prices)
 
 
+_BETA = at_least(2, 0)
+_K = whole(5, 1)
+_EPS = between(values.EPS, 0, 0.5)
+_OVER_CLASSES = ("macro", "micro", "weighted", "binary")
+_OVER_LABELS = ("samples", "macro", "micro", "weighted")
+_OVER_COLUMNS = ("macro", "micro", "weighted")  # ranked within a column: a row alone has no ranking of rows
+
 FAMILIES: dict[tuple[str, str], Family] = {
     # One of several classes.
     (CLASSES, "error"): Family(CLASSES, {}, _matrix(lambda p: lambda m: 1 - np.trace(m) / m.sum(), greater=False)),
     (CLASSES, "fbeta"): Family(
-        CLASSES, {"beta": 2, "average": "macro"}, _classes(lambda p: answers.class_fbeta(p["beta"], p["average"]))
+        CLASSES,
+        {"beta": _BETA, "average": one_of("macro", *_OVER_CLASSES)},
+        _classes(lambda p: answers.class_fbeta(p["beta"], p["average"])),
     ),
-    (CLASSES, "f1"): Family(CLASSES, {"average": "binary"}, _classes(lambda p: answers.class_fbeta(1.0, p["average"]))),
+    (CLASSES, "f1"): Family(
+        CLASSES,
+        {"average": one_of("binary", *_OVER_CLASSES)},
+        _classes(lambda p: answers.class_fbeta(1.0, p["average"])),
+    ),
     (CLASSES, "micro_f1"): Family(CLASSES, {}, _classes(lambda p: answers.class_fbeta(1.0, "micro"))),
     (CLASSES, "mcc"): Family(CLASSES, {}, _classes(lambda p: answers.matthews), least=-1.0),
-    (CLASSES, "kappa"): Family(CLASSES, {"weights": "none"}, _kappa(None), least=-1.0),
+    (CLASSES, "kappa"): Family(
+        CLASSES, {"weights": one_of("none", "none", "linear", "quadratic")}, _kappa(None), least=-1.0
+    ),
     (CLASSES, "quadratic_kappa"): Family(CLASSES, {}, _kappa(2), least=-1.0),
     (CLASSES, "linear_kappa"): Family(CLASSES, {}, _kappa(1), least=-1.0),
-    (CLASSES, "cost"): Family(CLASSES, {"matrix": None}, _matrix(_cost, greater=False), least=-inf),
-    (CLASSES, "map_at_k"): Family(CLASSES, {"k": 5}, _plain(ranking.mean_average_precision_at)),
+    (CLASSES, "cost"): Family(CLASSES, {"matrix": prices()}, _matrix(_cost, greater=False), least=-inf),
+    (CLASSES, "map_at_k"): Family(CLASSES, {"k": _K}, _plain(ranking.mean_average_precision_at)),
     (CLASSES, "gap"): Family(CLASSES, {}, _plain(ranking.global_average_precision)),
-    (CLASSES, "top_k_accuracy"): Family(CLASSES, {"k": 5}, _plain(ranking.top_k_accuracy)),
+    (CLASSES, "top_k_accuracy"): Family(CLASSES, {"k": _K}, _plain(ranking.top_k_accuracy)),
     (CLASSES, "log_loss"): Family(
-        CLASSES, {"eps": values.EPS, "weights": None}, _proper(values.class_log_loss, weighs_classes=True)
+        CLASSES,
+        {"eps": _EPS, "weights": weight_of_each("classes")},
+        _proper(values.class_log_loss, weighs_classes=True),
     ),
     (CLASSES, "brier"): Family(CLASSES, {}, _proper(values.class_brier)),
     (CLASSES, "average_precision"): Family(
@@ -199,31 +221,44 @@ FAMILIES: dict[tuple[str, str], Family] = {
     ),
     (CLASSES, "partial_auc"): Family(
         CLASSES,
-        {"min_tpr": 0.8},
+        {"min_tpr": between(0.8, 0, 1, with_low=True)},
         _plain(lambda y, o, min_tpr: ranking.partial_auc(y == 1, np.asarray(o[:, 1], np.float64), min_tpr)),
         two_classes=True,
     ),
     (CLASSES, "probabilistic_f"): Family(
-        CLASSES, {"beta": 1}, _plain(lambda y, o, beta: values.probabilistic_f(y, o[:, 1], beta)), two_classes=True
+        CLASSES,
+        {"beta": at_least(1, 0)},
+        _plain(lambda y, o, beta: values.probabilistic_f(y, o[:, 1], beta)),
+        two_classes=True,
     ),
     # Any of several labels.
-    (LABELS, "fbeta"): Family(LABELS, {"beta": 2, "average": "samples"}, _plain(answers.label_fbeta, of_answers=True)),
+    (LABELS, "fbeta"): Family(
+        LABELS,
+        {"beta": _BETA, "average": one_of("samples", *_OVER_LABELS)},
+        _plain(answers.label_fbeta, of_answers=True),
+    ),
     (LABELS, "f1"): Family(
         LABELS,
-        {"average": "samples"},
+        {"average": one_of("samples", *_OVER_LABELS)},
         _plain(lambda y, o, average: answers.label_fbeta(y, o, 1.0, average), of_answers=True),
     ),
     (LABELS, "micro_f1"): Family(LABELS, {}, _fixed("micro")),
     (LABELS, "macro_f1"): Family(LABELS, {}, _fixed("macro")),
     (LABELS, "samples_f1"): Family(LABELS, {}, _fixed("samples")),
     (LABELS, "weighted_f1"): Family(LABELS, {}, _fixed("weighted")),
-    (LABELS, "jaccard"): Family(LABELS, {"average": "samples"}, _plain(answers.label_jaccard, of_answers=True)),
+    (LABELS, "jaccard"): Family(
+        LABELS, {"average": one_of("samples", *_OVER_LABELS)}, _plain(answers.label_jaccard, of_answers=True)
+    ),
     (LABELS, "hamming_loss"): Family(LABELS, {}, _plain(answers.label_hamming, greater=False, of_answers=True)),
     (LABELS, "accuracy"): Family(LABELS, {}, _plain(answers.label_exact, of_answers=True)),
-    (LABELS, "roc_auc"): Family(LABELS, {"average": "macro"}, _plain(ranking.label_auc)),
-    (LABELS, "average_precision"): Family(LABELS, {"average": "macro"}, _plain(ranking.label_average_precision)),
-    (LABELS, "map_at_k"): Family(LABELS, {"k": 5}, _plain(ranking.mean_average_precision_at)),
-    (LABELS, "log_loss"): Family(LABELS, {"eps": values.EPS, "weights": None}, _proper(values.label_log_loss)),
+    (LABELS, "roc_auc"): Family(LABELS, {"average": one_of("macro", *_OVER_COLUMNS)}, _plain(ranking.label_auc)),
+    (LABELS, "average_precision"): Family(
+        LABELS, {"average": one_of("macro", *_OVER_COLUMNS)}, _plain(ranking.label_average_precision)
+    ),
+    (LABELS, "map_at_k"): Family(LABELS, {"k": _K}, _plain(ranking.mean_average_precision_at)),
+    (LABELS, "log_loss"): Family(
+        LABELS, {"eps": _EPS, "weights": weight_of_each("labels")}, _proper(values.label_log_loss)
+    ),
     (LABELS, "brier"): Family(LABELS, {}, _proper(values.label_brier)),
     # Numbers.
     (NUMBERS, "rmse"): Family(NUMBERS, {}, _plain(values.root_mean_square, greater=False)),

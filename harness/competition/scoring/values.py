@@ -90,27 +90,53 @@ def root_mean_square_log(truth: np.ndarray, outputs: np.ndarray) -> Scorer:
 
 
 class _Moments:
-    """A value of weighted first and second moments of truth and prediction, averaged over columns."""
+    """A value of each column's weighted moments of truth and prediction, and its mean over the columns.
 
-    def __init__(self, truth: np.ndarray, outputs: np.ndarray, value: Callable[..., np.ndarray]) -> None:
-        self.truth, self.outputs, self.value = np.asarray(truth, np.float64), np.asarray(outputs, np.float64), value
+    A column that is constant in a bootstrap resample says nothing there: it keeps the value that it has over all rows.
+
+    Parameters
+    ----------
+    value : (truth (n, K), prediction (n, K), weights (n, 1) that sum to one) -> value of each column (K,)
+    varies : (whether truth does (K,), whether prediction does (K,)) -> for which columns the value is defined, bool (K,)
+    fallback : (truth, prediction) -> what is agreed on for the others (K,)
+    """
+
+    def __init__(
+        self,
+        truth: np.ndarray,
+        outputs: np.ndarray,
+        value: Callable[..., np.ndarray],
+        varies: Callable[..., np.ndarray],
+        fallback: Callable[..., np.ndarray],
+    ) -> None:
+        self.truth, self.outputs = np.asarray(truth, np.float64), np.asarray(outputs, np.float64)
+        self.value, self.varies, self.fallback = value, varies, fallback
+        self.everything = self._each(np.ones(len(self.truth)), None)
 
     def __call__(self, weights: np.ndarray | None) -> float:
-        w = np.ones(len(self.truth)) if weights is None else weights
-        w = (w / w.sum())[:, None]
-        return float(self.value(self.truth, self.outputs, w).mean())
+        return float((self.everything if weights is None else self._each(weights, None)).mean())
+
+    def resampled(self, weights: np.ndarray) -> float:
+        """The value of a bootstrap resample."""
+        return float(self._each(weights, self.everything).mean())
+
+    def _each(self, weights: np.ndarray, constant: np.ndarray | None) -> np.ndarray:
+        """The value of each column (K,); constant : values of those for which none is defined, None = what is agreed on."""
+        rows = weights > 0  # whether a column is constant is seen exactly: its moments may be off zero by rounding
+        y, p, w = self.truth[rows], self.outputs[rows], weights[rows, None] / weights.sum()
+        known = self.varies((y != y[:1]).any(axis=0), (p != p[:1]).any(axis=0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = self.value(y, p, w)
+        return np.asarray(np.where(known, found, self.fallback(y, p) if constant is None else constant))
 
 
 def explained(truth: np.ndarray, outputs: np.ndarray) -> Scorer:
     """R2, the mean over columns; 0 for a constant column that is not met, 1 for one that is, as scikit-learn has it."""
 
     def r2(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
-        spread = (w * (y - (w * y).sum(axis=0)) ** 2).sum(axis=0)
-        error = (w * (y - p) ** 2).sum(axis=0)
-        constant = np.where(error > 0, 0.0, 1.0)
-        return np.where(spread > 0, 1 - np.divide(error, spread, out=np.zeros_like(error), where=spread > 0), constant)
+        return np.asarray(1 - (w * (y - p) ** 2).sum(axis=0) / (w * (y - (w * y).sum(axis=0)) ** 2).sum(axis=0))
 
-    return _Moments(truth, outputs, r2)
+    return _Moments(truth, outputs, r2, lambda of_y, of_p: of_y, lambda y, p: (y == p).all(axis=0).astype(np.float64))
 
 
 def pearson(truth: np.ndarray, outputs: np.ndarray) -> Scorer:
@@ -118,7 +144,6 @@ def pearson(truth: np.ndarray, outputs: np.ndarray) -> Scorer:
 
     def r(y: np.ndarray, p: np.ndarray, w: np.ndarray) -> np.ndarray:
         y, p = y - (w * y).sum(axis=0), p - (w * p).sum(axis=0)
-        below = np.sqrt((w * y**2).sum(axis=0) * (w * p**2).sum(axis=0))
-        return np.divide((w * y * p).sum(axis=0), below, out=np.zeros_like(below), where=below > 0)
+        return np.asarray((w * y * p).sum(axis=0) / np.sqrt((w * y**2).sum(axis=0) * (w * p**2).sum(axis=0)))
 
-    return _Moments(truth, outputs, r)
+    return _Moments(truth, outputs, r, lambda of_y, of_p: of_y & of_p, lambda y, p: np.zeros(y.shape[1]))

@@ -144,6 +144,23 @@ def test_metrics_of_numbers_are_scikit_learns(name: str, seed: int):
     assert scorer(weights) == pytest.approx(NUMBER_CASES[name](truth, outputs, weights))
 
 
+@pytest.mark.parametrize("name", ["r2", "pearson"])
+def test_a_column_that_is_constant_in_a_resample_keeps_its_value(name: str):
+    """Its spread was rounding, 1e-33, and what R2 divided by."""
+    truth = np.full((40, 2), 0.1)
+    truth[0, 0], truth[:, 1] = 5, np.arange(40)
+    outputs = truth + np.random.default_rng(0).normal(size=truth.shape) / 10
+    scorer = find_metric(name, NUMBERS).prepare(truth, outputs)
+    first, second = (find_metric(name, NUMBERS)(truth[:, [c]], outputs[:, [c]]) for c in (0, 1))
+    assert scorer(None) == pytest.approx((first + second) / 2)
+    without = np.r_[0.0, np.ones(39)]
+    rest = find_metric(name, NUMBERS)(truth[1:, [1]], outputs[1:, [1]])
+    assert scorer.resampled(without) == pytest.approx((first + rest) / 2)
+    assert scorer(without) == pytest.approx((0 + rest) / 2)
+    [(low, high)] = intervals([scorer], np.arange(40), resamples=100)
+    assert 0 < low <= scorer(None) <= high <= 1
+
+
 def test_correlation_is_numpys():
     truth, outputs, _ = of_numbers(1)
     expected = np.mean([np.corrcoef(truth[:, c], outputs[:, c])[0, 1] for c in range(3)])
@@ -218,6 +235,23 @@ def test_a_label_that_a_resample_lacks_keeps_its_value():
         assert scorer.resampled(without) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("average", ["macro", "binary"])
+def test_a_class_that_a_resample_lacks_keeps_its_f_beta(average: str):
+    """It was left out of the mean, or counted as 0: an interval of [0.54, 0.95] around 0.59."""
+    labels, said = np.r_[np.zeros(20, int), np.ones(2, int)], np.r_[np.zeros(19, int), 1, 0, 1]
+    scorer = find_metric(f"fbeta(average={average}, beta=2)").prepare(labels, np.eye(2)[said])
+    without = np.r_[np.ones(19), np.zeros(3)]  # neither rows of the second class nor a row called so
+    of_first, of_second = sk.fbeta_score(labels, said, beta=2, average=None)
+    first_of_resample = 1.0
+    assert of_first < 1
+    expected = of_second if average == "binary" else (first_of_resample + of_second) / 2
+    assert scorer.resampled(without) == pytest.approx(expected)
+    if average == "macro":
+        same = find_metric("fbeta(average=macro, beta=1)").prepare(labels, np.eye(2)[said])
+        macro_f1 = find_metric("macro_f1").prepare(labels, np.eye(2)[said])
+        assert intervals([same], np.arange(22)) == intervals([macro_f1], np.arange(22))
+
+
 @pytest.mark.parametrize(
     ("text", "of", "said"),
     [
@@ -225,7 +259,23 @@ def test_a_label_that_a_resample_lacks_keeps_its_value():
         ("rmse", CLASSES, "is for targets that are numbers, and those of this task are classes"),
         ("quadratic_kapa", CLASSES, "did you mean 'quadratic_kappa'"),
         ("fbeta(betta=2)", LABELS, "unknown parameter 'betta' (did you mean 'beta'?)"),
-        ("fbeta(average=mean)", LABELS, "average is one of binary, macro"),
+        ("fbeta(average=mean)", LABELS, 'average = "mean"; wanted one of samples, macro, micro, weighted'),
+        ("f1(average=binary)", LABELS, "wanted one of samples, macro, micro, weighted"),
+        ("jaccard(average=binary)", LABELS, "wanted one of samples, macro, micro, weighted"),
+        ("roc_auc(average=samples)", LABELS, "wanted one of macro, micro, weighted"),
+        ("average_precision(average=samples)", LABELS, "wanted one of macro, micro, weighted"),
+        ("fbeta(average=samples)", CLASSES, "wanted one of macro, micro, weighted, binary"),
+        ("samples_f2", CLASSES, 'average = "samples"; wanted one of macro, micro, weighted, binary'),
+        ("kappa(weights=quadratc)", CLASSES, "none, linear, quadratic (did you mean 'quadratic'?)"),
+        ("kappa(weights=[1, 2])", CLASSES, "weights = [1, 2]; wanted one of none, linear, quadratic"),
+        ("cost", CLASSES, "matrix is missing; wanted a square list of lists of numbers"),
+        ("cost(matrix=[[0, 1], [1]])", CLASSES, "wanted a square list of lists"),
+        ("cost(matrix=[[0, dear], [1, 0]])", CLASSES, "wanted a square list of lists"),
+        ("log_loss(weights=heavy)", CLASSES, "wanted a list of numbers from 0 on"),
+        ("log_loss(weights=[0, 0])", CLASSES, "not all 0: one for each of the classes"),
+        ("log_loss(eps=0)", LABELS, "eps = 0; wanted a number above 0 and below 0.5"),
+        ("log_loss(eps=NaN)", CLASSES, "wanted a number above 0 and below 0.5"),
+        ("partial_auc(min_tpr=80)", CLASSES, "wanted a number from 0 on and below 1"),
         ("map@0", CLASSES, "wanted a whole number of 1 or more"),
         ("fbeta(beta=-1)", CLASSES, "wanted a number of 0 or more"),
     ],
@@ -233,6 +283,21 @@ def test_a_label_that_a_resample_lacks_keeps_its_value():
 def test_a_metric_that_is_none_says_why(text: str, of: str, said: str):
     with pytest.raises(ValueError) as error:
         find_metric(text, of)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "of", "said"),
+    [
+        ("cost(matrix=[[0, 1], [1, 0]])", CLASSES, "wanted 3 rows of 3 numbers, one for each class; these are 2"),
+        ("log_loss(weights=[1, 2])", CLASSES, "wanted 3 numbers, one for each of the classes; these are 2"),
+        ("log_loss(weights=[1, 2, 3, 4])", LABELS, "wanted 3 numbers, one for each of the labels; these are 4"),
+    ],
+)
+def test_a_list_has_one_number_for_each_class(text: str, of: str, said: str):
+    assert find_metric(text, of).name == text  # the classes are not known yet
+    with pytest.raises(ValueError) as error:
+        find_metric(text, of, 3)
     assert said in str(error.value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.competition.scoring.spec import parsed, written
@@ -14,6 +14,7 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True).filter(lambda k: k != "name"), VALUES, max_size=4))
 def test_what_is_written_is_read_back(parameters: dict[str, object]):
     name, found = parsed(written({"name": "some_metric", **parameters}))
