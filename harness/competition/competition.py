@@ -145,9 +145,12 @@ class Competition(Frozen):
             if isinstance(values, dict)
             else None
         )
-        if value is None or not isinstance(values.get("submission", {}), dict):
+        if value is None:
             return values
-        return {**values, "submission": {"value": value, **values.get("submission", {})}}
+        sets = values.get("sets", {})
+        if isinstance(sets, dict):
+            sets = {name: _with_value(value, told) if isinstance(told, dict) else told for name, told in sets.items()}
+        return _with_value(value, values) | ({"sets": sets} if sets else {})
 
     @model_validator(mode="after")
     def _classes_of_the_task(self) -> Competition:
@@ -158,18 +161,17 @@ class Competition(Frozen):
         """Refuse classes, and what depends on them, that do not fit the task (ValueError)."""
         if not classes:
             return  # they are read from the data, or rows are clustered
-        if len(set(classes)) < len(classes):
-            twice = next(name for name in classes if classes.count(name) > 1)
-            raise ValueError(f"classes: '{twice}' is named twice")
+        bare = [name.strip() for name in classes]
+        twice = next((name for name in bare if bare.count(name) > 1), None) if len(set(bare)) < len(bare) else None
+        if twice is not None:
+            raise ValueError(f"classes: '{twice}' is named twice (blanks around a name do not count)")
         if len(classes) < self.kind.least:
             raise ValueError(
                 f"classes: needs two classes or more, each named once; task = '{self.task}' is {self.kind.what}"
             )
         if self.task == "binary" and len(classes) != 2:
             raise ValueError(f"classes: task = 'binary' has two, these are {len(classes)}")
-        for name in (self.metric, *self.also):
-            if self.kind.is_one_class and needs_two_classes(name) and len(classes) != 2:
-                raise ValueError(f"metric '{name}' is for two classes (the second is the positive one)")
+        self._check_metrics(len(classes))
         tables = {"submission": self.submission, **{f"sets.{n}.submission": d.submission for n, d in self.sets.items()}}
         for table, spec in tables.items():
             most = 1 if self.task == "multilabel" else 2
@@ -193,10 +195,16 @@ class Competition(Frozen):
 
     @model_validator(mode="after")
     def _known_metrics(self) -> Competition:
-        for name in (self.metric, *self.also):
-            if parsed(name)[0] != "custom":
-                find_metric(name, self.kind.of)
+        self._check_metrics(len(self.classes) or None)
         return self
+
+    def _check_metrics(self, n: int | None) -> None:
+        """Refuse metrics that are none, or that do not fit so many classes (ValueError); None = how many is not known yet."""
+        for name in (self.metric, *self.also):
+            if self.kind.is_one_class and n not in (None, 2) and needs_two_classes(name):
+                raise ValueError(f"metric '{name}' is for two classes (the second is the positive one)")
+            if parsed(name)[0] != "custom":
+                find_metric(name, self.kind.of, n)
 
     @property
     def kind(self) -> Task:
@@ -297,6 +305,12 @@ def find_competition(name: str | Path) -> Competition:
     if "classes" not in values and (folder / CLASSES_FILE).is_file():
         values = {**values, "classes": read_classes(folder), "classes_read": True}
     return validate(Competition, {**values, "slug": folder.name, "folder": folder}, str(path))
+
+
+def _with_value(value: str, told: dict[str, Any]) -> dict[str, Any]:
+    """A table with [submission] beneath, of which `value` is what is not written."""
+    submission = told.get("submission", {})
+    return {**told, "submission": {"value": value, **submission}} if isinstance(submission, dict) else told
 
 
 _said: set[Path] = set()

@@ -39,6 +39,9 @@ def test_an_unknown_competition_lists_the_known(project: Path):
         ('metric = "accuracy"', 'metric = "acuracy"', "metric 'acuracy' is unknown .did you mean 'accuracy'"),
         ('metric = "accuracy"', "", "metric: missing; it has no default"),
         ('["circle", "square"]', '["circle", "circle"]', "named twice"),
+        ('["circle", "square"]', '["circle", "circle "]', "'circle' is named twice .blanks around a name do not count"),
+        ('"accuracy"', '"cost"', "metric 'cost': matrix is missing; wanted a square list of lists"),
+        ('"accuracy"', '{name = "log_loss", weights = [1, 2, 3]}', "wanted 2 numbers, one for each of the classes"),
         ("channels = 1", "channels = 0", r"data\.channels = 0: input should be greater than or equal to 1"),
         (
             "size =",
@@ -65,6 +68,27 @@ def test_mistakes_in_competition_toml(project: Path, old: str, new: str, said: s
     with pytest.raises(UserError, match=said) as error:
         find_competition("shapes")
     assert "competition.toml" in str(error.value)
+
+
+def test_lists_are_held_against_the_classes_once_these_are_read_from_the_data(project: Path):
+    text = FOLDER_TOML.replace('"accuracy"', '{name = "cost", matrix = [[0, 1], [1, 0]]}')
+    text = text.replace('classes = ["circle", "square"]\n', "")
+    (project / "competitions" / "shapes" / "competition.toml").write_text(text)
+    found = find_competition("shapes")
+    assert found.with_classes(("a", "b")).classes == ("a", "b")
+    with pytest.raises(
+        UserError, match="wanted 3 rows of 3 numbers, one for each class; these are 2 .read from the data"
+    ):
+        found.with_classes(("a", "b", "c"))
+
+
+def test_a_sets_submission_holds_what_the_task_leaves_no_choice_about(project: Path):
+    more = '[sets.large.data]\nformat = "image_folder"\nsize = 24\n[sets.large.submission]\nid = "name"\n'
+    text = FOLDER_TOML.replace('"accuracy"', '"f1"\ntask = "multilabel"') + more
+    (project / "competitions" / "shapes" / "competition.toml").write_text(text)
+    found = find_competition("shapes")
+    assert (found.submission.value, found.sets["large"].submission.value) == ("labels", "labels")
+    assert found.sets["large"].submission.id == "name"
 
 
 def test_hooks_are_found_and_helpers_left_alone(project: Path):
