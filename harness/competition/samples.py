@@ -11,6 +11,16 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
 
+Origins = Mapping[str, tuple[str, Sequence[int]]]
+"""Of columns whose rows are not, one by one, those of the file that is shown (a part of them was taken, or they stand in another file):
+the place of their file in words, and of each row its number there, counted from 0."""
+
+
+def row_in_file(shown: str, origins: Origins, column: str, row: int) -> str:
+    """Where a row of a column stands, in words: its file, and its number there as a reader counts it."""
+    file, rows = origins.get(column, (shown, None))
+    return f"{file}: row {(row if rows is None else rows[row]) + 1}"
+
 
 @dataclass(frozen=True)
 class RawTargets:
@@ -22,16 +32,26 @@ class RawTargets:
     names : of the columns
     shown : where they stand, in words
     separator : what stands between several labels in one cell, or None
+    origins : of these columns, and of others of the same rows
     """
 
     columns: list[list[str]]
     names: list[str]
     shown: str
     separator: str | None = None
+    origins: Origins = field(default_factory=dict)
+
+    def row(self, row: int) -> str:
+        """A row's place, in words."""
+        return row_in_file(self.shown, self.origins, self.names[0], row)
+
+    def cell(self, name: str, row: int) -> str:
+        """The place, in words, of a row's cell in a column, which may be another one than the targets'."""
+        return f"{row_in_file(self.shown, self.origins, name, row)}, column '{plain(name, 80)}'"
 
     def place(self, row: int, column: int = 0) -> str:
-        """A cell's place, in words."""
-        return f"{self.shown}: row {row + 1}, column '{plain(self.names[column], 80)}'"
+        """A target's place, in words."""
+        return self.cell(self.names[column], row)
 
 
 @dataclass(frozen=True)

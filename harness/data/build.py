@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ from harness.data.formats.images import SCALE, SIZES, Broken, read_images, refus
 from harness.data.rows.groups import group_numbers, groups_by_pattern
 from harness.data.rows.listing import list_by_folder, list_by_table, list_test
 from harness.data.rows.sample_submission import check_submission_ids, read_submission_ids, sample_columns
-from harness.data.rows.targets import classes_of, encode, fold_numbers, votes
+from harness.data.rows.targets import classes_of, encode, fold_numbers, notes_on_labels, votes
 from harness.data.rows.weights import note_on_weights
 
 if TYPE_CHECKING:
@@ -212,13 +213,14 @@ class Building:
         if not self.classes:
             self.found.extend(classes_of(task, raw, sample_columns(self.competition, self.tree)))
             self.competition.with_classes(self.classes)  # do they fit task and metrics?
+        self.notes.extend(notes_on_labels(task, raw, bool(self.found)))
         soft = votes(task, raw, self.classes)
         labels = encode(task, raw, self.classes) if soft is None else soft.argmax(axis=1).astype(np.int64)
         found = {"labels": labels} | ({} if soft is None else {"soft": soft})
         if groups is not None:
             found["groups"] = group_numbers(groups)
         if fold is not None:
-            found["fold"] = fold_numbers(fold, raw.shown, self.competition.data.fold or "fold")
+            found["fold"] = fold_numbers(fold, partial(raw.cell, self.competition.data.fold or "fold"))
         if weight is not None:
             found["weight"] = weight
             self.notes.append(note_on_weights(weight))

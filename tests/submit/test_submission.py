@@ -59,6 +59,17 @@ def test_labels_are_clipped_at_both_ends_and_do_not_sum_to_one():
     assert sent[0].tolist() == [1 - 1e-7, 1e-7, 1 - 1e-7] and sent[1].tolist() == outputs[1].tolist()
 
 
+@pytest.mark.parametrize("cell", ["nan", "inf", "0"])
+def test_a_placeholder_is_no_fraction(tmp_path, cell: str):
+    sample = tmp_path / "sample.csv"
+    asked = contest("accuracy", value="class").model_copy(update={"classes": ("cat", "dog")})
+    sample.write_text(f"id,t\na,{cell}\nb,{cell}\n")
+    assert read_submission_header(asked, sample, "sample.csv") == ["id", "t"]
+    sample.write_text("id,t\na,0.25\nb,0.5\n")
+    with pytest.raises(UserError, match="holds fractions"):
+        read_submission_header(asked, sample, "sample.csv")
+
+
 def test_a_column_of_row_numbers_is_written_as_the_sample_has_it():
     table = pd.DataFrame({"id": ["b", "a"], "label": ["x", "y"]})
     assert in_columns(table, ["Unnamed: 0", "label", "id"]).values.tolist() == [[0, "x", "b"], [1, "y", "a"]]

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
+from harness.data.rows.tables import Table
 
 GAPS = frozenset(("", "na", "n/a", "nan", "null", "none", "?", "-"))
 """What stands for a number that is not known, in any case and with blanks around it."""
@@ -26,15 +27,25 @@ class Cells:
     ----------
     name, shown : of the column and of its table
     cells : as text
+    rows : of each cell the number of its row in the file, counted from 0; None = all rows are there
     """
 
     name: str
     shown: str
     cells: Sequence[str]
+    rows: Sequence[int] | None = None
+
+    @classmethod
+    def of(cls, table: Table, name: str) -> Cells:
+        """A column of a table, with the file and the rows that it was taken from."""
+        shown, rows = table.origin(name)
+        return cls(name, shown, table.column(name, "data.features"), rows)
 
     def place(self, row: int) -> str:
         """A cell's place, in words."""
-        return f"{self.shown}: row {row + 1}, column '{plain(self.name, 80)}'"
+        return (
+            f"{self.shown}: row {(row if self.rows is None else self.rows[row]) + 1}, column '{plain(self.name, 80)}'"
+        )
 
 
 def as_numbers(column: Cells) -> np.ndarray | None:

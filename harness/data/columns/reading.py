@@ -122,7 +122,7 @@ def plan_columns(tree: FileTree, spec: DataSpec, has_test: bool) -> ColumnPlan:
     for name in names:
         if name in IMAGE_COLUMNS:
             continue
-        columns = [Cells(name, table.shown, table.column(name, "data.features")) for table in _apart(tables)]
+        columns = [Cells.of(table, name) for table in _apart(tables)]
         found = None if name in categories else _numbers(columns)
         if found is not None:
             refuse_empty_and_constant(columns[0], found[0])
@@ -200,13 +200,15 @@ def _places(table: Table, spec: DataSpec) -> dict[str, int] | None:
     if spec.format == "table_pixels" and not spec.features_from:
         return None
     own = spec.features_from.id if spec.features_from else None
-    ids = table.column(own or id_column(spec), "data.features_from.id" if spec.features_from else "data.id")
+    name = own or id_column(spec)
+    ids = table.column(name, "data.features_from.id" if spec.features_from else "data.id")
+    shown, rows = table.origin(name)
     places: dict[str, int] = {}
     for row, i in enumerate(ids):
         before = places.setdefault(bare_id(i), row)
         if before != row:
             raise UserError(
-                f"{table.shown}: id '{plain(i, 80)}' stands in rows {before + 1} and {row + 1}, so it is not clear which row's columns count. "
+                f"{shown}: id '{plain(i, 80)}' stands in rows {rows[before] + 1} and {rows[row] + 1}, so it is not clear which row's columns count. "
                 "Take one out."
             )
     return places

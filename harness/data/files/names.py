@@ -130,8 +130,10 @@ class Lookup:
         return rows
 
 
-def refuse_duplicate_ids(ids: Sequence[str], where: str) -> None:
+def refuse_duplicate_ids(ids: Sequence[str], where: str, rows: Sequence[int] | None = None) -> None:
     """Refuse two ids that are one in NFC.
+
+    rows : of each id the number of its row in the file, counted from 0, where not every row of it has one
 
     Raises
     ------
@@ -139,10 +141,12 @@ def refuse_duplicate_ids(ids: Sequence[str], where: str) -> None:
         Names the id and both rows.
     """
     first: dict[str, int] = {}
-    for row, i in enumerate(ids, start=1):
+    for row, i in zip(range(len(ids)) if rows is None else rows, ids, strict=True):
         name = nfc(i)
         if name in first:
             twice = len(ids) - len(set(map(nfc, ids)))
             more = f" ({twice:,} rows repeat an id)" if twice > 1 else ""
-            raise UserError(f"{where}: id '{i}' stands in row {first[name]} and in row {row}. Take one out{more}.")
+            raise UserError(
+                f"{where}: id '{i}' stands in row {first[name] + 1} and in row {row + 1}. Take one out{more}."
+            )
         first[name] = row

@@ -75,7 +75,9 @@ def _write_labels(competition: Competition, source: Path, n: int, folder: Path) 
         place = source / "weight.npy"
         np.save(folder / "weight.npy", checked_weights(weight.tolist(), lambda row: f"{place}: row {row} (from 0)"))
     if fold is not None:
-        np.save(folder / "fold.npy", fold_numbers([str(f) for f in fold.tolist()], str(source), "fold.npy"))
+        of_fold = source / "fold.npy"
+        folds = fold_numbers([str(f) for f in fold.tolist()], lambda row: f"{of_fold}: row {row} (from 0)")
+        np.save(folder / "fold.npy", folds)
     return found
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
 from harness.competition.data_spec import DataSpec
-from harness.competition.samples import RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
 from harness.data.formats.csv_pixels import PixelRows, may_lack_id
 from harness.data.rows.listing import groups_of, pixel_table
 from harness.data.rows.tables import Table, read_table
+from harness.data.rows.targets import targets_of
 from harness.data.rows.weights import weights_of
 
 
@@ -44,18 +44,17 @@ def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool,
         images[row] = np.concatenate(parts, axis=2)
     images.flush()
     lacks = may_lack_id(tree, spec, table.header, labelled, lambda t, test: read_table(t, test, "data.test").header)
-    ids = table.column(spec.id, "data.id") if spec.id and not lacks else None
+    ids = table.ids(spec.id) if spec.id and not lacks else None
     if not labelled:
         return PixelRows(ids, None)
-    raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
     fold = table.column(spec.fold, "data.fold") if spec.fold else None
     groups = groups_of(table, ids or list(map(str, range(len(table)))), spec)
-    return PixelRows(ids, raw, groups, fold, weights_of(table, spec))
+    return PixelRows(ids, targets_of(table, spec), groups, fold, weights_of(table, spec))
 
 
 def _pixels(cell: str, spec: DataSpec, channels: int, table: Table, row: int, column: str) -> np.ndarray:
     """uint8 (H, W, channels) of one cell."""
-    place = f"{table.shown}: row {row + 1}, column '{plain(column, 80)}'"
+    place = table.place(column, row)
     try:
         values = np.array(json.loads(cell) if cell.startswith("[") else cell.split(), dtype=np.float64).ravel()
     except (ValueError, TypeError, OverflowError, RecursionError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -16,9 +15,10 @@ from harness.competition.data_spec import DataSpec
 from harness.competition.samples import Listing, RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
-from harness.data.files.names import Lookup, nfc, other_spellings, refuse_duplicate_ids, stem, without_ending
+from harness.data.files.names import Lookup, nfc, other_spellings, stem, without_ending
 from harness.data.rows.groups import matches
 from harness.data.rows.tables import Table, joined, read_table, rows_where
+from harness.data.rows.targets import label_of, targets_of
 from harness.data.rows.weights import weights_of
 
 
@@ -84,14 +84,15 @@ def _folder_labels(tree: FileTree, name: str, below: list[str], classes: tuple[s
             "data.format = 'image_csv' and data.labels in competition.toml; where the name tells it: data.label_pattern."
         )
     folders = [nfc(f.partition("/")[0]) for f in below]
-    known = {nfc(c) for c in classes}
+    known = {label_of(c) for c in classes}
     for found in sorted(set(folders)) if classes else ():
-        if found not in known:
+        if label_of(found) not in known:
             raise UserError(
                 f"{tree.show(name)}: folder '{found}' is no class{nearest(found, classes)}. Classes: "
                 f"{listed(classes)}. Rename the folder, or correct 'classes' in competition.toml."
             )
-    empty = [c for c in classes if nfc(c) not in set(folders)]
+    there = set(map(label_of, folders))
+    empty = [c for c in classes if label_of(c) not in there]
     if empty:
         raise UserError(
             f"{tree.show(name)}: no images of class '{empty[0]}': its folder is missing or empty. Complete it, or take the class out of 'classes' in competition.toml."
@@ -136,9 +137,7 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
         (names both).
     """
     table = training_table(tree, spec)
-    ids = table.column(id_column(spec), "data.id")
-    refuse_duplicate_ids(ids, table.shown)
-    raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
+    ids, raw = table.ids(id_column(spec)), targets_of(table, spec)
     there, notes = image_files(tree, name)
     if spec.where:
         notes = (*notes, f"{table.shown}: {counted(len(ids), 'row is', 'rows are')} taken, as data.where says")
@@ -151,7 +150,7 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
             f"{table.shown}: {counted(len(hidden), 'row')} {'names a hidden file and is' if len(hidden) == 1 else 'name hidden files and are'} left out, e.g. '{plain(ids[hidden[0]], 80)}'",
         )
         table, ids, files = table.rows(rows), [ids[row] for row in rows], [files[row] for row in rows]
-        raw = replace(raw, columns=[[cells[row] for row in rows] for cells in raw.columns])
+        raw = targets_of(table, spec)
     missing = [i for i, found in zip(ids, files, strict=True) if found is None]
     if missing:
         raise UserError(
@@ -255,8 +254,7 @@ def list_test(
     there, notes = image_files(tree, name)
     table = test_table(tree, spec) if spec.test_rows else None
     if table is not None:
-        ids = table.column(id_column(spec), "data.id")
-        refuse_duplicate_ids(ids, table.shown)
+        ids = table.ids(id_column(spec))
         if spec.join and spec.files:
             table = joined(table, read_table(tree, spec.join.file, "data.join.file"), id_column(spec), spec.join.id)
     elif wanted is not None and len(wanted):

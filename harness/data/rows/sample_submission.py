@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +120,7 @@ def _refuse_other_values(
     spec, cells = competition.submission, [row[header.index(wanted[0])].strip() for row in rows[:1000]]
     cells = [cell for cell in cells if cell]
     known = set(map(str, range(len(competition.classes)))) if spec.value == "index" else set(competition.classes)
-    fractions = cells and all(_number(cell) is not None and not float(cell).is_integer() for cell in cells)
+    fractions = cells and all(map(_is_fraction, cells))
     numeric = all(_number(cell) is not None for cell in cells)
     if spec.value in ("class", "index", "onehot", "labels") and fractions and not known.intersection(cells):
         said, meant = "fractions", "probability"
@@ -131,6 +132,12 @@ def _refuse_other_values(
         f"{shown}: column '{plain(wanted[0], 80)}' holds {said}, as '{plain(cells[0], 80)}', where submission.value = '{spec.value}' would "
         f'write something else. Correct it in competition.toml: value = "{meant}"?'
     )
+
+
+def _is_fraction(cell: str) -> bool:
+    """Whether a cell is a number between whole ones; 'nan' and 'inf' are placeholders, or names."""
+    number = _number(cell)
+    return number is not None and isfinite(number) and not number.is_integer()
 
 
 def _number(cell: str) -> float | None:

@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import IO, Any
@@ -16,10 +16,11 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, listed, plain
+from harness.competition.samples import Origins, row_in_file
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import read_whole
 from harness.data.files.csv_tables import column, read_rows
-from harness.data.files.names import nfc
+from harness.data.files.names import nfc, refuse_duplicate_ids
 
 _MOST_JSON = 1 << 30
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".json", ".jsonl")
@@ -34,13 +35,15 @@ class Table:
     header : names of the columns
     columns : of each place in the header its cells; a cell that is missing is ""
     shown : the table's place, in words
-    origins : of columns that stand elsewhere: that table's place, and the number there of each row
+    origins : of columns whose rows are not those of the file, one by one
+    separators : of columns with several labels in a cell what stands between them, where it is no blank since names hold one
     """
 
     header: list[str]
     columns: list[list[str]]
     shown: str
-    origins: Mapping[str, tuple[str, Sequence[int]]] = field(default_factory=dict)
+    origins: Origins = field(default_factory=dict)
+    separators: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -64,16 +67,27 @@ class Table:
         """A row as a dict."""
         return {name: cells[number] for name, cells in zip(self.header, self.columns, strict=True)}
 
+    def ids(self, name: str, key: str = "data.id") -> list[str]:
+        """The cells of the id's column; as `column`, and a UserError where two of them are one id."""
+        ids = self.column(name, key)
+        shown, rows = self.origin(name)
+        refuse_duplicate_ids(ids, shown, rows)
+        return ids
+
+    def origin(self, name: str) -> tuple[str, Sequence[int]]:
+        """The place of the file that has a column, in words, and of each row its number there, counted from 0."""
+        return self.origins.get(name, (self.shown, range(len(self))))
+
     def place(self, name: str, number: int) -> str:
         """Where a cell stands, in words."""
-        shown, rows = self.origins.get(name, (self.shown, range(len(self))))
-        return f"{shown}: row {rows[number] + 1}, column '{plain(name, 80)}'"
+        return f"{row_in_file(self.shown, self.origins, name, number)}, column '{plain(name, 80)}'"
 
     def rows(self, numbers: Sequence[int]) -> Table:
         """Some of the rows."""
-        there = {name: self.origins.get(name, (self.shown, range(len(self)))) for name in self.header}
+        there = {name: self.origin(name) for name in self.header}
         origins = {name: (shown, [rows[n] for n in numbers]) for name, (shown, rows) in there.items()}
-        return Table(self.header, [[cells[n] for n in numbers] for cells in self.columns], self.shown, origins)
+        columns = [[cells[n] for n in numbers] for cells in self.columns]
+        return replace(self, columns=columns, origins=origins)
 
 
 def read_table(tree: FileTree, name: str, key: str) -> Table:
@@ -162,7 +176,8 @@ def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
     ]
     origins: dict[str, tuple[str, Sequence[int]]] = {name: (other.shown, rows) for name, _ in new}
     header, columns = [*table.header, *(n for n, _ in new)], [*table.columns, *(c for _, c in new)]
-    return Table(header, columns, table.shown, {**table.origins, **origins})
+    separators = {name: other.separators[name] for name, _ in new if name in other.separators}
+    return Table(header, columns, table.shown, {**table.origins, **origins}, {**table.separators, **separators})
 
 
 def rows_where(table: Table, where: Mapping[str, Sequence[str]], key: str) -> Table:
@@ -308,7 +323,8 @@ def _records(records: list[dict[str, Any]], shown: str) -> Table:
 def _coco(told: dict[str, Any], shown: str) -> Table:
     """A row for each image of COCO annotations, with its annotation's columns and the names of its categories.
 
-    An image with several annotations has their categories with blanks between, and is one row.
+    An image with several annotations is one row, with its categories' numbers, and their names, separated by blanks. Where a name
+    holds a blank, names are separated by the first mark that none holds, which `Table.separators` tells.
     """
     images = {_key(image, shown): dict(image) for image in told["images"] if isinstance(image, dict)}
     names = {
@@ -321,6 +337,8 @@ def _coco(told: dict[str, Any], shown: str) -> Table:
     strange = next((i for i in found if i not in images), None)
     if strange is not None:
         raise UserError(f"{shown}: an annotation is of image_id '{plain(strange, 80)}', which is not among its images.")
+    shown_names = {number: text_of(category.get("name", number)) for number, category in names.items()}
+    mark = next(mark for mark in _MARKS if not any(mark in name for name in shown_names.values()))
     records = []
     for i, image in images.items():
         record = {**image}
@@ -330,9 +348,12 @@ def _coco(told: dict[str, Any], shown: str) -> Table:
         categories = list(dict.fromkeys(text_of(a.get("category_id")) for a in of_image))
         if categories:
             record["category_id"] = " ".join(categories)
-            record["category"] = " ".join(text_of(names.get(c, {}).get("name", c)) for c in categories)
+            record["category"] = mark.join(shown_names.get(c, c) for c in categories)
         records.append(record)
-    return _records(records, shown)
+    return replace(_records(records, shown), separators={} if mark == " " else {"category": mark})
+
+
+_MARKS = (" ", ",", ";", "|", "\t", "\n", "\x1f")
 
 
 def _list(told: dict[str, Any], name: str, shown: str) -> list[Any]:

@@ -4,16 +4,38 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Sequence
 
 import numpy as np
 
 from harness.base.errors import UserError, nearest
-from harness.base.untrusted_text import is_plain, listed, plain
+from harness.base.untrusted_text import counted, is_plain, listed, plain
+from harness.competition.data_spec import DataSpec
 from harness.competition.samples import RawTargets
 from harness.competition.scoring.registry import LABELS, NUMBERS
 from harness.competition.tasks import Task
 from harness.data.files.names import nfc
+from harness.data.rows.tables import Table
+
+
+def targets_of(table: Table, spec: DataSpec) -> RawTargets:
+    """The targets of a table's rows, by data.label.
+
+    Raises
+    ------
+    UserError
+        If there is no such column, or its labels are separated otherwise than data.separator says.
+    """
+    for name in spec.label:
+        own = table.separators.get(name)
+        if own and spec.separator not in (None, own):
+            raise UserError(
+                f"{table.shown}: column '{plain(name, 80)}': its names hold blanks, so that several in a cell stand with {json.dumps(own)} "
+                f"between: data.separator = {json.dumps(own)} in competition.toml, not {json.dumps(spec.separator)}."
+            )
+    columns = [table.column(name, "data.label") for name in spec.label]
+    return RawTargets(columns, list(spec.label), table.shown, spec.separator, table.origins)
 
 
 def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -21,16 +43,23 @@ def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple
 
     wanted : columns of the sample submission: where they are the same names, their order counts; else numbers are sorted as
         numbers, names as text
+
+    Raises
+    ------
+    UserError
+        If a cell is empty, a name cannot be printed, or a label is most likely another one, written otherwise.
     """
     if _is_wide(task, raw) or task.of == NUMBERS:
         found = [nfc(name) for name in raw.names]
-    elif task.of == LABELS:
-        found = list(dict.fromkeys(label for cell in raw.columns[0] for label in split_labels(cell, raw.separator)))
     else:
-        found = list(dict.fromkeys(map(nfc, raw.columns[0])))
-        if "" in found:
-            row = raw.columns[0].index("")
+        times = _times(task, raw)
+        if task.is_one_class and "" in times:
+            row = next(row for row, cell in enumerate(raw.columns[0]) if not cell.strip())
             raise UserError(f"{raw.place(row)}: is empty. Give it a label, or take the row out{_by_where(raw, 0)}.")
+        _refuse_other_cases(raw, times)
+        if task.of == LABELS:
+            _refuse_other_separators(raw, times)
+        found = list(times)
     odd = next((name for name in found if not is_plain(name)), None)
     if odd is not None:
         raise UserError(f"{raw.shown}: the label {plain(odd, 80)!r} has characters that cannot be printed. Rename it.")
@@ -40,12 +69,92 @@ def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple
     return tuple(found if _is_wide(task, raw) or task.of == NUMBERS else sorted_names(found))
 
 
+def label_of(text: str) -> str:
+    """A label as labels are compared: in NFC, without blanks around it."""
+    return nfc(text.strip())
+
+
+def _times(task: Task, raw: RawTargets) -> Counter[str]:
+    """How many rows have each label of the one column."""
+    if task.of == LABELS:
+        return Counter(label for cell in raw.columns[0] for label in dict.fromkeys(split_labels(cell, raw.separator)))
+    times: Counter[str] = Counter()
+    for cell, n in Counter(raw.columns[0]).items():
+        times[label_of(cell)] += n
+    return times
+
+
+RARE = 20
+"""A label that another in so many times as many rows differs from by case alone is taken for a slip."""
+
+
+def _refuse_other_cases(raw: RawTargets, times: Counter[str]) -> None:
+    """Refuse a label that is most likely another one, written otherwise: it would become a class."""
+    for common, rare in _cased(times):
+        if times[common] >= RARE * times[rare]:
+            raise UserError(
+                f"{raw.place(_row_of(raw, rare))}: label '{plain(rare, 80)}' ({counted(times[rare], 'row')}) is written '{plain(common, 80)}' in "
+                f"{counted(times[common], 'row')}. Correct the former; if both are classes, name all of them in competition.toml: classes = [...]."
+            )
+
+
+def _refuse_other_separators(raw: RawTargets, times: Counter[str]) -> None:
+    """Refuse a label that is most likely several, separated otherwise than data.separator says."""
+    marks = _other_marks(raw)
+    for label in times:
+        hint = _separator_hint(label, times, marks)
+        if hint:
+            raise UserError(
+                f"{raw.place(_row_of(raw, label))}: label '{plain(label, 80)}' is made of labels that stand alone in other rows. {hint}Or correct the "
+                "cell; if it is a label of its own, name all of them in competition.toml: classes = [...]."
+            )
+
+
+def notes_on_labels(task: Task, raw: RawTargets, are_classes: bool) -> list[str]:
+    """What is odd about the labels of one column, in words.
+
+    are_classes : whether the classes were read from them
+    """
+    if task.of == NUMBERS or _is_wide(task, raw):
+        return []
+    notes, cells = [], raw.columns[0]
+    padded = [cell for cell in cells if cell != cell.strip()] if task.is_one_class else []
+    if padded:
+        notes.append(
+            f"{raw.shown}: blanks around the label do not count; {counted(len(padded), 'row')} of {len(cells):,} "
+            f"{'has' if len(padded) == 1 else 'have'} some, e.g. '{plain(padded[0], 80)}'"
+        )
+    times = _times(task, raw)
+    for common, rare in _cased(times) if are_classes else ():
+        notes.append(
+            f"{raw.shown}: the labels '{plain(common, 80)}' ({counted(times[common], 'row')}) and '{plain(rare, 80)}' ({counted(times[rare], 'row')}) differ in "
+            "case alone and are two classes; if they are one, correct the rows"
+        )
+    return notes
+
+
+def _cased(times: Counter[str]) -> list[tuple[str, str]]:
+    """Pairs of labels that differ in case alone: the commonest spelling, and each other one."""
+    spelt: dict[str, list[str]] = {}
+    for label, _ in times.most_common():
+        spelt.setdefault(label.casefold(), []).append(label)
+    return [(names[0], other) for names in spelt.values() for other in names[1:]]
+
+
+def _row_of(raw: RawTargets, label: str) -> int:
+    """The first row that has the label."""
+    cells = raw.columns[0]
+    return next(
+        row for row, cell in enumerate(cells) if label == label_of(cell) or label in split_labels(cell, raw.separator)
+    )
+
+
 def sorted_names(names: Iterable[str]) -> list[str]:
     """Numbers as numbers, names as text, with the numbers in them in their order: 'c2' before 'c10'."""
 
     def key(name: str) -> list[tuple[int, float, str]]:
         parts = re.split(r"(-?\d+)" if re.fullmatch(r"-?\d+", name) else r"(\d+)", name)
-        return [(0, float(part), "") if part.lstrip("-").isdigit() else (1, 0.0, part) for part in parts if part]
+        return [(0, float(part), "") if part.lstrip("-").isdecimal() else (1, 0.0, part) for part in parts if part]
 
     return sorted(names, key=key)
 
@@ -70,18 +179,21 @@ def votes(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray |
     if len(wrong):
         row = int(wrong[0])
         raise UserError(
-            f"{raw.shown}: row {row + 1}: the votes of the columns {listed(classes)} are {table[row][:8].tolist()}: none may be negative, and one must "
+            f"{raw.row(row)}: the votes of the columns {listed(classes)} are {table[row][:8].tolist()}: none may be negative, and one must "
             'be more than 0. Correct the row; where they are no votes: task = "regression" in competition.toml.'
         )
     return (table / table.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def fold_numbers(cells: Sequence[str], shown: str, column: str) -> np.ndarray:
-    """Folds int8 (n,) of a column of numbers from 0 (UserError where a cell is none)."""
+def fold_numbers(cells: Sequence[str], place: Callable[[int], str]) -> np.ndarray:
+    """Folds int8 (n,) of a column of numbers from 0 (UserError where a cell is none).
+
+    place : where a row's cell stands, in words
+    """
     wrong = next((row for row, cell in enumerate(cells) if not re.fullmatch(r"\d{1,2}", cell.strip())), None)
     if wrong is not None:
         raise UserError(
-            f"{shown}: row {wrong + 1}, column '{plain(column, 80)}': '{plain(cells[wrong], 80)}' is no fold, a whole number from 0. Correct the cell, or "
+            f"{place(wrong)}: '{plain(cells[wrong], 80)}' is no fold, a whole number from 0. Correct the cell, or "
             "data.fold in competition.toml."
         )
     return np.array([int(cell) for cell in cells], dtype=np.int8)
@@ -119,7 +231,7 @@ def _is_wide(task: Task, raw: RawTargets) -> bool:
 def split_labels(cell: str, separator: str | None) -> list[str]:
     """The labels in a cell, in NFC; blanks count as one separator, whatever their number."""
     parts = [cell] if separator is None else cell.split() if separator == " " else cell.split(separator)
-    return [nfc(part.strip()) for part in parts if part.strip()]
+    return [label_of(part) for part in parts if part.strip()]
 
 
 def _check_columns(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> None:
@@ -192,14 +304,14 @@ def _one_hot(raw: RawTargets, table: np.ndarray, classes: tuple[str, ...]) -> np
         row = int(wrong[0])
         marked = ", ".join(c for c, has in zip(classes, table[row], strict=True) if has) or "none"
         raise UserError(
-            f"{raw.shown}: row {row + 1} has {count[row]} of the columns {listed(classes)} at 1 ({plain(marked, 200)}), wanted one; {len(wrong):,} "
+            f"{raw.row(row)} has {count[row]} of the columns {listed(classes)} at 1 ({plain(marked, 200)}), wanted one; {len(wrong):,} "
             'rows are like it. Where a row may have several: task = "multilabel" in competition.toml.'
         )
     return table.argmax(axis=1).astype(np.int64)
 
 
 def _labels_in_a_cell(raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
-    index = {nfc(name): place for place, name in enumerate(classes)}
+    index = {label_of(name): place for place, name in enumerate(classes)}
     table = np.zeros((len(raw.columns[0]), len(classes)), dtype=np.float32)
     for row, cell in enumerate(raw.columns[0]):
         for label in split_labels(cell, raw.separator):
@@ -217,8 +329,17 @@ def _labels_in_a_cell(raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
     return table
 
 
-def _separator_hint(label: str, index: dict[str, int]) -> str:
-    for mark in (" ", ",", ";", "|"):
+_MARKS = (",", ";", "|", " ")
+
+
+def _other_marks(raw: RawTargets) -> tuple[str, ...]:
+    """Marks that may separate labels beside the one that is set: a blank, which belongs to many names, only where that never occurs."""
+    occurs = raw.separator is not None and any(raw.separator in cell for cell in raw.columns[0])
+    return _MARKS[:-1] if occurs else _MARKS
+
+
+def _separator_hint(label: str, index: Container[str], marks: Sequence[str] = _MARKS) -> str:
+    for mark in marks:
         parts = [part.strip() for part in label.split(mark)]
         if len(parts) > 1 and all(part in index for part in parts):
             return f'Labels are separated by "{mark}" there: data.separator = "{mark}". '
@@ -226,14 +347,14 @@ def _separator_hint(label: str, index: dict[str, int]) -> str:
 
 
 def _class_indices(raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
-    index = {nfc(name): place for place, name in enumerate(classes)}
+    index = {label_of(name): place for place, name in enumerate(classes)}
     cells = raw.columns[0]
-    known = {cell: index.get(nfc(cell), -1) for cell in dict.fromkeys(cells)}
+    known = {cell: index.get(label_of(cell), -1) for cell in dict.fromkeys(cells)}
     wrong = next((cell for cell, place in known.items() if place < 0), None)
     if wrong is not None:
         row = cells.index(wrong)
         raise UserError(
-            f"{raw.shown}: row {row + 1}: label '{plain(wrong, 80)}' is no class{_hint(wrong, index, classes)}. Classes: {listed(classes)}. "
+            f"{raw.row(row)}: label '{plain(wrong, 80)}' is no class{_hint(label_of(wrong), index, classes)}. Classes: {listed(classes)}. "
             "Correct the row, or 'classes' in competition.toml."
         )
     return np.array([known[cell] for cell in cells], dtype=np.int64)
@@ -241,8 +362,6 @@ def _class_indices(raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
 
 def _hint(label: str, index: dict[str, int], classes: tuple[str, ...]) -> str:
     """How the label may have been meant."""
-    if label.strip() in index:
-        return " (take the spaces around it out)"
     cased = {name.casefold(): name for name in index}
     if label.casefold() in cased:
         return f" (it is written '{plain(cased[label.casefold()], 80)}' there)"

@@ -243,7 +243,7 @@ def test_kaggles_layout_is_read_by_the_csvs_ids(signs: Path):
     ("labels", "said"),
     [
         ("1,cat\n2,dog\n1,cat\n", "id '1' stands in row 1 and in row 3"),
-        ("1,cat\n2, dog\n", r"row 2: label ' dog' is no class \(take the spaces around it out\)"),
+        ("1,cat\n2,Dog\n", r"row 2: label 'Dog' is no class \(it is written 'dog' there\)"),
         ("1,cat\n2,dgo\n", r"row 2: label 'dgo' is no class \(did you mean 'dog'\?\)"),
         ("1,cat\n2,1.0\n", "row 2: label '1.0' is no class"),
         ("1,cat\n99,dog\n", "1 of its 2 ids have no image"),
@@ -255,6 +255,13 @@ def test_a_wrong_label_file_is_told_with_the_row(signs: Path, labels: str, said:
     write_signs(signs, labels)
     with pytest.raises(UserError, match=said):
         load(signs)
+
+
+def test_blanks_around_a_label_are_a_note(signs: Path):
+    write_signs(signs, "1,cat\n2, dog\n")
+    dataset = load(signs)
+    assert dataset.train.labels.tolist() == [0, 1]
+    assert any("blanks around the label do not count; 1 row of 2 has some, e.g. ' dog'" in n for n in dataset.notes)
 
 
 def test_a_label_file_without_the_column_is_told(signs: Path):

@@ -34,6 +34,7 @@ def test_rows_of_hidden_files_are_left_out_and_said(tmp_path: Path) -> None:
     found = list_by_table(FileTree(tmp_path), "train", _spec())
     assert found.ids == ["a.png", "b.png"] and found.targets is not None
     assert found.targets.columns == [["x", "y"]] and found.groups is None
+    assert found.targets.place(1).endswith("train.csv: row 3, column 'label'")  # as the file counts them
     assert any(".DS_Store" in note and "left out" in note for note in found.notes)
 
 

@@ -69,6 +69,19 @@ def test_an_image_with_several_annotations_has_all_its_categories(tmp_path: Path
     assert read(tmp_path, "train.json", json.dumps(more)).column("category_id", "") == ["0 1", "1"]
 
 
+def test_names_with_blanks_are_separated_by_a_mark_that_none_holds(tmp_path: Path):
+    several = [*COCO["annotations"], {"id": 3, "image_id": 7, "category_id": 1}]
+    table = read(tmp_path, "train.json", json.dumps({**COCO, "annotations": several}))
+    assert table.column("category", "") == ["oak,red beech", "red beech"]
+    assert table.rows([1]).separators == {"category": ","}
+    named = [{"id": 0, "name": "oak, old"}, {"id": 1, "name": "red beech"}]
+    other = read(tmp_path, "other.json", json.dumps({**COCO, "annotations": several, "categories": named}))
+    assert other.column("category", "")[0] == "oak, old;red beech"
+    plain = [{"id": 0, "name": "oak"}, {"id": 1, "name": "beech"}]
+    plain_table = read(tmp_path, "plain.json", json.dumps({**COCO, "annotations": several, "categories": plain}))
+    assert plain_table.column("category", "")[0] == "oak beech" and plain_table.separators == {}
+
+
 def test_an_annotation_of_an_unknown_image_is_told(tmp_path: Path):
     wrong = {**COCO, "annotations": [{"image_id": 8, "category_id": 0}]}
     with pytest.raises(UserError, match="image_id '8', which is not among its images"):
@@ -128,6 +141,9 @@ def test_rows_are_chosen_by_values_and_patterns(tmp_path: Path):
     chosen = rows_where(table, {"split": ("train", "val"), "level": ("?*",)}, "data.where")
     assert chosen.columns[0] == ["a"] and rows_where(table, {}, "data.where") is table
     assert rows_where(table, {"level": ("2",)}, "data.where").place("id", 0).endswith("row 3, column 'id'")
+    twice = read(tmp_path, "twice.csv", "id,split\nz,x\na,train\na,train\n")
+    with pytest.raises(UserError, match=r"twice.csv: id 'a' stands in row 2 and in row 3"):
+        rows_where(twice, {"split": ("train",)}, "data.where").ids("id")
     with pytest.raises(
         UserError, match=r"no row is left by data.where = \{split = \['dev'\]\}; the column holds train, val, test"
     ):

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 
 from harness.base.errors import UserError
+from harness.competition.data_spec import DataSpec
 from harness.competition.samples import RawTargets
 from harness.competition.tasks import TASKS
-from harness.data.rows.targets import classes_of, encode, fold_numbers, sorted_names, split_labels, votes
+from harness.data.rows.tables import Table
+from harness.data.rows.targets import (
+    classes_of,
+    encode,
+    fold_numbers,
+    notes_on_labels,
+    sorted_names,
+    split_labels,
+    targets_of,
+    votes,
+)
 
 SINGLE, LABELS, NUMBERS = TASKS["single"], TASKS["multilabel"], TASKS["regression"]
 
@@ -19,6 +33,10 @@ def cells(*values: str, separator: str | None = None) -> RawTargets:
 
 def columns(**values: list[str]) -> RawTargets:
     return RawTargets(list(values.values()), list(values), "train.csv")
+
+
+def spec(**values: object) -> DataSpec:
+    return DataSpec.model_validate({"format": "image_csv", "size": 8} | values)
 
 
 def test_classes_are_sorted_as_numbers_or_names_or_as_the_sample_has_them():
@@ -63,7 +81,6 @@ def test_numbers():
     ("task", "raw", "classes", "said"),
     [
         (SINGLE, cells("a", "c"), ("a", "b"), "row 2: label 'c' is no class"),
-        (SINGLE, cells("a", " b"), ("a", "b"), "take the spaces around it out"),
         (SINGLE, cells("a", "B"), ("a", "b"), "it is written 'b' there"),
         (SINGLE, cells("0.0"), ("0", "1"), 'write classes = ["0.0", ...]'),
         (
@@ -102,6 +119,73 @@ def test_votes_become_shares_in_the_order_of_the_classes():
 
 
 def test_folds_are_whole_numbers():
-    assert fold_numbers(["0", " 4"], "t.csv", "fold").tolist() == [0, 4]
-    with pytest.raises(UserError, match="row 2, column 'fold': 'x' is no fold"):
-        fold_numbers(["0", "x"], "t.csv", "fold")
+    place = partial(cells().cell, "fold")
+    assert fold_numbers(["0", " 4"], place).tolist() == [0, 4]
+    with pytest.raises(UserError, match="train.csv: row 2, column 'fold': 'x' is no fold"):
+        fold_numbers(["0", "x"], place)
+
+
+def test_blanks_around_a_label_do_not_count_and_that_is_said():
+    raw = cells("cat", "dog ", " cat", "cat")
+    assert classes_of(SINGLE, raw) == ("cat", "dog")
+    assert encode(SINGLE, raw, ("cat", "dog")).tolist() == encode(SINGLE, raw, ("cat ", "dog")).tolist() == [0, 1, 0, 0]
+    [note] = notes_on_labels(SINGLE, raw, True)
+    assert "2 rows of 4 have some, e.g. 'dog '" in note
+    with pytest.raises(UserError, match="row 2, column 'label': is empty"):
+        classes_of(SINGLE, cells("a", "  "))
+
+
+@pytest.mark.parametrize(("task", "mark"), [(SINGLE, None), (LABELS, ",")])
+def test_a_label_that_differs_in_case_is_refused_where_it_is_rare_and_noted_where_it_is_not(task, mark: str | None):
+    letters = cells(*["a"] * 19, "A", "b", separator=mark)
+    assert classes_of(task, letters) == ("A", "a", "b")
+    [note] = notes_on_labels(task, letters, True)
+    assert "'a' (19 rows) and 'A' (1 row) differ in case alone" in note
+    assert notes_on_labels(task, letters, False) == []  # who writes both into competition.toml means both
+    with pytest.raises(UserError, match=r"row 21, .*'A' \(1 row\) is written 'a' in 20 rows.*classes = \[...\]"):
+        classes_of(task, cells(*["a"] * 20, "A", "b", separator=mark))
+
+
+def test_labels_with_another_mark_between_are_no_label_of_their_own():
+    with pytest.raises(UserError, match="row 3, .*label 'red;big'.* data.separator = \";\""):
+        classes_of(LABELS, cells("red", "big,old", "red;big", separator=","))
+    with pytest.raises(UserError, match="label 'red big'"):  # the separator that is set never occurs
+        classes_of(LABELS, cells("red", "big", "red big", separator=","))
+    assert classes_of(LABELS, cells("ice", "cream,ice cream", separator=",")) == ("cream", "ice", "ice cream")
+    assert classes_of(SINGLE, cells("sea", "lion", "sea lion")) == ("lion", "sea", "sea lion")
+
+
+def test_digits_of_other_kinds_are_text():
+    assert sorted_names(["10²", "①", "2"]) == ["2", "10²", "①"]
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "said"),
+    [
+        (SINGLE, {"label": ["a", "", "c"]}, "row 7, column 'label'"),
+        (SINGLE, {"label": ["a", "b", "c"]}, "row 9: label 'c'"),
+        (SINGLE, {"a": ["1", "1", "0"], "b": ["0", "1", "1"]}, "row 7 has 2 of the columns"),
+        (SINGLE, {"a": ["3", "0", "1"], "b": ["1", "0", "1"]}, "row 7: the votes"),
+        (LABELS, {"a": ["1", "0", "2"], "b": ["0", "1", "1"]}, "row 9, column 'a'"),
+        (NUMBERS, {"a": ["1", "0", "x"]}, "row 9, column 'a'"),
+    ],
+)
+def test_a_row_is_told_by_its_number_in_the_file(task, columns: dict[str, list[str]], said: str):
+    table = Table([*columns, "fold"], [*columns.values(), ["0", "1", "x"]], "train.csv")
+    origins = {name: ("train.csv", [1, 6, 8]) for name in table.header}
+    raw = targets_of(replace(table, origins=origins), spec(label=list(columns)))
+    classes = ("a", "b") if len(columns) > 1 or task is SINGLE else tuple(columns)
+    with pytest.raises(UserError, match=f"^train.csv: {said}"):
+        if columns.get("label") == ["a", "", "c"]:
+            classes_of(task, raw)
+        votes(task, raw, classes)
+        encode(task, raw, classes)
+    with pytest.raises(UserError, match="^train.csv: row 9, column 'fold'"):
+        fold_numbers(table.column("fold", "data.fold"), partial(raw.cell, "fold"))
+
+
+def test_a_separator_that_a_column_does_not_have_is_refused():
+    table = Table(["category"], [["traffic light,dog"]], "train.json", separators={"category": ","})
+    assert targets_of(table, spec(label="category", separator=",")).separator == ","
+    with pytest.raises(UserError, match='data.separator = ","'):
+        targets_of(table, spec(label="category", separator=" "))

@@ -196,11 +196,11 @@ CASES = {
         "label 'disc' is no class.*Correct the row",
         done(change("labels.csv", "circle0,disc", "circle0,circle")),
     ),
-    "spaces around a label": Case(
-        after(labels_csv, change("labels.csv", "circle0,circle", "circle0, circle")),
+    "a label in another case": Case(
+        after(labels_csv, change("labels.csv", "circle0,circle", "circle0,Circle")),
         DATA,
-        "take the spaces around it out",
-        done(change("labels.csv", "circle0, circle", "circle0,circle")),
+        "it is written 'circle' there",
+        done(change("labels.csv", "circle0,Circle", "circle0,circle")),
     ),
     "an id twice": Case(
         after(labels_csv, change("labels.csv", "circle1,circle", "circle0,circle")),
