@@ -28,6 +28,7 @@ from harness import __version__
 from harness.competition import Recipe
 from harness.competition.metrics import METRICS
 from harness.competition.recipe import CvSpec, ModelSpec
+from harness.competition.scoring.registry import find_metric
 from harness.oof.ensemble.cross_fit import cross_fit
 from harness.oof.ensemble.hill_climbing import hill_climb
 from harness.oof.ensemble.methods import METHODS
@@ -76,7 +77,7 @@ def speed(n_models: int, n: int, rounds: int = 50) -> None:
     peers = {"log_loss": log_loss, "accuracy": lambda y, p: accuracy_score(y, p.argmax(axis=1))}
     for name, peer in peers.items():
         started = time.perf_counter()
-        hill_climb(proba, labels, METRICS[name], rounds=rounds)
+        hill_climb(proba, labels, find_metric(name), rounds=rounds)
         ours = time.perf_counter() - started
         total = np.zeros_like(proba[0])
         started = time.perf_counter()
@@ -137,7 +138,7 @@ def _write_runs(home: Path, n_models: int, n: int) -> None:
     proba, labels = models(n_models, n)
     ids = np.array([f"r{i}" for i in range(n)])
     folds = Folds(ids, np.arange(n), np.random.default_rng(1).permutation(np.arange(n) % 5).astype(np.int8))
-    metric = METRICS["log_loss"]
+    metric = find_metric("log_loss")
     for number, of_one in enumerate(proba):
         run = RunFolder(home / "oof" / "drawn" / f"drawn-{number}")
         recipe = Recipe(name=f"drawn-{number}", model=ModelSpec(name="cnn"), cv=CvSpec(folds=5))
@@ -166,7 +167,7 @@ def _climb_file(path: Path, metric: str) -> None:
     proba = np.load(path, mmap_mode="r", allow_pickle=False)
     labels = np.load(path.with_name("labels.npy"), allow_pickle=False)
     started = time.perf_counter()
-    hill_climb(proba, labels, METRICS[metric], rounds=50)
+    hill_climb(proba, labels, find_metric(metric), rounds=50)
     seconds, peak = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
         f"{len(proba)} x {proba.shape[1]:,} float16 on disk, {metric}: {seconds:.1f} s, peak {peak:.2f} GiB (its maps too)"

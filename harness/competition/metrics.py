@@ -20,7 +20,6 @@ Scorer = Callable[[np.ndarray | None], float]
 resample, in which a class may lack rows."""
 
 _KEPT_CELLS = 1 << 26  # bytes of the resamples that are kept
-_EPS = 1e-7  # probabilities are stored as float32; a log loss of exact zeros would be infinite
 
 
 @dataclass(frozen=True)
@@ -320,12 +319,6 @@ _RECALL, _PRECISION = (_hits, _truth), (_hits, lambda t: t.said)
 _F1 = (lambda t: 2 * t.hits, lambda t: t.truth + t.said)
 
 
-def _log_loss(labels: np.ndarray, proba: np.ndarray) -> Scorer:
-    of_truth = proba[np.arange(len(labels)), labels].astype(np.float64)
-    losses = -np.log(np.clip(of_truth, _EPS, 1.0))
-    return lambda weights: float(np.average(losses, weights=weights))
-
-
 def _of_classes(name: str, value: Callable[[Tally], float]) -> Metric:
     return Metric(name, lambda labels, proba: _ClassScorer(value, labels, proba), of_tally=value, of_answers=True)
 
@@ -339,14 +332,12 @@ METRICS: dict[str, Metric] = {
         _of_classes("weighted_f1", _weighted_f1),
         _of_classes("precision", ShareOfClasses(*_PRECISION, over=present)),
         _of_classes("recall", ShareOfClasses(*_RECALL, over=present)),
-        _of_classes("f1", ShareOfClasses(*_F1, over=only(1))),
         _of_classes("sensitivity", ShareOfClasses(*_RECALL, over=only(1))),
         _of_classes("specificity", ShareOfClasses(*_RECALL, over=only(0))),
-        Metric("log_loss", _log_loss, greater_is_better=False, of_probabilities=OfProbabilities(_EPS)),
         Metric("roc_auc", roc_auc),
     )
 }
-"""Every metric by its name in competition.toml; precision and recall are macro averages."""
+"""Metrics of exclusive classes that take no parameters, by name; precision and recall are macro averages."""
 
 TWO_CLASS_METRICS = ("f1", "sensitivity", "specificity")
 """Of the second of two classes, which is the positive one; specificity is the first one's recall."""

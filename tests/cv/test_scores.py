@@ -10,6 +10,7 @@ import pytest
 from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.competition.metrics import METRICS, intervals
+from harness.competition.scoring.registry import find_metric
 from harness.competition.scoring.temperature import softmax
 from harness.competition.tasks import TASKS
 from harness.competition.tasks.threshold import cross_fitted
@@ -50,7 +51,7 @@ def test_rows_of_untrained_folds_do_not_count():
     scores = score_run(DIGITS, labels, oof, folds, [0, 1])
     rows = folds.fold < 2
     assert not scores["complete"]
-    assert scores["metrics"]["log_loss"]["pooled"] == pytest.approx(METRICS["log_loss"](labels[rows], oof[rows]))
+    assert scores["metrics"]["log_loss"]["pooled"] == pytest.approx(find_metric("log_loss")(labels[rows], oof[rows]))
     alone = score_run(DIGITS, labels, oof, folds, [1])
     assert alone["metrics"]["accuracy"]["std"] is None
 
@@ -74,14 +75,14 @@ def test_every_number_of_a_run_again_by_hand():
     scores = score_run(of("accuracy", "log_loss", "accuracy"), labels, oof, folds, [0, 1])
     assert list(scores["metrics"]) == ["accuracy", "log_loss"]  # once each
     assert [(f["fold"], f["n"]) for f in scores["folds"]] == [(0, 40), (1, 40)]
-    scorers = [METRICS[name].prepare(labels, oof) for name in ("accuracy", "log_loss")]
+    scorers = [find_metric(name).prepare(labels, oof) for name in ("accuracy", "log_loss")]
     for name, (low, high) in zip(("accuracy", "log_loss"), intervals(scorers, folds.groups), strict=True):
         found = scores["metrics"][name]
         assert (found["low"], found["high"]) == (low, high) and found["greater_is_better"] == (name == "accuracy")
-        assert found["pooled"] == METRICS[name](labels, oof)
-        per_fold = [METRICS[name](labels[folds.fold == k], oof[folds.fold == k]) for k in range(2)]
+        assert found["pooled"] == find_metric(name)(labels, oof)
+        per_fold = [find_metric(name)(labels[folds.fold == k], oof[folds.fold == k]) for k in range(2)]
         assert (found["mean"], found["std"]) == pytest.approx((np.mean(per_fold), np.std(per_fold, ddof=1)))
-    moved = cross_fitted([METRICS["accuracy"], METRICS["log_loss"]], labels, oof, folds.fold, folds.groups)
+    moved = cross_fitted([METRICS["accuracy"], find_metric("log_loss")], labels, oof, folds.fold, folds.groups)
     assert scores["threshold"] == moved and moved["scores"]["accuracy"]["pooled"] > 0.8
     assert scores["excluded"] == {"n": 0}
 
@@ -160,13 +161,13 @@ def test_answers_are_judged_by_the_decision_that_the_other_folds_found_and_outpu
     assert found["pooled"] > accuracy(labels[kept], task.plain(oof[kept])) + 0.1  # half a grade off
     assert scaling["method"] != "none"  # the leaderboard's metric is of probabilities
     scaled = np.concatenate([task.scaled(oof[kept & (folds.fold == k)], scaling["folds"][str(k)]) for k in range(4)])
-    loss = METRICS["log_loss"](right, scaled)
+    loss = find_metric("log_loss")(right, scaled)
     assert scores["metrics"]["log_loss"]["pooled"] == pytest.approx(loss, abs=1e-6)
     first = kept & (folds.fold == 0)
     assert scores["folds"][0]["accuracy"] == accuracy(labels[first], task.decide(oof[first], told["folds"]["0"]))
     left = accuracy(labels[~kept], task.decide(oof[~kept], told["values"]))
     assert scores["excluded"]["accuracy"] == left
-    loss = METRICS["log_loss"](labels[~kept], task.scaled(oof[~kept], scaling["values"]))
+    loss = find_metric("log_loss")(labels[~kept], task.scaled(oof[~kept], scaling["values"]))
     assert scores["excluded"]["log_loss"] == pytest.approx(loss, abs=1e-6)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.competition.metrics import METRICS
+from harness.competition.scoring.registry import find_metric
 from harness.runs import probability_tables
 from harness.runs.probability_tables import RowView, Summing, is_large, open_table, rows_of_table
 
@@ -45,6 +45,6 @@ def test_some_rows_of_a_table_are_scored_as_a_copy_of_them_is(large: bool):
     copy, some = PROBA[0][rows], rows_of_table(PROBA[0], rows)
     assert isinstance(some, RowView) == large and len(some) == 7 and some.shape == (7, 4) and some.ndim == 2
     for name in ("accuracy", "macro_f1", "log_loss", "roc_auc"):
-        assert METRICS[name](labels, some) == METRICS[name](labels, copy), name
+        assert find_metric(name)(labels, some) == find_metric(name)(labels, copy), name
     for key in (3, slice(1, 4), np.array([5, 0]), rows == 2, (slice(None), 2), (np.arange(7), labels)):
         np.testing.assert_array_equal(some[key], copy[key])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.competition.metrics import METRICS
 from harness.competition.scoring import temperature
+from harness.competition.scoring.registry import find_metric
 from harness.competition.scoring.temperature import calibrated, fitted_temperature, softmax
 
 
@@ -42,7 +42,7 @@ def test_the_temperature_that_was_put_in_is_found_and_the_log_loss_falls(true: f
     assert found == pytest.approx(true, rel=0.1)
     new = calibrated(off, found)
     np.testing.assert_array_equal(new.argmax(axis=1), off.argmax(axis=1))
-    losses = [METRICS["log_loss"](labels, calibrated(off, t)) for t in (0.98 * found, found, 1.02 * found)]
+    losses = [find_metric("log_loss")(labels, calibrated(off, t)) for t in (0.98 * found, found, 1.02 * found)]
     assert losses[1] == min(losses)
 
 

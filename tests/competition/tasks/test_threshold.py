@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.competition.metrics import METRICS, custom_metric
+from harness.competition.scoring.registry import find_metric
 from harness.competition.tasks.answering import moved
 from harness.competition.tasks.threshold import best_threshold, cross_fitted, decide
 
@@ -24,7 +25,7 @@ def skewed(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "f1", "macro_f1"])
 def test_the_best_threshold_is_at_least_as_good_as_any_other(name: str):
     labels, positive = skewed(300, 0)
-    metric = METRICS[name]
+    metric = find_metric(name)
     found = best_threshold(metric, labels, positive)
     others = [metric(labels, decide(positive, t)) for t in np.linspace(0, 1, 501)]
     assert metric(labels, decide(positive, found)) >= max(others) - 0.011  # candidates are 400 quantiles
@@ -49,7 +50,7 @@ def test_the_cross_fitted_score_uses_no_row_for_its_own_threshold():
 def test_what_is_found_is_told_with_its_metric_and_two_folds_are_enough():
     labels, positive = skewed(100, 3)
     proba = np.column_stack([1 - positive, positive])
-    metrics = [METRICS["log_loss"], METRICS["f1"], custom_metric(lambda y, p: 0.0)]
+    metrics = [find_metric("log_loss"), find_metric("f1"), custom_metric(lambda y, p: 0.0)]
     found = cross_fitted([METRICS["accuracy"], *metrics], labels, proba, np.arange(100) % 2, np.arange(100))
     assert found["metric"] == "accuracy" and list(found["scores"]) == ["accuracy", "f1"]
     assert found["value"] == best_threshold(METRICS["accuracy"], labels, positive)
@@ -94,7 +95,10 @@ def test_noise_gains_nothing_by_a_cross_fitted_threshold():
 @pytest.mark.parametrize(("classes", "metric", "folds"), [(3, "accuracy", 5), (2, "roc_auc", 5), (2, "accuracy", 1)])
 def test_where_a_threshold_means_nothing_there_is_none(classes: int, metric: str, folds: int):
     proba = np.random.default_rng(0).dirichlet(np.ones(classes), 50)
-    assert cross_fitted([METRICS[metric]], np.arange(50) % classes, proba, np.arange(50) % folds, np.arange(50)) is None
+    assert (
+        cross_fitted([find_metric(metric)], np.arange(50) % classes, proba, np.arange(50) % folds, np.arange(50))
+        is None
+    )
 
 
 @given(st.lists(st.floats(0.001, 0.999), min_size=2, max_size=50), st.floats(0.02, 0.98))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.competition.metrics import METRICS, paired
+from harness.competition.scoring.registry import find_metric
 from harness.oof.ensemble.cross_fit import cross_fit
 from harness.oof.ensemble.methods import METHODS
 from harness.oof.predictions import Predictions
@@ -79,7 +80,7 @@ def test_the_plain_mean_comes_first_and_each_method_once():
 def test_everything_that_is_told_of_a_method_is_of_kept_rows_and_of_its_own_fits():
     """Every number again by hand, of a method that learns and of one that does not."""
     proba, labels = models(3, 160, 3, 9, noise=2.0)
-    metric, groups, kept = METRICS["log_loss"], np.arange(160) // 2, np.arange(160) % 9 != 0
+    metric, groups, kept = find_metric("log_loss"), np.arange(160) // 2, np.arange(160) % 9 != 0
     folds = Folds(np.arange(160).astype(str), groups, (groups % 4).astype(np.int8), kept)
     given = Predictions(("a", "b", "c"), labels, folds, proba, None, None)
     plain = METHODS["mean"].apply(proba, None)
@@ -106,7 +107,7 @@ def test_everything_that_is_told_of_a_method_is_of_kept_rows_and_of_its_own_fits
 def test_a_gain_that_no_resample_doubts_is_none_of_noise():
     good, labels = models(1, 300, 3, 2, noise=0.1)
     noise = np.random.default_rng(0).dirichlet(np.ones(3), (6, 300)).astype(np.float32)
-    found = cross_fit(predictions(np.concatenate([good, noise]), labels), METRICS["log_loss"], ["convex", "vote"])
+    found = cross_fit(predictions(np.concatenate([good, noise]), labels), find_metric("log_loss"), ["convex", "vote"])
     assert found[1].gain_low > 0 and not found[1].is_noise
     assert not found[0].is_noise and found[0].gain == 0
     for low, high, noise in ((0, 0.1, True), (-0.1, 0, True), (0.01, 0.1, False), (-0.2, -0.1, False)):

@@ -57,7 +57,7 @@ def naive(proba: np.ndarray, labels: np.ndarray, metric: Metric, rounds: int) ->
 @settings(max_examples=15)
 def test_it_climbs_as_the_metric_called_in_a_loop(name: str, seed: int, n_models: int, n: int, n_classes: int):
     proba, labels = models(n_models, n, n_classes, seed)
-    metric = {"custom": OWN, "brier": BRIER, "mistakes": MISTAKES}.get(name) or METRICS[name]
+    metric = {"custom": OWN, "brier": BRIER, "mistakes": MISTAKES}.get(name) or find_metric(name)
     found = hill_climb(proba, labels, metric, rounds=8)
     np.testing.assert_allclose(found.path, naive(proba, labels, metric, 8), atol=2e-5)
     assert found.weights.sum() == pytest.approx(1) and (found.weights >= 0).all() and len(found.weights) == n_models
@@ -66,7 +66,7 @@ def test_it_climbs_as_the_metric_called_in_a_loop(name: str, seed: int, n_models
 @pytest.mark.parametrize("name", ["accuracy", "log_loss"])
 def test_the_weights_have_the_best_rounds_score(name: str):
     proba, labels = models(6, 200, 5, 3)
-    metric = METRICS[name]
+    metric = find_metric(name)
     found = hill_climb(proba, labels, metric, rounds=20)
     best = max(found.path) if metric.greater_is_better else min(found.path)
     assert metric(labels, np.tensordot(found.weights, proba, axes=1)) == pytest.approx(best, abs=1e-5)
@@ -76,7 +76,7 @@ def test_the_weights_have_the_best_rounds_score(name: str):
 def test_what_is_said_of_each_model_is_the_metric_of_the_sum_with_it(name: str):
     """Of some models, in any order, after none, one and many rounds; also where there are more rows than are looked at at once."""
     proba, labels = models(5, 9000 if name == "accuracy" else 200, 3, 11)
-    metric = {"brier": BRIER, "mistakes": MISTAKES}.get(name) or METRICS[name]
+    metric = {"brier": BRIER, "mistakes": MISTAKES}.get(name) or find_metric(name)
     sign, scores = 1 if metric.greater_is_better else -1, hill_climbing._scores_of(proba, labels, metric)
     for added in ([], [2], [2, 2, 0, 4, 1, 1, 3]):
         scores.reset()  # what was added before is forgotten
@@ -108,13 +108,13 @@ def test_several_labels_are_climbed_by_their_own_log_loss():
 
 def test_a_loss_is_never_negative_though_probabilities_are_rounded():
     proba = np.full((2, 5, 2), [1.0000002, 0], dtype=np.float32)
-    assert hill_climb(proba, np.zeros(5, int), METRICS["log_loss"], rounds=3).path == [0, 0, 0]
+    assert hill_climb(proba, np.zeros(5, int), find_metric("log_loss"), rounds=3).path == [0, 0, 0]
 
 
 def test_probabilities_of_nought_cost_what_the_metric_says():
     proba, labels = np.eye(3, dtype=np.float32)[np.array([[0, 1, 2, 0], [0, 1, 1, 1]])], np.array([0, 1, 2, 2])
-    found = hill_climb(proba, labels, METRICS["log_loss"], rounds=3)
-    np.testing.assert_allclose(found.path, naive(proba, labels, METRICS["log_loss"], 3), rtol=1e-5)
+    found = hill_climb(proba, labels, find_metric("log_loss"), rounds=3)
+    np.testing.assert_allclose(found.path, naive(proba, labels, find_metric("log_loss"), 3), rtol=1e-5)
 
 
 def test_models_that_say_the_same_are_not_needed_twice():
@@ -127,9 +127,9 @@ def test_weights_count_how_often_each_model_was_added_up_to_the_best_round():
     proba, labels = models(4, 150, 3, 13, noise=2.0)
     total, chosen = np.zeros(proba.shape[1:], np.float32), []
     for done in range(1, 13):
-        chosen.append(int(np.argmin([METRICS["log_loss"](labels, (total + model) / done) for model in proba])))
+        chosen.append(int(np.argmin([find_metric("log_loss")(labels, (total + model) / done) for model in proba])))
         total += proba[chosen[-1]]
-    found = hill_climb(proba, labels, METRICS["log_loss"], rounds=12)
+    found = hill_climb(proba, labels, find_metric("log_loss"), rounds=12)
     kept = int(np.argmin(found.path)) + 1
     assert kept > 1
     np.testing.assert_allclose(found.weights, np.bincount(chosen[:kept], minlength=4) / kept)
@@ -137,17 +137,19 @@ def test_weights_count_how_often_each_model_was_added_up_to_the_best_round():
 
 def test_each_bag_climbs_over_its_share_of_the_models():
     proba, labels = models(6, 120, 3, 14)
-    two = hill_climb(proba, labels, METRICS["log_loss"], rounds=5, bags=2, share=0.01)
-    assert set(two.weights) <= {0, 0.5, 1} and len(hill_climb(proba, labels, METRICS["log_loss"]).path) == 50
-    one = hill_climb(proba, labels, METRICS["log_loss"], rounds=5, bags=4, share=0.01)  # one model a bag, at the least
+    two = hill_climb(proba, labels, find_metric("log_loss"), rounds=5, bags=2, share=0.01)
+    assert set(two.weights) <= {0, 0.5, 1} and len(hill_climb(proba, labels, find_metric("log_loss")).path) == 50
+    one = hill_climb(
+        proba, labels, find_metric("log_loss"), rounds=5, bags=4, share=0.01
+    )  # one model a bag, at the least
     assert np.isclose(one.weights * 4, np.round(one.weights * 4)).all() and np.ptp(one.path) < 1e-6
-    alone = [METRICS["log_loss"](labels, model) for model in proba]
+    alone = [find_metric("log_loss")(labels, model) for model in proba]
     assert any(one.path[0] == pytest.approx(score, abs=1e-5) for score in alone)
-    plain = hill_climb(proba, labels, METRICS["log_loss"], rounds=5)
-    whole = hill_climb(proba, labels, METRICS["log_loss"], rounds=5, bags=3, share=1.0)  # every bag holds them all
+    plain = hill_climb(proba, labels, find_metric("log_loss"), rounds=5)
+    whole = hill_climb(proba, labels, find_metric("log_loss"), rounds=5, bags=3, share=1.0)  # every bag holds them all
     np.testing.assert_allclose(whole.weights, plain.weights)
     assert whole.path == plain.path
-    half = hill_climb(proba, labels, METRICS["log_loss"], rounds=1, bags=200, share=0.5)  # the best of three of six
+    half = hill_climb(proba, labels, find_metric("log_loss"), rounds=1, bags=200, share=0.5)  # the best of three of six
     best = np.argsort(alone)
     assert half.weights[best[0]] == pytest.approx(0.5, abs=0.12) and (half.weights[best[4:]] == 0).all()
 
@@ -155,7 +157,7 @@ def test_each_bag_climbs_over_its_share_of_the_models():
 def test_the_seed_decides_which_models_a_bag_holds():
     proba, labels = models(8, 100, 3, 15)
     drawn = [
-        hill_climb(proba, labels, METRICS["log_loss"], rounds=4, bags=3, seed=s).weights.tolist() for s in (1, 1, 2)
+        hill_climb(proba, labels, find_metric("log_loss"), rounds=4, bags=3, seed=s).weights.tolist() for s in (1, 1, 2)
     ]
     assert drawn[0] == drawn[1] != drawn[2]
 
@@ -170,7 +172,7 @@ def test_how_far_it_is_is_told_over_all_bags():
 def test_one_good_model_among_noise_is_found():
     proba, labels = models(8, 300, 3, 5)
     noise = np.random.default_rng(0).dirichlet(np.ones(3), (8, 300)).astype(np.float32)
-    found = hill_climb(np.concatenate([noise, proba[:1]]), labels, METRICS["log_loss"], rounds=15)
+    found = hill_climb(np.concatenate([noise, proba[:1]]), labels, find_metric("log_loss"), rounds=15)
     assert found.weights[8] > 0.7
 
 
@@ -186,11 +188,11 @@ def test_a_memory_map_read_in_pieces_gives_the_same(tmp_path, dtype, monkeypatch
     np.save(tmp_path / "p.npy", proba.astype(dtype))
     mapped = np.load(tmp_path / "p.npy", mmap_mode="r")
     whole = {
-        name: hill_climb(proba.astype(dtype), labels, METRICS[name], rounds=6) for name in ("accuracy", "log_loss")
+        name: hill_climb(proba.astype(dtype), labels, find_metric(name), rounds=6) for name in ("accuracy", "log_loss")
     }
     monkeypatch.setattr(hill_climbing, "_ROWS_AT_ONCE", 64)
     for name, wanted in whole.items():
-        np.testing.assert_array_equal(hill_climb(mapped, labels, METRICS[name], rounds=6).weights, wanted.weights)
+        np.testing.assert_array_equal(hill_climb(mapped, labels, find_metric(name), rounds=6).weights, wanted.weights)
 
 
 def test_nothing_to_climb_is_told():

@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import precision_recall_fscore_support
 
 from harness.competition.metrics import METRICS
+from harness.competition.scoring.registry import find_metric
 from harness.competition.scoring.temperature import calibrated
 from harness.oof.compare.pairwise import compare_pairs, error_correlation, recalls
 from harness.oof.errors.analysis import errors_table, find_errors
@@ -97,5 +98,5 @@ def test_pairs_by_hand():
     assert np.isnan(pair.correlation)  # the good one makes no mistake
     assert error_correlation([pair], 2).shape == (2, 2)
     np.testing.assert_allclose(recalls(predictions, 2)[0], 1)
-    [same] = compare_pairs(replace(predictions, oof=np.stack([bad, bad])), METRICS["log_loss"])
+    [same] = compare_pairs(replace(predictions, oof=np.stack([bad, bad])), find_metric("log_loss"))
     assert same.difference == 0 and same.is_noise and same.correlation == pytest.approx(1) and same.p_value == 1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.competition.metrics import METRICS, custom_metric
+from harness.competition.scoring.registry import find_metric
 from harness.competition.scoring.temperature import calibrated, fitted_temperature
 from harness.oof.forecast.estimators import ESTIMATORS, Known, Unknown, drops, gain_of_averaging
 from harness.oof.forecast.kinds import Classes, class_weights, expected_score
@@ -21,13 +22,15 @@ def calibrated_rows(n: int, sharpness: float = 3.0, n_classes: int = 3, seed: in
 
 def known_of(n: int = 4000, metric: str = "accuracy", **options) -> Known:
     proba, labels = calibrated_rows(n, **options)
-    return Known(METRICS[metric], labels, proba, np.arange(n))
+    return Known(find_metric(metric), labels, proba, np.arange(n))
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"])
 def test_the_expected_score_is_the_score_of_labels_drawn_from_the_belief(metric: str):
     proba, labels = calibrated_rows(20_000)
-    assert expected_score(METRICS[metric], proba, proba) == pytest.approx(METRICS[metric](labels, proba), abs=0.01)
+    assert expected_score(find_metric(metric), proba, proba) == pytest.approx(
+        find_metric(metric)(labels, proba), abs=0.01
+    )
 
 
 def test_the_expected_accuracy_is_the_mean_confidence_and_a_metric_of_ones_own_works():
@@ -110,7 +113,7 @@ def test_averaging_gains_nothing_with_one_model_and_something_with_unlike_ones()
     alone = np.mean([accuracy(labels, m) for m in models])
     truth = accuracy(labels, np.mean(models, axis=0)) - alone
     assert gain_of_averaging(accuracy, models, alone) == pytest.approx(truth, abs=0.015) and truth > 0.01
-    loss = METRICS["log_loss"]
+    loss = find_metric("log_loss")
     alone = np.mean([loss(labels, m) for m in models])
     truth = alone - loss(labels, np.mean(models, axis=0))  # better is positive there too
     assert gain_of_averaging(loss, models, alone) == pytest.approx(truth, rel=0.5) and truth > 0
@@ -133,7 +136,7 @@ def test_an_auc_without_a_class_left_is_no_fall():
 def test_many_classes_do_not_fill_the_memory():
     proba = np.random.default_rng(0).dirichlet(np.ones(400), 3000)
     truth = float(-(proba * np.log(proba)).sum(axis=1).mean())
-    assert expected_score(METRICS["log_loss"], proba, proba) == pytest.approx(truth, rel=1e-4)
+    assert expected_score(find_metric("log_loss"), proba, proba) == pytest.approx(truth, rel=1e-4)
 
 
 def test_models_that_disagree_more_than_they_err_do_not_promise_a_mean_without_errors():

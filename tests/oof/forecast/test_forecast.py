@@ -10,6 +10,7 @@ import pytest
 
 from harness.competition import find_competition
 from harness.competition.metrics import METRICS
+from harness.competition.scoring.registry import find_metric
 from harness.cv.noise.suite import Suite
 from harness.cv.scores import competition_metrics, score_run
 from harness.oof.forecast.calibration import Cells, known_rows, suite_cells
@@ -55,7 +56,7 @@ def make_subject(metric: str = "accuracy") -> ForecastInputs:
         statistics=np.random.default_rng(0).normal(size=(10, 5, len(rows), 20)).astype(np.float32),
         clean_statistics=np.random.default_rng(1).normal(size=(len(rows), 20)).astype(np.float32),
     )
-    score = METRICS[metric](labels, proba)
+    score = find_metric(metric)(labels, proba)
     scores = {"complete": True, "metrics": {metric: {"pooled": score, "low": score - 0.012, "high": score + 0.012}}}
     folds = Folds(np.arange(N).astype(str), np.arange(N), (np.arange(N) % 5).astype(np.int8))
     return ForecastInputs("one", labels, folds, proba, scores, None, [], suite)
@@ -141,7 +142,7 @@ def test_a_metric_that_should_be_small_is_forecast_too(pets, tmp_path: Path):
     proba, labels = calibrated_rows(T, sharpness=6.0, seed=9)
     folds = [noisier(proba, 1.2, 5000 + k) for k in range(3)]
     found, _ = forecast(contest, replace(subject, test_folds=folds))
-    truth = METRICS["log_loss"](labels, np.mean(folds, axis=0))
+    truth = find_metric("log_loss")(labels, np.mean(folds, axis=0))
     assert found.fall > 0 and found.public.low <= truth <= found.public.high and found.public.low >= 0
 
 
