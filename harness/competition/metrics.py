@@ -84,7 +84,7 @@ def intervals(
     the interval too narrow. groups : int (n,).
 
     A resample without a row of some class says nothing of that class: in a mean over classes it keeps the value that it has over
-    all rows. (Were it left out, the interval of a macro average would reach to the score of the other classes alone; were it 0, to
+    all rows; so does a value that a resample of one class alone does not define. (Were it left out, the interval of a macro average would reach to the score of the other classes alone; were it 0, to
     a failure that nobody saw.)
     """
     drawn = [getattr(scorer, "resampled", scorer) for scorer in scorers]
@@ -275,9 +275,8 @@ class _ClassScorer:
 
     def resampled(self, weights: np.ndarray) -> float:
         """The value of a bootstrap resample (see `intervals`)."""
-        if isinstance(self.value, ShareOfClasses):
-            return self.value.resampled(self._counts(weights), self.everything)
-        return float(self.value(self._counts(weights)))
+        counts, resampled = self._counts(weights), getattr(self.value, "resampled", None)
+        return float(resampled(counts, self.everything) if resampled else self.value(counts))
 
     def _counts(self, weights: np.ndarray) -> Tally:
         """As `tally` has it."""

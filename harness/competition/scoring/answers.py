@@ -195,28 +195,58 @@ def class_fbeta(beta: float, average: str) -> Callable[[Tally], float]:
     return value
 
 
-def matthews(t: Tally) -> float:
+class Matthews:
     """Matthews correlation of exclusive classes (Gorodkin 2004); 0 where it is not defined, as scikit-learn has it."""
-    n = t.truth.sum()
-    covariance = n * t.hits.sum() - t.truth @ t.said
-    of_truth, of_said = n**2 - t.truth @ t.truth, n**2 - t.said @ t.said
-    return float(covariance / np.sqrt(of_truth * of_said)) if of_truth * of_said > 0 else 0.0
+
+    def __call__(self, t: Tally) -> float:
+        """The value of a tally."""
+        return self._or(0.0, t)
+
+    def resampled(self, counts: Tally, everything: Tally) -> float:
+        """The value of a bootstrap resample; one in which all is one class, true or predicted, says nothing: it has the value of all rows."""
+        return self._or(self(everything), counts)
+
+    def _or(self, undefined: float, t: Tally) -> float:
+        n = t.truth.sum()
+        covariance = n * t.hits.sum() - t.truth @ t.said
+        of_truth, of_said = n**2 - t.truth @ t.truth, n**2 - t.said @ t.said
+        return float(covariance / np.sqrt(of_truth * of_said)) if of_truth * of_said > 0 else undefined
 
 
 class ByConfusion:
-    """A value of the weighted confusion matrix (C, C); for as many classes as a matrix of them can be held."""
+    """A value of the weighted confusion matrix (C, C); for as many classes as a matrix of them can be held.
 
-    def __init__(self, value: Callable[[np.ndarray], float], labels: np.ndarray, proba: np.ndarray) -> None:
-        self.value, self.labels, self.n = value, labels, proba.shape[1]
+    Parameters
+    ----------
+    value : (matrix) -> float; NaN where it is not defined
+    undefined : what is agreed on there
+    """
+
+    def __init__(
+        self, value: Callable[[np.ndarray], float], labels: np.ndarray, proba: np.ndarray, undefined: float = np.nan
+    ) -> None:
+        self.value, self.labels, self.n, self.undefined = value, labels, proba.shape[1], undefined
         self.predicted = argmax_rows(proba)
 
     def __call__(self, weights: np.ndarray | None) -> float:
         """The value under row weights."""
-        return float(self.value(confusion(self.labels, self.predicted, self.n, weights)))
+        return self._or(self.undefined, weights)
+
+    def resampled(self, weights: np.ndarray) -> float:
+        """The value of a bootstrap resample; one for which none is defined has that of all rows."""
+        return self._or(self._everything, weights)
+
+    @functools.cached_property
+    def _everything(self) -> float:
+        return self(None)
+
+    def _or(self, undefined: float, weights: np.ndarray | None) -> float:
+        found = float(self.value(confusion(self.labels, self.predicted, self.n, weights)))
+        return undefined if np.isnan(found) else found
 
 
 def kappa(matrix: np.ndarray, power: int) -> float:
-    """Cohen's kappa, with disagreements weighted by |i - j|^power (0: all alike); 1 where all is one class, as it is all right.
+    """Cohen's kappa, with disagreements weighted by |i - j|^power (0: all alike); NaN where all is one class, true and predicted.
 
     Cohen 1968, "Weighted kappa"; as scikit-learn's `cohen_kappa_score`.
     """
@@ -225,7 +255,7 @@ def kappa(matrix: np.ndarray, power: int) -> float:
     weights = (apart > 0).astype(np.float64) if power == 0 else apart**power
     expected = np.outer(matrix.sum(axis=1), matrix.sum(axis=0)) / max(matrix.sum(), 1e-12)
     chance = (weights * expected).sum()
-    return float(1 - (weights * matrix).sum() / chance) if chance > 0 else 1.0
+    return float(1 - (weights * matrix).sum() / chance) if chance > 0 else float("nan")
 
 
 def cost(matrix: np.ndarray, prices: np.ndarray) -> float:

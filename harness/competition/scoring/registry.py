@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, nan
 from typing import Any
 
 import numpy as np
@@ -134,10 +134,12 @@ def _classes(value: Callable[..., Any]) -> Make:
     return make
 
 
-def _matrix(value: Callable[..., Any], greater: bool = True) -> Make:
+def _matrix(value: Callable[..., Any], greater: bool = True, undefined: float = nan) -> Make:
+    """Of a confusion matrix; value: (parameters) -> (matrix) -> float; undefined : what is agreed on where that is NaN."""
+
     def make(p: dict[str, Any]) -> Metric:
         of_matrix = value(p)
-        return Metric("", lambda y, o: answers.ByConfusion(of_matrix, y, o), greater, of_answers=True)
+        return Metric("", lambda y, o: answers.ByConfusion(of_matrix, y, o, undefined), greater, of_answers=True)
 
     return make
 
@@ -164,7 +166,10 @@ def _proper(prepare: Callable[..., Any], weighs_classes: bool = False) -> Make:
 
 def _kappa(power: int | None) -> Make:
     powers = {"none": 0, "linear": 1, "quadratic": 2}
-    return _matrix(lambda p: lambda m: answers.kappa(m, powers[p["weights"]] if power is None else power))
+    return _matrix(
+        lambda p: lambda m: answers.kappa(m, powers[p["weights"]] if power is None else power),
+        undefined=1.0,  # all is one class, and right
+    )
 
 
 def _fixed(average: str) -> Make:
@@ -197,7 +202,7 @@ FAMILIES: dict[tuple[str, str], Family] = {
         _classes(lambda p: answers.class_fbeta(1.0, p["average"])),
     ),
     (CLASSES, "micro_f1"): Family(CLASSES, {}, _classes(lambda p: answers.class_fbeta(1.0, "micro"))),
-    (CLASSES, "mcc"): Family(CLASSES, {}, _classes(lambda p: answers.matthews), least=-1.0),
+    (CLASSES, "mcc"): Family(CLASSES, {}, _classes(lambda p: answers.Matthews()), least=-1.0),
     (CLASSES, "kappa"): Family(
         CLASSES, {"weights": one_of("none", "none", "linear", "quadratic")}, _kappa(None), least=-1.0
     ),

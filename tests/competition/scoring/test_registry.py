@@ -161,6 +161,20 @@ def test_a_column_that_is_constant_in_a_resample_keeps_its_value(name: str):
     assert 0 < low <= scorer(None) <= high <= 1
 
 
+@pytest.mark.parametrize(("name", "agreed"), [("mcc", 0.0), ("kappa", 1.0), ("quadratic_kappa", 1.0)])
+def test_a_resample_of_one_class_says_nothing_of_agreement(name: str, agreed: float):
+    """Every third resample lacks the one row of the second class: intervals reached from 0, or to 1."""
+    labels, said = np.r_[np.zeros(39, int), 1], np.r_[np.zeros(37, int), 1, 1, 1]
+    scorer = find_metric(name).prepare(labels, np.eye(2)[said])
+    without = np.r_[np.ones(37), np.zeros(3)]
+    assert 0 < scorer(None) < 1
+    assert scorer(without) == agreed
+    assert scorer.resampled(without) == scorer(None)
+    rows = np.r_[0:30, 38, 39]
+    drawn = np.isin(np.arange(40), rows).astype(float)
+    assert scorer.resampled(drawn) == pytest.approx(find_metric(name)(labels[rows], np.eye(2)[said[rows]]))
+
+
 def test_correlation_is_numpys():
     truth, outputs, _ = of_numbers(1)
     expected = np.mean([np.corrcoef(truth[:, c], outputs[:, c])[0, 1] for c in range(3)])
