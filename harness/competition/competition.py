@@ -171,7 +171,6 @@ class Competition(Frozen):
             )
         if self.task == "binary" and len(classes) != 2:
             raise ValueError(f"classes: task = 'binary' has two, these are {len(classes)}")
-        self._check_metrics(len(classes))
         tables = {"submission": self.submission, **{f"sets.{n}.submission": d.submission for n, d in self.sets.items()}}
         for table, spec in tables.items():
             most = 1 if self.task == "multilabel" else 2
@@ -223,6 +222,7 @@ class Competition(Frozen):
             self._check_classes(classes)
             if not classes:
                 raise ValueError("classes: the data hold none")
+            self._check_metrics(len(classes))
         except ValueError as error:
             raise UserError(f"{self.folder / 'competition.toml'}: {error} (read from the data)") from error
         return self.model_copy(update={"classes": classes, "classes_read": True})
