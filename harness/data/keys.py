@@ -10,7 +10,7 @@ import json
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from harness.base.command import JsonOption, new_app, user_command
 from harness.base.errors import UserError, nearest
 from harness.base.terminal import print_table, table_width
 from harness.base.untrusted_text import plain
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 app = new_app()
 
@@ -62,7 +65,8 @@ def _keys() -> Iterator[Entry]:
     from harness.competition import Competition, Recipe
     from harness.competition.keys import key_tables
 
-    for place, schema in zip(_FILES.values(), (Competition, Recipe), strict=True):
+    schemas: tuple[type[BaseModel], ...] = (Competition, Recipe)
+    for place, schema in zip(_FILES.values(), schemas, strict=True):
         known = {table.path: table.keys for table in key_tables(schema)}
         for table in key_tables(schema):
             for key in known[table.path if table.like is None else table.like]:
