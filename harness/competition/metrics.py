@@ -76,7 +76,12 @@ class Metric:
 
 
 def intervals(
-    scorers: Sequence[Scorer], groups: np.ndarray, *, resamples: int = 1000, level: float = 0.95
+    scorers: Sequence[Scorer],
+    groups: np.ndarray,
+    metrics: Sequence[Metric] = (),
+    *,
+    resamples: int = 1000,
+    level: float = 0.95,
 ) -> list[tuple[float, float]]:
     """Bootstrap intervals of prepared metrics (Efron 1979, percentile method), all from the same resamples.
 
@@ -86,11 +91,27 @@ def intervals(
     A resample without a row of some class says nothing of that class: in a mean over classes it keeps the value that it has over
     all rows; so does a value that a resample of one class alone does not define. (Were it left out, the interval of a macro average would reach to the score of the other classes alone; were it 0, to
     a failure that nobody saw.)
+
+    metrics : those of the scorers: where all rows are right every resample says so, and a share has the exact bound of so many groups
+        that are all right (Clopper and Pearson 1934) in place of no doubt at all
     """
     drawn = [getattr(scorer, "resampled", scorer) for scorer in scorers]
     values = [[value(weights) for value in drawn] for weights in group_weights(groups, resamples)]
     low, high = _quantiles(np.array(values), level)
-    return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    found = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    if not metrics:
+        return found
+    doubt = 1 - ((1 - level) / 2) ** (1 / len(np.unique(groups)))
+    return [_with_doubt(metric, *ends, doubt) for metric, ends in zip(metrics, found, strict=True)]
+
+
+def _with_doubt(metric: Metric, low: float, high: float, doubt: float) -> tuple[float, float]:
+    """The interval of a perfect share."""
+    if metric.is_share and low == high == 1:
+        return 1 - doubt, 1.0
+    if not metric.greater_is_better and metric.bounds == (0.0, 1.0) and low == high == 0:
+        return 0.0, doubt
+    return low, high
 
 
 def _quantiles(values: np.ndarray, level: float) -> np.ndarray:

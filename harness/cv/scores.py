@@ -53,7 +53,7 @@ def score_run(
     judged = _Judged.of(task, metrics, labels[rows], outputs, fold, folds.groups[rows])
     per_fold = [_score_fold(metrics, labels, oof, folds, number, fold == number, judged) for number in trained]
     scorers = [m.prepare(labels[rows], judged.outputs_for(m)) for m in metrics]
-    found = intervals(scorers, folds.groups[rows])
+    found = intervals(scorers, folds.groups[rows], metrics)
     two = task.is_one_class and not task.decides
     return {
         "metric": metrics[0].name,

@@ -356,6 +356,19 @@ def test_a_pair_is_compared_though_some_resamples_have_no_score():
     assert np.isfinite(paired(metric, labels, proba, proba[::-1], np.arange(31), resamples=100)).all()
 
 
+@pytest.mark.parametrize("name", ["accuracy", "balanced_accuracy", "error"])
+def test_a_perfect_score_has_the_doubt_of_so_few_rows(name: str):
+    labels, metric = np.arange(20) % 2, find_metric(name)
+    scorer = metric.prepare(labels, np.eye(2)[labels])
+    for groups, n in ((np.arange(20), 20), (np.arange(20) // 4, 5)):
+        ((low, high),) = intervals([scorer], groups, [metric])
+        far = 1 - 0.025 ** (1 / n)
+        assert (low, high) == pytest.approx((1 - far, 1.0) if metric.greater_is_better else (0.0, far))
+    wrong = np.eye(2)[np.where(np.arange(20) == 3, 1 - labels, labels)]
+    one = metric.prepare(labels, wrong)
+    assert intervals([one], np.arange(20), [metric]) == intervals([one], np.arange(20))
+
+
 def test_interval_is_wider_when_rows_come_in_groups():
     rng = np.random.default_rng(0)
     right = np.repeat(rng.random(60) < 0.8, 5)  # five copies of each image are right or wrong together

@@ -164,6 +164,11 @@ def _proper(prepare: Callable[..., Any], weighs_classes: bool = False) -> Make:
     return make
 
 
+def _to_one(make: Make) -> Make:
+    """A share of what is wrong: no more than 1."""
+    return lambda p: replace(make(p), most=1.0)
+
+
 def _kappa(power: int | None) -> Make:
     powers = {"none": 0, "linear": 1, "quadratic": 2}
     return _matrix(
@@ -190,7 +195,9 @@ _OVER_COLUMNS = ("macro", "micro", "weighted")  # ranked within a column: a row 
 
 FAMILIES: dict[tuple[str, str], Family] = {
     # One of several classes.
-    (CLASSES, "error"): Family(CLASSES, {}, _matrix(lambda p: lambda m: 1 - np.trace(m) / m.sum(), greater=False)),
+    (CLASSES, "error"): Family(
+        CLASSES, {}, _to_one(_matrix(lambda p: lambda m: 1 - np.trace(m) / m.sum(), greater=False))
+    ),
     (CLASSES, "fbeta"): Family(
         CLASSES,
         {"beta": _BETA, "average": one_of("macro", *_OVER_CLASSES)},
@@ -254,7 +261,9 @@ FAMILIES: dict[tuple[str, str], Family] = {
     (LABELS, "jaccard"): Family(
         LABELS, {"average": one_of("samples", *_OVER_LABELS)}, _plain(answers.label_jaccard, of_answers=True)
     ),
-    (LABELS, "hamming_loss"): Family(LABELS, {}, _plain(answers.label_hamming, greater=False, of_answers=True)),
+    (LABELS, "hamming_loss"): Family(
+        LABELS, {}, _to_one(_plain(answers.label_hamming, greater=False, of_answers=True))
+    ),
     (LABELS, "accuracy"): Family(LABELS, {}, _plain(answers.label_exact, of_answers=True)),
     (LABELS, "roc_auc"): Family(LABELS, {"average": one_of("macro", *_OVER_COLUMNS)}, _plain(ranking.label_auc)),
     (LABELS, "average_precision"): Family(

@@ -51,7 +51,7 @@ def cross_fitted(
         per_row[mine] = best_threshold(metric, labels[~mine], positive[~mine])
     deciding = [m for m in metrics if m.of_answers]
     scorers = [m.prepare(labels, decide(positive, per_row)) for m in deciding]
-    found = intervals(scorers, groups)
+    found = intervals(scorers, groups, deciding)
     return {
         "value": best_threshold(metric, labels, positive),
         "metric": metric.name,

@@ -229,7 +229,7 @@ def score_noise(competition: Competition, run: Run, suite: Suite) -> dict[str, A
         return task.judged_by(metric, said, fold, told)
 
     scorer = metric.prepare(labels, judged(clean))
-    low, high = intervals([scorer], run.folds.groups[order])[0]
+    low, high = intervals([scorer], run.folds.groups[order], [metric])[0]
     said = np.array([[judged(cell) for cell in line] for line in proba])
     scores = {name: [metric(labels, cell) for cell in said[i]] for i, name in enumerate(names)}
     worst = min if metric.greater_is_better else max

@@ -88,7 +88,7 @@ def cross_fitted_choice(table: Table, names: Sequence[str]) -> Outcome:
         chosen.append(names[best])
     rows = np.flatnonzero(folds.kept)
     scorer = metric.prepare(labels[rows], judged[rows])
-    low, high = intervals([scorer], folds.groups[rows])[0]
+    low, high = intervals([scorer], folds.groups[rows], [metric])[0]
     return {"score": float(scorer(None)), "low": low, "high": high, "chosen": chosen}
 
 
