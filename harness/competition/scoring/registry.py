@@ -40,7 +40,7 @@ class Family:
     takes : its parameters by name
     make : (parameters) -> Metric whose name is replaced by the one that was written
     two_classes : whether it is for two classes only
-    least : the least value that it can have
+    least : the least value that it can have; most : the greatest, None = 1 where more is better, else none
     """
 
     of: str
@@ -48,6 +48,7 @@ class Family:
     make: Make
     two_classes: bool = False
     least: float = 0.0
+    most: float | None = None
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def find_metric(text: str, of: str = CLASSES, n: int | None = None) -> Metric:
         raise ValueError(_unknown(text, name, of))
     values = family.defaults | parameters
     _check_parameters(text, family, values, n)
-    most = 1.0 - values["min_tpr"] if name == "partial_auc" else None
+    most = 1.0 - values["min_tpr"] if name == "partial_auc" else family.most
     return replace(family.make(values), name=text, least=family.least, most=most)
 
 
@@ -164,11 +165,6 @@ def _proper(prepare: Callable[..., Any], weighs_classes: bool = False) -> Make:
     return make
 
 
-def _to_one(make: Make) -> Make:
-    """A share of what is wrong: no more than 1."""
-    return lambda p: replace(make(p), most=1.0)
-
-
 def _kappa(power: int | None) -> Make:
     powers = {"none": 0, "linear": 1, "quadratic": 2}
     return _matrix(
@@ -196,7 +192,7 @@ _OVER_COLUMNS = ("macro", "micro", "weighted")  # ranked within a column: a row 
 FAMILIES: dict[tuple[str, str], Family] = {
     # One of several classes.
     (CLASSES, "error"): Family(
-        CLASSES, {}, _to_one(_matrix(lambda p: lambda m: 1 - np.trace(m) / m.sum(), greater=False))
+        CLASSES, {}, _matrix(lambda p: lambda m: 1 - np.trace(m) / m.sum(), greater=False), most=1.0
     ),
     (CLASSES, "fbeta"): Family(
         CLASSES,
@@ -262,7 +258,7 @@ FAMILIES: dict[tuple[str, str], Family] = {
         LABELS, {"average": one_of("samples", *_OVER_LABELS)}, _plain(answers.label_jaccard, of_answers=True)
     ),
     (LABELS, "hamming_loss"): Family(
-        LABELS, {}, _to_one(_plain(answers.label_hamming, greater=False, of_answers=True))
+        LABELS, {}, _plain(answers.label_hamming, greater=False, of_answers=True), most=1.0
     ),
     (LABELS, "accuracy"): Family(LABELS, {}, _plain(answers.label_exact, of_answers=True)),
     (LABELS, "roc_auc"): Family(LABELS, {"average": one_of("macro", *_OVER_COLUMNS)}, _plain(ranking.label_auc)),
