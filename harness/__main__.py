@@ -17,7 +17,7 @@ from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.terminal import table_width
 
 COMMANDS = {
-    "harness.data": "where a competition's data lies, what is in it, and the embedded sample",
+    "harness.data": "fetch a competition's files, check them, say what is in them; init PLACE makes a competition of files of your own",
     "harness.clean": "find duplicates, label conflicts, foreign and mislabelled images; harness.cv goes by the verdicts",
     "harness.cv": "train a recipe on k folds: OOF and test probabilities, scores with intervals, a report",
     "harness.tune": "search about a recipe, or its [tune], by Optuna, prune early, judge the best on folds that it was not chosen on",
@@ -93,6 +93,9 @@ def _print_commands() -> None:
     print("\nThe command `harness` takes the word after the dot: harness cv bloodcells. Each takes --help.")
     print('Completion in the shell: eval "$(harness completion bash)" in its startup file; or zsh, fish.')
     print(f"Start with:  {_first()}")
+    print(
+        "Own files:   python -m harness.data init PLACE, a folder, a zip, or a competition's name in its address on Kaggle"
+    )
 
 
 def _first() -> str:

@@ -56,6 +56,17 @@ def test_it_begins_with_a_competition_that_is_there(
     assert run(monkeypatch) == 0 and first.format("cv digit-recognizer --sample") in capsys.readouterr().out
 
 
+def test_the_first_command_for_files_of_ones_own_is_found_from_the_table_and_from_help(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run(monkeypatch) == 0 and "python -m harness.data init PLACE" in capsys.readouterr().out
+    assert run(monkeypatch, "data", "--help") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert all(f"python -m harness.data {part}" in said for part in harness_main.DATA_PARTS)
+    assert run(monkeypatch, "data", "preview", "--help") == 0
+    assert "Usage: python -m harness.data preview" in capsys.readouterr().out
+
+
 def test_the_table_of_commands_keeps_to_the_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

@@ -20,7 +20,9 @@ from harness.base.command import (
 )
 from harness.base.errors import UserError, nearest
 from harness.base.option_groups import option_group
+from harness.base.places.offered import BUILT_IN
 
+RECIPE_HELP = f"A file in recipes/, without .toml; the path of a .toml; or one built in: {', '.join(BUILT_IN)}."
 _DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -75,7 +77,7 @@ class CompetitionChoice:
 class RecipeChoice:
     """A recipe of the competition, and what is changed of it."""
 
-    recipe: Annotated[str, typer.Option(help="Name of a file in recipes/, without .toml.")] = "quick"
+    recipe: Annotated[str, typer.Option(help=RECIPE_HELP)] = "quick"
     settings: SetOption = None
 
 

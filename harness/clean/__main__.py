@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,8 +58,12 @@ def main(
     if as_json:
         print(json.dumps(result.summary(), indent=2))
     else:
-        recipe = "" if "quick" in contest.recipes else f" --recipe {(contest.recipes or ['RECIPE'])[0]}"
-        _print(result, f"{contest.called}{recipe}", where.sample)
+        _print(result, f"{contest.called}{recipe_option(contest.recipes)}", where.sample)
+
+
+def recipe_option(recipes: Sequence[str]) -> str:
+    """The words that choose one of a competition's recipes; "" where the default does: a file quick, or the built-in one."""
+    return "" if not recipes or "quick" in recipes else f" --recipe {recipes[0]}"
 
 
 def _print_brought(path: Path | None, as_json: bool) -> None:

@@ -71,7 +71,7 @@ def _tell(contest: Competition, done: Outcome | None, asked: Request, as_json: b
     if as_json:
         print(json.dumps(as_dict(done.run, done.noisy), indent=2))
     else:
-        print_result(done.run, asked.where.sample, done.noisy, contest.called)
+        print_result(contest, done.run, asked.where.sample, done.noisy)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """python -m harness.data COMPETITION: fetch its files where they are not there, check them, say what is in them.
 
+python -m harness.data init PLACE: a competition.toml for files that no competition describes yet.
 python -m harness.data preview COMPETITION --recipe R: a grid of what the model sees.
 python -m harness.data cache: what lies in the cache, and how to take it away.
 """
@@ -36,7 +37,13 @@ def main(
 ) -> None:
     """Fetch a competition's files (Kaggle) if they are not there, check them whole, and say what is in them.
 
-    To see what a recipe's augmentation makes of it: python -m harness.data preview COMPETITION --recipe R
+    Parts, each with a --help of its own:
+
+    python -m harness.data init PLACE: make a competition of files of your own, or of one on Kaggle. The first step there.
+
+    python -m harness.data preview COMPETITION --recipe R: images beside what a recipe's augmentation makes of them.
+
+    python -m harness.data cache: what lies in the cache; --clear takes it away.
     """
     from harness.base.progress import watching
     from harness.competition import DataChoice, find_competition

@@ -165,7 +165,10 @@ def ensemble(
     best: Annotated[int, typer.Option(min=2, help="Without --run: at most this many of the best.")] = 50,
     method: Annotated[
         str | None,
-        typer.Option(help="Save this way; default: the best whose gain over the mean is no noise, else the mean."),
+        typer.Option(
+            help="Save this way: mean, vote, geometric_mean, logit_mean, rank_mean, hill_climbing, bagged_climbing, convex, stacking, "
+            "temperature, priors; of numbers also median, scaling. Default: the best whose gain over the mean is no noise, else the mean."
+        ),
     ] = None,
     out: OutOption = None,
     as_json: JsonOption = False,
@@ -176,8 +179,10 @@ def ensemble(
     """
     out = out_root(out)
     from harness.competition import find_competition
+    from harness.cv.report.offer import submission_offer
     from harness.oof.asked import combine_runs
     from harness.oof.forecast.report import forecast_lines
+    from harness.runs import RunFolder
 
     contest = find_competition(which.required())
     if contest.is_clustering:
@@ -197,8 +202,9 @@ def ensemble(
     for line in forecast_lines(made.found) if made else [f"no forecast: {found.without_forecast}"]:
         print(line)
     print(f"ensemble: {result.path}")
-    flags = f"{' --sample' if result.is_sample else ''}{carried('--data', '--out')}"
-    print("\n".join(next_lines(f"python -m harness.submit {contest.called} --run {result.path.name} --dry-run{flags}")))
+    flags = f" --dry-run{' --sample' if result.is_sample else ''}{carried('--data', '--out')}"
+    hidden = not RunFolder(result.path).environment()["data"]["n_test"]
+    print("\n".join(next_lines(*submission_offer(contest, "" if hidden else result.path.name, flags, hidden))))
 
 
 def _save_consensus(contest: Competition, out: Path, names: Sequence[str], as_json: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,7 +69,7 @@ def main(
     if done.planned is not None:
         _show_plan(done, as_json)
         return
-    _show(done, asked.named, as_json)
+    _show(done, as_json)
     if any(one["state"] == NOT_SENT for one in done.sent):
         raise typer.Exit(EXIT_USER_ERROR)
 
@@ -100,7 +99,8 @@ def _show_plan(done: Outcome, as_json: bool) -> None:
         print(f"limit: {limit.name}: {limit.seen}; {limit.cure}")
 
 
-def _show(done: Outcome, named: str, as_json: bool) -> None:
+def _show(done: Outcome, as_json: bool) -> None:
+    from harness.cv.report.offer import submission_offer
     from harness.play.summary import as_dict, without_nan
 
     player, sent = done.player, list(done.sent)
@@ -108,9 +108,12 @@ def _show(done: Outcome, named: str, as_json: bool) -> None:
     _print_result(without_nan(told) if as_json else told, table.home / table.plan, as_json)
     if as_json or sent or not player.final or table.sample:
         return
-    command = f"python -m harness.submit {shlex.quote(named)} --run {player.final}{' --bundle' if table.hidden else ''}{carried('--data', '--out')}"
-    nowhere = 'hand in the file yourself; or say in competition.toml where it goes, e.g. platform = "kaggle", and then:'
-    for line in next_lines(*([nowhere] if table.competition.platform == "none" else []), command):
+    offer = submission_offer(table.competition, player.final, carried("--data", "--out"), table.hidden)
+    place = "codabench" if table.hidden else "kaggle"
+    nowhere = (
+        f'hand in the file yourself; or say in competition.toml where it goes, e.g. platform = "{place}", and then:'
+    )
+    for line in next_lines(*([nowhere] if table.competition.platform == "none" else []), *offer):
         print(line)
 
 

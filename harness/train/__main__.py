@@ -1,6 +1,6 @@
-"""python -m harness.train preview COMPETITION --recipe R: a grid of what the model sees.
+"""python -m harness.data preview COMPETITION --recipe R: a grid of what the model sees.
 
-`python -m harness.data preview` is the same command.
+`python -m harness.train preview` is the same command.
 """
 
 from __future__ import annotations
@@ -68,4 +68,4 @@ def preview(
 
 
 if __name__ == "__main__":
-    app(prog_name="python -m harness.train")
+    app(prog_name="python -m harness.data")

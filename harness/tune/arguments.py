@@ -9,7 +9,7 @@ import typer
 
 from harness.base.command import DeviceOption, SetOption
 from harness.base.option_groups import option_group
-from harness.base.options import DataOptions, check_device
+from harness.base.options import RECIPE_HELP, DataOptions, check_device
 
 
 @option_group("Recipe")
@@ -17,7 +17,7 @@ class TunedRecipe:
     """The recipe that is searched, and what is changed of it."""
 
     recipe: Annotated[
-        str, typer.Option(help="Name of a file in recipes/, without .toml; its table [tune] says what is searched.")
+        str, typer.Option(help=f"{RECIPE_HELP} Its [tune] is searched, or, without one, its own rates and dropout.")
     ]
     settings: SetOption = None
 

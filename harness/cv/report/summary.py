@@ -10,10 +10,13 @@ from harness.base.command import carried, next_lines
 from harness.base.places.home import from_here
 from harness.base.terminal import print_table
 from harness.base.untrusted_text import counted
+from harness.competition import Competition
+from harness.competition.recipe import BOOSTING
 from harness.cv.noise.report import noise_table, summary_lines
 from harness.cv.pseudo_labels import pseudo_line
 from harness.cv.report.calibration import scaling_line
 from harness.cv.report.classes import balance_line
+from harness.cv.report.offer import submission_offer
 from harness.cv.report.page import decision_line, fold_table, label, shown, threshold_line
 from harness.runs import Run
 
@@ -47,11 +50,8 @@ def as_dict(run: Run, noisy: dict[str, Any] | None) -> dict[str, Any]:
     return told | ({"noise": noisy} if noisy else {})
 
 
-def print_result(run: Run, sample: bool, noisy: dict[str, Any] | None, named: str = "") -> None:
-    """Print the scores, where the files lie, and what can be done next.
-
-    named : the competition as a command line names it; "" = its slug
-    """
+def print_result(contest: Competition, run: Run, sample: bool, noisy: dict[str, Any] | None) -> None:
+    """Print the scores, where the files lie, and what can be done next."""
     _print_scores(run, sample)
     if run.environment["optimistic"]:
         print(f"warning: {run.environment['optimistic']}")
@@ -80,7 +80,7 @@ def print_result(run: Run, sample: bool, noisy: dict[str, Any] | None, named: st
     if not run.complete:
         left = run.folds.k - len(run.scores["folds"])
         print(f"partial: {left} of {counted(run.folds.k, 'fold')} {'is' if left == 1 else 'are'} not trained")
-    for line in next_lines(*_next(run, sample, named or run.environment["competition"]["slug"]), width=8):
+    for line in next_lines(*offered(contest, run, sample), width=8):
         print(line)
 
 
@@ -90,25 +90,24 @@ def _print_scores(run: Run, sample: bool) -> None:
     print_table(header, rows, title=title, bold=[len(rows) - 1], line_before_last=2, width=120)
 
 
-def _next(run: Run, sample: bool, named: str) -> list[str]:
-    """Commands, each as it can be typed here, and words before them."""
+def offered(contest: Competition, run: Run, sample: bool) -> list[str]:
+    """Commands that may follow, each as it can be typed here, and words before them."""
     places, results = carried("--data", "--out"), carried("--out")
-    dry = f"--dry-run{' --sample' if sample else ''}{places}"
-    submit = f"python -m harness.submit {named} --run {run.name} {dry}"
+    hidden = run.test is None and not run.recipe.clusters  # clusters of the training images are an answer too
+    dry = f" --dry-run{' --sample' if sample else ''}{places}"
+    submit = submission_offer(contest, run.name, dry, hidden)
     if run.recipe.clusters:
         unread = run.environment["data"].get("unread_test")  # test images without the captions that it reads
-        return [f"python -m harness.oof compare {named}{results}", *([submit] if run.complete and not unread else [])]
+        compare = f"python -m harness.oof compare {contest.called}{results}"
+        return [compare, *(submit if run.complete and not unread else [])]
     if not run.complete:
-        send = submit.replace(" --dry-run", " --partial --dry-run")
-        return [
-            again(all_folds=True),
-            *(["or submit what the trained folds say:", send] if run.test is not None else []),
-        ]
-    forecast = f"python -m harness.oof forecast {named} --run {run.name}{places}"
-    if (run.path / "noise.json").is_file():
-        return [forecast, submit]
+        send = submission_offer(contest, run.name, f" --partial{dry}", hidden)
+        return [again(all_folds=True), *([] if hidden else ["or submit what the trained folds say:", *send])]
+    forecast = f"python -m harness.oof forecast {contest.called} --run {run.name}{places}"
+    if (run.path / "noise.json").is_file() or run.recipe.model.name == BOOSTING:  # which sees no images to spoil
+        return [forecast, *submit]
     suite = shlex.join(["python", "-m", "harness.cv", *_kept(all_folds=False), "--noise"])
-    return ["what forecasts learn from:", suite, "then:", forecast, submit]
+    return ["what forecasts learn from:", suite, "then:", forecast, *submit]
 
 
 def _print_noise(run: Run, noisy: dict[str, Any]) -> None:

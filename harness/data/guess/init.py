@@ -40,7 +40,10 @@ def main(
         ),
     ] = None,
     slug: Annotated[
-        str | None, typer.Option(help="Name of the competition's folder. Default: by the folder or zip.")
+        str | None,
+        typer.Option(
+            help="Name of the competition's folder: its name in its address on Kaggle, if you mean to send. Default: by the folder or zip."
+        ),
     ] = None,
     title: Annotated[str | None, typer.Option(help="Title for people. Default: by the slug.")] = None,
     platform: Annotated[

@@ -59,7 +59,7 @@ class About:
         if self.a_day:
             said.append(f"{self.a_day} submissions a day" + (f", until {self.deadline[:10]}" if self.deadline else ""))
         if self.code_only:
-            said.append("it takes notebooks, not files: python -m harness.submit --notebook")
+            said.append(f"it takes notebooks, not files: send a run by python -m harness.submit {self.slug} --code")
         return said
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import typer
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from harness.competition.metrics import Metric
 from harness.competition.scoring.registry import LABELS, NUMBERS, find_metric
 from harness.competition.tasks import TASKS
-from harness.oof.ensemble.by_task import methods_of
+from harness.oof.ensemble.by_task import EVERY, methods_of
 from harness.oof.ensemble.cross_fit import cross_fit
 from harness.oof.ensemble.shrunk import linear, log_odds, logistic, sigmoid
 from harness.oof.predictions import Predictions
@@ -171,3 +172,10 @@ def test_a_metric_of_ones_own_is_answered_by_the_decision_too():
     [mean] = cross_fit(predictions("multilabel", proba, truth), own, ["mean"])
     told = kind.find_decision(own, truth, mean.oof.astype(np.float32), np.arange(120) // 2 % 4)
     assert len(told["folds"]) == 4 and 0 <= mean.score <= 1
+
+
+def test_every_way_is_named_in_help():
+    from harness.oof.__main__ import app
+
+    (option,) = [p for p in typer.main.get_command(app).commands["ensemble"].params if p.name == "method"]
+    assert {word.strip(",.;:") for word in option.help.split()} >= EVERY
