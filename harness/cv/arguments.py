@@ -23,13 +23,15 @@ class TrainedRecipe(RecipeChoice):
 
     pseudo_labels: Annotated[
         str | None,
-        typer.Option(help="Learn from the test rows that this finished run is sure of, too.", metavar="RUN"),
+        typer.Option(
+            help="Also learn from the test rows that this finished run is sure of; not with [features].", metavar="RUN"
+        ),
     ] = None
     leaky: Annotated[
         bool,
         typer.Option(
             "--leaky",
-            help="[clusters]: fit them on the rows that are scored too, as the Flickr8k report did, to see what it does.",
+            help="[clusters]: fit them on the scored rows too, as the Flickr8k report did, to see what that does.",
         ),
     ] = False
 
@@ -51,16 +53,14 @@ class TrainedRecipe(RecipeChoice):
 class FoldOptions:
     """Which folds are trained, and by what."""
 
-    folds: Annotated[str | None, typer.Option(help="Train these folds only, e.g. 0,1 or 0-2,4.", metavar="LIST")] = None
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was stopped: train what is missing.")
-    ] = False
-    fresh: Annotated[bool, typer.Option("--fresh", help="Train a run anew that stands already.")] = False
+    folds: Annotated[str | None, typer.Option(help="Train only these folds, e.g. 0,1 or 0-2,4.", metavar="LIST")] = None
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a stopped run: train what is missing.")] = False
+    fresh: Annotated[bool, typer.Option("--fresh", help="Train a finished run again.")] = False
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Folds side by side. Default: one per GPU, else per core.")
+        int | None, typer.Option(min=1, help="Folds side by side. Default: one per GPU, or else per core.")
     ] = None
     clean: Annotated[
-        bool, typer.Option("--clean/--no-clean", help="Go by the verdicts of harness.clean, where there are any.")
+        bool, typer.Option("--clean/--no-clean", help="Follow the verdicts of harness.clean, if there are any.")
     ] = True
     device: DeviceOption = "auto"
 
@@ -111,7 +111,7 @@ class LabelOptions:
     tag: Annotated[list[str] | None, typer.Option("--tag", help="A word to find it by; may be repeated.")] = None
     log: Annotated[
         str | None,
-        typer.Option("--log", help="Tell a tracker of it too: tensorboard, wandb or mlflow.", metavar="NAME"),
+        typer.Option("--log", help="Also report to a tracker: tensorboard, wandb or mlflow.", metavar="NAME"),
     ] = None
 
     @property
@@ -133,7 +133,7 @@ class NoiseOptions:
     """Whether the run is held against the noise suite."""
 
     noise: Annotated[
-        bool, typer.Option("--noise", help="Then hold the run against the noise suite: corruptions in five severities.")
+        bool, typer.Option("--noise", help="Then test the run on the noise suite: corruptions in five severities.")
     ] = False
     noise_rows: Annotated[
         int, typer.Option(min=0, help="Rows that the noise suite takes, the same for every run; 0 = all.")
@@ -148,8 +148,11 @@ class ClusterOptions:
         str | None, typer.Option(help="Train the folds on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
     ] = None
     cpus_per_fold: Annotated[
-        float | None, typer.Option(min=0, help="With --cluster: CPU cores of a fold. Default: as it computes with.")
+        float | None,
+        typer.Option(
+            min=0, help="With --cluster: CPU cores reserved for a fold. Default: as many as it computes with."
+        ),
     ] = None
     gpus_per_fold: Annotated[
-        float, typer.Option(min=0, help="With --cluster: GPUs of a fold; 0.5: two folds share one.")
+        float, typer.Option(min=0, help="With --cluster: GPUs per fold; 0.5: two folds share one.")
     ] = 0.0

@@ -23,7 +23,9 @@ class BudgetOptions:
     ] = None
     fold_epochs: Annotated[
         float | None,
-        typer.Option(help="Instead: so many epochs of one fold of the built-in quick; the same on every machine."),
+        typer.Option(
+            help="Instead: as much work as so many epochs of one fold of the built-in quick; the same on every machine."
+        ),
     ] = None
 
     def check(self) -> None:
@@ -52,14 +54,17 @@ class PlanOptions:
     plan: Annotated[
         Path | None,
         typer.Option(
-            help="Play the runs of this plan (a play.toml, edited or not) instead of choosing.", metavar="FILE"
+            help="Play the recipes of this plan (a play.toml, edited or not) instead of choosing; the way to play your own.",
+            metavar="FILE",
         ),
     ] = None
     fresh: Annotated[
         bool,
-        typer.Option("--fresh", help="Begin anew: another plan. Runs that stand and fit it are taken as they are."),
+        typer.Option("--fresh", help="Start again with a new plan; finished runs that fit it are reused."),
     ] = False
     submit: Annotated[
         int,
-        typer.Option(help="Then send so many submissions at most: the final choice, others if they may gain.", min=0),
+        typer.Option(
+            help="Then send at most this many submissions: the final choice, and others that may gain.", min=0
+        ),
     ] = 0

@@ -36,7 +36,7 @@ class Content:
     best: Annotated[int, typer.Option(min=1, help="Without --run: blend this many best runs.")] = 1
     partial: Annotated[
         bool,
-        typer.Option("--partial", help="Send one --run of which not all folds are trained: what those say that are."),
+        typer.Option("--partial", help="Send one --run with untrained folds: the mean of those that are trained."),
     ] = False
     file: Annotated[Path | None, typer.Option(help="Send this ready file instead of runs.", metavar="CSV")] = None
     notebook: Annotated[
@@ -49,7 +49,7 @@ class Content:
     threshold: Annotated[
         str | None,
         typer.Option(
-            help="Two classes: predict the second from this probability on; 'oof' = as found on OOF.", metavar="T"
+            help="Two classes: predict the second from this probability on; 'oof' = the one found on OOF.", metavar="T"
         ),
     ] = None
     message: Annotated[str | None, typer.Option(help="Description shown by the platform.")] = None
@@ -176,16 +176,16 @@ class SendOptions:
 
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but the upload.")] = False
     wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the score; then --resume asks again.")] = 120
-    resume: Annotated[bool, typer.Option("--resume", help="Follow up everything that was begun and has no end.")] = (
+    resume: Annotated[bool, typer.Option("--resume", help="Follow up everything that was begun and not finished.")] = (
         False
     )
     queued: Annotated[bool, typer.Option("--queued", help="Send what was kept for later.")] = False
-    force: Annotated[bool, typer.Option("--force", help="Send although the same was sent before.")] = False
-    reserve: Annotated[int, typer.Option(min=0, help="Submissions of today to leave unspent.")] = 0
+    force: Annotated[bool, typer.Option("--force", help="Send even if the same was sent before.")] = False
+    reserve: Annotated[int, typer.Option(min=0, help="How many of today's submissions to leave unspent.")] = 0
     trust_host: Annotated[
         str | None,
         typer.Option(
-            help="Agree that a platform's credentials may go to a host that is not its own; kept.",
+            help="Allow a platform's credentials to go to a host that is not its own; remembered.",
             metavar="PLATFORM:HOST",
         ),
     ] = None

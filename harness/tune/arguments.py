@@ -30,13 +30,15 @@ class TunedRecipe:
 class SearchOptions:
     """How the space is searched."""
 
-    trials: Annotated[int, typer.Option(min=1, help="Trials that the study has in the end, pruned ones too.")] = 50
+    trials: Annotated[
+        int, typer.Option(min=1, help="Number of trials that the study has at the end, including pruned ones.")
+    ] = 50
     sampler: Annotated[str, typer.Option(help="tpe, cmaes, random or grid.")] = "tpe"
     pruner: Annotated[
         str, typer.Option(help="hyperband or median (epochs of fold 0), wilcoxon or percentile (folds), none.")
     ] = "hyperband"
     objectives: Annotated[str, typer.Option(help="score, or score,seconds: the best trade-offs of both.")] = "score"
-    seed: Annotated[int, typer.Option(min=0, help="Of the sampler.")] = 0
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sampler.")] = 0
 
 
 @option_group("Limits of a trial")
@@ -50,12 +52,12 @@ class Limits:
     megabytes : of the weights of all folds as float32
     """
 
-    seconds: Annotated[float | None, typer.Option("--most-seconds", min=0, help="Give trials up that take longer.")] = (
+    seconds: Annotated[float | None, typer.Option("--most-seconds", min=0, help="Give up trials that take longer.")] = (
         None
     )
-    parameters: Annotated[int | None, typer.Option("--most-parameters", min=1, help="Give larger networks up.")] = None
+    parameters: Annotated[int | None, typer.Option("--most-parameters", min=1, help="Give up larger networks.")] = None
     megabytes: Annotated[
-        float | None, typer.Option("--most-megabytes", min=0, help="Give trials up whose weights are larger.")
+        float | None, typer.Option("--most-megabytes", min=0, help="Give up trials whose weights are larger.")
     ] = None
 
     def excess(self, seconds: float, parameters: int, folds: int, seeds: int) -> list[float]:
@@ -70,11 +72,13 @@ class StudyOptions:
     """Where the study is kept, by what name, and what is made of it in the end."""
 
     storage: Annotated[
-        str | None, typer.Option(help="Database URL that machines share. Default: a file.", metavar="URL")
+        str | None, typer.Option(help="URL of a database that machines share. Default: a file.", metavar="URL")
     ] = None
-    study: Annotated[str | None, typer.Option(help="Name of the study. Default: by what it is about.")] = None
+    study: Annotated[str | None, typer.Option(help="Name of the study. Default: made from recipe, data and space.")] = (
+        None
+    )
     nested: Annotated[
-        bool, typer.Option("--nested/--no-nested", help="In the end, judge the best recipe on folds of another seed.")
+        bool, typer.Option("--nested/--no-nested", help="At the end, judge the best recipe on folds of another seed.")
     ] = True
     save: Annotated[str | None, typer.Option(help="Name of the best recipe's file. Default: <recipe>-tuned.")] = None
     keep: Annotated[bool, typer.Option("--keep", help="Keep the best trial's run in oof/<slug>/.")] = False
