@@ -39,7 +39,7 @@ def main(
 
     Parts, each with a --help of its own:
 
-    python -m harness.data init PLACE: the first step: make a competition of files of your own, or of one on Kaggle.
+    python -m harness.data init PLACE: make a competition of files of your own, or of one on Kaggle; the first step.
 
     python -m harness.data preview COMPETITION --recipe R: images beside what a recipe's augmentation makes of them.
 
