@@ -3,6 +3,7 @@
 python -m harness.data init PLACE: a competition.toml for files that no competition describes yet.
 python -m harness.data preview COMPETITION --recipe R: a grid of what the model sees.
 python -m harness.data cache: what lies in the cache, and how to take it away.
+python -m harness.data keys: what competition.toml and recipes may say.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ def main(
     python -m harness.data preview COMPETITION --recipe R: images beside what a recipe's augmentation makes of them.
 
     python -m harness.data cache: what lies in the cache; --clear takes it away.
+
+    python -m harness.data keys [NAME]: what competition.toml and recipes may say, which metrics there are.
     """
     from harness.base.progress import watching
     from harness.competition import DataChoice, find_competition

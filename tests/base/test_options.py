@@ -27,7 +27,7 @@ def options_of(name: str) -> set[str]:
 def test_every_command_gives_json_is_quiet_and_helps(name: str):
     assert {"--json", "--quiet", "-q"} <= options_of(name)
     assert COMMANDS[name].context_settings["help_option_names"] == ["-h", "--help"]
-    assert name in ("harness.data init", "harness.data cache") or "--comp" in options_of(name)
+    assert name in ("harness.data init", "harness.data cache", "harness.data keys") or "--comp" in options_of(name)
 
 
 @pytest.mark.parametrize("name", READ_DATA)
