@@ -130,7 +130,8 @@ class DataSpec(Later):
     """npz: array of the test images in `test`."""
     group: str | None = None
     """Regular expression on a training image's id: images whose groups (...) it finds alike, say the same patient, share
-    a fold. Where it finds nothing an image stands alone."""
+    a fold. Where it finds nothing an image stands alone. Beside `group_by` (or groups that the data give) images share a fold that either
+    joins."""
     archive: str | None = None
     """Zip that the platform delivers, read when the files themselves are not there. Default: <slug>.zip."""
 
@@ -272,8 +273,8 @@ class DataSpec(Later):
         for name in ("categories", "features_from"):
             if getattr(self, name) and not self.features:
                 raise ValueError(f"data.{name}: needs data.features, which columns are used")
-        if self.features and self.format in ("captioned", "custom"):
-            raise ValueError(f"data.features: format = '{self.format}' takes no columns")
+        if self.features and self.format == "captioned":
+            raise ValueError("data.features: format = 'captioned' takes no columns")
         return self
 
     @property

@@ -43,7 +43,8 @@ class Listing:
     files : names in the tree, of each row one or, where the channels lie in several, so many
     ids : of the rows
     targets : as text; None of test rows
-    groups : a text of each row, equal ones share a fold; None = by data.group, or each alone
+    groups : a text of each row, equal ones share a fold, "" is alone; None = each alone. Rows that data.group finds alike are joined
+        with them
     notes : what was left out and what is odd, in words
     fold : of each row the fold that the table gives, as text; None where it gives none
     rows : of test images, the submission's row that each is of; None = its id

@@ -24,14 +24,15 @@ from harness.competition.data_spec import DataSpec
 from harness.competition.samples import RawTargets
 from harness.data.cache import Dataset, open_samples
 from harness.data.columns.patterns import IMAGE_COLUMNS
-from harness.data.columns.reading import ColumnPlan, plan_columns
+from harness.data.columns.reading import ColumnPlan, open_columns, plan_columns
 from harness.data.files.archives import FileTree, walk
 from harness.data.files.csv_tables import separator
 from harness.data.files.decode import Decoder
 from harness.data.files.sizes import count_larger, settled_decoder
 from harness.data.formats.custom import begin_anew_with_other_files, load_custom, write_samples
-from harness.data.formats.images import SCALE, SIZES, Broken, read_images, refuse_broken
-from harness.data.rows.groups import group_numbers, groups_by_pattern
+from harness.data.formats.given_arrays import refuse_other_columns
+from harness.data.formats.images import SCALE, SIZES, Broken, forget_decoded, read_images, refuse_broken
+from harness.data.rows.groups import group_numbers, groups_by_pattern, in_either
 from harness.data.rows.listing import list_by_folder, list_by_table, list_test
 from harness.data.rows.sample_submission import check_submission_ids, read_submission_ids, sample_columns
 from harness.data.rows.targets import classes_of, encode, fold_numbers, votes
@@ -118,7 +119,7 @@ class Building:
                 "--stream: decodes images when they are asked for, so image.height and image.width are not known. Take them out of data.features."
             )
         has_test = spec.test is not None and not self._left_out(spec.test)
-        plan = plan_columns(self.tree, spec, has_test)
+        plan = plan_columns(self.files, spec, has_test)
         self.notes.extend(plan.notes)
         return plan
 
@@ -189,9 +190,25 @@ class Building:
         write_samples(samples, folder)
         return []
 
+        self._check_columns_of_arrays(samples, split, folder)
     def _write_listed(self, listing: Listing, tree: FileTree, folder: Path) -> list[Broken]:
         """The images of a listing, decoded now or, with --stream, whenever they are asked for."""
         spec = self.competition.data
+    def _check_columns_of_arrays(self, samples: Samples, split: str, folder: Path) -> None:
+        """Refuse columns from two sources, columns that cannot be known, and test rows with other ones than the training rows."""
+        where, declared = f"{self.competition.folder / 'competition.py'}: load_samples", self.competition.data.features
+        own = next((name for name in declared if name in IMAGE_COLUMNS), None)
+        if own is not None:
+            raise UserError(
+                f"data.features: '{own}': {where} gives arrays, which have one size. Take it out in competition.toml."
+            )
+        if declared and samples.columns is not None:
+            raise UserError(
+                f"{where} gives columns, and data.features in competition.toml names some: leave out the one or the other."
+            )
+        if split == "test" and not declared:
+            refuse_other_columns(samples.columns, open_columns(folder.parent / "train"), f"{where}(..., 'test')")
+
         arrays = self._arrays(listing.targets, listing.groups, listing.fold, listing.weight) if listing.targets else {}
         if listing.rows is not None:
             arrays["rows"] = np.array(listing.rows, dtype=np.str_)
@@ -283,10 +300,12 @@ class Building:
         return list_by_folder(tree, spec, names, self.competition.classes)
 
     def _write_groups(self, folder: Path) -> None:
-        """groups.npy by data.group: rows whose ids it finds alike have the same number."""
-        if self.competition.data.group and not (folder / "groups.npy").is_file():
-            ids = np.load(folder / "ids.npy", allow_pickle=False).tolist()
-            np.save(folder / "groups.npy", groups_by_pattern(ids, self.competition.data.group))
+        """groups.npy by data.group: rows whose ids it finds alike have the same number, as have those that the data say belong together."""
+        if not self.competition.data.group:
+            return
+        path, ids = folder / "groups.npy", np.load(folder / "ids.npy", allow_pickle=False).tolist()
+        groups = groups_by_pattern(ids, self.competition.data.group)
+        np.save(path, in_either(groups, np.load(path, allow_pickle=False)) if path.is_file() else groups)
 
     def _write_meta(self, folder: Path, n_broken: int) -> None:
         self._write_groups(folder / "train")

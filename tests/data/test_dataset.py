@@ -107,7 +107,7 @@ def test_images_are_mapped_not_loaded(tmp_path: Path):
     ("samples", "said"),
     [
         ("ids, images, np.arange(20)", "row 3: label 2 is no class .0 to 1"),
-        ("ids, images, np.zeros(20)", "labels are float64; wanted int64"),
+        ("ids, images, np.zeros(20)", r"labels are float64 .20,.; wanted int64"),
         ("ids, images[:, :6], np.arange(20) % 2", r"images are .6, 12, 1.; data.size and channels say .12, 12, 1"),
         ("ids, images[:5], np.arange(20) % 2", "20 ids but 5 images"),
     ],

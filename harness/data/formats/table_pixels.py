@@ -49,8 +49,7 @@ def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool,
         return PixelRows(ids, None)
     raw = RawTargets([table.column(c, "data.label") for c in spec.label], list(spec.label), table.shown, spec.separator)
     fold = table.column(spec.fold, "data.fold") if spec.fold else None
-    groups = groups_of(table, ids or list(map(str, range(len(table)))), spec)
-    return PixelRows(ids, raw, groups, fold, weights_of(table, spec))
+    return PixelRows(ids, raw, groups_of(table, spec), fold, weights_of(table, spec))
 
 
 def _pixels(cell: str, spec: DataSpec, channels: int, table: Table, row: int, column: str) -> np.ndarray:
