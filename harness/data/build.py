@@ -18,8 +18,9 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.base.storage.manifest import MANIFEST, write_manifest
 from harness.base.storage.npy import open_array
-from harness.base.untrusted_text import counted
+from harness.base.untrusted_text import counted, listed, plain
 from harness.competition import Competition, Listing, Samples
+from harness.competition.class_file import CLASSES_FILE
 from harness.competition.data_spec import DataSpec
 from harness.competition.samples import RawTargets
 from harness.data.cache import Dataset, open_samples
@@ -345,6 +346,7 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
         names = sorted(name.removeprefix("/") for name in walk(tree.path, ""))
     elif spec.format in (*PICTURE_FORMATS, "arrays") and not tree.is_zip:
         folders = [*names, *spec.merge]
+        self._note_empty_classes(train)
         names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
     if spec.format == "image_csv":
         names += [spec.labels, *([spec.test_rows] if spec.test_rows else [])]
@@ -360,6 +362,18 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
 
 def scale_note(spec: DataSpec, folder: Path) -> str:
     """What resize = "scale" did to the images whose scale.json lies in `folder`."""
+    def _note_empty_classes(self, train: Samples) -> None:
+        """Say which classes of classes.txt no row has any more: a label may have been mended since they were read."""
+        if not self.competition.classes_read or train.labels is None or train.labels.ndim > 1 or train.soft is not None:
+            return
+        there = set(train.labels.tolist())
+        empty = [f"'{name}'" for place, name in enumerate(self.classes) if place not in there]
+        if empty:
+            self.notes.append(
+                f"{CLASSES_FILE}: no training row is of {listed(empty, 5)}; take out of it what is no class, "
+                "or delete it to have the classes read anew"
+            )
+
     told = read_json(folder / SCALE)
     larger, sizes = f"{told['larger']:,} of {told['images']:,} training images", folder / "test" / SIZES
     if sizes.is_file():
