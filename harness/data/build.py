@@ -98,6 +98,8 @@ class Building:
             lines = [["file", "reason"], *([b.file, b.reason] for b in broken)]
             with (folder / "broken.csv").open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows(lines)
+        for split in ("train", "test"):
+            forget_decoded(folder / split)  # only now: a kill before has decoded nothing in vain
         self._write_meta(folder, len(broken))
         write_manifest(folder / MANIFEST, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()])
 
@@ -276,6 +278,22 @@ class Building:
             self.competition.with_classes(self.classes)
         np.save(folder / "labels.npy", labels_of_array(task, labels, self.classes, where))
 
+    def files_by_id(self, split: str, submission: Path) -> dict[str, tuple[str, ...]]:
+        """The image files of each row of a split, as they are listed now; nothing is decoded."""
+        competition, tree, spec = self.competition, self.tree, self.competition.data
+        name = spec.train if split == "train" else spec.test
+        if spec.format == "custom":
+            samples = load_custom(competition, tree, self.files, split)
+            return dict(zip(samples.ids, samples.files, strict=True)) if isinstance(samples, Listing) else {}
+        assert name is not None
+        if spec.format == "captioned":
+            from harness.data.formats.captioned import files_by_name
+
+            images = [row[0] for row in list_test(tree, name, spec).files]
+            return {image: (file,) for image, file in files_by_name(tree, images).items()}
+        listing = self._listing(name, split == "train", submission)
+        return dict(zip(listing.ids, listing.files, strict=True))
+
     def training_rows(self) -> tuple[Listing, dict[str, np.ndarray]]:
         """The training images of image_folder and image_csv, and what each row has beside its pixels; nothing is decoded."""
         listing = self._listing(self.competition.data.train, True, Path())
@@ -389,19 +407,14 @@ def files_of_rows(dataset: Dataset, split: str) -> list[tuple[str, ...]]:
     """The image files of each row of a split, as they were when it was decoded; the data's own `competition` and `tree` must be there."""
     samples = dataset.train if split == "train" else dataset.test
     assert samples is not None and dataset.competition is not None and dataset.tree is not None
-    spec, tree = dataset.competition.data, dataset.tree
-    building = Building(dataset.competition, tree, dataset.is_sample, True, False, lambda done, total: None, tree)
-    name = spec.train if split == "train" else spec.test
-    assert name is not None
-    found: dict[str, tuple[str, ...]] = {}
-    if spec.format == "captioned":
-        from harness.data.formats.captioned import files_by_name
-
-        images = [row[0] for row in list_test(tree, name, spec).files]
-        found = {image: (file,) for image, file in files_by_name(tree, images).items()}
-    else:
-        listing = building._listing(name, split == "train", dataset.cache / "submission.csv")
-        found = dict(zip(listing.ids, listing.files, strict=True))
+    competition, tree, files = dataset.competition, dataset.tree, dataset.files or dataset.tree
+    building = Building(competition, tree, dataset.is_sample, True, False, lambda done, total: None, files)
+    found = building.files_by_id(split, dataset.cache / "submission.csv")
+    lost = next((i for i in samples.ids.tolist() if i not in found), None)
+    if lost is not None:  # own code may list otherwise each time
+        raise UserError(
+            f"{competition.folder}: id '{plain(lost, 80)}' was there when the images were decoded, and is listed no more"
+        )
     return [found[i] for i in samples.ids.tolist()]
 
 

@@ -95,8 +95,8 @@ def decode_all(
 ) -> tuple[dict[int, Broken], list[str]]:
     """Fill images.npy and sizes.npy, in threads; decoded.npy has the checksums of the rows that are done.
 
-    Returns the broken ones by row, which are black, and notes. Without `skip_broken` the rows that are done stay marked where some are
-    broken, so that these alone are tried again once they were mended.
+    Returns the broken ones by row, which are black, and notes. The rows that are done stay marked, so that what is broken off later (in
+    the other split) or mended (a broken file) is gone on with: `forget_decoded` is for whoever has completed the folder.
 
     Raises
     ------
@@ -136,8 +136,6 @@ def decode_all(
                     f"none of the first {finished:,} images can be decoded. The first of them: {broken[min(broken)].reason}"
                 )
     images.flush()
-    if skip_broken or not broken:
-        (folder / _DONE).unlink()
     return dict(sorted(broken.items())), _notes_on_depth(largest, spec)
 
 
@@ -210,7 +208,7 @@ def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.
 
 
 def forget_decoded(folder: Path) -> None:
-    """Have a decoding that was broken off begun anew."""
+    """Take the marks of the rows that are done away: the folder is complete, or its decoding is to be begun anew."""
     (folder / _DONE).unlink(missing_ok=True)
 
 
