@@ -115,7 +115,7 @@ class DataSpec(Later):
     names, of which a row has one: {split = ["train", "val"]}; "?*" is any cell that is not empty, so that {level = "?*"} leaves out
     what has no label."""
     test_where: Where = Field(default={})
-    """The same of `test_rows`, or of `test`, which may be the training rows' table."""
+    """The same of `test_rows` (image_csv; left out, of `labels`), or of `test`, which may be the training rows' table."""
     join: JoinSpec | None = None
     """image_csv, image_folder: another table whose columns `group_by` and `weight`, of image_csv `files`, may name too; of image_folder
     its ids are paths below `train`."""
@@ -276,6 +276,11 @@ class DataSpec(Later):
         if self.features and self.format == "captioned":
             raise ValueError("data.features: format = 'captioned' takes no columns")
         return self
+
+    @property
+    def table_of_test(self) -> str | None:
+        """image_csv: the table that names the test rows: `test_rows`, or with `test_where` alone that of the labels; None: none does."""
+        return self.test_rows or (self.labels if self.test_where else None)
 
     @property
     def one_label(self) -> str:

@@ -190,13 +190,10 @@ class Building:
                 f"--stream: {self.competition.folder / 'competition.py'}: load_samples gives decoded arrays. Give a Listing of their files "
                 "instead, or go without --stream."
             )
+        self._check_columns_of_arrays(samples, split, folder)
         write_samples(samples, folder)
         return []
 
-        self._check_columns_of_arrays(samples, split, folder)
-    def _write_listed(self, listing: Listing, tree: FileTree, folder: Path) -> list[Broken]:
-        """The images of a listing, decoded now or, with --stream, whenever they are asked for."""
-        spec = self.competition.data
     def _check_columns_of_arrays(self, samples: Samples, split: str, folder: Path) -> None:
         """Refuse columns from two sources, columns that cannot be known, and test rows with other ones than the training rows."""
         where, declared = f"{self.competition.folder / 'competition.py'}: load_samples", self.competition.data.features
@@ -212,6 +209,9 @@ class Building:
         if split == "test" and not declared:
             refuse_other_columns(samples.columns, open_columns(folder.parent / "train"), f"{where}(..., 'test')")
 
+    def _write_listed(self, listing: Listing, tree: FileTree, folder: Path) -> list[Broken]:
+        """The images of a listing, decoded now or, with --stream, whenever they are asked for."""
+        spec = self.competition.data
         arrays = self._arrays(listing.targets, listing.groups, listing.fold, listing.weight) if listing.targets else {}
         if listing.rows is not None:
             arrays["rows"] = np.array(listing.rows, dtype=np.str_)
@@ -312,6 +312,12 @@ class Building:
             if submission.is_file():
                 shown = tree.show(self.competition.submission.sample or "")
                 wanted = read_submission_ids(self.competition, submission, shown)
+            elif name == spec.train and not spec.table_of_test:
+                raise UserError(
+                    f"{tree.show(name)}: holds the training images (data.train), and nothing says which of its images are the test's "
+                    "(data.test). Name them by data.test_where, data.test_rows or submission.sample in competition.toml; where there is no "
+                    'test, take data.test out and write optional = ["test"].'
+                )
             return list_test(tree, name, spec, wanted, self.competition.submission.rows)
         if spec.format == "image_csv":
             return list_by_table(tree, name, spec)
@@ -340,6 +346,7 @@ class Building:
         parts = [train] + ([test] if test else [])
         if not self.stream:
             self.notes.extend(note for note in map(_constant_note, ("training", "test"), parts) if note)
+        self._note_empty_classes(train)
         if (folder / SCALE).is_file():
             self.notes.append(scale_note(self.competition.data, folder))
         stamp = self.tree.stamp(stamped(self.competition, self.tree)) if self.stream else None
@@ -355,6 +362,18 @@ class Building:
             },
         )
 
+    def _note_empty_classes(self, train: Samples) -> None:
+        """Say which classes of classes.txt no row has any more: a label may have been mended since they were read."""
+        if not self.competition.classes_read or train.labels is None or train.labels.ndim > 1 or train.soft is not None:
+            return
+        there = set(train.labels.tolist())
+        empty = [f"'{name}'" for place, name in enumerate(self.classes) if place not in there]
+        if empty:
+            self.notes.append(
+                f"{CLASSES_FILE}: no training row is of {listed(empty, 5)}; take out of it what is no class, "
+                "or delete it to have the classes read anew"
+            )
+
 
 def stamped(competition: Competition, tree: FileTree) -> list[str]:
     """Names of the files that the data are read from."""
@@ -364,7 +383,6 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
         names = sorted(name.removeprefix("/") for name in walk(tree.path, ""))
     elif spec.format in (*PICTURE_FORMATS, "arrays") and not tree.is_zip:
         folders = [*names, *spec.merge]
-        self._note_empty_classes(train)
         names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
     if spec.format == "image_csv":
         names += [spec.labels, *([spec.test_rows] if spec.test_rows else [])]
@@ -380,18 +398,6 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
 
 def scale_note(spec: DataSpec, folder: Path) -> str:
     """What resize = "scale" did to the images whose scale.json lies in `folder`."""
-    def _note_empty_classes(self, train: Samples) -> None:
-        """Say which classes of classes.txt no row has any more: a label may have been mended since they were read."""
-        if not self.competition.classes_read or train.labels is None or train.labels.ndim > 1 or train.soft is not None:
-            return
-        there = set(train.labels.tolist())
-        empty = [f"'{name}'" for place, name in enumerate(self.classes) if place not in there]
-        if empty:
-            self.notes.append(
-                f"{CLASSES_FILE}: no training row is of {listed(empty, 5)}; take out of it what is no class, "
-                "or delete it to have the classes read anew"
-            )
-
     told = read_json(folder / SCALE)
     larger, sizes = f"{told['larger']:,} of {told['images']:,} training images", folder / "test" / SIZES
     if sizes.is_file():

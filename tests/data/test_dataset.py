@@ -44,6 +44,14 @@ def test_a_competition_without_a_sample_says_so(shapes: Path):
         load_dataset(find_competition(shapes / "competitions" / "shapes"), shapes / "data", sample=True)
 
 
+def test_one_folder_for_both_needs_a_word_on_which_are_the_tests(shapes: Path):
+    folder = shapes / "competitions" / "shapes"
+    with (folder / "competition.toml").open("a") as toml:
+        toml.write('test = "train"\n')
+    with pytest.raises(UserError, match=r"nothing says which of its images are the test's .*data.test_where"):
+        load_dataset(find_competition(folder), shapes / "data")
+
+
 def test_data_root_is_the_option_then_the_variable_then_data(monkeypatch: pytest.MonkeyPatch):
     assert data_root(None) == Path("data")
     monkeypatch.setenv("HARNESS_DATA", "/somewhere")

@@ -174,7 +174,7 @@ def _tables(tree: FileTree, spec: DataSpec, has_test: bool) -> dict[str, Table]:
     found = {"train": training_table(tree, spec)}
     if not has_test:
         return found
-    if not spec.test_rows:
+    if not spec.table_of_test:
         raise UserError(
             "data.features: no table has the columns of the test rows. Name it: data.test_rows (with the id column), or data.features_from, "
             "in competition.toml."

@@ -109,8 +109,9 @@ def training_table(tree: FileTree, spec: DataSpec) -> Table:
 
 def test_table(tree: FileTree, spec: DataSpec) -> Table:
     """The table that names the test rows, those that `test_where` chooses; there must be one."""
-    assert spec.test_rows is not None
-    return rows_where(read_table(tree, spec.test_rows, "data.test_rows"), spec.test_where, "data.test_where")
+    assert spec.table_of_test is not None
+    key = "data.test_rows" if spec.test_rows else "data.labels"
+    return rows_where(read_table(tree, spec.table_of_test, key), spec.test_where, "data.test_where")
 
 
 def pixel_table(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> Table:
@@ -238,7 +239,8 @@ def _below(name: str, path: str) -> str:
 def list_test(
     tree: FileTree, name: str, spec: DataSpec, wanted: np.ndarray | None = None, shared: str | None = None
 ) -> Listing:
-    """The test images of a folder: those that the sample submission (`wanted`) or data.test_rows names, in that order, else all.
+    """The test images of a folder: those that a table (data.test_rows, data.test_where), else the sample submission (`wanted`) names,
+    in that order, else all.
 
     Their ids are what the sample submission calls the files, in its spelling: names without ending ('1'), with it ('1.png'), or
     paths below the folder; without one, names without ending. What has no image is told when ids are held against the sample.
@@ -251,7 +253,7 @@ def list_test(
         If there are no images, a file name is unprintable, or two files answer to one id.
     """
     there, notes = image_files(tree, name)
-    table = test_table(tree, spec) if spec.test_rows else None
+    table = test_table(tree, spec) if spec.table_of_test else None
     if table is not None:
         ids = table.column(id_column(spec), "data.id")
         refuse_duplicate_ids(ids, table.shown)

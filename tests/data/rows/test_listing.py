@@ -142,6 +142,14 @@ def test_rows_that_do_not_count_are_left_out_and_that_is_said(tmp_path: Path):
     assert list_test(tree, "train", chosen).ids == ["2"]
 
 
+def test_test_where_alone_chooses_rows_of_the_labels(tmp_path: Path):
+    tree = files(tmp_path, "train/1.png", "train/2.png", train="id,split,label\n1,train,a\n2,test,\n")
+    chosen = spec(test="train", where={"split": "train"}, test_where={"split": "test"})
+    assert list_by_table(tree, "train", chosen).ids == ["1"] and list_test(tree, "train", chosen).ids == ["2"]
+    with pytest.raises(UserError, match=r"train.csv: no row is left by data.test_where = {split = \['tset'\]}"):
+        list_test(tree, "train", spec(test="train", test_where={"split": "tset"}))
+
+
 def test_endings_in_other_letters_and_numbers_without_zeros_find_their_images(tmp_path: Path):
     tree = files(tmp_path, "train/0001.JPG", "train/0002.jpeg", train="id,label\n0001.jpg,a\n0002.jpg,b\n")
     assert list_by_table(tree, "train", spec()).files == [("train/0001.JPG",), ("train/0002.jpeg",)]
