@@ -110,6 +110,7 @@ class Building:
         broken = self._write_split("test", folder / "test")
         if not self.skip_broken:
             refuse_broken(broken or [])
+        forget_decoded(folder / "test")
         return broken is not None
 
     def _column_plan(self) -> ColumnPlan | None:
