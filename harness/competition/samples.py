@@ -134,7 +134,7 @@ class Samples:
     fold : int8 array (n,) or None: folds that the data give
     weight : float array (n,) or None: of training rows, what each counts in the training loss; finite, >= 0, not all 0
     columns : what is known of each row beside its image, or None
-    groups : int64 array (n,); samples of a group share a fold. Default: each row its own group
+    groups : int64 array (n,); samples of a group share a fold; `load_samples` may give texts, "" is alone. Default: each row its own group
     """
 
     ids: np.ndarray

@@ -207,8 +207,9 @@ class Building:
             raise UserError(
                 f"{where} gives columns, and data.features in competition.toml names some: leave out the one or the other."
             )
-        if split == "test" and not declared:
-            refuse_other_columns(samples.columns, open_columns(folder.parent / "train"), f"{where}(..., 'test')")
+        train = folder.parent / "train"  # not there, where predicting is all that is done
+        if split == "test" and not declared and train.is_dir():
+            refuse_other_columns(samples.columns, open_columns(train), f"{where}(..., 'test')")
 
     def _write_listed(self, listing: Listing, tree: FileTree, folder: Path) -> list[Broken]:
         """The images of a listing, decoded now or, with --stream, whenever they are asked for."""

@@ -123,6 +123,17 @@ def test_what_arrays_may_not_hold(tmp_path: Path, given: str, said: str):
         load(tmp_path, given)
 
 
+def test_several_labels_a_row(tmp_path: Path):
+    toml = TOML.replace('metric = "accuracy"', 'task = "multilabel"\nmetric = "samples_f1"')
+    table = "np.stack([labels, 1 - labels], axis=1)"
+    found = load(tmp_path / "right", f"Samples(ids, images, {table})", toml=toml).train.labels
+    assert found.dtype == np.float32 and found[:2].tolist() == [[0, 1], [1, 0]]
+    with pytest.raises(UserError, match=r"row 1: labels \[0.0, 2.0\] "):
+        load(tmp_path / "wrong", f"Samples(ids, images, 2 * {table})", toml=toml)
+    with pytest.raises(UserError, match=r"labels are int64 \(6,\); wanted float32 \(n, 2\)"):
+        load(tmp_path / "flat", "Samples(ids, images, labels)", toml=toml)
+
+
 def test_both_splits_need_the_same_columns(tmp_path: Path):
     with pytest.raises(UserError, match="columns are none, those of 'train' age, sex; both need the same"):
         load(tmp_path, "Samples(ids, images, labels, columns=columns)", "Samples(ids, images)")
