@@ -115,7 +115,7 @@ class DataSpec(Later):
     names, of which a row has one: {split = ["train", "val"]}; "?*" is any cell that is not empty, so that {level = "?*"} leaves out
     what has no label."""
     test_where: Where = Field(default={})
-    """The same of `test_rows`, or of `test`, which may be the training rows' table."""
+    """The same of `test_rows` (image_csv; left out, of `labels`), or of `test`, which may be the training rows' table."""
     join: JoinSpec | None = None
     """image_csv, image_folder: another table whose columns `group_by` and `weight`, of image_csv `files`, may name too; of image_folder
     its ids are paths below `train`."""
@@ -130,7 +130,8 @@ class DataSpec(Later):
     """npz: array of the test images in `test`."""
     group: str | None = None
     """Regular expression on a training image's id: images whose groups (...) it finds alike, say the same patient, share
-    a fold. Where it finds nothing an image stands alone."""
+    a fold. Where it finds nothing an image stands alone. Beside `group_by` (or groups that the data give) images share a fold that either
+    joins."""
     archive: str | None = None
     """Zip that the platform delivers, read when the files themselves are not there. Default: <slug>.zip."""
 
@@ -272,9 +273,14 @@ class DataSpec(Later):
         for name in ("categories", "features_from"):
             if getattr(self, name) and not self.features:
                 raise ValueError(f"data.{name}: needs data.features, which columns are used")
-        if self.features and self.format in ("captioned", "custom"):
-            raise ValueError(f"data.features: format = '{self.format}' takes no columns")
+        if self.features and self.format == "captioned":
+            raise ValueError("data.features: format = 'captioned' takes no columns")
         return self
+
+    @property
+    def table_of_test(self) -> str | None:
+        """image_csv: the table that names the test rows: `test_rows`, or with `test_where` alone that of the labels; None: none does."""
+        return self.test_rows or (self.labels if self.test_where else None)
 
     @property
     def one_label(self) -> str:

@@ -63,7 +63,8 @@ class Listing:
     files : names in the tree, of each row one or, where the channels lie in several, so many
     ids : of the rows
     targets : as text; None of test rows
-    groups : a text of each row, equal ones share a fold; None = by data.group, or each alone
+    groups : a text of each row, equal ones share a fold, "" is alone; None = each alone. Rows that data.group finds alike are joined
+        with them
     notes : what was left out and what is odd, in words
     fold : of each row the fold that the table gives, as text; None where it gives none
     rows : of test images, the submission's row that each is of; None = its id
@@ -153,7 +154,7 @@ class Samples:
     fold : int8 array (n,) or None: folds that the data give
     weight : float array (n,) or None: of training rows, what each counts in the training loss; finite, >= 0, not all 0
     columns : what is known of each row beside its image, or None
-    groups : int64 array (n,); samples of a group share a fold. Default: each row its own group
+    groups : int64 array (n,); samples of a group share a fold; `load_samples` may give texts, "" is alone. Default: each row its own group
     """
 
     ids: np.ndarray

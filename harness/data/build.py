@@ -19,20 +19,22 @@ from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.base.storage.manifest import MANIFEST, write_manifest
 from harness.base.storage.npy import open_array
-from harness.base.untrusted_text import counted
+from harness.base.untrusted_text import counted, listed, plain
 from harness.competition import Competition, Listing, Samples
+from harness.competition.class_file import CLASSES_FILE
 from harness.competition.data_spec import DataSpec
 from harness.competition.samples import RawTargets
 from harness.data.cache import Dataset, open_samples
 from harness.data.columns.patterns import IMAGE_COLUMNS
-from harness.data.columns.reading import ColumnPlan, plan_columns
+from harness.data.columns.reading import ColumnPlan, open_columns, plan_columns
 from harness.data.files.archives import FileTree, walk
 from harness.data.files.csv_tables import separator
 from harness.data.files.decode import Decoder
 from harness.data.files.sizes import count_larger, settled_decoder
 from harness.data.formats.custom import begin_anew_with_other_files, load_custom, write_samples
-from harness.data.formats.images import SCALE, SIZES, Broken, read_images, refuse_broken
-from harness.data.rows.groups import group_numbers, groups_by_pattern
+from harness.data.formats.given_arrays import refuse_other_columns
+from harness.data.formats.images import SCALE, SIZES, Broken, forget_decoded, read_images, refuse_broken
+from harness.data.rows.groups import group_numbers, groups_by_pattern, in_either
 from harness.data.rows.listing import list_by_folder, list_by_table, list_test
 from harness.data.rows.sample_submission import check_submission_ids, read_submission_ids, sample_columns
 from harness.data.rows.targets import classes_of, encode, fold_numbers, notes_on_labels, votes
@@ -97,6 +99,8 @@ class Building:
             lines = [["file", "reason"], *([b.file, b.reason] for b in broken)]
             with (folder / "broken.csv").open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows(lines)
+        for split in ("train", "test"):
+            forget_decoded(folder / split)  # only now: a kill before has decoded nothing in vain
         self._write_meta(folder, len(broken))
         write_manifest(folder / MANIFEST, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()])
 
@@ -107,6 +111,7 @@ class Building:
         broken = self._write_split("test", folder / "test")
         if not self.skip_broken:
             refuse_broken(broken or [])
+        forget_decoded(folder / "test")
         return broken is not None
 
     def _column_plan(self) -> ColumnPlan | None:
@@ -119,7 +124,7 @@ class Building:
                 "--stream: decodes images when they are asked for, so image.height and image.width are not known. Take them out of data.features."
             )
         has_test = spec.test is not None and not self._left_out(spec.test)
-        plan = plan_columns(self.tree, spec, has_test)
+        plan = plan_columns(self.files, spec, has_test)
         self.notes.extend(plan.notes)
         return plan
 
@@ -187,8 +192,25 @@ class Building:
                 f"--stream: {self.competition.folder / 'competition.py'}: load_samples gives decoded arrays. Give a Listing of their files "
                 "instead, or go without --stream."
             )
+        self._check_columns_of_arrays(samples, split, folder)
         write_samples(samples, folder)
         return []
+
+    def _check_columns_of_arrays(self, samples: Samples, split: str, folder: Path) -> None:
+        """Refuse columns from two sources, columns that cannot be known, and test rows with other ones than the training rows."""
+        where, declared = f"{self.competition.folder / 'competition.py'}: load_samples", self.competition.data.features
+        own = next((name for name in declared if name in IMAGE_COLUMNS), None)
+        if own is not None:
+            raise UserError(
+                f"data.features: '{own}': {where} gives arrays, which have one size. Take it out in competition.toml."
+            )
+        if declared and samples.columns is not None:
+            raise UserError(
+                f"{where} gives columns, and data.features in competition.toml names some: leave out the one or the other."
+            )
+        train = folder.parent / "train"  # not there, where predicting is all that is done
+        if split == "test" and not declared and train.is_dir():
+            refuse_other_columns(samples.columns, open_columns(train), f"{where}(..., 'test')")
 
     def _write_listed(self, listing: Listing, tree: FileTree, folder: Path) -> list[Broken]:
         """The images of a listing, decoded now or, with --stream, whenever they are asked for."""
@@ -260,6 +282,22 @@ class Building:
             self.competition.with_classes(self.classes)
         np.save(folder / "labels.npy", labels_of_array(task, labels, self.classes, where))
 
+    def files_by_id(self, split: str, submission: Path) -> dict[str, tuple[str, ...]]:
+        """The image files of each row of a split, as they are listed now; nothing is decoded."""
+        competition, tree, spec = self.competition, self.tree, self.competition.data
+        name = spec.train if split == "train" else spec.test
+        if spec.format == "custom":
+            samples = load_custom(competition, tree, self.files, split)
+            return dict(zip(samples.ids, samples.files, strict=True)) if isinstance(samples, Listing) else {}
+        assert name is not None
+        if spec.format == "captioned":
+            from harness.data.formats.captioned import files_by_name
+
+            images = [row[0] for row in list_test(tree, name, spec).files]
+            return {image: (file,) for image, file in files_by_name(tree, images).items()}
+        listing = self._listing(name, split == "train", submission)
+        return dict(zip(listing.ids, listing.files, strict=True))
+
     def training_rows(self) -> tuple[Listing, dict[str, np.ndarray]]:
         """The training images of image_folder and image_csv, and what each row has beside its pixels; nothing is decoded."""
         listing = self._listing(self.competition.data.train, True, Path())
@@ -278,6 +316,12 @@ class Building:
             if submission.is_file():
                 shown = tree.show(self.competition.submission.sample or "")
                 wanted = read_submission_ids(self.competition, submission, shown)
+            elif name == spec.train and not spec.table_of_test:
+                raise UserError(
+                    f"{tree.show(name)}: holds the training images (data.train), and nothing says which of its images are the test's "
+                    "(data.test). Name them by data.test_where, data.test_rows or submission.sample in competition.toml; where there is no "
+                    'test, take data.test out and write optional = ["test"].'
+                )
             return list_test(tree, name, spec, wanted, self.competition.submission.rows)
         if spec.format == "image_csv":
             return list_by_table(tree, name, spec)
@@ -285,10 +329,12 @@ class Building:
         return list_by_folder(tree, spec, names, self.competition.classes)
 
     def _write_groups(self, folder: Path) -> None:
-        """groups.npy by data.group: rows whose ids it finds alike have the same number."""
-        if self.competition.data.group and not (folder / "groups.npy").is_file():
-            ids = np.load(folder / "ids.npy", allow_pickle=False).tolist()
-            np.save(folder / "groups.npy", groups_by_pattern(ids, self.competition.data.group))
+        """groups.npy by data.group: rows whose ids it finds alike have the same number, as have those that the data say belong together."""
+        if not self.competition.data.group:
+            return
+        path, ids = folder / "groups.npy", np.load(folder / "ids.npy", allow_pickle=False).tolist()
+        groups = groups_by_pattern(ids, self.competition.data.group)
+        np.save(path, in_either(groups, np.load(path, allow_pickle=False)) if path.is_file() else groups)
 
     def _write_meta(self, folder: Path, n_broken: int) -> None:
         self._write_groups(folder / "train")
@@ -304,6 +350,7 @@ class Building:
         parts = [train] + ([test] if test else [])
         if not self.stream:
             self.notes.extend(note for note in map(_constant_note, ("training", "test"), parts) if note)
+        self._note_empty_classes(train)
         if (folder / SCALE).is_file():
             self.notes.append(scale_note(self.competition.data, folder))
         stamp = self.tree.stamp(stamped(self.competition, self.tree)) if self.stream else None
@@ -318,6 +365,18 @@ class Building:
                 "fingerprint": _fingerprint(parts, stamp),
             },
         )
+
+    def _note_empty_classes(self, train: Samples) -> None:
+        """Say which classes of classes.txt no row has any more: a label may have been mended since they were read."""
+        if not self.competition.classes_read or train.labels is None or train.labels.ndim > 1 or train.soft is not None:
+            return
+        there = set(train.labels.tolist())
+        empty = [f"'{name}'" for place, name in enumerate(self.classes) if place not in there]
+        if empty:
+            self.notes.append(
+                f"{CLASSES_FILE}: no training row is of {listed(empty, 5)}; take out of it what is no class, "
+                "or delete it to have the classes read anew"
+            )
 
 
 def stamped(competition: Competition, tree: FileTree) -> list[str]:
@@ -358,19 +417,14 @@ def files_of_rows(dataset: Dataset, split: str) -> list[tuple[str, ...]]:
     """The image files of each row of a split, as they were when it was decoded; the data's own `competition` and `tree` must be there."""
     samples = dataset.train if split == "train" else dataset.test
     assert samples is not None and dataset.competition is not None and dataset.tree is not None
-    spec, tree = dataset.competition.data, dataset.tree
-    building = Building(dataset.competition, tree, dataset.is_sample, True, False, lambda done, total: None, tree)
-    name = spec.train if split == "train" else spec.test
-    assert name is not None
-    found: dict[str, tuple[str, ...]] = {}
-    if spec.format == "captioned":
-        from harness.data.formats.captioned import files_by_name
-
-        images = [row[0] for row in list_test(tree, name, spec).files]
-        found = {image: (file,) for image, file in files_by_name(tree, images).items()}
-    else:
-        listing = building._listing(name, split == "train", dataset.cache / "submission.csv")
-        found = dict(zip(listing.ids, listing.files, strict=True))
+    competition, tree, files = dataset.competition, dataset.tree, dataset.files or dataset.tree
+    building = Building(competition, tree, dataset.is_sample, True, False, lambda done, total: None, files)
+    found = building.files_by_id(split, dataset.cache / "submission.csv")
+    lost = next((i for i in samples.ids.tolist() if i not in found), None)
+    if lost is not None:  # own code may list otherwise each time
+        raise UserError(
+            f"{competition.folder}: id '{plain(lost, 80)}' was there when the images were decoded, and is listed no more"
+        )
     return [found[i] for i in samples.ids.tolist()]
 
 

@@ -53,6 +53,7 @@ class Dataset:
     notes : what is odd about the data, in words
     classes : names of the outputs, as competition.toml has them or the data name them
     competition, tree : with these classes, and the files that it was made of, where `load_dataset` opened the data
+    files : where the names that `load_samples` lists are looked up, where that is not `tree`: the zip in it
     way : how images are brought to their size (`DataSpec.way`), where a recipe chose another than competition.toml has
     """
 
@@ -67,6 +68,7 @@ class Dataset:
     classes: tuple[str, ...] = ()
     competition: Competition | None = None
     tree: FileTree | None = None
+    files: FileTree | None = None
     way: str = ""
 
 

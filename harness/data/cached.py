@@ -1,11 +1,13 @@
 """python -m harness.data cache: what lies in the cache, how large it is, when it was last used; takes away what need not stay.
 
-All of it can be made again: decoded images, features of frozen networks, timings, samples.
+All of it can be made again: decoded images, features of frozen networks, timings, samples. What bears no name that the harness gives is
+somebody else's, and never touched: the cache may lie in a folder that holds other things.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -25,6 +27,11 @@ app = new_app()
 EVERYTHING = "all"
 _SHARED = ("features", "layouts", "unpacked")
 """Parts that are no competition's; that one is not there is no mistake of whoever names it."""
+_OURS = re.compile(
+    r"\.?(sample-[0-9a-f]+|(pooled-)?[0-9a-f]{16}(-stream)?)(\.zip|\.npz|\.json)?(\.manifest\.json)?"
+    r"(\.part|\.lock|\.[0-9a-f]{12}\.tmp(\.\w+)*)?"
+)
+"""What the harness calls what it puts into a part: by a digest or a time of change, with what is beside it while it is made."""
 _DAY = 24 * 3600.0
 
 
@@ -35,7 +42,7 @@ class Part:
     Attributes
     ----------
     name : of the folder; path : where it lies
-    size : bytes that its files take on the disk; used : when one of them was read or written last, seconds since 1970
+    size : bytes that the harness's files take on the disk; used : when one of them was read or written last, seconds since 1970
     """
 
     name: str
@@ -45,9 +52,9 @@ class Part:
 
 
 def parts(root: Path) -> list[Part]:
-    """What lies in the cache, the largest first; links are not followed."""
+    """What the harness has put into the cache, the largest first; links are not followed."""
     folders = [path for path in root.iterdir() if path.is_dir() and not path.is_symlink()] if root.is_dir() else []
-    found = [_measured(path.name, path) for path in folders]
+    found = [_measured(path.name, path, ours) for path in folders if (ours := _ours(path))]
     return sorted(found, key=lambda part: (-part.size, part.name))
 
 
@@ -67,12 +74,7 @@ def unused(root: Path, names: Sequence[str], days: float) -> list[Part]:
                 raise UserError(f"--clear {name}: no such part of the cache{nearest(name, there)}; there are: {known}")
         there = {name: there[name] for name in names if name in there}
     before = time.time() - days * _DAY
-    found = [
-        _measured(f"{name}/{inner.name}", inner)
-        for name, path in there.items()
-        for inner in sorted(path.iterdir())
-        if not inner.is_symlink()
-    ]
+    found = [_measured(f"{name}/{inner.name}", inner, [inner]) for name, path in there.items() for inner in _ours(path)]
     return [part for part in found if part.used <= before]
 
 
@@ -87,8 +89,13 @@ def clear(root: Path, names: Sequence[str], days: float = 0.0) -> list[Part]:
     return found
 
 
-def _measured(name: str, path: Path) -> Part:
-    stats = [file.lstat() for file in _files(path)]
+def _ours(part: Path) -> list[Path]:
+    """What the harness has put into a part, by name."""
+    return [path for path in sorted(part.iterdir()) if not path.is_symlink() and _OURS.fullmatch(path.name)]
+
+
+def _measured(name: str, path: Path, holds: Sequence[Path]) -> Part:
+    stats = [file.lstat() for inner in holds for file in _files(inner)]
     used = [max(stat.st_atime, stat.st_mtime) for stat in stats] or [path.lstat().st_mtime]
     return Part(name, path, sum(min(512 * stat.st_blocks, stat.st_size) for stat in stats), max(used))
 

@@ -1,21 +1,22 @@
 """From a competition and a data root to checked samples: found, decoded once into the cache, opened as memory maps.
 
 While a cache folder is made it is called .<key>.part; a killed decoding of images goes on from there. The key is made of
-the files' names, sizes, times of change and the [data] section.
+the files' names, sizes, times of change and the [data] section, and of classes that the data themselves did not name.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from harness.base.command import cache_root
 from harness.base.errors import UserError
 from harness.base.places.home import from_here
-from harness.base.storage.atomic_files import remove_folder, resumable_folder
+from harness.base.storage.atomic_files import read_json, remove_folder, resumable_folder
 from harness.base.storage.manifest import MANIFEST, faults
 from harness.base.terminal import note
 from harness.base.untrusted_text import counted, listed
@@ -63,22 +64,53 @@ def load_dataset(
     tree = find_files(competition, folder, unpack_tick)
     if stream and competition.data.format not in ("image_folder", "image_csv", "custom"):
         raise UserError(f"--stream: is for folders of images; data.format of '{competition.slug}' is another")
-    cache = cache_root() / competition.slug / (_key(competition, tree) + ("-stream" if stream else ""))
+    cache = _cache_folder(competition, tree, stream)
     if cache.is_dir():
         wrong = faults(cache / MANIFEST)
         if wrong:
             say(f"{cache}: {wrong[0]}; the images are decoded anew")
             remove_folder(cache)
+    files = tree if competition.data.format != "custom" else _view(competition, folder, unpack_tick) or tree
     if not cache.is_dir():
-        files = _view(competition, folder, unpack_tick) or FileTree(tree.path, unpack_tick, tree.top)
         building = Building(competition, tree, sample, skip_broken, stream, tick, files)
-        with resumable_folder(cache) as part:
+        with resumable_folder(cache) as part, _blaming_classes_file(competition):
             if part is not None:
                 building.write(part)
     dataset = open_cache(cache)
     for told in dataset.notes:
         say(f"note: {told}")
-    return dataclasses.replace(dataset, competition=_with_classes(competition, dataset, say), tree=tree)
+    return dataclasses.replace(dataset, competition=_with_classes(competition, dataset, say), tree=tree, files=files)
+
+
+def _cache_folder(competition: Competition, tree: FileTree, stream: bool) -> Path:
+    """Where the decoded data lie: those of the classes in classes.txt, which may have been edited, or replaced, since they were read."""
+    folder, kind = cache_root() / competition.slug, "-stream" if stream else ""
+    as_read = folder / (_key(competition, tree, [] if competition.classes_read else competition.classes) + kind)
+    if not competition.classes_read or (as_read.is_dir() and _has_classes(as_read, competition.classes)):
+        return as_read
+    return folder / (_key(competition, tree, competition.classes) + kind)
+
+
+def _has_classes(cache: Path, classes: Sequence[str]) -> bool:
+    """Whether decoded data have these classes, in this order; not, where it cannot be told."""
+    try:
+        return list(read_json(cache / "meta.json")["classes"]) == list(classes)
+    except (UserError, KeyError, TypeError):
+        return False
+
+
+@contextlib.contextmanager
+def _blaming_classes_file(competition: Competition) -> Iterator[None]:
+    """Messages ask to correct 'classes' in competition.toml; where they stand in classes.txt, that is named."""
+    try:
+        yield
+    except UserError as error:
+        if not competition.classes_read:
+            raise
+        path = from_here(competition.folder) / CLASSES_FILE
+        said = str(error).replace("'classes' in competition.toml", f"{path} (delete it to have the classes read anew)")
+        said = said.replace("leave 'classes' out of competition.toml", f"delete {path}")
+        raise UserError(said) from error
 
 
 def _with_classes(competition: Competition, dataset: Dataset, say: Callable[[str], None]) -> Competition:
@@ -140,7 +172,7 @@ def find_files(competition: Competition, folder: Path, tick: Tick = lambda done,
 
 def _tree(competition: Competition, folder: Path, tick: Tick = lambda done, total: None) -> FileTree | None:
     if competition.data.format == "custom" and folder.is_dir() and any(_visible(folder)):
-        return FileTree(folder)
+        return FileTree(folder, tick)
     return _view(competition, folder, tick)
 
 
@@ -166,7 +198,7 @@ def _visible(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if not path.name.startswith(".")]
 
 
-def _key(competition: Competition, tree: FileTree) -> str:
+def _key(competition: Competition, tree: FileTree, classes: Sequence[str]) -> str:
     content = [
         _CACHE_VERSION,
         str(tree.path.resolve()),
@@ -174,7 +206,7 @@ def _key(competition: Competition, tree: FileTree) -> str:
         competition.data.model_dump(mode="json"),
         competition.submission.model_dump(mode="json"),
         *([competition.task] if competition.task != "single" else []),
-        [] if competition.classes_read else competition.classes,
+        classes,
         [p.stat().st_mtime_ns for p in [competition.folder / "competition.py"] if p.is_file()],
     ]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

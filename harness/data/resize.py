@@ -22,13 +22,13 @@ from harness.base.storage.npy import open_array
 from harness.competition import Competition, Samples
 from harness.competition.data_spec import DataSpec
 from harness.competition.recipe import DataChoice
-from harness.data.build import PICTURE_FORMATS, files_of_rows, scale_note
+from harness.data.build import files_of_rows, scale_note
 from harness.data.cache import Dataset, open_cache
 from harness.data.files.arrays import new_array
 from harness.data.files.decode import Decoder
 from harness.data.files.frame import Frame
 from harness.data.files.sizes import settled_decoder
-from harness.data.formats.images import SCALE, Broken, decode_all, refuse_broken
+from harness.data.formats.images import SCALE, SIZES, Broken, decode_all, forget_decoded, refuse_broken
 from harness.data.streaming import StreamedImages
 
 _AT_ONCE = 1024
@@ -138,8 +138,8 @@ class _Copies:
 
     @property
     def is_anew(self) -> bool:
-        """Whether files are to be decoded another time: what lies decoded has lost what is wanted."""
-        return self.own.format in PICTURE_FORMATS and self.own.way != self.wanted.way
+        """Whether files are to be decoded another time: what lies decoded has lost what is wanted; arrays and tables have no files."""
+        return self.own.way != self.wanted.way and (self.dataset.cache / "train" / SIZES).is_file()
 
     @property
     def at_own(self) -> DataSpec:
@@ -168,8 +168,8 @@ class _Copies:
 
     def decode(self, tick: Tick) -> None:
         """Decode the files another time; what is stopped goes on."""
-        tree = self.dataset.tree
-        assert tree is not None  # of `load_dataset`
+        files_in = self.dataset.files or self.dataset.tree
+        assert files_in is not None  # of `load_dataset`
         # which files are broken was told, or refused, when they were first decoded
         skip = (self.dataset.cache / "broken.csv").is_file()
         if self.folder.is_dir():  # damaged
@@ -181,9 +181,11 @@ class _Copies:
             for split, _ in _splits(self.dataset):
                 (part / split).mkdir(exist_ok=True)
                 files = files_of_rows(self.dataset, split)
-                broken += decode_all(tree, files, self.at_own, part / split, tick, skip)[0].values()
+                broken += decode_all(files_in, files, self.at_own, part / split, tick, skip)[0].values()
             if not skip:
                 refuse_broken(broken)  # since they were first decoded
+            for split, _ in _splits(self.dataset):
+                forget_decoded(part / split)
             write_manifest(part / MANIFEST, [p.relative_to(part).as_posix() for p in part.rglob("*") if p.is_file()])
 
     def settle_streamed(self) -> None:

@@ -44,6 +44,14 @@ def test_a_competition_without_a_sample_says_so(shapes: Path):
         load_dataset(find_competition(shapes / "competitions" / "shapes"), shapes / "data", sample=True)
 
 
+def test_one_folder_for_both_needs_a_word_on_which_are_the_tests(shapes: Path):
+    folder = shapes / "competitions" / "shapes"
+    with (folder / "competition.toml").open("a") as toml:
+        toml.write('test = "train"\n')
+    with pytest.raises(UserError, match=r"nothing says which of its images are the test's .*data.test_where"):
+        load_dataset(find_competition(folder), shapes / "data")
+
+
 def test_data_root_is_the_option_then_the_variable_then_data(monkeypatch: pytest.MonkeyPatch):
     assert data_root(None) == Path("data")
     monkeypatch.setenv("HARNESS_DATA", "/somewhere")
@@ -107,7 +115,7 @@ def test_images_are_mapped_not_loaded(tmp_path: Path):
     ("samples", "said"),
     [
         ("ids, images, np.arange(20)", "row 3: label 2 is no class .0 to 1"),
-        ("ids, images, np.zeros(20)", "labels are float64; wanted int64"),
+        ("ids, images, np.zeros(20)", r"labels are float64 .20,.; wanted int64"),
         ("ids, images[:, :6], np.arange(20) % 2", r"images are .6, 12, 1.; data.size and channels say .12, 12, 1"),
         ("ids, images[:5], np.arange(20) % 2", "20 ids but 5 images"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,38 @@ def test_keys_that_would_do_nothing_are_refused(choice: dict, said: str, tmp_pat
         DataChoice(**choice)
     with pytest.raises(ValueError, match=said):
         DataSpec(format="image_folder", size=(8, 8), **choice)
+
+
+LISTING = """\
+from harness.competition import Listing
+
+def load_samples(folder, split, files):
+    names = [name for name in files.names(split) if name.endswith(".png")]
+    labels = None if split == "test" else [name.split("/")[1] for name in names]
+    return Listing.of(names, [name.removeprefix(split + "/") for name in names], labels)
+"""
+
+
+def test_images_that_own_code_lists_are_decoded_anew(unlike: Path):
+    folder = unlike / "competitions" / "shapes"
+    theirs = load(unlike, TOML["fit"])[1]
+    (folder / "competition.py").write_text(LISTING)
+    (folder / "competition.toml").write_text(
+        (folder / "competition.toml").read_text().replace("image_folder", "custom")
+    )
+    files = unlike / "data" / "shapes"
+    shutil.make_archive(str(files / "shapes"), "zip", files)
+    for split in ("train", "test"):
+        shutil.rmtree(files / split)
+    competition = find_competition(folder)
+    own = load_dataset(competition, unlike / "data")
+    resize(own, WAYS["fit"])
+    _, chosen = open_resized(competition, own.cache, WAYS["fit"])
+    np.testing.assert_array_equal(chosen.train.images[:], theirs.train.images[:])
+    np.testing.assert_array_equal(np.sort(chosen.test.images[:], 0), np.sort(theirs.test.images[:], 0))
+    scale = DataChoice(resize="scale")
+    resize(own, scale)
+    assert frame_of_raw(competition, own.cache, scale).factor is not None
 
 
 def test_a_recipe_that_fills_what_is_stretched_is_refused(unlike: Path):

@@ -62,12 +62,7 @@ class ColumnPlan:
                 for name, place in zip(own, places, strict=True):
                     refuse_empty_and_constant(Cells(name, f"{folder.name} images", []), sizes[:, place])
             numbers = np.concatenate([numbers, sizes[:, places]], axis=1)
-        np.save(folder / "numbers.npy", numbers)
-        np.save(folder / "codes.npy", codes)
-        write_json(
-            folder.parent / _FILE,
-            {"numbers": list(self.numbers), "categories": {k: list(v) for k, v in self.categories.items()}},
-        )
+        write_columns(Columns(numbers, codes, self.numbers, self.categories), folder)
 
     def _rows(self, split: str, ids: Sequence[str]) -> np.ndarray:
         """int64 (len(ids),): the table's row of each id."""
@@ -82,6 +77,16 @@ class ColumnPlan:
                 "data.features are not known. Complete the table (a cell may be empty), or correct data.features_from in competition.toml."
             )
         return np.array(rows, dtype=np.int64)
+
+
+def write_columns(columns: Columns, folder: Path) -> None:
+    """numbers.npy and codes.npy of a split's rows, and beside the splits columns.json."""
+    np.save(folder / "numbers.npy", columns.numbers)
+    np.save(folder / "codes.npy", columns.codes)
+    write_json(
+        folder.parent / _FILE,
+        {"numbers": list(columns.number_names), "categories": {k: list(v) for k, v in columns.categories.items()}},
+    )
 
 
 def open_columns(folder: Path) -> Columns | None:
@@ -108,7 +113,7 @@ def plan_columns(tree: FileTree, spec: DataSpec, has_test: bool) -> ColumnPlan:
         If a column is missing, empty, constant, neither numbers nor a category, or an id has two rows.
     """
     own = [name for name in spec.features if name in IMAGE_COLUMNS]
-    if own and spec.format not in ("image_csv", "image_folder"):
+    if own and spec.format not in ("image_csv", "image_folder", "custom"):
         raise UserError(
             f"data.features: '{own[0]}': images of data.format = '{spec.format}' have one size. Take it out in competition.toml."
         )
@@ -169,7 +174,7 @@ def _tables(tree: FileTree, spec: DataSpec, has_test: bool) -> dict[str, Table]:
     found = {"train": training_table(tree, spec)}
     if not has_test:
         return found
-    if not spec.test_rows:
+    if not spec.table_of_test:
         raise UserError(
             "data.features: no table has the columns of the test rows. Name it: data.test_rows (with the id column), or data.features_from, "
             "in competition.toml."

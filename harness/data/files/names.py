@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from harness.base.errors import UserError
+from harness.base.untrusted_text import is_plain, plain
 
 Way = Callable[[str], str]
 """From a file's path below its folder to what a table may call it."""
@@ -150,3 +151,11 @@ def refuse_duplicate_ids(ids: Sequence[str], where: str, rows: Sequence[int] | N
                 f"{where}: id '{i}' stands in row {first[name] + 1} and in row {row + 1}. Take one out{more}."
             )
         first[name] = row
+
+
+def check_ids(ids: list[str], where: str) -> None:
+    """Refuse ids that stand twice, are empty or cannot be printed (UserError)."""
+    refuse_duplicate_ids(ids, where)
+    odd = next((row for row, i in enumerate(ids) if not i or not is_plain(i)), None)
+    if odd is not None:
+        raise UserError(f"{where}: row {odd + 1}: id {plain(ids[odd], 80)!r} is empty or has unprintable characters")

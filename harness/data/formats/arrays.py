@@ -23,9 +23,10 @@ from harness.base.untrusted_text import plain
 from harness.competition import Competition
 from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
-from harness.data.formats.custom import check_ids
+from harness.data.files.names import check_ids
 from harness.data.formats.npz import classes_of_array, labels_of_array
 from harness.data.rows.groups import group_numbers
+from harness.data.rows.tables import text_of
 from harness.data.rows.targets import fold_numbers
 from harness.data.rows.weights import checked_weights
 
@@ -70,7 +71,7 @@ def _write_labels(competition: Competition, source: Path, n: int, folder: Path) 
     np.save(folder / "labels.npy", labels_of_array(competition.kind, labels, classes, str(path)))
     groups, weight, fold = (_optional(source / f"{key}.npy", n) for key in ("groups", "weight", "fold"))
     if groups is not None:
-        np.save(folder / "groups.npy", group_numbers([str(g) for g in groups.tolist()]))
+        np.save(folder / "groups.npy", group_numbers([text_of(g) for g in groups.tolist()]))
     if weight is not None:
         place = source / "weight.npy"
         np.save(folder / "weight.npy", checked_weights(weight.tolist(), lambda row: f"{place}: row {row} (from 0)"))

@@ -17,6 +17,7 @@ from harness.competition.data_spec import DataSpec
 from harness.competition.samples import RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
+from harness.data.rows.listing import groups_of
 from harness.data.rows.tables import Table
 from harness.data.rows.targets import targets_of
 from harness.data.rows.weights import weights_of
@@ -73,9 +74,8 @@ def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, f
     ids = beside.get(spec.id or "")
     if not labelled:
         return PixelRows(ids, None)
-    groups = list(map("\x1f".join, zip(*(beside[c] for c in spec.group_by), strict=True))) if spec.group_by else None
     table = Table(others, [beside[c] for c in others], tree.show(name))
-    return PixelRows(ids, targets_of(table, spec), groups, weight=weights_of(table, spec))
+    return PixelRows(ids, targets_of(table, spec), groups_of(table, spec), weight=weights_of(table, spec))
 
 
 def _header(tree: FileTree, name: str) -> list[str]:

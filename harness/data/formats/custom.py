@@ -11,11 +11,13 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import counted, is_plain, plain
+from harness.base.untrusted_text import counted, plain
 from harness.competition import Competition, Listing, Samples
+from harness.data.columns.reading import write_columns
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
-from harness.data.files.names import refuse_duplicate_ids
+from harness.data.files.names import check_ids
+from harness.data.formats.given_arrays import checked_samples
 from harness.data.formats.images import forget_decoded
 from harness.data.rows.tables import text_of
 from harness.data.rows.weights import checked_weights
@@ -40,27 +42,26 @@ def load_custom(competition: Competition, tree: FileTree, files: FileTree, split
     try:
         more = {"files": files} if "files" in inspect.signature(load).parameters else {}
         found = load(tree.path, split, **more)
-    except UserError:
-        raise
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error
     except Exception as error:
         raise UserError(f"{where} failed: {type(error).__name__}: {plain(error, 500)}") from error
+    if found is None and split == "train":
+        raise UserError(f"{where} gave None; without training images there is nothing to learn from")
     if found is None:
         return None
     if isinstance(found, Listing):
         return _checked_listing(found, files, split, where)
-    _check_samples(competition, found, split, where)
-    return found
+    return checked_samples(competition, found, split, where)
 
 
 def write_samples(samples: Samples, folder: Path) -> None:
-    """Write arrays as `load_samples` gave them."""
-    np.save(folder / "images.npy", samples.images)
-    np.save(folder / "ids.npy", samples.ids.astype(np.str_))
-    for name in ("labels", "groups", "captions"):
+    """Write the arrays that `load_custom` checked."""
+    for name in ("images", "ids", "labels", "captions", "soft", "fold", "rows", "weight", "groups"):
         if getattr(samples, name) is not None:
             np.save(folder / f"{name}.npy", getattr(samples, name))
-    if samples.weight is not None:
-        np.save(folder / "weight.npy", samples.weight.astype(np.float64))
+    if samples.columns is not None:
+        write_columns(samples.columns, folder)
 
 
 def begin_anew_with_other_files(listing: Listing, folder: Path) -> None:
@@ -107,14 +108,6 @@ def _checked_listing(listing: Listing, files: FileTree, split: str, where: str) 
     )
 
 
-def check_ids(ids: list[str], where: str) -> None:
-    """Refuse ids that stand twice, are empty or cannot be printed (UserError)."""
-    refuse_duplicate_ids(ids, where)
-    odd = next((row for row, i in enumerate(ids) if not i or not is_plain(i)), None)
-    if odd is not None:
-        raise UserError(f"{where}: row {odd + 1}: id {plain(ids[odd], 80)!r} is empty or has unprintable characters")
-
-
 def _check_files(rows: list[tuple[str, ...]], files: FileTree, where: str) -> None:
     """Refuse names that lead out of the data folder, are no image's, or of which there is no file."""
     per_row = len(rows[0])
@@ -132,32 +125,3 @@ def _check_files(rows: list[tuple[str, ...]], files: FileTree, where: str) -> No
                 raise UserError(f"{place} does not end as an image's does: {', '.join(ENDINGS)}")
             if not files.holds(name):
                 raise UserError(f"{place} is not there: {files.show(name)}. Correct the list, or complete the data.")
-
-
-def _check_samples(competition: Competition, samples: Samples, split: str, where: str) -> None:
-    """Refuse what `load_samples` may not give: images of another size, labels that are no class's index, weights that are none."""
-    if not isinstance(samples, Samples):
-        raise UserError(f"{where} gave {type(samples).__name__}; wanted harness.competition.Samples, Listing or None")
-    shape = (*competition.data.size, competition.data.channels)
-    if samples.images.shape[1:] != shape:
-        raise UserError(f"{where}: images are {samples.images.shape[1:]}; data.size and channels say {shape}")
-    if split == "test":
-        return
-    if samples.weight is not None:
-        checked_weights(samples.weight.tolist(), lambda row: f"{where}: row {row + 1}, weight")
-    labels, n_classes, task = samples.labels, len(competition.classes), competition.kind
-    if not n_classes:
-        raise UserError(
-            f"{competition.folder / 'competition.toml'}: classes: missing; data.format = 'custom' needs them"
-        )
-    if not task.is_one_class:
-        if labels is None or labels.ndim != 2 or labels.shape[1] != n_classes or task.wrong_rows(labels).any():
-            raise UserError(f"{where}: labels must be float (n, {n_classes}), {task.what}; no NaN")
-        return
-    if labels is None or not np.issubdtype(labels.dtype, np.integer):
-        raise UserError(
-            f"{where}: labels are {None if labels is None else labels.dtype}; wanted int64 indices of classes"
-        )
-    outside = np.flatnonzero((labels < 0) | (labels >= n_classes))
-    if len(outside):
-        raise UserError(f"{where}: row {outside[0] + 1}: label {labels[outside[0]]} is no class (0 to {n_classes - 1})")

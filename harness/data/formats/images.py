@@ -93,10 +93,10 @@ def refuse_broken(broken: Sequence[Broken]) -> None:
 def decode_all(
     tree: FileTree, files: list[tuple[str, ...]], spec: DataSpec, folder: Path, tick: Tick, skip_broken: bool
 ) -> tuple[dict[int, Broken], list[str]]:
-    """Fill images.npy and sizes.npy, in threads; decoded.npy has the checksums of the rows that are done.
+    """Fill images.npy and sizes.npy, in threads; decoded.npy has the checksums of the rows that are done, largest.npy their depth.
 
-    Returns the broken ones by row, which are black, and notes. Without `skip_broken` the rows that are done stay marked where some are
-    broken, so that these alone are tried again once they were mended.
+    Returns the broken ones by row, which are black, and notes. The rows that are done stay marked, so that what is broken off later (in
+    the other split) or mended (a broken file) is gone on with: `forget_decoded` is for whoever has completed the folder.
 
     Raises
     ------
@@ -104,16 +104,14 @@ def decode_all(
         If, without `skip_broken`, none of many images can be decoded: then the rest is not tried.
     """
     decoder = settled_decoder(tree, files, spec, folder.parent / SCALE, lambda done, total: None)
-    images, sizes, done = _open_or_begin(folder, len(files), spec)
+    images, sizes, largest, done = _open_or_begin(folder, len(files), spec)
     broken: dict[int, Broken] = {}
-    largest: list[float] = []
 
     def decode_into(row: int) -> None:
         try:
             decoded = decode_row(tree, files[row], decoder)
             images[row], sizes[row] = decoded.pixels, (decoded.height, decoded.width)
-            if decoded.largest is not None:
-                largest.append(decoded.largest)
+            largest[row] = np.nan if decoded.largest is None else decoded.largest
         except UserError as error:
             images[row] = 0
             broken[row] = Broken(tree.show(files[row][0]), str(error))
@@ -128,6 +126,7 @@ def decode_all(
                 tick(finished, len(files))
             images.flush()
             sizes.flush()
+            largest.flush()
             for row in part:
                 done[row] = 0 if row in broken else _checksum(images[row])  # broken ones are tried again after a stop
             done.flush()
@@ -136,9 +135,7 @@ def decode_all(
                     f"none of the first {finished:,} images can be decoded. The first of them: {broken[min(broken)].reason}"
                 )
     images.flush()
-    if skip_broken or not broken:
-        (folder / _DONE).unlink()
-    return dict(sorted(broken.items())), _notes_on_depth(largest, spec)
+    return dict(sorted(broken.items())), _notes_on_depth(largest[done != 0], spec)
 
 
 def decode_row(tree: FileTree, files: Sequence[str], decoder: Decoder) -> Decoded:
@@ -168,14 +165,18 @@ def decode_row(tree: FileTree, files: Sequence[str], decoder: Decoder) -> Decode
     return Decoded(pixels, parts[0].height, parts[0].width, max(largest, default=None))
 
 
-def _notes_on_depth(largest: list[float], spec: DataSpec) -> list[str]:
-    """Images of more than 8 bits whose values keep to the low end become dark ones: that is said, with the key that mends it."""
-    if not largest or spec.range is not None or max(largest) >= 32_768:
+def _notes_on_depth(largest: np.ndarray, spec: DataSpec) -> list[str]:
+    """Images of more than 8 bits whose values keep to the low end become dark ones: that is said, with the key that mends it.
+
+    largest : float32 (n,), the largest value of each image; NaN of those of 8 bits
+    """
+    deep = largest[~np.isnan(largest)]
+    if not len(deep) or spec.range is not None or deep.max() >= 32_768:
         return []
-    most = int(max(largest))
+    most = int(deep.max())
     upto = next(2**bits - 1 for bits in range(8, 17) if 2**bits > most)
     return [
-        f"{counted(len(largest), 'image')} {'has' if len(largest) == 1 else 'have'} 16 bits a pixel, of which no value is above {most:,}: taken as 0 to 65,535 they come out dark, "
+        f"{counted(len(deep), 'image')} {'has' if len(deep) == 1 else 'have'} 16 bits a pixel, of which no value is above {most:,}: taken as 0 to 65,535 they come out dark, "
         f"at most {most >> 8} of 255. If they have fewer bits, say so: data.range = [0, {upto}] in competition.toml"
     ]
 
@@ -186,32 +187,37 @@ def _checksum(pixels: np.ndarray) -> int:
 
 
 _DONE = "decoded.npy"  # checksums of the decoded rows, 0 = not yet
+_LARGEST = "largest.npy"  # of each row the largest value that its image had, NaN where it has 8 bits
 
 
-def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.memmap, np.memmap]:
-    """images.npy, sizes.npy and decoded.npy of a stopped decoding, or new ones."""
-    path, extents, marks = folder / "images.npy", folder / SIZES, folder / _DONE
+def _open_or_begin(folder: Path, n: int, spec: DataSpec) -> tuple[np.memmap, np.memmap, np.memmap, np.memmap]:
+    """images.npy, sizes.npy, largest.npy and decoded.npy of a stopped decoding, or new ones."""
+    path, extents, depths, marks = (folder / name for name in ("images.npy", SIZES, _LARGEST, _DONE))
     if path.is_file() and marks.is_file():
         with contextlib.suppress(ValueError, OSError, EOFError):  # cut off while they were made
             images = open_array(path, "r+")
             sizes = open_array(extents, "r+")
+            largest = open_array(depths, "r+")
             done = open_array(marks, "r+")
-            shapes = images.shape == (n, *spec.size, spec.channels) and done.shape == (n,) and sizes.shape == (n, 2)
-            types = tuple(array.dtype.type for array in (images, sizes, done))
-            if shapes and types == (np.uint8, np.uint32, np.uint64):
+            arrays = (images, sizes, largest, done)
+            shapes = [array.shape for array in arrays] == [(n, *spec.size, spec.channels), (n, 2), (n,), (n,)]
+            types = tuple(array.dtype.type for array in arrays)
+            if shapes and types == (np.uint8, np.uint32, np.float32, np.uint64):
                 for row in np.flatnonzero(done):
                     if done[row] != _checksum(images[row]):
                         done[row] = 0
-                return images, sizes, done
+                return arrays
     images = new_images(folder, n, spec)
-    sizes, done = new_array(extents, (n, 2), np.uint32), new_array(marks, (n,), np.uint64)
+    sizes, largest = new_array(extents, (n, 2), np.uint32), new_array(depths, (n,), np.float32)
+    done = new_array(marks, (n,), np.uint64)
     done[:] = 0
-    return images, sizes, done
+    return images, sizes, largest, done
 
 
 def forget_decoded(folder: Path) -> None:
-    """Have a decoding that was broken off begun anew."""
-    (folder / _DONE).unlink(missing_ok=True)
+    """Take the marks of the rows that are done away: the folder is complete, or its decoding is to be begun anew."""
+    for name in (_DONE, _LARGEST):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _keep_rows(folder: Path, keep: np.ndarray, spec: DataSpec) -> None:

@@ -48,8 +48,7 @@ def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool,
     if not labelled:
         return PixelRows(ids, None)
     fold = table.column(spec.fold, "data.fold") if spec.fold else None
-    groups = groups_of(table, ids or list(map(str, range(len(table)))), spec)
-    return PixelRows(ids, targets_of(table, spec), groups, fold, weights_of(table, spec))
+    return PixelRows(ids, targets_of(table, spec), groups_of(table, spec), fold, weights_of(table, spec))
 
 
 def _pixels(cell: str, spec: DataSpec, channels: int, table: Table, row: int, column: str) -> np.ndarray:

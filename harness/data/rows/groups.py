@@ -1,4 +1,4 @@
-"""Groups of rows that share a fold, by a pattern on their ids."""
+"""Groups of rows that share a fold: by texts, by a pattern on their ids, by both."""
 
 from __future__ import annotations
 
@@ -44,8 +44,20 @@ def matches(texts: Sequence[str], pattern: str, key: str) -> list[tuple[str | No
 
 
 def group_numbers(groups: Sequence[str]) -> np.ndarray:
-    """int64 (n,): equal texts have the same number."""
-    return np.unique(np.array(groups, dtype=object).astype(str), return_inverse=True)[1].astype(np.int64)
+    """int64 (n,): equal texts have the same number; a row without a text is a group of its own."""
+    names = [group or f"\n{row}" for row, group in enumerate(groups)]
+    return np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def in_either(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Group numbers int64 (n,): rows that share one of `first` or of `second` have the same one, by way of other rows too."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    ones, twos = (np.unique(numbers, return_inverse=True)[1] for numbers in (first, second))
+    n = len(first)  # a node for each of the first groups, and behind them one for each of the second
+    links = coo_array((np.ones(n), (ones, n + twos)), shape=(2 * n, 2 * n))
+    return connected_components(links, directed=False)[1][ones].astype(np.int64)
 
 
 def groups_by_pattern(ids: Sequence[str], pattern: str) -> np.ndarray:

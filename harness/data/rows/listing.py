@@ -61,7 +61,7 @@ def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes
     beside = Table(["id"], [ids], shown)
     if spec.join:
         beside = joined(beside, read_table(tree, spec.join.file, "data.join.file"), "id", spec.join.id)
-    groups = groups_of(beside, ids, spec) if spec.join else None
+    groups = groups_of(beside, spec)
     raw = RawTargets([labels], ["label"], shown)
     return Listing([(f,) for f in files], ids, raw, groups, tuple(notes), weight=weights_of(beside, spec))
 
@@ -110,8 +110,9 @@ def training_table(tree: FileTree, spec: DataSpec) -> Table:
 
 def test_table(tree: FileTree, spec: DataSpec) -> Table:
     """The table that names the test rows, those that `test_where` chooses; there must be one."""
-    assert spec.test_rows is not None
-    return rows_where(read_table(tree, spec.test_rows, "data.test_rows"), spec.test_where, "data.test_where")
+    assert spec.table_of_test is not None
+    key = "data.test_rows" if spec.test_rows else "data.labels"
+    return rows_where(read_table(tree, spec.table_of_test, key), spec.test_where, "data.test_where")
 
 
 def pixel_table(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> Table:
@@ -144,7 +145,8 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
     files = rows_files(tree, name, spec, table, ids, there)
     hidden = [place for place, i in enumerate(ids) if files[place] is None and PurePosixPath(i).name.startswith(".")]
     if hidden:  # '.DS_Store', which a listing of files took for an image
-        rows = [place for place in range(len(table)) if place not in set(hidden)]
+        gone = set(hidden)
+        rows = [place for place in range(len(table)) if place not in gone]
         notes = (
             *notes,
             f"{table.shown}: {counted(len(hidden), 'row')} {'names a hidden file and is' if len(hidden) == 1 else 'name hidden files and are'} left out, e.g. '{plain(ids[hidden[0]], 80)}'",
@@ -168,18 +170,15 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
             f"'{unnamed[0]}'",
         )
     fold = table.column(spec.fold, "data.fold") if spec.fold else None
-    return Listing(kept, ids, raw, groups_of(table, ids, spec), notes, fold, weight=weights_of(table, spec))
+    return Listing(kept, ids, raw, groups_of(table, spec), notes, fold, weight=weights_of(table, spec))
 
 
-def groups_of(table: Table, ids: Sequence[str], spec: DataSpec) -> list[str] | None:
-    """A text of each row by the columns of `group_by`; a row without one is a group of its own."""
+def groups_of(table: Table, spec: DataSpec) -> list[str] | None:
+    """A text of each row by the columns of `group_by`, "" where all of them are empty; None where it names no column."""
     if not spec.group_by:
         return None
     cells = [table.column(name, "data.group_by") for name in spec.group_by]
-    return [
-        "\x1f".join(values) if any(values) else f"\n{i}"
-        for i, values in zip(ids, zip(*cells, strict=True), strict=True)
-    ]
+    return ["\x1f".join(values) if any(values) else "" for values in zip(*cells, strict=True)]
 
 
 def _wanted_file(spec: DataSpec, table: Table, ids: Sequence[str], i: str) -> str:
@@ -239,7 +238,8 @@ def _below(name: str, path: str) -> str:
 def list_test(
     tree: FileTree, name: str, spec: DataSpec, wanted: np.ndarray | None = None, shared: str | None = None
 ) -> Listing:
-    """The test images of a folder: those that the sample submission (`wanted`) or data.test_rows names, in that order, else all.
+    """The test images of a folder: those that a table (data.test_rows, data.test_where), else the sample submission (`wanted`) names,
+    in that order, else all.
 
     Their ids are what the sample submission calls the files, in its spelling: names without ending ('1'), with it ('1.png'), or
     paths below the folder; without one, names without ending. What has no image is told when ids are held against the sample.
@@ -252,7 +252,7 @@ def list_test(
         If there are no images, a file name is unprintable, or two files answer to one id.
     """
     there, notes = image_files(tree, name)
-    table = test_table(tree, spec) if spec.test_rows else None
+    table = test_table(tree, spec) if spec.table_of_test else None
     if table is not None:
         ids = table.ids(id_column(spec))
         if spec.join and spec.files:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import py7zr
 import pytest
+from PIL import Image
 
 from harness.base.errors import UserError
 from harness.competition import find_competition
@@ -150,6 +151,21 @@ def test_arrays_cannot_be_streamed(shapes: Path):
     listed(shapes, arrays.replace("weight=np.arange(20)", "weight=np.arange(20) - 1.0"))
     with pytest.raises(UserError, match=r"load_samples\(..., 'train'\): row 1, weight: '-1.0' is no weight"):
         load(shapes)
+
+
+def test_columns_stand_beside_listed_files(shapes: Path):
+    folder = listed(shapes)
+    with (folder / "competition.toml").open("a") as toml:
+        toml.write('features = ["n", "image.width"]\nfeatures_from = "more.csv"\n')
+    ids = [f"{kind}/{n}.png" for kind in ("circle", "square") for n in range(20)] + [str(n) for n in range(6)]
+    rows = "".join(f"{i},{n}\n" for n, i in enumerate(ids))
+    (shapes / "data" / "shapes" / "more.csv").write_text(f"id,n\n{rows}")
+    image = shapes / "data" / "shapes" / "train" / "circle" / "0.png"
+    Image.open(image).resize((20, 12)).save(image)
+    found = load(shapes)
+    numbers = dict(zip(found.train.ids.tolist(), found.train.columns.numbers.tolist(), strict=True))
+    assert numbers["circle/0.png"] == [0, 20] and numbers["square/3.png"] == [23, 12]
+    assert sorted(found.test.columns.numbers[:, 0].tolist()) == list(range(40, 46))
 
 
 @pytest.mark.parametrize(

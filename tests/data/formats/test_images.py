@@ -213,6 +213,29 @@ def test_a_stopped_decoding_goes_on_where_it_was(shapes: Path, monkeypatch: pyte
     np.testing.assert_array_equal(load_dataset(competition, shapes / "data").train.images, dataset.train.images)
 
 
+def test_what_is_stopped_in_the_test_has_not_decoded_the_training_images_in_vain(
+    shapes: Path, monkeypatch: pytest.MonkeyPatch
+):
+    deep = np.full((12, 12), 1000, np.uint16)
+    Image.fromarray(deep).save(shapes / "data" / "shapes" / "train" / "circle" / "0.png")
+    decoded, real = [], Decoder.__call__
+
+    def counting(decoder, file, where):
+        decoded.append(where)
+        if len(decoded) == 43:  # 40 of them are training images
+            raise KeyboardInterrupt
+        return real(decoder, file, where)
+
+    monkeypatch.setattr(Decoder, "__call__", counting)
+    with pytest.raises(KeyboardInterrupt):
+        load(shapes)
+    before = len(decoded)
+    dataset = load(shapes)
+    assert all("/test/" in where.replace("\\", "/") for where in decoded[before:]) and len(decoded) - before == 6
+    assert any("1 image has 16 bits a pixel, of which no value is above 1,000" in note for note in dataset.notes)
+    assert not list(dataset.cache.rglob("decoded.npy")) and not list(dataset.cache.rglob("largest.npy"))
+
+
 def test_streamed_pictures_are_the_decoded_ones(shapes: Path):
     competition = find_competition(shapes / "competitions" / "shapes")
     whole, streamed = load(shapes), load_dataset(competition, shapes / "data", stream=True)

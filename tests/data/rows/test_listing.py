@@ -68,7 +68,7 @@ def test_groups_by_columns_and_rows_without_one_alone(tmp_path: Path):
     text = "id,label,patient,eye\n1,a,p,l\n2,b,p,l\n3,a,,\n4,b,,\n"
     tree = files(tmp_path, *(f"train/{i}.png" for i in range(1, 5)), train=text)
     groups = list_by_table(tree, "train", spec(group_by=["patient", "eye"])).groups
-    assert groups[0] == groups[1] and len(set(groups)) == 3
+    assert groups[0] == groups[1] and groups[0] and groups[2:] == ["", ""]
 
 
 def test_groups_of_a_joined_table(tmp_path: Path):
@@ -140,6 +140,14 @@ def test_rows_that_do_not_count_are_left_out_and_that_is_said(tmp_path: Path):
     found = list_by_table(tree, "train", chosen)
     assert found.ids == ["1"] and "1 row is taken, as data.where says" in found.notes[0]
     assert list_test(tree, "train", chosen).ids == ["2"]
+
+
+def test_test_where_alone_chooses_rows_of_the_labels(tmp_path: Path):
+    tree = files(tmp_path, "train/1.png", "train/2.png", train="id,split,label\n1,train,a\n2,test,\n")
+    chosen = spec(test="train", where={"split": "train"}, test_where={"split": "test"})
+    assert list_by_table(tree, "train", chosen).ids == ["1"] and list_test(tree, "train", chosen).ids == ["2"]
+    with pytest.raises(UserError, match=r"train.csv: no row is left by data.test_where = {split = \['tset'\]}"):
+        list_test(tree, "train", spec(test="train", test_where={"split": "tset"}))
 
 
 def test_endings_in_other_letters_and_numbers_without_zeros_find_their_images(tmp_path: Path):
