@@ -73,12 +73,12 @@ def test_a_deleted_file_is_read_anew_from_the_data_and_not_from_an_edited_one(pe
 
 
 def test_a_class_that_no_row_has_any_more_is_said(pets: Path):
-    write_labels(pets, "cat ", "dog", "dog", "cat")
+    write_labels(pets, "cet", "dog", "dog", "cat")
     load(pets)
     write_labels(pets, "cat", "dog", "dog", "cat")
     dataset, said = load(pets)
     assert named(dataset) == ["cat", "dog", "dog", "cat"]
-    assert any("classes.txt: no training row is of 'cat '; take out" in line for line in said)
+    assert any("classes.txt: no training row is of 'cet'; take out" in line for line in said)
 
 
 def test_of_a_new_class_it_is_said_which_file_to_mend(pets: Path):

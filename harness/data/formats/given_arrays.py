@@ -73,7 +73,9 @@ def _of_training(competition: Competition, samples: Samples, where: str) -> dict
         weight = checked_weights(
             _plain_rows(weight, "weight", where).tolist(), lambda row: f"{where}: row {row + 1}, weight"
         )
-    fold = None if samples.fold is None else fold_numbers(_texts(samples.fold, "fold", where), where, "fold")
+    fold = samples.fold
+    if fold is not None:
+        fold = fold_numbers(_texts(fold, "fold", where), lambda row: f"{where}: row {row + 1}, column 'fold'")
     soft = None if samples.soft is None else _votes(competition, samples.soft, labels, where)
     return {"labels": labels, "weight": weight, "fold": fold, "soft": soft, "groups": _groups(samples.groups, where)}
 
