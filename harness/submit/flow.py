@@ -53,7 +53,7 @@ def send_new(
             _refuse_forgotten(ledger, prepared.intent, out)
         prepared = _kept(prepared, out)
         try:
-            why = _why_not_now(ledger, platform, competition, prepared.intent, how.reserve)
+            why = _why_not_now(ledger, platform, prepared.intent, how.reserve, say)
             if not why and not how.force:
                 _refuse_listed(ledger, platform, prepared.intent)
         except Unreachable as error:
@@ -97,7 +97,7 @@ def _again(ledger: Ledger, entry: Entry, reserve: int, wait: float, say: Say) ->
         competition = find_competition(entry.intent.competition)
         platform = find_platform(competition, entry.intent.platform)
         if entry.state == State.QUEUED:
-            why = _why_not_now(ledger, platform, competition, entry.intent, reserve)
+            why = _why_not_now(ledger, platform, entry.intent, reserve, say)
             if why:
                 say(f"entry {entry.id}: still not: {why}")
                 return _shown(ledger, [entry.id], None, competition)
@@ -134,8 +134,8 @@ def _resume_entry(
     return _shown(ledger, numbers, board, competition)
 
 
-def _why_not_now(ledger: Ledger, platform: Platform, competition: Competition, intent: Intent, reserve: int) -> str:
-    """Why it has to wait for another day; "" where it may go. What no waiting mends is an error.
+def _why_not_now(ledger: Ledger, platform: Platform, intent: Intent, reserve: int, say: Say) -> str:
+    """Why it has to wait for another day; "" where it may go, and what to know of it is said. What no waiting mends is an error.
 
     Raises
     ------
@@ -150,8 +150,11 @@ def _why_not_now(ledger: Ledger, platform: Platform, competition: Competition, i
         raise UserError("\n  ".join([f"{platform.name} would not take it; nothing was sent:", *problems]))
     if standing.left_today is not None and standing.left_today <= reserve:
         kept = f" and --reserve keeps {reserve}" if reserve else ""
-        mine = sum(e.state in SPENT and e.created[:10] == _today() for e in ledger.entries(competition.slug))
+        there = [entry for entry in ledger.entries(intent.competition) if entry.intent.platform == intent.platform]
+        mine = sum(entry.state in SPENT and entry.created[:10] == _today() for entry in there)
         return f"{standing.left_today} submissions are left today (UTC){kept}; the ledger knows of {mine} of today"
+    for told in standing.notes:
+        say(f"note: {told}")
     return ""
 
 

@@ -24,15 +24,17 @@ class Standing:
     Attributes
     ----------
     left_today : submissions that may still be made today (UTC), None = not told
-    problems : why none would be taken (deadline, rules, not joined, closed), in words
+    problems : why none would be taken (rules, not joined, closed), in words
     about : what else to show, e.g. rank
     notebooks_only : it takes versions of notebooks, no files
+    notes : what to know of a submission that would be taken (late: scored, not ranked), in words
     """
 
     left_today: int | None = None
     problems: list[str] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     notebooks_only: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Platform(Protocol):
     name: str
 
     def standing(self) -> Standing:
-        """Quota, deadline, rules."""
+        """Quota, rules, deadline."""
         ...
 
     def upload(self, path: Path, tag: str) -> str:
