@@ -79,7 +79,10 @@ def test_features_say_nothing_of_what_folds_take(clock: list[float], capsys: pyt
     watcher.progress(0, 0, 100)
     clock[0] += 10.0
     watcher.progress(0, 100, 100)
-    assert heard(capsys) == ["features: computed, 3 min", "fold 0: trained and predicted, 10 s; the run about 10 s left"]
+    assert heard(capsys) == [
+        "features: computed, 3 min",
+        "fold 0: trained and predicted, 10 s; the run about 10 s left",
+    ]
 
 
 def test_how_far_a_fold_is_keeps_no_epoch_from_being_told(clock: list[float], capsys: pytest.CaptureFixture[str]):
