@@ -25,6 +25,7 @@ from harness.submit.outcome import entry_lines, entry_summary
 from harness.submit.platform import Platform, find_platform
 from harness.submit.preflight import labels_hash
 from harness.submit.prepare.prepared import Prepared
+from harness.submit.recorded import competition_of
 from harness.submit.sending import Say, check_unchanged, poll, receipt_of, send
 
 
@@ -64,18 +65,22 @@ def send_new(
             number = ledger.add_once(prepared.intent, how.force, State.QUEUED, redact(why))
             return _shown(ledger, [number], None, competition)
         number = ledger.add_once(prepared.intent, how.force)
-        return _resume_entry(ledger, platform, competition, [number], how.wait, say)
+        return _go_on(ledger, platform, competition, number, how.wait, say)
 
 
 def follow_up(ledger: Ledger, out: Path, comp: str | None, how: SendOptions, say: Say) -> Shown:
     """Go on with what was begun (`how.resume`), send what was kept (`how.queued`).
 
+    comp : a competition's slug or folder, whose entries alone are followed up, and which is used as it is there; None: all entries, each
+        with the competition in the folder that the ledger names
+
     Raises
     ------
     UserError
-        If a platform refuses.
+        If there is no such competition, or another process is sending.
     """
-    slug = find_competition(comp).slug if comp else None
+    given = find_competition(comp) if comp else None
+    slug = given.slug if given else None
     states = (OPEN if how.resume else ()) + ((State.QUEUED,) if how.queued else ())
     entries: list[Entry] = []
     lines: list[str] = []
@@ -86,18 +91,18 @@ def follow_up(ledger: Ledger, out: Path, comp: str | None, how: SendOptions, say
     with _alone(out):
         waiting = [entry for entry in ledger.entries(slug) if entry.state in states]
         for entry in waiting:
-            shown = _again(ledger, entry, how.reserve, how.wait, say)
+            shown = _again(ledger, entry, given, how, say)
             entries, lines, summaries = entries + shown.entries, lines + shown.lines, summaries + shown.summaries
     return Shown(entries, lines, summaries)
 
 
-def _again(ledger: Ledger, entry: Entry, reserve: int, wait: float, say: Say) -> Shown:
-    competition = None
+def _again(ledger: Ledger, entry: Entry, competition: Competition | None, how: SendOptions, say: Say) -> Shown:
+    """An entry, gone on with; whatever keeps it from that is said, and keeps no other one back."""
     try:
-        competition = find_competition(entry.intent.competition)
+        competition = competition or competition_of(entry.intent)
         platform = find_platform(competition, entry.intent.platform)
         if entry.state == State.QUEUED:
-            why = _why_not_now(ledger, platform, entry.intent, reserve, say)
+            why = _why_not_now(ledger, platform, entry.intent, how.reserve, say)
             if why:
                 say(f"entry {entry.id}: still not: {why}")
                 return _shown(ledger, [entry.id], None, competition)
@@ -106,32 +111,27 @@ def _again(ledger: Ledger, entry: Entry, reserve: int, wait: float, say: Say) ->
                 ledger.record(entry.id, State.REFUSED, detail="the same was sent meanwhile")
                 return _shown(ledger, [entry.id], None, competition)
             ledger.record(entry.id, State.INTENT, detail="sent from the queue", after=entry.event)
-        return _resume_entry(ledger, platform, competition, [entry.id], wait, say)
-    except Unreachable as error:
+        return _go_on(ledger, platform, competition, entry.id, how.wait, say)
+    except (UserError, Refused, Unreachable) as error:
         say(f"entry {entry.id}: {error.args[0]}")
-        return _shown(ledger, [entry.id], None, competition)
-    except (UserError, Refused) as error:  # one that is refused keeps no other from being sent
-        say(f"entry {entry.id}: {error}")
         return _shown(ledger, [entry.id], None, competition)
 
 
 def _was_sent_since(ledger: Ledger, waiting: Entry) -> bool:
+    """Whether a later entry says the same, at the same place."""
+    mine = (waiting.intent.platform, waiting.intent.labels)
     others = [e for e in ledger.entries(waiting.intent.competition) if e.id > waiting.id]
     return any(
-        e.intent.labels == waiting.intent.labels and e.state not in (State.REFUSED, State.QUEUED) for e in others
+        (e.intent.platform, e.intent.labels) == mine and e.state not in (State.REFUSED, State.QUEUED) for e in others
     )
 
 
-def _resume_entry(
-    ledger: Ledger, platform: Platform, competition: Competition, numbers: Sequence[int], wait: float, say: Say
-) -> Shown:
-    for number in numbers:
-        send(ledger, platform, number, say)
-        poll(ledger, platform, number, wait, say)
-    board = None
-    if any(ledger.entry(number).public is not None for number in numbers):
-        board = _look_at_board(ledger, platform, competition, say)
-    return _shown(ledger, numbers, board, competition)
+def _go_on(ledger: Ledger, platform: Platform, competition: Competition, number: int, wait: float, say: Say) -> Shown:
+    """Send an entry, or go on where it was left, wait for its score, and look at the board."""
+    send(ledger, platform, number, say)
+    entry = poll(ledger, platform, number, wait, say)
+    board = _look_at_board(ledger, platform, entry.intent, say) if entry.public is not None else None
+    return _shown(ledger, [number], board, competition)
 
 
 def _why_not_now(ledger: Ledger, platform: Platform, intent: Intent, reserve: int, say: Say) -> str:
@@ -158,15 +158,13 @@ def _why_not_now(ledger: Ledger, platform: Platform, intent: Intent, reserve: in
     return ""
 
 
-def _look_at_board(
-    ledger: Ledger, platform: Platform, competition: Competition, say: Say
-) -> list[dict[str, Any]] | None:
+def _look_at_board(ledger: Ledger, platform: Platform, intent: Intent, say: Say) -> list[dict[str, Any]] | None:
     try:
         rows = platform.leaderboard()
     except (Unreachable, Refused) as error:
         say(f"the leaderboard cannot be seen: {error.args[0]}")
         return None
-    ledger.add_snapshot(competition.slug, platform.name, rows)
+    ledger.add_snapshot(intent.competition, intent.platform, rows)
     return rows
 
 

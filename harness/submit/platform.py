@@ -91,14 +91,15 @@ def place_of(competition: Competition) -> str:
 def find_platform(competition: Competition, place: str = "") -> Platform:
     """The platform of a competition; nothing is called before it is asked something.
 
-    place : as `place_of` said when the entry was written; a phase that was changed since does not count
+    place : as `place_of` said when the entry was written: a platform or phase that competition.toml names since does not count;
+        "" = as it names them
 
     Raises
     ------
     UserError
         If the competition is on none, or lacks what the platform needs.
     """
-    module = _module(competition.platform)
+    module = _module(place.partition(":")[0] or competition.platform)
     if module is None:
         raise UserError(
             f"'{competition.slug}' is on no platform (platform = 'none' in competition.toml): there is nowhere to send it. "
@@ -109,4 +110,12 @@ def find_platform(competition: Competition, place: str = "") -> Platform:
 
 def _module(platform: str) -> Any:
     """The file of that name in `platforms`; None for "none"."""
-    return None if platform == "none" else importlib.import_module(f"harness.submit.platforms.{platform}")
+    name = f"harness.submit.platforms.{platform}"
+    try:
+        return None if platform == "none" else importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise UserError(
+            f"platform '{platform}': an entry of the ledger was for it, and it is not there any more"
+        ) from None

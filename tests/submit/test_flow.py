@@ -12,10 +12,11 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.competition import Competition, find_competition
+from harness.competition.competition import CodabenchSpec
 from harness.ledger import Entry, Intent, Ledger, State, open_ledger
 from harness.submit import flow
 from harness.submit.arguments import SendOptions
-from harness.submit.platform import Listed, Standing
+from harness.submit.platform import Listed, Standing, find_platform
 from harness.submit.prepare.prepared import Prepared
 from tests.conftest import FOLDER_TOML
 from tests.ledger.test_ledger import INTENT
@@ -23,9 +24,10 @@ from tests.ledger.test_ledger import INTENT
 
 @dataclass
 class Told:
-    """A platform: how we stand there, and what was sent to it."""
+    """A platform: who asked for it (folder of the competition, place), how we stand there, and what was sent to it."""
 
     name: str = "kaggle"
+    asked: list[tuple[Path, str]] = field(default_factory=list)
     now: Standing = field(default_factory=Standing)
     sent: list[str] = field(default_factory=list)
     find: Callable[[str], Listed | None] = lambda tag: None
@@ -50,7 +52,12 @@ class Told:
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch) -> Told:
     told = Told()
-    monkeypatch.setattr(flow, "find_platform", lambda competition, place="": told)
+
+    def find(competition: Competition, place: str = "") -> Told:
+        told.asked.append((competition.folder, place))
+        return told
+
+    monkeypatch.setattr(flow, "find_platform", find)
     monkeypatch.setenv("HARNESS_GRACE_SECONDS", "0")
     return told
 
@@ -90,3 +97,61 @@ def test_what_is_closed_spends_nothing(tmp_path: Path, contest: Competition, pla
     with pytest.raises(UserError, match="it takes no submissions"):
         new(open_ledger(tmp_path), tmp_path, contest)
     assert platform.sent == [] and open_ledger(tmp_path).entries() == []
+
+
+def follow(ledger: Ledger, out: Path, comp: str | None = None, say: Any = lambda text: None, **how: Any) -> list[Entry]:
+    options = SendOptions(wait=0, resume=True, queued=True, **how)
+    return flow.follow_up(ledger, out, comp, options, say).entries
+
+
+def test_what_was_begun_is_gone_on_with_where_its_competition_lies(
+    tmp_path: Path, contest: Competition, platform: Told
+):
+    """Another competition of that slug lies in competitions/."""
+    elsewhere = competition_in(tmp_path / "elsewhere").folder
+    ledger = open_ledger(tmp_path)
+    ledger.add(intent_of_file(tmp_path, folder=str(elsewhere)))
+    assert [entry.state for entry in follow(ledger, tmp_path)] == [State.COMPLETE]
+    assert platform.asked == [(elsewhere, "kaggle")]
+
+
+def test_the_competition_that_is_named_is_used(tmp_path: Path, contest: Competition, platform: Told):
+    elsewhere = competition_in(tmp_path / "elsewhere").folder
+    ledger = open_ledger(tmp_path)
+    ledger.add(intent_of_file(tmp_path))  # as an older ledger has it
+    ledger.add(intent_of_file(tmp_path, competition="digits"))
+    assert [entry.intent.competition for entry in follow(ledger, tmp_path, str(elsewhere))] == ["shapes"]
+    assert platform.asked == [(elsewhere, "kaggle")]
+
+
+@pytest.mark.parametrize(
+    ("folder", "state"), [("", "complete"), ("moved/competitions", "complete"), ("gone", "intent")]
+)
+def test_by_its_slug_a_competition_is_found_where_no_other_can_be_meant(
+    tmp_path: Path, contest: Competition, platform: Told, folder: str, state: str
+):
+    ledger, said = open_ledger(tmp_path), list[str]()
+    ledger.add(intent_of_file(tmp_path, folder=str(tmp_path / folder / "shapes") if folder else ""))
+    assert [entry.state for entry in follow(ledger, tmp_path, None, said.append)] == [state]
+    assert ("there is no competition any more" in " ".join(said)) == (folder == "gone")
+
+
+def test_what_was_kept_for_one_phase_goes_there_though_it_went_to_another(
+    tmp_path: Path, contest: Competition, platform: Told
+):
+    ledger = open_ledger(tmp_path)
+    for phase, state in ((9, State.QUEUED), (10, State.COMPLETE)):
+        ledger.add(intent_of_file(tmp_path, platform=f"codabench:{phase}"), state)
+    assert [entry.state for entry in follow(ledger, tmp_path)] == [State.COMPLETE]
+    assert platform.asked == [(contest.folder, "codabench:9")]
+    assert ledger.snapshot("shapes", "codabench:9") and not ledger.snapshot("shapes", "codabench:10")
+
+
+def test_an_entry_goes_to_the_platform_that_it_was_meant_for(contest: Competition):
+    """competition.toml says another one meanwhile."""
+    edited = contest.model_copy(update={"platform": "codabench", "codabench": CodabenchSpec(phase=9)})
+    assert (find_platform(edited, "kaggle").name, find_platform(edited).name) == ("kaggle", "codabench")
+    with pytest.raises(UserError, match=r"needs \[codabench\]"):
+        find_platform(contest, "codabench:9")
+    with pytest.raises(UserError, match="'nowhere'.*not there any more"):
+        find_platform(contest, "nowhere:1")
