@@ -18,7 +18,7 @@ from harness.competition import Competition, find_competition
 from harness.cv.scores import competition_metrics
 from harness.ledger import Entry, Intent, Ledger, Notebook, State
 from harness.ledger.entry import OPEN, SPENT
-from harness.remote.errors import Refused, Unreachable
+from harness.remote.errors import Nameless, Refused, Unreachable
 from harness.submit.arguments import SendOptions
 from harness.submit.code.package import CODE
 from harness.submit.outcome import entry_lines, entry_summary
@@ -101,11 +101,12 @@ def _again(ledger: Ledger, entry: Entry, competition: Competition | None, how: S
     try:
         competition = competition or competition_of(entry.intent)
         platform = find_platform(competition, entry.intent.platform)
-        if entry.state == State.QUEUED:
+        if entry.state in (State.QUEUED, State.INTENT, State.UPLOADED):
             why = _why_not_now(ledger, platform, entry.intent, how.reserve, say)
             if why:
                 say(f"entry {entry.id}: still not: {why}")
                 return _shown(ledger, [entry.id], None, competition)
+        if entry.state == State.QUEUED:
             check_unchanged(ledger, entry)
             if _was_sent_since(ledger, entry):
                 ledger.record(entry.id, State.REFUSED, detail="the same was sent meanwhile")
@@ -210,7 +211,10 @@ def _refuse_listed(ledger: Ledger, platform: Platform, intent: Intent) -> None:
     """
     if any(entry.intent.sha256 == intent.sha256 for entry in ledger.entries(intent.competition)):
         return
-    found = platform.find(intent.sha256[:12])
+    try:
+        found = platform.find(intent.sha256[:12])
+    except Nameless:
+        return  # nothing of ours is on its way: a line without a description is somebody's who gave none
     if found is not None:
         raise UserError(
             f"{platform.name} lists this very file already, as {found.ref} ({found.state}); {ledger.where} knows nothing of it: was the "

@@ -15,6 +15,7 @@ from harness.competition import Competition, find_competition
 from harness.competition.competition import CodabenchSpec
 from harness.ledger import Entry, Intent, Ledger, State, open_ledger
 from harness.submit import flow
+from harness.submit.answers import tagged
 from harness.submit.arguments import SendOptions
 from harness.submit.platform import Listed, Standing, find_platform
 from harness.submit.prepare.prepared import Prepared
@@ -155,3 +156,32 @@ def test_an_entry_goes_to_the_platform_that_it_was_meant_for(contest: Competitio
         find_platform(contest, "codabench:9")
     with pytest.raises(UserError, match="'nowhere'.*not there any more"):
         find_platform(contest, "nowhere:1")
+
+
+@pytest.mark.parametrize("state", [State.QUEUED, State.INTENT, State.UPLOADED])
+def test_a_reserve_holds_for_whatever_was_not_sent_yet(
+    tmp_path: Path, contest: Competition, platform: Told, state: State
+):
+    ledger, said = open_ledger(tmp_path), list[str]()
+    ledger.add(intent_of_file(tmp_path), state)
+    platform.now = Standing(2)
+    assert [entry.state for entry in follow(ledger, tmp_path, None, said.append, reserve=2)] == [state]
+    assert platform.sent == [] and "still not: 2 submissions are left today (UTC) and --reserve keeps 2" in said[0]
+    assert [entry.state for entry in follow(ledger, tmp_path, reserve=1)] == [State.COMPLETE]
+
+
+def test_no_reserve_keeps_anybody_from_asking_for_a_score(tmp_path: Path, contest: Competition, platform: Told):
+    ledger = open_ledger(tmp_path)
+    ledger.record(ledger.add(intent_of_file(tmp_path)), State.PENDING, ref="7")
+    platform.now = Standing(0)
+    assert [entry.state for entry in follow(ledger, tmp_path)] == [State.COMPLETE] and platform.sent == []
+
+
+def test_somebodys_submission_without_a_description_keeps_nobody_from_sending(
+    tmp_path: Path, contest: Competition, platform: Told
+):
+    def find(tag: str) -> Listed | None:
+        return tagged([{}], tag, lambda line: None, lambda line: "", "description")
+
+    platform.find = find
+    assert new(open_ledger(tmp_path), tmp_path, contest).state == State.COMPLETE and len(platform.sent) == 1
