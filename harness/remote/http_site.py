@@ -63,7 +63,7 @@ class HttpSite:
 
     def redact(self, text: str) -> str:
         """Foreign text without credentials."""
-        return redact(text, [value for value in (*self.credentials.found().values(), *self._seen) if value])
+        return redact(text, [*self.credentials.secrets(), *self._seen])
 
     def get(self, path: str) -> Any:
         """What lies there; again after a pause where the service stumbles."""

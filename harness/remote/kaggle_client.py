@@ -185,6 +185,17 @@ def _is_file(path: Path) -> bool:
 
 
 def _secrets() -> list[str]:
-    """Values in those files, so that they can be taken out of whatever is said."""
+    """What is secret in those files, so that it can be taken out of whatever is said: all words but names of fields and of the user."""
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in _credential_files()]
-    return [word for text in texts for word in re.findall(r"[A-Za-z0-9._~+/=-]{8,}", text)]
+    return [word for text in texts for word in re.findall(r"[A-Za-z0-9._~+/=-]{8,}", _secret_part(text))]
+
+
+def _secret_part(text: str) -> str:
+    """Of a file of JSON the values, without the user's name; of any other all."""
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return (
+        " ".join(str(value) for name, value in told.items() if name != "username") if isinstance(told, dict) else text
+    )

@@ -15,7 +15,7 @@ from harness.remote.credentials import Credentials
 from harness.remote.errors import NoCredentials, OddAnswer, Unreachable
 from harness.remote.http_site import HttpSite
 
-STORE = Credentials("Store", {"key": "STORE_KEY", "user": "STORE_USER", "word": "STORE_WORD"}, (("key",), ("user", "word")), ".store.json")  # fmt: skip
+STORE = Credentials("Store", {"key": "STORE_KEY", "user": "STORE_USER", "word": "STORE_WORD"}, (("key",), ("user", "word")), ".store.json", "user")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +70,13 @@ def test_the_file_is_its_owners_and_an_object(home: Path):
     path.chmod(0o644)
     with pytest.raises(UserError, match="chmod 600"):
         STORE.found()
+
+
+@pytest.mark.parametrize(("user", "shown"), [("somebody", True), ("some@body.example", False)])
+def test_a_persons_name_is_no_secret_but_an_address_is_private(monkeypatch: pytest.MonkeyPatch, user: str, shown: bool):
+    monkeypatch.setenv("STORE_USER", user)
+    monkeypatch.setenv("STORE_WORD", "pass-phrase")
+    assert site().redact(f"{user}: pass-phrase") == f"{user if shown else '[redacted]'}: [redacted]"
 
 
 def test_a_list_is_read_to_its_last_page_on_the_same_site():
