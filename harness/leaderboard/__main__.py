@@ -90,15 +90,18 @@ def _say_that_nothing_was_sent(ledger: Ledger, named: str, as_json: bool) -> Non
 
 
 def _competitions_of(ledger: Ledger) -> tuple[dict[str, Competition], dict[str, str]]:
-    """The ledger's competitions by their slugs, as their last entries name them; and of those that are gone, why."""
+    """The ledger's competitions by their slugs, as their last entries name them; and of those that cannot be read any more, why."""
     from harness.base.errors import UserError
+    from harness.cv.scores import competition_metrics
     from harness.submit.recorded import competition_of
 
     last = {entry.intent.competition: entry.intent for entry in ledger.entries()}
     found, gone = {}, {}
     for slug, intent in sorted(last.items()):
         try:
-            found[slug] = competition_of(intent)
+            competition = competition_of(intent)
+            competition_metrics(competition)  # its own score may be gone
+            found[slug] = competition
         except UserError as error:
             gone[slug] = str(error)
     return found, gone

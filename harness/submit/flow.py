@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -65,7 +66,8 @@ def send_new(
             number = ledger.add_once(prepared.intent, how.force, State.QUEUED, redact(why))
             return _shown(ledger, [number], None, competition)
         number = ledger.add_once(prepared.intent, how.force)
-        return _go_on(ledger, platform, competition, number, how.wait, say)
+        send(ledger, platform, number, say)
+        return _scored(ledger, platform, competition, number, how.wait, say)
 
 
 def follow_up(ledger: Ledger, out: Path, comp: str | None, how: SendOptions, say: Say) -> Shown:
@@ -101,18 +103,18 @@ def _again(ledger: Ledger, entry: Entry, competition: Competition | None, how: S
     try:
         competition = competition or competition_of(entry.intent)
         platform = find_platform(competition, entry.intent.platform)
-        if entry.state in (State.QUEUED, State.INTENT, State.UPLOADED):
-            why = _why_not_now(ledger, platform, entry.intent, how.reserve, say)
-            if why:
-                say(f"entry {entry.id}: still not: {why}")
-                return _shown(ledger, [entry.id], None, competition)
+        why_not = functools.partial(_why_not_now, ledger, platform, entry.intent, how.reserve, say)
+        if entry.state in (State.QUEUED, State.INTENT, State.UPLOADED) and (why := why_not()):
+            say(f"entry {entry.id}: still not: {why}")
+            return _shown(ledger, [entry.id], None, competition)
         if entry.state == State.QUEUED:
             check_unchanged(ledger, entry)
             if _was_sent_since(ledger, entry):
                 ledger.record(entry.id, State.REFUSED, detail="the same was sent meanwhile")
                 return _shown(ledger, [entry.id], None, competition)
             ledger.record(entry.id, State.INTENT, detail="sent from the queue", after=entry.event)
-        return _go_on(ledger, platform, competition, entry.id, how.wait, say)
+        send(ledger, platform, entry.id, say, why_not)
+        return _scored(ledger, platform, competition, entry.id, how.wait, say)
     except (UserError, Refused, Unreachable) as error:
         say(f"entry {entry.id}: {error.args[0]}")
         return _shown(ledger, [entry.id], None, competition)
@@ -127,9 +129,8 @@ def _was_sent_since(ledger: Ledger, waiting: Entry) -> bool:
     )
 
 
-def _go_on(ledger: Ledger, platform: Platform, competition: Competition, number: int, wait: float, say: Say) -> Shown:
-    """Send an entry, or go on where it was left, wait for its score, and look at the board."""
-    send(ledger, platform, number, say)
+def _scored(ledger: Ledger, platform: Platform, competition: Competition, number: int, wait: float, say: Say) -> Shown:
+    """An entry that was sent, after a wait for its score and a look at the board."""
     entry = poll(ledger, platform, number, wait, say)
     board = _look_at_board(ledger, platform, entry.intent, say) if entry.public is not None else None
     return _shown(ledger, [number], board, competition)

@@ -31,8 +31,10 @@ from harness.submit.platform import Listed, Platform
 Say = Callable[[str], None]
 
 
-def send(ledger: Ledger, platform: Platform, number: int, say: Say) -> Entry:
+def send(ledger: Ledger, platform: Platform, number: int, say: Say, why_not: Callable[[], str] = lambda: "") -> Entry:
     """Send an entry whose intent stands, or go on where it was left; returns it as it stands then.
+
+    why_not : asked before a final call is made again: why it has to wait; "" = it may go
 
     Raises
     ------
@@ -49,9 +51,11 @@ def send(ledger: Ledger, platform: Platform, number: int, say: Say) -> Entry:
         ):  # which takes the whole grace period, by a clock that does not jump
             return ledger.entry(number)
         _refuse_other_content(entry)
-        say(
-            f"entry {number}: not listed {grace_seconds():.0f} s after the final call: it was not taken, so it is sent again"
-        )
+        missing, waits = f"entry {number}: not listed {grace_seconds():.0f} s after the final call", why_not()
+        if waits:
+            say(f"{missing}; it is not sent again now: {waits}")
+            return ledger.entry(number)
+        say(f"{missing}: it was not taken, so it is sent again")
     _upload_and_submit(ledger, platform, entry, say)
     return ledger.entry(number)
 

@@ -170,6 +170,15 @@ def test_a_reserve_holds_for_whatever_was_not_sent_yet(
     assert [entry.state for entry in follow(ledger, tmp_path, reserve=1)] == [State.COMPLETE]
 
 
+def test_a_reserve_holds_for_what_turned_out_not_to_be_sent(tmp_path: Path, contest: Competition, platform: Told):
+    ledger, said = open_ledger(tmp_path), list[str]()
+    ledger.add(intent_of_file(tmp_path), State.UNKNOWN)
+    platform.now = Standing(2)
+    assert [entry.state for entry in follow(ledger, tmp_path, None, said.append, reserve=2)] == [State.UNKNOWN]
+    assert platform.sent == [] and "it is not sent again now: 2 submissions are left" in said[0]
+    assert [entry.state for entry in follow(ledger, tmp_path, reserve=1)] == [State.COMPLETE]
+
+
 def test_no_reserve_keeps_anybody_from_asking_for_a_score(tmp_path: Path, contest: Competition, platform: Told):
     ledger = open_ledger(tmp_path)
     ledger.record(ledger.add(intent_of_file(tmp_path)), State.PENDING, ref="7")
