@@ -243,7 +243,7 @@ def _read_ledger(path: Path) -> None:
     try:
         for entry in ledger.entries("fuzz"):
             ledger.events(entry.id)
-        ledger.snapshot("fuzz")
+        ledger.snapshot("fuzz", "kaggle")
         ledger.everything()
     finally:
         ledger.close()

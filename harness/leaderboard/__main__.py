@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 from pathlib import Path
@@ -11,9 +12,10 @@ import typer
 
 from harness.base.command import JsonOption, OutOption, new_app, out_root, user_command
 from harness.base.options import CompetitionChoice
-from harness.base.terminal import print_table
+from harness.base.terminal import note, print_table
 
 if TYPE_CHECKING:
+    from harness.competition import Competition
     from harness.ledger import Ledger
 
 app = new_app()
@@ -46,17 +48,19 @@ def main(
 
     ledger = open_ledger(out)
     wanted = find_competition(which.given) if which.given else None
-    slugs = [wanted.slug] if wanted else sorted({entry.intent.competition for entry in ledger.entries()})
-    lines = lines_of(ledger, wanted.slug if wanted else None, _directions(slugs))
+    found, gone = ({wanted.slug: wanted}, {}) if wanted else _competitions_of(ledger)
+    lines = lines_of(ledger, wanted.slug if wanted else None, _directions(found))
     if not lines and not (plan and wanted):
         _say_that_nothing_was_sent(ledger, wanted.called if wanted else "COMPETITION", as_json)
         return
     for line in lines:
         line["name"] = run_label(out, line["competition"], line["run"])
-    contests = [find_competition(slug) for slug in slugs] if plan else []
+    contests = list(found.values()) if plan else []
     plans = {
         c.slug: p for c in contests if (p := plan_for(c, out, [x for x in lines if x["competition"] == c.slug], left))
     }
+    for slug, why in gone.items() if plan else ():
+        note(f"note: {slug} is left out of the plan: {why}")
     path = out / "submissions" / "leaderboard.html"
     write_page(path, f"Leaderboard: {wanted.title}" if wanted else "Leaderboard", lines, plans)
     if export:
@@ -68,9 +72,9 @@ def main(
     print_table(HEADER, table_rows(lines), left=99)
     for slug in (c.slug for c in contests if c.slug not in plans):
         print(f"{slug}: nothing to plan: no run with test predictions but those that wait or have no score yet")
-    for slug, found in plans.items():
+    for slug, next_steps in plans.items():
         print(f"\nwhat to do next, {slug}:")
-        print_table(*plan_table(found), left=99)
+        print_table(*plan_table(next_steps), left=99)
     print(f"page: {path}")
     if export:
         print(f"{'ledger' if export.suffix == '.json' else 'table'}: {export}")
@@ -85,18 +89,33 @@ def _say_that_nothing_was_sent(ledger: Ledger, named: str, as_json: bool) -> Non
     print(f"  python -m harness.submit {named}")
 
 
-def _directions(slugs: list[str]) -> dict[str, bool]:
-    """Whether more is better; a competition whose folder is gone counts as such."""
+def _competitions_of(ledger: Ledger) -> tuple[dict[str, Competition], dict[str, str]]:
+    """The ledger's competitions by their slugs, as their last entries name them; and of those that cannot be read any more, why."""
     from harness.base.errors import UserError
-    from harness.competition import find_competition
+    from harness.cv.scores import competition_metrics
+    from harness.submit.recorded import competition_of
+
+    last = {entry.intent.competition: entry.intent for entry in ledger.entries()}
+    found, gone = {}, {}
+    for slug, intent in sorted(last.items()):
+        try:
+            competition = competition_of(intent)
+            competition_metrics(competition)  # its own score may be gone
+            found[slug] = competition
+        except UserError as error:
+            gone[slug] = str(error)
+    return found, gone
+
+
+def _directions(competitions: dict[str, Competition]) -> dict[str, bool]:
+    """Whether more is better; left out where a score of one's own cannot be read any more."""
+    from harness.base.errors import UserError
     from harness.cv.scores import competition_metrics
 
     found = {}
-    for slug in slugs:
-        try:
-            found[slug] = competition_metrics(find_competition(slug))[0].greater_is_better
-        except UserError:
-            found[slug] = True
+    for slug, competition in competitions.items():
+        with contextlib.suppress(UserError):
+            found[slug] = competition_metrics(competition)[0].greater_is_better
     return found
 
 

@@ -27,7 +27,8 @@ class Candidate:
     name : of the run; cv : OOF score, error : its standard error
     said : int (t,), predicted class of each test row
     right : bool (n,), rows of OOF that it has right
-    public : its score, where it was sent
+    public : its score, where it was sent and is comparable with CV
+    sent : it was, whether its score is comparable or not
     """
 
     name: str
@@ -36,6 +37,12 @@ class Candidate:
     said: np.ndarray
     right: np.ndarray
     public: float | None = None
+    sent: bool = False
+
+    @property
+    def untried(self) -> bool:
+        """Whether sending it would tell something new."""
+        return self.public is None and not self.sent
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ def make_plan(
     scored : (CV or None, public) of everything that was sent and scored, blends and ready files too; default: the candidates'
     left : submissions left today; None = not known: all that are worth it are listed
     """
-    sent = [c for c in candidates if c.public is not None]
+    sent = [c for c in candidates if not c.untried]
     scored = scored or [(c.cv, c.public) for c in sent if c.public is not None]
     send, skip = _to_send(candidates, sent, scored, greater_is_better)
     return Plan(send if left is None else send[:left], skip, _finals(sent or list(candidates), greater_is_better))
@@ -85,7 +92,7 @@ def _to_send(
     send: list[Advice] = []
     skip: list[Advice] = []
     taken = list(sent)
-    untried = [c for c in candidates if c.public is None]
+    untried = [c for c in candidates if c.untried]
     worth = {c.name: _expected_gain(sign * (c.cv + offset), float(np.hypot(c.error, spread)), best) for c in untried}
     for c in sorted(untried, key=lambda c: (-worth[c.name], -sign * c.cv)):
         near = [(float((c.said != other.said).mean()), other.name) for other in taken]
@@ -97,11 +104,9 @@ def _to_send(
             continue
         taken.append(c)
         if not scored:
-            send.append(
-                Advice(
-                    c.name, worth[c.name], f"CV {c.cv:.5f}; nothing was sent yet, so it shows how far CV can be trusted"
-                )
-            )
+            so_far = "no score yet that CV can be held against" if sent else "nothing was sent yet"
+            why = f"CV {c.cv:.5f}; {so_far}, so it shows how far CV can be trusted"
+            send.append(Advice(c.name, worth[c.name], why))
         else:
             send.append(
                 Advice(

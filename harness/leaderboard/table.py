@@ -36,7 +36,7 @@ def lines_of(ledger: Ledger, competition: str | None, directions: dict[str, bool
     lines = []
     for entry in ledger.entries(competition):
         slug = entry.intent.competition
-        snapshot = ledger.snapshot(slug)
+        snapshot = ledger.snapshot(slug, entry.intent.platform)
         lines.append(_line(entry, snapshot[1] if snapshot else [], directions.get(slug, True)))
     return lines
 

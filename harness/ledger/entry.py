@@ -72,6 +72,7 @@ class Intent:
     metric, cv : OOF score with its 95 % interval cv_low, cv_high; None for a file from elsewhere
     forecast : `Forecast.summary()`, or None
     git_commit : of the harness
+    folder : of the competition, absolute; "" in entries of before it was kept
     """
 
     competition: str
@@ -90,6 +91,7 @@ class Intent:
     cv_high: float | None = None
     forecast: dict[str, Any] | None = None
     git_commit: str | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True)

@@ -126,18 +126,22 @@ class Ledger(Database):
             return [dict(row) for row in connection.execute(query).mappings()]
 
     def add_snapshot(self, competition: str, platform: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Keep a leaderboard as it was seen: rows {"team", "score"}, best first."""
+        """Keep a leaderboard as it was seen: rows {"team", "score"}, best first.
+
+        platform : with its phase, as `Intent.platform` has it: each phase has a board of its own
+        """
         with self.transaction() as connection:
             values = {"competition": competition, "platform": platform, "at": _now(), "rows": json.dumps(list(rows))}
             connection.execute(tables()["snapshots"].insert().values(values))
 
-    def snapshot(self, competition: str) -> tuple[str, list[dict[str, Any]]] | None:
-        """When the leaderboard was last seen, and its rows; None where it never was."""
+    def snapshot(self, competition: str, platform: str) -> tuple[str, list[dict[str, Any]]] | None:
+        """When the leaderboard of a platform, with its phase, was last seen, and its rows; None where it never was."""
         if not self.exists:
             return None
         with self.transaction() as connection:
             table = tables()["snapshots"]
-            query = table.select().where(table.c.competition == competition).order_by(table.c.id.desc()).limit(1)
+            here = (table.c.competition == competition) & (table.c.platform == platform)
+            query = table.select().where(here).order_by(table.c.id.desc()).limit(1)
             row = connection.execute(query).mappings().first()
         with self.explained():
             return (row["at"], json.loads(row["rows"])) if row else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from harness.ledger.entry import Entry, Intent, State
@@ -10,10 +11,21 @@ from harness.ledger.entry import Entry, Intent, State
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-VERSION = 1
+VERSION = 2
 
-MIGRATIONS: dict[int, Any] = {}
-"""From a version to the next: a function of the connection."""
+
+def _with_places(connection: sa.Connection) -> None:
+    """Entries get their competition's folder; snapshots the phase they were of, where the competition was sent to a single one."""
+    mine = "FROM submissions WHERE submissions.competition = snapshots.competition"
+    connection.exec_driver_sql("ALTER TABLE submissions ADD COLUMN folder TEXT")
+    connection.exec_driver_sql(
+        f"UPDATE snapshots SET platform = (SELECT MIN(submissions.platform) {mine}) "
+        f"WHERE (SELECT COUNT(DISTINCT submissions.platform) {mine}) = 1"
+    )
+
+
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _with_places}
+"""From a version to the next."""
 
 
 def metadata() -> sa.MetaData:
@@ -37,6 +49,7 @@ def metadata() -> sa.MetaData:
         sa.Column("forecast", text),
         sa.Column("git_commit", text),
         sa.Column("created", text, nullable=False),
+        sa.Column("folder", text),
     )
     sa.Table(
         "events",
@@ -74,7 +87,7 @@ def entry_of(row: dict[str, Any], events: list[dict[str, Any]]) -> Entry:
     members, forecast = json.loads(row["members"]), json.loads(row["forecast"] or "null")
     if not isinstance(members, list) or not isinstance(forecast, dict | None):
         raise TypeError("members or forecast are of another kind")
-    fields |= {"members": tuple(members), "forecast": forecast}
+    fields |= {"members": tuple(members), "forecast": forecast, "folder": row["folder"] or ""}
     return Entry(
         id=row["id"],
         intent=Intent(**fields),

@@ -10,9 +10,28 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import harness
+
 _START_SECONDS = 120  # imports on a busy machine
+
+_RUN = """
+import runpy, sys
+module, root = sys.argv[1:]
+sys.path.insert(0, root)
+import harness
+sys.path.remove(root)
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+"""Runs a module of this harness, wherever that lies, without the folder it lies in, or the current one, among those of other imports.
+
+`python -m` would look into the current folder first: a kaggle.py there would be given the credentials.
+"""
+
+
+_ROOT = Path(harness.__file__).parents[1]
 
 
 class NoAnswer(Exception):
@@ -20,9 +39,9 @@ class NoAnswer(Exception):
 
 
 class Child:
-    """`python -m MODULE`, started when it is first asked, and anew after it was killed.
+    """A module of the harness as a program, started when it is first asked, and anew after it was killed.
 
-    The module writes a line when it is ready, and then one for each that it reads.
+    Nothing is imported from the current folder. The module writes a line when it is ready, and then one for each that it reads.
     """
 
     def __init__(self, module: str) -> None:
@@ -86,7 +105,7 @@ class Child:
         answers: queue.Queue[str | None] = queue.Queue()
         self._answers = answers
         self._process = process = subprocess.Popen(
-            [sys.executable, "-m", self.module],
+            [sys.executable, "-P", "-c", _RUN, self.module, str(_ROOT)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # what clients print there may hold secrets

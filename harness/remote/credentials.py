@@ -23,12 +23,14 @@ class Credentials:
     variables : {name in the file: environment variable}
     enough : each a set of names that suffices; the last is the one that people are told to write into the file
     file : its name in the home folder
+    person : which of the names is the person's own there: no secret, unless it is an e-mail address
     """
 
     service: str
     variables: Mapping[str, str]
     enough: tuple[tuple[str, ...], ...]
     file: str
+    person: str = ""
 
     def required(self) -> dict[str, str]:
         """What there is of them, which is enough.
@@ -48,6 +50,10 @@ class Credentials:
             f"no {self.service} credentials: set {ways}, or put {self._example('...')} into "
             f"{self._path() or f'~/{self.file}'} (chmod 600)"
         )
+
+    def secrets(self) -> list[str]:
+        """What must not be shown of them."""
+        return [value for name, value in self.found().items() if name != self.person or "@" in value]
 
     def found(self) -> dict[str, str]:
         """What there is of them; may be none."""

@@ -49,6 +49,10 @@ class OddAnswer(Unreachable):
     """An answer of another shape than the platform's: nothing can be concluded from it."""
 
 
+class Nameless(OddAnswer):
+    """A new line of a list comes without what it would be known by: it may be the one that is looked for, or anybody's."""
+
+
 def odd_answers(call: Callable[P, T]) -> Callable[P, T]:
     """Whatever trips over an answer's shape says so, and what the call was, instead of ending the program."""
 

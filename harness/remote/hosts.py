@@ -1,7 +1,7 @@
 """Which machines may be told credentials: the platform's own, and those that a person agreed to once.
 
-A competition.toml may be a stranger's, and may name any address: nothing secret goes there unasked, and nothing anywhere over plain http
-but to this machine itself.
+A competition.toml may be a stranger's, and may name any address, a port of this machine too: nothing secret goes there unasked, and
+nothing anywhere over plain http but to this machine itself.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harness.base.storage.atomic_files import write_json
 from harness.base.untrusted_text import plain
 
 
-def check_host(service: str, url: str, own: tuple[str, ...], named_by: str) -> None:
+def check_host(service: str, url: str, own: tuple[str, ...], named_by: str, by_user: bool = False) -> None:
     """Refuse to send a service's credentials to an address that nobody agreed to.
 
     Parameters
@@ -27,7 +27,7 @@ def check_host(service: str, url: str, own: tuple[str, ...], named_by: str) -> N
     service : whose credentials, e.g. "codabench"
     url : where they would go
     own : the service's own hosts
-    named_by : who names the address, in words
+    named_by : who names the address, in words; by_user : that is the user's own environment, which may name this machine unasked
 
     Raises
     ------
@@ -35,13 +35,13 @@ def check_host(service: str, url: str, own: tuple[str, ...], named_by: str) -> N
         If it is no https address (http is for this machine only), or a host that is neither the service's nor agreed to. On a terminal
         it is asked once; the answer is kept.
     """
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    if parts.scheme not in ("http", "https") or not host or parts.username:
+    scheme, host = _parts(url)
+    if scheme not in ("http", "https") or not host:
         raise UserError(f"{named_by}: '{plain(url, 200)}' is no address of the form https://HOST")
-    if is_loopback(host):
+    here = names_loopback(url)
+    if here and by_user:
         return
-    if parts.scheme != "https":
+    if scheme != "https" and not here:
         raise UserError(
             f"{named_by}: '{plain(url, 200)}' is not https; credentials would travel in the open. Nothing was sent. Write https://"
         )
@@ -54,6 +54,26 @@ def check_host(service: str, url: str, own: tuple[str, ...], named_by: str) -> N
             f"{service}:{plain(host, 200)}"
         )
     agree(service, host)
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Scheme and host of an address, of this machine with its port: there each is a program of its own; "" for what it lacks."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return "", ""
+    if parts.username is not None:
+        return parts.scheme, ""
+    return parts.scheme, f"{host}:{port}" if port and is_loopback(host) else host
+
+
+def names_loopback(url: str) -> bool:
+    """Whether an address is of this machine; False for what is no address."""
+    try:
+        return is_loopback((urlsplit(url).hostname or "").lower())
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

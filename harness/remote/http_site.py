@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from harness.base.secrets import redact
 from harness.remote.credentials import Credentials
 from harness.remote.errors import OddAnswer, Refused, TryLater, Unreachable
-from harness.remote.hosts import check_host
+from harness.remote.hosts import check_host, names_loopback
+from harness.remote.patience import call_seconds, check_patience
 from harness.remote.retry import retry_after, wait_words, with_retries, within
 
 _FINAL = (400, 401, 403, 404, 405, 410, 413, 415, 422)
@@ -49,9 +50,10 @@ class HttpSite:
     ) -> None:
         named = os.environ.get(variable)
         self.url = (named or url).rstrip("/")
-        check_host(service, self.url, own_hosts, variable if named else named_by)
+        check_host(service, self.url, own_hosts, variable if named else named_by, by_user=bool(named))
         self.service, self.credentials = service, credentials
-        self.seconds = float(os.environ.get("HARNESS_CALL_SECONDS", "60"))
+        check_patience()
+        self.seconds = call_seconds()
         self._authorize, self._cures = authorize, cures
         self._seen: list[str] = []
 
@@ -61,7 +63,7 @@ class HttpSite:
 
     def redact(self, text: str) -> str:
         """Foreign text without credentials."""
-        return redact(text, [value for value in (*self.credentials.found().values(), *self._seen) if value])
+        return redact(text, [*self.credentials.secrets(), *self._seen])
 
     def get(self, path: str) -> Any:
         """What lies there; again after a pause where the service stumbles."""
@@ -99,7 +101,13 @@ class HttpSite:
 
         def call() -> Any:
             return requests.request(
-                method, self.url + path, json=body, headers=headers, timeout=self.seconds, allow_redirects=False
+                method,
+                self.url + path,
+                json=body,
+                headers=headers,
+                timeout=self.seconds,
+                allow_redirects=False,
+                proxies=_proxies(self.url),
             )
 
         try:
@@ -119,7 +127,7 @@ class HttpSite:
         limit = self.seconds + len(content) / _UPLOAD_RATE
 
         def call() -> Any:
-            return requests.put(url, data=content, headers={"Content-Type": kind}, timeout=limit)
+            return requests.put(url, data=content, headers={"Content-Type": kind}, timeout=limit, proxies=_proxies(url))
 
         try:
             answer = within(limit, call)
@@ -153,6 +161,11 @@ class HttpSite:
             return answer.json()
         except (ValueError, RecursionError) as error:
             raise OddAnswer(f"{self.service}: {what} answered something that is no JSON: {said[:100]}") from error
+
+
+def _proxies(url: str) -> dict[str, str] | None:
+    """For requests: none for this machine, whatever the environment says, since plain http would take the credentials elsewhere."""
+    return {"no_proxy": urlsplit(url).hostname or ""} if names_loopback(url) else None
 
 
 def confirms_upload(answer: Any, content: bytes) -> bool:

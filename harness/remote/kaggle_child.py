@@ -18,6 +18,7 @@ from typing import Any
 from harness.base.process import end_with_parent
 from harness.remote import kaggle_kernels
 from harness.remote.numbers import finite
+from harness.remote.patience import call_seconds
 
 _last: dict[str, Any] = {}
 """The last answer: its client hides the status of an error whose body is no JSON, and drops what it does not know."""
@@ -37,7 +38,7 @@ def _remember_answers() -> None:
     requests.Session.send = remembered  # type: ignore[method-assign]
 
 
-_SECONDS = float(os.environ.get("HARNESS_CALL_SECONDS", "60"))
+_SECONDS = call_seconds()
 _IMPORT_SECONDS = 30  # on a busy machine
 
 

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from harness.base.errors import UserError
 from harness.base.secrets import check_private, redact
 from harness.remote.child_process import Child, NoAnswer
 from harness.remote.errors import NoCredentials, Refused, TryLater, Unreachable
-from harness.remote.hosts import is_loopback
+from harness.remote.hosts import names_loopback
+from harness.remote.patience import call_seconds, check_patience
 from harness.remote.retry import wait_words, with_retries
 
 _FINAL = (400, 401, 403, 404, 405, 410, 413, 422)
@@ -31,7 +31,8 @@ class KaggleClient:
 
     def __init__(self, slug: str, deadline: float | None = None) -> None:
         self.slug = slug
-        self.deadline = deadline or float(os.environ.get("HARNESS_CALL_SECONDS", "60"))
+        check_patience()
+        self.deadline = deadline or call_seconds()
         self._child = Child("harness.remote.kaggle_child")
 
     def call(self, op: str, deadline: float | None = None, **arguments: Any) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def _check_route() -> None:
     """KAGGLE_API_ENVIRONMENT=LOCALHOST makes the client speak plain http: only this machine may hear that."""
     if os.environ.get("KAGGLE_API_ENVIRONMENT") == "LOCALHOST":
         proxy = os.environ.get("HTTP_PROXY") or os.environ.get("http_proxy")
-        if proxy and not is_loopback(urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname or ""):
+        if proxy and not names_loopback(proxy if "//" in proxy else f"//{proxy}"):
             raise UserError(
                 "KAGGLE_API_ENVIRONMENT=LOCALHOST with HTTP_PROXY to another machine: credentials would travel in the open. Nothing "
                 "was sent; unset one of them"
@@ -184,6 +185,17 @@ def _is_file(path: Path) -> bool:
 
 
 def _secrets() -> list[str]:
-    """Values in those files, so that they can be taken out of whatever is said."""
+    """What is secret in those files, so that it can be taken out of whatever is said: all words but names of fields and of the user."""
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in _credential_files()]
-    return [word for text in texts for word in re.findall(r"[A-Za-z0-9._~+/=-]{8,}", text)]
+    return [word for text in texts for word in re.findall(r"[A-Za-z0-9._~+/=-]{8,}", _secret_part(text))]
+
+
+def _secret_part(text: str) -> str:
+    """Of a file of JSON the values, without the user's name; of any other all."""
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return (
+        " ".join(str(value) for name, value in told.items() if name != "username") if isinstance(told, dict) else text
+    )

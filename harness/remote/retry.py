@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import queue
 import random
 import threading
@@ -13,10 +12,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from harness.remote.errors import NoCredentials, Unreachable
+from harness.remote.patience import call_seconds, retry_seconds
 
 T = TypeVar("T")
 
 _TRIES, _LONGEST_PAUSE = 4, 60.0
+_LONGEST_ASKED = 366 * 86400.0  # seconds: who asks for more asks for ever
 
 
 def with_retries(call: Callable[[], T], tries: int = _TRIES, only: type[Unreachable] = Unreachable) -> T:
@@ -29,10 +30,8 @@ def with_retries(call: Callable[[], T], tries: int = _TRIES, only: type[Unreacha
     Unreachable
         The last one, or at once where the platform asks for more than a minute, or took as long as a call may take.
     """
-    first, started = float(os.environ.get("HARNESS_RETRY_SECONDS", "2")), time.monotonic()
-    longest = float(
-        os.environ.get("HARNESS_CALL_SECONDS", "60")
-    )  # after a call that hung so long another one would too
+    first, started = retry_seconds(), time.monotonic()
+    longest = call_seconds()  # after a call that hung so long another one would too
     for number in range(tries):
         try:
             return call()
@@ -47,24 +46,25 @@ def with_retries(call: Callable[[], T], tries: int = _TRIES, only: type[Unreacha
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds of a Retry-After header: a number, or an HTTP date; None where it is neither."""
+    """Seconds of a Retry-After header, a year at most: a number, or an HTTP date; None where it is neither."""
     if not value:
         return None
     try:
-        return max(float(value), 0.0) if math.isfinite(float(value)) else None
+        seconds = float(value)
     except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
-    except (TypeError, ValueError):
-        return None
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), _LONGEST_ASKED) if math.isfinite(seconds) else None
 
 
 def wait_words(seconds: float | None) -> str:
     """When it may be tried again, after too many calls."""
     if seconds is None:
         return "; it does not say when to try again: wait some minutes"
-    at = time.strftime("%H:%M", time.localtime(time.time() + seconds))
+    form = "%H:%M" if seconds < 43_200 else "%Y-%m-%d %H:%M"
+    at = time.strftime(form, time.localtime(time.time() + seconds))
     return f"; it asks to wait {seconds:.0f} s, until {at}"
 
 

@@ -75,16 +75,16 @@ def main(
 
 
 def _agree(named: str, as_json: bool) -> None:
-    from harness.remote.hosts import agree
+    from harness.remote.hosts import agree, names_loopback
 
     service, _, host = named.partition(":")
     if service != "codabench" or not host or "/" in host:
         raise UserError(f"--trust-host {named}: write codabench:HOST")
-    kept = agree(service, host)
+    kept, url = agree(service, host), f"http{'' if names_loopback(f'//{host}') else 's'}://{host}"
     if as_json:
-        print(json.dumps({"agreed": f"https://{host}", "platform": service, "kept": str(kept)}, indent=2))
+        print(json.dumps({"agreed": url, "platform": service, "kept": str(kept)}, indent=2))
     else:
-        print(f"agreed: {service} credentials may go to https://{host}; kept in {kept}")
+        print(f"agreed: {service} credentials may go to {url}; kept in {kept}")
 
 
 def _show(first: list[str], entries: list[Any], last: list[str], summary: dict[str, Any], as_json: bool) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from harness.remote.errors import OddAnswer
+from harness.remote.errors import Nameless
 
 T = TypeVar("T")
 
@@ -27,13 +27,13 @@ def tagged(
 
     Raises
     ------
-    OddAnswer
+    Nameless
         If a new line comes without its text: it may be the one.
     """
     listed = list(lines)
     found = next((line for line in listed if tag in (text(line) or "")), None)
     if found is None and any(text(line) is None and _is_recent(when(line)) for line in listed):
-        raise OddAnswer(f"a new submission is listed without its {what}: it may be this one")
+        raise Nameless(f"a new submission is listed without its {what}: it may be this one")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,13 +19,14 @@ from harness.competition import Competition, find_competition
 from harness.cv.scores import competition_metrics
 from harness.ledger import Entry, Intent, Ledger, Notebook, State
 from harness.ledger.entry import OPEN, SPENT
-from harness.remote.errors import Refused, Unreachable
+from harness.remote.errors import Nameless, Refused, Unreachable
 from harness.submit.arguments import SendOptions
 from harness.submit.code.package import CODE
 from harness.submit.outcome import entry_lines, entry_summary
 from harness.submit.platform import Platform, find_platform
 from harness.submit.preflight import labels_hash
 from harness.submit.prepare.prepared import Prepared
+from harness.submit.recorded import competition_of
 from harness.submit.sending import Say, check_unchanged, poll, receipt_of, send
 
 
@@ -53,7 +55,7 @@ def send_new(
             _refuse_forgotten(ledger, prepared.intent, out)
         prepared = _kept(prepared, out)
         try:
-            why = _why_not_now(ledger, platform, competition, prepared.intent, how.reserve)
+            why = _why_not_now(ledger, platform, prepared.intent, how.reserve, say)
             if not why and not how.force:
                 _refuse_listed(ledger, platform, prepared.intent)
         except Unreachable as error:
@@ -64,18 +66,23 @@ def send_new(
             number = ledger.add_once(prepared.intent, how.force, State.QUEUED, redact(why))
             return _shown(ledger, [number], None, competition)
         number = ledger.add_once(prepared.intent, how.force)
-        return _resume_entry(ledger, platform, competition, [number], how.wait, say)
+        send(ledger, platform, number, say)
+        return _scored(ledger, platform, competition, number, how.wait, say)
 
 
 def follow_up(ledger: Ledger, out: Path, comp: str | None, how: SendOptions, say: Say) -> Shown:
     """Go on with what was begun (`how.resume`), send what was kept (`how.queued`).
 
+    comp : a competition's slug or folder, whose entries alone are followed up, and which is used as it is there; None: all entries, each
+        with the competition in the folder that the ledger names
+
     Raises
     ------
     UserError
-        If a platform refuses.
+        If there is no such competition, or another process is sending.
     """
-    slug = find_competition(comp).slug if comp else None
+    given = find_competition(comp) if comp else None
+    slug = given.slug if given else None
     states = (OPEN if how.resume else ()) + ((State.QUEUED,) if how.queued else ())
     entries: list[Entry] = []
     lines: list[str] = []
@@ -86,56 +93,51 @@ def follow_up(ledger: Ledger, out: Path, comp: str | None, how: SendOptions, say
     with _alone(out):
         waiting = [entry for entry in ledger.entries(slug) if entry.state in states]
         for entry in waiting:
-            shown = _again(ledger, entry, how.reserve, how.wait, say)
+            shown = _again(ledger, entry, given, how, say)
             entries, lines, summaries = entries + shown.entries, lines + shown.lines, summaries + shown.summaries
     return Shown(entries, lines, summaries)
 
 
-def _again(ledger: Ledger, entry: Entry, reserve: int, wait: float, say: Say) -> Shown:
-    competition = None
+def _again(ledger: Ledger, entry: Entry, competition: Competition | None, how: SendOptions, say: Say) -> Shown:
+    """An entry, gone on with; whatever keeps it from that is said, and keeps no other one back."""
     try:
-        competition = find_competition(entry.intent.competition)
+        competition = competition or competition_of(entry.intent)
         platform = find_platform(competition, entry.intent.platform)
+        why_not = functools.partial(_why_not_now, ledger, platform, entry.intent, how.reserve, say)
+        if entry.state in (State.QUEUED, State.INTENT, State.UPLOADED) and (why := why_not()):
+            say(f"entry {entry.id}: still not: {why}")
+            return _shown(ledger, [entry.id], None, competition)
         if entry.state == State.QUEUED:
-            why = _why_not_now(ledger, platform, competition, entry.intent, reserve)
-            if why:
-                say(f"entry {entry.id}: still not: {why}")
-                return _shown(ledger, [entry.id], None, competition)
             check_unchanged(ledger, entry)
             if _was_sent_since(ledger, entry):
                 ledger.record(entry.id, State.REFUSED, detail="the same was sent meanwhile")
                 return _shown(ledger, [entry.id], None, competition)
             ledger.record(entry.id, State.INTENT, detail="sent from the queue", after=entry.event)
-        return _resume_entry(ledger, platform, competition, [entry.id], wait, say)
-    except Unreachable as error:
+        send(ledger, platform, entry.id, say, why_not)
+        return _scored(ledger, platform, competition, entry.id, how.wait, say)
+    except (UserError, Refused, Unreachable) as error:
         say(f"entry {entry.id}: {error.args[0]}")
-        return _shown(ledger, [entry.id], None, competition)
-    except (UserError, Refused) as error:  # one that is refused keeps no other from being sent
-        say(f"entry {entry.id}: {error}")
         return _shown(ledger, [entry.id], None, competition)
 
 
 def _was_sent_since(ledger: Ledger, waiting: Entry) -> bool:
+    """Whether a later entry says the same, at the same place."""
+    mine = (waiting.intent.platform, waiting.intent.labels)
     others = [e for e in ledger.entries(waiting.intent.competition) if e.id > waiting.id]
     return any(
-        e.intent.labels == waiting.intent.labels and e.state not in (State.REFUSED, State.QUEUED) for e in others
+        (e.intent.platform, e.intent.labels) == mine and e.state not in (State.REFUSED, State.QUEUED) for e in others
     )
 
 
-def _resume_entry(
-    ledger: Ledger, platform: Platform, competition: Competition, numbers: Sequence[int], wait: float, say: Say
-) -> Shown:
-    for number in numbers:
-        send(ledger, platform, number, say)
-        poll(ledger, platform, number, wait, say)
-    board = None
-    if any(ledger.entry(number).public is not None for number in numbers):
-        board = _look_at_board(ledger, platform, competition, say)
-    return _shown(ledger, numbers, board, competition)
+def _scored(ledger: Ledger, platform: Platform, competition: Competition, number: int, wait: float, say: Say) -> Shown:
+    """An entry that was sent, after a wait for its score and a look at the board."""
+    entry = poll(ledger, platform, number, wait, say)
+    board = _look_at_board(ledger, platform, entry.intent, say) if entry.public is not None else None
+    return _shown(ledger, [number], board, competition)
 
 
-def _why_not_now(ledger: Ledger, platform: Platform, competition: Competition, intent: Intent, reserve: int) -> str:
-    """Why it has to wait for another day; "" where it may go. What no waiting mends is an error.
+def _why_not_now(ledger: Ledger, platform: Platform, intent: Intent, reserve: int, say: Say) -> str:
+    """Why it has to wait for another day; "" where it may go, and what to know of it is said. What no waiting mends is an error.
 
     Raises
     ------
@@ -150,20 +152,21 @@ def _why_not_now(ledger: Ledger, platform: Platform, competition: Competition, i
         raise UserError("\n  ".join([f"{platform.name} would not take it; nothing was sent:", *problems]))
     if standing.left_today is not None and standing.left_today <= reserve:
         kept = f" and --reserve keeps {reserve}" if reserve else ""
-        mine = sum(e.state in SPENT and e.created[:10] == _today() for e in ledger.entries(competition.slug))
+        there = [entry for entry in ledger.entries(intent.competition) if entry.intent.platform == intent.platform]
+        mine = sum(entry.state in SPENT and entry.created[:10] == _today() for entry in there)
         return f"{standing.left_today} submissions are left today (UTC){kept}; the ledger knows of {mine} of today"
+    for told in standing.notes:
+        say(f"note: {told}")
     return ""
 
 
-def _look_at_board(
-    ledger: Ledger, platform: Platform, competition: Competition, say: Say
-) -> list[dict[str, Any]] | None:
+def _look_at_board(ledger: Ledger, platform: Platform, intent: Intent, say: Say) -> list[dict[str, Any]] | None:
     try:
         rows = platform.leaderboard()
     except (Unreachable, Refused) as error:
         say(f"the leaderboard cannot be seen: {error.args[0]}")
         return None
-    ledger.add_snapshot(competition.slug, platform.name, rows)
+    ledger.add_snapshot(intent.competition, intent.platform, rows)
     return rows
 
 
@@ -209,7 +212,10 @@ def _refuse_listed(ledger: Ledger, platform: Platform, intent: Intent) -> None:
     """
     if any(entry.intent.sha256 == intent.sha256 for entry in ledger.entries(intent.competition)):
         return
-    found = platform.find(intent.sha256[:12])
+    try:
+        found = platform.find(intent.sha256[:12])
+    except Nameless:
+        return  # nothing of ours is on its way: a line without a description is somebody's who gave none
     if found is not None:
         raise UserError(
             f"{platform.name} lists this very file already, as {found.ref} ({found.state}); {ledger.where} knows nothing of it: was the "

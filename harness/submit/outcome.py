@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from harness.base.command import carried
 from harness.ledger import Entry, State
 
 EXIT_CODES = {
@@ -20,10 +21,11 @@ EXIT_CODES = {
 """0 scored, 2 nothing was sent, 3 sent but not scored yet, 4 perhaps sent, 5 sent and not scorable, 6 kept for later."""
 
 _NEXT = {
-    State.PENDING: "no score yet; ask again: python -m harness.submit --resume",
-    State.UNKNOWN: "unclear: it may have been taken; nothing is sent twice: python -m harness.submit --resume looks for it",
-    State.QUEUED: "kept in the ledger; send it later: python -m harness.submit --queued",
-    State.INTENT: "nothing was spent; go on with: python -m harness.submit --resume",
+    State.PENDING: ("no score yet; ask again", "--resume"),
+    State.UNKNOWN: ("unclear: it may have been taken; nothing is sent twice; look for it", "--resume"),
+    State.QUEUED: ("kept in the ledger; send it later", "--queued"),
+    State.INTENT: ("nothing was spent; go on with it", "--resume"),
+    State.UPLOADED: ("nothing was spent; go on with it", "--resume"),
 }
 
 
@@ -70,7 +72,8 @@ def entry_lines(entry: Entry, board: Sequence[dict[str, Any]] | None, greater_is
                 f"          rank {place['rank']} of {place['teams']} teams seen, percentile {place['percentile']}"
             )
     if entry.state in _NEXT:
-        lines.append(f"          {_NEXT[entry.state]}")
+        words, option = _NEXT[entry.state]
+        lines.append(f"          {words}: python -m harness.submit {option}{carried('--out')}")
     return lines
 
 

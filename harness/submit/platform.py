@@ -24,15 +24,17 @@ class Standing:
     Attributes
     ----------
     left_today : submissions that may still be made today (UTC), None = not told
-    problems : why none would be taken (deadline, rules, not joined, closed), in words
+    problems : why none would be taken (rules, not joined, closed), in words
     about : what else to show, e.g. rank
     notebooks_only : it takes versions of notebooks, no files
+    notes : what to know of a submission that would be taken (late: scored, not ranked), in words
     """
 
     left_today: int | None = None
     problems: list[str] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     notebooks_only: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Platform(Protocol):
     name: str
 
     def standing(self) -> Standing:
-        """Quota, deadline, rules."""
+        """Quota, rules, deadline."""
         ...
 
     def upload(self, path: Path, tag: str) -> str:
@@ -89,14 +91,15 @@ def place_of(competition: Competition) -> str:
 def find_platform(competition: Competition, place: str = "") -> Platform:
     """The platform of a competition; nothing is called before it is asked something.
 
-    place : as `place_of` said when the entry was written; a phase that was changed since does not count
+    place : as `place_of` said when the entry was written: a platform or phase that competition.toml names since does not count;
+        "" = as it names them
 
     Raises
     ------
     UserError
         If the competition is on none, or lacks what the platform needs.
     """
-    module = _module(competition.platform)
+    module = _module(place.partition(":")[0] or competition.platform)
     if module is None:
         raise UserError(
             f"'{competition.slug}' is on no platform (platform = 'none' in competition.toml): there is nowhere to send it. "
@@ -107,4 +110,12 @@ def find_platform(competition: Competition, place: str = "") -> Platform:
 
 def _module(platform: str) -> Any:
     """The file of that name in `platforms`; None for "none"."""
-    return None if platform == "none" else importlib.import_module(f"harness.submit.platforms.{platform}")
+    name = f"harness.submit.platforms.{platform}"
+    try:
+        return None if platform == "none" else importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise UserError(
+            f"platform '{platform}': an entry of the ledger was for it, and it is not there any more"
+        ) from None

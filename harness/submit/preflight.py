@@ -13,6 +13,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, plain
 from harness.competition import Competition
+from harness.data.rows.sample_submission import ROW_NUMBERS
 
 _SHOWN = 3
 
@@ -41,7 +42,7 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
             f"column '{plain(missing[0])}' of [submission] is not in the sample submission's header {plain(','.join(header), 300)}"
         ]
     problems = _check_ids(table[spec.id].to_numpy(dtype=np.str_), ids)
-    for column in header[1:]:
+    for column in (name for name in header if name != spec.id):
         empty = np.flatnonzero(table[column].to_numpy() == "")
         if len(empty) and not (spec.value == "labels" and spec.empty == "blank"):
             problems.append(f"column {column} is empty in {counted(len(empty), 'row')}, first in row {empty[0] + 1}")
@@ -50,10 +51,13 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
     return problems + _check_values(table, values, competition)
 
 
-def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> tuple[Any, str]:
+def read_ready_file(
+    path: Path, competition: Competition, ids: np.ndarray, sample: Path | None = None
+) -> tuple[Any, str]:
     """A ready submission file as a pandas table of strings, its rows in the platform's order where just their order differs.
 
-    A byte-order mark and CRLF line ends are taken as they come.
+    A byte-order mark and CRLF line ends are taken as they come. A column of row numbers, where the sample submission has one, is written
+    as the platform wants it, whether the file brings it or not.
 
     Returns
     -------
@@ -84,16 +88,27 @@ def read_ready_file(path: Path, competition: Competition, ids: np.ndarray) -> tu
         raise UserError(
             f"--file {path}: its columns are not separated by commas; its first line is '{plain(table.columns[0], 200)}'"
         )
-    if table.columns[0] in ("", "Unnamed: 0") and name in table.columns[1:]:
-        raise UserError(
-            f"--file {path}: its first column has no name: the rows' numbers, as pandas writes them. Write it anew with "
-            "to_csv(..., index=False)."
-        )
+    wanted = _columns(sample) if sample else []
+    if table.columns[0] in ROW_NUMBERS and name in table.columns[1:]:
+        if not set(ROW_NUMBERS) & set(wanted):
+            raise UserError(
+                f"--file {path}: its first column has no name: the rows' numbers, as pandas writes them. Write it anew with "
+                "to_csv(..., index=False)."
+            )
+        table = table.drop(columns=table.columns[0])
     given = table[name].tolist() if name in table else []
     if given != ids.tolist() and len(set(given)) == len(given) and set(given) == set(ids.tolist()):
         table = table.set_index(name, drop=False).loc[ids.tolist()]
-        return table, f"the rows of {path.name} were put into the platform's order"
-    return table, ""
+        return _numbered(table, wanted), f"the rows of {path.name} were put into the platform's order"
+    return _numbered(table, wanted), ""
+
+
+def _numbered(table: Any, wanted: list[str]) -> Any:
+    """A table with the platform's column of row numbers, where that is all that it lacks of the columns."""
+    lacks = [place for place, name in enumerate(wanted) if name in ROW_NUMBERS]
+    if len(lacks) == 1 and list(table.columns) == [name for name in wanted if name not in ROW_NUMBERS]:
+        table.insert(lacks[0], wanted[lacks[0]], range(len(table)))
+    return table
 
 
 def labels_hash(path: Path) -> str:
@@ -116,10 +131,14 @@ def _read_csv(path: Path, **options: Any) -> Any:
 
 def _header(sample: Path) -> list[str]:
     """Its columns, one without a name called as pandas calls it."""
+    return [name or f"Unnamed: {place}" for place, name in enumerate(_columns(sample))]
+
+
+def _columns(sample: Path) -> list[str]:
     from harness.data.files.csv_tables import read_rows
 
     with sample.open("rb") as file:
-        return [name or f"Unnamed: {place}" for place, name in enumerate(read_rows(file, str(sample))[0])]
+        return read_rows(file, str(sample))[0]
 
 
 def _check_ids(found: np.ndarray, wanted: np.ndarray) -> list[str]:

@@ -14,7 +14,6 @@ work that was done. Where the list does not know it for a grace period, a no is 
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,13 +25,16 @@ from harness.base.secrets import redact
 from harness.base.storage.atomic_files import write_text
 from harness.ledger import Entry, Ledger, Notebook, State
 from harness.remote.errors import Refused, Unclear, Unreachable
+from harness.remote.patience import grace_seconds, retry_seconds
 from harness.submit.platform import Listed, Platform
 
 Say = Callable[[str], None]
 
 
-def send(ledger: Ledger, platform: Platform, number: int, say: Say) -> Entry:
+def send(ledger: Ledger, platform: Platform, number: int, say: Say, why_not: Callable[[], str] = lambda: "") -> Entry:
     """Send an entry whose intent stands, or go on where it was left; returns it as it stands then.
+
+    why_not : asked before a final call is made again: why it has to wait; "" = it may go
 
     Raises
     ------
@@ -49,7 +51,11 @@ def send(ledger: Ledger, platform: Platform, number: int, say: Say) -> Entry:
         ):  # which takes the whole grace period, by a clock that does not jump
             return ledger.entry(number)
         _refuse_other_content(entry)
-        say(f"entry {number}: not listed {_grace():.0f} s after the final call: it was not taken, so it is sent again")
+        missing, waits = f"entry {number}: not listed {grace_seconds():.0f} s after the final call", why_not()
+        if waits:
+            say(f"{missing}; it is not sent again now: {waits}")
+            return ledger.entry(number)
+        say(f"{missing}: it was not taken, so it is sent again")
     _upload_and_submit(ledger, platform, entry, say)
     return ledger.entry(number)
 
@@ -102,7 +108,7 @@ def _conclude_not_sent(ledger: Ledger, entry: Entry, error: Unclear) -> None:
     """
     waits = error.later
     ledger.record(entry.id, State.INTENT if waits else State.REFUSED, detail=redact(str(error)))
-    after = f"it is not in the platform's list {_grace():.0f} s later, so nothing was spent"
+    after = f"it is not in the platform's list {grace_seconds():.0f} s later, so nothing was spent"
     if waits:
         raise UserError(
             f"{redact(str(error))}\n  {after}. Entry {entry.id} waits: python -m harness.submit --resume{carried('--out')}"
@@ -127,7 +133,7 @@ def _search(ledger: Ledger, platform: Platform, entry: Entry, say: Say) -> Liter
             record_listed(ledger, entry.id, found)
             return "found"
         if number < tries - 1:
-            time.sleep(_grace() / (tries - 1))
+            time.sleep(grace_seconds() / (tries - 1))
     return "absent"
 
 
@@ -144,7 +150,7 @@ def record_listed(ledger: Ledger, number: int, found: Listed) -> None:
 
 def poll(ledger: Ledger, platform: Platform, number: int, seconds: float, say: Say) -> Entry:
     """Ask until there is a score or an error, or the time is up; what is known stands in the ledger."""
-    ends, pause = time.monotonic() + seconds, float(os.environ.get("HARNESS_RETRY_SECONDS", "2"))
+    ends, pause = time.monotonic() + seconds, retry_seconds()
     while True:
         entry = ledger.entry(number)
         if entry.state != State.PENDING or not entry.ref:
@@ -199,8 +205,3 @@ def _what_happened(entry: Entry) -> str:
 
 def _is_notebook(entry: Entry) -> bool:
     return Notebook.parse(entry.intent.file) is not None
-
-
-def _grace() -> float:
-    """Seconds in which a submission may turn up late in the platform's list."""
-    return float(os.environ.get("HARNESS_GRACE_SECONDS", "120"))

@@ -32,10 +32,15 @@ def wanted_ids(competition: Competition, dataset: Dataset) -> np.ndarray:
         )
     if dataset.test is None:
         raise UserError(
-            f"the test of '{competition.slug}' is hidden: there are no rows to write or to check a file against. Where the "
-            "platform takes code: --bundle"
+            f"the test of '{competition.slug}' is hidden: there are no rows to write or to check a file against. To send code: "
+            f"{code_option(competition)}"
         )
     return dataset.test.answered
+
+
+def code_option(competition: Competition) -> str:
+    """The option by which a competition with a hidden test gets code: of Kaggle a notebook, elsewhere a bundle."""
+    return "--code" if competition.platform == "kaggle" else "--bundle"
 
 
 def wanted_header(competition: Competition, dataset: Dataset) -> list[str]:

@@ -108,7 +108,7 @@ def test_a_submission_is_sent_once_and_followed_to_its_score(copy: Path, platfor
         assert entry.intent.tag in server.submissions[0]["description"]
         sent = next(iter(server.uploads.values()))
         assert sent == Path(entry.intent.file).read_bytes()
-    assert open_ledger(copy).snapshot("shapes")[1][0]["score"] == 0.99
+    assert open_ledger(copy).snapshot("shapes", entry.intent.platform)[1][0]["score"] == 0.99
     again = submit(copy, server, *NEW)
     assert again.returncode == 2 and "says the same as entry 1" in again.stderr and len(server.submissions) == 1
     forced = submit(copy, server, *NEW, "--force", "--json")

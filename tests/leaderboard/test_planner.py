@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,13 @@ def test_the_best_untried_comes_first_and_a_copy_is_left_out():
     assert [a.name for a in plan.send] == ["strong", "weak"] and plan.send[0].worth > plan.send[1].worth
     assert [a.name for a in plan.skip] == ["copy"] and "says the same as sent" in plan.skip[0].why
     assert "past offset -0.01000" in plan.send[0].why
+
+
+def test_what_was_sent_by_another_metric_is_not_sent_again_and_moves_nothing():
+    before = replace(candidate("before", 0.30, 1), sent=True)
+    plan = make_plan([before, candidate("new", 0.20, 2)], greater_is_better=False)
+    assert [a.name for a in plan.send] == ["new"] and "no score yet that CV can be held against" in plan.send[0].why
+    assert [a.name for a in plan.final] == ["before"]
 
 
 def test_no_more_than_is_left():

@@ -9,7 +9,7 @@ import pytest
 
 from harness.leaderboard.page import write_page
 from harness.leaderboard.table import HEADER, lines_of, run_label, table_rows
-from harness.ledger import open_ledger
+from harness.ledger import State, open_ledger
 from harness.runs.notes.label import Label
 from tests.ledger.test_ledger import INTENT
 
@@ -31,6 +31,15 @@ def test_a_run_goes_by_its_name(tmp_path: Path):
     write_page(page, "Leaderboard", lines, {})
     html = page.read_text(encoding="utf-8")
     assert '<a href="../oof/shapes/tiny-1/report.html">first &lt;i&gt; (tiny-1)</a>' in html and "<i>" not in html
+
+
+def test_a_rank_is_on_the_board_of_its_own_phase(tmp_path: Path):
+    ledger = open_ledger(tmp_path)
+    for phase, scores in ((9, [0.5]), (10, [0.95, 0.9])):
+        entry = ledger.add(replace(INTENT, platform=f"codabench:{phase}"))
+        ledger.record(entry, State.COMPLETE, public=0.8)
+        ledger.add_snapshot("shapes", f"codabench:{phase}", [{"team": "a", "score": score} for score in scores])
+    assert [(line["rank"], line["teams"]) for line in lines_of(ledger, None, {})] == [(1, 1), (3, 2)]
 
 
 @pytest.mark.parametrize("run", ["../tiny-1", "/etc/tiny-1", "a/b", ""])

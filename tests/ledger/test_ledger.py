@@ -59,7 +59,7 @@ def ledger(request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
 
 def test_nothing_is_written_before_the_first_entry(tmp_path: Path):
     ledger = open_ledger(tmp_path)
-    assert ledger.entries() == [] and ledger.snapshot("shapes") is None
+    assert ledger.entries() == [] and ledger.snapshot("shapes", "kaggle") is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -239,7 +239,7 @@ def test_everything_is_had_as_plain_values(ledger: Ledger):
     assert told["members"] == ["tiny-1"] and told["forecast"] == INTENT.forecast
     assert [(e["state"], e["ref"]) for e in told["events"]] == [("intent", ""), ("pending", "17")]
     assert seen["rows"] == [{"team": "a", "score": 0.9}] and len(ledger.everything()["submissions"]) == 2
-    assert found["version"] == 1 and (seen["competition"], seen["platform"]) == ("shapes", "kaggle")
+    assert found["version"] == 2 and (seen["competition"], seen["platform"]) == ("shapes", "kaggle")
     assert told["id"] == number and told["run"] == "tiny-1" and told["cv"] == 0.9 and told["created"]
     assert set(told["events"][0]) == {"id", "at", "state", "ref", "detail", "public", "private"}
     [other] = ledger.everything("digits")["submissions"]
@@ -248,7 +248,7 @@ def test_everything_is_had_as_plain_values(ledger: Ledger):
 
 
 def test_of_a_ledger_that_is_not_there_everything_is_nothing(tmp_path: Path):
-    assert open_ledger(tmp_path).everything() == {"version": 1, "submissions": [], "snapshots": []}
+    assert open_ledger(tmp_path).everything() == {"version": 2, "submissions": [], "snapshots": []}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -265,19 +265,40 @@ def test_a_version_that_is_none_is_told(tmp_path: Path, version: str):
 def test_an_older_ledger_is_migrated_step_by_step_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ledger, steps = open_ledger(tmp_path), []
     number = ledger.add(INTENT)
-    monkeypatch.setattr(database, "VERSION", 3)
+    monkeypatch.setattr(database, "VERSION", 4)
 
     def step(said: str, sql: str):
         return lambda connection: (connection.exec_driver_sql(sql), steps.append(said))
 
     make, fill = "CREATE TABLE more (n INTEGER)", "INSERT INTO more VALUES (7)"
-    monkeypatch.setattr(database, "MIGRATIONS", {1: step("1 to 2", make), 2: step("2 to 3", fill)})
+    monkeypatch.setattr(database, "MIGRATIONS", {2: step("2 to 3", make), 3: step("3 to 4", fill)})
     for _ in range(2):
         assert Ledger(ledger.url).entry(number).intent == INTENT
-    assert steps == ["1 to 2", "2 to 3"]
+    assert steps == ["2 to 3", "3 to 4"]
     with sqlite3.connect(tmp_path / "submissions" / "ledger.sqlite") as connection:
-        assert connection.execute("SELECT id, version FROM about").fetchall() == [(1, 3)]
+        assert connection.execute("SELECT id, version FROM about").fetchall() == [(1, 4)]
         assert connection.execute("SELECT n FROM more").fetchall() == [(7,)]
+
+
+def test_a_ledger_of_version_1_gets_folders_and_the_phases_of_its_boards(ledger: Ledger):
+    ledger.add(replace(INTENT, platform="codabench:9"))
+    for platform in ("codabench:9", "codabench:10"):
+        ledger.add(replace(INTENT, competition="digits", platform=platform))
+    ledger.add_snapshot("shapes", "codabench", [{"team": "a", "score": 0.9}])
+    ledger.add_snapshot("digits", "codabench", [])
+    engine = sa.create_engine(ledger.url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE submissions DROP COLUMN folder")
+        connection.exec_driver_sql("UPDATE about SET version = 1")
+    engine.dispose()
+    for _ in range(2):
+        opened = Ledger(ledger.url)
+        assert opened.entry(1).intent == replace(INTENT, platform="codabench:9", folder="")
+        found = opened.snapshot("shapes", "codabench:9")
+        assert found is not None and found[1] == [{"team": "a", "score": 0.9}]
+        assert opened.snapshot("digits", "codabench:9") is None  # of which phase it was nobody knows
+    here = replace(INTENT, run="new", folder="/somewhere/shapes")
+    assert opened.entry(opened.add(here)).intent == here
 
 
 TABLES = """\
@@ -290,9 +311,9 @@ rows TEXT NOT NULL, PRIMARY KEY (id))
 CREATE TABLE submissions (id INTEGER NOT NULL, competition TEXT NOT NULL, platform TEXT NOT NULL, run TEXT NOT NULL, \
 members TEXT NOT NULL, file TEXT NOT NULL, sha256 TEXT NOT NULL, labels TEXT NOT NULL, message TEXT NOT NULL, tag TEXT NOT NULL, \
 metric TEXT NOT NULL, rows INTEGER NOT NULL, cv FLOAT, cv_low FLOAT, cv_high FLOAT, forecast TEXT, git_commit TEXT, \
-created TEXT NOT NULL, PRIMARY KEY (id))
+created TEXT NOT NULL, folder TEXT, PRIMARY KEY (id))
 """
-"""Of version 1. Whoever changes them raises VERSION and writes the migration: ledgers like this lie in users' projects."""
+"""Of version 2. Whoever changes them raises VERSION and writes the migration: ledgers like this lie in users' projects."""
 
 
 def test_the_tables_are_those_of_their_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -303,7 +324,7 @@ def test_the_tables_are_those_of_their_version(tmp_path: Path, monkeypatch: pyte
             "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY tbl_name, type DESC"
         ).fetchall()
     found = [re.sub(r"\s+", " ", sql).replace("( ", "(").replace(" )", ")").replace(" ,", ",") for (sql,) in found]
-    assert tables.VERSION == 1 and found == TABLES.splitlines()
+    assert tables.VERSION == 2 and found == TABLES.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -317,7 +338,7 @@ def test_the_tables_are_those_of_their_version(tmp_path: Path, monkeypatch: pyte
         ("DELETE FROM events", Ledger.everything),
         ("UPDATE submissions SET forecast = '{'", Ledger.everything),
         ("UPDATE snapshots SET rows = '{'", Ledger.everything),
-        ("UPDATE snapshots SET rows = '{'", lambda ledger: ledger.snapshot("shapes")),
+        ("UPDATE snapshots SET rows = '{'", lambda ledger: ledger.snapshot("shapes", "kaggle")),
     ],
 )
 def test_what_no_harness_wrote_is_told_with_the_cure(tmp_path: Path, change: str, ask):
@@ -426,8 +447,9 @@ def test_leaderboards_are_kept(ledger: Ledger):
     ledger.add_snapshot("shapes", "kaggle", [{"team": "a", "score": 0.9}])
     ledger.add_snapshot("shapes", "kaggle", [{"team": "b", "score": 0.95}])
     ledger.add_snapshot("digits", "kaggle", [])
-    assert ledger.snapshot("pets") is None
-    found = ledger.snapshot("shapes")
+    ledger.add_snapshot("shapes", "codabench:9", [])
+    assert ledger.snapshot("pets", "kaggle") is None and ledger.snapshot("shapes", "codabench:10") is None
+    found = ledger.snapshot("shapes", "kaggle")
     assert found is not None and found[0].endswith("Z") and found[1] == [{"team": "b", "score": 0.95}]
 
 
@@ -438,7 +460,11 @@ def test_without_sqlalchemy_a_ledger_that_is_not_there_is_empty_and_one_that_is_
     for name in ("sqlalchemy", "sqlalchemy.engine"):
         monkeypatch.setitem(sys.modules, name, None)
     ledger = open_ledger(tmp_path)
-    assert ledger.entries() == [] and ledger.snapshot("shapes") is None and not ledger.everything()["submissions"]
+    assert (
+        ledger.entries() == []
+        and ledger.snapshot("shapes", "kaggle") is None
+        and not ledger.everything()["submissions"]
+    )
     (tmp_path / "submissions").mkdir()
     (tmp_path / "submissions" / "ledger.sqlite").touch()
     with pytest.raises(UserError, match=r"ledger.sqlite: the ledger needs SQLAlchemy: pip install SQLAlchemy"):

@@ -21,11 +21,20 @@ def check(url: str) -> None:
     check_host("codabench", url, OWN, "competition.toml")
 
 
-@pytest.mark.parametrize(
-    "url", ["https://www.codabench.org", "http://127.0.0.1:8000", "http://localhost:1", "http://[::1]:1"]
-)
-def test_the_own_host_and_this_machine(url: str):
+def test_the_own_host_gets_them_unasked():
+    check("https://www.codabench.org")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:800", "http://localhost:1", "http://[::1]:1"])
+def test_this_machine_gets_them_where_the_user_names_it_or_agreed_to_that_port(url: str):
+    """A competition.toml may be a stranger's, and name a port that something else listens on."""
+    check_host("codabench", url, OWN, "CODABENCH_URL", by_user=True)
+    with pytest.raises(UserError, match=r"--trust-host codabench:\S+:\d+$") as refused:
+        check(url)
+    agree("codabench", str(refused.value).rpartition("codabench:")[2])
     check(url)
+    with pytest.raises(UserError, match="--trust-host"):
+        check(f"{url}9")
 
 
 @pytest.mark.parametrize(
@@ -39,6 +48,8 @@ def test_the_own_host_and_this_machine(url: str):
         ("http://127.0.0.1.evil.example", "is not https"),
         ("file:///etc/passwd", "is no address"),
         ("//codabench.org", "is no address"),
+        ("https://[abc", "is no address"),
+        ("https://www.codabench.org:abc", "is no address"),
     ],
 )
 def test_others_are_refused_with_the_cure(url: str, said: str):

@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError
+from requests.utils import select_proxy
 
 from harness.base.errors import UserError
 from harness.remote.credentials import Credentials
-from harness.remote.errors import NoCredentials, OddAnswer
+from harness.remote.errors import NoCredentials, OddAnswer, Unreachable
 from harness.remote.http_site import HttpSite
 
-STORE = Credentials("Store", {"key": "STORE_KEY", "user": "STORE_USER", "word": "STORE_WORD"}, (("key",), ("user", "word")), ".store.json")  # fmt: skip
+STORE = Credentials("Store", {"key": "STORE_KEY", "user": "STORE_USER", "word": "STORE_WORD"}, (("key",), ("user", "word")), ".store.json", "user")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -69,6 +72,13 @@ def test_the_file_is_its_owners_and_an_object(home: Path):
         STORE.found()
 
 
+@pytest.mark.parametrize(("user", "shown"), [("somebody", True), ("some@body.example", False)])
+def test_a_persons_name_is_no_secret_but_an_address_is_private(monkeypatch: pytest.MonkeyPatch, user: str, shown: bool):
+    monkeypatch.setenv("STORE_USER", user)
+    monkeypatch.setenv("STORE_WORD", "pass-phrase")
+    assert site().redact(f"{user}: pass-phrase") == f"{user if shown else '[redacted]'}: [redacted]"
+
+
 def test_a_list_is_read_to_its_last_page_on_the_same_site():
     found = site(
         first={"results": [{"id": 1}], "next": "https://elsewhere.example/second?page=2"},
@@ -81,6 +91,29 @@ def test_a_list_is_read_to_its_last_page_on_the_same_site():
 def test_a_list_of_another_shape_is_no_empty_list(told: Any):
     with pytest.raises(OddAnswer):
         site(first=told).pages("first")
+
+
+@pytest.mark.parametrize(("url", "through"), [("http://127.0.0.1:8000", False), ("https://store.example", True)])
+def test_what_goes_to_this_machine_goes_through_no_proxy(monkeypatch: pytest.MonkeyPatch, url: str, through: bool):
+    """A login over plain http would be told to the proxy."""
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.example:1")
+        monkeypatch.setenv(name.lower(), "http://proxy.example:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("STORE_URL", url)
+    found: list[bool] = []
+
+    def send(self: Any, request: Any, **options: Any) -> Any:
+        found.append(bool(select_proxy(request.url, options["proxies"])))
+        raise ConnectionError("this is far enough")
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    with pytest.raises(Unreachable):
+        site().ask("GET", "/x", None, {})
+    with pytest.raises(Unreachable):
+        site().put_file(f"{url}/y", b"z", "text/plain")
+    assert found == [through, through]
 
 
 def test_a_host_that_nobody_agreed_to_is_told_by_who_names_it(monkeypatch: pytest.MonkeyPatch):

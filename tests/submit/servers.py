@@ -139,10 +139,13 @@ class Kaggle(Server):
     """A proxy for http://localhost/api: the real client is led here by HTTP_PROXY.
 
     zip : what a download brings; notebooks : what code submissions said; notebooks_only : a code competition
+    deadline : ISO 8601; disabled : no submission is taken any more
     """
 
     zip = b""
     notebooks_only = False
+    deadline = "2099-01-01T00:00:00Z"
+    disabled = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -225,7 +228,8 @@ class Kaggle(Server):
     def _GetCompetition(self, told: dict[str, Any]) -> Any:
         return {
             "userHasEntered": True,
-            "deadline": "2099-01-01T00:00:00Z",
+            "deadline": self.deadline,
+            "submissionsDisabled": self.disabled,
             "userRank": 7,
             "maxDailySubmissions": 5,
             "title": "Shapes \x1b[31mof Kaggle",

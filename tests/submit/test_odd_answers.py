@@ -11,7 +11,7 @@ from harness.base.errors import UserError
 from harness.base.secrets import redact
 from harness.ledger import State
 from harness.remote.errors import Refused, Unclear, Unreachable
-from harness.remote.retry import retry_after
+from harness.remote.retry import retry_after, wait_words
 from harness.submit.sending import send
 from tests.submit.servers import FAULTS, Fault
 from tests.submit.test_sending import attempt, both, codabench, entry, kaggle  # noqa: F401 - fixtures
@@ -200,6 +200,13 @@ def test_retry_after_is_seconds_or_a_date():
     assert retry_after("7") == 7 and retry_after(None) is None and retry_after("soon") is None
     assert retry_after("nan") is None and retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
     assert 3500 < retry_after(time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 3600))) <= 3600
+
+
+@pytest.mark.parametrize("asked", ["1e18", "1e300", "Fri, 01 Jan 9999 00:00:00 GMT", "inf", "-5"])
+def test_whatever_wait_is_asked_for_can_be_said(asked: str):
+    seconds = retry_after(asked)
+    assert seconds is None or 0 <= seconds < 4e7
+    assert len(wait_words(seconds)) < 80
 
 
 @pytest.mark.parametrize(

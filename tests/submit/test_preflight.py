@@ -325,6 +325,27 @@ def test_what_is_no_csv_with_commas_is_refused(tmp_path: Path, name: str, text: 
         ready(tmp_path / name, text)
 
 
+@pytest.mark.parametrize("text", [",ImageId,Label\n0,1,7\n1,2,0\n2,3,9\n", "ImageId,Label\n3,9\n2,0\n1,7\n"])
+def test_a_ready_file_gets_the_row_numbers_that_the_sample_has(tmp_path: Path, text: str):
+    """The harness's own file, and one that was written with index=False."""
+    sample, path = tmp_path / "sample.csv", tmp_path / "mine.csv"
+    sample.write_text(",ImageId,Label\n0,1,0\n1,2,0\n2,3,0\n")
+    path.write_text(text)
+    table, _ = read_ready_file(path, DIGITS, IDS, sample)
+    assert table.to_csv(index=False) == ",ImageId,Label\n0,1,7\n1,2,0\n2,3,9\n"
+    path.write_text("ImageId,label\n1,7\n2,0\n3,9\n")  # of other columns it is left for the checks
+    assert list(read_ready_file(path, DIGITS, IDS, sample)[0].columns) == ["ImageId", "label"]
+
+
+@pytest.mark.parametrize("header", ["Label,ImageId", ",ImageId,Label"])
+def test_empty_cells_are_found_wherever_the_id_stands(tmp_path: Path, header: str):
+    sample, path = tmp_path / "sample.csv", tmp_path / "x.csv"
+    sample.write_text(f"{header}\n")
+    row = {"Label,ImageId": ",{}", ",ImageId,Label": "0,{},"}[header]
+    path.write_text("\n".join([header, *(row.format(one) for one in IDS)]))
+    assert check_submission(path, DIGITS, IDS, sample) == ["column Label is empty in 3 rows, first in row 1"]
+
+
 def test_a_ready_file_that_is_a_folder_or_not_there_is_told(tmp_path: Path):
     with pytest.raises(UserError, match="is a folder; name the CSV in it"):
         read_ready_file(tmp_path, DIGITS, IDS)

@@ -284,6 +284,19 @@ def test_standing_and_leaderboard(both):
     assert board[0]["score"] == 0.99 and len(board) == 10
 
 
+@pytest.mark.parametrize("disabled", [False, True])
+def test_kaggle_after_the_deadline_takes_late_submissions_unless_it_is_closed(kaggle, monkeypatch, disabled: bool):
+    server, platform = kaggle
+    server.clear()
+    monkeypatch.setattr(server, "deadline", "2019-01-01T00:00:00Z")
+    monkeypatch.setattr(server, "disabled", disabled)
+    standing = platform.standing()
+    assert (
+        standing.left_today == 5 and ["takes no submissions" in told for told in standing.problems] == [True] * disabled
+    )
+    assert "late submission gets a score" in standing.notes[0] and "2019-01-01" in standing.notes[0]
+
+
 def test_a_platform_answers_or_raises_one_of_three(both):
     name, server, platform = both
     step = "GetSubmissionLimits" if name == "kaggle" else "can"

@@ -22,7 +22,7 @@ class Past:
 
     Attributes
     ----------
-    competition : slug; metric : of its leaderboard
+    competition : slug; metric : that cv is by, the leaderboard's as competition.toml had it then
     cv : its OOF score; public : the leaderboard's
     forecast, low, high : the forecast that was made of it, or None
     run : its name
@@ -48,9 +48,14 @@ class History:
     own: int
 
     @classmethod
-    def of(cls, past: Sequence[Past], slug: str, metric: str = "") -> History | None:
-        """None where fewer than three submissions of this competition have a score; others count if their metric is the same."""
-        past = [p for p in past if p.competition == slug or (p.metric == metric and not metric.startswith("custom"))]
+    def of(cls, past: Sequence[Past], slug: str, metric: str) -> History | None:
+        """None where fewer than three submissions of this competition have a score.
+
+        Entries count whose CV is by the same metric: competition.toml may have named another one when some were sent. Of other
+        competitions "custom" says nothing, since each has its own.
+        """
+        own_only = metric.startswith("custom")
+        past = [p for p in past if p.metric == metric and (p.competition == slug or not own_only)]
         own = sum(p.competition == slug for p in past)
         if own < ENOUGH:
             return None

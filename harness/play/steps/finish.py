@@ -205,7 +205,7 @@ def _next_to_send(table: Table, names: Sequence[str], ledger: Ledger) -> Advice 
     lines = lines_of(ledger, table.competition.slug, {table.competition.slug: table.metric.greater_is_better})
     plan = plan_for(table.competition, table.out, lines, None)
     waiting = {advice.name: advice for advice in (plan.send if plan else []) if advice.name in names}
-    if not any(line["public"] is not None for line in lines):
+    if not any(line["public"] is not None and line["metric"] == table.competition.metric for line in lines):
         return waiting.get(names[0])  # nothing is known yet of how CV relates to the leaderboard
     run = load(table, names[0])
     main = run.scores["metrics"][run.scores["metric"]]

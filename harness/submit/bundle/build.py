@@ -73,7 +73,9 @@ def check_bundled(run: Run) -> None:
             f"run '{run.name}' is an ensemble; a bundle holds the folds of one run. Name one of its members by --run: {members}"
         )
     if not run.complete:
-        raise UserError(f"run '{run.name}' is partial; finish it with --resume")
+        raise UserError(
+            f"run '{run.name}' is partial; finish it: the harness.cv command that began it, with --resume and without --folds"
+        )
     if run.recipe.predict.combine == "rank":
         raise UserError("predict.combine = 'rank' needs all rows at once; a bundle predicts batch by batch")
 

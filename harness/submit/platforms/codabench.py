@@ -30,6 +30,7 @@ _CREDENTIALS = Credentials(
     {"token": "CODABENCH_TOKEN", "username": "CODABENCH_USERNAME", "password": "CODABENCH_PASSWORD"},
     (("token",), ("username", "password")),
     ".codabench.json",
+    "username",
 )
 _WRONG_TOKEN = ". A wrong token is 403 here: check it, and that you have joined"
 

@@ -41,17 +41,16 @@ class Kaggle:
         told = self._client.call("standing")
         problems = []
         if told.get("disabled"):
-            problems.append("submissions are closed")
+            problems.append("it takes no submissions, or none any more")
         if told.get("entered") is False:
             problems.append(
                 f"the rules are not accepted: open https://www.kaggle.com/c/{self.slug}/rules, join, and try again"
             )
         if told.get("all_used"):
             problems.append("all submissions of the competition are used")
-        if told.get("ended"):
-            problems.append(f"the deadline was {redacted(str(told['deadline']))}")
+        notes = [_late(redacted(str(told["deadline"])))] if told.get("ended") else []
         about = {k: redacted(str(told[k])) for k in ("rank", "deadline") if told.get(k)}
-        return Standing(told.get("left"), problems, about, notebooks_only=bool(told.get("code_only")))
+        return Standing(told.get("left"), problems, about, bool(told.get("code_only")), notes)
 
     def upload(self, path: Path, tag: str) -> str:
         """See `Platform.upload`; a package of code is run there in a notebook, whose version is what is submitted."""
@@ -108,3 +107,10 @@ class Kaggle:
         if not told.get("ref") or not is_reference(str(told["ref"])):
             raise Unclear(f"the client said '{redacted(str(told.get('message')))}' and gave no reference")
         return str(told["ref"])
+
+
+def _late(deadline: str) -> str:
+    """Many ended competitions still score what is sent; one that does not says so itself (disabled, or a 4xx)."""
+    return (
+        f"the deadline was {deadline}: a late submission gets a score, if the competition still takes any, and no rank"
+    )

@@ -24,7 +24,7 @@ from harness.runs import Run, load_run
 from harness.runs.probability_tables import is_large, rows_of_table
 from harness.submit.arguments import as_threshold
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
-from harness.submit.submission import wanted_header, wanted_ids, write_submission
+from harness.submit.submission import code_option, wanted_header, wanted_ids, write_submission
 
 if TYPE_CHECKING:
     from harness.oof.forecast.forecast import Forecast
@@ -50,6 +50,7 @@ def prepare_blend(
     UserError
         If the runs do not fit, or the file does not pass its checks (all that is wrong at once).
     """
+    _refuse_hidden(competition, runs)
     blend = mean_of_probabilities(runs, competition, partial)
     path, ids = out / "submissions" / competition.slug / f"{blend.name}.csv", wanted_ids(competition, dataset)
     decision = asked_threshold(threshold, blend.scores, competition)
@@ -72,6 +73,15 @@ def prepare_blend(
     )
     oof = {k: main[k] for k in ("pooled", "low", "high")}
     return Prepared(intent, dataset.source, oof, forecast, decision, shares, [*why_none, *_drift(shares, len(ids))])
+
+
+def _refuse_hidden(competition: Competition, runs: Sequence[Run]) -> None:
+    hidden = [run.name for run in runs if run.test is None]
+    if hidden:
+        raise UserError(
+            f"run '{hidden[0]}' has no test predictions: the test of '{competition.slug}' is hidden. To send it as code: "
+            f"{code_option(competition)}"
+        )
 
 
 def _forecast(

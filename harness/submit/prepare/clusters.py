@@ -33,7 +33,9 @@ def prepare_clusters(
         )
     run = runs[0]
     if not run.complete:
-        raise UserError(f"run '{run.name}' is partial; finish it with --resume")
+        raise UserError(
+            f"run '{run.name}' is partial; finish it: the command that began it, with --resume and without --folds"
+        )
     named = competition.model_copy(update={"classes": tuple(run.classes)})
     blend, ids = _blend(run, dataset), _wanted(named, dataset)
     path = out / "submissions" / competition.slug / f"{run.name}.csv"

@@ -21,7 +21,7 @@ def prepare_file(competition: Competition, dataset: Dataset, file: Path, out: Pa
         If it cannot be read or does not pass its checks.
     """
     ids, path = wanted_ids(competition, dataset), out / "submissions" / competition.slug / f"file-{file.stem}.csv"
-    table, moved = read_ready_file(file, competition, ids)
+    table, moved = read_ready_file(file, competition, ids, dataset.submission)
     with complete_file(path) as temporary:
         table.to_csv(temporary, index=False)
     refuse_problems(path, competition, ids, dataset, f"--file {file}")

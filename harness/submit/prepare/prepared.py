@@ -120,4 +120,5 @@ def intent_of(
         cv_high=main["high"] if main else None,
         forecast=forecast.summary() if forecast else None,
         git_commit=git_commit(),
+        folder=str(competition.folder),
     )

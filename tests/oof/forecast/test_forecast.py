@@ -118,7 +118,7 @@ def test_three_submissions_pull_the_forecast_and_two_do_not(pets, subject: Forec
     proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
     seen = replace(subject, test_folds=[proba] * 2)
     plain, _ = forecast(pets, seen, cells=cells)
-    past = [Past("pets", 0.9, 0.9 - 0.1 + 0.001 * i) for i in range(3)]
+    past = [Past("pets", 0.9, 0.9 - 0.1 + 0.001 * i, metric=pets.metric) for i in range(3)]
     two, _ = forecast(pets, seen, past=past[:2], cells=cells)
     three, _ = forecast(pets, seen, past=past, cells=cells)
     assert two.public == plain.public and two.history is None
@@ -127,13 +127,21 @@ def test_three_submissions_pull_the_forecast_and_two_do_not(pets, subject: Forec
 
 
 def test_others_count_a_tenth():
-    own = [Past("pets", 0.9, 0.88), Past("pets", 0.9, 0.89), Past("pets", 0.9, 0.87)]
+    own = [Past("pets", 0.9, public, metric="accuracy") for public in (0.88, 0.89, 0.87)]
     other = [Past("digits", 0.9, 0.95, metric="accuracy")] * 10
     losses = [Past("letters", 0.3, 0.9, metric="log_loss")] * 99
     assert History.of([*own, *other, *losses], "pets", "accuracy").offset == pytest.approx(
         (-0.06 + 10 * 0.1 * 0.05) / 4
     )
     assert History.of(other, "pets", "accuracy") is None
+
+
+def test_submissions_of_before_the_metric_was_corrected_have_no_say():
+    guessed = [Past("pets", 0.97, 0.12, metric="accuracy")] * 3
+    assert History.of(guessed, "pets", "log_loss") is None
+    corrected = [Past("pets", 0.15, 0.12 + 0.01 * i, metric="log_loss") for i in range(3)]
+    history = History.of([*guessed, *corrected], "pets", "log_loss")
+    assert history is not None and history.own == 3 and history.offset == pytest.approx(-0.02)
 
 
 def test_a_metric_that_should_be_small_is_forecast_too(pets, tmp_path: Path):

@@ -1,0 +1,48 @@
+"""How long a platform is waited for, as the environment says."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from harness.base.errors import UserError
+
+_DEFAULTS = {"HARNESS_CALL_SECONDS": 60.0, "HARNESS_RETRY_SECONDS": 2.0, "HARNESS_GRACE_SECONDS": 120.0}
+
+
+def call_seconds() -> float:
+    """Longest time of one call."""
+    return _seconds("HARNESS_CALL_SECONDS")
+
+
+def retry_seconds() -> float:
+    """First pause between two tries of a call."""
+    return _seconds("HARNESS_RETRY_SECONDS")
+
+
+def grace_seconds() -> float:
+    """In which a submission may turn up late in the platform's list."""
+    return _seconds("HARNESS_GRACE_SECONDS")
+
+
+def check_patience() -> None:
+    """Look at all of them before anything is sent.
+
+    Raises
+    ------
+    UserError
+        Names the variable that is no number of seconds.
+    """
+    for name in _DEFAULTS:
+        _seconds(name)
+
+
+def _seconds(name: str) -> float:
+    told = os.environ.get(name, "")
+    try:
+        value = float(told) if told else _DEFAULTS[name]
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise UserError(f"{name}={told}: is no number of seconds; write e.g. {name}={_DEFAULTS[name]:.0f}")
+    return value
