@@ -14,7 +14,7 @@ from harness.leaderboard.candidates import plan_for
 from harness.leaderboard.planner import Advice
 from harness.leaderboard.table import lines_of
 from harness.ledger import Ledger, State
-from harness.ledger.entry import OPEN
+from harness.ledger.entry import OPEN, SPENT
 from harness.oof.ensemble.blend import Blend
 from harness.oof.ensemble.build import add_suite, build_ensemble
 from harness.oof.forecast.track_record import past_of
@@ -170,12 +170,12 @@ def plan_of_submissions(table: Table, ledger: Ledger) -> Outcome:
 def send_best(table: Table, names: Sequence[str], most: int, ledger: Ledger, say: Any) -> list[dict[str, Any]]:
     """Send up to `most` submissions: the final choice first, then others by the planner's rule, where their expected gain is worth it.
 
-    What was begun or kept by an earlier call is gone on with first; while it has no score nothing else is spent.
+    Those that an earlier call of this play has sent count. What was begun or kept by an earlier call is gone on with first; while it has no score nothing else is spent.
 
     names : runs that may be sent, the final choice first
     """
     sent = _gone_on_with(table, ledger, say)
-    while len(sent) < most and not any(one["state"] != State.COMPLETE for one in sent):
+    while _spent(ledger, table.competition.slug, names) < most and all(one["state"] == State.COMPLETE for one in sent):
         advice = _next_to_send(table, names, ledger)
         if advice is None:
             break
@@ -187,6 +187,11 @@ def send_best(table: Table, names: Sequence[str], most: int, ledger: Ledger, say
             break
         sent.append({"run": advice.name, "why": advice.why, **shown.summaries[0]})
     return sent
+
+
+def _spent(ledger: Ledger, slug: str, names: Sequence[str]) -> int:
+    """How many submissions these runs have cost."""
+    return sum(entry.intent.run in names and entry.state in SPENT for entry in ledger.entries(slug))
 
 
 def _gone_on_with(table: Table, ledger: Ledger, say: Any) -> list[dict[str, Any]]:

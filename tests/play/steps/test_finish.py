@@ -9,6 +9,7 @@ import pytest
 
 from harness.base.storage.manifest import sha256_of
 from harness.competition import load_recipe
+from harness.ledger import State
 from harness.oof.forecast.inputs import forecast_inputs_of
 from harness.play.ending import Ending
 from harness.play.journal import DONE, FAILED, SKIPPED
@@ -75,6 +76,28 @@ def test_the_final_choice_is_held_against_the_suite_where_a_fold_that_judges_it_
     accounts.costs.in_seconds = False
     ending._measure_falls(outcome["run"])
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("before", "sent"), [(0, 2), (1, 1), (2, 0), (3, 0)])
+def test_what_an_earlier_call_has_sent_counts(monkeypatch: pytest.MonkeyPatch, before: int, sent: int):
+    def entry(run: str, state: State = State.COMPLETE) -> Any:
+        return SimpleNamespace(intent=SimpleNamespace(run=run), state=state)
+
+    entries = [entry("other"), entry("one", State.REFUSED), *(entry(f"{i}") for i in range(before))]
+    ledger, waiting = SimpleNamespace(entries=lambda slug: entries), [str(i) for i in range(before, 6)]
+
+    def send(*given: Any) -> Any:
+        entries.append(entry(waiting.pop(0)))
+        return SimpleNamespace(summaries=[{"state": State.COMPLETE}])
+
+    monkeypatch.setattr(finish, "_gone_on_with", lambda *given: [])
+    monkeypatch.setattr(finish, "_next_to_send", lambda *given: SimpleNamespace(name=waiting[0], why="worth it"))
+    monkeypatch.setattr(finish, "load", lambda *given: None)
+    monkeypatch.setattr(finish, "prepare", lambda *given: None)
+    monkeypatch.setattr(finish, "send_new", send)
+    table = cast(Any, SimpleNamespace(competition=SimpleNamespace(slug="shapes"), out=None))
+    names = ["one", *(str(i) for i in range(6))]
+    assert len(finish.send_best(table, names, 2, cast(Any, ledger), print)) == sent
 
 
 def test_a_forecast_from_before_the_suite_is_made_again(table: Table, tmp_path: Path):
