@@ -17,7 +17,7 @@ from harness.competition import Recipe, Samples
 from harness.competition.recipe import CvSpec
 from harness.competition.scoring.registry import LABELS
 from harness.competition.tasks import TASKS, Task
-from harness.cv.iterative_folds import iterative_folds
+from harness.cv.iterative_folds import iterative_folds, rarest_first_folds
 from harness.runs import Folds, RunFolder
 
 
@@ -126,7 +126,8 @@ def make_folds(
     Rows that are not kept (bool (n,)) are dealt out afterwards: to the fold of their group, or in turn.
 
     A class with fewer groups than folds is in no validation part of some folds, and where it is in one, the model there has seen the
-    less of it: `rare_classes` names them. Where groups leave a fold without a class that has enough of them, other seeds are tried.
+    less of it: `rare_classes` names them. Where groups leave a fold without a class, or a quantile, that has enough of them, other seeds
+    are tried.
 
     Raises
     ------
@@ -146,29 +147,47 @@ def make_folds(
         _assign_left_out_rows(fold, samples.groups, spec.folds)
         return Folds(samples.ids, samples.groups, fold, kept)
     labels = task.strata(samples.labels[rows])
-    classes = classes if task.is_one_class else tuple(f"quantile {i}" for i in range(int(labels.max()) + 1))
-    common = _groups_per_class(labels, groups, len(classes)) >= spec.folds
+    common = (
+        _groups_per_class(labels, groups, len(classes) if task.is_one_class else int(labels.max()) + 1) >= spec.folds
+    )
+    fold, lacking = _best_split(labels, groups, spec, common)
+    if len(lacking) and task.is_one_class:  # a quantile that a fold lacks is no harm
+        raise UserError(_lacks(lacking[0], labels, classes, spec.folds))
+    found = np.full(len(samples), -1, dtype=np.int8)
+    found[rows] = fold
+    _assign_left_out_rows(found, samples.groups, spec.folds)
+    return Folds(samples.ids, samples.groups, found, kept)
+
+
+def _best_split(
+    labels: np.ndarray, groups: np.ndarray, spec: CvSpec, common: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fold of each row, int8 (n,), by the first seed whose folds lack no common class, else by that of which they lack the fewest.
+
+    Returns also what they lack, int64 (m, 2): (fold, class); common : bool (n_classes,)
+    """
+    best: tuple[np.ndarray, np.ndarray] | None = None
     for attempt in range(_SEEDS):
-        fold = np.full(len(samples), -1, dtype=np.int8)
+        fold = np.full(len(labels), -1, dtype=np.int8)
         for number, (_, valid) in enumerate(_splits(labels, groups, spec.folds, spec.seed + attempt * 1_000_003)):
-            fold[rows[valid]] = number
-        lacking = _lacking(fold[rows], labels, len(classes), spec.folds, common)
-        if lacking is None:
+            fold[valid] = number
+        lacking = _lacking(fold, labels, spec.folds, common)
+        if best is None or len(lacking) < len(best[1]):
+            best = fold, lacking
+        if not len(lacking):
             break
-    else:
-        assert lacking is not None
-        number, missing = lacking
-        cure = (
-            "Lower it: --set cv.folds=2"
-            if spec.folds > 2
-            else "Two folds are the least; its groups are too unlike in size"
-        )
-        raise UserError(
-            f"fold {number} has no sample of class '{classes[missing]}' ({int((labels == missing).sum()):,} samples, {spec.folds} folds; "
-            f"groups stay together), by {_SEEDS} seeds. {cure}."
-        )
-    _assign_left_out_rows(fold, samples.groups, spec.folds)
-    return Folds(samples.ids, samples.groups, fold, kept)
+    assert best is not None
+    return best
+
+
+def _lacks(lacking: np.ndarray, labels: np.ndarray, classes: Sequence[str], k: int) -> str:
+    """What to say of a (fold, class) without a row."""
+    number, missing = lacking.tolist()
+    cure = "Lower it: --set cv.folds=2" if k > 2 else "Two folds are the least; its groups are too unlike in size"
+    return (
+        f"fold {number} has no sample of class '{classes[missing]}' ({int((labels == missing).sum()):,} samples, {k} folds; "
+        f"groups stay together), by {_SEEDS} seeds. {cure}."
+    )
 
 
 def _given_folds(samples: Samples, spec: CvSpec, kept: np.ndarray) -> Folds:
@@ -243,18 +262,25 @@ def _assign_left_out_rows(fold: np.ndarray, groups: np.ndarray, k: int) -> None:
     fold[missing] = of_group[group[missing]]
 
 
+_MOST_CELLS = 200_000_000
+"""Groups times classes of scikit-learn's splitter, which has a table of them, and more than one."""
+
+
 def _splits(labels: np.ndarray, groups: np.ndarray, parts: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Stratified splits that keep groups together, by the faster splitter where every row is its own group."""
-    from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
+    from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 
-    grouped = len(np.unique(groups)) < len(groups)
-    kind = StratifiedGroupKFold if grouped else StratifiedKFold
-    if np.bincount(labels).max() < parts:  # of no class are there enough: there is nothing to balance
-        kind = GroupKFold if grouped else KFold
-    options = {} if kind is GroupKFold else {"shuffle": True, "random_state": seed % 2**32}
+    n_groups, seed = len(np.unique(groups)), seed % 2**32
+    grouped, all_rare = n_groups < len(groups), np.bincount(labels).max() < parts
+    if grouped and (all_rare or n_groups * len(np.unique(labels)) > _MOST_CELLS):
+        part = rarest_first_folds(labels, groups, parts, seed)
+        yield from ((np.flatnonzero(part != number), np.flatnonzero(part == number)) for number in range(parts))
+        return
+    kind = StratifiedGroupKFold if grouped else KFold if all_rare else StratifiedKFold
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of rare classes, which are named by `rare_classes`
-        yield from kind(n_splits=parts, **options).split(np.zeros(len(labels)), labels, groups if grouped else None)
+        splitter = kind(n_splits=parts, shuffle=True, random_state=seed)
+        yield from splitter.split(np.zeros(len(labels)), labels, groups if grouped else None)
 
 
 def _check_counts(groups: np.ndarray, k: int) -> None:
@@ -269,13 +295,11 @@ def _check_counts(groups: np.ndarray, k: int) -> None:
         raise UserError(f"{what} are too few for {k} folds. {cure}.")
 
 
-def _lacking(
-    fold: np.ndarray, labels: np.ndarray, n_classes: int, k: int, common: np.ndarray
-) -> tuple[int, int] | None:
-    """The first (fold, class) without a row, of the classes that have enough groups; None where there is none."""
+def _lacking(fold: np.ndarray, labels: np.ndarray, k: int, common: np.ndarray) -> np.ndarray:
+    """Each (fold, class) without a row, of the classes that have enough groups, int64 (m, 2)."""
+    n_classes = len(common)
     counts = np.bincount(fold.astype(np.int64) * n_classes + labels, minlength=k * n_classes).reshape(k, -1)
-    without = np.argwhere((counts == 0) & common)
-    return (int(without[0][0]), int(without[0][1])) if len(without) else None
+    return np.argwhere((counts == 0) & common)
 
 
 def strata_of(targets: np.ndarray) -> np.ndarray:

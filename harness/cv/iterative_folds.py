@@ -37,6 +37,29 @@ def iterative_folds(targets: np.ndarray, groups: np.ndarray, k: int, seed: int) 
     return fold_of[group]
 
 
+def rarest_first_folds(labels: np.ndarray, groups: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """Fold of each row, int8 (n,), for one class a row: the same for very many classes and groups, in memory of O(n + k classes).
+
+    Groups are dealt out by how rare their rarest class is over all rows; labels int (n,), groups int (n,), k or more of them.
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    _, label = np.unique(labels, return_inverse=True)
+    totals, sizes = np.bincount(label), np.bincount(group)
+    cells, counts = np.unique(group * len(totals) + label, return_counts=True)  # groups' classes, group by group
+    first = np.searchsorted(cells // len(totals), np.arange(len(sizes) + 1))
+    of_cell = cells % len(totals)
+    rarity = np.minimum.reduceat(totals[of_cell], first[:-1])
+    lacking, room = np.tile(totals / k, (k, 1)), np.full(k, len(labels) / k)
+    fold_of = np.empty(len(sizes), dtype=np.int8)
+    for g in np.lexsort((np.random.default_rng(seed).random(len(sizes)), -sizes, rarity)):
+        own = slice(first[g], first[g + 1])
+        rarest = of_cell[own][totals[of_cell[own]].argmin()]
+        fold = fold_of[g] = _most_in_need(lacking[:, rarest], room)
+        lacking[fold, of_cell[own]] -= counts[own]
+        room[fold] -= sizes[g]
+    return fold_of[group]
+
+
 def _most_in_need(lacking: np.ndarray, room: np.ndarray) -> int:
     """The fold that lacks the label most; of several the emptiest."""
     most = np.flatnonzero(lacking >= lacking.max() - 1e-9)

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.base.command import cache_root
 from harness.base.errors import UserError
 from harness.base.places.home import from_here
 from harness.base.python import registered
-from harness.base.untrusted_text import counted
+from harness.base.untrusted_text import counted, plain
 from harness.clean.verdicts import Cleaning, apply_verdicts
-from harness.competition import Competition, Recipe
+from harness.competition import Competition, Recipe, Samples
 from harness.competition.builtin.facts import facts_of
 from harness.competition.builtin.rules import balance, why_uneven
 from harness.competition.recipe import BOOSTING
+from harness.competition.scoring.registry import NUMBERS
 from harness.competition.scoring.spec import parsed
 from harness.competition.tasks.fitting import check_fits
 from harness.cv.folds import FoldsJob, folds_path, load_folds, rare_classes, restore_folds, saved_faults
@@ -48,6 +51,7 @@ class OpenedRun:
 
     def start(self, competition: Competition, recipe: Recipe, options: Options, watcher: Watcher) -> None:
         """Check the recipe against code and data, and write what is known before training."""
+        check_numbers(recipe, competition, self.dataset.train)
         cleaned = self.cleaning.digest if self.cleaning else ""
         environment = describe_run(competition, recipe, self.dataset, self.folds, options, self.cleaning)
         environment["pseudo"] = check_pseudo(
@@ -97,6 +101,25 @@ def open_run(
             watcher.say(f"note: {hint}")
     folder = RunFolder(homes / run_name(competition, recipe, dataset, folds, cleaned))
     return OpenedRun(folder, dataset, folds, saved_folds, cleaning)
+
+
+def check_numbers(recipe: Recipe, competition: Competition, samples: Samples) -> None:
+    """Refuse numbers that the recipe's loss cannot teach: networks under "bce" give none outside of 0 to 1.
+
+    Raises
+    ------
+    UserError
+        Names the row and the cure.
+    """
+    if recipe.train.loss != "bce" or competition.kind.of != NUMBERS or samples.labels is None:
+        return
+    wrong = np.argwhere((samples.labels < 0) | (samples.labels > 1))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        raise UserError(
+            f"train.loss = 'bce': is for numbers from 0 to 1, and {competition.classes[column]} of '{plain(str(samples.ids[row]), 80)}' is "
+            f"{samples.labels[row, column]:g}. Take another: --set train.loss=mse (or mae, huber)."
+        )
 
 
 def _balance_hint(competition: Competition, recipe: Recipe, dataset: Dataset) -> str:

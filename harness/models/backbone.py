@@ -69,6 +69,8 @@ def timm_model(
     features = with_weights(backbone, weights, weights_sha256, kwargs)
     asked = levels_of(features) if levels else None
     size = (image_size, image_size) if image_size else (height, width)
+    if not _fixed_size(backbone):
+        size = (min(size[0], _MOST_PIXELS), min(size[1], _MOST_PIXELS))
     n_features = _n_features(features) if asked is None else _n_of_levels(features, asked, channels, size)
     layers = dense_layers(n_features, head, dropout, head_batch_norm, n_classes)
     return Backbone(features, nn.Sequential(*layers), image_size, asked)
@@ -128,14 +130,14 @@ def _n_features(model: Any) -> int:
     return int(getattr(model, "head_hidden_size", None) or model.num_features)
 
 
-_MOST_PIXELS = 256  # on a side, of an image by which levels are counted
+_MOST_PIXELS = 256  # on a side, of an image by which levels are counted, where a backbone takes any size
 
 
 @torch.no_grad()
 def _n_of_levels(backbone: nn.Module, levels: dict[str, Any], channels: int, size: tuple[int, int]) -> int:
     """How many features `with_levels` gives of images of that size."""
     training = backbone.training
-    image = torch.zeros(1, channels, *(min(side, _MOST_PIXELS) for side in size))
+    image = torch.zeros(1, channels, *size)
     n_features = with_levels(backbone.eval(), image, levels).shape[1]
     backbone.train(training)
     return n_features

@@ -259,14 +259,14 @@ class Training:
 
     @torch.no_grad()
     def _renew_statistics(self) -> None:
-        """Batch-norm statistics of averaged weights: the mean over one pass of training batches."""
-        norms = [m for m in self.network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        """Batch-norm statistics of averaged weights, but of frozen layers: the mean over one pass of training batches."""
+        set_mode(self.network, self.frozen)
+        norms = [m for m in self.network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
         if not norms:
             return
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.reset_running_stats()
-        self.network.train()
         batches = epoch_batches(self._rows_of_epoch(), self.batch_size, self.order)
         for number, x in enumerate(self.inputs.plain(batches), start=1):
             for norm in norms:

@@ -5,13 +5,16 @@
     train.npy               float16 (V, n, F): view 0 is the image itself, the others are augmented
     predict.npy test.npy    float16 (T, n, F) and (T, n_test, F): the views of a prediction
     complete.json           written last
+    .lock                   held by the process that computes
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,8 @@ from harness.train.transfer import to_device
 
 _CHUNK = 2048
 _VERSION = 3
+_BEAT = 1.0
+"""Seconds between two ticks while another process is waited for."""
 
 
 def check_features(recipe: Recipe) -> None:
@@ -145,11 +150,49 @@ def compute_features(
 ) -> None:
     """Run the backbone over every view of every image; chunks that stand are not computed again.
 
-    network : a `Network` of a `Backbone`; tick : told how many images (views of them) were done
+    One process computes a store at a time; others wait, and take what it has made.
+
+    network : a `Network` of a `Backbone`; tick : told how many images (views of them) were done, and 0 while another process is waited for
     """
     if store.complete:
         return
+    with _alone(store, tick):
+        if not store.complete:
+            _compute(network, train, test, recipe, layout, store, threads, tick)
+
+
+@contextlib.contextmanager
+def _alone(store: FeatureStore, tick: Callable[[int], None]) -> Iterator[None]:
+    """Keep other processes out of a store; the lock goes with the process, however it ends."""
+    import filelock
+
     store.folder.mkdir(parents=True, exist_ok=True)
+    lock, said = filelock.FileLock(store.folder / ".lock"), False
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=_BEAT)
+        except filelock.Timeout:
+            if not said:
+                print(f"note: {store.folder}: another process computes these features; waiting for it", file=sys.stderr)
+            said = True
+            tick(0)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _compute(
+    network: nn.Module,
+    train: Images,
+    test: Images | None,
+    recipe: Recipe,
+    layout: Layout,
+    store: FeatureStore,
+    threads: int,
+    tick: Callable[[int], None],
+) -> None:
+    """As `compute_features`, in a store that no other process computes."""
     first = train.take(torch.arange(min(2, train.shape[0]), device=train.index_device))
     ready = ready_to_predict(network, to_float(first, layout.memory_format), layout)
     assert recipe.features is not None

@@ -6,6 +6,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -80,6 +81,27 @@ def test_groups_stay_together_where_no_class_has_a_row_for_each_fold():
     assert folds.k == 3 and (folds.fold[:4] == folds.fold[4:]).all()
 
 
+def test_the_seed_decides_of_groups_too_where_every_class_is_rare():
+    rows = samples(np.arange(40) // 2, np.arange(40) // 4)
+    first, again, other = (make_folds(rows, tuple(map(str, range(20))), CvSpec(folds=3, seed=s)) for s in (0, 0, 1))
+    assert first.hash == again.hash != other.hash
+    assert sorted(np.bincount(other.fold)) == [12, 12, 16]
+
+
+def test_very_many_classes_and_groups_are_split_without_a_table_of_them(monkeypatch: pytest.MonkeyPatch):
+    rng = np.random.default_rng(0)
+    groups = rng.integers(200, size=600)
+    labels = rng.integers(9, size=200)[groups]
+    plain = make_folds(samples(labels, groups), tuple("abcdefghi"), CvSpec())
+    monkeypatch.setattr(module, "_MOST_CELLS", 1000)
+    monkeypatch.setattr(module, "rarest_first_folds", watched := Mock(wraps=module.rarest_first_folds))
+    folds = make_folds(samples(labels, groups), tuple("abcdefghi"), CvSpec())
+    assert watched.call_count == 1 and folds.hash != plain.hash
+    assert all(len(set(folds.fold[groups == g])) == 1 for g in np.unique(groups))
+    counts = np.array([np.bincount(labels[folds.fold == k], minlength=9) for k in range(5)])
+    assert (np.ptp(counts, axis=0) <= 8).all() and np.ptp(counts.sum(axis=1)) <= 12
+
+
 def test_rows_without_groups_are_split_as_scikit_learn_does():
     """Folds are made again where their file is lost: another splitter would make runs that cannot be compared."""
     labels = np.arange(90) % 3
@@ -89,7 +111,7 @@ def test_rows_without_groups_are_split_as_scikit_learn_does():
 
 
 def test_the_largest_seed_can_be_followed_by_another(monkeypatch: pytest.MonkeyPatch):
-    labels, found = np.arange(90) % 3, iter([(0, 0), None])
+    labels, found = np.arange(90) % 3, iter([np.array([[0, 0]]), np.zeros((0, 2), int)])
     monkeypatch.setattr(module, "_lacking", lambda *given: next(found))
     again = make_folds(samples(labels), CLASSES, CvSpec(seed=2**32 - 1))
     monkeypatch.undo()
@@ -145,6 +167,17 @@ def test_numbers_are_spread_by_their_size():
     tenth = np.argsort(np.argsort(numbers[:, 0])) // 30
     for k in range(5):
         assert np.bincount(tenth[folds.fold == k], minlength=10).tolist() == [6] * 10
+
+
+def test_few_groups_of_numbers_are_split_as_well_as_they_can_be():
+    """A fold without a tenth of the numbers was refused, by the name of a class that nobody has."""
+    numbers = np.arange(200, dtype=np.float32)[:, None]
+    rows = replace(samples(np.zeros(200), np.arange(200) // 20), labels=numbers)
+    folds = make_folds(rows, ("age",), CvSpec(folds=5), task=TASKS["regression"])
+    assert np.bincount(folds.fold).tolist() == [40] * 5
+    rng = np.random.default_rng(0)
+    mixed = replace(rows, labels=rng.normal(size=(200, 1)).astype(np.float32) + rng.normal(size=(10, 1))[rows.groups])
+    assert make_folds(mixed, ("age",), CvSpec(folds=5), task=TASKS["regression"]).k == 5
 
 
 def test_rare_labels_are_named_and_numbers_never():

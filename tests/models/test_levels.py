@@ -29,6 +29,11 @@ def test_levels_stand_behind_the_pooled_features(name: str):
     assert network(x).shape == (2, 4)
 
 
+def test_a_backbone_of_one_size_gives_its_levels_above_256_pixels():
+    network = built("vit_tiny_patch16_224", levels=True, image_size=272)
+    assert network(torch.rand(1, 3, 272, 272)).shape == (1, 4)
+
+
 def test_they_are_means_and_standard_deviations_of_each_block():
     network, x = built("test_efficientnet", levels=True), torch.rand(2, 3, 32, 32)
     seen: list[torch.Tensor] = []

@@ -172,6 +172,14 @@ def test_swa_predicts_by_the_mean_of_the_last_epochs_with_statistics_of_its_own(
     assert norm.momentum == 0.1 and norm.num_batches_tracked == 3
 
 
+def test_swa_leaves_the_statistics_of_frozen_layers_alone():
+    norm = next(m for m in trained(freeze_layers=1, swa=0.5)[0].modules() if isinstance(m, torch.nn.BatchNorm2d))
+    assert norm.num_batches_tracked == 0 and norm.running_mean.eq(0).all()
+    thawed = trained(freeze_layers=1, unfreeze_epoch=2, swa=0.5)[0]
+    norm = next(m for m in thawed.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    assert norm.num_batches_tracked == 3
+
+
 def test_frozen_layers_stay_until_they_are_thawed():
     start = network()
     frozen = trained(freeze_layers=1)[0]

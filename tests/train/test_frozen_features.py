@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 import torch
@@ -83,6 +84,25 @@ def test_a_stopped_computation_goes_on(network: Network, tmp_path: Path, monkeyp
     assert broken.complete and not list(broken.folder.glob("chunk-*")) and stamp
     np.testing.assert_array_equal(open_features(broken.train), open_features(whole.train))
     np.testing.assert_array_equal(open_features(broken.train)[:, :4], before[:3])
+
+
+def test_of_two_processes_the_second_waits_and_takes_what_the_first_made(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(features, "_BEAT", 0.01)
+    store, images, ticks = FeatureStore(tmp_path), ResidentImages(PIXELS, CPU), []
+    first = filelock.FileLock(tmp_path / ".lock")
+    first.acquire()
+
+    def tick(n: int) -> None:
+        ticks.append(n)
+        if len(ticks) == 2:
+            (tmp_path / "complete.json").write_text("{}")
+            first.release()
+
+    compute_features(network, images, None, recipe(), PLAIN, store, 1, tick)
+    assert set(ticks) == {0} and not list(tmp_path.glob("*.npy"))
+    assert capsys.readouterr().err.count("another process computes these features") == 1
 
 
 def test_the_store_is_named_after_everything_that_changes_it(tmp_path: Path):

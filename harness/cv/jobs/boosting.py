@@ -14,7 +14,7 @@ from harness.cv.jobs.fold_job import FoldJob, save_checkpoint, seed_of
 from harness.cv.jobs.prepare import PrepareJob
 
 if TYPE_CHECKING:
-    from harness.competition import Competition, Recipe
+    from harness.competition import Competition, Recipe, Samples
     from harness.data.cache import Dataset
     from harness.data.columns.encoder import ColumnEncoder
     from harness.runs import RunFolder
@@ -94,8 +94,10 @@ class BoostingFoldJob(FoldJob):
         trees = Trees(
             build_network(recipe.model, competition), competition.kind, len(competition.classes), seen.categories, seed
         )
+        learnt, weights = learnt_rows(samples, rows, len(competition.classes), recipe)
         with threadpool_limits(self.threads, user_api="openmp"):
-            trees.fit(seen.train[rows], labels[rows], np.isin(rows, held_out(samples, rows, recipe.cv.seed)))
+            held = np.isin(learnt, held_out(samples, learnt, recipe.cv.seed))
+            trees.fit(seen.train[learnt], labels[learnt], held, weights)
             told.progress(self.fold, 1, 2)
             proba = trees.predict(seen.train[valid])
             test = trees.predict(seen.test) if seen.test is not None else np.zeros((0, proba.shape[1]), np.float32)
@@ -116,6 +118,28 @@ class BoostingFoldJob(FoldJob):
         self.after_epoch(1, competition_metrics(competition)[0](labels[kept], proba[kept]))
 
 
+def learnt_rows(
+    samples: Samples, rows: np.ndarray, n_classes: int, recipe: Recipe
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The rows (int64) of a fold's training rows that trees learn from, and their weights as `Trees.fit` takes them.
+
+    A row of weight 0 is left out: trees count their rows of a leaf whatever those weigh.
+    """
+    import torch
+
+    from harness.cv.jobs.row_weights import row_weights
+    from harness.train.balance.weights import target_weights
+
+    assert samples.labels is not None  # training rows always have labels
+    of_rows = None
+    if samples.weight is not None and recipe.train.row_weights:
+        rows = rows[samples.weight[rows] > 0]
+        found = row_weights(samples.weight, rows, len(samples))
+        of_rows = None if found is None else torch.from_numpy(found[rows])
+    weights = target_weights(torch.from_numpy(samples.labels[rows]), n_classes, recipe.train, of_rows)
+    return rows, None if weights is None else weights.numpy()
+
+
 class _Seen:
     """What trees see of each row: train float32 (n, F), test (n_test, F) or None; categories bool (F,)."""
 
@@ -133,7 +157,8 @@ class _Seen:
                 continue
             parts, which = [], []
             if encoder is not None and samples.columns is not None:
-                x, categories = tree_columns(samples.columns.numbers, encoder.place_of(samples.columns.codes))
+                places = encoder.place_of(samples.columns.codes)
+                x, categories = tree_columns(samples.columns.numbers, places, encoder.shares)
                 parts.append(x)
                 which.append(categories)
             if store is not None:

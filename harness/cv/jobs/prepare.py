@@ -138,9 +138,9 @@ def check_recipe(recipe: Recipe, competition: Competition) -> None:
     from harness.competition.tasks.fitting import check_fits
     from harness.train.augment import check_augment
     from harness.train.frozen_features import check_features
-    from harness.train.prediction.views import weighted_views
+    from harness.train.prediction.views import check_views
 
-    weighted_views(recipe.predict)
+    check_views(recipe.predict, *competition.data.size)
     check_fits(recipe, competition.kind)
     check_augment(recipe.augment, *competition.data.size, competition.data.channels)
     if recipe.features:

@@ -16,6 +16,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.base.storage.manifest import faults, manifest_beside, sealed_file
+from harness.base.untrusted_text import counted
 from harness.competition import Competition, Recipe
 from harness.competition.metrics import intervals
 from harness.cv.jobs.executor import run_jobs
@@ -67,12 +68,29 @@ class NoiseJob:
                 _predict_corrupted(self, training, told.progress)
 
 
-def suite_rows(kept: np.ndarray, rows: int) -> np.ndarray:
-    """The rows (int64, sorted) that the suite takes of those that are scored; kept : bool (n,)."""
-    scored = np.flatnonzero(kept)
+def suite_rows(kept: np.ndarray, rows: int, labels: np.ndarray) -> np.ndarray:
+    """The rows (int64, sorted) that the suite takes of those that are scored, every class among them where there is room for all.
+
+    kept : bool (n,); rows : how many, 0 = all; labels : (n, ...), as `Samples` has them
+    """
     order = np.random.default_rng(SEED).permutation(len(kept))
-    chosen = order[np.isin(order, scored)] if len(scored) < len(kept) else order
-    return np.sort(chosen[:rows] if rows else chosen)
+    order = order[kept[order]]
+    if not 0 < rows < len(order):
+        return np.sort(order)
+    first = _first_of_each(labels[order])
+    late, spare = first[first >= rows], np.setdiff1d(np.arange(rows), first)
+    if 0 < len(late) <= len(spare):  # a metric of ranks has no value where a class has no row
+        order[spare[-len(late) :]] = order[late]
+    return np.sort(order[:rows])
+
+
+def _first_of_each(labels: np.ndarray) -> np.ndarray:
+    """Where each class, or each label's presence and absence, comes first, int64 sorted; of numbers nothing."""
+    if labels.ndim == 1:
+        return np.sort(np.unique(labels, return_index=True)[1])
+    if not np.isin(labels, (0, 1)).all():
+        return np.zeros(0, np.int64)
+    return np.unique(np.concatenate([np.unique(column, return_index=True)[1] for column in labels.T]))
 
 
 def suite_corruptions(channels: int) -> list[str]:
@@ -114,12 +132,41 @@ def noise_suite(
     ]
     missing = [job for job in jobs if not suite_stands(job.path)]
     if missing:
+        check_scored(competition, run, np.intersect1d(_rows_of(dataset, run.folds.kept, rows), _trained_rows(run)))
         watcher.say("noise suite: every corruption in five severities, by the models that stand")
         watcher.begin("predicted under noise")
         watcher.expect(len(missing))
         run_jobs(missing, min(workers, len(missing)), watcher.progress, lanes=[job.of.device for job in missing])
     with watcher.waiting("scoring the noise suite, writing its page"):
         return finish_noise(competition, run, dataset, rows)
+
+
+def _rows_of(dataset: Dataset, kept: np.ndarray, rows: int) -> np.ndarray:
+    """As `suite_rows`, by the labels as the data have them, so that every run on the data sees the same."""
+    assert dataset.train.labels is not None  # training rows always have labels
+    return suite_rows(kept, rows, dataset.train.labels)
+
+
+def _trained_rows(run: Run) -> np.ndarray:
+    """Rows (int64) of the folds that are trained."""
+    return np.flatnonzero(np.isin(run.folds.fold, [fold["fold"] for fold in run.scores["folds"]]))
+
+
+def check_scored(competition: Competition, run: Run, rows: np.ndarray) -> None:
+    """Refuse rows (int64, of the noise suite) on which the metric has no value, as one of ranks has none on a single class.
+
+    Raises
+    ------
+    UserError
+        Names the metric and the cure.
+    """
+    metric = competition_metrics(competition)[0]
+    said = competition.kind.judged_by(metric, run.oof[rows], run.folds.fold[rows], run.scores.get("decision"))
+    if not len(rows) or np.isnan(metric(run.labels[rows], said)):
+        raise UserError(
+            f"--noise: {metric.name} has no value on the {counted(len(rows), 'row')} of the noise suite: they lack a class. Take more: "
+            "--noise-rows 0 takes all that the trained folds have."
+        )
 
 
 def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable[[int, int, int], None]) -> None:
@@ -134,12 +181,12 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
     from harness.train.inputs.pixels import open_images
     from harness.train.prediction.predict import Predictor
 
-    data = training.whole_networks()
+    data, dataset = training.whole_networks(), training.opening.dataset
     originals = _at_own_size(find_competition(job.of.competition), job.of.cache, training.recipe)
     frame = frame_of(training.opening.competition.data)
     pictures = open_images(originals, data.images.device)
     names = suite_corruptions(data.images.shape[3])
-    valid = np.intersect1d(suite_rows(training.kept, job.rows), training.valid_rows.cpu().numpy())
+    valid = np.intersect1d(_rows_of(dataset, training.kept, job.rows), training.valid_rows.cpu().numpy())
     index = torch.from_numpy(valid).to(data.images.index_device)
     networks = [data.load(state) for state in training.saved_states()]
     predictors = [Predictor(network, data.layout) for network in networks]
@@ -153,7 +200,7 @@ def _predict_corrupted(job: NoiseJob, training: FoldTraining, progress: Callable
             corrupted = _Corrupted(pictures, name, level, frame, valid)
             inputs = data.inputs(corrupted)
             said = _mean_of(predictors, inputs, index, training)
-            ids = training.opening.dataset.train.ids[valid]
+            ids = dataset.train.ids[valid]
             check_probabilities(
                 said,
                 ids,
@@ -283,6 +330,7 @@ def finish_noise(competition: Competition, run: Run, dataset: Dataset, rows: int
     from harness.cv.noise.report import write_noise_page
 
     suite = Suite.load([noise_path(run.path, f["fold"], rows) for f in run.scores["folds"]])
+    check_scored(competition, run, suite.rows)
     scores = score_noise(competition, run, suite)
     pictures = noise_pictures(
         run, suite, _at_own_size(find_competition(competition.folder), dataset.cache, run.recipe), SEED

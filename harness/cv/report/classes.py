@@ -51,15 +51,24 @@ def classes_section(
     return section
 
 
-def balance_line(spec: TrainSpec, metric: str) -> str:
-    """What a recipe does about unequal classes, and which shares of them its probabilities are of; "" where it does nothing."""
+def balance_line(spec: TrainSpec, metric: str, trained_by: str = "") -> str:
+    """What a recipe does about unequal classes, and which shares of them its probabilities are of; "" where it does nothing.
+
+    metric : that judges now; trained_by : the one when the run was started, which decided what its networks predict; "" = the same
+    """
     if not spec.balances:
         return ""
+    decided = trained_by or metric
+    alike = counts_classes_alike(decided)
     keys = [f"train.sampling = '{spec.sampling}'"] if spec.sampling != "uniform" else []
     keys += [f"train.logit_adjustment = {spec.logit_adjustment:g}"] if spec.logit_adjustment else []
-    if counts_classes_alike(metric):
-        return f"{', '.join(keys)}: predictions favour rare classes as it learnt them, since {metric} counts classes alike; its probabilities are no shares"
-    return f"{', '.join(keys)}: predictions are brought back to the classes' shares in the training rows, since {metric} does not count classes alike"
+    if alike:
+        did = f"predictions favour rare classes as it learnt them, since {decided} counts classes alike; its probabilities are no shares"
+    else:
+        did = f"predictions are brought back to the classes' shares in the training rows, since {decided} does not count classes alike"
+    if alike == counts_classes_alike(metric):
+        return f"{', '.join(keys)}: {did}"
+    return f"{', '.join(keys)}: {did}. The run was started under that metric; {metric} would have it otherwise: --fresh trains it anew"
 
 
 def confusions_block(section: Section, labels: np.ndarray, predicted: np.ndarray, classes: Sequence[str]) -> None:

@@ -56,7 +56,7 @@ def write_report(
     if task.is_one_class:
         labels, predicted = dataset.train.labels[rows], answers(task, oof, rows, scores.get("decision"))
         section = classes_section(page, labels, predicted, competition.classes, test)
-        if balanced := balance_line(recipe.train, scores["metric"]):
+        if balanced := balance_line(recipe.train, scores["metric"], environment["competition"]["metric"]):
             section.text(f"{balanced}.")
         _mistakes_section(page, dataset, oof, rows, predicted, folds.fold, competition.classes)
     else:

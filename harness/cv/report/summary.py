@@ -60,7 +60,8 @@ def print_result(contest: Competition, run: Run, sample: bool, noisy: dict[str, 
     path = from_here(run.path)
     print(f"run:    {path}")
     print(f"report: {path / 'report.html'}")
-    if balanced := balance_line(run.recipe.train, run.scores["metric"]):
+    trained_by = run.environment["competition"]["metric"]
+    if balanced := balance_line(run.recipe.train, run.scores["metric"], trained_by):
         print(f"classes: {balanced}")
     if run.scores.get("threshold"):
         print(threshold_line(run.scores, run.classes))

@@ -76,6 +76,11 @@ class ColumnEncoder:
         """Numbers of an encoded row."""
         return len(self.low) + len(self.gaps) + len(self.share)
 
+    @property
+    def shares(self) -> list[np.ndarray]:
+        """`share`, a category at a time."""
+        return np.split(self.share, np.cumsum(self.widths)[:-1]) if len(self.widths) else []
+
     def encode(self, columns: Columns, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
         """float32 (len(rows), width): the numbers, the marks of gaps, the places of categories."""
         numbers, codes = columns.numbers[rows], columns.codes[rows]

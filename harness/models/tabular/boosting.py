@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,13 +96,16 @@ class Trees:
         self.categories = categories
         self.parts: list[_Part] = []
 
-    def fit(self, x: np.ndarray, targets: np.ndarray, held: np.ndarray) -> None:
+    def fit(self, x: np.ndarray, targets: np.ndarray, held: np.ndarray, weights: np.ndarray | None = None) -> None:
         """Fit on x float32 (n, F), NaN = not known, and targets as `Samples` has labels.
 
         held : bool (n,), rows by which the number of rounds is chosen before all rows are learnt from; none: a fixed number
+        weights : float (n,) of each row, or (n, T) of each row's targets, in the loss that trees learn by; the number of rounds is chosen
+            without them, as early stopping of networks watches a plain loss
         """
         tables = [targets] if self.task.is_one_class else list(targets.T)
-        self.parts = [_Part(self, x, target, held) for target in tables]
+        of_table = [weights] * len(tables) if weights is None or weights.ndim == 1 else list(weights.T)
+        self.parts = [_Part(self, x, target, held, weight) for target, weight in zip(tables, of_table, strict=True)]
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Outputs float32 (n, n_outputs): probabilities of classes or labels, or numbers."""
@@ -119,7 +123,9 @@ _ROUNDS = 50  # where too few rows are there to choose by
 class _Part:
     """The trees of one target: a class, a label, a number."""
 
-    def __init__(self, trees: Trees, x: np.ndarray, target: np.ndarray, held: np.ndarray) -> None:
+    def __init__(
+        self, trees: Trees, x: np.ndarray, target: np.ndarray, held: np.ndarray, weights: np.ndarray | None
+    ) -> None:
         self.trees = trees
         self.classifies = trees.task.activation != "identity"
         self.known = np.unique(target.astype(np.int64)) if self.classifies else np.zeros(0, np.int64)
@@ -127,8 +133,8 @@ class _Part:
         if self.classifies and len(self.known) < 2:
             return  # of one class only
         y = np.searchsorted(self.known, target) if self.classifies else target
-        self.rounds = self._best_rounds(x, y, held) if held.any() else min(_ROUNDS, trees.spec.max_iter)
-        self.model = self._new(self.rounds).fit(x, y)
+        self.rounds = self._best_rounds(x, y, held, weights) if held.any() else min(_ROUNDS, trees.spec.max_iter)
+        self.model = self._new(self.rounds).fit(x, y, sample_weight=weights)
 
     def _new(self, rounds: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -147,14 +153,15 @@ class _Part:
             random_state=self.trees.seed,
         )
 
-    def _best_rounds(self, x: np.ndarray, y: np.ndarray, held: np.ndarray) -> int:
+    def _best_rounds(self, x: np.ndarray, y: np.ndarray, held: np.ndarray, weights: np.ndarray | None) -> int:
         """The number of rounds with the least loss of the held rows, by trees that have not seen them."""
         if self.classifies and len(np.unique(y[~held])) < 2:
             return min(_ROUNDS, self.trees.spec.max_iter)
         model, best, least = self._new(_STEP), _STEP, np.inf
+        of_learnt = None if weights is None else weights[~held]
         model.set_params(warm_start=True)
         for rounds in range(_STEP, max(self.trees.spec.max_iter, _STEP) + 1, _STEP):
-            model.set_params(max_iter=rounds).fit(x[~held], y[~held])
+            model.set_params(max_iter=rounds).fit(x[~held], y[~held], sample_weight=of_learnt)
             loss = self._loss(model, x[held], y[held])
             if loss < least:
                 best, least = rounds, loss
@@ -185,8 +192,25 @@ class _Part:
         return self.model.predict(x).astype(np.float32)
 
 
-def tree_columns(numbers: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers float32 (n, N) and places of categories int64 (n, M) -> what trees take, and which columns are categories."""
-    codes = np.where((places < 0) | (places >= _MOST_CATEGORIES), np.nan, places).astype(np.float32)
+def tree_columns(
+    numbers: np.ndarray, places: np.ndarray, shares: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What trees take of each row, float32 (n, N + M), NaN = not known, and which of these columns are categories.
+
+    numbers : float32 (n, N); places : int64 (n, M) of categories, -1 = unknown
+    shares : of each category the share of the training rows that each of its places has
+    """
+    codes = np.full((len(places), len(shares)), np.nan, dtype=np.float32)
+    for number, of_place in enumerate(shares):
+        kept = _commonest(of_place)[places[:, number]]
+        codes[:, number] = np.where((places[:, number] >= 0) & (kept >= 0), kept, np.nan)
     which = np.repeat([False, True], [numbers.shape[1], codes.shape[1]])
     return np.concatenate([numbers, codes], axis=1), which
+
+
+def _commonest(shares: np.ndarray) -> np.ndarray:
+    """The number that each place has among the commonest ones, in their order, int64; -1 of those that are too rare."""
+    kept = np.sort(np.argsort(-shares, kind="stable")[:_MOST_CATEGORIES])
+    numbers = np.full(len(shares), -1, dtype=np.int64)
+    numbers[kept] = np.arange(len(kept))
+    return numbers

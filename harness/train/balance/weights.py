@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from harness.competition.train_spec import TrainSpec
@@ -28,6 +29,21 @@ def class_weights(
     else:
         weights = (1 - spec.effective_beta) / (1 - spec.effective_beta**counts)
     return weights * counts.sum() / (weights * counts).sum()
+
+
+def target_weights(labels: Tensor, n_classes: int, spec: TrainSpec, rows: Tensor | None = None) -> Tensor | None:
+    """What each target counts, by its class and its row, for models that take no weights of classes; None where all count alike.
+
+    labels : int64 (n,) -> float (n,); float (n, C) of several labels, where a label's presence is weighed -> (n, C), or (n,) by rows alone
+    rows : float (n,), 1 in the mean: weight of each row
+    """
+    weights = class_weights(labels, n_classes, spec, rows=rows)
+    if weights is None:
+        return rows
+    if labels.ndim == 1:
+        return weights[labels] if rows is None else weights[labels] * rows
+    each = torch.where(labels >= 0.5, weights, 1.0)
+    return each if rows is None else each * rows[:, None]
 
 
 def _presence_weights(labels: Tensor, spec: TrainSpec) -> Tensor:

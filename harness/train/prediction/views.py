@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
+
 from harness.base.errors import UserError, nearest
 from harness.competition import Competition
 from harness.competition.recipe import PredictSpec
@@ -35,6 +37,21 @@ def weighted_views(spec: PredictSpec) -> list[WeightedView]:
     pairs = [(view, w / len(entry)) for entry, w in zip(entries, weights, strict=True) for view in entry]
     total = sum(weight for _, weight in pairs)
     return [WeightedView(view, weight / total) for view, weight in pairs]
+
+
+def check_views(spec: PredictSpec, height: int, width: int) -> None:
+    """Refuse views that give images of this size another: networks are made for the one, and some take the other without a word.
+
+    Raises
+    ------
+    UserError
+        Names the view.
+    """
+    weighted_views(spec)
+    image = torch.zeros(1, 1, height, width)
+    for name in spec.tta:
+        if any(view(image).shape != image.shape for view in views_of(name)):
+            raise UserError(f"predict.tta: view '{name}' needs square images, these are {height}x{width}. Take it out.")
 
 
 def views_of(name: str) -> list[View]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.base.errors import UserError
 from harness.competition import find_competition
-from harness.cv.noise.job import load_noise, suite_corruptions, suite_rows
+from harness.cv.noise.job import check_scored, load_noise, suite_corruptions, suite_rows
 from harness.runs import load_run
 from tests.conftest import make_shapes
 
@@ -17,13 +18,25 @@ CV = ("shapes", "--data", "data", "--recipe", "tiny", "--set", "cv.folds=2", "--
 
 
 def test_the_suite_takes_the_same_kept_rows_for_every_run():
-    kept = np.ones(500, bool)
+    kept, labels = np.ones(500, bool), np.arange(500) % 3
     kept[::7] = False
-    rows = suite_rows(kept, 100)
+    rows = suite_rows(kept, 100, labels)
     assert len(rows) == 100 and kept[rows].all() and (np.diff(rows) > 0).all()
-    assert np.array_equal(rows, suite_rows(kept, 100))
-    assert set(rows) <= set(suite_rows(kept, 200))  # more rows are more of the same
-    assert np.array_equal(suite_rows(kept, 0), np.flatnonzero(kept))
+    assert np.array_equal(rows, suite_rows(kept, 100, labels))
+    assert set(rows) <= set(suite_rows(kept, 200, labels))  # more rows are more of the same
+    assert np.array_equal(suite_rows(kept, 0, labels), np.flatnonzero(kept))
+
+
+@pytest.mark.parametrize("rare", range(0, 500, 50))
+def test_a_rare_class_is_in_the_suite_and_nothing_else_changes(rare: int):
+    kept, labels = np.ones(500, bool), np.zeros(500, int)
+    plain = set(suite_rows(kept, 20, labels))
+    labels[rare] = 1
+    for strata in (labels, np.stack([labels, 1 - labels], axis=1).astype(np.float32)):
+        rows = set(suite_rows(kept, 20, strata))
+        assert rare in rows and len(rows) == 20 and len(rows - plain) == (rare not in plain)
+    assert set(suite_rows(kept, 20, labels[:, None] * 7.5)) == plain  # of numbers there are no classes
+    assert set(suite_rows(kept, 20, np.arange(500))) == plain  # of more classes than rows it cannot have all
 
 
 def test_grey_pictures_have_no_colours_to_corrupt():
@@ -65,9 +78,18 @@ def test_noise_is_scored_shown_and_kept(noisy: Path, run_command):
 
 def test_the_score_without_corruption_is_the_oofs_of_the_same_rows(noisy: Path):
     run = load_run(next((noisy / "oof" / "shapes").glob("tiny-*")))
-    rows = suite_rows(run.folds.kept, 30)
+    rows = suite_rows(run.folds.kept, 30, run.labels)
     hits = (run.oof[rows].argmax(axis=1) == run.labels[rows]).mean()
     assert load_noise(run.path)["clean"]["score"] == pytest.approx(hits)
+
+
+def test_rows_on_which_the_metric_has_no_value_are_refused(noisy: Path):
+    competition = find_competition(noisy / "competitions" / "shapes")
+    run = load_run(next((noisy / "oof" / "shapes").glob("tiny-*")))
+    check_scored(competition, run, np.arange(10))
+    of_ranks = competition.model_copy(update={"metric": "roc_auc"})
+    with pytest.raises(UserError, match=r"roc_auc has no value on the 5 rows of the noise suite.*--noise-rows 0"):
+        check_scored(of_ranks, run, np.flatnonzero(run.labels == 1)[:5])
 
 
 def test_predictions_are_the_checkpoints_on_the_corrupted_pictures(noisy: Path):
@@ -129,7 +151,6 @@ def test_training_anew_takes_the_old_suite_away(noisy: Path, run_command):
 
 
 def test_a_fold_of_the_suite_that_is_gone_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    from harness.base.errors import UserError
     from harness.base.storage.manifest import manifest_beside, write_manifest
     from harness.cv.noise.job import load_noise
     from harness.cv.noise.suite import noise_path, suite_paths

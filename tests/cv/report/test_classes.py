@@ -78,3 +78,13 @@ def test_what_a_recipe_does_about_unequal_classes_is_said():
         "train.sampling = 'sqrt', train.logit_adjustment = 0.5: predictions are brought back"
     )
     assert "favour rare classes" in balance_line(both, "f1(average=macro)")
+
+
+def test_a_run_that_another_metric_judges_says_what_its_networks_do_and_how_to_have_it_otherwise():
+    spec = TrainSpec(sampling="sqrt")
+    said = balance_line(spec, "macro_f1", "accuracy")
+    assert "brought back to the classes' shares in the training rows, since accuracy does not count" in said
+    assert "macro_f1 would have it otherwise: --fresh" in said
+    said = balance_line(spec, "accuracy", "macro_f1")
+    assert "favour rare classes" in said and "accuracy would have it otherwise: --fresh" in said
+    assert balance_line(spec, "log_loss", "accuracy") == balance_line(spec, "accuracy")

@@ -66,10 +66,32 @@ def test_too_few_rows_to_choose_by_take_a_fixed_number_of_rounds():
     assert made.parts[0].rounds == 50 and not TASKS["single"].wrong_rows(made.predict(x)).any()
 
 
+def test_rows_count_as_they_weigh_in_classes_and_numbers_and_by_label():
+    x, held = np.zeros((200, 3), np.float32), np.arange(200) % 10 == 0
+    y, weights = np.arange(200) % 2, np.where(np.arange(200) % 2, 1.5, 0.5)
+    made = trees("single", 2)
+    made.fit(x, y, held, weights)
+    np.testing.assert_allclose(made.predict(x[:1]), [[0.25, 0.75]], atol=0.01)
+    made = trees("regression", 1)
+    made.fit(x, y[:, None].astype(np.float32), held, weights)
+    np.testing.assert_allclose(made.predict(x[:1]), [[0.75]], atol=0.01)
+    made = trees("multilabel", 2)
+    made.fit(x, np.stack([y, y], axis=1), held, np.stack([weights, np.ones(200)], axis=1))
+    np.testing.assert_allclose(made.predict(x[:1]), [[0.75, 0.5]], atol=0.01)
+
+
 def test_an_unknown_category_is_no_category():
-    x, which = tree_columns(np.zeros((3, 2), np.float32), np.array([[0], [-1], [300]]))
+    x, which = tree_columns(np.zeros((2, 2), np.float32), np.array([[0], [-1]]), [np.array([1.0])])
     assert which.tolist() == [False, False, True]
-    assert x[0, 2] == 0 and np.isnan(x[1:, 2]).all()
+    assert x[0, 2] == 0 and np.isnan(x[1, 2])
+
+
+def test_of_many_categories_the_commonest_are_known():
+    shares = np.full(300, 0.001)
+    shares[290] = 0.7
+    x, _ = tree_columns(np.zeros((300, 0), np.float32), np.arange(300)[:, None], [shares])
+    assert x[290, 0] == 253 and np.isnan(x[:, 0]).sum() == 300 - 254
+    assert x[:253, 0].tolist() == list(range(253))
 
 
 @pytest.mark.parametrize("wrong", [{"learning_rate": 0}, {"max_leaf_nodes": 1}, {"max_features": 2.0}])

@@ -9,7 +9,7 @@ import torchvision.transforms.v2.functional as tv
 from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.competition.recipe import PredictSpec
-from harness.train.prediction.views import doubtful_views, views_of, weighted_views
+from harness.train.prediction.views import check_views, doubtful_views, views_of, weighted_views
 from tests.conftest import REPOSITORY
 from tests.train.augment.test_geometry import smooth_images
 
@@ -38,6 +38,21 @@ def test_a_view_keeps_shape_and_range(name: str):
     for view in views_of(name):
         seen = view(x)
         assert seen.shape == x.shape and seen.min() >= -1e-4 and seen.max() <= 1 + 1e-4
+
+
+@pytest.mark.parametrize("name", ["rot90", "rot270"])
+def test_views_that_change_the_size_are_refused(name: str):
+    """A network with a dense head took a turned image as one of its own size, and was wrong without a word."""
+    with pytest.raises(
+        UserError, match=f"predict.tta: view '{name}' needs square images, these are 28x32. Take it out"
+    ):
+        check_views(PredictSpec(tta=("identity", name)), 28, 32)
+    check_views(PredictSpec(tta=("identity", name)), 28, 28)
+    check_views(
+        PredictSpec(tta=("hflip", "rot180", "five_crop", "shift2", "diagonal1", "scale80", "scale110", "brightness90")),
+        28,
+        32,
+    )
 
 
 def test_scale_and_brightness():
