@@ -10,15 +10,17 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import counted, plain
+from harness.base.untrusted_text import counted
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.files.names import nfc
+from harness.data.guess.arrays import of_arrays
 from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize, sizes_tell
 from harness.data.guess.inventory import SAMPLE, Images, Inventory, Looks, look_at
 from harness.data.guess.layout import (
     Layout,
     Matched,
+    above_classes,
     asked_by_column,
     find_sample,
     group_columns,
@@ -34,6 +36,7 @@ from harness.data.guess.layout import (
 from harness.data.guess.others import note_folders, note_images, note_tables, others_said, refuse_sequences
 from harness.data.guess.splits import Split, split_column
 from harness.data.guess.targets import Targets, find_targets, sample_columns
+from harness.data.guess.words import of_test, of_test_path, of_training
 from harness.data.rows.tables import Table, bare_id, rows_where
 
 _LARGEST_SIDES, _DECODED_BYTES = (256, 192, 128), 2**30
@@ -64,7 +67,7 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
         note_images(layout, inventory)
         return layout, targets
     if inventory.arrays:
-        return layout, _of_arrays(layout, inventory)
+        return layout, of_arrays(layout, inventory)
     unread = "".join(f" Not read: {why}" for why in list(inventory.unread.values())[:1])
     raise UserError(
         f"{inventory.tree.path}: there are tables, but no images and no pixels in them.{unread} Name the folder that holds the images too."
@@ -198,7 +201,7 @@ def _twice(images: Images) -> bool:
 
 def _rows_of_split(layout: Layout, table: Table, split: Split, id_column: str, train: Images) -> Table:
     """The rows that are not the test's, those for validation among them where their images lie in the same folder; notes data.where."""
-    for values in (split.train, tuple(v for v in split.train if re.match("train|dev", v, re.I))):
+    for values in (split.train, tuple(v for v in split.train if of_training(v) or v.lower().startswith("dev"))):
         kept = rows_where(table, {split.column: values}, "")
         matched = id_column_of(kept, train)
         if matched is not None and matched.share == 1:
@@ -259,12 +262,12 @@ def _training_table(
     the sample submission asks for, then a 'train', before others."""
     found = []
     for name, table in tables.items():
-        if re.search(r"test", PurePosixPath(name).name, re.I) or len(table.header) < 2:
+        if of_test(PurePosixPath(name).name) or len(table.header) < 2:
             continue
         matched = id_column_of(table, train)
         if matched is None:
             continue
-        named = bool(re.search(r"train|label", PurePosixPath(name).name, re.I))
+        named = of_training(PurePosixPath(name).name) or "label" in PurePosixPath(name).name.lower()
         covered = matched.share * len(table)
         rank = (covered > 0.3 * len(train.files), _answers(table, sample), named, covered)
         found.append((rank, name, table, matched))
@@ -283,7 +286,7 @@ def _answers(table: Table, sample: tuple[str, Table] | None) -> bool:
 
 
 def _test_table(tables: dict[str, Table], train_name: str, id_column: str) -> tuple[str, Table] | None:
-    named = [n for n in tables if n != train_name and re.search(r"test", n, re.I) and tables[n].has(id_column)]
+    named = [n for n in tables if n != train_name and of_test_path(n) and tables[n].has(id_column)]
     return (named[0], tables[named[0]]) if named else None
 
 
@@ -298,6 +301,8 @@ def _by_folders(
     layout: Layout, inventory: Inventory, train: Images, test: Images | None, merged: list[Images]
 ) -> Targets:
     """Labels in folders' or files' names."""
+    if label_pattern(train.below) is None:
+        train = above_classes(inventory, train) or train
     tops = {PurePosixPath(p).parts[0] for p in train.below if "/" in p}
     loose = sum("/" not in p for p in train.below)
     while len(tops) == 1 and not loose:  # everything lies in one folder more
@@ -429,9 +434,9 @@ def _pixel_tables(inventory: Inventory) -> tuple[str, str | None, list[str]] | N
     wide = {n: t for n, t in of_text.items() if len(t.header) >= 64 and len(t) and _mostly_pixels(t)}
     cells = {n: columns for n, t in inventory.tables.items() if (columns := _image_cells(t))}
     for found in (wide, cells):
-        train = sorted(found, key=lambda n: (bool(re.search("test", n, re.I)), not re.search("train", n, re.I), n))
-        if train and not re.search("test", train[0], re.I):
-            test = next((n for n in train[1:] if re.search("test", n, re.I)), None)
+        train = sorted(found, key=lambda n: (of_test_path(n), not of_training(PurePosixPath(n).name), n))
+        if train and not of_test_path(train[0]):
+            test = next(filter(of_test_path, train[1:]), None)
             return train[0], test, [] if found is wide else cells[train[0]]
     return None
 
@@ -523,61 +528,3 @@ def _values_of(table: Table, columns: list[str]) -> tuple[float, float] | None:
             numbers += [float(v) for v in re.findall(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", cell)]
     finite = [number for number in numbers if math.isfinite(number)]
     return (min(finite), max(finite)) if finite else None
-
-
-# Arrays.
-
-
-def _of_arrays(layout: Layout, inventory: Inventory) -> Targets:
-    from harness.data.files.archives import open_zip
-    from harness.data.formats.npz import label_array
-
-    name = next((n for n in inventory.arrays if re.search("train", n, re.I)), inventory.arrays[0])
-    shapes: dict[str, tuple[int, ...]] = {}
-    with inventory.tree.open(name) as file, open_zip(file, name, inventory.tree.size(name)) as archive:
-        for member in archive.namelist():
-            with archive.open(member) as inside:
-                version = np.lib.format.read_magic(inside)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shapes[member.removesuffix(".npy")] = read(inside)[0]
-    images = [k for k, s in shapes.items() if len(s) in (3, 4)]
-    if not images:
-        raise UserError(f"{inventory.tree.show(name)}: holds no array of images (n, H, W) or (n, H, W, C): {shapes}")
-    train = next((k for k in images if re.search("train", k, re.I)), images[0])
-    n = shapes[train][0]
-    labels = next((k for k, s in shapes.items() if k != train and s[0] == n and len(s) <= 2), None)
-    if labels is None:
-        held = plain(", ".join(f"{key} {shape}" for key, shape in shapes.items()), 300)
-        raise UserError(
-            f"{inventory.tree.show(name)}: no array of {n:,} labels for '{train}'; it holds {held}. Save the labels into it, as integers or text: "
-            "np.savez(file, images=..., labels=...); labels of a table beside an .npz are not read"
-        )
-    test = next((k for k in images if re.search("test", k, re.I)), None)
-    other = next((n for n in inventory.arrays if n != name and re.search("test", n, re.I)), None)
-    layout.set("format", "npz")
-    layout.set("size", list(shapes[train][1:3]))
-    layout.set("channels", shapes[train][3] if len(shapes[train]) == 4 else 1)
-    layout.set("train", name)
-    layout.set("images", train)
-    layout.set("label", labels)
-    layout.set("test", other or name)
-    if test and not other:
-        layout.set("test_images", test)
-    if not (test or other):
-        layout.values.pop("test")
-        layout.set("test", "test.npz", "there is no test array")
-        layout.set("optional", ["test.npz"])
-    return _targets_of_array(layout, label_array(inventory.tree, name, labels))
-
-
-def _targets_of_array(layout: Layout, labels: np.ndarray) -> Targets:
-    """By labels that are indices, or names as text."""
-    is_text = labels.dtype.kind == "U"
-    targets = Targets(submission={"id": "id", "target": "label", "value": "class" if is_text else "index"})
-    targets.fits = ("balanced_accuracy", "macro_f1", "log_loss")
-    if layout.sample:
-        targets = find_targets(None, labels.tolist() if is_text else ["0", "1", "2"], None, layout.sample, None)
-        if not is_text:
-            targets.submission["value"] = "index"
-    targets.label = []
-    return targets

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from harness.data.files.names import alike, nfc, other_spellings
 from harness.data.guess.inventory import SAMPLE, Images, Inventory
 from harness.data.guess.targets import sample_columns
+from harness.data.guess.words import of_test, of_training
 from harness.data.rows.tables import Table
 
 _ENOUGH = 0.95
@@ -61,46 +62,65 @@ def find_sample(inventory: Inventory) -> tuple[str, Table] | None:
 
 
 def train_and_test(inventory: Inventory) -> tuple[Images | None, Images | None, list[Images]]:
-    """Folders of the training and of the test images, and those that may be merged with the first (validation)."""
+    """Folders of the training and of the test images, and those that may be merged with the first (validation).
 
-    def named(pattern: str, but: str = "$^") -> list[Images]:
-        found = [
-            i
-            for i in inventory.images
-            if i.folder != "."
-            and re.search(pattern, PurePosixPath(i.folder).name, re.I)
-            and not re.search(but, PurePosixPath(i.folder).name, re.I)
-        ]
-        return [
-            i
-            for i in found
-            if not any(i.folder.startswith(f"{o.folder}/") and len(o.files) >= len(i.files) for o in found)
-        ]
-
-    train = named(r"train", r"test")
-    test = named(r"test", r"train")
+    A folder in one of the other kind is a class or a part of it ('train/test'), and is not taken.
+    """
+    inner = [i for i in inventory.images if i.folder != "."]
+    train = _outermost([i for i in inner if of_training(_name(i))])
+    train.sort(key=lambda i: any(map(of_test, PurePosixPath(i.folder).parent.parts)))
     if train:
         chosen = train[0]
-        merged = [
-            i
-            for i in named(r"^val(id|idation)?$")
-            if PurePosixPath(i.folder).parent == PurePosixPath(chosen.folder).parent
-        ]
-        return chosen, test[0] if test else None, merged
+        apart = [i for i in inner if not _nested(i.folder, chosen.folder)]
+        test = _outermost([i for i in apart if of_test(_name(i))])
+        beside = _outermost([i for i in apart if re.fullmatch(r"val(id|idation)?", _name(i), re.I)])
+        return chosen, test[0] if test else None, [i for i in beside if _parent(i) == _parent(chosen)]
+    test = _outermost([i for i in inner if of_test(_name(i))])
     if test:
-        rest = [
-            i
-            for i in inventory.images
-            if i.folder != "."
-            and not i.folder.startswith(test[0].folder)
-            and not test[0].folder.startswith(f"{i.folder}/")
-        ]
+        rest = [i for i in inner if not _nested(i.folder, test[0].folder)]
         return (rest[0] if rest else None), test[0], []
     if not inventory.images:
         return None, None, []
     most = len(inventory.images[0].files)
     whole = [i for i in inventory.images if len(i.files) == most]
     return whole[0], None, []  # one folder for both: the deepest that holds all
+
+
+def _outermost(found: list[Images]) -> list[Images]:
+    """Those that lie in no other one that holds as many images."""
+
+    def inside(images: Images) -> bool:
+        return any(images.folder.startswith(f"{o.folder}/") and len(o.files) >= len(images.files) for o in found)
+
+    return [images for images in found if not inside(images)]
+
+
+def above_classes(inventory: Inventory, train: Images) -> Images | None:
+    """The folder above one called 'train' that is a class (of vehicles): its images lie loose in it, as in those beside it, none of which
+    is called as a part of the data is; None where it is no class."""
+    beside = [i for i in inventory.images if _parent(i) == _parent(train) and i.folder not in (".", train.folder)]
+    loose = all("/" not in path for images in (train, *beside) for path in images.below)
+    if not beside or not loose or any(map(_is_part, beside)):
+        return None
+    return next(i for i in inventory.images if i.folder == _parent(train))
+
+
+def _is_part(images: Images) -> bool:
+    return bool(_PARTS.search(_name(images)))
+
+
+_PARTS = re.compile(
+    r"train|test|val|dev|hold|extra|unlab|image|img|photo|pict|mask|label|annot|segm|data|ground|thumb", re.I
+)
+"""What folders beside that of the training images are called, where classes are not."""
+
+
+def _name(images: Images) -> str:
+    return PurePosixPath(images.folder).name
+
+
+def _parent(images: Images) -> str:
+    return PurePosixPath(images.folder).parent.as_posix()
 
 
 def test_of_sample(inventory: Inventory, train: Images, test: Images | None, asked: Sequence[str]) -> Images | None:
