@@ -430,20 +430,13 @@ def _sides(looks: Looks, largest: int) -> tuple[list[int], str]:
 
 def _pixel_tables(inventory: Inventory) -> tuple[str, str | None, list[str]] | None:
     """Training table, test table and the columns that hold whole images ([] where every pixel has a column); None where there is none."""
-    of_text = {n: t for n, t in inventory.tables.items() if n.lower().endswith((".csv", ".tsv"))}
-    wide = {n: t for n, t in of_text.items() if len(t.header) >= 64 and len(t) and _mostly_pixels(t)}
     cells = {n: columns for n, t in inventory.tables.items() if (columns := _image_cells(t))}
-    for found in (wide, cells):
+    for found in (inventory.pixels, cells):
         train = sorted(found, key=lambda n: (of_test_path(n), not of_training(PurePosixPath(n).name), n))
         if train and not of_test_path(train[0]):
             test = next(filter(of_test_path, train[1:]), None)
-            return train[0], test, [] if found is wide else cells[train[0]]
+            return train[0], test, [] if found is inventory.pixels else cells[train[0]]
     return None
-
-
-def _mostly_pixels(table: Table) -> bool:
-    row = [cells[0] for cells in table.columns]
-    return sum(bool(re.fullmatch(r"\d{1,3}", cell)) for cell in row) >= 0.9 * len(row)
 
 
 def _image_cells(table: Table) -> list[str]:
