@@ -16,7 +16,7 @@ from harness.data.files.names import nfc
 from harness.data.guess.arrays import of_arrays
 from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize, sizes_tell
-from harness.data.guess.inventory import SAMPLE, Images, Inventory, Looks, look_at
+from harness.data.guess.inventory import SAMPLE, Images, Inventory
 from harness.data.guess.layout import (
     Layout,
     Matched,
@@ -33,6 +33,7 @@ from harness.data.guess.layout import (
     test_of_sample,
     train_and_test,
 )
+from harness.data.guess.looks import Looks, look_at
 from harness.data.guess.others import note_folders, note_images, note_tables, others_said, refuse_sequences
 from harness.data.guess.splits import Split, split_column
 from harness.data.guess.targets import Targets, find_targets, sample_columns

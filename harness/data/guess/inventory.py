@@ -12,19 +12,14 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from harness.base.errors import UserError
 from harness.data.files.archives import FileTree, walk
 from harness.data.files.csv_tables import read_rows, separator
-from harness.data.files.decode import is_dicom, is_image
-from harness.data.files.decode_arrays import header_of_dicom
+from harness.data.files.decode import is_image
 from harness.data.files.names import alike, base, nfc, number_width, other_spellings, stem, without_ending
 from harness.data.files.packed import kind_of
-from harness.data.guess.framing import Border
 from harness.data.rows.tables import Table, read_table
 
-_LOOKED_AT = 60
 _TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
 _TEXT = ".txt"  # a table where it lists files; else a note to people
 
@@ -274,97 +269,3 @@ def _image_folders(files: list[str]) -> list[Images]:
             below.setdefault(parent.as_posix(), []).append(name)
     folders = [Images(folder, sorted(found)) for folder, found in below.items()]
     return sorted(folders, key=lambda i: (-len(i.files), -len(PurePosixPath(i.folder).parts) if i.folder != "." else 0))
-
-
-@dataclass(frozen=True)
-class Looks:
-    """What some images look like.
-
-    Attributes
-    ----------
-    heights, widths : of those that were opened, int (m,)
-    grey : whether all are grey
-    deep : largest value of those with more than 8 bits a pixel, or None
-    channels : of arrays, where they have an axis for them, else 0
-    bounds : least and largest value of arrays that are not of 8 bits, or None
-    odd : what could not be opened, with the reason
-    borders : of those whose pixels were looked at
-    """
-
-    heights: np.ndarray
-    widths: np.ndarray
-    grey: bool
-    deep: float | None
-    channels: int = 0
-    bounds: tuple[float, float] | None = None
-    odd: str = ""
-    borders: list[Border] = field(default_factory=list)
-
-
-def look_at(tree: FileTree, files: list[str]) -> Looks:
-    """Open some images, evenly spread."""
-    from PIL import Image, UnidentifiedImageError
-
-    chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, min(_LOOKED_AT, len(files))).astype(int))]
-    heights, widths, grey, deep, channels, odd = [], [], True, [], 0, ""
-    ends: list[float] = []
-    borders: list[Border] = []
-    for name in chosen:
-        try:
-            with tree.open(name) as file:
-                if is_dicom(name):
-                    height, width, colours = header_of_dicom(file, tree.show(name))
-                    heights.append(height)
-                    widths.append(width)
-                    grey &= not colours
-                    continue
-                if name.lower().endswith(".npy"):
-                    array = np.load(io.BytesIO(file.read()), allow_pickle=False)
-                    _refuse_many(array, tree.show(name))
-                    first = array.ndim > 2 and array.shape[0] < array.shape[-1]  # the axis of the channels
-                    heights.append(array.shape[1 if first else 0])
-                    widths.append(array.shape[2 if first else 1])
-                    channels = array.shape[0 if first else 2] if array.ndim > 2 else channels
-                    if array.dtype != np.uint8:
-                        ends += [float(np.nanmin(array)), float(np.nanmax(array))]
-                    continue
-                with Image.open(io.BytesIO(file.read())) as picture:
-                    heights.append(picture.height)
-                    widths.append(picture.width)
-                    if len(set(zip(heights, widths, strict=True))) > 1:
-                        borders.append(Border.of(_grey_values(picture)))
-                    if picture.mode.startswith("I"):
-                        deep.append(float(np.asarray(picture).max()))
-                    elif picture.mode not in ("L", "1", "LA"):
-                        small = np.asarray(picture.convert("RGB").resize((32, 32)), dtype=np.int16)
-                        grey &= bool(np.abs(small - small.mean(axis=2, keepdims=True)).max() <= 2)
-        except ManyImages:
-            raise
-        except Exception as error:  # decoders of damaged files raise whatever they like
-            said = "no image, or of a format that is not read" if isinstance(error, UnidentifiedImageError) else error
-            odd = odd or (str(error) if isinstance(error, UserError) else f"{name}: {said}")
-    bounds = (min(ends), max(ends)) if ends else None
-    return Looks(np.array(heights), np.array(widths), grey, max(deep, default=None), channels, bounds, odd, borders)
-
-
-class ManyImages(UserError):
-    """A file that is not one image."""
-
-
-def _refuse_many(array: np.ndarray, shown: str) -> None:
-    if array.ndim not in (2, 3):
-        held = "many images" if array.ndim > 3 else "no image"
-        raise ManyImages(
-            f"{shown}: is an array of shape {array.shape}, {held}; a .npy file is one image here. Put the arrays into one .npz: "
-            "np.savez('data.npz', images=np.load('X_train.npy'), labels=np.load('y_train.npy'), test_images=np.load('X_test.npy')), take the .npy "
-            "files away, and run this again."
-        )
-
-
-def _grey_values(picture: Any) -> np.ndarray:
-    """uint8 (H, W) of a Pillow image; of one with more than 8 bits a pixel from its least to its largest value."""
-    if not picture.mode.startswith(("I", "F")):
-        return np.asarray(picture.convert("L"))
-    values = np.asarray(picture).astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    return np.round(255 * (values - low) / max(high - low, 1e-12)).astype(np.uint8)

@@ -69,7 +69,7 @@ def test_most_numbers_lost_their_zeros_and_some_had_none(tmp_path: Path):
     rows = list(range(90, 111))
     table(tmp_path / "train.csv", id=rows, label=[("cat", "dog")[n % 2] for n in rows])
     table(tmp_path / "sample_submission.csv", id=[8, 120], label=["cat", "cat"])
-    layout, targets = guessed(tmp_path)
+    layout, _ = guessed(tmp_path)
     assert (layout.values["labels"], layout.values["id"], layout.values["test"]) == ("train.csv", "id", "test")
     assert "labels" not in layout.why  # all rows have an image
     text = 'title = "t"\nmetric = "accuracy"\n[data]\nformat = "image_csv"\nsize = 8\nlabels = "train.csv"\nid = "id"\nlabel = "label"\n'
