@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from harness.base.errors import UserError
-from harness.data.files.archives import FileTree, walk
+from harness.data.files.archives import FileTree, is_hidden, walk
 from harness.data.files.csv_tables import read_rows, separator
 from harness.data.files.decode import is_image
 from harness.data.files.names import alike, base, nfc, number_width, other_spellings, stem, without_ending
@@ -192,7 +192,7 @@ def all_names(tree: FileTree) -> list[str]:
         top = [name.removeprefix("/").removeprefix("./") for name in walk(tree.path, "")]
     found = []
     for name in top:
-        if any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts):
+        if is_hidden(name):
             continue
         kind = kind_of(name)
         bare = name[: -len(kind)] if kind else ""

@@ -20,7 +20,15 @@ def look(folder: Path, name: str) -> Looks:
 
 @pytest.mark.parametrize(
     ("shape", "axis"),
-    [((8, 8, 103), 2), ((103, 8, 8), 0), ((3, 8, 9), 0), ((8, 9, 3), 2), ((8, 8, 8), 2), ((6, 12, 9), 0), ((8, 9), None)],
+    [
+        ((8, 8, 103), 2),
+        ((103, 8, 8), 0),
+        ((3, 8, 9), 0),
+        ((8, 9, 3), 2),
+        ((8, 8, 8), 2),
+        ((6, 12, 9), 0),
+        ((8, 9), None),
+    ],
 )
 def test_two_equal_axes_are_the_sides(shape: tuple[int, ...], axis: int | None):
     assert axis_of_channels(shape) == axis

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -95,3 +97,24 @@ def test_names_of_images_are_looked_at_once_for_all_tables(monkeypatch: pytest.M
         shapes = {"label": ["nodule", "cyst"], "group": [f"{n}x", f"{n}y"], "points": ["[[1, 2]]", "[[3, 4]]"]}
         assert id_column_of(Table(list(shapes), list(shapes.values()), "one.json"), folder) is None
     assert 0 < len(looked_at) <= 3 * 50
+
+
+@pytest.mark.parametrize("ending", ["zip", "ZIP", "Zip"])
+def test_packed_tables_and_folders_are_read_whatever_the_letters_of_their_endings(tmp_path: Path, ending: str):
+    images(tmp_path / "aside", *(f"train/{i}.png" for i in IDS))
+    table(tmp_path / "aside/train.csv", id=IDS, label=KINDS)
+    for packed, names in {"train": [f"train/{i}.png" for i in IDS], "train.csv": ["train.csv"]}.items():
+        with zipfile.ZipFile(tmp_path / f"{packed}.{ending}", "w") as archive:
+            for name in names:
+                archive.write(tmp_path / "aside" / name, name)
+    shutil.rmtree(tmp_path / "aside")
+    layout, _ = guessed(tmp_path)
+    found = layout.values
+    assert (found["train"], found["labels"], found["size"]) == ("train", "train.csv", [8, 8])
+
+
+def test_of_two_packed_folders_of_one_name_the_other_is_not_listed(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "train.zip", "w") as archive:
+        archive.writestr("train/a.png", b"")
+    (tmp_path / "train.tar").write_bytes(b"of the same name")
+    assert inventory.all_names(FileTree(tmp_path)) == ["train.tar", "train/a.png"]
