@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import counted
+from harness.base.untrusted_text import counted, listed
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.files.names import nfc
 from harness.data.guess.arrays import of_arrays
 from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize, sizes_tell
+from harness.data.guess.groups import choose_groups, group_pattern
 from harness.data.guess.inventory import SAMPLE, Images, Inventory
 from harness.data.guess.layout import (
     Layout,
@@ -23,8 +25,6 @@ from harness.data.guess.layout import (
     above_classes,
     asked_by_column,
     find_sample,
-    group_columns,
-    group_pattern,
     holds_some,
     id_column_of,
     label_pattern,
@@ -34,11 +34,18 @@ from harness.data.guess.layout import (
     train_and_test,
 )
 from harness.data.guess.looks import Looks, look_at
-from harness.data.guess.others import note_folders, note_images, note_tables, others_said, refuse_sequences
+from harness.data.guess.others import (
+    note_folders,
+    note_images,
+    note_inner_folders,
+    note_tables,
+    others_said,
+    refuse_sequences,
+)
 from harness.data.guess.splits import Split, split_column
 from harness.data.guess.targets import Targets, find_targets, sample_columns
 from harness.data.guess.words import of_test, of_test_path, of_training
-from harness.data.rows.tables import Table, bare_id, rows_where
+from harness.data.rows.tables import Table, bare_id, joined, rows_where
 
 _LARGEST_SIDES, _DECODED_BYTES = (256, 192, 128), 2**30
 """Images are decoded to the first of these sides at which all of them take no more than that: pretrained networks see more in larger ones."""
@@ -228,20 +235,45 @@ def _groups(
     layout: Layout, table: Table, targets: Targets, test_table: tuple[str, Table] | None, others: dict[str, Table]
 ) -> None:
     """data.group_by of the table's columns, or of another's that is joined; else data.group of the ids."""
-    id_column, why = layout.id_column or "", "rows of one share a fold: take it out if they are independent"
-    test = test_table[1] if test_table else None
-    if groups := group_columns(table, id_column, targets.label, test):
-        layout.set("group_by", groups[0], why)
+    id_column, test = layout.id_column or "", test_table[1] if test_table else None
+    one_class = len(targets.label) == 1 and targets.task != "regression"
+    classes = table.column(targets.label[0], "") if one_class else None
+    passed_over: list[str] = []
+    for join, there in _with_others(table, id_column, others):
+        columns = [
+            n for n in there.header if n not in (id_column, *targets.label) and (join is None or not table.has(n))
+        ]
+        groups = choose_groups(there, columns, classes, test)
+        passed_over += groups.passed_over
+        if groups.column is None:
+            continue
+        if join:
+            layout.set("join", join, "it has more columns of the training rows")
+        why = "rows of one share a fold: take it out if they are independent"
+        layout.set("group_by", groups.column, why + groups.others_said)
         return
+    if pattern := group_pattern(table.column(id_column, "")):
+        layout.set("group", pattern, _GROUP_WHY)
+    elif passed_over:
+        layout.unknown.append(
+            f"whether rows belong together that have one value of {listed(passed_over, 5)}, which have few values: if so, name the column in group_by "
+            "under [data]"
+        )
+
+
+_GROUP_WHY = "what it finds alike shares a fold: take it out if the images are independent"
+
+
+def _with_others(
+    table: Table, id_column: str, others: dict[str, Table]
+) -> Iterator[tuple[dict[str, str] | None, Table]]:
+    """The table, and data.join with what comes of it for each other one that has all of its ids."""
+    yield None, table
     ids = {bare_id(i) for i in table.column(id_column, "")}
     for name, other in others.items():
         known = next((c for c in other.header if _names_all(other, c, ids)), None)
-        if known and (groups := group_columns(other, known, targets.label, test)):
-            layout.set("join", {"file": name, "id": known}, "it has more columns of the training rows")
-            layout.set("group_by", groups[0], why)
-            return
-    if pattern := group_pattern(table.column(id_column, "")):
-        layout.set("group", pattern, "what it finds alike shares a fold: take it out if the images are independent")
+        if known:
+            yield {"file": name, "id": known}, joined(table, other, id_column, known)
 
 
 def _names_all(table: Table, column: str, ids: set[str]) -> bool:
@@ -338,8 +370,11 @@ def _by_folders(
     if test is None:
         layout.set("optional", ["test"])
     layout.labels_of = labels
-    if pairs := group_pattern([PurePosixPath(p).stem for p in train.below]):
-        layout.set("group", pairs, "what it finds alike shares a fold: take it out if the images are independent")
+    labelled = train.below if len(labels) == len(train.below) else [p for p in train.below if "/" in p]
+    if named := group_pattern(labelled, labels if len(labels) == len(labelled) else None):
+        layout.set("group", named, _GROUP_WHY)
+    else:
+        note_inner_folders(layout, train)
     return find_targets(None, labels, None, layout.sample, None)
 
 

@@ -108,6 +108,18 @@ def note_folders(layout: Layout, inventory: Inventory, train: Images, labels: li
     return labels
 
 
+def note_inner_folders(layout: Layout, train: Images) -> None:
+    """Say of folders in those that the sample submission names as classes: they may be patients or objects."""
+    inner = [PurePosixPath(p).parts[:2] for p in train.below if p.count("/") > 1]
+    asked = _asked(layout.sample[1]) if layout.sample else set()
+    repeated = 1 < len(set(inner)) < len(inner) == len(train.below)
+    if repeated and "label_pattern" not in layout.values and asked & {nfc(top) for top, _ in inner}:
+        layout.unknown.append(
+            f"whether the images of one folder in the class folders, e.g. '{plain('/'.join(inner[0]), 80)}', belong together (a patient, an object): "
+            "if so, group = '^[^/]+/([^/]+)/' under [data]"
+        )
+
+
 def _asked(sample: Table) -> set[str]:
     """What the sample submission calls classes: its columns, or the cells of its one column."""
     _, columns = sample_columns(sample)

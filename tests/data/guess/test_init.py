@@ -80,7 +80,9 @@ def test_what_cannot_be_a_competition_is_refused_before_anything_is_written(
     draw(tmp_path / "files" / "leaves", ("beech", "oak"))
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
-    with pytest.raises(UserError, match=r"competition.toml \(not written\): platform = 'Kaggle': unknown .*known: none"):
+    with pytest.raises(
+        UserError, match=r"competition.toml \(not written\): platform = 'Kaggle': unknown .*known: none"
+    ):
         init(Path("../files/leaves"), None, None, "Kaggle", Path("data"))
     assert not list(Path().iterdir())
     assert init(Path("../files/leaves"), None, None, "kaggle", Path("data"))

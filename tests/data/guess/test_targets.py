@@ -71,7 +71,7 @@ def test_what_is_not_known_is_said():
 
 
 def test_persons_and_pairs_in_names_are_groups():
-    from harness.data.guess.layout import group_pattern
+    from harness.data.guess.groups import group_pattern
     from harness.data.rows.groups import groups_by_pattern
 
     xrays = ["person1_virus_6", "person1_bacteria_7", "person2_virus_1", "IM-0115-0001", "IM-0117-0001"]
