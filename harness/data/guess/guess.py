@@ -43,7 +43,7 @@ from harness.data.guess.others import (
     refuse_sequences,
 )
 from harness.data.guess.splits import Split, split_column
-from harness.data.guess.targets import Targets, find_targets, sample_columns
+from harness.data.guess.targets import Targets, find_targets, hold_flags, sample_columns
 from harness.data.guess.words import of_test, of_test_path, of_training
 from harness.data.rows.tables import Table, bare_id, joined, rows_where
 
@@ -222,7 +222,7 @@ def _labelled_rows(layout: Layout, table: Table, targets: Targets) -> Table:
     """The rows that have a target; where others have none, data.where leaves them out (of several labels in a cell it may mean: none)."""
     cells = [table.column(name, "") for name in targets.label]
     labelled = [row for row, told in enumerate(zip(*cells, strict=True)) if any(cell.strip() for cell in told)]
-    if len(labelled) == len(table) or targets.separator:
+    if len(labelled) == len(table) or targets.separator or hold_flags(cells):
         return table
     where = layout.values.get("where", {})
     assert isinstance(where, dict)
