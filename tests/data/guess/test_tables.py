@@ -59,11 +59,13 @@ def test_a_hundred_columns_beside_images_are_no_pixels(tmp_path: Path, ending: s
     assert layout.train_table is not None and len(layout.train_table[1]) == 90  # all rows were read
 
 
-def test_pixels_beside_images_of_other_names_are_pixels(tmp_path: Path):
+@pytest.mark.parametrize(("ending", "mark"), [("csv", ","), ("csv", ";"), ("tsv", "\t")])
+def test_pixels_beside_images_of_other_names_are_pixels(tmp_path: Path, ending: str, mark: str):
     images(tmp_path, "examples/three.png")
     pixels = {f"pixel{k}": [(n * k) % 256 for n in range(12)] for k in range(64)}
-    table(tmp_path / "train.csv", label=KINDS, **pixels)
-    assert guessed(tmp_path)[0].values["format"] == "csv_pixels"
+    pd.DataFrame({"label": KINDS, **pixels}).to_csv(tmp_path / f"train.{ending}", index=False, sep=mark)
+    found = guessed(tmp_path)[0].values
+    assert (found["format"], found["size"], found["train"]) == ("csv_pixels", [8, 8], f"train.{ending}")
 
 
 def test_most_numbers_lost_their_zeros_and_some_had_none(tmp_path: Path):
