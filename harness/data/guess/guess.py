@@ -399,8 +399,13 @@ def _tables_said(inventory: Inventory, train: Images) -> str:
     if inventory.unread:
         return "Not read: " + " ".join(list(inventory.unread.values())[:3])
     aside = f" Not looked at: {others_said(inventory)}; save what holds the labels as CSV." if inventory.others else ""
-    listed = ", ".join(f"{name} ({', '.join(table.header[:6])})" for name, table in list(inventory.tables.items())[:4])
-    return f"Tables there: {listed or 'none'}.{aside} Write data.labels, data.id, data.files, or data.label_pattern for names, into a competition.toml yourself (see docs/layouts.md)."
+    shown = ", ".join(_table_said(name, table) for name, table in list(inventory.tables.items())[:4])
+    return f"Tables there: {shown or 'none'}.{aside} Write data.labels, data.id, data.files, or data.label_pattern for names, into a competition.toml yourself (see docs/layouts.md)."
+
+
+def _table_said(name: str, table: Table) -> str:
+    taken = ", taken for the sample submission by its name" if SAMPLE.search(PurePosixPath(name).name) else ""
+    return f"{name} ({', '.join(table.header[:6])}{taken})"
 
 
 def _size(layout: Layout, inventory: Inventory, train: Images, test: Images | None, n_files: int) -> None:
