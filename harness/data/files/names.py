@@ -30,7 +30,7 @@ def alike(name: str) -> str:
     """The name in NFC with its image's ending in lower case, one for what has two: 'a.JPG' and 'a.jpeg' are 'a.jpg'."""
     head, dot, ending = nfc(name).rpartition(".")
     one = _ONE_ENDING.get(ending.lower())
-    return f"{head}{dot}{one}" if dot and one else nfc(name)
+    return f"{head}{dot}{one}" if dot and one and one != ending else nfc(name)  # no copy: sets of millions are kept
 
 
 def stem(path: str) -> str:
