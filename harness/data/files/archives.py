@@ -86,7 +86,7 @@ class FileTree:
         """
         if under == ".":
             everything = self.files if self.is_zip else walk(self.path, "")
-            return sorted(name for name in (n.removeprefix("/") for n in everything) if not _is_hidden(name))
+            return sorted(name for name in (n.removeprefix("/") for n in everything) if not is_hidden(name))
         packed = self._packed_above(under)
         if packed:
             inner, prefix = self._inside(packed)
@@ -96,7 +96,7 @@ class FileTree:
         else:
             found = walk(self.path / self._spelt(under), under)
         under = self._spelt(under) if self.is_zip and not packed else under
-        return sorted(name for name in found if name.startswith(f"{under}/") and not _is_hidden(name))
+        return sorted(name for name in found if name.startswith(f"{under}/") and not is_hidden(name))
 
     def has(self, name: str) -> bool:
         """Whether there is such a file, or such a folder with something in it."""
@@ -116,15 +116,15 @@ class FileTree:
 
     def names_in_packed(self, packed: str) -> list[str]:
         """Names of the files in a packed folder or file ('train.zip', 'train.csv.zip') as they are asked for; [] where its place is
-        taken by a plain one, which counts."""
-        if self._has_plain(_unpacked_name(packed)):
+        taken by a plain one or another packed one, which counts."""
+        if self._packed_above(_unpacked_name(packed)) != packed:
             return []
         inner, prefix = self._inside(packed)
-        return sorted(f"{prefix}{name}" for name in inner.files if not _is_hidden(name))
+        return sorted(f"{prefix}{name}" for name in inner.files if not is_hidden(name))
 
     def top_folders(self) -> list[str]:
         """Names at the top of the zip, sorted: what a message can say that it holds."""
-        return sorted({name.partition("/")[0] for name in self.files if not _is_hidden(name)})
+        return sorted({name.partition("/")[0] for name in self.files if not is_hidden(name)})
 
     def below_top(self) -> FileTree:
         """The same zip with names below the one folder in which everything lies; itself, where there is no such folder."""
@@ -156,7 +156,7 @@ class FileTree:
             return None
         path = PurePosixPath(name)
         folders = [path, *path.parents][:-1]
-        packed = (f"{folder}{kind}" for folder in folders for kind in PACKED_KINDS)
+        packed = (f"{folder}{kind}" for folder in folders for kind in _PACKED_SPELT)
         return next((p for p in packed if self._has_plain(p)), None)
 
     def _inside(self, packed: str) -> tuple[FileTree, str]:
@@ -164,7 +164,7 @@ class FileTree:
         folder = _unpacked_name(packed)
         kind = packed[len(folder) :]
         with self._lock:
-            if packed not in self._packed and kind == ".zip" and not self.is_zip:
+            if packed not in self._packed and kind.lower() == ".zip" and not self.is_zip:
                 self._packed[packed] = FileTree(self.path / packed)  # read in place
             if packed not in self._packed:
                 stamp = [*self.stamp([packed]), packed, str(self.path.resolve())]
@@ -215,6 +215,10 @@ class FileTree:
         return f"{self.path}:{name}" if self.is_zip else str(self.path / name)
 
 
+_PACKED_SPELT = list(dict.fromkeys(spelt for kind in PACKED_KINDS for spelt in (kind, kind.upper(), kind.title())))
+"""The endings of packed folders in the letters that are read: 'train.zip', 'train.ZIP', 'train.Zip'."""
+
+
 def _unpacked_name(packed: str) -> str:
     """'train' of 'train.7z' and 'train.tar.gz'."""
     return packed[: len(packed) - len(kind_of(packed) or "")]
@@ -247,7 +251,7 @@ def walk(folder: Path, name: str) -> list[str]:
         chain = (*above, (here.st_dev, here.st_ino))
         for entry in entries:
             inner = f"{below}/{entry.name}"
-            if _is_hidden(entry.name):
+            if is_hidden(entry.name):
                 continue
             if entry.is_dir():
                 status = entry.stat()
@@ -357,5 +361,6 @@ def _refuse_escapes(shown: str, archive: zipfile.ZipFile) -> None:
             )
 
 
-def _is_hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether a file is left out wherever files are listed: hidden, macOS's resource forks, thumbnails of Windows."""
     return any(part.startswith((".", "__MACOSX")) or part == "Thumbs.db" for part in name.split("/"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
@@ -109,7 +111,7 @@ class Decoder:
             If it cannot be decoded, whatever the decoder trips over, or declares more pixels than Pillow's limit against
             decompression bombs. `where` is its place in words.
         """
-        from PIL import Image, UnidentifiedImageError
+        from PIL import UnidentifiedImageError
 
         ending = PurePosixPath(where).suffix.lower()
         if ending in (*_ARRAYS, *_DICOM):
@@ -117,8 +119,7 @@ class Decoder:
 
             return (decode_npy if ending in _ARRAYS else decode_dicom)(self, file, where)
         try:
-            with Image.open(file, formats=formats_for(where)) as picture:
-                _refuse_bomb(picture)
+            with open_picture(file, where) as picture:
                 picture.load()
                 flat, largest = self._eight_bits(picture)
                 upright = _upright(self._bands(flat), picture)
@@ -184,6 +185,24 @@ def formats_for(where: str) -> list[str]:
     return [name for name, endings in _FORMATS.items() if name not in _BY_ENDING_ONLY or ending in endings]
 
 
+@contextlib.contextmanager
+def open_picture(file: IO[bytes], where: str) -> Iterator[Any]:
+    """A Pillow image whose pixels are not decoded yet, of the formats that are read for a file of this name.
+
+    Raises
+    ------
+    ValueError
+        If it declares more pixels than Pillow's limit: Pillow only warns up to twice as many, and warnings are shared by all threads.
+    """
+    from PIL import Image
+
+    with Image.open(file, formats=formats_for(where)) as picture:
+        pixels, limit = picture.width * picture.height, Image.MAX_IMAGE_PIXELS
+        if limit and pixels > limit:
+            raise ValueError(f"{pixels:,} pixels, more than the limit of {limit:,}")
+        yield picture
+
+
 def _upright(flat: Any, picture: Any) -> Any:
     """Turned as its EXIF says; where that is damaged the pixels are as good as they were."""
     from PIL import Image
@@ -217,12 +236,3 @@ def _opaque(picture: Any, background: str) -> Any:
     seen = picture.convert("RGBA")
     under = Image.new("RGBA", seen.size, (*[GREYS[background]] * 3, 255))
     return Image.alpha_composite(under, seen)
-
-
-def _refuse_bomb(picture: Any) -> None:
-    """Pillow only warns up to twice its limit, and warnings are shared by all threads."""
-    from PIL import Image
-
-    pixels, limit = picture.width * picture.height, Image.MAX_IMAGE_PIXELS
-    if limit and pixels > limit:
-        raise ValueError(f"{pixels:,} pixels, more than the limit of {limit:,}")

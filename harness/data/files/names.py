@@ -5,6 +5,7 @@ macOS writes an accented letter as two characters (NFD), most CSVs as one (NFC):
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
@@ -30,7 +31,7 @@ def alike(name: str) -> str:
     """The name in NFC with its image's ending in lower case, one for what has two: 'a.JPG' and 'a.jpeg' are 'a.jpg'."""
     head, dot, ending = nfc(name).rpartition(".")
     one = _ONE_ENDING.get(ending.lower())
-    return f"{head}{dot}{one}" if dot and one else nfc(name)
+    return f"{head}{dot}{one}" if dot and one and one != ending else nfc(name)  # no copy: sets of millions are kept
 
 
 def stem(path: str) -> str:
@@ -70,16 +71,22 @@ def leading_folders(paths: Sequence[str]) -> list[str]:
     return [first[: n + 1] for n in range(same) if first[n] == "/"]
 
 
-def other_spellings(ids: Sequence[str], paths: Iterable[str]) -> Iterator[list[str]]:
-    """How a table may have meant ids of which none is a file's name: paths of another machine without the folders that all begin with, as
-    few as it takes; numbers that lost their leading zeros, as wide as the files' names."""
+def number_width(paths: Iterable[str]) -> int | None:
+    """How many digits the files' names have that are numbers; None where some have more than others, or none is a number."""
+    widths = {len(name) for path in paths if (name := stem(path)).isdecimal()}
+    return widths.pop() if len(widths) == 1 else None
+
+
+def other_spellings(ids: Sequence[str], width: int | None) -> Iterator[list[str]]:
+    """How a table may have meant ids that are not all files' names: paths of another machine without the folders that all begin with, as
+    few as it takes; numbers that lost their leading zeros, as wide as the files' names.
+
+    width : of files' names, see `number_width`
+    """
     for leading in leading_folders(ids):
         yield [i.removeprefix(leading) for i in ids]
-    widths = (
-        {len(name) for path in paths if (name := stem(path)).isdecimal()} if all(map(str.isdecimal, ids)) else set()
-    )
-    if len(widths) == 1:
-        yield [i.zfill(*widths) for i in ids]
+    if width is not None and all(map(str.isdecimal, ids)):
+        yield [i.zfill(width) for i in ids]
 
 
 class Lookup:
@@ -99,11 +106,16 @@ class Lookup:
         ways = PATHS if any("/" in i for i in wanted) else NAMES
         return max(ways, key=lambda way: len(wanted.intersection(alike(way(p)) for p in self.paths)))
 
-    def knows_any(self, ids: Iterable[str]) -> bool:
-        """Whether one of these ids names a file."""
+    @functools.cached_property
+    def width(self) -> int | None:
+        """Of the names that are numbers, see `number_width`."""
+        return number_width(self.paths)
+
+    def known(self, ids: Iterable[str]) -> int:
+        """How many of these ids name a file."""
         wanted = [alike(i) for i in ids]
         way = self.way_of(wanted)
-        return not {alike(way(p)) for p in self.paths}.isdisjoint(wanted)
+        return len({alike(way(p)) for p in self.paths}.intersection(wanted))
 
     def rows(self, ids: Sequence[str], way: Way, where: str) -> list[int | None]:
         """For each id the number of its file; None where there is none.

@@ -14,7 +14,7 @@ import numpy as np
 from harness.base.storage.atomic_files import read_json, write_json
 from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
-from harness.data.files.decode import Decoder, formats_for, lies_on_its_side
+from harness.data.files.decode import Decoder, lies_on_its_side, open_picture
 from harness.data.files.decode_arrays import header_of_dicom
 
 _FEW = 1024
@@ -78,14 +78,12 @@ def read_sizes(tree: FileTree, files: Sequence[str], channels: int, tick: Callab
 
 
 def _size(file: IO[bytes], where: str, channels: int) -> tuple[int, int]:
-    from PIL import Image
-
     ending = PurePosixPath(where).suffix.lower()
     if ending == ".npy":
         return _size_of_array(file, channels)
     if ending in (".dcm", ".dicom"):
         return header_of_dicom(file, where)[:2]
-    with Image.open(file, formats=formats_for(where)) as picture:
+    with open_picture(file, where) as picture:
         height, width = picture.height, picture.width
         return (width, height) if lies_on_its_side(picture) else (height, width)
 

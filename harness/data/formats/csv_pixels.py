@@ -17,6 +17,7 @@ from harness.competition.data_spec import DataSpec
 from harness.competition.samples import RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
+from harness.data.files.csv_tables import separator
 from harness.data.rows.listing import groups_of
 from harness.data.rows.tables import Table
 from harness.data.rows.targets import targets_of
@@ -78,11 +79,15 @@ def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, f
     return PixelRows(ids, targets_of(table, spec), groups_of(table, spec), weight=weights_of(table, spec))
 
 
-def _header(tree: FileTree, name: str) -> list[str]:
+def _first_line(tree: FileTree, name: str) -> str:
     with tree.open(name) as file:
-        line = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace").readline()
+        return io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace").readline()
+
+
+def _header(tree: FileTree, name: str) -> list[str]:
+    line = _first_line(tree, name)
     try:
-        return next(csv.reader([line]), [])
+        return next(csv.reader([line], delimiter=separator(line)), [])
     except csv.Error as error:
         raise UserError(f"{tree.show(name)}: its header cannot be read as CSV ({error}). {_OTHER_FILE}") from error
 
@@ -152,11 +157,11 @@ def _blocks(tree: FileTree, name: str, pixels: list[str], others: list[str]) -> 
 
     types = {column: pa.uint8() for column in pixels} | {column: pa.string() for column in others}
     options = pa_csv.ConvertOptions(column_types=types, null_values=[], include_columns=pixels + others)
+    parse = pa_csv.ParseOptions(delimiter=separator(_first_line(tree, name)))
+    read = pa_csv.ReadOptions(block_size=_BLOCK)
     try:
         with tree.open(name) as file:
-            yield from pa_csv.open_csv(
-                file, read_options=pa_csv.ReadOptions(block_size=_BLOCK), convert_options=options
-            )
+            yield from pa_csv.open_csv(file, read_options=read, parse_options=parse, convert_options=options)
     except (pa.ArrowException, UnicodeError) as error:
         _blame_row(tree, name, pixels)
         raise UserError(f"{tree.show(name)}: {plain(error, 300)}. {_OTHER_FILE}") from error
@@ -164,9 +169,10 @@ def _blocks(tree: FileTree, name: str, pixels: list[str], others: list[str]) -> 
 
 def _blame_row(tree: FileTree, name: str, pixels: list[str]) -> None:
     """Find the first row that pyarrow could not take and raise with its number; pyarrow names no row when threaded."""
-    wanted = set(pixels)
+    wanted, mark = set(pixels), separator(_first_line(tree, name))
     with tree.open(name) as file:
-        rows = _readable(io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline=""), tree.show(name))
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
+        rows = _readable(text, mark, tree.show(name))
         header, _ = next(rows)
         is_pixel = [column in wanted for column in header]
         for number, (row, line) in enumerate(rows, start=1):
@@ -184,9 +190,9 @@ def _blame_row(tree: FileTree, name: str, pixels: list[str]) -> None:
                     )
 
 
-def _readable(file: Any, shown: str) -> Iterator[tuple[list[str], int]]:
-    """Rows of a CSV, each with its line."""
-    rows = csv.reader(file)
+def _readable(file: Any, mark: str, shown: str) -> Iterator[tuple[list[str], int]]:
+    """Rows of a CSV, each with its line; mark : what separates the values."""
+    rows = csv.reader(file, delimiter=mark)
     while True:
         try:
             row = next(rows, None)

@@ -166,19 +166,40 @@ def decode_row(tree: FileTree, files: Sequence[str], decoder: Decoder) -> Decode
 
 
 def _notes_on_depth(largest: np.ndarray, spec: DataSpec) -> list[str]:
-    """Images of more than 8 bits whose values keep to the low end become dark ones: that is said, with the key that mends it.
+    """Images of more than 8 bits whose values keep to the low end become dark ones, and those with values above data.range lose these: that
+    is said, with the key that mends it.
 
     largest : float32 (n,), the largest value of each image; NaN of those of 8 bits
     """
     deep = largest[~np.isnan(largest)]
-    if not len(deep) or spec.range is not None or deep.max() >= 32_768:
+    if not len(deep):
+        return []
+    if spec.range is not None:
+        return _note_on_clipped(deep, spec.range)
+    if deep.max() >= 32_768:
         return []
     most = int(deep.max())
-    upto = next(2**bits - 1 for bits in range(8, 17) if 2**bits > most)
     return [
         f"{counted(len(deep), 'image')} {'has' if len(deep) == 1 else 'have'} 16 bits a pixel, of which no value is above {most:,}: taken as 0 to 65,535 they come out dark, "
-        f"at most {most >> 8} of 255. If they have fewer bits, say so: data.range = [0, {upto}] in competition.toml"
+        f"at most {most >> 8} of 255. If they have fewer bits, say so: data.range = [0, {_full(most)}] in competition.toml"
     ]
+
+
+def _note_on_clipped(largest: np.ndarray, bounds: tuple[float, float]) -> list[str]:
+    """Of values above the bits that data.range says the images have; other ranges may be windows that leave values out on purpose."""
+    brighter = largest[largest > bounds[1]]
+    if bounds[0] != 0 or bounds[1] != _full(int(bounds[1])) or not len(brighter):
+        return []
+    most = int(brighter.max())
+    return [
+        f"{counted(len(brighter), 'image')} of {len(largest):,} {'has' if len(brighter) == 1 else 'have'} values above {bounds[1]:,.0f}, the white of "
+        f"data.range, up to {most:,}: they are cut off. If that is not meant: data.range = [0, {_full(most)}] in competition.toml"
+    ]
+
+
+def _full(value: int) -> int:
+    """The largest value of as few bits, 8 or more, as hold this one."""
+    return int(2 ** max(value.bit_length(), 8) - 1)
 
 
 def _checksum(pixels: np.ndarray) -> int:

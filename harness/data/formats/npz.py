@@ -97,6 +97,16 @@ def _array(archive: zipfile.ZipFile, key: str, shown: str) -> Iterator[tuple[IO[
 
 
 def _header(file: IO[bytes], shown: str) -> tuple[tuple[int, ...], bool, np.dtype]:
+    shape, fortran, dtype = _unchecked_header(file, shown)
+    if dtype.hasobject:
+        raise UserError(
+            f"{shown}: holds pickled Python objects, which can run code when they are read. Not read; save it as "
+            "numbers (uint8 images, integer labels), or text: labels.astype(str)."
+        )
+    return shape, fortran, dtype
+
+
+def _unchecked_header(file: IO[bytes], shown: str) -> tuple[tuple[int, ...], bool, np.dtype]:
     readers: dict[tuple[int, int], Any] = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
@@ -108,12 +118,24 @@ def _header(file: IO[bytes], shown: str) -> tuple[tuple[int, ...], bool, np.dtyp
         raise UserError(
             f"{shown}: no array that numpy could have written ({plain(error, 200)}). Download it again."
         ) from error
-    if dtype.hasobject:
-        raise UserError(
-            f"{shown}: holds pickled Python objects, which can run code when they are read. Not read; save it as "
-            "numbers (uint8 images, integer labels), or text: labels.astype(str)."
-        )
     return shape, fortran, dtype
+
+
+def shapes_of_arrays(tree: FileTree, name: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of an .npz's arrays by their names, pickled ones too; members that are no .npy are left aside.
+
+    Raises
+    ------
+    UserError
+        If it is no zip, or an array's header is damaged.
+    """
+    shapes = {}
+    with _open(tree, name) as archive:
+        for member in (m for m in archive.namelist() if m.endswith(".npy")):
+            key = member.removesuffix(".npy")
+            with archive.open(member) as file:
+                shapes[key] = _unchecked_header(file, f"{tree.show(name)}:{key}")[0]
+    return shapes
 
 
 def _copy_images(archive: zipfile.ZipFile, key: str, spec: DataSpec, folder: Path, shown: str) -> int:

@@ -5,24 +5,26 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import counted, plain
+from harness.base.untrusted_text import counted, listed
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.files.names import nfc
+from harness.data.guess.arrays import of_arrays
 from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize, sizes_tell
-from harness.data.guess.inventory import SAMPLE, Images, Inventory, Looks, look_at
+from harness.data.guess.groups import choose_groups, group_pattern
+from harness.data.guess.inventory import SAMPLE, Images, Inventory
 from harness.data.guess.layout import (
     Layout,
     Matched,
+    above_classes,
     asked_by_column,
     find_sample,
-    group_columns,
-    group_pattern,
     holds_some,
     id_column_of,
     label_pattern,
@@ -31,10 +33,19 @@ from harness.data.guess.layout import (
     test_of_sample,
     train_and_test,
 )
-from harness.data.guess.others import note_folders, note_images, note_tables, others_said, refuse_sequences
+from harness.data.guess.looks import Looks, look_at
+from harness.data.guess.others import (
+    note_folders,
+    note_images,
+    note_inner_folders,
+    note_tables,
+    others_said,
+    refuse_sequences,
+)
 from harness.data.guess.splits import Split, split_column
-from harness.data.guess.targets import Targets, find_targets, sample_columns
-from harness.data.rows.tables import Table, bare_id, rows_where
+from harness.data.guess.targets import Targets, find_targets, hold_flags, sample_columns
+from harness.data.guess.words import of_test, of_test_path, of_training
+from harness.data.rows.tables import Table, bare_id, joined, rows_where
 
 _LARGEST_SIDES, _DECODED_BYTES = (256, 192, 128), 2**30
 """Images are decoded to the first of these sides at which all of them take no more than that: pretrained networks see more in larger ones."""
@@ -64,7 +75,7 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
         note_images(layout, inventory)
         return layout, targets
     if inventory.arrays:
-        return layout, _of_arrays(layout, inventory)
+        return layout, of_arrays(layout, inventory)
     unread = "".join(f" Not read: {why}" for why in list(inventory.unread.values())[:1])
     raise UserError(
         f"{inventory.tree.path}: there are tables, but no images and no pixels in them.{unread} Name the folder that holds the images too."
@@ -198,7 +209,7 @@ def _twice(images: Images) -> bool:
 
 def _rows_of_split(layout: Layout, table: Table, split: Split, id_column: str, train: Images) -> Table:
     """The rows that are not the test's, those for validation among them where their images lie in the same folder; notes data.where."""
-    for values in (split.train, tuple(v for v in split.train if re.match("train|dev", v, re.I))):
+    for values in (split.train, tuple(v for v in split.train if of_training(v) or v.lower().startswith("dev"))):
         kept = rows_where(table, {split.column: values}, "")
         matched = id_column_of(kept, train)
         if matched is not None and matched.share == 1:
@@ -211,7 +222,7 @@ def _labelled_rows(layout: Layout, table: Table, targets: Targets) -> Table:
     """The rows that have a target; where others have none, data.where leaves them out (of several labels in a cell it may mean: none)."""
     cells = [table.column(name, "") for name in targets.label]
     labelled = [row for row, told in enumerate(zip(*cells, strict=True)) if any(cell.strip() for cell in told)]
-    if len(labelled) == len(table) or targets.separator:
+    if len(labelled) == len(table) or targets.separator or hold_flags(cells):
         return table
     where = layout.values.get("where", {})
     assert isinstance(where, dict)
@@ -224,20 +235,45 @@ def _groups(
     layout: Layout, table: Table, targets: Targets, test_table: tuple[str, Table] | None, others: dict[str, Table]
 ) -> None:
     """data.group_by of the table's columns, or of another's that is joined; else data.group of the ids."""
-    id_column, why = layout.id_column or "", "rows of one share a fold: take it out if they are independent"
-    test = test_table[1] if test_table else None
-    if groups := group_columns(table, id_column, targets.label, test):
-        layout.set("group_by", groups[0], why)
+    id_column, test = layout.id_column or "", test_table[1] if test_table else None
+    one_class = len(targets.label) == 1 and targets.task != "regression"
+    classes = table.column(targets.label[0], "") if one_class else None
+    passed_over: list[str] = []
+    for join, there in _with_others(table, id_column, others):
+        columns = [
+            n for n in there.header if n not in (id_column, *targets.label) and (join is None or not table.has(n))
+        ]
+        groups = choose_groups(there, columns, classes, test)
+        passed_over += groups.passed_over
+        if groups.column is None:
+            continue
+        if join:
+            layout.set("join", join, "it has more columns of the training rows")
+        why = "rows of one share a fold: take it out if they are independent"
+        layout.set("group_by", groups.column, why + groups.others_said)
         return
+    if pattern := group_pattern(table.column(id_column, "")):
+        layout.set("group", pattern, _GROUP_WHY)
+    elif passed_over:
+        layout.unknown.append(
+            f"whether rows belong together that have one value of {listed(passed_over, 5)}, which have few values: if so, name the column in group_by "
+            "under [data]"
+        )
+
+
+_GROUP_WHY = "what it finds alike shares a fold: take it out if the images are independent"
+
+
+def _with_others(
+    table: Table, id_column: str, others: dict[str, Table]
+) -> Iterator[tuple[dict[str, str] | None, Table]]:
+    """The table, and data.join with what comes of it for each other one that has all of its ids."""
+    yield None, table
     ids = {bare_id(i) for i in table.column(id_column, "")}
     for name, other in others.items():
         known = next((c for c in other.header if _names_all(other, c, ids)), None)
-        if known and (groups := group_columns(other, known, targets.label, test)):
-            layout.set("join", {"file": name, "id": known}, "it has more columns of the training rows")
-            layout.set("group_by", groups[0], why)
-            return
-    if pattern := group_pattern(table.column(id_column, "")):
-        layout.set("group", pattern, "what it finds alike shares a fold: take it out if the images are independent")
+        if known:
+            yield {"file": name, "id": known}, joined(table, other, id_column, known)
 
 
 def _names_all(table: Table, column: str, ids: set[str]) -> bool:
@@ -259,12 +295,12 @@ def _training_table(
     the sample submission asks for, then a 'train', before others."""
     found = []
     for name, table in tables.items():
-        if re.search(r"test", PurePosixPath(name).name, re.I) or len(table.header) < 2:
+        if of_test(PurePosixPath(name).name) or len(table.header) < 2:
             continue
         matched = id_column_of(table, train)
         if matched is None:
             continue
-        named = bool(re.search(r"train|label", PurePosixPath(name).name, re.I))
+        named = of_training(PurePosixPath(name).name) or "label" in PurePosixPath(name).name.lower()
         covered = matched.share * len(table)
         rank = (covered > 0.3 * len(train.files), _answers(table, sample), named, covered)
         found.append((rank, name, table, matched))
@@ -283,7 +319,7 @@ def _answers(table: Table, sample: tuple[str, Table] | None) -> bool:
 
 
 def _test_table(tables: dict[str, Table], train_name: str, id_column: str) -> tuple[str, Table] | None:
-    named = [n for n in tables if n != train_name and re.search(r"test", n, re.I) and tables[n].has(id_column)]
+    named = [n for n in tables if n != train_name and of_test_path(n) and tables[n].has(id_column)]
     return (named[0], tables[named[0]]) if named else None
 
 
@@ -298,6 +334,8 @@ def _by_folders(
     layout: Layout, inventory: Inventory, train: Images, test: Images | None, merged: list[Images]
 ) -> Targets:
     """Labels in folders' or files' names."""
+    if label_pattern(train.below) is None:
+        train = above_classes(inventory, train) or train
     tops = {PurePosixPath(p).parts[0] for p in train.below if "/" in p}
     loose = sum("/" not in p for p in train.below)
     while len(tops) == 1 and not loose:  # everything lies in one folder more
@@ -332,8 +370,11 @@ def _by_folders(
     if test is None:
         layout.set("optional", ["test"])
     layout.labels_of = labels
-    if pairs := group_pattern([PurePosixPath(p).stem for p in train.below]):
-        layout.set("group", pairs, "what it finds alike shares a fold: take it out if the images are independent")
+    labelled = train.below if len(labels) == len(train.below) else [p for p in train.below if "/" in p]
+    if named := group_pattern(labelled, labels if len(labels) == len(labelled) else None):
+        layout.set("group", named, _GROUP_WHY)
+    else:
+        note_inner_folders(layout, train)
     return find_targets(None, labels, None, layout.sample, None)
 
 
@@ -358,8 +399,13 @@ def _tables_said(inventory: Inventory, train: Images) -> str:
     if inventory.unread:
         return "Not read: " + " ".join(list(inventory.unread.values())[:3])
     aside = f" Not looked at: {others_said(inventory)}; save what holds the labels as CSV." if inventory.others else ""
-    listed = ", ".join(f"{name} ({', '.join(table.header[:6])})" for name, table in list(inventory.tables.items())[:4])
-    return f"Tables there: {listed or 'none'}.{aside} Write data.labels, data.id, data.files, or data.label_pattern for names, into a competition.toml yourself (see docs/layouts.md)."
+    shown = ", ".join(_table_said(name, table) for name, table in list(inventory.tables.items())[:4])
+    return f"Tables there: {shown or 'none'}.{aside} Write data.labels, data.id, data.files, or data.label_pattern for names, into a competition.toml yourself (see docs/layouts.md)."
+
+
+def _table_said(name: str, table: Table) -> str:
+    taken = ", taken for the sample submission by its name" if SAMPLE.search(PurePosixPath(name).name) else ""
+    return f"{name} ({', '.join(table.header[:6])}{taken})"
 
 
 def _size(layout: Layout, inventory: Inventory, train: Images, test: Images | None, n_files: int) -> None:
@@ -425,20 +471,13 @@ def _sides(looks: Looks, largest: int) -> tuple[list[int], str]:
 
 def _pixel_tables(inventory: Inventory) -> tuple[str, str | None, list[str]] | None:
     """Training table, test table and the columns that hold whole images ([] where every pixel has a column); None where there is none."""
-    of_text = {n: t for n, t in inventory.tables.items() if n.lower().endswith((".csv", ".tsv"))}
-    wide = {n: t for n, t in of_text.items() if len(t.header) >= 64 and len(t) and _mostly_pixels(t)}
     cells = {n: columns for n, t in inventory.tables.items() if (columns := _image_cells(t))}
-    for found in (wide, cells):
-        train = sorted(found, key=lambda n: (bool(re.search("test", n, re.I)), not re.search("train", n, re.I), n))
-        if train and not re.search("test", train[0], re.I):
-            test = next((n for n in train[1:] if re.search("test", n, re.I)), None)
-            return train[0], test, [] if found is wide else cells[train[0]]
+    for found in (inventory.pixels, cells):
+        train = sorted(found, key=lambda n: (of_test_path(n), not of_training(PurePosixPath(n).name), n))
+        if train and not of_test_path(train[0]):
+            test = next(filter(of_test_path, train[1:]), None)
+            return train[0], test, [] if found is inventory.pixels else cells[train[0]]
     return None
-
-
-def _mostly_pixels(table: Table) -> bool:
-    row = [cells[0] for cells in table.columns]
-    return sum(bool(re.fullmatch(r"\d{1,3}", cell)) for cell in row) >= 0.9 * len(row)
 
 
 def _image_cells(table: Table) -> list[str]:
@@ -523,61 +562,3 @@ def _values_of(table: Table, columns: list[str]) -> tuple[float, float] | None:
             numbers += [float(v) for v in re.findall(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", cell)]
     finite = [number for number in numbers if math.isfinite(number)]
     return (min(finite), max(finite)) if finite else None
-
-
-# Arrays.
-
-
-def _of_arrays(layout: Layout, inventory: Inventory) -> Targets:
-    from harness.data.files.archives import open_zip
-    from harness.data.formats.npz import label_array
-
-    name = next((n for n in inventory.arrays if re.search("train", n, re.I)), inventory.arrays[0])
-    shapes: dict[str, tuple[int, ...]] = {}
-    with inventory.tree.open(name) as file, open_zip(file, name, inventory.tree.size(name)) as archive:
-        for member in archive.namelist():
-            with archive.open(member) as inside:
-                version = np.lib.format.read_magic(inside)
-                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                shapes[member.removesuffix(".npy")] = read(inside)[0]
-    images = [k for k, s in shapes.items() if len(s) in (3, 4)]
-    if not images:
-        raise UserError(f"{inventory.tree.show(name)}: holds no array of images (n, H, W) or (n, H, W, C): {shapes}")
-    train = next((k for k in images if re.search("train", k, re.I)), images[0])
-    n = shapes[train][0]
-    labels = next((k for k, s in shapes.items() if k != train and s[0] == n and len(s) <= 2), None)
-    if labels is None:
-        held = plain(", ".join(f"{key} {shape}" for key, shape in shapes.items()), 300)
-        raise UserError(
-            f"{inventory.tree.show(name)}: no array of {n:,} labels for '{train}'; it holds {held}. Save the labels into it, as integers or text: "
-            "np.savez(file, images=..., labels=...); labels of a table beside an .npz are not read"
-        )
-    test = next((k for k in images if re.search("test", k, re.I)), None)
-    other = next((n for n in inventory.arrays if n != name and re.search("test", n, re.I)), None)
-    layout.set("format", "npz")
-    layout.set("size", list(shapes[train][1:3]))
-    layout.set("channels", shapes[train][3] if len(shapes[train]) == 4 else 1)
-    layout.set("train", name)
-    layout.set("images", train)
-    layout.set("label", labels)
-    layout.set("test", other or name)
-    if test and not other:
-        layout.set("test_images", test)
-    if not (test or other):
-        layout.values.pop("test")
-        layout.set("test", "test.npz", "there is no test array")
-        layout.set("optional", ["test.npz"])
-    return _targets_of_array(layout, label_array(inventory.tree, name, labels))
-
-
-def _targets_of_array(layout: Layout, labels: np.ndarray) -> Targets:
-    """By labels that are indices, or names as text."""
-    is_text = labels.dtype.kind == "U"
-    targets = Targets(submission={"id": "id", "target": "label", "value": "class" if is_text else "index"})
-    targets.fits = ("balanced_accuracy", "macro_f1", "log_loss")
-    if layout.sample:
-        targets = find_targets(None, labels.tolist() if is_text else ["0", "1", "2"], None, layout.sample, None)
-        if not is_text:
-            targets.submission["value"] = "index"
-    targets.label = []
-    return targets

@@ -87,7 +87,6 @@ def init(
     place: Path, slug: str | None, title: str | None, platform: str, root: Path, watcher: LineWatcher | None = None
 ) -> Made:
     """Guess and write; raises UserError where nothing fits or competition.toml stands."""
-    from harness.competition import find_competition
     from harness.data.files.archives import FileTree
     from harness.data.guess.symmetries import guess_symmetries
     from harness.data.guess.written import competition_toml, write_competition
@@ -105,15 +104,16 @@ def init(
     findings = _look(tree, about, watcher)
     layout, targets = findings.layout, findings.targets
     titled = title or name.replace("-", " ").replace("_", " ").capitalize()
+    bare = competition_toml(titled, platform, layout, targets)
+    _refuse_unreadable(bare, folder)
     with watcher.waiting("looking for symmetries of the images"):
-        seen = guess_symmetries(competition_toml(titled, platform, layout, targets), tree)
+        seen = guess_symmetries(bare, tree)
     facts = dataclasses.replace(findings.facts, symmetries=seen.names)
     text = competition_toml(titled, platform, layout, targets, findings.said, seen.names, seen.why)
     files = {"competition.toml": text, "README.md": _readme(name, title, source)}
     files |= {f"recipes/{recipe}.toml": recipe_toml(recipe, facts) for recipe in _recipes(layout)}
     linked = _link(source, root, name)
     written = write_competition(folder, files)
-    find_competition(folder)  # what was written must be readable
     told = {"slug": name, "folder": str(folder), **findings.told, "symmetries": list(seen.names)}
     lines = [
         *_lines(findings, seen, linked),
@@ -121,6 +121,17 @@ def init(
         *_next(name, folder, _first_recipe(facts)),
     ]
     return Made(lines, {**told, "files": list(map(str, written))})
+
+
+def _refuse_unreadable(text: str, folder: Path) -> None:
+    """Refuse what would be no competition.toml (an unknown platform, say), before anything is written or linked."""
+    import tomllib
+
+    from harness.competition import Competition
+    from harness.competition.schema import validate
+
+    values = {**tomllib.loads(text), "slug": folder.name, "folder": folder}
+    validate(Competition, values, f"{folder / 'competition.toml'} (not written)")
 
 
 def _fetched(place: Path, root: Path, watcher: LineWatcher) -> tuple[Path, Any]:
@@ -219,7 +230,7 @@ def _metric_of(about: Any, targets: Any) -> str | None:
     """The metric that the page names, put among the targets; None where it is not known here."""
     from harness.data.guess.platform import metric_by_name
 
-    found = metric_by_name(about.metric, targets.task)
+    found = metric_by_name(about.metric, targets.task, targets.metric)
     if found:
         targets.fits = tuple(dict.fromkeys(m for m in (targets.metric, *targets.fits) if m != found))
         targets.metric, targets.why["metric"] = found, f"the competition's page calls it '{about.metric}'"

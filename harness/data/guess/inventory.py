@@ -6,28 +6,34 @@ import csv
 import io
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
-import numpy as np
-
 from harness.base.errors import UserError
-from harness.data.files.archives import FileTree, walk
-from harness.data.files.csv_tables import read_rows
-from harness.data.files.decode import is_dicom, is_image
-from harness.data.files.decode_arrays import header_of_dicom
+from harness.data.files.archives import FileTree, is_hidden, walk
+from harness.data.files.csv_tables import read_rows, separator
+from harness.data.files.decode import is_image
+from harness.data.files.names import alike, base, nfc, number_width, other_spellings, stem, without_ending
 from harness.data.files.packed import kind_of
-from harness.data.guess.framing import Border
 from harness.data.rows.tables import Table, read_table
 
-_LOOKED_AT, _MOST_ROWS = 60, 400_000
 _TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
 _TEXT = ".txt"  # a table where it lists files; else a note to people
 
 
-SAMPLE = re.compile(r"sample.?sub|submission|sample_solution|benchmark|^sample(?!s[._]|.*label)", re.I)
-"""What a sample submission is called; 'samples.csv' and 'sample_labels.csv' are of samples."""
+SAMPLE = re.compile(
+    r"sample.?sub|submission|sample_solution|benchmark|^sample(?!s[._ ]|.*(label|meta|sheet|info|annot|attrib|feature|clinic|key|map|list))",
+    re.I,
+)
+"""What a sample submission is called; 'samples.csv', 'sample_labels.csv' and 'sample_metadata.csv' are of samples."""
+
+
+def without_letters(part: str) -> str:
+    """'12' of 'Plate12'."""
+    return re.sub("^[A-Za-z]*", "", part)
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,69 @@ class Images:
     folder: str
     files: list[str]
 
-    @property
+    @cached_property
     def below(self) -> list[str]:
         """Their paths below the folder."""
         return self.files if self.folder == "." else [f.removeprefix(f"{self.folder}/") for f in self.files]
+
+    @cached_property
+    def spellings(self) -> list[set[str]]:
+        """What a table may call them, a set for each way: names without ending or with it, paths below the folder, whole paths."""
+        return [
+            {nfc(stem(p)) for p in self.below},
+            {alike(base(p)) for p in self.below},
+            {alike(p) for p in self.below} | {nfc(without_ending(p)) for p in self.below},
+            {alike(p) for p in self.files},
+        ]
+
+    @cached_property
+    def paths(self) -> set[str]:
+        """As a table may write their paths, of the whole tree or below the folder."""
+        return {alike(p) for p in (*self.files, *self.below)}
+
+    @cached_property
+    def width(self) -> int | None:
+        """Of their names that are numbers, see `number_width`."""
+        return number_width(self.below)
+
+    @cached_property
+    def by_part(self) -> dict[str, list[str]]:
+        """Paths below the folder by what stands in their names before or behind the first or the last '_' or '-'."""
+        found: dict[str, list[str]] = {}
+        for path in self.below:
+            name = stem(path)
+            cuts = {name.find("_"), name.rfind("_"), name.find("-"), name.rfind("-")} - {-1}
+            for part in {part for cut in cuts for part in (name[:cut], name[cut + 1 :])}:
+                found.setdefault(part, []).append(path)
+        return found
+
+    @cached_property
+    def whole(self) -> set[str]:
+        """Paths below the folder, as they are."""
+        return set(self.below)
+
+    @cached_property
+    def has_folders(self) -> bool:
+        """Whether there are folders in it."""
+        return any("/" in path for path in self.below)
+
+    @cached_property
+    def parts(self) -> set[str]:
+        """What stands between '/', '_' and '.' in the paths below the folder, also without the letters in front."""
+        parts = {part for path in self.below for part in re.split("[/_.]", path)}
+        return parts.union(map(without_letters, parts)) - {""}
+
+    def share_named(self, cells: Sequence[str]) -> float:
+        """The share of these cells that name an image, by the spelling that finds the most: also paths of another machine, and numbers
+        that lost their leading zeros."""
+        if not cells:
+            return 0.0
+        ids = [nfc(cell.replace("\\", "/").removeprefix("./")) for cell in cells]
+        share = self._share(ids)
+        return share if share == 1 else max((share, *map(self._share, other_spellings(ids, self.width))))
+
+    def _share(self, ids: Sequence[str]) -> float:
+        return max(sum(alike(i) in known for i in ids) for known in self.spellings) / len(ids)
 
 
 @dataclass(frozen=True)
@@ -59,6 +124,7 @@ class Inventory:
     tables : by name
     images : folders with images, each with everything below it, the most images first
     arrays : names of .npz files
+    pixels : names of the tables with a column for each pixel, of which the first rows alone were read
     unread : tables that could not be read, with the reason
     others : files of other kinds, which are not looked at
     """
@@ -67,6 +133,7 @@ class Inventory:
     tables: dict[str, Table]
     images: list[Images]
     arrays: list[str]
+    pixels: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
 
@@ -80,7 +147,10 @@ def take_stock(tree: FileTree) -> Inventory:
         If there is nothing in it that could be a competition's data.
     """
     names = all_names(tree)
+    images = _image_folders([n for n in names if is_image(n)])
+    everything = next((i for i in images if i.folder == "."), Images(".", []))
     tables: dict[str, Table] = {}
+    pixels: set[str] = set()
     unread: dict[str, str] = {}
     for name in names:
         ending = PurePosixPath(name).suffix.lower()
@@ -91,15 +161,17 @@ def take_stock(tree: FileTree) -> Inventory:
         ):
             continue
         try:
-            wide = _wide_csv(tree, name)
-            tables[name] = wide if wide is not None else read_table(tree, name, "the file's name")
+            if (wide := _wide_csv(tree, name, everything)) is not None:
+                tables[name] = wide
+                pixels.add(name)
+            else:
+                tables[name] = read_table(tree, name, "the file's name")
         except UserError as error:
             bare = _header_alone(tree, name)
             if bare is not None:
                 tables[name] = bare
             else:
                 unread[name] = str(error)
-    images = _image_folders([n for n in names if is_image(n)])
     arrays = [n for n in names if n.lower().endswith(".npz")]
     if not (tables or images or arrays):
         held = Counter(PurePosixPath(n).suffix.lower() or "no ending" for n in names)
@@ -109,7 +181,7 @@ def take_stock(tree: FileTree) -> Inventory:
         )
     known = {*tables, *unread, *arrays}
     others = [n for n in names if n not in known and not is_image(n) and not _is_by_the_way(n)]
-    return Inventory(tree, tables, images, arrays, unread, others)
+    return Inventory(tree, tables, images, arrays, pixels, unread, others)
 
 
 def all_names(tree: FileTree) -> list[str]:
@@ -120,7 +192,7 @@ def all_names(tree: FileTree) -> list[str]:
         top = [name.removeprefix("/").removeprefix("./") for name in walk(tree.path, "")]
     found = []
     for name in top:
-        if any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts):
+        if is_hidden(name):
             continue
         kind = kind_of(name)
         bare = name[: -len(kind)] if kind else ""
@@ -155,14 +227,15 @@ def _is_by_the_way(name: str) -> bool:
     return PurePosixPath(name).name in ("download.json", "dataset-metadata.json", "package.json")
 
 
-def _wide_csv(tree: FileTree, name: str) -> Table | None:
-    """Of a CSV of pixels (hundreds of columns) the first rows only; None where it is no such table."""
-    if not name.lower().endswith((".csv", ".tsv")):
+def _wide_csv(tree: FileTree, name: str, images: Images) -> Table | None:
+    """Of a CSV of pixels (hundreds of columns) the first rows only; None where it is no such table: a sample submission, or one of which
+    a column names images that are there."""
+    if not name.lower().endswith((".csv", ".tsv")) or SAMPLE.search(PurePosixPath(name).name):
         return None
     with tree.open(name) as file:
         lines = list(_first_lines(file, 60))
     try:
-        rows = list(csv.reader(lines, delimiter="\t" if name.lower().endswith(".tsv") else ","))
+        rows = list(csv.reader(lines, delimiter=separator("".join(lines[:1]))))
     except csv.Error:  # said when it is read as a table
         return None
     if not rows or len(rows[0]) < 64 or len(rows) < 2:
@@ -171,7 +244,16 @@ def _wide_csv(tree: FileTree, name: str) -> Table | None:
     if numeric < 0.9 * len(rows[0]):
         return None
     header, body = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    return Table(header, [[row[c] for row in body] for c in range(len(header))], tree.show(name))
+    table = Table(header, [[row[c] for row in body] for c in range(len(header))], tree.show(name))
+    return None if _names_images(table, images) else table
+
+
+def _names_images(table: Table, images: Images) -> bool:
+    """Whether a column has another image's name in each of most rows."""
+    bare = (
+        [base(cell.replace("\\", "/")) for cell in cells] for cells in table.columns if len(set(cells)) == len(cells)
+    )
+    return bool(images.files) and any(images.share_named(cells) >= 0.5 for cells in bare)
 
 
 def _first_lines(file: Any, n: int) -> list[str]:
@@ -187,97 +269,3 @@ def _image_folders(files: list[str]) -> list[Images]:
             below.setdefault(parent.as_posix(), []).append(name)
     folders = [Images(folder, sorted(found)) for folder, found in below.items()]
     return sorted(folders, key=lambda i: (-len(i.files), -len(PurePosixPath(i.folder).parts) if i.folder != "." else 0))
-
-
-@dataclass(frozen=True)
-class Looks:
-    """What some images look like.
-
-    Attributes
-    ----------
-    heights, widths : of those that were opened, int (m,)
-    grey : whether all are grey
-    deep : largest value of those with more than 8 bits a pixel, or None
-    channels : of arrays, where they have an axis for them, else 0
-    bounds : least and largest value of arrays that are not of 8 bits, or None
-    odd : what could not be opened, with the reason
-    borders : of those whose pixels were looked at
-    """
-
-    heights: np.ndarray
-    widths: np.ndarray
-    grey: bool
-    deep: float | None
-    channels: int = 0
-    bounds: tuple[float, float] | None = None
-    odd: str = ""
-    borders: list[Border] = field(default_factory=list)
-
-
-def look_at(tree: FileTree, files: list[str]) -> Looks:
-    """Open some images, evenly spread."""
-    from PIL import Image, UnidentifiedImageError
-
-    chosen = [files[i] for i in np.unique(np.linspace(0, len(files) - 1, min(_LOOKED_AT, len(files))).astype(int))]
-    heights, widths, grey, deep, channels, odd = [], [], True, [], 0, ""
-    ends: list[float] = []
-    borders: list[Border] = []
-    for name in chosen:
-        try:
-            with tree.open(name) as file:
-                if is_dicom(name):
-                    height, width, colours = header_of_dicom(file, tree.show(name))
-                    heights.append(height)
-                    widths.append(width)
-                    grey &= not colours
-                    continue
-                if name.lower().endswith(".npy"):
-                    array = np.load(io.BytesIO(file.read()), allow_pickle=False)
-                    _refuse_many(array, tree.show(name))
-                    first = array.ndim > 2 and array.shape[0] < array.shape[-1]  # the axis of the channels
-                    heights.append(array.shape[1 if first else 0])
-                    widths.append(array.shape[2 if first else 1])
-                    channels = array.shape[0 if first else 2] if array.ndim > 2 else channels
-                    if array.dtype != np.uint8:
-                        ends += [float(np.nanmin(array)), float(np.nanmax(array))]
-                    continue
-                with Image.open(io.BytesIO(file.read())) as picture:
-                    heights.append(picture.height)
-                    widths.append(picture.width)
-                    if len(set(zip(heights, widths, strict=True))) > 1:
-                        borders.append(Border.of(_grey_values(picture)))
-                    if picture.mode.startswith("I"):
-                        deep.append(float(np.asarray(picture).max()))
-                    elif picture.mode not in ("L", "1", "LA"):
-                        small = np.asarray(picture.convert("RGB").resize((32, 32)), dtype=np.int16)
-                        grey &= bool(np.abs(small - small.mean(axis=2, keepdims=True)).max() <= 2)
-        except ManyImages:
-            raise
-        except Exception as error:  # decoders of damaged files raise whatever they like
-            said = "no image, or of a format that is not read" if isinstance(error, UnidentifiedImageError) else error
-            odd = odd or (str(error) if isinstance(error, UserError) else f"{name}: {said}")
-    bounds = (min(ends), max(ends)) if ends else None
-    return Looks(np.array(heights), np.array(widths), grey, max(deep, default=None), channels, bounds, odd, borders)
-
-
-class ManyImages(UserError):
-    """A file that is not one image."""
-
-
-def _refuse_many(array: np.ndarray, shown: str) -> None:
-    if array.ndim not in (2, 3):
-        held = "many images" if array.ndim > 3 else "no image"
-        raise ManyImages(
-            f"{shown}: is an array of shape {array.shape}, {held}; a .npy file is one image here. Put the arrays into one .npz: "
-            "np.savez('data.npz', images=np.load('X_train.npy'), labels=np.load('y_train.npy'), test_images=np.load('X_test.npy')), take the .npy "
-            "files away, and run this again."
-        )
-
-
-def _grey_values(picture: Any) -> np.ndarray:
-    """uint8 (H, W) of a Pillow image; of one with more than 8 bits a pixel from its least to its largest value."""
-    if not picture.mode.startswith(("I", "F")):
-        return np.asarray(picture.convert("L"))
-    values = np.asarray(picture).astype(np.float64)
-    low, high = float(values.min()), float(values.max())
-    return np.round(255 * (values - low) / max(high - low, 1e-12)).astype(np.uint8)

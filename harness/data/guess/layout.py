@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from harness.data.files.names import alike, nfc, other_spellings
-from harness.data.guess.inventory import SAMPLE, Images, Inventory
+from harness.data.files.names import NAMES, PATHS, alike, nfc, other_spellings
+from harness.data.guess.inventory import SAMPLE, Images, Inventory, without_letters
 from harness.data.guess.targets import sample_columns
+from harness.data.guess.words import of_test, of_training
 from harness.data.rows.tables import Table
 
 _ENOUGH = 0.95
@@ -61,46 +62,65 @@ def find_sample(inventory: Inventory) -> tuple[str, Table] | None:
 
 
 def train_and_test(inventory: Inventory) -> tuple[Images | None, Images | None, list[Images]]:
-    """Folders of the training and of the test images, and those that may be merged with the first (validation)."""
+    """Folders of the training and of the test images, and those that may be merged with the first (validation).
 
-    def named(pattern: str, but: str = "$^") -> list[Images]:
-        found = [
-            i
-            for i in inventory.images
-            if i.folder != "."
-            and re.search(pattern, PurePosixPath(i.folder).name, re.I)
-            and not re.search(but, PurePosixPath(i.folder).name, re.I)
-        ]
-        return [
-            i
-            for i in found
-            if not any(i.folder.startswith(f"{o.folder}/") and len(o.files) >= len(i.files) for o in found)
-        ]
-
-    train = named(r"train", r"test")
-    test = named(r"test", r"train")
+    A folder in one of the other kind is a class or a part of it ('train/test'), and is not taken.
+    """
+    inner = [i for i in inventory.images if i.folder != "."]
+    train = _outermost([i for i in inner if of_training(_name(i))])
+    train.sort(key=lambda i: any(map(of_test, PurePosixPath(i.folder).parent.parts)))
     if train:
         chosen = train[0]
-        merged = [
-            i
-            for i in named(r"^val(id|idation)?$")
-            if PurePosixPath(i.folder).parent == PurePosixPath(chosen.folder).parent
-        ]
-        return chosen, test[0] if test else None, merged
+        apart = [i for i in inner if not _nested(i.folder, chosen.folder)]
+        test = _outermost([i for i in apart if of_test(_name(i))])
+        beside = _outermost([i for i in apart if re.fullmatch(r"val(id|idation)?", _name(i), re.I)])
+        return chosen, test[0] if test else None, [i for i in beside if _parent(i) == _parent(chosen)]
+    test = _outermost([i for i in inner if of_test(_name(i))])
     if test:
-        rest = [
-            i
-            for i in inventory.images
-            if i.folder != "."
-            and not i.folder.startswith(test[0].folder)
-            and not test[0].folder.startswith(f"{i.folder}/")
-        ]
+        rest = [i for i in inner if not _nested(i.folder, test[0].folder)]
         return (rest[0] if rest else None), test[0], []
     if not inventory.images:
         return None, None, []
     most = len(inventory.images[0].files)
     whole = [i for i in inventory.images if len(i.files) == most]
     return whole[0], None, []  # one folder for both: the deepest that holds all
+
+
+def _outermost(found: list[Images]) -> list[Images]:
+    """Those that lie in no other one that holds as many images."""
+
+    def inside(images: Images) -> bool:
+        return any(images.folder.startswith(f"{o.folder}/") and len(o.files) >= len(images.files) for o in found)
+
+    return [images for images in found if not inside(images)]
+
+
+def above_classes(inventory: Inventory, train: Images) -> Images | None:
+    """The folder above one called 'train' that is a class (of vehicles): its images lie loose in it, as in those beside it, none of which
+    is called as a part of the data is; None where it is no class."""
+    beside = [i for i in inventory.images if _parent(i) == _parent(train) and i.folder not in (".", train.folder)]
+    loose = all("/" not in path for images in (train, *beside) for path in images.below)
+    if not beside or not loose or any(map(_is_part, beside)):
+        return None
+    return next(i for i in inventory.images if i.folder == _parent(train))
+
+
+def _is_part(images: Images) -> bool:
+    return bool(_PARTS.search(_name(images)))
+
+
+_PARTS = re.compile(
+    r"train|test|val|dev|hold|extra|unlab|image|img|photo|pict|mask|label|annot|segm|data|ground|thumb", re.I
+)
+"""What folders beside that of the training images are called, where classes are not."""
+
+
+def _name(images: Images) -> str:
+    return PurePosixPath(images.folder).name
+
+
+def _parent(images: Images) -> str:
+    return PurePosixPath(images.folder).parent.as_posix()
 
 
 def test_of_sample(inventory: Inventory, train: Images, test: Images | None, asked: Sequence[str]) -> Images | None:
@@ -130,23 +150,16 @@ def holds_some(images: Images, asked: Sequence[str]) -> bool:
 
 
 def _held(images: Images, asked: Sequence[str]) -> int:
-    """How many of these ids (of many the first) name one file of the folder."""
+    """How many of these ids (of many the first) name one file of the folder, by the spelling that finds the most."""
     wanted = [nfc(i.replace("\\", "/").removeprefix("./")) for i in asked[:_TRIED]]
-    named = [Counter(alike(way(PurePosixPath(p))) for p in images.below) for way in _WAYS]
+    named = [Counter(alike(way(p)) for p in images.below) for way in (*NAMES, *PATHS)]
 
     def held(ids: list[str]) -> int:
         spelt = [alike(i.removeprefix(f"{images.folder}/")) for i in ids]
         return sum(any(count[i] == 1 for count in named) and all(count[i] <= 1 for count in named) for i in spelt)
 
-    return held(wanted) or next((n for ids in other_spellings(wanted, images.below) if (n := held(ids))), 0)
-
-
-_WAYS: tuple[Callable[[PurePosixPath], str], ...] = (
-    lambda p: p.stem,
-    lambda p: p.name,
-    lambda p: p.as_posix(),
-    lambda p: p.with_suffix("").as_posix(),
-)
+    plain = held(wanted)
+    return plain if plain == len(wanted) else max((plain, *map(held, other_spellings(wanted, images.width))))
 
 
 def _nested(one: str, other: str) -> bool:
@@ -174,23 +187,12 @@ def id_column_of(table: Table, images: Images) -> Matched | None:
     """
     if (several := _file_columns(table, images)) is not None:
         return several
-    ways = {
-        "stem": {nfc(PurePosixPath(p).stem) for p in images.below},
-        "name": {alike(PurePosixPath(p).name) for p in images.below},
-        "path": {alike(p) for p in images.below}
-        | {nfc(PurePosixPath(p).with_suffix("").as_posix()) for p in images.below},
-        "whole": {alike(p) for p in images.files},
-    }
     best: Matched | None = None
     for name, cells in zip(table.header, table.columns, strict=True):
-        some = [nfc(c.replace("\\", "/").removeprefix("./")) for c in cells[:_TRIED]]
+        some = cells[:_TRIED]
         if len(set(some)) < 0.9 * len(some) or not some:
             continue
-        share = max(sum(alike(c) in known for c in some) / len(some) for known in ways.values())
-        if share == 0:  # paths of another machine, numbers without their zeros
-            known = set().union(*ways.values())
-            tried = other_spellings(some, images.below)
-            share = max((sum(alike(c) in known for c in spelt) / len(some) for spelt in tried), default=0)
+        share = images.share_named(some)
         if share > (best.share if best else 0.5):
             best = Matched(name, (), share)
     return best if best and best.share >= 0.5 else _by_template(table, images) or _by_columns(table, images)
@@ -210,10 +212,9 @@ def _file_columns(table: Table, images: Images) -> Matched | None:
 
 def names_often(table: Table, images: Images) -> str | None:
     """A column that names images in several rows each, such as boxes; None where there is none."""
-    known = {alike(p) for p in images.below} | {nfc(PurePosixPath(p).stem) for p in images.below}
     for name, cells in zip(table.header, table.columns, strict=True):
         some = set(map(alike, cells[:_TRIED]))
-        if len(some) < len(cells[:_TRIED]) and some and some <= known:
+        if len(some) < len(cells[:_TRIED]) and some and any(some <= known for known in images.spellings):
             return name
     return None
 
@@ -230,7 +231,7 @@ def asked_by_column(
     if test_table is None or test is None or sample is None:
         return None
     asked = {nfc(i) for i in sample[1].column(sample_columns(sample[1])[0], "")}
-    stems = {nfc(way(PurePosixPath(p))) for p in test.below for way in _WAYS}
+    stems = {nfc(way(p)) for p in test.below for way in (*NAMES, *PATHS)}
     if len(asked & stems) >= 0.5 * len(asked):
         return None
     both = [c for c in test_table[1].header if train_table.has(c)]
@@ -254,30 +255,22 @@ def shared_rows(test_table: tuple[str, Table] | None, sample: tuple[str, Table] 
 
 def _names_files(table: Table, column: str, images: Images) -> bool:
     """Whether a column's cells are paths with ending, of the whole tree or below the folder."""
-    known = {alike(p) for p in (*images.files, *images.below)}
     some = table.column(column, "")[:_TRIED]
-    return sum(alike(c) in known for c in some) >= _ENOUGH * len(some)
+    return sum(alike(c) in images.paths for c in some) >= _ENOUGH * len(some)
 
 
 def _by_template(table: Table, images: Images) -> Matched | None:
     """Several files a row, '<id>_red.png', or one with more in its name, 'Train_<id>.jpg'."""
-    paths = images.below
     for name, cells in zip(table.header, table.columns, strict=True):
         some = [c for c in cells[:200] if c]
         if len(set(some)) < 0.9 * len(some) or not some or min(map(len, some)) < 2:
             continue
-        patterns: Counter[str] = Counter()
-        by_value: dict[str, list[str]] = {}
         wanted = set(some)
-        for path in paths:
-            stem = PurePosixPath(path).stem
-            for cut in {stem.find("_"), stem.rfind("_"), stem.find("-"), stem.rfind("-")} - {-1}:
-                for value in (stem[:cut], stem[cut + 1 :]):
-                    if value in wanted:
-                        pattern = path.replace(value, "{id}")
-                        if pattern not in by_value.setdefault(value, []):
-                            by_value[value].append(pattern)
-                            patterns[pattern] += 1
+        patterns = Counter(
+            pattern
+            for value in wanted
+            for pattern in {path.replace(value, "{id}") for path in images.by_part.get(value, ())}
+        )
         kept = [p for p, count in patterns.items() if count >= _ENOUGH * len(wanted)]
         if kept:
             return Matched(name, tuple(p.replace("{id}", f"{{{name}}}") for p in sorted(kept, key=_colour_order)), 1.0)
@@ -290,23 +283,22 @@ def _by_columns(table: Table, images: Images) -> Matched | None:
     unique = next(
         (n for n, cells in zip(table.header, table.columns, strict=True) if len(set(cells)) == len(cells)), None
     )
-    if unique is None or len(table) < 2 or not any("/" in path for path in images.below):
+    if unique is None or len(table) < 2 or not images.has_folders:
         return None
-    known, tried = set(images.below), [table.row(n) for n in range(0, len(table), max(len(table) // _ROWS_TRIED, 1))]
+    tried = [table.row(n) for n in range(0, len(table), max(len(table) // _ROWS_TRIED, 1))]
     templates: dict[str, None] = {}
     for row in tried[:2]:
-        columns = sorted((c for c in row if row[c] and c != unique), key=lambda c: -len(row[c]))
-        for path in images.below[:_PATHS_TRIED]:
+        columns = sorted((c for c in row if row[c] in images.parts and c != unique), key=lambda c: -len(row[c]))
+        for path in images.below[:_PATHS_TRIED] if len(columns) > 1 else ():
             used, parts = set(), []
             for part in re.split(r"([/_.])", path):
-                prefix = re.match(r"[A-Za-z]*", part)
-                bare = part[prefix.end() if prefix else 0 :]
+                bare = without_letters(part)
                 column = next((c for c in columns if row[c] in (part, bare) and c not in used), None)
                 used |= {column} if column else set()
                 parts.append(part if column is None else f"{part.removesuffix(row[column])}{{{column}}}")
             if len(used) > 1:
                 templates["".join(parts)] = None
-    kept = [t for t in templates if all(_filled(t, row) in known for row in tried)]
+    kept = [t for t in templates if all(_filled(t, row) in images.whole for row in tried)]
     kept = [t for t in kept if len({_filled(t, row) for row in tried}) == len(tried)]
     return Matched(unique, tuple(sorted(kept)), 1.0) if 0 < len(kept) <= _MOST_FILES else None
 
@@ -345,46 +337,4 @@ def label_pattern(names: Sequence[str]) -> tuple[str, list[str]] | None:
                 before = pattern.partition("([A-Za-z")[0]
                 return (f"^({alternatives})" if before == "^" else pattern), labels
             return pattern, labels
-    return None
-
-
-def group_columns(table: Table, id_column: str, targets: Sequence[str], test: Table | None = None) -> list[str]:
-    """Columns that look like groups: a patient, a driver, a place; with fewer values than rows.
-
-    By their names; else the first text column of which the test's table has other values only: its rows are of other places.
-    """
-    found = []
-    for name, cells in zip(table.header, table.columns, strict=True):
-        distinct = len(set(cells))
-        if name in (id_column, *targets) or distinct in (1, len(cells)):
-            continue
-        if re.search(
-            r"patient|subject|person|driver|location|seq_?id|sequence|animal|slide|site_id|case_?id|plant_?id|study_?id|group|farm|field_?id|camera|hospital|session|video|clip",
-            name,
-            re.I,
-        ):
-            found.append(name)
-    if not found and test is not None:
-        found = [n for n in table.header if n not in (id_column, *targets) and test.has(n) and _apart(table, test, n)]
-    return found[:1]
-
-
-def _apart(table: Table, test: Table, name: str) -> bool:
-    """Whether a column of names repeats itself, and the test has none of the values."""
-    here, there = set(table.column(name, "")), set(test.column(name, ""))
-    numbers = all(re.fullmatch(r"-?\d*\.\d+", cell) for cell in here)
-    repeated = len(here) <= len(table) / 2 and min(len(here), len(there)) > 1
-    return repeated and not numbers and here.isdisjoint(there) and "" not in here
-
-
-def group_pattern(ids: Sequence[str]) -> str | None:
-    """Ids that name a group: pairs, '10_left' and '10_right'; a person, 'person12_virus_3', in a third of them or more."""
-    persons = r"((?:person|patient|subject|animal|slide)[_-]?\d+)"
-    named = [m[1] for i in ids if (m := re.search(persons, i, re.I))]
-    if len(named) >= len(ids) / 3 and len(set(named)) < len(named):
-        return f"(?i){persons}"
-    for pattern in (r"^(.+)_(?:left|right)(?:\.\w+)?$", r"^(.+)_(?:L|R)(?:\.\w+)?$"):
-        found = [re.match(pattern, i) for i in ids[:2000]]
-        if found and all(found):
-            return pattern
     return None

@@ -13,6 +13,7 @@ from harness.data.files.names import nfc
 from harness.data.guess.inventory import SAMPLE, Images, Inventory
 from harness.data.guess.layout import Layout
 from harness.data.guess.targets import Targets, sample_columns
+from harness.data.guess.words import of_test
 from harness.data.rows.tables import Table, bare_id
 
 _MOST_SHOWN = 4
@@ -36,7 +37,7 @@ def note_tables(
                 f"'{name}' has {counted(len(other), 'row')} with '{targets.label[0]}' that are not used (validation?): to train on them too, put "
                 "their rows into one table and name the folder above all the images in data.train"
             )
-        elif re.search("test", PurePosixPath(name).name, re.I) and len(shared := _shared(other, ids)):
+        elif of_test(PurePosixPath(name).name) and len(shared := _shared(other, ids)):
             layout.unknown.append(
                 f"'{name}' names {counted(len(shared), 'image')} of the training table, e.g. '{plain(shared[0], 80)}': if they are the test's, take "
                 "their rows out of the table, or they are trained on"
@@ -105,6 +106,18 @@ def note_folders(layout: Layout, inventory: Inventory, train: Images, labels: li
             f"what these tables are for, which name none of the images by file: {plain(shown, 200)}. The labels were taken from the folders"
         )
     return labels
+
+
+def note_inner_folders(layout: Layout, train: Images) -> None:
+    """Say of folders in those that the sample submission names as classes: they may be patients or objects."""
+    inner = [PurePosixPath(p).parts[:2] for p in train.below if p.count("/") > 1]
+    asked = _asked(layout.sample[1]) if layout.sample else set()
+    repeated = 1 < len(set(inner)) < len(inner) == len(train.below)
+    if repeated and "label_pattern" not in layout.values and asked & {nfc(top) for top, _ in inner}:
+        layout.unknown.append(
+            f"whether the images of one folder in the class folders, e.g. '{plain('/'.join(inner[0]), 80)}', belong together (a patient, an object): "
+            "if so, group = '^[^/]+/([^/]+)/' under [data]"
+        )
 
 
 def _asked(sample: Table) -> set[str]:

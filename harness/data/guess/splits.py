@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from harness.data.guess.words import of_test, of_training
 from harness.data.rows.tables import Table
 
 _NAME = re.compile(r"(data[ _-]?)?(set|split|subset|partition|phase|usage)|.*[_ ](split|set)", re.I)
@@ -31,8 +32,8 @@ def split_column(table: Table) -> Split | None:
         values = dict.fromkeys(cells)
         if not _NAME.fullmatch(name) or not 1 < len(values) <= _MOST_VALUES or "" in values:
             continue
-        test = tuple(value for value in values if re.search("test", value, re.I))  # FER2013: PublicTest
+        test = tuple(value for value in values if of_test(value))  # FER2013: PublicTest
         train = tuple(value for value in values if value not in test)
-        if any(re.match("train|dev", value, re.I) for value in train):
+        if any(of_training(value) or value.lower().startswith("dev") for value in train):
             return Split(name, train, test)
     return None

@@ -11,6 +11,7 @@ from harness.base.errors import UserError
 from harness.base.untrusted_text import listed, plain
 from harness.data.files.names import nfc
 from harness.data.rows.tables import Table
+from harness.data.rows.targets import are_flags, is_true
 
 _NAMED = re.compile(
     r"^(label|labels|target|targets|class|classes|category|category_id|species|breed|tags|diagnosis|level|grade|score|attribute_ids|"
@@ -114,7 +115,7 @@ def _columns(
             found.why["label"] = "it holds the values that the sample submission has"
             return
     named = [c for c in rest if _NAMED.match(c)]
-    flags = [c for c in rest if set(train.column(c, "")) == {"0", "1"}]
+    flags = [c for c in rest if _is_column_of_flags(train.column(c, ""))]
     if not named and not sample and len(flags) > 2:
         found.label, found.why["label"] = flags, "these columns hold 0 and 1: look whether all are labels"
         return
@@ -143,12 +144,12 @@ def _number(cell: str) -> float | None:
 
 def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | None) -> None:
     """The task, by what stands in the cells; rows without a target do not count."""
-    columns = [list(cells) for cells in zip(*filter(any, zip(*columns, strict=True)), strict=True)] or [[]]
+    if not hold_flags(columns):
+        columns = [list(cells) for cells in zip(*filter(any, zip(*columns, strict=True)), strict=True)] or [[]]
     if len(columns) > 1:
         _refuse_classes(found, columns)
-        held = {cell for column in columns for cell in column}
-        if held <= {"0", "1", "0.0", "1.0", "True", "False"}:
-            one = all(sum(cell in ("1", "1.0", "True") for cell in row) == 1 for row in zip(*columns, strict=True))
+        if hold_flags(columns):
+            one = all(sum(map(is_true, row)) == 1 for row in zip(*columns, strict=True))
             found.task = "single" if one else "multilabel"
             found.why["task"] = (
                 "every row has just one 1 among these columns"
@@ -165,10 +166,22 @@ def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | 
     if separator:
         found.task, found.separator = "multilabel", separator
         found.why["task"] = "cells hold several labels that occur again and again in other combinations"
+    elif len(distinct) == 2 and _is_column_of_flags(distinct):
+        found.task, found.why["task"] = "binary", "two values"
     elif numbers and all(n is not None for n in numbers):
         _numeric_kind(found, [n for n in numbers if n is not None], len(cells), sample)
     else:
         found.why["task"] = f"one of {len(distinct):,} labels a row"
+
+
+def hold_flags(columns: Sequence[Sequence[str]]) -> bool:
+    """Whether several columns say yes or no, each of a label; where a column has no no, an empty cell is one."""
+    return len(columns) > 1 and all(map(are_flags, columns))
+
+
+def _is_column_of_flags(cells: list[str]) -> bool:
+    """Whether a column says yes of some rows and not of others."""
+    return are_flags(cells) and len(set(map(is_true, cells))) == 2
 
 
 def _refuse_classes(found: Targets, columns: list[list[str]]) -> None:
@@ -179,11 +192,8 @@ def _refuse_classes(found: Targets, columns: list[list[str]]) -> None:
     UserError
         If a column has a cell that is no number.
     """
-    flags = ("", "true", "false", "yes", "no")
-    told = zip(found.label, columns, strict=True)
-    odd = next(
-        ((n, cell) for n, cells in told for cell in cells if _number(cell) is None and cell.lower() not in flags), None
-    )
+    told = [(n, cell) for n, cells in zip(found.label, columns, strict=True) for cell in cells]
+    odd = next(((n, c) for n, c in told if _number(c) is None and not are_flags([c, "1"])), None)
     if odd is not None:
         raise UserError(
             f"the targets {listed(found.label, 8)} are classes, e.g. '{plain(odd[1], 80)}' of '{plain(odd[0], 80)}': several classes of one image "

@@ -311,12 +311,16 @@ def _matched(tree: FileTree, name: str, files: list[str], ids: Sequence[str], wh
 
 
 def _asked_below(name: str, lookup: Lookup, ids: list[str]) -> list[str]:
-    """The ids as they would be below the folder; where none is there, in the first other spelling of which one is."""
+    """The ids as they would be below the folder, in the spelling by which the most of them are there, the table's own before others."""
     below = [i.removeprefix(f"{name}/") for i in ids]
-    if lookup.knows_any(below):
+    best, most = below, lookup.known(below)
+    if most == len(set(below)):
         return below
-    others = ([i.removeprefix(f"{name}/") for i in spelt] for spelt in other_spellings(ids, lookup.paths))
-    return next((spelt for spelt in others if lookup.knows_any(spelt)), below)
+    for spelt in other_spellings(ids, lookup.width):
+        other = [i.removeprefix(f"{name}/") for i in spelt]
+        if (known := lookup.known(other)) > most:
+            best, most = other, known
+    return best
 
 
 def image_files(tree: FileTree, name: str) -> tuple[list[str], tuple[str, ...]]:

@@ -233,8 +233,9 @@ def _parquet(file: IO[bytes], shown: str) -> Table:
     import pyarrow.parquet as pq
 
     try:
-        read = pq.read_table(pa.BufferReader(file.read()))
-        _refuse_bytes(read.schema, shown)
+        content = pa.BufferReader(file.read())
+        _refuse_bytes(pq.read_schema(content), shown)  # before a whole shard of images is decoded
+        read = pq.read_table(content)
         columns = [[text_of(value) for value in read.column(place).to_pylist()] for place in range(read.num_columns)]
     except (pa.ArrowException, OSError, ValueError) as error:
         raise UserError(f"{shown}: cannot be read as Parquet ({plain(error, 200)}). Download it again.") from error

@@ -169,8 +169,7 @@ def votes(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray |
     """
     if not task.is_one_class or len(raw.columns) < 2:
         return None
-    flags = {*_TRUE, *_FALSE}
-    if all(cell.strip().lower() in flags for cells in raw.columns for cell in cells):
+    if all(map(are_flags, raw.columns)):
         return None
     _check_columns(task, raw, classes)
     names = [nfc(n) for n in raw.names]
@@ -279,10 +278,21 @@ def _number(cell: str | float) -> float:
 _TRUE, _FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
 
 
+def is_true(cell: str) -> bool:
+    """Whether a cell says yes."""
+    return cell.strip().lower() in _TRUE
+
+
+def are_flags(cells: Sequence[str]) -> bool:
+    """Whether cells say yes or no, all of them; where none says no, an empty one does."""
+    held = {cell.strip().lower() for cell in cells}
+    return held <= {*_TRUE, *_FALSE} or (held <= {*_TRUE, ""} and held != {""})
+
+
 def _zero_or_one(raw: RawTargets, column: int) -> np.ndarray:
     cells = [cell.strip().lower() for cell in raw.columns[column]]
     wrong = next((row for row, cell in enumerate(cells) if cell not in _TRUE and cell not in _FALSE), None)
-    if wrong is not None:
+    if wrong is not None and not are_flags(cells):
         raise UserError(
             f"{raw.place(wrong, column)}: '{plain(raw.columns[column][wrong], 80)}' is neither 0 nor 1. Correct the cell, or data.label in "
             "competition.toml."

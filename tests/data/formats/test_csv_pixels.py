@@ -14,7 +14,7 @@ from harness.competition import find_competition
 from harness.competition.data_spec import DataSpec
 from harness.data.dataset import load_dataset
 from harness.data.files.archives import FileTree
-from harness.data.formats.csv_pixels import may_lack_id
+from harness.data.formats.csv_pixels import may_lack_id, read_csv_pixels
 from tests.conftest import REPOSITORY, write_digits
 
 DIGITS = REPOSITORY / "competitions" / "digit-recognizer"
@@ -146,3 +146,16 @@ def test_which_table_may_lack_the_id(tmp_path: Path):
     (tmp_path / "test.csv").write_text("pixel0")
     assert not may_lack_id(tree, spec, ["label", "pixel0"], True, header)  # nobody has it
     assert not may_lack_id(tree, spec.model_copy(update={"id": None}), ["label"], True, header)
+
+
+@pytest.mark.parametrize("mark", ["\t", ";"])
+def test_values_may_be_separated_by_tabs_or_semicolons(tmp_path: Path, mark: str):
+    spec = DataSpec(format="csv_pixels", size=[2, 2], channels=1, train="train.tsv", test="test.tsv", label="label")
+    rows = [["label", "a", "b", "c", "d"], ["cat", "0", "1", "2", "255"], ["dog", "3", "4", "5", "6"]]
+    (tmp_path / "train.tsv").write_text("".join(mark.join(row) + "\n" for row in rows))
+    found = read_csv_pixels(FileTree(tmp_path), "train.tsv", spec, True, tmp_path)
+    assert found.targets is not None and found.targets.columns == [["cat", "dog"]]
+    assert np.load(tmp_path / "images.npy").reshape(2, 4).tolist() == [[0, 1, 2, 255], [3, 4, 5, 6]]
+    (tmp_path / "train.tsv").write_text("".join(mark.join(row) + "\n" for row in [*rows, ["dog", "3", "x", "5", "6"]]))
+    with pytest.raises(UserError, match=r"row 3 \(line 4\), column b: 'x' is no pixel"):
+        read_csv_pixels(FileTree(tmp_path), "train.tsv", spec, True, tmp_path)

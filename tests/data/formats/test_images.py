@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from PIL import Image
 
 from harness.base.errors import UserError
 from harness.competition import find_competition
+from harness.competition.data_spec import DataSpec
 from harness.data.dataset import load_dataset
+from harness.data.files.archives import FileTree
 from harness.data.files.decode import Decoder, decode
 from harness.data.formats import images as image_decoding
+from harness.data.formats.images import decode_all
 
 
 def load(project: Path):
@@ -260,3 +264,24 @@ def test_a_test_folder_with_class_folders_is_a_test_without_labels(shapes: Path)
     (test / "circle" / names[0]).write_bytes((test / "square" / names[0]).read_bytes())
     both = load(shapes).test.ids  # the same name in two folders: the folder tells them apart
     assert {f"circle/{Path(names[0]).stem}", f"square/{Path(names[0]).stem}"} <= set(both)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        (
+            [0, 4095],
+            "2 images of 3 have values above 4,095, the white of data.range, up to 9,000: .*data.range = \\[0, 16383\\]",
+        ),
+        ([0, 16383], None),
+        ([0, 3000], None),  # a window
+        ([100, 4095], None),
+    ],
+)
+def test_values_above_the_bits_that_are_told_are_noted(tmp_path: Path, bounds: list[int], said: str | None):
+    for name, value in {"a": 100, "b": 5000, "c": 9000}.items():
+        Image.fromarray(np.full((8, 8), value, np.uint16)).save(tmp_path / f"{name}.png")
+    spec = DataSpec(format="image_folder", size=[8, 8], channels=1, range=bounds)
+    files = [(f"{name}.png",) for name in "abc"]
+    _, notes = decode_all(FileTree(tmp_path), files, spec, tmp_path, lambda done, total: None, False)
+    assert [bool(re.search(said or "", note)) for note in notes] == ([True] if said else [])

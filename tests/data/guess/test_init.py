@@ -72,3 +72,17 @@ def test_a_frozen_pretrained_network_comes_first_where_it_can(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("harness.competition.builtin.facts.weights_at_hand", lambda: "package" if weights else "")
     assert f"          python -m harness.cv leaves --recipe {recipe}" in lines_of(tmp_path / "leaves")
+
+
+def test_what_cannot_be_a_competition_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    draw(tmp_path / "files" / "leaves", ("beech", "oak"))
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    with pytest.raises(
+        UserError, match=r"competition.toml \(not written\): platform = 'Kaggle': unknown .*known: none"
+    ):
+        init(Path("../files/leaves"), None, None, "Kaggle", Path("data"))
+    assert not list(Path().iterdir())
+    assert init(Path("../files/leaves"), None, None, "kaggle", Path("data"))

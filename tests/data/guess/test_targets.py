@@ -57,6 +57,26 @@ def test_columns_of_the_sample_are_the_targets():
     assert found.task == "regression" and found.label == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("yes", "no"), [("TRUE", "FALSE"), ("True", "False"), ("1.0", ""), ("1", "0"), ("yes", "no"), ("1.0", "0.0")]
+)
+def test_columns_of_yes_and_no_are_labels_however_they_are_written(yes: str, no: str):
+    one_hot = {c: [yes if n % 3 == k else no for n in IDS] for k, c in enumerate("abc")}
+    found = guessed(table(id=IDS, **one_hot))
+    assert (found.task, found.label) == ("single", ["a", "b", "c"])
+    several = {c: [yes if n % (k + 2) == 0 else no for n in IDS] for k, c in enumerate("abc")}
+    found = guessed(table(id=IDS, **several), table(id=ASKED, **{c: [0.1] * 6 for c in "abc"}))
+    assert (found.task, found.submission["value"]) == ("multilabel", "probability")
+    none = {c: [no, *cells[1:]] for c, cells in one_hot.items()}  # a row of nothing
+    assert guessed(table(id=IDS, **none)).task == "multilabel"
+
+
+@pytest.mark.parametrize(("yes", "no"), [("TRUE", "FALSE"), ("yes", "no"), ("1", "0")])
+def test_one_column_of_yes_and_no_has_two_classes(yes: str, no: str):
+    found = guessed(table(id=IDS, melanoma=[yes, no, no] * 4), table(id=ASKED, melanoma=[0.5] * 6))
+    assert (found.task, found.metric, found.submission["value"]) == ("binary", "roc_auc", "probability")
+
+
 def test_columns_of_the_sample_that_are_the_values_of_one_column():
     found = guessed(
         table(id=IDS, breed=["beagle", "boxer", "pug"] * 4),
@@ -71,7 +91,7 @@ def test_what_is_not_known_is_said():
 
 
 def test_persons_and_pairs_in_names_are_groups():
-    from harness.data.guess.layout import group_pattern
+    from harness.data.guess.groups import group_pattern
     from harness.data.rows.groups import groups_by_pattern
 
     xrays = ["person1_virus_6", "person1_bacteria_7", "person2_virus_1", "IM-0115-0001", "IM-0117-0001"]

@@ -189,3 +189,14 @@ def test_a_separator_that_a_column_does_not_have_is_refused():
     assert targets_of(table, spec(label="category", separator=",")).separator == ","
     with pytest.raises(UserError, match='data.separator = ","'):
         targets_of(table, spec(label="category", separator=" "))
+
+
+def test_a_column_of_ones_and_blanks_says_no_where_it_is_empty():
+    raw = columns(a=["1.0", "", ""], b=["", "TRUE", "1"])
+    assert encode(TASKS["multilabel"], raw, ("a", "b")).tolist() == [[1, 0], [0, 1], [0, 1]]
+    assert (
+        encode(TASKS["single"], raw, ("a", "b")).tolist() == [0, 1, 1]
+        and votes(TASKS["single"], raw, ("a", "b")) is None
+    )
+    with pytest.raises(UserError, match="row 3, column 'a': '' is neither 0 nor 1"):  # not told, for there are 0s
+        encode(TASKS["multilabel"], columns(a=["1", "0", ""], b=["1", "1", "1"]), ("a", "b"))

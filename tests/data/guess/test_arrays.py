@@ -1,0 +1,67 @@
+"""Which arrays of an .npz are the images, the labels and the test's, by their names and shapes."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.base.errors import UserError
+from harness.data.files.archives import FileTree
+from harness.data.guess.guess import guess
+from harness.data.guess.inventory import take_stock
+from harness.data.guess.layout import Layout
+
+X, Y = np.zeros((6, 8, 8), np.uint8), np.array([0, 1] * 3)
+
+
+def guessed(folder: Path) -> Layout:
+    return guess(take_stock(FileTree(folder)))[0]
+
+
+def saved(folder: Path, /, **arrays: np.ndarray) -> Layout:
+    np.savez(folder / "all.npz", **arrays)
+    return guessed(folder)
+
+
+def chosen(layout: Layout) -> tuple[object, ...]:
+    return tuple(layout.values.get(key) for key in ("images", "label", "test_images"))
+
+
+def test_the_labels_of_a_test_of_equal_size_are_not_the_trainings(tmp_path: Path):
+    layout = saved(tmp_path, x_test=X, y_test=Y, x_train=X, y_train=Y)
+    assert chosen(layout) == ("x_train", "y_train", "x_test") and not layout.unknown
+
+
+def test_test_arrays_come_first_and_the_others_have_no_word_for_training(tmp_path: Path):
+    assert chosen(saved(tmp_path, test_images=X, test_labels=Y, images=X, labels=Y)) == (
+        "images",
+        "labels",
+        "test_images",
+    )
+
+
+def test_ids_and_folds_are_no_labels(tmp_path: Path):
+    layout = saved(tmp_path, images=X, ids=np.arange(6), folds=Y, labels=Y)
+    assert chosen(layout)[1] == "labels" and not layout.unknown
+
+
+@pytest.mark.parametrize("names", [("kind", "sort"), ("labels_fine", "labels_coarse"), ("ids",)])
+def test_arrays_that_may_be_the_labels_alike_are_told(tmp_path: Path, names: tuple[str, ...]):
+    layout = saved(tmp_path, images=X, **dict.fromkeys(names, Y))
+    assert chosen(layout)[1] == names[0]
+    assert any("which array holds the labels" in line and names[-1] in line for line in layout.unknown)
+
+
+def test_a_number_and_a_foreign_file_among_the_arrays_are_left_aside(tmp_path: Path):
+    np.savez(tmp_path / "all.npz", images=X, version=np.array(3), labels=Y, about=np.array([{}], dtype=object))
+    with zipfile.ZipFile(tmp_path / "all.npz", "a") as archive:
+        archive.writestr("README.txt", "about the data")
+    assert chosen(guessed(tmp_path)) == ("images", "labels", None)
+
+
+def test_labels_of_the_test_alone_are_no_labels(tmp_path: Path):
+    with pytest.raises(UserError, match="no array of 6 labels for 'x_train'"):
+        saved(tmp_path, x_train=X, x_test=X, y_test=Y)

@@ -1,0 +1,58 @@
+"""Which folders are the training's and the test's, where classes are called much like them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from harness.data.files.archives import FileTree
+from harness.data.guess.guess import guess
+from harness.data.guess.inventory import take_stock
+from harness.data.guess.layout import Layout
+
+
+def draw(folder: Path, **counts: int) -> None:
+    """So many images in each folder; '__' stands for '/'."""
+    for name, count in counts.items():
+        place = folder / name.replace("__", "/")
+        place.mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (8, 8), (number, 0, 0)).save(place / f"{number}.png")
+
+
+def guessed(folder: Path) -> Layout:
+    return guess(take_stock(FileTree(folder)))[0]
+
+
+@pytest.mark.parametrize("name", ["protest", "testis", "contest", "test", "train"])
+@pytest.mark.parametrize("there", [0, 2])
+def test_a_class_that_is_called_like_a_test_is_no_test(tmp_path: Path, name: str, there: int):
+    draw(tmp_path, **{f"train__{name}": 6, "train__calm": 5}, **({"test": there} if there else {}))
+    found = guessed(tmp_path).values
+    assert (found["train"], found["test"]) == ("train", "test")
+    assert found.get("optional", []) == ([] if there else ["test"])
+
+
+def test_a_class_of_the_test_that_is_called_train_is_no_training(tmp_path: Path):
+    draw(tmp_path, test__train=9, test__bus=9, train__train=3, train__bus=3)
+    found = guessed(tmp_path).values
+    assert (found["train"], found["test"]) == ("train", "test")
+
+
+@pytest.mark.parametrize("above", ["", "vehicles__"])
+def test_a_class_called_train_stands_beside_the_others(tmp_path: Path, above: str):
+    draw(tmp_path, **{f"{above}{name}": 4 for name in ("car", "train", "bus")})
+    layout = guessed(tmp_path)
+    assert layout.values["train"] == (above.rstrip("_") or ".")
+    assert sorted(set(layout.labels_of or ())) == ["bus", "car", "train"]
+
+
+@pytest.mark.parametrize("test", ["train_images", "testset", "stage1_test", "Test Set"])
+def test_names_with_more_words_are_still_known(tmp_path: Path, test: str):
+    train = "train_images" if "train" not in test else "train"
+    test = "test_images" if "train" in test else test
+    draw(tmp_path, **{f"{train}__a": 3, f"{train}__b": 3, test: 2})
+    found = guessed(tmp_path).values
+    assert (found["train"], found["test"]) == (train, test)

@@ -1,0 +1,139 @@
+"""Which tables hold labels, pixels or the sample submission, and how their ids name images."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from harness.base.errors import UserError
+from harness.competition import find_competition
+from harness.competition.competition import Competition
+from harness.data.files.archives import FileTree
+from harness.data.files.names import stem
+from harness.data.guess import inventory
+from harness.data.guess.guess import guess
+from harness.data.guess.inventory import take_stock
+from harness.data.guess.layout import Layout, id_column_of
+from harness.data.guess.targets import Targets
+from harness.data.rows.listing import list_by_table
+from harness.data.rows.tables import Table, read_table
+
+IDS = [f"a{n}" for n in range(12)]
+KINDS = [("cat", "dog")[n % 2] for n in range(12)]
+
+
+def images(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(folder / name)
+
+
+def table(path: Path, /, **columns: list[object]) -> None:
+    pd.DataFrame(columns).to_csv(path, index=False)
+
+
+def guessed(folder: Path) -> tuple[Layout, Targets]:
+    return guess(take_stock(FileTree(folder)))
+
+
+def test_a_sample_submission_with_a_hundred_columns_holds_no_pixels(tmp_path: Path):
+    classes = [f"kind{n}" for n in range(70)]
+    images(tmp_path, *(f"train/a{n}.png" for n in range(70)), "test/a.png", "test/b.png")
+    table(tmp_path / "train.csv", id=[f"a{n}" for n in range(70)], label=classes)
+    table(tmp_path / "sample_submission.csv", id=["a", "b"], **{name: [0, 0] for name in classes})
+    layout, targets = guessed(tmp_path)
+    assert (layout.values["format"], layout.values["labels"], targets.label) == ("image_csv", "train.csv", ["label"])
+
+
+@pytest.mark.parametrize("ending", ["", ".png"])
+def test_a_hundred_columns_beside_images_are_no_pixels(tmp_path: Path, ending: str):
+    images(tmp_path, *(f"train/{n:03d}.png" for n in range(90)))
+    marks = {f"label{k}": [int(n % 80 == k) for n in range(90)] for k in range(80)}
+    table(tmp_path / "train.csv", id=[f"{n:03d}{ending}" if ending else n for n in range(90)], **marks)
+    layout, targets = guessed(tmp_path)
+    assert (layout.values["format"], len(targets.label), targets.task) == ("image_csv", 80, "single")
+    assert layout.train_table is not None and len(layout.train_table[1]) == 90  # all rows were read
+
+
+@pytest.mark.parametrize(("ending", "mark"), [("csv", ","), ("csv", ";"), ("tsv", "\t")])
+def test_pixels_beside_images_of_other_names_are_pixels(tmp_path: Path, ending: str, mark: str):
+    images(tmp_path, "examples/three.png")
+    pixels = {f"pixel{k}": [(n * k) % 256 for n in range(12)] for k in range(64)}
+    pd.DataFrame({"label": KINDS, **pixels}).to_csv(tmp_path / f"train.{ending}", index=False, sep=mark)
+    found = guessed(tmp_path)[0].values
+    assert (found["format"], found["size"], found["train"]) == ("csv_pixels", [8, 8], f"train.{ending}")
+
+
+def test_most_numbers_lost_their_zeros_and_some_had_none(tmp_path: Path):
+    images(tmp_path, *(f"train/{n:03d}.png" for n in range(90, 111)), *(f"test/{n:03d}.png" for n in (8, 120)))
+    rows = list(range(90, 111))
+    table(tmp_path / "train.csv", id=rows, label=[("cat", "dog")[n % 2] for n in rows])
+    table(tmp_path / "sample_submission.csv", id=[8, 120], label=["cat", "cat"])
+    layout, _ = guessed(tmp_path)
+    assert (layout.values["labels"], layout.values["id"], layout.values["test"]) == ("train.csv", "id", "test")
+    assert "labels" not in layout.why  # all rows have an image
+    text = 'title = "t"\nmetric = "accuracy"\n[data]\nformat = "image_csv"\nsize = 8\nlabels = "train.csv"\nid = "id"\nlabel = "label"\n'
+    (tmp_path / "competition.toml").write_text(text)
+    competition: Competition = find_competition(tmp_path)
+    listing = list_by_table(FileTree(tmp_path), "train", competition.data)
+    assert listing.files == [(f"train/{n:03d}.png",) for n in rows]
+
+
+@pytest.mark.parametrize("name", ["sample_metadata.csv", "sample_sheet.csv", "train_test_labels.csv"])
+def test_a_table_of_labels_may_be_called_like_a_sample_or_a_test(tmp_path: Path, name: str):
+    images(tmp_path, *(f"images/{i}.png" for i in IDS))
+    table(tmp_path / name, id=IDS, label=KINDS)
+    layout, targets = guessed(tmp_path)
+    assert layout.sample is None and layout.values["labels"] == name and targets.label == ["label"]
+
+
+def test_names_of_images_are_looked_at_once_for_all_tables(monkeypatch: pytest.MonkeyPatch):
+    looked_at: list[str] = []
+    monkeypatch.setattr(inventory, "stem", lambda path: looked_at.append(path) or stem(path))
+    folder = inventory.Images("data", [f"data/scan_{n}.png" for n in range(50)])
+    for n in range(40):
+        shapes = {"label": ["nodule", "cyst"], "group": [f"{n}x", f"{n}y"], "points": ["[[1, 2]]", "[[3, 4]]"]}
+        assert id_column_of(Table(list(shapes), list(shapes.values()), "one.json"), folder) is None
+    assert 0 < len(looked_at) <= 3 * 50
+
+
+@pytest.mark.parametrize("ending", ["zip", "ZIP", "Zip"])
+def test_packed_tables_and_folders_are_read_whatever_the_letters_of_their_endings(tmp_path: Path, ending: str):
+    images(tmp_path / "aside", *(f"train/{i}.png" for i in IDS))
+    table(tmp_path / "aside/train.csv", id=IDS, label=KINDS)
+    for packed, names in {"train": [f"train/{i}.png" for i in IDS], "train.csv": ["train.csv"]}.items():
+        with zipfile.ZipFile(tmp_path / f"{packed}.{ending}", "w") as archive:
+            for name in names:
+                archive.write(tmp_path / "aside" / name, name)
+    shutil.rmtree(tmp_path / "aside")
+    layout, _ = guessed(tmp_path)
+    found = layout.values
+    assert (found["train"], found["labels"], found["size"]) == ("train", "train.csv", [8, 8])
+
+
+def test_of_two_packed_folders_of_one_name_the_other_is_not_listed(tmp_path: Path):
+    with zipfile.ZipFile(tmp_path / "train.zip", "w") as archive:
+        archive.writestr("train/a.png", b"")
+    (tmp_path / "train.tar").write_bytes(b"of the same name")
+    assert inventory.all_names(FileTree(tmp_path)) == ["train.tar", "train/a.png"]
+
+
+def test_a_table_of_labels_that_is_called_a_submission_is_told(tmp_path: Path):
+    images(tmp_path, *(f"images/{i}.png" for i in IDS))
+    table(tmp_path / "my_submission.csv", id=IDS, label=KINDS)
+    with pytest.raises(
+        UserError, match=r"my_submission.csv \(id, label, taken for the sample submission by its name\)"
+    ):
+        guessed(tmp_path)
+
+
+def test_bytes_inside_parquet_are_refused_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pd.DataFrame({"image": [b"png"], "label": ["cat"]}).to_parquet(tmp_path / "train.parquet")
+    monkeypatch.setattr("pyarrow.parquet.read_table", lambda *args: pytest.fail("it was read"))
+    with pytest.raises(UserError, match="holds the bytes of images"):
+        read_table(FileTree(tmp_path), "train.parquet", "data.labels")
