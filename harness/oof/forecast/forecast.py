@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.competition.metrics import Metric
 from harness.cv.noise.job import doubtful_corruptions
@@ -149,7 +150,7 @@ def forecast(
     if history:
         draws = history.pull(draws, known.score, rng)
     public_rows, private_rows = competition.leaderboard.rows(len(subject.test_folds[0]) if seen else test_rows)
-    notes = _notes(subject, calibration, shift, fall.blind, seen)
+    notes = _notes(subject, metric, calibration, shift, fall.blind, seen)
     if give_or_take:
         notes.append(
             f"what averaging the fold models gains cannot be told: taken as 0, give or take {give_or_take:.4f}"
@@ -196,12 +197,15 @@ def _calibrated(
     looks: Looks | None,
     cells: Cells | None,
 ) -> tuple[Cells | None, Calibration | None]:
-    """The noise suite's cells that leave labels as they are, and the rule that is best on them; None without a suite."""
+    """The noise suite's cells that leave labels as they are, and the rule that is best on them; None without a suite, and where the metric
+    is not defined on any cell (an AUC of rows without a positive one)."""
     if subject.suite is None:
         return None, None
     if cells is None:
         cells = suite_cells(known_rows(subject, metric, subject.suite), subject)
     cells = cells.without(set(doubtful_corruptions(competition, subject.suite.names)))
+    if not cells.corruptions:
+        return None, None
     usable = None if said is None else np.isfinite(said)
     return cells, calibrate(cells, usable, displacement(looks.train, looks.test) if looks else None)
 
@@ -346,7 +350,12 @@ def _shares(competition: Competition, known: Known, folds: list[np.ndarray]) -> 
 
 
 def _notes(
-    subject: ForecastInputs, calibration: Calibration | None, shift: Shift | None, blind: float | None, seen: bool
+    subject: ForecastInputs,
+    metric: Metric,
+    calibration: Calibration | None,
+    shift: Shift | None,
+    blind: float | None,
+    seen: bool,
 ) -> list[str]:
     found: list[str] = []
     if blind is not None and shift is not None:
@@ -358,18 +367,7 @@ def _notes(
             "images do"
         )
     if calibration is None:
-        cure = (
-            "its members took no suite on the same rows: run harness.cv --noise for each with the same --noise-rows, then "
-            "make the ensemble again"
-            if subject.is_blend
-            else "run harness.cv again with --noise; what stands is not trained again"
-        )
-        found.append(
-            "the noise suite was not run: the interval is of sampling only, as if the test were like the training set; "
-            + cure
-            if blind is None
-            else "the noise suite was not run, so that nothing says what other images cost this model; " + cure
-        )
+        found.append(_suite_note(subject, metric, blind is not None))
     if not seen:
         found.append(
             "the test is hidden: the fall comes from a mixture of scenarios that is our guess, not a measurement"
@@ -383,6 +381,28 @@ def _notes(
     if not subject.scores["complete"]:
         found.append("only some folds are trained: the score is of their rows, and fewer models are averaged")
     return found
+
+
+def _suite_note(subject: ForecastInputs, metric: Metric, is_shifted: bool) -> str:
+    """That there is no noise suite to go by, why, what the interval is then, and the cure."""
+    if subject.suite is not None:
+        why = (
+            f"the noise suite tells nothing: {metric.name} is not defined on its {counted(len(subject.suite.rows), 'row')} "
+            "(a class or label without a row?)"
+        )
+        cure = "run harness.cv again with --noise and more --noise-rows (0 = all)"
+    elif subject.is_blend:
+        why = "the noise suite was not run"
+        cure = (
+            "its members took no suite on the same rows: run harness.cv --noise for each with the same --noise-rows, then make the "
+            "ensemble again"
+        )
+    else:
+        why = "the noise suite was not run"
+        cure = "run harness.cv again with --noise; what stands is not trained again"
+    if is_shifted:
+        return f"{why}, so that nothing says what other images cost this model; {cure}"
+    return f"{why}: the interval is of sampling only, as if the test were like the training set; {cure}"
 
 
 def _unmeasured_note(shift: Shift, blind: float) -> str:
