@@ -151,6 +151,8 @@ def forecast(
         draws = history.pull(draws, known.score, rng)
     public_rows, private_rows = competition.leaderboard.rows(len(subject.test_folds[0]) if seen else test_rows)
     notes = _notes(subject, metric, calibration, shift, fall.blind, seen)
+    if known.kind.unsaid:
+        notes.append(f"left out with so many classes: {known.kind.unsaid}, which compare all pairs of them")
     if give_or_take:
         notes.append(
             f"what averaging the fold models gains cannot be told: taken as 0, give or take {give_or_take:.4f}"
