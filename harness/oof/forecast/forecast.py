@@ -184,7 +184,7 @@ def forecast(
 
 def measure(known: Known, subject: ForecastInputs, looks: Looks | None) -> Measured:
     """The shift between the images, and float (E,): what each estimator says of the fall on the test; None where there is none."""
-    shift = detect_shift(looks.train, looks.test) if looks else None
+    shift = detect_shift(looks.train, looks.test, subject.folds.groups[looks.train_rows]) if looks else None
     return shift, _said(known, subject, shift) if subject.test_folds else None
 
 
@@ -236,7 +236,7 @@ def _gain(subject: ForecastInputs, known: Known, single: float, vote: Vote | Non
 
 def _said(known: Known, subject: ForecastInputs, shift: Shift | None) -> np.ndarray:
     """float (E,): what each estimator says of the fall, mean over the fold models; NaN where it lacks what it needs."""
-    weights, auc = (shift.weights, shift.auc) if shift else (None, float("nan"))
+    weights, auc = (shift.weights, shift.auc_beyond_groups) if shift else (None, float("nan"))
     folds = [Unknown(of, weights, subject.judged(known.metric, of), auc) for of in subject.test_folds]
     if subject.pseudo:  # the fold models were trained on some of these rows: what they say of them is no forecast
         by_images = {"importance": importance_drop, "domain": domain_drop}
@@ -380,6 +380,12 @@ def _notes(
             f"the test images can be told from the training images (AUC {shift.auc:.2f}); most by: {name} "
             f"({difference:+.2f} standard deviations, AUC {auc:.2f} alone)"
         )
+    if shift is not None and shift.is_hidden_by_groups:
+        found.append(
+            f"the test images can be told from the training images (AUC {shift.auc:.2f}), but so can groups of the training rows from each other "
+            f"({f'AUC {shift.by_groups:.2f}' if shift.by_groups < 1 else 'they are too few to try'}): whether the test differs by more than its "
+            "groups cannot be told"
+        )
     if not subject.scores["complete"]:
         found.append("only some folds are trained: the score is of their rows, and fewer models are averaged")
     return found
@@ -407,10 +413,14 @@ def _suite_note(subject: ForecastInputs, metric: Metric, is_shifted: bool) -> st
     return f"{why}: the interval is of sampling only, as if the test were like the training set; {cure}"
 
 
+def _of_groups(shift: Shift) -> str:
+    return f", groups alone {shift.by_groups:.2f}" if shift.by_groups > 0.5 else ""
+
+
 def _unmeasured_note(shift: Shift, blind: float) -> str:
     loud = "DO NOT TRUST THIS FORECAST: " if shift.apart > _LOUD else ""
     return (
-        f"{loud}the test images are not like the training images (AUC {shift.auc:.2f}: up to {100 * shift.apart:.0f} % of them have no "
+        f"{loud}the test images are not like the training images (AUC {shift.auc:.2f}{_of_groups(shift)}: up to {100 * shift.apart:.0f} % of them have no "
         f"like there), and no noise suite has measured what that costs; for these the interval reaches from the OOF score to "
         f"{blind:.4f}, which these predictions score if they have nothing to do with the images"
     )
