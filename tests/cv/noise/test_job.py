@@ -60,7 +60,7 @@ def test_grades_are_recalled_by_the_decided_answers_with_and_without_corruption(
         None,
     )
     rows = np.arange(n)
-    suite = Suite(("blur",), rows, np.tile(oof, (1, 5, 1, 1)), np.zeros((1, 5, n, 2)), np.zeros((n, 2)))
+    suite = Suite(("camera",), rows, np.tile(oof, (1, 5, 1, 1)), np.zeros((1, 5, n, 2)), np.zeros((n, 2)))
     classes = score_noise(competition, run, suite)["classes"]
     assert (oof.argmax(axis=1) == labels).mean() < 0.6 < np.mean([found["clean"] for found in classes.values()])
     for found in classes.values():  # nothing is corrupted, so that no class falls
