@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.base.errors import needs
 from harness.base.progress import LineWatcher
 from harness.base.untrusted_text import plain
 from harness.clean.copies.duplicates import Duplicates, families, find_duplicates, flat_rows
 from harness.clean.copies.phash import ORIENTATIONS
+from harness.clean.label_errors import suspected_rows
 from harness.clean.label_votes import label_probabilities, winner
 from harness.clean.odd.belonging import Belonging, belonging
 from harness.clean.odd.judging import say_blank, say_foreign, say_tiny
@@ -203,16 +203,10 @@ def _say_test_copies(found: Rows, pairs: Duplicates, test: Samples | None) -> No
 
 
 def _say_label_errors(found: Rows, oof: np.ndarray) -> None:
-    """Label errors by confident learning (Northcutt, Jiang, Chuang 2021; cleanlab) on rows that are not yet judged."""
-    with needs("looking for label errors", "cleanlab"):
-        from cleanlab.filter import find_label_issues
-
-    rows = np.flatnonzero(~found.judged & ~np.isnan(oof).any(axis=1))
-    labels = found.labels
-    if len(np.unique(labels[rows])) < oof.shape[1]:
-        return  # cleanlab wants every class
-    proba = oof[rows] / oof[rows].sum(axis=1, keepdims=True)
-    for k in find_label_issues(labels[rows], proba, return_indices_ranked_by="self_confidence", n_jobs=1):
-        row, likely = rows[k], int(proba[k].argmax())
-        said = f"to {found.classes[likely]}; OOF gives it {proba[k, likely]:.2f}, its label {found.classes[labels[row]]} {proba[k, labels[row]]:.2f}"
+    """Label errors (`suspected_rows`) on rows that are not yet judged."""
+    rows, labels = np.flatnonzero(~found.judged & ~np.isnan(oof[:, 0])), found.labels
+    for row in rows[suspected_rows(labels, oof, rows)].tolist():
+        proba = oof[row] / oof[row].sum()
+        likely = int(proba.argmax())
+        said = f"to {found.classes[likely]}; OOF gives it {proba[likely]:.2f}, its label {found.classes[labels[row]]} {proba[labels[row]]:.2f}"
         found.say(row, "label error", "keep", "", said)

@@ -109,8 +109,14 @@ def clean_chosen(
     Raises
     ------
     UserError
-        As `clean`, or if the data are missing or wrong.
+        As `clean`, or if the data are missing or wrong, or a run is named and rows are not of one class each.
     """
+    if run and (contest.is_clustering or not contest.kind.is_one_class):
+        what = "one without labels" if contest.is_clustering else f"task = '{contest.task}', {contest.kind.what}"
+        raise UserError(
+            f"--run {run}: label errors are looked for with one of several classes only; '{contest.slug}' is {what}. Leave --run out; for labels "
+            "and numbers in doubt: harness.oof errors"
+        )
     contest, dataset = load_chosen(contest.using(DataChoice(set=where.data_set)), where, watcher)
     watcher.say(f"{contest.title}: {dataset.source}, fingerprint {dataset.fingerprint}")
     if (
@@ -148,7 +154,11 @@ def refuse_to_lose_changes(path: Path, overwrite: bool) -> None:
 
 def _oof_of(name: str, out: Path, competition: Competition, dataset: Dataset) -> np.ndarray:
     run = load_run(out / "oof" / competition.slug / Path(name).name)
-    if run.environment["data"]["fingerprint"] != dataset.fingerprint or run.classes != list(competition.classes):
+    if run.classes != list(competition.classes):
+        raise UserError(
+            f"run '{run.name}' has other classes than competition.toml has now. Name another run, train it anew, or put the classes back"
+        )
+    if run.environment["data"]["fingerprint"] != dataset.fingerprint:
         raise UserError(
             f"run '{run.name}' was trained on other data ({run.environment['data']['source']}) than is looked at now "
             f"({dataset.source}). Name a run on these data, or give the same --data or --sample as it was trained with."

@@ -36,8 +36,8 @@ class Rows:
         return plain(str(self.samples.ids[row]), 80)
 
     def family(self, members: np.ndarray) -> str:
-        """A family's name is its first row's; a row alone has none."""
-        return f"family-{self.name(members[0])}" if len(members) > 1 else ""
+        """A family's name is its first row's whole id, since rows of one name share a group; a row alone has none."""
+        return f"family-{self.samples.ids[members[0]]}" if len(members) > 1 else ""
 
     def in_order(self) -> list[Verdict]:
         """All verdicts, in the rows' order."""

@@ -201,7 +201,7 @@ def apply_verdicts(path: Path, samples: Samples, classes: Sequence[str]) -> Clea
     Raises
     ------
     UserError
-        If it names a row that is not there, a row twice, or a class that is none.
+        If it names a row that is not there, a row twice, or a class that is none, or relabels where a row has no one class.
     """
     verdicts = [v for v in read_verdicts(path) if v.verdict != "broken"]  # those are no rows
     ids = np.array([v.id for v in verdicts], dtype=np.str_)
@@ -238,6 +238,11 @@ def _relabelled(
     labels = samples.labels.copy()
     for row, verdict in zip(rows, verdicts, strict=True):
         if verdict.action == "relabel":
+            if labels.ndim > 1:
+                raise UserError(
+                    f"{path}: id '{plain(verdict.id, 80)}': relabel is for one of several classes, and a row here has several labels, or "
+                    "numbers. Set its action to keep or exclude, and correct the row in the training table"
+                )
             name = verdict.evidence.removeprefix("to ").partition(";")[0].strip()
             if name not in classes:
                 raise UserError(

@@ -296,7 +296,10 @@ def calibrate(
     if found:
         _print_table("how forecasts have fared", *track_record_table(found), left=1)
     for name in (name for name, fared in tried.items() if fared is None):
-        print(f"{name}: the noise suite was not run; run harness.cv again with --noise")
+        print(
+            f"{name}: the noise suite was not run, or the metric is not defined on its rows; run harness.cv again with --noise, "
+            "where it was run with more --noise-rows"
+        )
 
 
 def _print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]], left: int, bold: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,14 @@ def test_wording_does_not_count_and_actions_do(tmp_path: Path, samples: Samples)
     one = digest(Verdict("i1", "foreign", "exclude", "", "x"))
     assert one == digest(Verdict("i1", "odd", "exclude", "", "other words")) != ""
     assert one != digest(Verdict("i2", "foreign", "exclude", "", "x"))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_several_labels_or_numbers_are_not_relabelled(tmp_path: Path, samples: Samples, dtype: type):
+    labels = np.array([[0, 1], [1, 1]] * 4, dtype=dtype)
+    path = written(tmp_path, Verdict("i2", "label error", "relabel", "", "to dog"))
+    with pytest.raises(UserError, match=r"clean\.csv: id 'i2': relabel is for one of several classes.*keep or exclude"):
+        apply_verdicts(path, replace(samples, labels=labels), CLASSES)
 
 
 def test_broken_pictures_stand_in_the_list_though_they_are_no_rows(tmp_path: Path, samples: Samples):

@@ -13,12 +13,13 @@ import numpy as np
 
 from harness.base.pictures import as_picture
 from harness.base.progress import LineWatcher
-from harness.clean.copies.hamming_search import near_pairs
+from harness.clean.copies.hamming_search import Order, near_pairs
 from harness.clean.copies.phash import ORIENTATIONS, hash_images, orient
 
 _SMALL = 32
 _ALIKE = 0.98
-_CROWDED = 10_000  # pairs of rows of two hashes
+_CROWDED = 1_000  # pairs of rows of two hashes
+_PARTNERS = 32  # hashes before its own that a hash is paired with, the nearest: families of more (a fixed camera's frames) hang together so
 _FAR, _NEAR = 10, 4  # bits
 _AFFORDABLE = 5e8  # comparisons, some seconds
 _FLAT = 2.0  # grey levels of 255: an image whose pixels spread less than this shows nothing
@@ -48,7 +49,8 @@ def find_duplicates(
 ) -> Duplicates:
     """All pairs of duplicates of uint8 images (n, H, W, C), and of these with test images (k, H, W, C).
 
-    Of many exact copies of one image each is paired with the first only. Flat images (see `flat_rows`) are left out:
+    Of many exact copies of one image each is paired with the first only, and of many near ones with the nearest only: families are the
+    same, pairs are no more than a few times the rows. Flat images (see `flat_rows`) are left out:
     they are all alike and all different.
     """
     both, watcher = _Stack(images, test), watcher or LineWatcher(quiet=True)
@@ -58,7 +60,9 @@ def find_duplicates(
     hashes = [np.zeros((0, 8), np.uint64)]
     for s in watcher.over("perceptual hashes of all images", range(0, len(kept), 4096)):
         hashes.append(hash_images(both[kept[s : s + 4096]]))
-    near = _confirmed(both, kept, *_candidates(np.concatenate(hashes), watcher), watcher)
+    near = _confirmed(
+        both, kept, *_candidates(np.concatenate(hashes), int(np.searchsorted(kept, len(images))), watcher), watcher
+    )
     rows = np.concatenate([np.column_stack([exact, np.zeros(len(exact), int)]), near.pairs]).astype(np.int64)
     inside = rows[:, 0] < len(images)  # pairs within the test are the test's business
     likeness = np.concatenate([np.ones(len(exact)), near.likeness])
@@ -117,15 +121,16 @@ def _exact_pairs(both: _Stack, watcher: LineWatcher) -> np.ndarray:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def _candidates(hashes: np.ndarray, watcher: LineWatcher) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Index pairs with i < j and the orientation of i in which it is like j."""
+def _candidates(hashes: np.ndarray, n: int, watcher: LineWatcher) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Index pairs with i < j and the orientation of i in which it is like j. n : rows from this one on are the test's"""
     base = _Buckets.of(hashes[:, 0])
     found = [np.zeros((3, 0), dtype=np.int64)]
     for orientation in watcher.over(
         "looking for hashes that are alike, in eight flips and turns", range(len(ORIENTATIONS))
     ):
         turned = _Buckets.of(hashes[:, orientation])
-        i, j = _joined(turned, base, *near_pairs(turned.hashes, base.hashes, _distance(len(base.hashes))))
+        order = Order(turned.rows[turned.start], base.rows[base.start], _PARTNERS, n)
+        i, j = _joined(turned, base, *near_pairs(turned.hashes, base.hashes, _distance(len(base.hashes)), order))
         ordered = i < j
         found.append(np.stack([i[ordered], j[ordered], np.full(int(ordered.sum()), orientation)]))
     i, j, orientation = np.concatenate(found, axis=1)

@@ -1,32 +1,108 @@
 """Pairs of 64-bit hashes that differ in few bits, without comparing all with all.
 
 Pigeonhole: cut 64 bits into d + 1 chunks; two hashes that differ in at most d bits agree in a whole chunk. So only hashes
-in the same bucket of some chunk are compared. Exact: every pair is found (tests/clean/test_search.py holds it against all
-pairs). Equal hashes are taken together first, so that a thousand copies of one image cost a thousand, not a million.
+in the same bucket of some chunk are compared. Exact: every pair is found (the tests hold it against all pairs). Equal hashes
+are taken together first, so that a thousand copies of one image cost a thousand, not a million; and where an `Order` is given a hash
+is paired with the nearest only, so that a thousand frames of a fixed camera cost a thousand times a few.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 _PAIRS_AT_ONCE = 1_000_000
+_HELD = 2_000_000  # pairs, before those beyond `Order.most` are let go
 
 
-def near_pairs(left: np.ndarray, right: np.ndarray, distance: int) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class Order:
+    """Which pairs are wanted where there are many: each hash with so many nearest ones of those before it.
+
+    Attributes
+    ----------
+    left, right : int64 (n,), (k,), place of each hash; of a pair the one with the larger place is the later one
+    most : pairs in which a hash is the later one, beside that with its own place; of equally near ones the first come first
+    outside : hashes from this place on are not paired with each other
+    """
+
+    left: np.ndarray
+    right: np.ndarray
+    most: int
+    outside: int
+
+
+def near_pairs(
+    left: np.ndarray, right: np.ndarray, distance: int, order: Order | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Index pairs (i, j), int64 (m,) each, of all left[i] and right[j] that differ in at most `distance` bits.
 
     left, right : uint64 (n,), (k,), without repetitions
+    order : of these pairs only the nearest; default: all
     """
-    found = [np.zeros((2, 0), dtype=np.int64)]
-    for low, width in _chunks(distance + 1):
+    kept, chunks = _Kept(order, len(left), len(right)), _chunks(distance + 1)
+    for number, (low, width) in enumerate(chunks):
         for i, j in _same_bucket(_chunk(left, low, width), _chunk(right, low, width)):
-            close = np.flatnonzero(np.bitwise_count(left[i] ^ right[j]) <= distance)
-            found.append(np.stack([i[close], j[close]]))
-    pairs = np.unique(np.concatenate(found, axis=1), axis=1)
-    return pairs[0], pairs[1]
+            differing = left[i] ^ right[j]
+            bits = np.bitwise_count(differing)
+            new = bits <= distance
+            for before in chunks[:number]:  # a pair is taken in the first chunk that it agrees in
+                new &= _chunk(differing, *before) != 0
+            kept.add(i[new], j[new], bits[new])
+    return kept.pairs()
+
+
+class _Kept:
+    """Pairs that are found, and of those beyond an order's most the nearest."""
+
+    def __init__(self, order: Order | None, n_left: int, n_right: int) -> None:
+        self.order, self.n_left, self.n_right = order, n_left, n_right
+        self.found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.uint8))]
+        self.held = 0
+        self.limit = np.full(
+            n_left + 2 * n_right, 255, dtype=np.uint8
+        )  # of a later hash that has its most: it wants fewer bits
+
+    def add(self, i: np.ndarray, j: np.ndarray, bits: np.ndarray) -> None:
+        if self.order is not None:
+            wanted = (self.order.left[i] < self.order.outside) | (self.order.right[j] < self.order.outside)
+            wanted &= bits < self.limit[self._later(i, j)]
+            i, j, bits = i[wanted], j[wanted], bits[wanted]
+        self.found.append((i, j, bits))
+        self.held += len(i)
+        if self.order is not None and self.held > _HELD:
+            self._let_go(self.order)
+
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.order is not None:
+            self._let_go(self.order)
+        i, j, _ = self._together()
+        return i, j
+
+    def _together(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        i, j, bits = zip(*self.found, strict=True)
+        return np.concatenate(i), np.concatenate(j), np.concatenate(bits)
+
+    def _later(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """Number of the later hash of each pair: a left one's is its own, a right one's comes behind; what is in one place is never in a
+        crowd, and has the numbers behind these."""
+        assert self.order is not None
+        ahead = np.sign(self.order.right[j] - self.order.left[i])
+        return np.choose(ahead + 1, (i, self.n_left + self.n_right + j, self.n_left + j))
+
+    def _let_go(self, order: Order) -> None:
+        i, j, bits = self._together()
+        later = self._later(i, j)
+        by = np.lexsort((np.minimum(order.left[i], order.right[j]), bits, later))
+        of, first, count = np.unique(later[by], return_index=True, return_counts=True)
+        place = np.arange(len(by)) - np.repeat(first, count)
+        full = count >= order.most
+        self.limit[of[full]] = bits[by[first[full] + order.most - 1]]
+        by = by[place < order.most]
+        self.found, self.held = [(i[by], j[by], bits[by])], 0
 
 
 def _chunks(n: int) -> list[tuple[int, int]]:

@@ -66,13 +66,15 @@ def say_foreign(
         for row in np.flatnonzero(these).tolist():
             reasons[row] = belongs.said(row, f"as {KINDS[kind]}")
     own = of_a_class(foreign, found.labels)
+    said_of_class = _said_of_class(found, foreign, "as far off")
     for row in np.flatnonzero(own & ~kept).tolist():
-        reasons[row] = _said_of_class(found, foreign, row, "as far off")
+        reasons[row] = said_of_class(row)
     kept |= own
     out = (foreign & ~kept) | (nameless & ~belong_together)
     out |= _drawn_along(family, out) & ~belong_together
+    members_of = _members(family)
     for row in np.flatnonzero(out | kept).tolist():
-        members = np.flatnonzero(family == family[row])
+        members = members_of(row)
         said = f"{odd.strange[row]:.1f} spreads from the bulk (belonging ones are under {STRANGE:.0f})"
         if row in reasons:
             said += f"; {reasons[row]}"
@@ -85,9 +87,9 @@ def say_foreign(
 
 
 def _say(found: Rows, verdict: str, odd: np.ndarray, belongs: Belonging, how: str, why: Callable[[int], str]) -> None:
-    own = of_a_class(odd, found.labels) & ~belongs.kept
+    own, said_of_class = of_a_class(odd, found.labels) & ~belongs.kept, _said_of_class(found, odd, how)
     for row in np.flatnonzero(odd).tolist():
-        said = f"{why(row)}; {_said_of_class(found, odd, row, how) if own[row] else belongs.said(row, how)}"
+        said = f"{why(row)}; {said_of_class(row) if own[row] else belongs.said(row, how)}"
         if belongs.kept[row] or own[row]:
             found.keep(row, verdict, said)
         else:
@@ -110,10 +112,23 @@ def of_a_class(odd: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.asarray(odd & own[labels])
 
 
-def _said_of_class(found: Rows, odd: np.ndarray, row: int, how: str) -> str:
-    of_class = found.labels == found.labels[row]
-    name = found.classes[found.labels[row]]
-    return f"{int(odd[of_class].sum()):,} of {counted(int(of_class.sum()), 'row')} of class {name} are {how}: so it looks; kept"
+def _said_of_class(found: Rows, odd: np.ndarray, how: str) -> Callable[[int], str]:
+    """What to say of an odd row that looks as its class looks; rows are counted once, not for each row."""
+    counts, odd_counts = np.bincount(found.labels), np.bincount(found.labels[odd], minlength=len(found.classes))
+
+    def said(row: int) -> str:
+        label = found.labels[row]
+        of = f"{odd_counts[label]:,} of {counted(int(counts[label]), 'row')} of class {found.classes[label]}"
+        return f"{of} are {how}: so it looks; kept"
+
+    return said
+
+
+def _members(family: np.ndarray) -> Callable[[int], np.ndarray]:
+    """The rows (int64, sorted) of a row's family; all families are sorted once."""
+    _, number, size = np.unique(family, return_inverse=True, return_counts=True)
+    order, stop = np.argsort(number, kind="stable"), np.cumsum(size)
+    return lambda row: order[stop[number[row]] - size[number[row]] : stop[number[row]]]
 
 
 def _without_a_class(family: np.ndarray, labels: np.ndarray) -> np.ndarray:

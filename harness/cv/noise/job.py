@@ -290,7 +290,9 @@ def score_noise(competition: Competition, run: Run, suite: Suite) -> dict[str, A
         "mean": float(np.mean(list(scores.values()))),
         "camera": float(np.mean([scores[n] for n in ("camera", "handheld") if n in scores])),
         "worst": {"corruption": name, "severity": severity + 1, "score": scores[name][severity]},
-        "classes": _falling_classes(competition.classes, names, labels, clean, said if metric.of_answers else proba)
+        "classes": _falling_classes(
+            competition.classes, names, labels, *((judged(clean), said) if metric.of_answers else (clean, proba))
+        )
         if task.is_one_class
         else {},
         "doubtful": doubtful_corruptions(competition, names),

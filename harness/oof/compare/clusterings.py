@@ -24,7 +24,7 @@ from harness.competition.recipe import ModelSpec
 from harness.cv.clustering.scores import add_metric, summary
 from harness.oof.compare.pairwise import Pair, compare_pairs
 from harness.oof.compare.runs import comparison_lines
-from harness.oof.ensemble.blend import ANY_DATA, unfinished_note
+from harness.oof.ensemble.blend import ANY_DATA, why_there_is_none
 from harness.oof.predictions import Predictions, align
 from harness.report import figures
 from harness.report.links import linked_runs
@@ -44,15 +44,6 @@ def refuse_clustering(competition: Competition, what: str) -> None:
         )
 
 
-def refuse_other_tasks(competition: Competition, what: str, instead: str) -> None:
-    """Refuse what is made for one of several classes (UserError)."""
-    refuse_clustering(competition, what)
-    if not competition.kind.is_one_class:
-        raise UserError(
-            f"{what}: is for one of several classes; task = '{competition.task}' is {competition.kind.what}. {instead}"
-        )
-
-
 def load_clusterings(
     competition: Competition, out: Path, names: Sequence[str] = (), where: DataOptions = ANY_DATA
 ) -> list[Run]:
@@ -68,7 +59,7 @@ def load_clusterings(
     if not runs:
         raise UserError(
             f"no complete run of '{competition.slug}' in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.called}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+            f"{competition.called}{carried('--data', '--out')}{why_there_is_none(out, competition)}"
         )
     if names:
         _check_same_rows(runs)

@@ -21,7 +21,7 @@ class Pair:
     difference : of their scores, positive where the first is better, with its 95 % interval low, high (bootstrap over
         groups, both on the same resamples)
     only_first, only_second : rows that only one of them has right; of several labels, or numbers, where it errs less
-    p_value : exact McNemar test (1947) of the accuracies, two-sided; else the sign test of who errs less (ties left out)
+    p_value : of `paired_test`: of classes McNemar's test (1947) of the accuracies, else the sign test of who errs less; over groups
     correlation : of their rows' errors (`Task.row_errors`): 1 = the same rows are wrong, 0 = independent, NaN where one makes none
     """
 
@@ -56,16 +56,45 @@ def compare_pairs(predictions: Predictions, metric: Metric) -> list[Pair]:
             *_, difference, low, high = first.against(second)
             only_i, only_j = int((wrong[i] < wrong[j]).sum()), int((wrong[j] < wrong[i]).sum())
             correlation = _correlation(wrong[i], wrong[j])
-            p_value = _mcnemar(only_i, only_j)
+            p_value = paired_test(np.sign(wrong[j] * 1.0 - wrong[i]), groups)
             pairs.append(Pair(i, j, difference, low, high, only_i, only_j, p_value, correlation))
     return pairs
 
 
-def _mcnemar(only_first: int, only_second: int) -> float:
+def paired_test(better: np.ndarray, groups: np.ndarray) -> float:
+    """Two-sided p-value of whether one of two runs is the better one beyond chance: exact sign flips of whole groups.
+
+    Rows of a group (a patient's images) are right or wrong together, so that they are one piece of evidence: were the runs alike, the sum
+    of a group's rows would be as likely to speak for either. Where every group is one row this is the exact sign test, of right and wrong
+    McNemar's. Groups whose sum is 0 say nothing and are left out.
+
+    better : float (n,), 1 where the first run errs less on the row, -1 where the second does, else 0; groups : int (n,)
+    """
     from scipy.stats import binomtest
 
-    n = only_first + only_second
-    return float(binomtest(only_first, n, 0.5).pvalue) if n else 1.0
+    sums = np.bincount(np.unique(groups, return_inverse=True)[1], better).round().astype(np.int64)
+    sums = sums[sums != 0]
+    sizes, count = np.unique(np.abs(sums), return_counts=True)
+    if not len(sums):
+        return 1.0
+    if len(sizes) == 1:
+        return float(binomtest(int((sums > 0).sum()), len(sums), 0.5).pvalue)
+    chance = _chances(sizes, count)
+    far = np.abs(np.fft.fftfreq(len(chance), 1 / len(chance))).round() >= abs(int(sums.sum()))
+    return float(np.clip(chance[far].sum(), 2.0 ** (1 - len(sums)), 1.0))
+
+
+def _chances(sizes: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """float (2 T + 1,): chance of each sum of +-sizes (count of each, T in all) by fair coins, in the order of `numpy.fft.fftfreq`.
+
+    Transform of the characteristic function, a product of cosines: exact but for 1e-15.
+    """
+    length = 2 * int(sizes @ count) + 1
+    angles = 2 * np.pi / length * np.arange(length // 2 + 1)
+    product = np.ones(len(angles))
+    for size, times in zip(sizes.tolist(), count.tolist(), strict=True):
+        product *= np.cos(size * angles) ** times
+    return np.clip(np.fft.irfft(product, length), 0, None)
 
 
 def _correlation(wrong: np.ndarray, other: np.ndarray) -> float:

@@ -22,7 +22,7 @@ from harness.competition.tasks import Task
 from harness.cv.noise.job import load_noise
 from harness.cv.scores import competition_metrics
 from harness.oof.compare.pairwise import Pair, compare_pairs, error_correlation, recalls
-from harness.oof.ensemble.blend import ANY_DATA, is_on, unfinished_note
+from harness.oof.ensemble.blend import ANY_DATA, is_on, otherwise_scored, why_there_is_none
 from harness.oof.predictions import align
 from harness.report import figures
 from harness.report.about import About, read_about
@@ -46,15 +46,28 @@ def comparison(
     Raises
     ------
     UserError
-        If a named run is not there or not finished, or there is none.
+        If a named run is not there, not finished or not scored by the competition's metric, or there is none.
     """
-    lines = [line for line in comparison_lines(competition, out, names, where) if competition.metric in line["metrics"]]
+    lines = _scored(competition, comparison_lines(competition, out, names, where), bool(names))
     lines.sort(key=lambda line: _rank(line, competition.metric))
     reference = (_largest_group(lines) or lines)[:1]
     for line in lines:
         line["differ"] = _other_rows(line, reference[0])
         line["rows"] = "other" if line["differ"] else "same"
     return lines
+
+
+def _scored(competition: Competition, lines: list[dict[str, Any]], named: bool) -> list[dict[str, Any]]:
+    """Those of runs that have a score by the competition's metric; others are left out, which is said, or refused (UserError) where they
+    were named or none is left."""
+    found = [line for line in lines if competition.metric in line["metrics"]]
+    if len(found) < len(lines):
+        others = [line["run"] for line in lines if competition.metric not in line["metrics"]]
+        told = otherwise_scored(others, competition.metric)
+        if named or not found:
+            raise UserError(told)
+        print(f"left out: {told}", file=sys.stderr)
+    return found
 
 
 def comparison_lines(
@@ -79,7 +92,7 @@ def comparison_lines(
     if not chosen:
         raise UserError(
             f"no finished run of '{competition.slug}'{where.described} in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.called}{' --sample' if where.sample else ''}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+            f"{competition.called}{' --sample' if where.sample else ''}{carried('--data', '--out')}{why_there_is_none(out, competition)}"
         )
     lines = []
     for path in chosen:

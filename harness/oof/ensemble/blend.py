@@ -163,9 +163,9 @@ def ranked_runs(
 ) -> list[tuple[Path, dict[str, Any]]]:
     """Folders of the complete runs with their environment, best pooled OOF score first; reads their small files only.
 
-    A run that was scored by another metric than the competition has now is left out; so is one that is damaged, which is said.
+    A run that was scored by another metric than the competition has now is left out, and so is one that is damaged; both are said.
     """
-    found = []
+    found, otherwise = [], []
     for path in runs_of(out, competition.slug):
         try:
             folder = RunFolder(path)
@@ -173,7 +173,7 @@ def ranked_runs(
             if wrong:
                 raise UserError(folder.damaged(wrong))
             scores, environment = read_json(path / "scores.json"), folder.environment()
-            main = scores["metrics"][competition.metric]
+            main = scores["metrics"].get(competition.metric)
             if not is_on(where, path, environment):
                 continue
         except UserError as error:
@@ -181,8 +181,14 @@ def ranked_runs(
             continue
         except KeyError:
             continue
-        if scores["complete"] and scores["metric"] == competition.metric:
+        if not scores["complete"]:
+            continue
+        if main is None or scores["metric"] != competition.metric:
+            otherwise.append(path.name)
+        else:
             found.append((-main["pooled"] if main["greater_is_better"] else main["pooled"], path, environment))
+    if otherwise and found:  # where none is left, whoever asked says it: see `why_there_is_none`
+        print(f"left out: {otherwise_scored(otherwise, competition.metric)}", file=sys.stderr)
     found.sort(key=lambda line: (line[0], line[1]))
     return [(path, environment) for _, path, environment in found]
 
@@ -213,22 +219,35 @@ def named_or_best(
     if not found:
         raise UserError(
             f"no complete run of '{competition.slug}'{where.described} in {out / 'oof' / competition.slug}. Train one: python -m harness.cv "
-            f"{competition.called}{carried('--data', '--out')}{unfinished_note(out, competition.slug)}"
+            f"{competition.called}{carried('--data', '--out')}{why_there_is_none(out, competition)}"
         )
     return [found[0][0]]
 
 
-def unfinished_note(out: Path, slug: str) -> str:
-    """What to add to "no finished run": runs that are there and not whole, so that nobody trains what only has to be finished."""
-    there = []
-    for folder in sorted((out / "oof" / slug).glob("*/recipe.json")):
+def otherwise_scored(names: Sequence[str], metric: str) -> str:
+    """That runs have no score by the competition's metric, and the cure."""
+    return (
+        f"scored by another metric than competition.toml's '{metric}': {listed(names, 5)}. The same harness.cv command scores a run anew and "
+        "trains nothing; an ensemble is made again by harness.oof ensemble"
+    )
+
+
+def why_there_is_none(out: Path, competition: Competition) -> str:
+    """What to add to "no finished run": runs that are there and not whole, or scored by another metric, so that nobody trains what only
+    has to be finished or scored."""
+    parts, otherwise = [], []
+    for folder in sorted((out / "oof" / competition.slug).glob("*/recipe.json")):
         path = folder.parent
         whole = RunFolder(path).finished
         with contextlib.suppress(UserError, KeyError, TypeError):
-            whole = whole and read_json(path / "scores.json")["complete"]
+            scores = read_json(path / "scores.json")
+            whole = whole and scores["complete"]
+            if whole and scores["metric"] != competition.metric and not competition.is_clustering:
+                otherwise.append(path.name)
         if not whole:
-            there.append(path.name)
-    return f"\n  Not finished, or partial: {listed(there, 5)}; go on with them by --resume." if there else ""
+            parts.append(path.name)
+    said = f"\n  Not finished, or partial: {listed(parts, 5)}; go on with them by --resume." if parts else ""
+    return said + (f"\n  There are runs {otherwise_scored(otherwise, competition.metric)}." if otherwise else "")
 
 
 def rows_of(environment: dict[str, Any]) -> tuple[str, str]:

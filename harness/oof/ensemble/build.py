@@ -41,7 +41,7 @@ class EnsembleResult:
     metric : what was scored; chosen : name of the method that was saved
     all : every method, cross-fitted
     is_sample : whether the runs are on the embedded sample
-    left_out : methods that were not tried with so many classes
+    left_out : methods that were not tried with so many models, rows and classes
     """
 
     path: Path
@@ -75,7 +75,7 @@ class EnsembleResult:
         """What to say below the table."""
         chosen = next(r for r in self.all if r.method.name == self.chosen)
         found = (
-            [f"not tried: {names}, with so many classes; --method NAME does"]
+            [f"not tried: {names}, with so many models, rows and classes; --method NAME does"]
             if (names := ", ".join(self.left_out))
             else []
         )

@@ -56,9 +56,9 @@ def cross_fit(
     asked: str | None = None,
     watcher: LineWatcher | None = None,
 ) -> list[CrossFitted]:
-    """Every method that so many classes bear, and the one asked for (or the named ones alone), the plain mean first."""
+    """Every method that is affordable with so many models, rows and classes, and the one asked for (or the named ones alone), the plain mean first."""
     methods = methods_of(predictions.task)
-    tried = [n for n, method in methods.items() if method.bears(predictions.oof.shape[2]) or n == asked]
+    tried = [n for n, method in methods.items() if method.bears(*predictions.oof.shape) or n == asked]
     chosen = ["mean", *(n for n in names or tried if n != "mean")]
     judge = _Judge(predictions, metric)
     mean_of = methods["mean"].apply(predictions.oof, None)

@@ -228,9 +228,9 @@ class _OfClasses:
 
 
 def _argmax(model: np.ndarray) -> np.ndarray:
-    """int16 (n,), read a piece at a time."""
+    """int32 (n,), read a piece at a time."""
     pieces = range(0, len(model), _ROWS_AT_ONCE)
-    return np.concatenate([np.asarray(model[s : s + _ROWS_AT_ONCE]).argmax(axis=1).astype(np.int16) for s in pieces])
+    return np.concatenate([np.asarray(model[s : s + _ROWS_AT_ONCE]).argmax(axis=1).astype(np.int32) for s in pieces])
 
 
 class _Any:

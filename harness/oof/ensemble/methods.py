@@ -16,6 +16,8 @@ from harness.oof.ensemble.multinomial import Multinomial, fit_multinomial
 
 _EPS = 1e-6
 _STRENGTH = 100.0  # of stacking's prior
+_MOST_WEIGHTS, _MOST_STEP = 1e7, 3e10  # of stacking: 2 GB; some minutes for each fold
+_MOST_SEARCHED = 30  # classes
 
 Fitted = Any
 """What a method learnt: weights, a temperature, a classifier; None where there is nothing to learn."""
@@ -33,7 +35,8 @@ class Method:
     apply : (proba (M, n, C), Fitted) -> float64 (n, C), rows sum to one
     learns : whether `fit` looks at labels; only such methods can be too optimistic in sample
     weights : Fitted -> weights (M,) of the members, where it has such
-    most_classes : of more it is only tried where it is asked for by name: its search looks at all of them again and again
+    cost : (models M, rows n, classes C) -> what it is predicted to cost, over what is borne unasked: above 1 it is tried only where it is
+        asked for by name; default: it is cheap
     """
 
     name: str
@@ -42,11 +45,11 @@ class Method:
     apply: Callable[[np.ndarray, Fitted], np.ndarray]
     learns: bool = True
     weights: Callable[[Fitted], np.ndarray] | None = None
-    most_classes: int | None = None
+    cost: Callable[[int, int, int], float] | None = None
 
-    def bears(self, n_classes: int) -> bool:
-        """Whether it is tried with so many classes."""
-        return self.most_classes is None or n_classes <= self.most_classes
+    def bears(self, models: int, rows: int, classes: int) -> bool:
+        """Whether it is tried, unasked, with so much."""
+        return self.cost is None or self.cost(models, rows, classes) <= 1
 
 
 def nothing(proba: np.ndarray, labels: np.ndarray, metric: Metric) -> None:
@@ -137,6 +140,17 @@ def _apply_stack(proba: np.ndarray, fitted: Multinomial) -> np.ndarray:
     return out
 
 
+def _cost_of_stack(models: int, rows: int, classes: int) -> float:
+    """By the weights, of which quasi-Newton steps hold about 25 copies in float64, and by what a step costs for each row."""
+    weights = models * classes**2
+    return max(weights / _MOST_WEIGHTS, rows * weights / _MOST_STEP)
+
+
+def _cost_of_priors(models: int, rows: int, classes: int) -> float:
+    """Its search scores all rows anew for each class, again and again."""
+    return classes / _MOST_SEARCHED
+
+
 def _logs(proba: np.ndarray) -> np.ndarray:
     logs = np.log(np.clip(proba, 1e-4, 1.0))  # (M, n, C)
     return logs.transpose(1, 0, 2).reshape(proba.shape[1], -1)
@@ -190,9 +204,9 @@ METHODS: dict[str, Method] = {
         Method("hill_climbing", "weights by hill climbing on the metric", climbing(1), weighted, weights=lambda w: w),
         Method("bagged_climbing", "the same on ten random halves of the models", climbing(10), weighted, weights=lambda w: w),
         Method("convex", "weights by the log loss", convex_weights, weighted, weights=lambda w: w),
-        Method("stacking", "logistic regression on log probabilities", _fit_stack, _apply_stack),
+        Method("stacking", "logistic regression on log probabilities", _fit_stack, _apply_stack, cost=_cost_of_stack),
         Method("temperature", "the mean, sharpened or softened", fit_temperature, _apply_temperature),
-        Method("priors", "the mean with a factor per class for the metric", fit_priors, lambda p, f: _scaled(mean(p), f), most_classes=30),
+        Method("priors", "the mean with a factor per class for the metric", fit_priors, lambda p, f: _scaled(mean(p), f), cost=_cost_of_priors),
     )
 }  # fmt: skip
 """Every way to combine classes' probabilities, by name; the plain mean first, since the others are held against it."""

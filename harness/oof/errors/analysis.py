@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.clean.label_errors import suspected_rows
 from harness.competition.metrics import argmax_rows, confused_pairs, group_weights, row_pieces, tally
 from harness.competition.scoring.calibration import bins, ece_of
 from harness.competition.scoring.temperature import calibrated, fitted_temperature
@@ -179,41 +179,6 @@ def _brier(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> float:
         part, own = proba[rows[piece]].astype(np.float64), labels[rows[piece]]
         total += float((part**2).sum() - 2 * part[np.arange(len(own)), own].sum() + len(own))
     return total / len(rows)
-
-
-def suspected_rows(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Places in `rows` of the rows whose label is doubted, the most doubtful first."""
-    if proba.shape[1] > _CLEANLAB_CLASSES or importlib.util.find_spec("cleanlab") is None:
-        return _suspected_of_many(labels, proba, rows)
-    from cleanlab.filter import find_label_issues
-
-    own, labels = proba[rows], labels[rows]
-    if len(np.unique(labels)) < proba.shape[1]:  # cleanlab needs every class
-        return np.zeros(0, dtype=int)
-    probabilities = own.astype(np.float64) / own.sum(axis=1, keepdims=True, dtype=np.float64)
-    return find_label_issues(labels, probabilities, return_indices_ranked_by="self_confidence", n_jobs=1)
-
-
-_CLEANLAB_CLASSES = 500  # it makes tables of all pairs of classes
-
-
-def _suspected_of_many(labels: np.ndarray, proba: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Confident learning's rule without its table of all pairs: a row is doubted where another class is as sure as that class is on
-    average of its own rows, and its own label is not (Northcutt and others 2021)."""
-    own = np.empty(len(rows), dtype=np.float32)
-    for piece in row_pieces(len(rows), proba.shape[1]):
-        own[piece] = proba[rows[piece], labels[rows[piece]]]
-    count = np.bincount(labels[rows], minlength=proba.shape[1])
-    usual = np.bincount(labels[rows], own, proba.shape[1]) / np.maximum(count, 1)
-    usual[count == 0] = np.inf
-    doubted = np.zeros(len(rows), dtype=bool)
-    for piece in row_pieces(len(rows), proba.shape[1]):
-        part = proba[rows[piece]].astype(np.float32)
-        said = np.where(part >= usual, part, 0).argmax(axis=1)
-        sure = part[np.arange(len(part)), said] >= usual[said]
-        doubted[piece] = sure & (said != labels[rows[piece]])
-    found = np.flatnonzero(doubted)
-    return found[np.argsort(own[found], kind="stable")]
 
 
 def errors_table(run: Run, found: Errors) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from harness.clean.label_errors import suspected_rows
 from harness.competition.scoring.auc import auc_parts
 from harness.competition.scoring.calibration import bins, ece_of
 from harness.competition.scoring.ranking import average_precision_parts
-from harness.oof.errors.analysis import suspected_rows
 from harness.oof.errors.resampling import Interval, group_sums, hardest_groups, intervals_of
 from harness.runs import Run
 

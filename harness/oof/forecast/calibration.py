@@ -109,6 +109,11 @@ class Cells:
     scale: float
     link: Link
 
+    @property
+    def corruptions(self) -> list[str]:
+        """Names of those that have a cell; none, where the metric is not defined on any."""
+        return sorted({str(name) for name in self.names})
+
     def without(self, names: set[str]) -> Cells:
         """The cells of other corruptions, and of none that is made of these."""
         kept = self.others(names)
@@ -279,8 +284,9 @@ def suite_cells(
 def _scale(known: Known, labels: np.ndarray, judged: np.ndarray) -> float:
     """Standard error of the suite's clean score, by bootstrap; at least 0.005 of the unit."""
     scorer = known.metric.prepare(labels, judged)
-    drawn = [scorer(weights) for weights in group_weights(np.arange(len(labels)), 100)]
-    return max(float(np.nanstd(drawn)), _FLOOR * known.unit)
+    drawn = np.array([scorer(weights) for weights in group_weights(np.arange(len(labels)), 100)])
+    told = drawn[np.isfinite(drawn)]
+    return max(float(told.std()) if len(told) else 0.0, _FLOOR * known.unit)
 
 
 def _reshared(labels: np.ndarray, seed: int) -> np.ndarray:
@@ -295,7 +301,14 @@ def calibrate(cells: Cells, usable: np.ndarray | None = None, looks: np.ndarray 
 
     usable : bool (E,), estimators that can be had for the test; default: all
     looks : how the test images differ from those of the training (`displacement`); cells that differ alike count most
+
+    Raises
+    ------
+    ValueError
+        If there is no cell.
     """
+    if not cells.corruptions:
+        raise ValueError("a calibration needs test sets with a score; there is none")
     told = np.isfinite(cells.said).all(axis=0)  # the task has the others not
     usable = told if usable is None else told & usable
     said = np.where(usable, _linked(cells.said, cells.link), 0.0)

@@ -103,7 +103,7 @@ class Unknown:
     weights : float (m,) of the known rows whose images were compared: how typical each is of the unknown ones, see
         `harness.oof.forecast.domain_shift`; None where there are no images
     judged : float (t, K), the outputs as the metric judges them; default: `proba`
-    auc : of the classifier that tells these images from the known ones; NaN where there are none
+    auc : of the classifier that tells these images from the known ones, beyond what groups tell; NaN where there are none
     """
 
     proba: np.ndarray

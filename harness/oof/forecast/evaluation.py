@@ -52,7 +52,8 @@ def on_leaderboards(past: Sequence[Past]) -> Fared | None:
 
 
 def on_corruptions(competition: Competition, run: Run) -> Fared | None:
-    """Each corruption x severity forecast by a calibration without that corruption; None where the suite was not run."""
+    """Each corruption x severity forecast by a calibration without that corruption; None where the suite was not run, or too few of
+    its corruptions have a score (an AUC of rows without a positive one) for one to be told by others."""
     subject = forecast_inputs_of(run)
     if subject.suite is None:
         return None
@@ -60,14 +61,18 @@ def on_corruptions(competition: Competition, run: Run) -> Fared | None:
     cells = suite_cells(known_rows(subject, metric, subject.suite), subject)
     cells = cells.without({"class shares", *doubtful_corruptions(competition, subject.suite.names)})
     rng, inside, errors = np.random.default_rng(0), [], []
-    for name in np.unique(cells.names):
-        others = cells.without({str(name)})
+    for name in cells.corruptions:
+        others = cells.without({name})
+        if not others.corruptions:
+            continue
         for place in np.flatnonzero(cells.names == name):
             calibration = calibrate(others, looks=cells.looks[place])
             draws = calibration.draws(calibration.fall(cells.said[place]), _DRAWS, rng)
             low, middle, high = np.quantile(draws, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
             inside.append(low <= cells.truth[place] <= high)
             errors.append(abs(middle - cells.truth[place]))
+    if not inside:
+        return None
     plain = float(np.median(np.abs(cells.truth)))
     return Fared(run.name, len(inside), float(np.mean(inside)), float(np.median(errors)), plain)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.base.untrusted_text import counted
 from harness.competition import Competition
 from harness.competition.metrics import Metric
 from harness.cv.noise.job import doubtful_corruptions
@@ -149,7 +150,9 @@ def forecast(
     if history:
         draws = history.pull(draws, known.score, rng)
     public_rows, private_rows = competition.leaderboard.rows(len(subject.test_folds[0]) if seen else test_rows)
-    notes = _notes(subject, calibration, shift, fall.blind, seen)
+    notes = _notes(subject, metric, calibration, shift, fall.blind, seen)
+    if known.kind.unsaid:
+        notes.append(f"left out with so many classes: {known.kind.unsaid}, which compare all pairs of them")
     if give_or_take:
         notes.append(
             f"what averaging the fold models gains cannot be told: taken as 0, give or take {give_or_take:.4f}"
@@ -181,7 +184,7 @@ def forecast(
 
 def measure(known: Known, subject: ForecastInputs, looks: Looks | None) -> Measured:
     """The shift between the images, and float (E,): what each estimator says of the fall on the test; None where there is none."""
-    shift = detect_shift(looks.train, looks.test) if looks else None
+    shift = detect_shift(looks.train, looks.test, subject.folds.groups[looks.train_rows]) if looks else None
     return shift, _said(known, subject, shift) if subject.test_folds else None
 
 
@@ -196,12 +199,15 @@ def _calibrated(
     looks: Looks | None,
     cells: Cells | None,
 ) -> tuple[Cells | None, Calibration | None]:
-    """The noise suite's cells that leave labels as they are, and the rule that is best on them; None without a suite."""
+    """The noise suite's cells that leave labels as they are, and the rule that is best on them; None without a suite, and where the metric
+    is not defined on any cell (an AUC of rows without a positive one)."""
     if subject.suite is None:
         return None, None
     if cells is None:
         cells = suite_cells(known_rows(subject, metric, subject.suite), subject)
     cells = cells.without(set(doubtful_corruptions(competition, subject.suite.names)))
+    if not cells.corruptions:
+        return None, None
     usable = None if said is None else np.isfinite(said)
     return cells, calibrate(cells, usable, displacement(looks.train, looks.test) if looks else None)
 
@@ -230,7 +236,7 @@ def _gain(subject: ForecastInputs, known: Known, single: float, vote: Vote | Non
 
 def _said(known: Known, subject: ForecastInputs, shift: Shift | None) -> np.ndarray:
     """float (E,): what each estimator says of the fall, mean over the fold models; NaN where it lacks what it needs."""
-    weights, auc = (shift.weights, shift.auc) if shift else (None, float("nan"))
+    weights, auc = (shift.weights, shift.auc_beyond_groups) if shift else (None, float("nan"))
     folds = [Unknown(of, weights, subject.judged(known.metric, of), auc) for of in subject.test_folds]
     if subject.pseudo:  # the fold models were trained on some of these rows: what they say of them is no forecast
         by_images = {"importance": importance_drop, "domain": domain_drop}
@@ -346,7 +352,12 @@ def _shares(competition: Competition, known: Known, folds: list[np.ndarray]) -> 
 
 
 def _notes(
-    subject: ForecastInputs, calibration: Calibration | None, shift: Shift | None, blind: float | None, seen: bool
+    subject: ForecastInputs,
+    metric: Metric,
+    calibration: Calibration | None,
+    shift: Shift | None,
+    blind: float | None,
+    seen: bool,
 ) -> list[str]:
     found: list[str] = []
     if blind is not None and shift is not None:
@@ -358,18 +369,7 @@ def _notes(
             "images do"
         )
     if calibration is None:
-        cure = (
-            "its members took no suite on the same rows: run harness.cv --noise for each with the same --noise-rows, then "
-            "make the ensemble again"
-            if subject.is_blend
-            else "run harness.cv again with --noise; what stands is not trained again"
-        )
-        found.append(
-            "the noise suite was not run: the interval is of sampling only, as if the test were like the training set; "
-            + cure
-            if blind is None
-            else "the noise suite was not run, so that nothing says what other images cost this model; " + cure
-        )
+        found.append(_suite_note(subject, metric, blind is not None))
     if not seen:
         found.append(
             "the test is hidden: the fall comes from a mixture of scenarios that is our guess, not a measurement"
@@ -380,15 +380,47 @@ def _notes(
             f"the test images can be told from the training images (AUC {shift.auc:.2f}); most by: {name} "
             f"({difference:+.2f} standard deviations, AUC {auc:.2f} alone)"
         )
+    if shift is not None and shift.is_hidden_by_groups:
+        found.append(
+            f"the test images can be told from the training images (AUC {shift.auc:.2f}), but so can groups of the training rows from each other "
+            f"({f'AUC {shift.by_groups:.2f}' if shift.by_groups < 1 else 'they are too few to try'}): whether the test differs by more than its "
+            "groups cannot be told"
+        )
     if not subject.scores["complete"]:
         found.append("only some folds are trained: the score is of their rows, and fewer models are averaged")
     return found
 
 
+def _suite_note(subject: ForecastInputs, metric: Metric, is_shifted: bool) -> str:
+    """That there is no noise suite to go by, why, what the interval is then, and the cure."""
+    if subject.suite is not None:
+        why = (
+            f"the noise suite tells nothing: {metric.name} is not defined on its {counted(len(subject.suite.rows), 'row')} "
+            "(a class or label without a row?)"
+        )
+        cure = "run harness.cv again with --noise and more --noise-rows (0 = all)"
+    elif subject.is_blend:
+        why = "the noise suite was not run"
+        cure = (
+            "its members took no suite on the same rows: run harness.cv --noise for each with the same --noise-rows, then make the "
+            "ensemble again"
+        )
+    else:
+        why = "the noise suite was not run"
+        cure = "run harness.cv again with --noise; what stands is not trained again"
+    if is_shifted:
+        return f"{why}, so that nothing says what other images cost this model; {cure}"
+    return f"{why}: the interval is of sampling only, as if the test were like the training set; {cure}"
+
+
+def _of_groups(shift: Shift) -> str:
+    return f", groups alone {shift.by_groups:.2f}" if shift.by_groups > 0.5 else ""
+
+
 def _unmeasured_note(shift: Shift, blind: float) -> str:
     loud = "DO NOT TRUST THIS FORECAST: " if shift.apart > _LOUD else ""
     return (
-        f"{loud}the test images are not like the training images (AUC {shift.auc:.2f}: up to {100 * shift.apart:.0f} % of them have no "
+        f"{loud}the test images are not like the training images (AUC {shift.auc:.2f}{_of_groups(shift)}: up to {100 * shift.apart:.0f} % of them have no "
         f"like there), and no noise suite has measured what that costs; for these the interval reaches from the OOF score to "
         f"{blind:.4f}, which these predictions score if they have nothing to do with the images"
     )

@@ -97,6 +97,11 @@ class Kind(ABC):
         """What the models' error is at least, since they disagree; -inf where the metric is not bounded by that."""
         return -np.inf
 
+    @property
+    def unsaid(self) -> str:
+        """Which estimators say nothing of so many classes, in words; "" where all do that the kind has."""
+        return ""
+
     def shares(self, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Share of each class or label (K,) here, and as it must be among the rows of `outputs` (m, K)."""
         return None
@@ -143,10 +148,21 @@ class Classes(Kind):
 
     def dispersity(self, outputs: np.ndarray) -> float:
         """Nuclear norm of the probabilities (Deng and others 2023): 1 where all classes are given alike often and surely, less where a
-        model is unsure, and where it gives a few classes only, however surely."""
+        model is unsure, and where it gives a few classes only, however surely. NaN of many classes: it costs their cube."""
+        if min(outputs.shape) > _MOST_CLASSES:
+            return float("nan")
         proba = np.asarray(outputs, dtype=np.float64)
+        proba = proba if proba.shape[0] >= proba.shape[1] else proba.T  # both have the same norm
         squares = np.linalg.eigvalsh(proba.T @ proba)
         return float(np.sqrt(np.clip(squares, 0, None)).sum() / np.sqrt(proba.size))
+
+    @property
+    def unsaid(self) -> str:
+        """Those that compare all pairs of classes."""
+        n, n_classes = self.outputs.shape
+        if n_classes <= _MOST_CLASSES:
+            return ""
+        return "prior" if n <= _MOST_CLASSES else "prior and dispersity"
 
     def imbalance(self, outputs: np.ndarray) -> float:
         """Total variation distance of the mean probabilities."""

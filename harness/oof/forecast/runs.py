@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.base.errors import UserError
 from harness.base.options import DataOptions
 from harness.competition import Competition
 from harness.data.cache import Dataset
@@ -25,6 +26,7 @@ from harness.oof.forecast.inputs import ForecastInputs, Looks, blended, forecast
 from harness.oof.forecast.report import write_forecast
 from harness.oof.forecast.track_record import Past
 from harness.runs import Run, load_run
+from harness.runs.probability_tables import LARGE, is_large
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,25 @@ def forecast_runs(
     Raises
     ------
     UserError
-        If a run was trained on other data, or the runs do not belong together.
+        If a run was trained on other data, the runs do not belong together, or they are too large.
     """
     for run in runs:
         check_same_data(run, dataset)
+    refuse_large(runs[0])
     subject = _subject(competition, runs)
     looks = look_at(dataset, subject.scored) if subject.test_folds else None
     found, shift = forecast(competition, subject, looks=looks, past=past)
     test = np.mean(subject.test_folds, axis=0) if subject.test_folds else None
     return Forecasting(found, shift, looks, test)
+
+
+def refuse_large(run: Run) -> None:
+    """Refuse a run of more probabilities than the estimators are made for (UserError): they copy them many times over."""
+    if is_large(*run.oof.shape):
+        raise UserError(
+            f"run '{run.name}': no forecast of {run.oof.size:,} probabilities ({run.oof.shape[0]:,} rows, {run.oof.shape[1]:,} classes), "
+            f"which are more than its estimators are made for ({LARGE:,}); its OOF score stands"
+        )
 
 
 def _subject(competition: Competition, runs: Sequence[Run]) -> ForecastInputs:
@@ -88,6 +100,7 @@ def forecast_saved(
         If there is no such run, or its data are not there.
     """
     runs = [load_run(path) for path in named_or_best(competition, out, names, where)]
+    refuse_large(runs[0])  # before the data are read
     chosen = competition.using(runs[0].recipe.data)
     dataset = run_data(competition, runs[0], where)
     forecasting = forecast_runs(chosen, runs, dataset, past)

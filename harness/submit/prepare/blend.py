@@ -19,7 +19,7 @@ from harness.competition.scoring.registry import LABELS, NUMBERS
 from harness.competition.tasks import Task
 from harness.competition.tasks.answering import moved
 from harness.data.cache import Dataset
-from harness.oof.ensemble.blend import Blend, best_runs, check_same_data, mean_of_probabilities, unfinished_note
+from harness.oof.ensemble.blend import Blend, best_runs, check_same_data, mean_of_probabilities, why_there_is_none
 from harness.runs import Run, load_run
 from harness.runs.probability_tables import is_large, rows_of_table
 from harness.submit.arguments import as_threshold
@@ -124,7 +124,7 @@ def chosen_runs(
         raise UserError(
             f"no finished run of '{competition.slug}' on this data{by} in {out / 'oof' / competition.slug}. Train one: "
             f"python -m harness.cv {competition.called}{' --sample' if dataset.is_sample else ''}{carried('--data', '--out')}"
-            f"{unfinished_note(out, competition.slug)}"
+            f"{why_there_is_none(out, competition)}"
         )
     if len(fitting) < best:
         note(

@@ -54,6 +54,15 @@ def test_many_exact_copies_cost_a_line_each():
     assert len(found.first) == 500 and found.exact.all() and set(found.first.tolist()) == {0}
 
 
+def test_frames_of_a_fixed_camera_are_one_family_of_few_pairs():
+    frame, n = cells(1)[0][0].astype(float), 300
+    noise = np.random.default_rng(0).normal(0, 6, (n, *frame.shape))
+    frames = (frame + noise).clip(0, 255).astype(np.uint8)
+    found = find_duplicates(frames)
+    assert len(np.unique(families(n, found.first, found.second))) == 1
+    assert len(found.first) <= 40 * n < n * (n - 1) / 2 / 3
+
+
 def test_flat_pictures_are_no_duplicates_of_each_other():
     images, _ = cells(6)
     flat = np.stack([np.full((48, 48, 3), value, np.uint8) for value in (0, 1, 90, 255)])

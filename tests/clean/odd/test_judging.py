@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.clean.judge import find
-from harness.clean.odd.judging import of_a_class
+from harness.clean.odd.judging import _members, of_a_class
 from harness.competition import Samples
 from tests.clean.cells import cells, photograph
 
@@ -27,6 +27,13 @@ def test_a_class_that_is_odd_by_half_looks_so(odd: int, of: int, others_odd: int
     rows = np.r_[np.arange(of) < odd, np.arange(others) < others_odd]
     found = of_a_class(rows, labels)
     assert found[:of].sum() == (odd if kept else 0) and not found[of:].any()
+
+
+def test_the_members_of_a_rows_family_are_all_of_it_in_order():
+    family = np.random.default_rng(0).integers(0, 9, 50)
+    members = _members(family)
+    for row in range(50):
+        assert members(row).tolist() == np.flatnonzero(family == family[row]).tolist()
 
 
 def test_without_classes_nothing_is_of_one():

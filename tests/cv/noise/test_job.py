@@ -10,9 +10,11 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.competition import find_competition
-from harness.cv.noise.job import check_scored, load_noise, suite_corruptions, suite_rows
-from harness.runs import load_run
-from tests.conftest import make_shapes
+from harness.cv.noise.job import check_scored, load_noise, score_noise, suite_corruptions, suite_rows
+from harness.cv.noise.suite import Suite
+from harness.cv.scores import competition_metrics
+from harness.runs import Folds, Run, load_run
+from tests.conftest import FOLDER_TOML, make_shapes
 
 CV = ("shapes", "--data", "data", "--recipe", "tiny", "--set", "cv.folds=2", "--workers", "1")
 
@@ -41,6 +43,41 @@ def test_a_rare_class_is_in_the_suite_and_nothing_else_changes(rare: int):
 
 def test_grey_pictures_have_no_colours_to_corrupt():
     assert set(suite_corruptions(3)) - set(suite_corruptions(1)) == {"hue", "saturation"}
+
+
+def test_grades_are_recalled_by_the_decided_answers_with_and_without_corruption(tmp_path: Path):
+    folder = tmp_path / "competitions" / "shapes"
+    folder.mkdir(parents=True)
+    text = FOLDER_TOML.replace('"circle", "square"', '"none", "mild", "severe"').replace("accuracy", "quadratic_kappa")
+    (folder / "competition.toml").write_text(text.replace("[data]", 'task = "ordinal"\n[data]', 1))
+    competition, rng, n = find_competition(folder), np.random.default_rng(0), 300
+    metric, labels, fold = (
+        competition_metrics(competition)[0],
+        rng.integers(0, 3, n),
+        (np.arange(n) % 2).astype(np.int8),
+    )
+    outputs = np.full((n, 3), [0.5, 0.3, 0.2]) + 0.15 * np.eye(3)[labels] + rng.uniform(0, 0.1, (n, 3))
+    oof = (outputs / outputs.sum(axis=1, keepdims=True)).astype(
+        np.float32
+    )  # the likeliest grade is nearly always the first
+    decision = competition.kind.find_decision(metric, labels, oof, fold)
+    run = Run(
+        None,
+        None,
+        {"decision": decision},
+        {},
+        Folds(np.arange(n).astype(str), np.arange(n), fold),
+        labels,
+        oof,
+        None,
+        None,
+    )
+    rows = np.arange(n)
+    suite = Suite(("camera",), rows, np.tile(oof, (1, 5, 1, 1)), np.zeros((1, 5, n, 2)), np.zeros((n, 2)))
+    classes = score_noise(competition, run, suite)["classes"]
+    assert (oof.argmax(axis=1) == labels).mean() < 0.6 < np.mean([found["clean"] for found in classes.values()])
+    for found in classes.values():  # nothing is corrupted, so that no class falls
+        assert found["clean"] == found["noisy"]
 
 
 @pytest.fixture(scope="module")

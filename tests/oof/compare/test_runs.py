@@ -9,10 +9,20 @@ from typing import Any
 
 import pytest
 
-from harness.oof.compare.runs import comparison_table, rows_legend
-from tests.conftest import FAST, PINNED, REPOSITORY, write_digits
+from harness.base.errors import UserError
+from harness.competition import Competition, find_competition
+from harness.oof.compare.runs import comparison, comparison_table, rows_legend
+from tests.conftest import FAST, FOLDER_TOML, PINNED, REPOSITORY, write_digits
 
 TINY = ("harness.cv", "shapes", "--recipe", "tiny", "--workers", "1", "--set", "train.epochs=1", *PINNED)
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Competition:
+    folder = tmp_path / "competitions" / "pets"
+    folder.mkdir(parents=True)
+    (folder / "competition.toml").write_text(FOLDER_TOML)
+    return find_competition(folder)
 
 
 def test_a_run_on_other_rows_says_which(run_command, shapes: Path):
@@ -84,6 +94,22 @@ def line(**changes: Any) -> dict[str, Any]:
         "seconds": 1,
         **changes,
     }
+
+
+@pytest.mark.parametrize(("named", "scored"), [(False, 0), (True, 1), (False, 1)])
+def test_a_run_without_a_score_by_the_metric_is_never_left_out_in_silence(
+    pets, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], named: bool, scored: int
+):
+    loss = line(run="tiny-2", metrics={"log_loss": {"pooled": 0.5, "greater_is_better": False}})
+    ours = line(metrics={"accuracy": {"pooled": 0.5, "greater_is_better": True}}, of=["data", "", "folds"])
+    monkeypatch.setattr("harness.oof.compare.runs.comparison_lines", lambda *_: [loss, *[ours] * scored])
+    told = "scored by another metric than competition.toml's 'accuracy': tiny-2. The same harness.cv command scores"
+    if named or not scored:
+        with pytest.raises(UserError, match=told):
+            comparison(pets, Path(), ["tiny-2"] if named else [])
+    else:
+        assert [found["run"] for found in comparison(pets, Path())] == ["tiny-1"]
+        assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

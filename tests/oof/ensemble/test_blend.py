@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.competition.tasks import TASKS
-from harness.oof.ensemble.blend import Blend, best_runs, blend_name, mean_of_probabilities, scaling_of
+from harness.oof.ensemble.blend import Blend, best_runs, blend_name, mean_of_probabilities, named_or_best, scaling_of
 from harness.runs import Run, load_run
 from tests.conftest import FOLDER_TOML
 from tests.runs.test_run import make_run
@@ -95,8 +95,17 @@ def test_best_runs_follow_the_metrics_direction_and_leave_out_what_does_not_fit(
     (tmp_path / "oof" / "pets" / "damaged" / "environment.json").write_text("{")
     assert [p.name for p in best_runs(tmp_path, pets, "f00d")] == ["high", "low"]
     assert "left out: " in (said := capsys.readouterr().err) and "damaged: environment.json" in said
+    assert "scored by another metric than competition.toml's 'accuracy': loss, more-loss. The same harness.cv" in said
     by_loss = pets.model_copy(update={"metric": "log_loss"})
     assert [p.name for p in best_runs(tmp_path, by_loss, "f00d")] == ["loss", "more-loss"]
+
+
+def test_where_no_run_has_a_score_by_the_metric_that_is_said(pets, tmp_path: Path):
+    folder = make_run(tmp_path / "oof" / "pets" / "loss")
+    line = {"pooled": 0.5, "greater_is_better": False}
+    folder.finish({"metric": "log_loss", "metrics": {"log_loss": line}, "complete": True, "folds": [0, 1, 2]})
+    with pytest.raises(UserError, match=r"no complete run of 'pets'(.|\n)*another metric than .*'accuracy': loss\."):
+        named_or_best(pets, tmp_path, [])
 
 
 def test_a_blend_of_samples_is_named_so():

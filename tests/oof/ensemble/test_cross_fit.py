@@ -52,6 +52,21 @@ def test_in_sample_scores_flatter_and_cross_fitted_ones_do_not():
     assert abs(np.mean(crossed) - np.mean(fresh)) < 2.5 * error
 
 
+@pytest.mark.parametrize(
+    ("size", "left_out"),
+    [
+        ((5, 40_000, 10), set()),
+        ((10, 50_000, 100), {"priors"}),
+        ((5, 10, 5_000), {"priors", "stacking"}),  # 24 GB of weights
+        ((3, 1_000_000, 200), {"priors", "stacking"}),  # hours
+    ],
+)
+def test_what_so_many_models_rows_and_classes_make_dear_is_not_tried_unasked(
+    size: tuple[int, int, int], left_out: set[str]
+):
+    assert {name for name, method in METHODS.items() if not method.bears(*size)} == left_out
+
+
 def test_excluded_rows_teach_nothing():
     proba, labels = models(3, 150, 3, 6)
     kept = np.arange(150) % 10 != 0

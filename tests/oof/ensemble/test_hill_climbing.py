@@ -26,6 +26,14 @@ def models(n_models: int, n: int, n_classes: int, seed: int, noise: float = 1.0)
     return (e / e.sum(axis=2, keepdims=True)).astype(np.float32), labels
 
 
+def test_classes_beyond_a_small_integer_are_told_apart():
+    proba = np.zeros((2, 4, 40_000), dtype=np.float16)
+    labels = np.array([39_999, 5, 33_000, 7])
+    proba[0, np.arange(4), labels] = 1
+    proba[1, np.arange(4), [39_999, 6, 32_999, 8]] = 1
+    np.testing.assert_allclose(hill_climb(proba, labels, METRICS["accuracy"], rounds=2).weights, [1, 0])
+
+
 OWN = custom_metric(lambda y, p: float((p.argmax(axis=1) == y).mean()))
 BRIER = custom_metric(lambda y, p: float(((p - np.eye(p.shape[1])[y]) ** 2).sum(axis=1).mean()), "brier", False)
 """Of one's own, the less the better, and sensitive to what probabilities sum to."""

@@ -22,6 +22,60 @@ def test_nobody_can_tell_equal_sets_apart():
     assert 0.7 < np.mean([f.weights.mean() for f in found]) < 1.4
 
 
+def patients(n: int, seed: int, rows: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Statistics of patients of one population, whose images look alike; and whose each is."""
+    of = np.repeat(np.arange(n), rows)
+    own = np.random.default_rng([seed, 1]).normal(size=(n, S))
+    return (own[of] + 0.5 * statistics(len(of), seed)).astype(np.float32), of
+
+
+def test_other_patients_of_one_population_are_no_shift():
+    found = []
+    for seed in range(6):
+        train, of = patients(30, 2 * seed)
+        found.append(detect_shift(train, patients(15, 2 * seed + 1)[0], of))
+    assert np.mean([f.by_groups for f in found]) > 0.6
+    assert sum(f.is_seen for f in found) <= 1
+    assert sum(f.is_hidden_by_groups for f in found) >= 4
+    assert max(f.apart for f in found) < 0.5
+
+
+def test_patients_of_another_camera_are_a_shift():
+    train, of = patients(30, 0)
+    test = patients(15, 1)[0]
+    test[:, :3] += 12
+    found = detect_shift(train, test, of)
+    assert found.is_seen and found.apart > 0.7
+
+
+def test_a_few_pairs_of_rows_are_as_no_groups():
+    train, test = statistics(2000, 0), statistics(1500, 1)
+    test[:, 0] += 0.7
+    plain, paired = detect_shift(train, test), detect_shift(train, test, np.maximum(np.arange(2000), 10))
+    assert paired.by_groups < 0.55 and paired.is_seen
+    assert paired.apart == pytest.approx(plain.apart, abs=0.1)
+
+
+def test_one_group_alone_tells_no_shift():
+    found = detect_shift(statistics(40, 0), statistics(40, 1) + np.float32(3), np.zeros(40, dtype=np.int64))
+    assert found.by_groups == 1 and not found.is_seen and found.apart == 0
+
+
+def test_where_each_row_is_its_own_group_nothing_changes():
+    train, test = statistics(300, 0), statistics(200, 1)
+    test[:, 0] += 1
+    plain, grouped = detect_shift(train, test), detect_shift(train, test, np.arange(300)[::-1] + 7)
+    assert plain.by_groups == grouped.by_groups == 0.5
+    assert (plain.low, plain.high) == pytest.approx((grouped.low, grouped.high), abs=0.02)
+    assert plain.apart == pytest.approx(2 * plain.auc - 1) and plain.auc_beyond_groups == plain.auc
+
+
+def test_too_few_groups_tell_no_shift():
+    train, of = patients(5, 0)
+    found = detect_shift(train, patients(5, 1)[0] + np.float32(3), of)
+    assert found.by_groups == 1 and found.is_hidden_by_groups and found.apart == 0
+
+
 @pytest.mark.parametrize("change", ["mean", "spread"])
 def test_a_statistic_that_moved_is_named(change: str):
     train, test = statistics(800, 0), statistics(500, 1)

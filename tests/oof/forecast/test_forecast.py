@@ -114,6 +114,32 @@ def test_without_the_noise_suite_only_luck_is_in_the_interval_and_that_is_said(p
     assert any("noise suite was not run" in note for note in found.notes)
 
 
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_suite_on_which_the_metric_is_not_defined_is_no_suite_and_that_is_said(tmp_path: Path, seen: bool):
+    folder = tmp_path / "competitions" / "pets"
+    folder.mkdir(parents=True)
+    text = FOLDER_TOML.replace('"circle", "square"', '"cat", "dog", "owl"').replace('"accuracy"', '"roc_auc"')
+    (folder / "competition.toml").write_text(text)
+    whole = make_subject("roc_auc")
+    assert whole.suite is not None
+    of_cats = whole.labels[whole.suite.rows] == 0  # no dog, no owl: no AUC
+    suite = replace(
+        whole.suite,
+        rows=whole.suite.rows[of_cats],
+        proba=whole.suite.proba[:, :, of_cats],
+        statistics=whole.suite.statistics[:, :, of_cats],
+        clean_statistics=whole.suite.clean_statistics[of_cats],
+    )
+    proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
+    found, _ = forecast(
+        find_competition(folder), replace(whole, suite=suite, test_folds=[proba, proba] if seen else [])
+    )
+    assert found.kind == "sampling only" and found.rule is None and found.fall == 0
+    assert np.isfinite(found.public.score)
+    assert any("roc_auc is not defined on its" in note and "--noise-rows" in note for note in found.notes)
+    assert not any("was not run" in note for note in found.notes)
+
+
 def test_three_submissions_pull_the_forecast_and_two_do_not(pets, subject: ForecastInputs, cells: Cells):
     proba, _ = calibrated_rows(T, sharpness=6.0, seed=9)
     seen = replace(subject, test_folds=[proba] * 2)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from harness.competition.scoring.registry import LABELS, NUMBERS, find_metric, metric_names
+from harness.oof.forecast import kinds
 from harness.oof.forecast.estimators import ESTIMATORS, Known, Unknown, drops, gain_of_averaging
-from harness.oof.forecast.kinds import Labels, Numbers
+from harness.oof.forecast.kinds import Classes, Labels, Numbers
 
 N = 4000
 
@@ -24,6 +25,18 @@ def numbers_of(n: int = N, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     outputs = np.column_stack([rng.normal(3, 1, n), rng.normal(200, 80, n)])
     return outputs, outputs + rng.normal(size=(n, 2)) * [0.5, 30]
+
+
+def test_dispersity_is_the_same_of_few_rows_and_of_many_classes_it_says_nothing(monkeypatch: pytest.MonkeyPatch):
+    proba = np.random.default_rng(0).dirichlet(np.ones(30), 12)
+    kind = Classes(np.zeros(12, dtype=np.int64), proba)
+    assert (
+        kind.dispersity(proba) == pytest.approx(np.linalg.norm(proba, "nuc") / np.sqrt(proba.size)) and not kind.unsaid
+    )
+    monkeypatch.setattr(kinds, "_MOST_CLASSES", 20)
+    assert kind.dispersity(proba) > 0 and kind.unsaid == "prior"  # twelve rows are few
+    many = Classes(np.zeros(48, dtype=np.int64), np.tile(proba, (4, 1)))
+    assert np.isnan(many.dispersity(many.outputs)) and many.unsaid == "prior and dispersity"
 
 
 @pytest.mark.parametrize("name", [n for n in metric_names(LABELS) if n != "map_at_k"])
