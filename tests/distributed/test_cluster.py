@@ -64,19 +64,21 @@ def test_the_same_oof_where_no_folder_is_shared(nodes, project: Path):
     assert len(list((run / "checkpoints").glob("*.safetensors"))) == 5 and not list(run.glob(".seen-*"))
 
 
-def test_a_frozen_networks_features_are_brought(nodes, project: Path):
-    path = project / "competitions" / "shapes" / "recipes" / "tiny.toml"
-    head = '[model]\nname = "timm"\nargs = { backbone = "test_resnet", image_size = 32 }\n[features]\nviews = 2\n[train]\nepochs = 6\nlr = 0.01\n'
-    path.write_text(head)
-    plain = oof(cv(project, "--out", "plain"), project)
-    brought = cv(project, "--out", "brought", "--cluster", nodes.address, HARNESS_SHARED="0")
-    pd.testing.assert_frame_equal(plain, oof(brought, project))
-    told = json.loads((project / json.loads(brought.stdout)["path"] / "environment.json").read_text())
-    assert Path(told["features"]).is_dir()  # the driver's own
+FROZEN = """\
+[model]
+name = "timm"
+args = { backbone = "test_resnet", image_size = 32 }
+[features]
+views = 2
+[train]
+epochs = 6
+lr = 0.01
+"""
 
 
-@pytest.mark.parametrize("shared", ["0", "1"])
-def test_a_fold_of_several_runs_side_by_side(nodes, project: Path, monkeypatch: pytest.MonkeyPatch, shared: str):
+def test_a_fold_of_several_runs_side_by_side_one_on_stored_features(
+    nodes, project: Path, monkeypatch: pytest.MonkeyPatch
+):
     from harness.base.progress import LineWatcher
     from harness.competition import Recipe, find_competition
     from harness.cv.opening import open_run
@@ -85,29 +87,29 @@ def test_a_fold_of_several_runs_side_by_side(nodes, project: Path, monkeypatch: 
     from harness.data.dataset import load_dataset
     from harness.distributed.executor import Cluster
 
-    monkeypatch.setenv("HARNESS_SHARED", shared)
     watcher = LineWatcher(quiet=True)
     dataset = load_dataset(find_competition(project / "competitions" / "shapes"), project / "data")
     contest = dataset.competition
-    values = tomllib.loads(TINY_RECIPE)
-    recipes = [
-        Recipe(name=f"lr-{lr}", **{**values, "cv": {"folds": 3}, "train": {**values["train"], "lr": lr}})
-        for lr in (0.01, 0.03)
-    ]
+    texts = {"tiny": TINY_RECIPE, "frozen": FROZEN}
+    recipes = [Recipe(name=name, cv={"folds": 3}, **tomllib.loads(text)) for name, text in texts.items()]
 
     def trained(out: Path, cluster: Cluster | None) -> list:
         options = Options(out=out, device="cpu", workers=1, cluster=cluster)
         opened = [open_run(contest, recipe, dataset, options, watcher) for recipe in recipes]
         for run, recipe in zip(opened, recipes, strict=True):
             run.start(contest, recipe, options, watcher)
-        first = train_side_by_side(opened, contest, 1, options, watcher)
-        again = train_side_by_side(opened, contest, 1, options, watcher)  # they stand: nothing is left to do
-        assert all((a.valid_proba == b.valid_proba).all() for a, b in zip(first, again, strict=True))
-        return [result.valid_proba for result in first]
+        found = train_side_by_side(opened, contest, 1, options, watcher)
+        assert Path(opened[1].folder.environment()["features"]).is_dir()  # the driver's own
+        if cluster:  # the fold stands: nothing is left to do
+            train_side_by_side(opened, contest, 1, options, watcher)
+        return [result.valid_proba for result in found]
 
     here = trained(project / "here", None)
-    there = trained(project / "there", Cluster(nodes.address, cpus=1))
-    assert all((a == b).all() for a, b in zip(here, there, strict=True)) and (here[0] != here[1]).any()
+    for shared in ("0", "1"):
+        monkeypatch.setenv("HARNESS_SHARED", shared)
+        there = trained(project / f"shared-{shared}", Cluster(nodes.address, cpus=1))
+        assert all((a == b).all() for a, b in zip(here, there, strict=True))
+    assert (here[0] != here[1]).any()
 
 
 def test_the_same_oof_where_folders_are_shared_and_a_node_is_lost(nodes, project: Path):
