@@ -85,8 +85,8 @@ class Ending:
     def _unfinished(self, first: Recipe) -> None:
         """No run was finished in time: the folds of the baseline that were are better than nothing."""
         epochs = self.journal.decisions.get("epochs of the baseline")
-        if epochs:
-            recipe = with_epochs(first, epochs)
+        recipe = with_epochs(first, epochs) if epochs else first
+        if epochs and finish.finished_folds(self.accounts.table, recipe):
             self.steps.do(
                 f"unfinished/{self.accounts.budget.total:g}",  # more hours may have finished another fold
                 "the submission of the baseline's finished folds",

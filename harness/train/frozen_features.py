@@ -202,9 +202,10 @@ def _compute(
         chunks = []
         for number, rows in enumerate(torch.arange(images.shape[0]).split(_CHUNK)):
             path = store.folder / f"chunk-{name}-{number:05d}.npy"
-            if not path.is_file():
-                _compute_chunk(ready, images, rows, recipe, layout, path, views, number, threads)
-            tick(len(rows) * (views + len(weighted_views(recipe.predict))))
+            if path.is_file():
+                tick(len(rows) * (views + len(weighted_views(recipe.predict))))
+            else:
+                _compute_chunk(ready, images, rows, recipe, layout, path, views, number, threads, tick)
             chunks.append(path)
         _assemble(store, name, chunks, views, recipe)
     write_json(store.folder / "complete.json", {"recipe": recipe.model_dump(mode="json")})
@@ -229,14 +230,19 @@ def _compute_chunk(
     n_views: int,
     number: int,
     threads: int,
+    tick: Callable[[int], None],
 ) -> None:
-    """Write float16 (views + looks, rows, F) of some rows. Its draws depend on the chunk's number only."""
+    """Write float16 (views + looks, rows, F) of some rows, and tell each batch. Its draws depend on the chunk's number only."""
     looks = weighted_views(recipe.predict)
     draws = Draws(images.device, number)
     transforms = recipe.augment.albumentations
     per_image = PerImage(transforms, 0, threads) if transforms and n_views > 1 else None
     done: list[list[np.ndarray]] = [[] for _ in range(n_views + len(looks))]
+    told = 0
     for batch in rows.split(recipe.predict.batch_size):
+        if told:  # of the batch before: the last one's are told when the chunk is written, since whoever is told may end the work
+            tick(told)
+        told = len(batch) * len(done)
         pixels = images.take(to_device(batch, images.index_device))
         x = to_float(pixels, layout.memory_format)
         plain = _features(network, x, layout) if n_views or "identity" in recipe.predict.tta else None
@@ -256,6 +262,7 @@ def _compute_chunk(
             done[n_views + place].append(_features(network, seen, layout) if plain is None or seen is not x else plain)
     with complete_file(path) as temporary, temporary.open("wb") as file:
         np.save(file, np.stack([np.concatenate(view) for view in done]))
+    tick(told)
 
 
 @torch.inference_mode()

@@ -175,6 +175,15 @@ def test_a_broken_verdicts_file_stops_training_with_its_line(cleaned: Path, run_
     assert refused.returncode == 2 and "did you mean 'exclude'" in refused.stderr and "Traceback" not in refused.stderr
 
 
+def test_runs_from_before_the_verdicts_are_named(cleaned: Path, run_command, tmp_path: Path):
+    project = tmp_path / "copy"
+    shutil.copytree(cleaned, project)
+    path, run = project / "oof" / "cells" / "clean" / "clean.csv", the_run(project).name
+    path.write_text(path.read_text().replace(",exclude,", ",keep,", 1))
+    refused = run_command("harness.submit", "cells", "--data", "data", "--dry-run", cwd=project)
+    assert refused.returncode == 2 and f"Trained by other verdicts, or none: {run}; --run NAME" in refused.stderr
+
+
 def test_label_errors_come_from_a_run(cleaned: Path, run_command, tmp_path: Path):
     project = tmp_path / "copy"
     shutil.copytree(cleaned, project)

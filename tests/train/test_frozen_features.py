@@ -63,6 +63,15 @@ def test_views_are_the_backbones_features(network: Network, tmp_path: Path):
     assert computed(network, store) == []  # it stands
 
 
+def test_each_batch_is_told(network: Network, tmp_path: Path):
+    ticks: list[int] = []
+    spec = recipe(predict=PredictSpec(batch_size=4))
+    compute_features(
+        network, ResidentImages(PIXELS, CPU), None, spec, PLAIN, FeatureStore(tmp_path / "s"), 1, ticks.append
+    )
+    assert ticks == [16, 16, 8] and sum(ticks) == features_ticks(spec, 10, 0)
+
+
 def test_a_stopped_computation_goes_on(network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(features, "_CHUNK", 4)
     whole, broken = FeatureStore(tmp_path / "whole"), FeatureStore(tmp_path / "broken")
@@ -70,7 +79,7 @@ def test_a_stopped_computation_goes_on(network: Network, tmp_path: Path, monkeyp
 
     def stop(n: int, seen: list[int] = []) -> None:  # noqa: B006 - it counts its calls
         seen.append(n)
-        if len(seen) == 2:
+        if len(seen) == 4:  # chunks of two batches
             raise KeyboardInterrupt
 
     images = ResidentImages(PIXELS, CPU)

@@ -16,7 +16,7 @@ from harness.base.places.home import COMPETITIONS, project_home
 from harness.base.places.templates import templates
 from harness.base.progress import LineWatcher
 from harness.base.storage.toml_text import dump_toml
-from harness.base.untrusted_text import counted
+from harness.base.untrusted_text import counted, listed
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.guess.written import Made
 
@@ -365,6 +365,11 @@ def _guesses(layout: Any, targets: Any) -> list[str]:
     value = targets.submission.get("value", "class")
     lines.append(f"submission value {value}" + (f": {targets.why['value']}" if targets.why.get("value") else ""))
     lines += [f"{key} {layout.values[key]}: {layout.why[key]}" for key in ("group_by", "group") if key in layout.why]
+    beside = [name for name in layout.values.get("features", []) if name not in IMAGE_COLUMNS]
+    if beside:
+        lines.append(
+            f"features {listed(beside, 6)}: known beside each image, of the test too; if rows of one value belong together (a patient, a place), name the column in group_by"
+        )
     return lines
 
 

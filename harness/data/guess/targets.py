@@ -249,6 +249,13 @@ def _separator(cells: list[str]) -> str | None:
     return None
 
 
+def _as_joined(cells: list[str], mark: str) -> str:
+    """The separator as the sample submission has it between labels: with a blank behind it where it always has one."""
+    joined = [cell.strip().rstrip(mark) for cell in cells]
+    spaced, all_of_them = (sum(cell.count(m) for cell in joined) for m in (f"{mark} ", mark))
+    return f"{mark} " if spaced and spaced == all_of_them else mark
+
+
 def _handed_in(found: Targets, sample: Table, columns: tuple[str, list[str]], values: list[str]) -> None:
     """[submission], by the header and cells of the sample submission."""
     id_column, asked = columns
@@ -276,7 +283,7 @@ def _handed_in(found: Targets, sample: Table, columns: tuple[str, list[str]], va
     elif found.task == "multilabel":
         spec.update(value="labels", target=asked[0] if asked else "label")
         if found.separator and found.separator != " ":
-            spec["separator"] = found.separator
+            spec["separator"] = _as_joined(cells, found.separator)
         _metric(found, "samples_f1", "micro_f1", "macro_f1", "fbeta(beta=2)")
     else:
         _one_column(found, asked[0] if asked else "label", cells, numbers, fractional, values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections import Counter
@@ -87,6 +88,9 @@ def _times(task: Task, raw: RawTargets) -> Counter[str]:
 RARE = 20
 """A label that another in so many times as many rows differs from by case alone is taken for a slip."""
 
+_A_SLIP, _LONG_ENOUGH, _NEARLY, _MOST_SLIPS = 2, 4, 0.85, 10
+"""Rows of a slip of the pen at most, letters at least, likeness of the two names, and as many as are told."""
+
 
 def _refuse_other_cases(raw: RawTargets, times: Counter[str]) -> None:
     """Refuse a label that is most likely another one, written otherwise: it would become a class."""
@@ -130,7 +134,28 @@ def notes_on_labels(task: Task, raw: RawTargets, are_classes: bool) -> list[str]
             f"{raw.shown}: the labels '{plain(common, 80)}' ({counted(times[common], 'row')}) and '{plain(rare, 80)}' ({counted(times[rare], 'row')}) differ in "
             "case alone and are two classes; if they are one, correct the rows"
         )
+    for common, rare in _slips(times) if are_classes else ():
+        notes.append(
+            f"{raw.row(_row_of(raw, rare))}: the label '{plain(rare, 80)}' ({counted(times[rare], 'row')}) is nearly '{plain(common, 80)}' ({counted(times[common], 'row')}) "
+            "and is a class of its own; if it is a slip, correct it and delete classes.txt"
+        )
     return notes
+
+
+def _slips(times: Counter[str]) -> list[tuple[str, str]]:
+    """Labels of a row or two that are written nearly as one of twenty times as many rows; numbers in names tell classes apart."""
+    rare = [
+        name for name, n in times.items() if n <= _A_SLIP and len(name) >= _LONG_ENOUGH and not re.search(r"\d", name)
+    ]
+    if len(rare) > _MOST_SLIPS:
+        return []  # names of persons or species, many of them rare
+    found = []
+    for name in rare:
+        common = [other for other, n in times.items() if n >= RARE * times[name]]
+        near = difflib.get_close_matches(name, common, n=1, cutoff=_NEARLY)
+        if near and near[0].casefold() != name.casefold():
+            found.append((near[0], name))
+    return found
 
 
 def _cased(times: Counter[str]) -> list[tuple[str, str]]:

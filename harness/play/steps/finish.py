@@ -92,6 +92,15 @@ def write_file(table: Table, run: Run) -> Path:
     return write_blend(table, mean_of_probabilities([run], table.competition))
 
 
+def finished_folds(table: Table, recipe: Recipe) -> list[int]:
+    """Folds of a run that stand."""
+    from harness.cv.opening import open_run
+    from harness.play.spending.budget import silent
+
+    opened = open_run(table.competition.using(recipe.data), recipe, table.dataset, table.options(recipe), silent())
+    return opened.folder.done(opened.folds.k)
+
+
 def write_unfinished(table: Table, recipe: Recipe) -> Outcome | None:
     """The submission of the folds that a run has finished, where the deadline cut it off: {"file", "folds", "score", "low", "high"} by
     the rows of these folds; None where no fold stands or the test is hidden."""

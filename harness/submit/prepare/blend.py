@@ -11,7 +11,7 @@ import numpy as np
 from harness.base.command import carried
 from harness.base.errors import UserError
 from harness.base.terminal import note
-from harness.base.untrusted_text import counted
+from harness.base.untrusted_text import counted, listed
 from harness.clean.verdicts import apply_verdicts, standing_verdicts
 from harness.competition import Competition
 from harness.competition.metrics import argmax_rows
@@ -19,7 +19,15 @@ from harness.competition.scoring.registry import LABELS, NUMBERS
 from harness.competition.tasks import Task
 from harness.competition.tasks.answering import moved
 from harness.data.cache import Dataset
-from harness.oof.ensemble.blend import Blend, best_runs, check_same_data, mean_of_probabilities, why_there_is_none
+from harness.oof.ensemble.blend import (
+    Blend,
+    best_runs,
+    check_same_data,
+    mean_of_probabilities,
+    ranked_runs,
+    rows_of,
+    why_there_is_none,
+)
 from harness.runs import Run, load_run
 from harness.runs.probability_tables import is_large, rows_of_table
 from harness.submit.arguments import as_threshold
@@ -124,13 +132,23 @@ def chosen_runs(
         raise UserError(
             f"no finished run of '{competition.slug}' on this data{by} in {out / 'oof' / competition.slug}. Train one: "
             f"python -m harness.cv {competition.called}{' --sample' if dataset.is_sample else ''}{carried('--data', '--out')}"
-            f"{why_there_is_none(out, competition)}"
+            f"{_by_other_verdicts(out, competition, dataset)}{why_there_is_none(out, competition)}"
         )
     if len(fitting) < best:
         note(
             f"note: --best {best}: {counted(len(fitting), 'finished run')} on this data and the best one's folds; {'it is' if len(fitting) == 1 else 'they are'} taken"
         )
     return [load_run(path) for path in fitting[:best]]
+
+
+def _by_other_verdicts(out: Path, competition: Competition, dataset: Dataset) -> str:
+    """What to add to "no finished run ... by the verdicts": runs on these data that were trained before they were made, or without them."""
+    names = [p.name for p, about in ranked_runs(out, competition) if rows_of(about)[0] == dataset.fingerprint]
+    return (
+        f"\n  Trained by other verdicts, or none: {listed(names, 5)}; --run NAME sends one of them as it is."
+        if names
+        else ""
+    )
 
 
 def asked_threshold(asked: str | None, scores: dict[str, Any], competition: Competition) -> float | None:

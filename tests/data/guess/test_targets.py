@@ -40,6 +40,13 @@ def test_one_column(label: str, cells: list[object], sample: object, task: str, 
     assert found.label == [label] and found.submission["id"] == "id" and found.submission.get("target") == label
 
 
+@pytest.mark.parametrize(("asked", "mark"), [("haze, clear", ", "), ("haze,clear", ","), ("haze", ",")])
+def test_labels_are_handed_in_as_the_sample_submission_has_them(asked: str, mark: str):
+    cells = ["haze, primary", "clear", "haze, road", "clear, primary", "haze", "clear, road"] * 2
+    found = guessed(table(id=IDS, tags=cells), table(id=ASKED, tags=[asked] * 6))
+    assert (found.separator, found.submission["separator"]) == (",", mark)
+
+
 def test_names_of_labels_with_blanks_are_no_several_labels():
     names = [f"plant {n} leaf" for n in range(6)] * 2
     assert guessed(table(id=IDS, label=names)).task == "single"

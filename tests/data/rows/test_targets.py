@@ -146,6 +146,16 @@ def test_a_label_that_differs_in_case_is_refused_where_it_is_rare_and_noted_wher
         classes_of(task, cells(*["a"] * 20, "A", "b", separator=mark))
 
 
+@pytest.mark.parametrize(("task", "mark"), [(SINGLE, None), (LABELS, ",")])
+def test_a_slip_of_the_pen_is_told(task, mark: str | None):
+    raw = cells(*["buildings"] * 40, *["runway"] * 40, "buldings", separator=mark)
+    [note] = notes_on_labels(task, raw, True)
+    assert "row 81: the label 'buldings' (1 row) is nearly 'buildings' (40 rows)" in note and "classes.txt" in note
+    assert notes_on_labels(task, raw, False) == []
+    numbered = cells(*["class_1"] * 40, "class_11", *["oak"] * 40, "oaks", separator=mark)
+    assert [n for n in notes_on_labels(task, numbered, True) if "class_11" in n] == []
+
+
 def test_labels_with_another_mark_between_are_no_label_of_their_own():
     with pytest.raises(UserError, match="row 3, .*label 'red;big'.* data.separator = \";\""):
         classes_of(LABELS, cells("red", "big,old", "red;big", separator=","))
