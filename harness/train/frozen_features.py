@@ -157,8 +157,26 @@ def compute_features(
     if store.complete:
         return
     with _alone(store, tick):
-        if not store.complete:
-            _compute(network, train, test, recipe, layout, store, threads, tick)
+        if store.complete:  # by another process, meanwhile
+            return
+        first = train.take(torch.arange(min(2, train.shape[0]), device=train.index_device))
+        ready = ready_to_predict(network, to_float(first, layout.memory_format), layout)
+        assert recipe.features is not None
+        n_views = recipe.features.views
+        parts = [("train", train, n_views)] + ([("test", test, 0)] if test is not None else [])
+        for name, images, views in parts:
+            chunks = []
+            for number, rows in enumerate(torch.arange(images.shape[0]).split(_CHUNK)):
+                path = store.folder / f"chunk-{name}-{number:05d}.npy"
+                if path.is_file():
+                    tick(len(rows) * (views + len(weighted_views(recipe.predict))))
+                else:
+                    _compute_chunk(ready, images, rows, recipe, layout, path, views, number, threads, tick)
+                chunks.append(path)
+            _assemble(store, name, chunks, views, recipe)
+        write_json(store.folder / "complete.json", {"recipe": recipe.model_dump(mode="json")})
+        for path in store.folder.glob("chunk-*.npy"):
+            path.unlink()
 
 
 @contextlib.contextmanager
@@ -180,37 +198,6 @@ def _alone(store: FeatureStore, tick: Callable[[int], None]) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _compute(
-    network: nn.Module,
-    train: Images,
-    test: Images | None,
-    recipe: Recipe,
-    layout: Layout,
-    store: FeatureStore,
-    threads: int,
-    tick: Callable[[int], None],
-) -> None:
-    """As `compute_features`, in a store that no other process computes."""
-    first = train.take(torch.arange(min(2, train.shape[0]), device=train.index_device))
-    ready = ready_to_predict(network, to_float(first, layout.memory_format), layout)
-    assert recipe.features is not None
-    n_views = recipe.features.views
-    parts = [("train", train, n_views)] + ([("test", test, 0)] if test is not None else [])
-    for name, images, views in parts:
-        chunks = []
-        for number, rows in enumerate(torch.arange(images.shape[0]).split(_CHUNK)):
-            path = store.folder / f"chunk-{name}-{number:05d}.npy"
-            if path.is_file():
-                tick(len(rows) * (views + len(weighted_views(recipe.predict))))
-            else:
-                _compute_chunk(ready, images, rows, recipe, layout, path, views, number, threads, tick)
-            chunks.append(path)
-        _assemble(store, name, chunks, views, recipe)
-    write_json(store.folder / "complete.json", {"recipe": recipe.model_dump(mode="json")})
-    for path in store.folder.glob("chunk-*.npy"):
-        path.unlink()
 
 
 def features_ticks(recipe: Recipe, n_train: int, n_test: int) -> int:
