@@ -31,6 +31,9 @@ help:
 	@echo "make mutants    mutation tests of scores, folds, ensembles, ledger and checks; of one file: ONLY=harness/cv/folds.py"
 
 setup: $(VENV)/.ready
+	@echo "Installed in $(VENV). Next: source $(VENV)/bin/activate"
+	@echo "  python -m harness.data init FOLDER_OR_ZIP    a competition of your own"
+	@echo "  python -m harness --help                     all commands; competitions/ has five to begin with"
 setup-dev: $(VENV)/.ready-dev
 
 $(VENV)/.made:
@@ -52,7 +55,7 @@ $(VENV)/.ready-docs: $(VENV)/.ready
 	@$(call install,--editable '.[docs]')
 	@touch $@
 
-demo: setup
+demo: $(VENV)/.ready
 	$(PY) -m harness.cv competitions/digit-recognizer --sample --recipe quick --resume
 	$(PY) -m harness.cv competitions/digit-recognizer --sample --recipe improved_cnn --resume
 	$(PY) -m harness.submit --comp digit-recognizer --sample --best 2 --dry-run

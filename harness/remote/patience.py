@@ -7,7 +7,13 @@ import os
 
 from harness.base.errors import UserError
 
-_DEFAULTS = {"HARNESS_CALL_SECONDS": 60.0, "HARNESS_RETRY_SECONDS": 2.0, "HARNESS_GRACE_SECONDS": 120.0}
+_DEFAULTS = {
+    "HARNESS_CALL_SECONDS": 60.0,
+    "HARNESS_RETRY_SECONDS": 2.0,
+    "HARNESS_GRACE_SECONDS": 120.0,
+    "HARNESS_POLL_SECONDS": 15.0,
+    "HARNESS_READY_SECONDS": 900.0,
+}
 
 
 def call_seconds() -> float:
@@ -23,6 +29,16 @@ def retry_seconds() -> float:
 def grace_seconds() -> float:
     """In which a submission may turn up late in the platform's list."""
     return _seconds("HARNESS_GRACE_SECONDS")
+
+
+def poll_seconds() -> float:
+    """Pause between two looks at what runs on the platform."""
+    return _seconds("HARNESS_POLL_SECONDS")
+
+
+def ready_seconds() -> float:
+    """In which the platform is to have taken in uploaded files."""
+    return _seconds("HARNESS_READY_SECONDS")
 
 
 def check_patience() -> None:

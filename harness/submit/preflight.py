@@ -13,9 +13,10 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, plain
 from harness.competition import Competition
-from harness.data.rows.sample_submission import ROW_NUMBERS
+from harness.data.rows.sample_submission import ROW_NUMBERS, sample_separator
 
 _SHOWN = 3
+_MARKS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 
 def check_submission(path: Path, competition: Competition, ids: np.ndarray, sample: Path | None = None) -> list[str]:
@@ -28,7 +29,7 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
         writes the rows (`to_submission`), what stands in them is its business: ids and empty cells are checked
     """
     try:
-        table = _read_csv(path)
+        table = _read_csv(path, sep=sample_separator(sample))
     except (ValueError, OSError) as error:  # pandas' own errors are values too
         return [f"cannot be read as CSV: {plain(error)}"]
     spec, own_rows = competition.submission, competition.hook("to_submission") is not None
@@ -66,7 +67,7 @@ def read_ready_file(
     Raises
     ------
     UserError
-        If it is not there, far too large, or no CSV with commas.
+        If it is not there, far too large, or no CSV with the separator of the sample submission.
     """
     if path.is_dir():
         raise UserError(f"--file {path}: is a folder; name the CSV in it")
@@ -79,14 +80,15 @@ def read_ready_file(
         raise UserError(
             f"--file {path}: has {path.stat().st_size:,} bytes; a submission of {len(ids):,} rows has {most:,} at most"
         )
+    mark = sample_separator(sample)
     try:
-        table = _read_csv(path, encoding="utf-8-sig", compression=None)
+        table = _read_csv(path, sep=mark, encoding="utf-8-sig", compression=None)
     except (ValueError, OSError) as error:  # pandas' own errors are values too
         raise UserError(f"--file {path}: cannot be read as CSV: {plain(error)}") from error
     name = competition.submission.id
-    if len(table.columns) == 1 and any(mark in table.columns[0] for mark in ";\t|"):
+    if len(table.columns) == 1 and any(other in table.columns[0] for other in ",;\t|"):
         raise UserError(
-            f"--file {path}: its columns are not separated by commas; its first line is '{plain(table.columns[0], 200)}'"
+            f"--file {path}: its columns are not separated by {_MARKS[mark]}; its first line is '{plain(table.columns[0], 200)}'"
         )
     wanted = _columns(sample) if sample else []
     if table.columns[0] in ROW_NUMBERS and name in table.columns[1:]:

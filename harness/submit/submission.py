@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from harness.competition.tasks.answering import clipped_to, moved
 from harness.competition.tasks.task import middle_cuts
 from harness.cv.scores import is_custom
 from harness.data.cache import Dataset
-from harness.data.rows.sample_submission import read_submission_header, read_submission_ids
+from harness.data.rows.sample_submission import Form, read_submission_header, read_submission_ids, sample_separator
 from harness.oof.ensemble.blend import Blend
 from harness.runs.align import align_rows
 from harness.runs.probability_tables import rows_of_table
@@ -43,12 +42,13 @@ def code_option(competition: Competition) -> str:
     return "--code" if competition.platform == "kaggle" else "--bundle"
 
 
-def wanted_header(competition: Competition, dataset: Dataset) -> list[str]:
-    """The columns in the order of the sample submission; [] where there is none."""
+def wanted_form(competition: Competition, dataset: Dataset) -> Form:
+    """Columns and separator of the sample submission, where there is one."""
     if dataset.submission is None:
-        return []
+        return Form()
     shown = competition.submission.sample or "sample submission"
-    return read_submission_header(competition, dataset.submission, shown)
+    header = read_submission_header(competition, dataset.submission, shown)
+    return Form(header, sample_separator(dataset.submission))
 
 
 def write_submission(
@@ -57,14 +57,14 @@ def write_submission(
     ids: np.ndarray,
     path: Path,
     threshold: float | None = None,
-    header: Sequence[str] = (),
+    form: Form = Form(),
     test: Samples | None = None,
 ) -> None:
     """Write the CSV of the rows `ids`, in their order; with a threshold the second class is said from it on.
 
     Answers are by the task's decision, and probabilities scaled by it, found on all OOF rows of the blend, where it has one.
 
-    header : the columns in the platform's order, where there is a sample submission
+    form : of the platform's sample submission, where there is one; what `to_submission` returns keeps its columns
 
     Raises
     ------
@@ -81,15 +81,9 @@ def write_submission(
     proba = sent_outputs(competition, blend, proba, threshold)
     hook = competition.hook("to_submission")
     table = hook(ids, proba, competition.classes) if hook else submission_table(competition, ids, proba)
-    if not hook and header:
-        table = in_columns(table, header)
+    form = Form(separator=form.separator) if hook else form
     with complete_file(path) as temporary:
-        table.to_csv(temporary, index=False)
-
-
-def in_columns(table: Any, header: Sequence[str]) -> Any:
-    """A table with the sample submission's columns in their order; what the table lacks is its column of row numbers, from 0."""
-    return table.assign(**{name: np.arange(len(table)) for name in header if name not in table.columns})[list(header)]
+        temporary.write_text(form.text(table), encoding="utf-8", newline="")
 
 
 def averaged(rows: np.ndarray, outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -147,60 +147,9 @@ def test_init_by_a_slug_downloads_and_asks_the_page(project: Path, server, run_c
     assert checked.returncode == 0, checked.stderr
 
 
-@pytest.mark.parametrize(
-    ("said", "guessed", "ours"),
-    [
-        ("MAP@{K}", "map@3", "map@3"),
-        ("MAP@{K}", "accuracy", None),
-        ("Mean F-Score", "samples_f1", "samples_f1"),
-        ("Mean F-Score", "fbeta(beta=2)", "fbeta(beta=2)"),
-        ("Mean F-Score", "roc_auc", None),
-    ],
-)
-def test_a_number_that_the_page_leaves_out_is_the_samples(said: str, guessed: str, ours: str | None):
-    from harness.data.guess.platform import metric_by_name
-
-    assert metric_by_name(said, "multilabel", guessed) == ours
-
-
 def test_init_by_a_slug_without_credentials_says_what_it_looked_for(tmp_path: Path, run_command):
     done = run_command("harness.data", "init", "shapes", cwd=tmp_path, env=environment(tmp_path, None))
     assert (
         done.returncode == 2
         and "no such folder or zip here; to fetch a competition of that name from Kaggle" in done.stderr
     )
-
-
-@pytest.mark.parametrize(
-    ("said", "task", "ours"),
-    [
-        ("Quadratic Weighted Kappa", "ordinal", "quadratic_kappa"),
-        ("Area Under Receiver Operating Characteristic Curve", "binary", "roc_auc"),
-        ("Mean Columnwise Area Under Receiver Operating Characteristic Curve", "multilabel", "roc_auc"),
-        ("Multiclass Loss", "single", "log_loss"),
-        ("Categorization Accuracy", "single", "accuracy"),
-        ("MAP@3", "single", "map@3"),
-        ("Mean Average Precision @ 3", "single", "map@3"),
-        ("Mean Average Precision at 12", "single", "map@12"),
-        ("MAP@{K}", "single", None),
-        ("Root Mean Squared Error", "regression", "rmse"),
-        ("MCRMSE", "regression", "mcrmse"),
-        ("Mean F2 Score", "multilabel", "f2"),
-        ("F-Score (beta = 0.5)", "multilabel", "f0.5"),
-        ("Micro-averaged F2", "multilabel", "micro_f2"),
-        ("Mean F-Score", "multilabel", None),
-        ("F1 Score", "single", "macro_f1"),
-        ("Macro F-Score", "single", "macro_f1"),
-        ("Intersection over Union of boxes", "single", None),
-        ("Root Mean Squared Error", "single", None),
-    ],
-)
-def test_what_kaggle_calls_metrics(said: str, task: str, ours: str | None):
-    from harness.competition.scoring.registry import find_metric
-    from harness.competition.tasks import TASKS
-    from harness.data.guess.platform import metric_by_name
-
-    found = metric_by_name(said, task)
-    assert found == ours
-    if found:
-        find_metric(found, TASKS[task].of)

@@ -10,9 +10,9 @@ from harness.base.errors import UserError
 from harness.competition import Competition, Samples, find_competition
 from harness.competition.data_spec import SubmissionSpec
 from harness.competition.scoring.registry import find_metric
-from harness.data.rows.sample_submission import read_submission_header
+from harness.data.rows.sample_submission import Form, read_submission_header, sample_separator
 from harness.submit.preflight import check_submission
-from harness.submit.submission import averaged, clipped, in_columns
+from harness.submit.submission import averaged, clipped
 from tests.conftest import REPOSITORY
 
 DIGITS = find_competition(REPOSITORY / "competitions" / "digit-recognizer")
@@ -72,7 +72,26 @@ def test_a_placeholder_is_no_fraction(tmp_path, cell: str):
 
 def test_a_column_of_row_numbers_is_written_as_the_sample_has_it():
     table = pd.DataFrame({"id": ["b", "a"], "label": ["x", "y"]})
-    assert in_columns(table, ["Unnamed: 0", "label", "id"]).values.tolist() == [[0, "x", "b"], [1, "y", "a"]]
+    assert Form(["Unnamed: 0", "label", "id"]).text(table).splitlines() == ["Unnamed: 0,label,id", "0,x,b", "1,y,a"]
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_values_are_separated_as_in_the_sample(tmp_path, mark: str):
+    asked = contest("accuracy", value="class").model_copy(update={"classes": ("cat", "dog; or, wolf")})
+    sample, written, other = (tmp_path / name for name in ("sample.csv", "out.csv", "other.csv"))
+    sample.write_text("id,t\na,cat\nb,cat\n".replace(",", mark))
+    form = Form(read_submission_header(asked, sample, "sample.csv"), sample_separator(sample))
+    table = pd.DataFrame({"t": ["dog; or, wolf", "cat"], "id": ["a", "b"]})
+    written.write_text(form.text(table))
+    assert written.read_text().startswith(f"id{mark}t\n")
+    assert check_submission(written, asked, np.array(["a", "b"]), sample) == []
+    other.write_text("id|t\na|cat\nb|cat\n")
+    (problem,) = check_submission(other, asked, np.array(["a", "b"]), sample)
+    assert problem.startswith("header is id|t, wanted")
+
+
+def test_without_a_sample_commas_separate():
+    assert sample_separator(None) == Form().separator == ","
 
 
 @pytest.mark.parametrize(("first", "told"), [("0", True), ("7", False)])

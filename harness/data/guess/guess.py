@@ -398,7 +398,7 @@ def _tables_said(inventory: Inventory, train: Images) -> str:
         )
     if inventory.unread:
         return "Not read: " + " ".join(list(inventory.unread.values())[:3])
-    aside = f" Not looked at: {others_said(inventory)}; save what holds the labels as CSV." if inventory.others else ""
+    aside = f" Not looked at: {others_said(inventory.others)}; save what holds the labels as CSV." if inventory.others else ""
     shown = ", ".join(_table_said(name, table) for name, table in list(inventory.tables.items())[:4])
     return f"Tables there: {shown or 'none'}.{aside} Write data.labels, data.id, data.files, or data.label_pattern for names, into a competition.toml yourself (see docs/layouts.md)."
 

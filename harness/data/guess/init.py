@@ -186,14 +186,20 @@ def _look(tree: Any, about: Any, watcher: LineWatcher) -> _Findings:
     """Guess layout, targets and metric; about : the competition's page, where it is known."""
     from harness.data.guess.guess import guess
     from harness.data.guess.inventory import take_stock
+    from harness.data.guess.texts import told_by_texts
 
     with watcher.waiting(f"looking through {tree.path}"):
         inventory = take_stock(tree)
         layout, targets = guess(inventory)
     known = _metric_of(about, targets) if about else None
+    texts = told_by_texts(tree, inventory.others, targets.task, targets.metric)
+    if not known and texts.metric:
+        known = texts.metric
+        _take_metric(targets, known, texts.said[known])
     facts = _facts(layout, targets)
-    said = [*(about.lines() if about else ()), *_found(inventory, layout, facts)]
-    return _Findings(layout, targets, facts, said, [*([] if known else [_metric_said(targets)]), *layout.unknown])
+    others = [name for name in inventory.others if name not in texts.read]
+    said = [*(about.lines() if about else ()), *_found(inventory, layout, others)]
+    return _Findings(layout, targets, facts, said, [*([] if known else [_metric_said(targets, texts.unclear)]), *layout.unknown])
 
 
 def _lines(findings: _Findings, seen: Any, linked: str) -> list[str]:
@@ -228,13 +234,17 @@ def _next(name: str, folder: Path, recipe: str) -> list[str]:
 
 def _metric_of(about: Any, targets: Any) -> str | None:
     """The metric that the page names, put among the targets; None where it is not known here."""
-    from harness.data.guess.platform import metric_by_name
+    from harness.data.guess.named_metrics import metric_by_name
 
     found = metric_by_name(about.metric, targets.task, targets.metric)
     if found:
-        targets.fits = tuple(dict.fromkeys(m for m in (targets.metric, *targets.fits) if m != found))
-        targets.metric, targets.why["metric"] = found, f"the competition's page calls it '{about.metric}'"
+        _take_metric(targets, found, f"the competition's page calls it '{about.metric}'")
     return found
+
+
+def _take_metric(targets: Any, found: str, why: str) -> None:
+    targets.fits = tuple(dict.fromkeys(m for m in (targets.metric, *targets.fits) if m != found))
+    targets.metric, targets.why["metric"] = found, why
 
 
 def _recipes(layout: Any) -> tuple[str, ...]:
@@ -335,8 +345,8 @@ def _facts(layout: Any, targets: Any) -> Any:
     return Facts(*about, weights=weights_at_hand(), columns=columns)
 
 
-def _found(inventory: Any, layout: Any, facts: Any) -> list[str]:
-    """What lies there, in lines."""
+def _found(inventory: Any, layout: Any, others: list[str]) -> list[str]:
+    """What lies there, in lines; others : files of which nothing is read."""
     from harness.data.guess.others import others_said
 
     lines = [
@@ -349,7 +359,7 @@ def _found(inventory: Any, layout: Any, facts: Any) -> list[str]:
         for i in shown
     ]
     lines += [f"arrays in {name}" for name in inventory.arrays[:4]]
-    lines += [f"not looked at: {others_said(inventory)}"] if inventory.others else []
+    lines += [f"not looked at: {others_said(others)}"] if others else []
     lines += [f"not read: {why}" for why in list(inventory.unread.values())[:4]]
     return lines
 
@@ -364,6 +374,8 @@ def _guesses(layout: Any, targets: Any) -> list[str]:
         )
     value = targets.submission.get("value", "class")
     lines.append(f"submission value {value}" + (f": {targets.why['value']}" if targets.why.get("value") else ""))
+    if targets.why.get("metric"):
+        lines.append(f"metric {targets.metric}: {targets.why['metric']}")
     lines += [f"{key} {layout.values[key]}: {layout.why[key]}" for key in ("group_by", "group") if key in layout.why]
     beside = [name for name in layout.values.get("features", []) if name not in IMAGE_COLUMNS]
     if beside:
@@ -373,8 +385,10 @@ def _guesses(layout: Any, targets: Any) -> list[str]:
     return lines
 
 
-def _metric_said(targets: Any) -> str:
-    return f"the metric: the competition's page says it; {targets.metric} was written, and {', '.join(targets.fits)} fit the submission too"
+def _metric_said(targets: Any, unclear: str) -> str:
+    """What is to be looked up of the metric; unclear : of texts that name several."""
+    said = unclear or "the competition's page says it"
+    return f"the metric: {said}; {targets.metric} was written, and {', '.join(targets.fits)} fit the submission too"
 
 
 def _readme(name: str, title: str | None, source: Path) -> str:

@@ -19,11 +19,11 @@ from harness.data.rows.tables import Table, bare_id
 _MOST_SHOWN = 4
 
 
-def others_said(inventory: Inventory) -> str:
+def others_said(names: Sequence[str]) -> str:
     """The files that are not looked at, in words."""
-    endings = Counter(PurePosixPath(n).suffix.lower() or "no ending" for n in inventory.others)
+    endings = Counter(PurePosixPath(n).suffix.lower() or "no ending" for n in names)
     told = ", ".join(f"{count:,} with {ending}" for ending, count in endings.most_common(_MOST_SHOWN))
-    return f"{told} (e.g. {plain(inventory.others[0], 80)})"
+    return f"{told} (e.g. {plain(names[0], 80)})"
 
 
 def note_tables(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,8 +14,38 @@ from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
 from harness.competition import Competition
 from harness.data.files.archives import FileTree
-from harness.data.files.csv_tables import column, read_rows
+from harness.data.files.csv_tables import column, read_rows, separator
 from harness.data.files.names import refuse_duplicate_ids
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the platform wants a submission file written.
+
+    Attributes
+    ----------
+    header : columns in the sample submission's order; () = as [submission] says
+    separator : what stands between the values, as in the sample submission
+    """
+
+    header: Sequence[str] = ()
+    separator: str = ","
+
+    def text(self, table: Any) -> str:
+        """A pandas table as CSV; what it lacks of the header is the column of row numbers, from 0."""
+        if self.header:
+            lacking = [name for name in self.header if name not in table.columns]
+            table = table.assign(**{name: np.arange(len(table)) for name in lacking})[list(self.header)]
+        written: str = table.to_csv(index=False, sep=self.separator)
+        return written
+
+
+def sample_separator(path: Path | None) -> str:
+    """What stands between the values of a sample submission; a comma where there is none."""
+    if path is None:
+        return ","
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return separator(next((line for line in file if line.strip()), ""))
 
 
 def check_submission_ids(competition: Competition, test_ids: np.ndarray, path: Path, tree: FileTree) -> None:

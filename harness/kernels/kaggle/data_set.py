@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from harness.base.errors import UserError
 from harness.kernels.kaggle.account import Account
 from harness.remote.errors import Refused, Unclear
+from harness.remote.patience import grace_seconds, ready_seconds
 
 Say = Callable[[str], None]
 
@@ -60,7 +60,7 @@ def _search(account: Account, name: str, mark: str, ref: str, error: Unclear) ->
 
 
 def _wait(account: Account, name: str, ref: str) -> None:
-    ends, pause = time.monotonic() + float(os.environ.get("HARNESS_READY_SECONDS", "900")), pauses()[-1]
+    ends, pause = time.monotonic() + ready_seconds(), pauses()[-1]
     while True:
         state = account.data_set_state(name)
         if state == "ready":
@@ -78,8 +78,7 @@ def _wait(account: Account, name: str, ref: str) -> None:
 
 def pauses() -> list[float]:
     """Seconds between looks for what may turn up late, over the grace period."""
-    grace = float(os.environ.get("HARNESS_GRACE_SECONDS", "120"))
-    return [grace / 4] * 4
+    return [grace_seconds() / 4] * 4
 
 
 def refused_words(error: Refused) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 
 from harness.base.errors import UserError
@@ -12,6 +11,7 @@ from harness.base.progress import RELAY, LineWatcher, replay
 from harness.base.untrusted_text import plain
 from harness.kernels.kaggle.account import Account, Look
 from harness.remote.errors import Refused, Unreachable
+from harness.remote.patience import poll_seconds
 
 _PATIENT = 20  # looks in a row that go wrong before it is given up to look
 
@@ -28,7 +28,7 @@ def follow(account: Account, name: str, watcher: LineWatcher, where: str, again:
     Refused
         If it does not tell.
     """
-    pause = float(os.environ.get("HARNESS_POLL_SECONDS", "15"))
+    pause = poll_seconds()
     log, state, failed, started = Log(account, name, watcher), "", 0, time.monotonic()
     while True:
         try:
@@ -63,7 +63,7 @@ class Log:
         """Tell what is new. A log that cannot be had is no reason to end: what counts is what comes back."""
         if self._over:
             return
-        patience = float(os.environ.get("HARNESS_POLL_SECONDS", "15"))
+        patience = poll_seconds()
         try:
             pieces, self.seen, self._over = self.account.log(self.name, self.seen, patience)
         except (Unreachable, Refused):

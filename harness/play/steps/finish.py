@@ -25,7 +25,7 @@ from harness.submit.arguments import SendOptions
 from harness.submit.flow import follow_up, send_new
 from harness.submit.prepare.blend import prepare_blend
 from harness.submit.prepare.prepared import Prepared, refuse_problems
-from harness.submit.submission import wanted_header, wanted_ids, write_submission
+from harness.submit.submission import wanted_form, wanted_ids, write_submission
 
 _LEAST_GAIN = 0.01
 """Of the final score's interval: an expected gain is never quite nothing, and less than this is not worth a submission."""
@@ -80,7 +80,7 @@ def write_blend(table: Table, blend: Blend) -> Path:
     contest, dataset = table.competition, table.dataset
     ids = wanted_ids(contest, dataset)
     path = table.out / "submissions" / contest.slug / f"{blend.name}.csv"
-    write_submission(contest, blend, ids, path, None, wanted_header(contest, dataset), dataset.test)
+    write_submission(contest, blend, ids, path, None, wanted_form(contest, dataset), dataset.test)
     refuse_problems(path, contest, ids, dataset)
     return path
 

@@ -18,7 +18,7 @@ from harness.data.cache import Dataset, open_samples
 from harness.data.files.archives import FileTree
 from harness.data.formats.images import SCALE
 from harness.runs.align import align_rows
-from harness.submit.submission import answered_table, in_columns, wanted_header, wanted_ids
+from harness.submit.submission import answered_table, wanted_form, wanted_ids
 
 _AT_ONCE = 256
 
@@ -39,10 +39,10 @@ class Test:
 
     def write(self, answers: np.ndarray, path: Path) -> None:
         """Write the answers (n, ...) as [submission] says, in the order of the sample submission that lies here."""
-        ids, header = wanted_ids(self.competition, self.dataset), wanted_header(self.competition, self.dataset)
+        ids, form = wanted_ids(self.competition, self.dataset), wanted_form(self.competition, self.dataset)
         rows = align_rows(self.dataset.train.ids, ids, "the test's images")
         table = answered_table(self.competition, ids, answers[rows])
-        (in_columns(table, header) if header else table).to_csv(path, index=False)
+        path.write_text(form.text(table), encoding="utf-8", newline="")
 
 
 def open_test(home: Path, job: dict[str, Any], given: Path) -> Test:

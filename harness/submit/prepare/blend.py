@@ -32,7 +32,7 @@ from harness.runs import Run, load_run
 from harness.runs.probability_tables import is_large, rows_of_table
 from harness.submit.arguments import as_threshold
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
-from harness.submit.submission import code_option, wanted_header, wanted_ids, write_submission
+from harness.submit.submission import code_option, wanted_form, wanted_ids, write_submission
 
 if TYPE_CHECKING:
     from harness.oof.forecast.forecast import Forecast
@@ -62,7 +62,7 @@ def prepare_blend(
     blend = mean_of_probabilities(runs, competition, partial)
     path, ids = out / "submissions" / competition.slug / f"{blend.name}.csv", wanted_ids(competition, dataset)
     decision = asked_threshold(threshold, blend.scores, competition)
-    write_submission(competition, blend, ids, path, decision, wanted_header(competition, dataset), dataset.test)
+    write_submission(competition, blend, ids, path, decision, wanted_form(competition, dataset), dataset.test)
     refuse_problems(path, competition, ids, dataset)
     left_out = runs[0].folds.k - len(runs[0].scores["folds"]) if partial else 0
     if left_out:

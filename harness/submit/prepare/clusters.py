@@ -14,7 +14,7 @@ from harness.data.cache import Dataset
 from harness.oof.ensemble.blend import Blend
 from harness.runs import Run
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
-from harness.submit.submission import wanted_header, wanted_ids, write_submission
+from harness.submit.submission import wanted_form, wanted_ids, write_submission
 
 
 def prepare_clusters(
@@ -39,7 +39,7 @@ def prepare_clusters(
     named = competition.model_copy(update={"classes": tuple(run.classes)})
     blend, ids = _blend(run, dataset), _wanted(named, dataset)
     path = out / "submissions" / competition.slug / f"{run.name}.csv"
-    write_submission(named, blend, ids, path, header=wanted_header(named, dataset))
+    write_submission(named, blend, ids, path, form=wanted_form(named, dataset))
     refuse_problems(path, named, ids, dataset)
     main = run.scores["metrics"][run.scores["metric"]]
     oof = {k: main[k] for k in ("pooled", "low", "high")}

@@ -21,7 +21,7 @@ from harness.submit.arguments import BundleOptions
 from harness.submit.code.package import CODE, About, write_package
 from harness.submit.prepare.bundle import Bundled, bundle_run, prepared_of
 from harness.submit.prepare.prepared import Prepared
-from harness.submit.submission import answered_table, in_columns, wanted_header, wanted_ids
+from harness.submit.submission import answered_table, wanted_form, wanted_ids
 
 _HELD = 512
 """Rows that the notebook's answers are held against."""
@@ -133,9 +133,7 @@ def _expected(bundled: Bundled, competition: Competition, margin: float) -> str:
     table = answered_table(competition, test.ids[firm], bundled.answering.of(folds)[firm])
     wanted = set(wanted_ids(competition, bundled.dataset).tolist())
     table = table[table[competition.submission.id].isin(wanted)]
-    header = wanted_header(competition, bundled.dataset)
-    text: str = (in_columns(table, header) if header else table).to_csv(index=False)
-    return text
+    return wanted_form(competition, bundled.dataset).text(table)
 
 
 def _time_lines(bundled: Bundled, about: About) -> list[str]:

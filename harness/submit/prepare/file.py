@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.data.cache import Dataset
+from harness.data.rows.sample_submission import Form, sample_separator
 from harness.submit.preflight import read_ready_file
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
 from harness.submit.submission import wanted_ids
@@ -23,7 +24,7 @@ def prepare_file(competition: Competition, dataset: Dataset, file: Path, out: Pa
     ids, path = wanted_ids(competition, dataset), out / "submissions" / competition.slug / f"file-{file.stem}.csv"
     table, moved = read_ready_file(file, competition, ids, dataset.submission)
     with complete_file(path) as temporary:
-        table.to_csv(temporary, index=False)
+        temporary.write_text(Form(separator=sample_separator(dataset.submission)).text(table), encoding="utf-8", newline="")
     refuse_problems(path, competition, ids, dataset, f"--file {file}")
     intent = intent_of(competition, path, len(ids), path.stem, (), message or f"file {file.name}", None, None)
     return Prepared(intent, dataset.source, None, None, None, {}, [moved] if moved else [])
