@@ -74,7 +74,7 @@ class Fold:
 
     def harness(self) -> int:
         (self.run.path / "fold-0.npz").unlink()
-        self.job(lambda fold, done, total: None)
+        self.job(lambda *told: None)
         return self.images
 
     def bare(self) -> int:

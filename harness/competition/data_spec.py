@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
@@ -29,14 +30,22 @@ _READ_BY = {
     "label_pattern": ("image_folder",),
     "files": ("image_csv",),
     "pixels": ("table_pixels",),
-    "join": ("image_csv", "image_folder"),
-    "where": ("image_csv", "table_pixels"),
-    "test_where": ("image_csv", "table_pixels"),
-    "group_by": ("image_csv", "table_pixels", "csv_pixels"),
-    "weight": ("image_csv", "table_pixels", "csv_pixels"),
-    "fold": ("image_csv", "table_pixels"),
+    "join": ("image_csv", "image_folder", "arrays"),
+    "where": ("image_csv", "table_pixels", "arrays"),
+    "test_where": ("image_csv", "table_pixels", "arrays"),
+    "group_by": ("image_csv", "table_pixels", "csv_pixels", "arrays"),
+    "weight": ("image_csv", "table_pixels", "csv_pixels", "arrays"),
+    "fold": ("image_csv", "table_pixels", "arrays"),
 }
-"""Keys of [data] that only some formats read; of class folders `join` names the table that `group_by` and `weight` are columns of."""
+"""Keys of [data] that only some formats read, arrays where they have a table of labels; of class folders `join` names the table that
+`group_by` and `weight` are columns of."""
+
+_ARRAY_FILES = re.compile(r"\.npy$|idx\d-ubyte$|\.idx\d?$", re.I)
+
+
+def is_array_file(name: str) -> bool:
+    """Whether a file's name ends as that of one array: numpy's .npy, or IDX ('train-images-idx3-ubyte')."""
+    return bool(_ARRAY_FILES.search(name))
 
 
 class DataSpec(Later):
@@ -56,8 +65,9 @@ class DataSpec(Later):
 
     format: Literal["csv_pixels", "table_pixels", "image_folder", "image_csv", "npz", "arrays", "captioned", "custom"]
     """csv_pixels: one row per image, columns pixel0...; table_pixels: rows of a table whose cells hold an image each; image_folder:
-    train/<class>/*, test/*; image_csv: train/*, test/* and a table of labels; npz: arrays of numpy; arrays: train/*.npy, test/*.npy,
-    an array a file (images, labels, ids, groups); captioned: train/* and a file of captions, no labels; custom: load_samples."""
+    train/<class>/*, test/*; image_csv: train/*, test/* and a table of labels; npz: images and labels in one file of numpy's; arrays:
+    `train`, an array of all images, and `labels`, an array or a table of their rows in the same order (or the folders train/*.npy and
+    test/*.npy: images, labels, ids, groups); captioned: train/* and a file of captions, no labels; custom: load_samples."""
     size: Annotated[tuple[Side, Side], Field(strict=False)]
     """Height and width in pixels, or one number for both; images in files are brought to it."""
     channels: Annotated[int, Field(ge=1, le=64)] = 3
@@ -92,9 +102,9 @@ class DataSpec(Later):
     test_captions: str | None = None
     """captioned: the captions of the test images; None = they have none."""
     labels: str = "trainLabels.csv"
-    """image_csv: file of the labels."""
+    """image_csv, arrays: file of the labels."""
     label: Names = ("label",)
-    """csv_pixels, table_pixels, image_csv: the target's column, or a list of columns: one-hot, a label each, a number each. npz:
+    """csv_pixels, table_pixels, image_csv, arrays: the target's column, or a list of columns: one-hot, a label each, a number each. npz:
     array of the labels, indices of classes or their names as text, in `train`."""
     separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
     """Several labels in one cell: what stands between them, e.g. " "."""
@@ -102,14 +112,15 @@ class DataSpec(Later):
     """image_folder: regular expression on a training image's path below the folder; what its groups (...) match is the label, as in
     '^(cat|dog)'. Default: the label is the first folder."""
     id: str | None = None
-    """csv_pixels, table_pixels, image_csv: the id's column. Default: the row's number, counted from 1; image_csv: 'id'."""
+    """csv_pixels, table_pixels, image_csv, arrays: the id's column. Default: the row's number, counted from 1 (arrays: from 0); image_csv:
+    'id'."""
     files: Names = ()
     """image_csv: where a row's image is below `train` or `test`, e.g. '{id}.jpg', '{file_name}' (any column). Several: each a part of
     the channels, as '{id}_red.png', '{id}_green.png'. Default: found by its id."""
     pixels: Names = ()
     """table_pixels: the columns that hold an image: numbers in a string or a list; several columns are channels."""
     test_rows: str | None = None
-    """image_csv: table that names the test rows, with the same id column, where it is no sample submission."""
+    """image_csv, arrays: table that names the test rows, with the same id column, where it is no sample submission."""
     where: Where = Field(default={})
     """image_csv, table_pixels: which rows of `labels`, or of `train`, count: of each named column the values, or patterns as of file
     names, of which a row has one: {split = ["train", "val"]}; "?*" is any cell that is not empty, so that {level = "?*"} leaves out
@@ -216,7 +227,8 @@ class DataSpec(Later):
     def _keys_that_are_read(self) -> DataSpec:
         """A key that its format does not read would be believed: that patients share a fold, say."""
         for key, formats in _READ_BY.items():
-            if not getattr(self, key) or key not in self.model_fields_set or self.format in formats:
+            has_table = self.format != "arrays" or self.is_stack
+            if not getattr(self, key) or key not in self.model_fields_set or (self.format in formats and has_table):
                 continue
             by_rows = key in ("group_by", "weight", "fold")
             if by_rows and self.format == "image_folder":
@@ -261,6 +273,11 @@ class DataSpec(Later):
         except ValueError as error:
             raise UserError(f"[data] of the recipe: {error}, or choose another data.resize") from error
         return wanted
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether `train` is one array of all images, whose rows a table or another array describes."""
+        return self.format == "arrays" and is_array_file(self.train)
 
     @property
     def way(self) -> str:

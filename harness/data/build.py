@@ -166,11 +166,18 @@ class Building:
             from harness.data.formats.csv_pixels import read_csv_pixels
             from harness.data.formats.table_pixels import read_table_pixels
 
-            read = read_csv_pixels if spec.format == "csv_pixels" else read_table_pixels
-            self._save_pixel_rows(read(tree, name, spec, labelled, folder), folder)
+            if spec.format == "csv_pixels":
+                self._save_pixel_rows(read_csv_pixels(tree, name, spec, labelled, folder), folder)
+            else:
+                self._save_pixel_rows(read_table_pixels(tree, name, spec, labelled, folder, self.tick), folder)
             return []
         if spec.format == "npz":
             self._write_npz(name, split, folder)
+            return []
+        if spec.is_stack:
+            from harness.data.formats.stacked import read_stacked
+
+            self._save_pixel_rows(read_stacked(tree, name, spec, labelled, folder), folder)
             return []
         if spec.format == "arrays":
             from harness.data.formats.arrays import read_arrays
@@ -249,26 +256,27 @@ class Building:
         return found
 
     def _save_pixel_rows(self, rows: PixelRows, folder: Path) -> None:
-        """ids.npy, labels.npy and groups.npy of rows whose pixels stood in a table."""
-        n, ids = len(open_array(folder / "images.npy")), rows.ids
+        """ids.npy, labels.npy and groups.npy of rows whose pixels stood in a table or an array."""
+        n, ids, first = len(open_array(folder / "images.npy")), rows.ids, 0 if self.competition.data.is_stack else 1
         if ids is None:
             ids = self._sample_ids(n, folder.parent / "submission.csv") if rows.targets is None else None
         np.save(
-            folder / "ids.npy", np.array(ids if ids is not None else np.arange(1, n + 1).astype(str), dtype=np.str_)
+            folder / "ids.npy", np.array(ids if ids is not None else np.arange(first, n + first).astype(str), np.str_)
         )
         if rows.targets is not None:
             for name, array in self._arrays(rows.targets, rows.groups, rows.fold, rows.weight).items():
                 np.save(folder / f"{name}.npy", array)
 
     def _sample_ids(self, n: int, submission: Path) -> list[str] | None:
-        """Ids of test rows that have only numbers: those of the sample submission, where it counts from 0, or data.id names a column
-        that the training rows have and these lack, and it has as many rows."""
+        """Ids of test rows that have only numbers: those of the sample submission, where it has as many rows, and counts from 0, or
+        data.id names a column that the training rows have and these lack, or they are an array's, which have nothing but their order."""
         if not submission.is_file():
             return None
         shown = self.tree.show(self.competition.submission.sample or "")
         ids = read_submission_ids(self.competition, submission, shown)
         counted = ids.tolist() == list(map(str, range(n)))
-        return ids.tolist() if len(ids) == n and (counted or self.competition.data.id) else None
+        spec = self.competition.data
+        return ids.tolist() if len(ids) == n and (counted or spec.id or spec.is_stack) else None
 
     def _write_npz(self, name: str, split: str, folder: Path) -> None:
         from harness.data.formats.npz import classes_of_array, labels_of_array, read_npz
@@ -382,15 +390,15 @@ class Building:
 def stamped(competition: Competition, tree: FileTree) -> list[str]:
     """Names of the files that the data are read from."""
     spec = competition.data
-    names = [spec.train, *([spec.test] if spec.test else [])]
+    names = [found for name in (spec.train, spec.test) if name for found in tree.matching(name)]
     if spec.format == "custom" and not tree.is_zip:
         names = sorted(name.removeprefix("/") for name in walk(tree.path, ""))
-    elif spec.format in (*PICTURE_FORMATS, "arrays") and not tree.is_zip:
+    elif spec.format in (*PICTURE_FORMATS, "arrays") and not spec.is_stack and not tree.is_zip:
         folders = [*names, *spec.merge]
         names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
-    if spec.format == "image_csv":
+    if spec.format == "image_csv" or spec.is_stack:
         names += [spec.labels, *([spec.test_rows] if spec.test_rows else [])]
-    if spec.format in ("image_csv", "image_folder") and spec.join:
+    if spec.format in ("image_csv", "image_folder", "arrays") and spec.join:
         names.append(spec.join.file)
     names += spec.features_from.file if spec.features_from else ()
     if spec.format == "captioned":

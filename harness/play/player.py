@@ -33,7 +33,7 @@ from harness.play.plan.refinements import (
 from harness.play.racing import SIZED, Races
 from harness.play.spending.accounts import Accounts, recipe_of_run
 from harness.play.spending.budget import Budget, OutOfTime
-from harness.play.spending.costs import Costs, with_epochs
+from harness.play.spending.costs import Costs, cost_of_cleaning, with_epochs
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish
 from harness.play.steps.folds import given_folds, ungroup, usable_folds
@@ -206,7 +206,7 @@ class Player:
             "duplicates, label conflicts, foreign images",
             "copies must share a fold",
             lambda: clean(contest, table.dataset, table.out, None, False, table.watcher).summary(),
-            5.0 + 2e-3 * rows if self.costs.in_seconds else 0.0,
+            cost_of_cleaning(rows) if self.costs.in_seconds else 0.0,
             _CLEAN_SHARE,
         )
         try:

@@ -21,7 +21,7 @@ from harness.data.columns.kinds import Cells, as_numbers, refuse_empty_and_const
 from harness.data.columns.patterns import IMAGE_COLUMNS, are_categories, chosen_columns, table_names
 from harness.data.files.archives import FileTree
 from harness.data.rows.listing import id_column, pixel_table, test_table, training_table
-from harness.data.rows.tables import Table, bare_id, joined, read_table
+from harness.data.rows.tables import Table, bare_id, joined, read_table, stacked
 
 _FILE = "columns.json"
 
@@ -161,12 +161,12 @@ def _apart(tables: dict[str, Table]) -> list[Table]:
 def _tables(tree: FileTree, spec: DataSpec, has_test: bool) -> dict[str, Table]:
     """The table of each split."""
     if spec.features_from:
-        table = _stacked([read_table(tree, name, "data.features_from") for name in spec.features_from.file])
+        table = stacked([read_table(tree, name, "data.features_from") for name in spec.features_from.file])
         return {"train": table} | ({"test": table} if has_test else {})
     if spec.format == "table_pixels":
         found = {"train": pixel_table(tree, spec.train, spec, True)}
         return found | ({"test": pixel_table(tree, spec.test, spec, False)} if has_test and spec.test else {})
-    if spec.format != "image_csv":
+    if spec.format != "image_csv" and not spec.is_stack:
         raise UserError(
             f"data.features: data.format = '{spec.format}' has no table of the rows. Name the one that has the columns, by id: "
             'data.features_from = "FILE" in competition.toml.'
@@ -185,15 +185,6 @@ def _tables(tree: FileTree, spec: DataSpec, has_test: bool) -> dict[str, Table]:
     return found | {"test": test}
 
 
-def _stacked(tables: list[Table]) -> Table:
-    """The rows of several tables as one, with the columns that all of them have."""
-    if len(tables) == 1:
-        return tables[0]
-    header = [name for name in tables[0].header if all(table.has(name) for table in tables)]
-    cells = [[cell for t in tables for cell in t.columns[t.header.index(name)]] for name in header]
-    return Table(header, cells, " + ".join(table.shown for table in tables))
-
-
 def _places(table: Table, spec: DataSpec) -> dict[str, int] | None:
     """Each id's row; None where rows of pixels are in the table's order.
 
@@ -202,7 +193,7 @@ def _places(table: Table, spec: DataSpec) -> dict[str, int] | None:
     UserError
         If an id has two rows (names both).
     """
-    if spec.format == "table_pixels" and not spec.features_from:
+    if (spec.format == "table_pixels" or spec.is_stack) and not spec.features_from:
         return None
     own = spec.features_from.id if spec.features_from else None
     name = own or id_column(spec)

@@ -7,6 +7,7 @@ it is read, and zipfile itself never hands out more bytes than declared.
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import functools
 import lzma
 import os
@@ -23,7 +24,7 @@ from harness.base.storage.damage import is_of_content
 from harness.base.untrusted_text import plain
 from harness.data.files.names import nfc
 from harness.data.files.packed import KINDS as PACKED_KINDS
-from harness.data.files.packed import kind_of, refuse_bomb, unpacked_zip
+from harness.data.files.packed import ZIPS, kind_of, refuse_bomb, unpacked_zip
 
 
 class FileTree:
@@ -99,8 +100,20 @@ class FileTree:
         return sorted(name for name in found if name.startswith(f"{under}/") and not is_hidden(name))
 
     def has(self, name: str) -> bool:
-        """Whether there is such a file, or such a folder with something in it."""
-        return self._has_plain(name) or self._packed_above(name) is not None
+        """Whether there is such a file, or such a folder with something in it; of a pattern whether a file is as it says."""
+        return self._has_plain(name) or self._packed_above(name) is not None or bool(self._like(name))
+
+    def matching(self, name: str) -> list[str]:
+        """The file itself, or in place of a pattern ('data/train-*.parquet') the files that are as it says, sorted."""
+        return [name] if self._has_plain(name) else self._like(name) or [name]
+
+    def _like(self, pattern: str) -> list[str]:
+        """Files of the pattern's folder that are as it says; none of what is no pattern."""
+        if not any(mark in pattern for mark in "*?["):
+            return []
+        folder = PurePosixPath(pattern).parent.as_posix()
+        names = self.names(folder) if folder == "." or self._has_plain(folder) else []
+        return [name for name in names if name.count("/") == pattern.count("/") and fnmatch.fnmatchcase(name, pattern)]
 
     def holds(self, name: str) -> bool:
         """As `has`, and of what would lie in a packed folder whether it does: that is opened for it."""
@@ -164,7 +177,7 @@ class FileTree:
         folder = _unpacked_name(packed)
         kind = packed[len(folder) :]
         with self._lock:
-            if packed not in self._packed and kind.lower() == ".zip" and not self.is_zip:
+            if packed not in self._packed and kind.lower() in ZIPS and not self.is_zip:
                 self._packed[packed] = FileTree(self.path / packed)  # read in place
             if packed not in self._packed:
                 stamp = [*self.stamp([packed]), packed, str(self.path.resolve())]

@@ -29,6 +29,11 @@ def decode_npy(decoder: Decoder, file: IO[bytes], where: str) -> Decoded:
         array = np.load(io.BytesIO(read_whole(file, _MOST_BYTES)), allow_pickle=False)
     except (OSError, *DAMAGED) as error:
         raise UserError(f"{where}: cannot be read as an array ({error}). Replace it, or add --skip-broken.") from error
+    return decode_array(decoder, array, where)
+
+
+def decode_array(decoder: Decoder, array: np.ndarray, where: str) -> Decoded:
+    """As `decode_npy`, of an array that is read already."""
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "uifb":
         raise UserError(f"{where}: holds no array of numbers. Save it with numpy.save as numbers.")
     return _scaled(decoder, _last_axis(array, decoder.channels, where), where)

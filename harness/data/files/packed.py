@@ -2,7 +2,8 @@
 
 A 7z, as a packed tar, is one long compressed stream: its images cannot be read one by one. It is read once, from front to end, into an
 uncompressed zip in the cache: one file instead of 300,000 small ones, nothing written outside it whatever names it holds. An HDF5
-file of encoded images (a data set of bytes for each id, as ISIC 2024 has it) is brought into one too.
+file is brought into one too: encoded images (a data set of bytes for each id, as ISIC 2024 has it) as their files, arrays as .npy; numpy's
+.npz is a zip of such. A single file that is packed alone (labels.csv.gz) is read as if it lay there plain.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from harness.base.storage.atomic_files import complete_file
 from harness.base.storage.manifest import faults, manifest_beside, write_manifest
 from harness.base.untrusted_text import plain
 
-KINDS = (".7z", ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".hdf5", ".h5")
+KINDS = (".7z", ".zip", ".npz", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".hdf5", ".h5", ".gz")
+ZIPS = (".zip", ".npz")
+"""Those that are zips already."""
 
 _LARGEST_RATIO = 200
 _ALWAYS_FINE = 256 * 2**20
@@ -54,11 +57,11 @@ def unpacked_zip(stamp: Any, open_packed: Callable[[], Any], kind: str, shown: s
     if target.is_file() and not faults(sums):
         return target
     with complete_file(target) as temporary:
-        copy = temporary if kind == ".zip" else temporary.with_name(temporary.name + kind)
+        copy = temporary if kind in ZIPS else temporary.with_name(temporary.name + kind)
         try:
             with open_packed() as packed, copy.open("wb") as file:
                 shutil.copyfileobj(packed, file, 2**20)
-            if kind != ".zip":
+            if kind not in ZIPS:
                 repack(copy, temporary, shown, tick)
         finally:
             if copy != temporary:
@@ -68,8 +71,8 @@ def unpacked_zip(stamp: Any, open_packed: Callable[[], Any], kind: str, shown: s
 
 
 def repack(source: Path, target: Path, shown: str, tick: Tick) -> None:
-    """Write the files of a 7z or tar, or the images of an HDF5 file, into an uncompressed zip, in a process of its own: a damaged index makes some of the libraries that
-    unpack it write where they may not, and that ends the process.
+    """Write the files of a 7z, a tar or a .gz, or what an HDF5 file holds, into an uncompressed zip, in a process of its own: a damaged
+    index makes some of the libraries that unpack it write where they may not, and that ends the process.
 
     Raises
     ------
@@ -117,7 +120,7 @@ def damaged(shown: str, why: object) -> str:
     """What to say of a packed folder that cannot be read."""
     said = plain(str(why) or type(why).__name__, 200)
     ending = kind_of(shown) or ""
-    kind = "7z" if ending == ".7z" else "tar" if ending.startswith(".t") else "HDF5 file"
+    kind = {".7z": "7z", ".npz": ".npz", ".gz": ".gz"}.get(ending, "tar" if ending.startswith(".t") else "HDF5 file")
     return f"{shown}: the {kind} is truncated, corrupt or not to be trusted ({said}). Download it again."
 
 

@@ -5,8 +5,9 @@ Prints a line of JSON for every file that is done, and one for what went wrong.
 
 from __future__ import annotations
 
-import io
+import gzip
 import json
+import re
 import shutil
 import sys
 import tarfile
@@ -131,8 +132,8 @@ def files_of_tar(source: Path, target: Path, shown: str, tick: Tick) -> None:
         raise UserError(damaged(shown, error)) from error
 
 
-def images_of_hdf5(source: Path, target: Path, shown: str, tick: Tick) -> None:
-    """Write the encoded images of an HDF5 file into an uncompressed zip, each as <its name>.<ending>; arrays become .npy files.
+def files_of_hdf5(source: Path, target: Path, shown: str, tick: Tick) -> None:
+    """Write what an HDF5 file holds into an uncompressed zip: encoded images as <name>.<ending>, arrays as <name>.npy.
 
     Links to other files are not followed.
 
@@ -150,11 +151,37 @@ def images_of_hdf5(source: Path, target: Path, shown: str, tick: Tick) -> None:
             limit = max(sum(packed[name].nbytes for name in names), 1)
             refuse_bomb(limit, source.stat().st_size, shown)
             for done, name in enumerate(names, start=1):
-                file.writestr(*_member(name, packed[name], shown))
+                _write_member(file, name, packed[name], shown)
                 tick(done, len(names))
     except UserError:
         raise
     except Exception as error:  # h5py raises whatever it trips over in a damaged file
+        raise UserError(damaged(shown, error)) from error
+
+
+def file_of_gz(source: Path, target: Path, shown: str, tick: Tick) -> None:
+    """Write what a .gz holds, one file, into an uncompressed zip, called as the .gz without that ending.
+
+    Raises
+    ------
+    UserError
+        If it is damaged, or a bomb.
+    """
+    name = re.split(r"[/\\:]", shown)[-1][: -len(".gz")]
+    try:
+        with gzip.open(source) as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
+            written = 0
+            with file.open(zipfile.ZipInfo(name), "w", force_zip64=True) as copy:
+                while piece := packed.read(2**20):
+                    written += len(piece)
+                    refuse_bomb(written, source.stat().st_size, shown)
+                    copy.write(piece)
+            tick(1, 1)
+    except OSError as error:
+        if not isinstance(error, gzip.BadGzipFile) and not is_of_content(error):
+            raise
+        raise UserError(damaged(shown, error)) from error
+    except DAMAGED as error:
         raise UserError(damaged(shown, error)) from error
 
 
@@ -169,25 +196,44 @@ _MAGIC = {
 }
 
 
-def _member(name: str, item: Any, shown: str) -> tuple[str, bytes]:
-    """Name and content of one image: bytes, numbers of bytes, or an array (H, W) or (H, W, C)."""
+def _write_member(file: zipfile.ZipFile, name: str, item: Any, shown: str) -> None:
+    """One data set: the bytes of an image as its file, numbers or text as an .npy, piece by piece."""
     import numpy as np
 
-    value = np.asarray(item[()])
-    content = value.tobytes() if value.ndim < 2 and value.dtype.kind in "SVu" else b""
-    if value.ndim == 0 and value.dtype.kind == "O":
-        content = bytes(value.item())
+    content = _bytes_of_image(item)
     ending = next((e for start, e in _MAGIC.items() if content.startswith(start)), None)
     if ending:
-        return f"{name}{ending}", content
-    if value.ndim in (2, 3) and value.dtype.kind in "uif":
-        buffer = io.BytesIO()
-        np.save(buffer, value)
-        return f"{name}.npy", buffer.getvalue()
-    raise UserError(
-        f"{shown}: '{name}' is {value.dtype} {value.shape}, neither the bytes of an image nor one image's pixels. Save arrays of many images as "
-        "an .npz (data.format = 'npz')."
-    )
+        file.writestr(f"{name}{ending}", content)
+        return
+    if item.dtype.kind == "O" and item.ndim == 1:  # texts
+        held = [value if isinstance(value, bytes) else str(value).encode() for value in item[()]]
+        value = np.array([text.decode("utf-8", "replace") for text in held], np.str_)
+        pieces, dtype = iter([value]), value.dtype
+    elif item.ndim and item.dtype.kind in "uifbS":
+        rows = max(_PIECE // max(item.nbytes // max(len(item), 1), 1), 1)
+        pieces, dtype = (np.ascontiguousarray(item[n : n + rows]) for n in range(0, len(item), rows)), item.dtype
+    else:
+        raise UserError(
+            f"{shown}: '{name}' is {item.dtype} {item.shape}, neither the bytes of an image nor an array of numbers or texts. Take it out, or "
+            "save what is needed of the file as .npy."
+        )
+    with file.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as copy:
+        head = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": item.shape}
+        np.lib.format.write_array_header_2_0(copy, head)
+        for piece in pieces:
+            copy.write(piece.tobytes())
+
+
+_PIECE = 16 * 2**20
+
+
+def _bytes_of_image(item: Any) -> bytes:
+    """What may be the bytes of an encoded image: one value of bytes, or numbers of bytes in a row; else nothing."""
+    import numpy as np
+
+    if item.ndim == 0 and item.dtype.kind == "O":
+        return bytes(item[()]) if isinstance(item[()], bytes | np.void) else b""
+    return np.asarray(item[()]).tobytes() if item.ndim < 2 and item.dtype.kind in "SVu" else b""
 
 
 def main(source: str, target: str, shown: str) -> None:
@@ -198,7 +244,8 @@ def main(source: str, target: str, shown: str) -> None:
 
     try:
         kind = kind_of(source) or ""
-        unpack = repack_here if kind == ".7z" else files_of_tar if kind.startswith(".t") else images_of_hdf5
+        of_kind = {".7z": repack_here, ".gz": file_of_gz}
+        unpack = of_kind.get(kind, files_of_tar if kind.startswith(".t") else files_of_hdf5)
         unpack(Path(source), Path(target), shown, lambda done, of: say(done=done, of=of))
     except UserError as error:
         say(error=str(error))

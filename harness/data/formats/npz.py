@@ -8,7 +8,7 @@ import struct
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from harness.competition.tasks import Task
 from harness.data.files.archives import FileTree, open_zip
 from harness.data.files.arrays import new_images
 from harness.data.files.names import nfc
+from harness.data.files.stacks import npy_header, unchecked_npy_header
 from harness.data.rows.targets import sorted_names
 
 _AT_ONCE = 16 * 2**20  # bytes between two writes
@@ -84,41 +85,14 @@ def _array(archive: zipfile.ZipFile, key: str, shown: str) -> Iterator[tuple[IO[
         )
     info = archive.getinfo(f"{key}.npy")
     with archive.open(info) as file:
-        shape, fortran, dtype = _header(file, f"{shown}:{key}")
+        shape, dtype = npy_header(file, f"{shown}:{key}")
         size = math.prod(shape) * dtype.itemsize
         if info.file_size != file.tell() + size:
             raise UserError(
                 f"{shown}:{key}: its header says {dtype} {shape}, {size:,} bytes, but {info.file_size - file.tell():,} "
                 "are there. The file is damaged or made to mislead: download it again."
             )
-        if fortran and len(shape) > 1:
-            raise UserError(f"{shown}:{key}: is stored column by column; save it with numpy.ascontiguousarray.")
         yield file, shape, dtype
-
-
-def _header(file: IO[bytes], shown: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    shape, fortran, dtype = _unchecked_header(file, shown)
-    if dtype.hasobject:
-        raise UserError(
-            f"{shown}: holds pickled Python objects, which can run code when they are read. Not read; save it as "
-            "numbers (uint8 images, integer labels), or text: labels.astype(str)."
-        )
-    return shape, fortran, dtype
-
-
-def _unchecked_header(file: IO[bytes], shown: str) -> tuple[tuple[int, ...], bool, np.dtype]:
-    readers: dict[tuple[int, int], Any] = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    try:
-        version = np.lib.format.read_magic(file)
-        shape, fortran, dtype = readers[version](file)
-    except DAMAGED as error:
-        raise UserError(
-            f"{shown}: no array that numpy could have written ({plain(error, 200)}). Download it again."
-        ) from error
-    return shape, fortran, dtype
 
 
 def shapes_of_arrays(tree: FileTree, name: str) -> dict[str, tuple[int, ...]]:
@@ -134,7 +108,7 @@ def shapes_of_arrays(tree: FileTree, name: str) -> dict[str, tuple[int, ...]]:
         for member in (m for m in archive.namelist() if m.endswith(".npy")):
             key = member.removesuffix(".npy")
             with archive.open(member) as file:
-                shapes[key] = _unchecked_header(file, f"{tree.show(name)}:{key}")[0]
+                shapes[key] = unchecked_npy_header(file, f"{tree.show(name)}:{key}")[0]
     return shapes
 
 

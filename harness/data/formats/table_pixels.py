@@ -1,8 +1,13 @@
-"""Rows of a table whose cells hold an image each: numbers in a string (FER2013) or a list (radar bands), a column for each channel."""
+"""Rows of a table whose cells hold an image each: numbers in a string (FER2013) or a list (radar bands), a column for each channel; or
+the bytes of an encoded image (Parquet of the Hugging Face hub)."""
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,24 +17,76 @@ from harness.base.untrusted_text import plain
 from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
+from harness.data.files.decode import Decoder
+from harness.data.files.parquet import encoded_images
 from harness.data.formats.csv_pixels import PixelRows, may_lack_id
 from harness.data.rows.listing import groups_of, pixel_table
 from harness.data.rows.tables import Table, read_table
 from harness.data.rows.targets import targets_of
 from harness.data.rows.weights import weights_of
 
+Tick = Callable[[int, int], None]
+"""(done, of how many)."""
 
-def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, folder: Path) -> PixelRows:
+_AT_ONCE = 256  # encoded images that are in memory
+
+
+def read_table_pixels(
+    tree: FileTree, name: str, spec: DataSpec, labelled: bool, folder: Path, tick: Tick = lambda done, total: None
+) -> PixelRows:
     """Write images.npy of one table into a folder; returns what stands beside the pixels.
 
-    Values are taken as 0 to 255; others need data.range, whose ends become 0 and 255.
+    Values are taken as 0 to 255; others need data.range, whose ends become 0 and 255. Encoded images are brought to data.size.
 
     Raises
     ------
     UserError
-        If a cell has another number of values than data.size says, or one is no number or out of range: names row and column.
+        If a cell has another number of values than data.size says, or one is no number or out of range, or an image cannot be decoded:
+        names row and column.
     """
     table = pixel_table(tree, name, spec, labelled)
+    if set(spec.pixels) <= set(table.pictures):
+        _write_encoded(tree, name, spec, table, folder, tick)
+    else:
+        _write_numbers(spec, table, folder)
+    lacks = may_lack_id(tree, spec, table.header, labelled, lambda t, test: read_table(t, test, "data.test").header)
+    ids = table.ids(spec.id) if spec.id and not lacks else None
+    if not labelled:
+        return PixelRows(ids, None)
+    fold = table.column(spec.fold, "data.fold") if spec.fold else None
+    return PixelRows(ids, targets_of(table, spec), groups_of(table, spec), fold, weights_of(table, spec))
+
+
+def _write_encoded(tree: FileTree, name: str, spec: DataSpec, table: Table, folder: Path, tick: Tick) -> None:
+    """Decode the bytes in the rows' cells, in threads."""
+    if len(spec.pixels) > 1 or spec.resize == "scale":
+        told = f"resize = '{spec.resize}'" if len(spec.pixels) == 1 else f"pixels names {len(spec.pixels)} columns"
+        raise UserError(
+            f"{table.shown}: data.{told}: of encoded images one column is read, each at its own scale. Correct competition.toml."
+        )
+    rows = table.origin(table.header[0])[1]
+    places = {row: place for place, row in enumerate(rows)}
+    images, decoder = new_images(folder, len(places), spec), Decoder.of(spec)
+
+    def decode(numbered: tuple[int, bytes]) -> None:
+        row, content = numbered
+        where = f"{table.shown}: row {row + 1}, column '{plain(spec.pixels[0], 80)}'"
+        if not content:
+            raise UserError(f"{where}: holds no image. Leave the row out by data.where, or complete the file.")
+        images[places[row]] = decoder(io.BytesIO(content), where).pixels
+
+    cells = itertools.chain.from_iterable(encoded_images(tree, part, spec.pixels[0]) for part in tree.matching(name))
+    wanted, done = ((row, content) for row, content in enumerate(cells) if row in places), 0
+    with ThreadPoolExecutor() as pool:
+        while part := list(itertools.islice(wanted, _AT_ONCE)):
+            for _ in pool.map(decode, part):
+                done += 1
+                tick(done, len(places))
+    images.flush()
+
+
+def _write_numbers(spec: DataSpec, table: Table, folder: Path) -> None:
+    """Read the numbers in the rows' cells."""
     columns = [table.column(column, "data.pixels") for column in spec.pixels]
     images, per_cell = new_images(folder, len(table), spec), spec.channels // len(columns)
     if per_cell * len(columns) != spec.channels:
@@ -43,12 +100,6 @@ def read_table_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool,
         ]
         images[row] = np.concatenate(parts, axis=2)
     images.flush()
-    lacks = may_lack_id(tree, spec, table.header, labelled, lambda t, test: read_table(t, test, "data.test").header)
-    ids = table.ids(spec.id) if spec.id and not lacks else None
-    if not labelled:
-        return PixelRows(ids, None)
-    fold = table.column(spec.fold, "data.fold") if spec.fold else None
-    return PixelRows(ids, targets_of(table, spec), groups_of(table, spec), fold, weights_of(table, spec))
 
 
 def _pixels(cell: str, spec: DataSpec, channels: int, table: Table, row: int, column: str) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,14 +17,16 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, listed, plain
+from harness.competition.data_spec import is_array_file
 from harness.competition.samples import Origins, row_in_file
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import read_whole
 from harness.data.files.csv_tables import column, read_rows
 from harness.data.files.names import nfc, refuse_duplicate_ids
+from harness.data.files.parquet import text_columns
+from harness.data.files.stacks import open_stack
 
-_MOST_JSON = 1 << 30
-ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".json", ".jsonl")
+_MOST_JSON, _MOST_COLUMNS = 1 << 30, 100_000
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Table:
     shown : the table's place, in words
     origins : of columns whose rows are not those of the file, one by one
     separators : of columns with several labels in a cell what stands between them, where it is no blank since names hold one
+    whole : how many rows the file has, where some were chosen
+    pictures : columns that hold encoded images, which are no text and so are not among the columns
     """
 
     header: list[str]
@@ -44,6 +49,8 @@ class Table:
     shown: str
     origins: Origins = field(default_factory=dict)
     separators: Mapping[str, str] = field(default_factory=dict)
+    whole: int | None = None
+    pictures: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -82,12 +89,17 @@ class Table:
         """Where a cell stands, in words."""
         return f"{row_in_file(self.shown, self.origins, name, number)}, column '{plain(name, 80)}'"
 
+    @property
+    def rows_in_file(self) -> int:
+        """How many rows the file has, those that were not chosen among them."""
+        return len(self) if self.whole is None else self.whole
+
     def rows(self, numbers: Sequence[int]) -> Table:
         """Some of the rows."""
         there = {name: self.origin(name) for name in self.header}
         origins = {name: (shown, [rows[n] for n in numbers]) for name, (shown, rows) in there.items()}
         columns = [[cells[n] for n in numbers] for cells in self.columns]
-        return replace(self, columns=columns, origins=origins)
+        return replace(self, columns=columns, origins=origins, whole=self.rows_in_file)
 
 
 def read_table(tree: FileTree, name: str, key: str) -> Table:
@@ -104,10 +116,12 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
     if not tree.has(name):
         raise UserError(f"{shown}: not there. Download it, or correct {key} in competition.toml.")
     ending = PurePosixPath(name).suffix.lower()
+    if is_array_file(name):
+        return _of_array(tree, name)
+    if ending == ".parquet":
+        return stacked([table_of_parquet(tree, part) for part in tree.matching(name)])
     with tree.open(name) as file:
-        if ending == ".parquet":
-            table = _parquet(file, shown)
-        elif ending in (".json", ".jsonl"):
+        if ending in (".json", ".jsonl"):
             table = _json(file, shown)
         else:
             files = _list_of_files(file, shown) if ending == ".txt" else None
@@ -118,6 +132,37 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
             f"{shown}: has no rows. Download it again if it is cut off, or correct {key} in competition.toml."
         )
     return table
+
+
+def table_of_parquet(tree: FileTree, name: str) -> Table:
+    """The columns of a Parquet file that hold no images, as text; of images in cells {"bytes", "path"} the path: '<column>.path'."""
+    header, columns, pictures = text_columns(tree, name, text_of)
+    table = Table(header, columns, tree.show(name), pictures=pictures)
+    if columns and not len(table):
+        raise UserError(f"{table.shown}: has no rows. Download it again if it is cut off.")
+    return table
+
+
+def _of_array(tree: FileTree, name: str) -> Table:
+    """Columns 'id', each row's number from 0, and 'label', or of an array (n, K) '0', '1', ...; sides of one are left out."""
+    with open_stack(tree, name) as stack:
+        sides = [side for side in stack.shape[1:] if side != 1]
+        if len(sides) > 1 or math.prod(sides) > _MOST_COLUMNS or stack.dtype.kind not in "iufbSU":
+            raise UserError(
+                f"{stack.shown}: is {stack.dtype} {stack.shape}, wanted numbers or texts (n,) or (n, K), what is known of each row. Correct its "
+                "name in [data] of competition.toml."
+            )
+        values = stack.whole().reshape(stack.shape[0], -1)
+    names = ["label"] if values.shape[1] == 1 else list(map(str, range(values.shape[1])))
+    cells = [[_text_of_array(cell, tree.show(name)) for cell in column.tolist()] for column in values.T]
+    return Table(["id", *names], [list(map(str, range(len(values)))), *cells], tree.show(name))
+
+
+def _text_of_array(value: Any, shown: str) -> str:
+    try:
+        return text_of(value.decode() if isinstance(value, bytes) else value).strip()
+    except ValueError as error:
+        raise UserError(f"{shown}: holds text that is not in UTF-8 ({error}). Save it with labels.astype(str).") from error
 
 
 def _list_of_files(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]] | None:
@@ -177,7 +222,8 @@ def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
     origins: dict[str, tuple[str, Sequence[int]]] = {name: (other.shown, rows) for name, _ in new}
     header, columns = [*table.header, *(n for n, _ in new)], [*table.columns, *(c for _, c in new)]
     separators = {name: other.separators[name] for name, _ in new if name in other.separators}
-    return Table(header, columns, table.shown, {**table.origins, **origins}, {**table.separators, **separators})
+    own, marks = {**table.origins, **origins}, {**table.separators, **separators}
+    return Table(header, columns, table.shown, own, marks, table.rows_in_file)
 
 
 def rows_where(table: Table, where: Mapping[str, Sequence[str]], key: str) -> Table:
@@ -206,6 +252,16 @@ def rows_where(table: Table, where: Mapping[str, Sequence[str]], key: str) -> Ta
     return table.rows(kept) if where else table
 
 
+def stacked(tables: Sequence[Table]) -> Table:
+    """The rows of several tables as one, with the columns that all of them have."""
+    if len(tables) == 1:
+        return tables[0]
+    header = [name for name in tables[0].header if all(table.has(name) for table in tables)]
+    cells = [[cell for t in tables for cell in t.columns[t.header.index(name)]] for name in header]
+    shown = " + ".join(table.shown for table in tables[:3]) + (f" + {len(tables) - 3} more" if len(tables) > 3 else "")
+    return Table(header, cells, shown, pictures=tables[0].pictures)
+
+
 def bare_id(i: str) -> str:
     """An id without the ending that one of two tables may leave out."""
     path = PurePosixPath(nfc(i))
@@ -226,36 +282,6 @@ def text_of(value: Any) -> str:
     if isinstance(value, list | dict | np.ndarray):
         return json.dumps(value.tolist() if isinstance(value, np.ndarray) else value)
     return str(value)
-
-
-def _parquet(file: IO[bytes], shown: str) -> Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        content = pa.BufferReader(file.read())
-        _refuse_bytes(pq.read_schema(content), shown)  # before a whole shard of images is decoded
-        read = pq.read_table(content)
-        columns = [[text_of(value) for value in read.column(place).to_pylist()] for place in range(read.num_columns)]
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise UserError(f"{shown}: cannot be read as Parquet ({plain(error, 200)}). Download it again.") from error
-    return Table(list(read.column_names), columns, shown)
-
-
-def _refuse_bytes(schema: Any, shown: str) -> None:
-    """Refuse a table whose cells are files: bytes, or the {"bytes": ..., "path": ...} that Hugging Face writes."""
-    import pyarrow.types as kinds
-
-    def of_bytes(kind: Any) -> bool:
-        return any(is_kind(kind) for is_kind in (kinds.is_binary, kinds.is_large_binary, kinds.is_fixed_size_binary))
-
-    for cells in schema:
-        inside = [cells.type.field(n).type for n in range(cells.type.num_fields)] if kinds.is_struct(cells.type) else []
-        if any(map(of_bytes, (cells.type, *inside))):
-            raise UserError(
-                f"{shown}: column '{plain(cells.name, 80)}' holds the bytes of images, which are not read inside a Parquet table: write them out as "
-                "files once (docs/layouts.md, 'Images inside Parquet')."
-            )
 
 
 def _json(file: IO[bytes], shown: str) -> Table:

@@ -1,0 +1,89 @@
+"""Parquet: the columns of text and numbers, and columns whose cells are encoded images, as the Hugging Face hub keeps data sets."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from harness.base.errors import UserError
+from harness.base.untrusted_text import plain
+from harness.data.files.archives import FileTree
+
+_AT_ONCE = 256  # images that are in memory, encoded
+
+
+def text_columns(
+    tree: FileTree, name: str, text_of: Callable[[Any], str]
+) -> tuple[list[str], list[list[str]], tuple[str, ...]]:
+    """Names and cells of the columns that hold no images, and the names of those that do; only the former are read.
+
+    Of images in cells {"bytes": ..., "path": ...} the last part of the path is a column, '<column>.path'.
+
+    Raises
+    ------
+    UserError
+        If it is no Parquet file.
+    """
+    with _opened(tree, name) as file:
+        pictures = _pictures(file.schema_arrow)
+        paths = {f"{cells}.path": cells for cells in pictures if _has_path(file.schema_arrow, cells)}
+        named = [column for column in file.schema_arrow.names if column not in pictures]
+        read = file.read(columns=[*named, *(f"{cells}.path" for cells in paths.values())])
+        columns = [[text_of(value) for value in read.column(column).to_pylist()] for column in named]
+        for cells in paths.values():
+            told = read.column(cells).to_pylist()
+            columns.append([PurePosixPath(text_of((value or {}).get("path"))).name for value in told])
+    return [*named, *paths], columns, tuple(pictures)
+
+
+def encoded_images(tree: FileTree, name: str, column: str) -> Iterator[bytes]:
+    """The bytes of each row's image, in order; empty ones where a cell holds none."""
+    with _opened(tree, name) as file:
+        for batch in file.iter_batches(batch_size=_AT_ONCE, columns=[column]):
+            for cell in batch.column(0).to_pylist():
+                content = cell.get("bytes") if isinstance(cell, dict) else cell
+                yield content or b""
+
+
+def rows_of(tree: FileTree, name: str) -> int:
+    """How many rows a Parquet file has."""
+    with _opened(tree, name) as file:
+        return int(file.metadata.num_rows)
+
+
+@contextlib.contextmanager
+def _opened(tree: FileTree, name: str) -> Iterator[Any]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    shown = tree.show(name)
+    try:
+        with tree.open(name) as file:
+            yield pq.ParquetFile(file)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{shown}: cannot be read as Parquet ({plain(error, 200)}). Download it again.") from error
+
+
+def _pictures(schema: Any) -> list[str]:
+    """Columns of bytes, or of {"bytes": ..., ...}, which may be images."""
+    import pyarrow.types as kinds
+
+    def of_bytes(kind: Any) -> bool:
+        return any(is_kind(kind) for is_kind in (kinds.is_binary, kinds.is_large_binary, kinds.is_fixed_size_binary))
+
+    def holds_bytes(kind: Any) -> bool:
+        inside = [kind.field(n) for n in range(kind.num_fields)] if kinds.is_struct(kind) else []
+        return of_bytes(kind) or any(field.name == "bytes" and of_bytes(field.type) for field in inside)
+
+    return [cells.name for cells in schema if holds_bytes(cells.type)]
+
+
+def _has_path(schema: Any, column: str) -> bool:
+    import pyarrow.types as kinds
+
+    kind = schema.field(column).type
+    return kinds.is_struct(kind) and any(kind.field(n).name == "path" for n in range(kind.num_fields))
