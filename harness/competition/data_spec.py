@@ -89,7 +89,8 @@ class DataSpec(Later):
     None = [0, 65535]; images of 32 bits need it."""
     train: str = "train"
     """File or folder of the training images, relative to <data root>/<slug>/. A folder may lie packed beside the other
-    files, as train.7z or train.zip for 'train'."""
+    files, as train.7z or train.zip for 'train'; array X of train.npz or train.h5 is 'train/X.npy'. Of a table in Parquet a pattern for
+    its parts: 'train-*.parquet'."""
     merge: Strings = ()
     """image_folder: further folders like `train` whose images are training images too."""
     test: str | None = "test"
@@ -118,7 +119,8 @@ class DataSpec(Later):
     """image_csv: where a row's image is below `train` or `test`, e.g. '{id}.jpg', '{file_name}' (any column). Several: each a part of
     the channels, as '{id}_red.png', '{id}_green.png'. Default: found by its id."""
     pixels: Names = ()
-    """table_pixels: the columns that hold an image: numbers in a string or a list; several columns are channels."""
+    """table_pixels: the columns that hold an image: numbers in a string or a list; several columns are channels. Or one column of encoded
+    images in Parquet: bytes, or {"bytes": ..., "path": ...}, of which '<column>.path' is a column too."""
     test_rows: str | None = None
     """image_csv, arrays: table that names the test rows, with the same id column, where it is no sample submission."""
     where: Where = Field(default={})

@@ -33,6 +33,7 @@ class RawTargets:
     shown : where they stand, in words
     separator : what stands between several labels in one cell, or None
     origins : of these columns, and of others of the same rows
+    classes : of the one column, in the order of their numbers, where the file names them; else ()
     """
 
     columns: list[list[str]]
@@ -40,6 +41,7 @@ class RawTargets:
     shown: str
     separator: str | None = None
     origins: Origins = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
 
     def row(self, row: int) -> str:
         """A row's place, in words."""

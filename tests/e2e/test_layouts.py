@@ -308,6 +308,21 @@ def videos(d: Path) -> None:
     write(d / "sample_submission.csv", video_id=[f"vid_{n}" for n in range(TEST)], label=["run"] * TEST)
 
 
+def stacks(d: Path) -> None:
+    d.mkdir(parents=True, exist_ok=True)
+    np.save(d / "X_train.npy", np.stack([pixels(n % 2) for n in range(N)]))
+    np.save(d / "X_test.npy", np.stack([pixels(n % 2) for n in range(TEST)]))
+    kinds = ["fox", "hare"]
+    write(
+        d / "train.csv",
+        image=[f"i{n}" for n in range(N)],
+        species=[kinds[n % 2] for n in range(N)],
+        camera=[n // 4 for n in range(N)],
+    )
+    write(d / "test.csv", image=[f"t{n}" for n in range(TEST)])
+    write(d / "sample_submission.csv", image=[f"t{n}" for n in range(TEST)], species=["fox"] * TEST)
+
+
 def from_the_hub(d: Path) -> None:
     (d / "data").mkdir()
     for part, n_rows in (("train-00000-of-00002", N), ("train-00001-of-00002", N), ("test-00000-of-00001", TEST)):
@@ -320,7 +335,7 @@ def from_the_hub(d: Path) -> None:
             {"id": [f"t{n}" for n in range(n_rows)]} if "test" in part else {"label": [n % 2 for n in range(n_rows)]}
         )
         pd.DataFrame({"image": cells, **beside}).to_parquet(d / "data" / f"{part}.parquet")
-    write(d / "sample_submission.csv", id=[f"t{n}" for n in range(TEST)], label=["fox"] * TEST)
+    write(d / "sample_submission.csv", id=[f"t{n}" for n in range(TEST)], label=["0"] * TEST)
 
 
 MAKERS: dict[str, Callable[[Path], None]] = {
@@ -345,6 +360,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "Training and test in one table, rows without a label": one_table,
     "Pairs of images": pairs,
     "Folders of images as rows": videos,
+    "All images in one array": stacks,
     "Images inside Parquet": from_the_hub,
     "Images of unlike sizes, cut out at one scale": plankton,
 }

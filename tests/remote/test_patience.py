@@ -15,7 +15,6 @@ from harness.remote.patience import (
     retry_seconds,
 )
 
-
 NAMES = [f"HARNESS_{name}_SECONDS" for name in ("CALL", "RETRY", "GRACE", "POLL", "READY")]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,12 +16,28 @@ from harness.data.files.archives import FileTree
 _AT_ONCE = 256  # images that are in memory, encoded
 
 
-def text_columns(
-    tree: FileTree, name: str, text_of: Callable[[Any], str]
-) -> tuple[list[str], list[list[str]], tuple[str, ...]]:
-    """Names and cells of the columns that hold no images, and the names of those that do; only the former are read.
+@dataclass(frozen=True)
+class Found:
+    """What a file holds beside images.
 
-    Of images in cells {"bytes": ..., "path": ...} the last part of the path is a column, '<column>.path'.
+    Attributes
+    ----------
+    header, columns : names and cells of the columns that hold no images
+    pictures : names of those that do
+    classes : of columns of numbers the names of the classes, where the file tells them; the cells have the names
+    """
+
+    header: list[str]
+    columns: list[list[str]]
+    pictures: tuple[str, ...]
+    classes: dict[str, tuple[str, ...]]
+
+
+def text_columns(tree: FileTree, name: str, text_of: Callable[[Any], str]) -> Found:
+    """The columns that hold no images; the others are not read.
+
+    Of images in cells {"bytes": ..., "path": ...} the last part of the path is a column, '<column>.path'. Numbers of classes that the
+    Hugging Face hub's description of the columns names (ClassLabel) become these names; -1, "no label", an empty cell.
 
     Raises
     ------
@@ -31,11 +49,39 @@ def text_columns(
         paths = {f"{cells}.path": cells for cells in pictures if _has_path(file.schema_arrow, cells)}
         named = [column for column in file.schema_arrow.names if column not in pictures]
         read = file.read(columns=[*named, *(f"{cells}.path" for cells in paths.values())])
-        columns = [[text_of(value) for value in read.column(column).to_pylist()] for column in named]
+        classes = {column: names for column, names in _classes(file.schema_arrow).items() if column in named}
+        columns = [
+            [_named(value, classes[column]) if column in classes else text_of(value) for value in cells]
+            for column, cells in ((column, read.column(column).to_pylist()) for column in named)
+        ]
         for cells in paths.values():
             told = read.column(cells).to_pylist()
             columns.append([PurePosixPath(text_of((value or {}).get("path"))).name for value in told])
-    return [*named, *paths], columns, tuple(pictures)
+    return Found([*named, *paths], columns, tuple(pictures), classes)
+
+
+def _classes(schema: Any) -> dict[str, tuple[str, ...]]:
+    """Names of the classes of each column that the hub's description says to be a ClassLabel; {} where there is none, or no good one."""
+    try:
+        told = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        found = {name: about["names"] for name, about in told.items() if about.get("_type") == "ClassLabel"}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}
+    good = {
+        name: names
+        for name, names in found.items()
+        if isinstance(names, list)
+        and all(isinstance(one, str) and one for one in names)
+        and len(set(names)) == len(names)
+    }
+    return {name: tuple(names) for name, names in good.items()}
+
+
+def _named(value: Any, names: tuple[str, ...]) -> str:
+    """The class of that number; "" of none."""
+    if isinstance(value, int) and 0 <= value < len(names):
+        return names[value]
+    return "" if value in (None, -1) else str(value)
 
 
 def encoded_images(tree: FileTree, name: str, column: str) -> Iterator[bytes]:

@@ -232,7 +232,8 @@ def _bytes_of_image(item: Any) -> bytes:
     import numpy as np
 
     if item.ndim == 0 and item.dtype.kind == "O":
-        return bytes(item[()]) if isinstance(item[()], bytes | np.void) else b""
+        value = item[()]
+        return value if isinstance(value, bytes) else value.tobytes() if isinstance(value, np.void) else b""
     return np.asarray(item[()]).tobytes() if item.ndim < 2 and item.dtype.kind in "SVu" else b""
 
 

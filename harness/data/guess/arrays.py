@@ -11,6 +11,7 @@ from harness.base.untrusted_text import listed, plain
 from harness.data.formats.npz import label_array, shapes_of_arrays
 from harness.data.guess.inventory import Inventory
 from harness.data.guess.layout import Layout
+from harness.data.guess.stacks import of_stacks
 from harness.data.guess.targets import Targets, find_targets
 from harness.data.guess.words import has_word, of_test, of_test_path, of_training
 
@@ -36,7 +37,7 @@ _NO_LABEL = (
 
 
 def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
-    """The layout of the first .npz that has training images.
+    """The layout of the first .npz that has training images; where their labels stand in another file, as of arrays in files of their own.
 
     Raises
     ------
@@ -54,10 +55,7 @@ def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
     train = next(filter(of_training, images), None) or next((key for key in images if not of_test(key)), images[0])
     label = _label(layout, shapes, train)
     if label is None:
-        raise UserError(
-            f"{inventory.tree.show(name)}: no array of {shapes[train][0]:,} labels for '{train}'; it holds {_held(shapes)}. Save the labels into it, "
-            "as integers or text: np.savez(file, images=..., labels=...); labels of a table beside an .npz are not read"
-        )
+        return of_stacks(layout, inventory, arrays_as_files(inventory))
     test = next((key for key in images if key != train and of_test(key)), None)
     other = next((n for n in inventory.arrays if n != name and of_test_path(n)), None)
     layout.set("format", "npz")
@@ -68,6 +66,12 @@ def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
     layout.set("label", label)
     _set_test(layout, name, test, other)
     return _targets_of_array(layout, label_array(inventory.tree, name, label))
+
+
+def arrays_as_files(inventory: Inventory) -> dict[str, tuple[int, ...]]:
+    """The arrays of all .npz as files of their own, by what they are called in them: 'train/X.npy' of train.npz."""
+    of_each = ((name, shapes_of_arrays(inventory.tree, name)) for name in inventory.arrays)
+    return {f"{name[: -len('.npz')]}/{key}.npy": shape for name, shapes in of_each for key, shape in shapes.items()}
 
 
 def _set_test(layout: Layout, name: str, test: str | None, other: str | None) -> None:

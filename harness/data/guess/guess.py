@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -11,10 +12,11 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import counted, listed
+from harness.base.untrusted_text import counted, listed, plain
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.files.names import nfc
-from harness.data.guess.arrays import of_arrays
+from harness.data.files.parquet import encoded_images
+from harness.data.guess.arrays import arrays_as_files, of_arrays
 from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize, sizes_tell
 from harness.data.guess.groups import choose_groups, group_pattern
@@ -33,7 +35,7 @@ from harness.data.guess.layout import (
     test_of_sample,
     train_and_test,
 )
-from harness.data.guess.looks import Looks, look_at
+from harness.data.guess.looks import Looks, look_at, look_at_contents
 from harness.data.guess.others import (
     note_folders,
     note_images,
@@ -43,6 +45,7 @@ from harness.data.guess.others import (
     refuse_sequences,
 )
 from harness.data.guess.splits import Split, split_column
+from harness.data.guess.stacks import of_stacks
 from harness.data.guess.targets import Targets, find_targets, hold_flags, sample_columns
 from harness.data.guess.words import of_test, of_test_path, of_training
 from harness.data.rows.tables import Table, bare_id, joined, rows_where
@@ -74,6 +77,8 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
         targets = _of_images(layout, inventory)
         note_images(layout, inventory)
         return layout, targets
+    if inventory.stacks:
+        return layout, of_stacks(layout, inventory, inventory.stacks | arrays_as_files(inventory))
     if inventory.arrays:
         return layout, of_arrays(layout, inventory)
     unread = "".join(f" Not read: {why}" for why in list(inventory.unread.values())[:1])
@@ -398,7 +403,11 @@ def _tables_said(inventory: Inventory, train: Images) -> str:
         )
     if inventory.unread:
         return "Not read: " + " ".join(list(inventory.unread.values())[:3])
-    aside = f" Not looked at: {others_said(inventory.others)}; save what holds the labels as CSV." if inventory.others else ""
+    aside = (
+        f" Not looked at: {others_said(inventory.others)}; save what holds the labels as CSV."
+        if inventory.others
+        else ""
+    )
     shown = ", ".join(_table_said(name, table) for name, table in list(inventory.tables.items())[:4])
     return f"Tables there: {shown or 'none'}.{aside} Write data.labels, data.id, data.files, or data.label_pattern for names, into a competition.toml yourself (see docs/layouts.md)."
 
@@ -471,7 +480,7 @@ def _sides(looks: Looks, largest: int) -> tuple[list[int], str]:
 
 def _pixel_tables(inventory: Inventory) -> tuple[str, str | None, list[str]] | None:
     """Training table, test table and the columns that hold whole images ([] where every pixel has a column); None where there is none."""
-    cells = {n: columns for n, t in inventory.tables.items() if (columns := _image_cells(t))}
+    cells = {n: columns for n, t in inventory.tables.items() if (columns := _image_cells(t) or list(t.pictures[:1]))}
     for found in (inventory.pixels, cells):
         train = sorted(found, key=lambda n: (of_test_path(n), not of_training(PurePosixPath(n).name), n))
         if train and not of_test_path(train[0]):
@@ -498,6 +507,9 @@ def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str
         layout.set("where", {split.column: list(split.train)}, "the table holds other rows too")
         table = rows_where(table, {split.column: split.train}, "")
     others = [c for c in table.header if c not in columns] if columns else _no_pixels(table, test_table)
+    encoded = bool(columns) and columns[0] in table.pictures
+    if encoded and table.has(f"{columns[0]}.path"):
+        others.remove(f"{columns[0]}.path")
     id_column = next(
         (c for c in others if _ID.fullmatch(c) and len(set(table.column(c, ""))) == len(table)),
         None,
@@ -508,7 +520,9 @@ def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str
     targets = find_targets(targets_table, None, id_column, layout.sample, test_table)
     table = _labelled_rows(layout, table, targets) if columns else table
     layout.train_table = (train, table)
-    if columns:
+    if encoded:
+        _set_encoded(layout, inventory, train, columns)
+    elif columns:
         first = table.column(columns[0], "")[0]
         n, values = len(re.findall(r"[^\s,\[\]]+", first)), _values_of(table, columns)
         layout.set("format", "table_pixels", "whole images stand in cells")
@@ -522,13 +536,11 @@ def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str
         layout.set("format", "csv_pixels", "a column for each pixel")
         channels = 3 if math.isqrt(n) ** 2 != n and n % 3 == 0 and math.isqrt(n // 3) ** 2 == n // 3 else 1
         n //= channels
-    side = math.isqrt(n)
-    layout.set(
-        "size",
-        [side, side] if side * side == n else [1, n],
-        "" if side * side == n else f"{n} pixels are no square: say how they lie",
-    )
-    layout.set("channels", channels)
+    if not encoded:
+        side = math.isqrt(n)
+        odd = "" if side * side == n else f"{n} pixels are no square: say how they lie"
+        layout.set("size", [1, n] if odd else [side, side], odd)
+        layout.set("channels", channels)
     layout.set("train", train)
     if split and split.test:
         layout.set("test", train)
@@ -543,6 +555,21 @@ def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str
         taken = [*columns, *targets.label, *([id_column] if id_column else [])]
         note_features(layout, feature_columns(table, test_table, taken))
     return targets
+
+
+def _set_encoded(layout: Layout, inventory: Inventory, train: str, columns: list[str]) -> None:
+    """Of cells that hold encoded images: data.size, channels, resize, by what some of them look like."""
+    tree = inventory.tree
+    layout.set("format", "table_pixels", "cells hold encoded images")
+    layout.set("pixels", columns)
+    part = tree.matching(train)[0]
+    looks = look_at_contents(itertools.islice(encoded_images(tree, part, columns[0]), 2_000), tree.show(part))
+    if not len(looks.heights):
+        raise UserError(f"{tree.show(part)}: no image in '{plain(columns[0], 80)}' could be opened ({looks.odd}).")
+    layout.set("size", *_sides(looks, _largest_side(len(inventory.tables[train]))))
+    if (chosen := choose_resize(looks.heights, looks.widths, looks.borders)) and chosen[0] != "scale":
+        layout.set("resize", *chosen)
+    layout.set("channels", 1 if looks.grey else 3, "all that were looked at are grey" if looks.grey else "")
 
 
 def _no_pixels(table: Table, test: Table | None) -> list[str]:

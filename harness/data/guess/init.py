@@ -199,7 +199,9 @@ def _look(tree: Any, about: Any, watcher: LineWatcher) -> _Findings:
     facts = _facts(layout, targets)
     others = [name for name in inventory.others if name not in texts.read]
     said = [*(about.lines() if about else ()), *_found(inventory, layout, others)]
-    return _Findings(layout, targets, facts, said, [*([] if known else [_metric_said(targets, texts.unclear)]), *layout.unknown])
+    return _Findings(
+        layout, targets, facts, said, [*([] if known else [_metric_said(targets, texts.unclear)]), *layout.unknown]
+    )
 
 
 def _lines(findings: _Findings, seen: Any, linked: str) -> list[str]:
@@ -359,6 +361,9 @@ def _found(inventory: Any, layout: Any, others: list[str]) -> list[str]:
         for i in shown
     ]
     lines += [f"arrays in {name}" for name in inventory.arrays[:4]]
+    lines += [
+        f"{name}: {' x '.join(f'{side:,}' for side in shape)}" for name, shape in list(inventory.stacks.items())[:8]
+    ]
     lines += [f"not looked at: {others_said(others)}"] if others else []
     lines += [f"not read: {why}" for why in list(inventory.unread.values())[:4]]
     return lines

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
 from harness.base.errors import UserError
+from harness.competition.data_spec import is_array_file
 from harness.data.files.archives import FileTree, is_hidden, walk
 from harness.data.files.csv_tables import read_rows, separator
 from harness.data.files.decode import is_image
 from harness.data.files.names import alike, base, nfc, number_width, other_spellings, stem, without_ending
 from harness.data.files.packed import kind_of
+from harness.data.files.stacks import open_stack
 from harness.data.rows.tables import Table, read_table
 
 _TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
@@ -124,6 +128,7 @@ class Inventory:
     tables : by name
     images : folders with images, each with everything below it, the most images first
     arrays : names of .npz files
+    stacks : arrays of all images or of what is known of each row (.npy, IDX), with their shapes; {} where each .npy is an image
     pixels : names of the tables with a column for each pixel, of which the first rows alone were read
     unread : tables that could not be read, with the reason
     others : files of other kinds, which are not looked at
@@ -136,6 +141,7 @@ class Inventory:
     pixels: set[str] = field(default_factory=set)
     unread: dict[str, str] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
+    stacks: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def take_stock(tree: FileTree) -> Inventory:
@@ -147,12 +153,13 @@ def take_stock(tree: FileTree) -> Inventory:
         If there is nothing in it that could be a competition's data.
     """
     names = all_names(tree)
-    images = _image_folders([n for n in names if is_image(n)])
+    stacks = stacks_among(tree, names)
+    images = _image_folders([n for n in names if is_image(n) and n not in stacks])
     everything = next((i for i in images if i.folder == "."), Images(".", []))
     tables: dict[str, Table] = {}
     pixels: set[str] = set()
     unread: dict[str, str] = {}
-    for name in names:
+    for name in _with_shards_as_one(names):
         ending = PurePosixPath(name).suffix.lower()
         if (
             ending not in (*_TABLES, _TEXT)
@@ -173,15 +180,56 @@ def take_stock(tree: FileTree) -> Inventory:
             else:
                 unread[name] = str(error)
     arrays = [n for n in names if n.lower().endswith(".npz")]
-    if not (tables or images or arrays):
+    if not (tables or images or arrays or stacks):
         held = Counter(PurePosixPath(n).suffix.lower() or "no ending" for n in names)
         listed = ", ".join(f"{count:,} with {ending}" for ending, count in held.most_common(8)) or "nothing"
         raise UserError(
             f"{tree.path}: holds no table, no image and no .npz; it holds {listed}. Name the folder or zip of the data."
         )
-    known = {*tables, *unread, *arrays}
+    known = {*tables, *unread, *arrays, *stacks, *(part for n in (*tables, *unread) for part in tree.matching(n))}
     others = [n for n in names if n not in known and not is_image(n) and not _is_by_the_way(n)]
-    return Inventory(tree, tables, images, arrays, pixels, unread, others)
+    return Inventory(tree, tables, images, arrays, pixels, unread, others, stacks)
+
+
+_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}(\.parquet)", re.I)
+
+
+def _with_shards_as_one(names: Sequence[str]) -> list[str]:
+    """The names, those of a table's parts ('train-00000-of-00002.parquet') as one pattern ('train-*.parquet')."""
+    matches = ((name, _SHARD.fullmatch(name)) for name in names)
+    return list(dict.fromkeys(f"{match[1]}-*{match[2]}" if match else name for name, match in matches))
+
+
+_MOST_STACKS = 64
+
+
+def stacks_among(tree: FileTree, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Shapes of the files that are arrays with something for each row, where any of them is of images; {} where there are other images, or
+    so many .npy files that each is one image."""
+    files = [name for name in names if is_array_file(name)]
+    if not files or len(files) > _MOST_STACKS or any(is_image(name) for name in names if name not in files):
+        return {}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name in files:
+        with contextlib.suppress(UserError), open_stack(tree, name) as stack:
+            shapes[name] = stack.shape
+    flat = {shape[0] for shape in shapes.values() if math.prod(shape[1:]) == 1}
+    return shapes if any(holds_images(shape, flat) for shape in shapes.values()) else {}
+
+
+def holds_images(shape: tuple[int, ...], rows: Collection[int] = ()) -> bool:
+    """Whether an array has an image in each row: by its shape alone, where it could be an image itself only if others have as many rows.
+
+    rows : how many rows arrays have that say one thing of each row
+    """
+    if len(shape) == 4:
+        return math.prod(shape[1:]) > 1
+    if len(shape) == 3:
+        return (shape[0] > _MOST_CHANNELS and shape[2] > _MOST_CHANNELS) or (shape[0] in rows and min(shape[1:]) > 1)
+    return len(shape) == 2 and shape[1] >= _LEAST_PIXELS and shape[0] in rows
+
+
+_MOST_CHANNELS, _LEAST_PIXELS = 16, 49
 
 
 def all_names(tree: FileTree) -> list[str]:
@@ -196,7 +244,9 @@ def all_names(tree: FileTree) -> list[str]:
             continue
         kind = kind_of(name)
         bare = name[: -len(kind)] if kind else ""
-        if kind and bare:
+        if kind == ".gz" and not (is_array_file(bare) or bare.lower().endswith(_TABLES)):
+            kind = None  # of a volume (.nii.gz) or a log nothing is read
+        if kind and bare and kind != ".npz":
             found += tree.names_in_packed(name) or [name]
             continue
         found.append(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -86,6 +86,20 @@ def look_at(tree: FileTree, files: list[str]) -> Looks:
     return _together(looks, odd)
 
 
+def look_at_contents(contents: Iterable[bytes], shown: str) -> Looks:
+    """Open some encoded images of a table's cells, each about as many behind the one before; shown : the table's place in words."""
+    looks: list[_Look] = []
+    odd = ""
+    for row, content in enumerate(contents):
+        if row % max(row // _LOOKED_AT, 1) or not content:  # ever fewer of those that come later
+            continue
+        try:
+            looks.append(_look(io.BytesIO(content), f"{shown}: row {row + 1}", {look.size for look in looks}))
+        except Exception as error:  # decoders of damaged files raise whatever they like
+            odd = odd or f"row {row + 1}: {error}"
+    return _together(looks, odd)
+
+
 def _together(looks: list[_Look], odd: str) -> Looks:
     ends = [end for look in looks for end in look.bounds or ()]
     return Looks(
@@ -147,9 +161,8 @@ def _refuse_many(array: np.ndarray, shown: str) -> None:
     if array.ndim not in (2, 3):
         held = "many images" if array.ndim > 3 else "no image"
         raise ManyImages(
-            f"{shown}: is an array of shape {array.shape}, {held}; a .npy file is one image here. Put the arrays into one .npz: "
-            "np.savez('data.npz', images=np.load('X_train.npy'), labels=np.load('y_train.npy'), test_images=np.load('X_test.npy')), take the .npy "
-            "files away, and run this again."
+            f"{shown}: is an array of shape {array.shape}, {held}, and a .npy file beside images is one image. How arrays of all images are read: "
+            "docs/layouts.md, 'All images in one array'."
         )
 
 

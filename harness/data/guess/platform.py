@@ -8,9 +8,10 @@ from pathlib import Path
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
 from harness.competition import Competition
-from harness.data.download import Tick, download, page_of
+from harness.data.download import Tick, download
 from harness.remote.errors import NoCredentials, Refused, Unreachable
 from harness.remote.kaggle_client import KaggleClient
+
 
 @dataclass(frozen=True)
 class About:

@@ -42,6 +42,7 @@ class Table:
     separators : of columns with several labels in a cell what stands between them, where it is no blank since names hold one
     whole : how many rows the file has, where some were chosen
     pictures : columns that hold encoded images, which are no text and so are not among the columns
+    classes : of columns whose cells are numbers of classes in the file the names of these, which stand in the cells here
     """
 
     header: list[str]
@@ -51,6 +52,7 @@ class Table:
     separators: Mapping[str, str] = field(default_factory=dict)
     whole: int | None = None
     pictures: tuple[str, ...] = ()
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -136,9 +138,9 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
 
 def table_of_parquet(tree: FileTree, name: str) -> Table:
     """The columns of a Parquet file that hold no images, as text; of images in cells {"bytes", "path"} the path: '<column>.path'."""
-    header, columns, pictures = text_columns(tree, name, text_of)
-    table = Table(header, columns, tree.show(name), pictures=pictures)
-    if columns and not len(table):
+    found = text_columns(tree, name, text_of)
+    table = Table(found.header, found.columns, tree.show(name), pictures=found.pictures, classes=found.classes)
+    if found.columns and not len(table):
         raise UserError(f"{table.shown}: has no rows. Download it again if it is cut off.")
     return table
 
@@ -162,7 +164,9 @@ def _text_of_array(value: Any, shown: str) -> str:
     try:
         return text_of(value.decode() if isinstance(value, bytes) else value).strip()
     except ValueError as error:
-        raise UserError(f"{shown}: holds text that is not in UTF-8 ({error}). Save it with labels.astype(str).") from error
+        raise UserError(
+            f"{shown}: holds text that is not in UTF-8 ({error}). Save it with labels.astype(str)."
+        ) from error
 
 
 def _list_of_files(file: IO[bytes], shown: str) -> tuple[list[str], list[list[str]]] | None:
@@ -223,7 +227,7 @@ def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
     header, columns = [*table.header, *(n for n, _ in new)], [*table.columns, *(c for _, c in new)]
     separators = {name: other.separators[name] for name, _ in new if name in other.separators}
     own, marks = {**table.origins, **origins}, {**table.separators, **separators}
-    return Table(header, columns, table.shown, own, marks, table.rows_in_file)
+    return Table(header, columns, table.shown, own, marks, table.rows_in_file, table.pictures, table.classes)
 
 
 def rows_where(table: Table, where: Mapping[str, Sequence[str]], key: str) -> Table:
@@ -259,7 +263,7 @@ def stacked(tables: Sequence[Table]) -> Table:
     header = [name for name in tables[0].header if all(table.has(name) for table in tables)]
     cells = [[cell for t in tables for cell in t.columns[t.header.index(name)]] for name in header]
     shown = " + ".join(table.shown for table in tables[:3]) + (f" + {len(tables) - 3} more" if len(tables) > 3 else "")
-    return Table(header, cells, shown, pictures=tables[0].pictures)
+    return Table(header, cells, shown, pictures=tables[0].pictures, classes=tables[0].classes)
 
 
 def bare_id(i: str) -> str:

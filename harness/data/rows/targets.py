@@ -36,14 +36,15 @@ def targets_of(table: Table, spec: DataSpec) -> RawTargets:
                 f"between: data.separator = {json.dumps(own)} in competition.toml, not {json.dumps(spec.separator)}."
             )
     columns = [table.column(name, "data.label") for name in spec.label]
-    return RawTargets(columns, list(spec.label), table.shown, spec.separator, table.origins)
+    told = table.classes.get(spec.label[0], ()) if len(spec.label) == 1 else ()
+    return RawTargets(columns, list(spec.label), table.shown, spec.separator, table.origins, told)
 
 
 def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple[str, ...]:
     """The classes that the data name: of several columns their names; of one its values.
 
-    wanted : columns of the sample submission: where they are the same names, their order counts; else numbers are sorted as
-        numbers, names as text
+    wanted : columns of the sample submission: where they are the same names, their order counts; else that in which the file names
+        them, with those that no row has; else numbers are sorted as numbers, names as text
 
     Raises
     ------
@@ -67,6 +68,8 @@ def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple
     order = [nfc(name) for name in wanted if nfc(name) in set(found)]
     if set(order) == set(found):
         return tuple(order)
+    if raw.classes and set(found) <= set(map(nfc, raw.classes)):
+        return tuple(map(nfc, raw.classes))
     return tuple(found if _is_wide(task, raw) or task.of == NUMBERS else sorted_names(found))
 
 

@@ -24,7 +24,9 @@ def prepare_file(competition: Competition, dataset: Dataset, file: Path, out: Pa
     ids, path = wanted_ids(competition, dataset), out / "submissions" / competition.slug / f"file-{file.stem}.csv"
     table, moved = read_ready_file(file, competition, ids, dataset.submission)
     with complete_file(path) as temporary:
-        temporary.write_text(Form(separator=sample_separator(dataset.submission)).text(table), encoding="utf-8", newline="")
+        temporary.write_text(
+            Form(separator=sample_separator(dataset.submission)).text(table), encoding="utf-8", newline=""
+        )
     refuse_problems(path, competition, ids, dataset, f"--file {file}")
     intent = intent_of(competition, path, len(ids), path.stem, (), message or f"file {file.name}", None, None)
     return Prepared(intent, dataset.source, None, None, None, {}, [moved] if moved else [])

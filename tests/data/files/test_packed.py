@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import shutil
 import sys
@@ -179,12 +180,29 @@ def test_a_damaged_hdf5_file_is_named(tmp_path: Path, content: bytes):
         FileTree(tmp_path).names("test")
 
 
+def test_arrays_of_an_hdf5_file_are_npy_files(tmp_path: Path):
+    h5py = pytest.importorskip("h5py")
+    images, kinds = np.random.default_rng(0).random((5, 4, 4, 3)), ["fox", "hase\u0308", "fox", "", "fox"]
+    with h5py.File(tmp_path / "test.h5", "w") as file:
+        file["x"], file["y"], file["names"] = images, np.arange(5), kinds
+    tree = FileTree(tmp_path)
+    for name, array in (("x", images), ("y", np.arange(5)), ("names", np.array(kinds))):
+        with tree.open(f"test/{name}.npy") as opened:
+            np.testing.assert_array_equal(np.load(io.BytesIO(opened.read())), array)
+
+
 def test_an_hdf5_file_of_other_things_says_what_it_holds(tmp_path: Path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "test.h5", "w") as file:
-        file["x"] = np.zeros((5, 4, 4, 3), np.uint8)
-    with pytest.raises(UserError, match=r"'x' is uint8 \(5, 4, 4, 3\), neither the bytes of an image"):
+        file["x"] = np.zeros(3, [("a", "i4"), ("b", "f4")])
+    with pytest.raises(UserError, match=r"'x' is \[\('a'.*\(3,\), neither the bytes of an image nor an array"):
         FileTree(tmp_path).names("test")
+
+
+def test_a_gz_that_unpacks_to_far_more_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(bytes(300 * 2**20)))
+    with pytest.raises(UserError, match=r"x.csv.gz: .* would unpack to .*No data set does that"):
+        FileTree(tmp_path).size("x.csv")
 
 
 CSV_TOML = """\

@@ -63,5 +63,5 @@ def test_a_number_and_a_foreign_file_among_the_arrays_are_left_aside(tmp_path: P
 
 
 def test_labels_of_the_test_alone_are_no_labels(tmp_path: Path):
-    with pytest.raises(UserError, match="no array of 6 labels for 'x_train'"):
+    with pytest.raises(UserError, match="x_train.npy: 6 images, and their labels were not found"):
         saved(tmp_path, x_train=X, x_test=X, y_test=Y)

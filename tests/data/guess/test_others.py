@@ -217,21 +217,11 @@ def test_what_is_not_looked_at_is_named_where_nothing_else_fits(tmp_path: Path) 
         guessed(tmp_path)
 
 
-def test_images_inside_parquet_are_told(tmp_path: Path) -> None:
-    pd.DataFrame({"image": [{"bytes": b"x", "path": "1.png"}], "label": [0]}).to_parquet(tmp_path / "train.parquet")
-    table(tmp_path / "sample_submission.csv", id=[1], label=[0])
-    with pytest.raises(
-        UserError,
-        match=r"Not read: .*column 'image' holds the bytes of images.*layouts.md, 'Images inside Parquet'\)\. Name",
-    ):
-        guessed(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["X_train", "y_train"])
-def test_an_array_of_many_images_is_told_with_the_cure(tmp_path: Path, name: str) -> None:
-    shape = (12, 8, 8, 3) if name == "X_train" else (12,)
-    np.save(tmp_path / f"{name}.npy", np.zeros(shape, np.uint8))
-    with pytest.raises(UserError, match=rf"{name}.npy: is an array of shape \(12.*np.savez"):
+@pytest.mark.parametrize("shape", [(12, 8, 8, 3), (12,)])
+def test_an_array_of_many_among_images_is_told_with_the_cure(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    images(tmp_path, "a/1.png", "b/2.png")
+    np.save(tmp_path / "a" / "all.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(UserError, match=r"all.npy: is an array of shape \(12.*'All images in one array'"):
         guessed(tmp_path)
 
 

@@ -21,7 +21,7 @@ from harness.data.guess.inventory import take_stock
 from harness.data.guess.layout import Layout, id_column_of
 from harness.data.guess.targets import Targets
 from harness.data.rows.listing import list_by_table
-from harness.data.rows.tables import Table, read_table
+from harness.data.rows.tables import Table
 
 IDS = [f"a{n}" for n in range(12)]
 KINDS = [("cat", "dog")[n % 2] for n in range(12)]
@@ -130,10 +130,3 @@ def test_a_table_of_labels_that_is_called_a_submission_is_told(tmp_path: Path):
         UserError, match=r"my_submission.csv \(id, label, taken for the sample submission by its name\)"
     ):
         guessed(tmp_path)
-
-
-def test_bytes_inside_parquet_are_refused_before_they_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    pd.DataFrame({"image": [b"png"], "label": ["cat"]}).to_parquet(tmp_path / "train.parquet")
-    monkeypatch.setattr("pyarrow.parquet.read_table", lambda *args: pytest.fail("it was read"))
-    with pytest.raises(UserError, match="holds the bytes of images"):
-        read_table(FileTree(tmp_path), "train.parquet", "data.labels")

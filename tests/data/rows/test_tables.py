@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.base.errors import UserError
@@ -129,11 +133,84 @@ def test_a_line_of_a_list_that_is_unlike_the_first_is_told(tmp_path: Path):
         read(tmp_path, "train.txt", "images/1.jpg 3\nimages/2.jpg\n")
 
 
-@pytest.mark.parametrize("cells", [[b"\xff\xd8"] * 2, [{"bytes": b"\xff\xd8", "path": "1.jpg"}] * 2])
-def test_images_inside_parquet_are_told_with_the_cure(tmp_path: Path, cells: list[object]):
+@pytest.mark.parametrize("cells", [[b"\xff\xd8"] * 2, [{"bytes": b"\xff\xd8", "path": "a/1.jpg"}] * 2])
+def test_images_inside_parquet_are_not_read_with_the_rows(tmp_path: Path, cells: list[object]):
     pd.DataFrame({"image": cells, "label": [0, 1]}).to_parquet(tmp_path / "x.parquet")
-    with pytest.raises(UserError, match=r"x.parquet: column 'image' holds the bytes of images.*docs/layouts.md"):
-        read_table(FileTree(tmp_path), "x.parquet", "data.labels")
+    table = read_table(FileTree(tmp_path), "x.parquet", "data.labels")
+    paths = {"image.path": ["1.jpg", "1.jpg"]} if isinstance(cells[0], dict) else {}
+    assert dict(zip(table.header, table.columns, strict=True)) == {"label": ["0", "1"], **paths}
+    assert table.pictures == ("image",)
+
+
+def test_parts_of_a_table_are_read_as_one(tmp_path: Path):
+    for part, first in ((0, 0), (1, 5), (10, 9)):
+        rows = {"id": [first, first + 1], "of": [part] * 2}
+        pd.DataFrame(rows).to_parquet(tmp_path / f"train-{part:05}-of-00011.parquet")
+    pd.DataFrame({"id": [7]}).to_parquet(tmp_path / "test-00000-of-00001.parquet")
+    table = read_table(FileTree(tmp_path), "train-*.parquet", "data.labels")
+    assert table.columns == [["0", "1", "5", "6", "9", "10"], ["0", "0", "1", "1", "10", "10"]]
+    with pytest.raises(UserError, match=r"valid-\*.parquet: not there"):
+        read_table(FileTree(tmp_path), "valid-*.parquet", "data.labels")
+
+
+def hub(path: Path, labels: list[int], names: object) -> None:
+    """A table with the description of its columns that the hub's library writes."""
+    about = {"info": {"features": {"label": {"names": names, "_type": "ClassLabel"}}}}
+    table = pa.table({"label": labels}).replace_schema_metadata({"huggingface": json.dumps(about)})
+    pq.write_table(table, path)
+
+
+def test_classes_that_the_hub_names_are_read_by_their_names(tmp_path: Path):
+    hub(tmp_path / "x.parquet", [1, 0, -1], ["zebra", "ant", "bee"])
+    table = read_table(FileTree(tmp_path), "x.parquet", "data.labels")
+    assert table.columns == [["ant", "zebra", ""]] and table.classes == {"label": ("zebra", "ant", "bee")}
+
+
+@pytest.mark.parametrize("names", [None, "ab", ["a", "a"], ["a", 1], 3])
+def test_a_strange_description_names_no_classes(tmp_path: Path, names: object):
+    hub(tmp_path / "x.parquet", [1, 0], names)
+    table = read_table(FileTree(tmp_path), "x.parquet", "data.labels")
+    assert table.columns == [["1", "0"]] and table.classes == {}
+
+
+@pytest.mark.parametrize(
+    ("array", "columns"),
+    [
+        (np.array([3, 1]), {"id": ["0", "1"], "label": ["3", "1"]}),
+        (np.array([[[[0.5]]], [[[2.0]]]]), {"id": ["0", "1"], "label": ["0.5", "2"]}),
+        (np.array([[0, 1, 1], [1, 0, 0]]), {"id": ["0", "1"], "0": ["0", "1"], "1": ["1", "0"], "2": ["1", "0"]}),
+        (np.array([b" fox", b"hare"]), {"id": ["0", "1"], "label": ["fox", "hare"]}),
+        (np.array([True, False]), {"id": ["0", "1"], "label": ["1", "0"]}),
+    ],
+)
+def test_an_array_is_a_table(tmp_path: Path, array: np.ndarray, columns: dict[str, list[str]]):
+    np.save(tmp_path / "y.npy", array)
+    table = read_table(FileTree(tmp_path), "y.npy", "data.labels")
+    assert dict(zip(table.header, table.columns, strict=True)) == columns
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.zeros((2, 3, 3)), r"y.npy: is float64 \(2, 3, 3\), wanted numbers or texts"),
+        (np.array([b"\xff"]), "y.npy: holds text that is not in UTF-8"),
+        (np.array([None]), "y.npy: holds pickled Python objects"),
+        (np.zeros((2, 3)).T.copy().T, r"y.npy: is stored column by column"),
+        (np.zeros(0), "and has no rows"),
+    ],
+)
+def test_an_array_that_is_no_table_is_told(tmp_path: Path, array: np.ndarray, said: str):
+    np.save(tmp_path / "y.npy", array, allow_pickle=True)
+    with pytest.raises(UserError, match=said):
+        read_table(FileTree(tmp_path), "y.npy", "data.labels")
+
+
+def test_a_table_that_is_packed_alone_is_read_by_its_name(tmp_path: Path):
+    (tmp_path / "train.csv.gz").write_bytes(gzip.compress(b"id,label\n1,a\n"))
+    assert read_table(FileTree(tmp_path), "train.csv", "data.labels").columns == [["1"], ["a"]]
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(b"id,label\n1,a\n")[:-6])
+    with pytest.raises(UserError, match=r"cut.csv.gz: the .gz is truncated, corrupt"):
+        read_table(FileTree(tmp_path), "cut.csv", "data.labels")
 
 
 def test_rows_are_chosen_by_values_and_patterns(tmp_path: Path):

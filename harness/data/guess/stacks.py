@@ -1,0 +1,168 @@
+"""From arrays of all images (.npy, IDX, members of an .npz or of HDF5) to a layout: which are trained on, what says their labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+import numpy as np
+
+from harness.base.errors import UserError
+from harness.base.untrusted_text import counted, listed, plain
+from harness.data.files.archives import FileTree
+from harness.data.files.stacks import open_stack
+from harness.data.guess.features import feature_columns, note_features
+from harness.data.guess.groups import choose_groups
+from harness.data.guess.inventory import SAMPLE, Inventory, holds_images
+from harness.data.guess.layout import Layout
+from harness.data.guess.looks import axis_of_channels
+from harness.data.guess.targets import Targets, find_targets
+from harness.data.guess.words import has_word, of_test, of_test_path, of_training
+from harness.data.rows.tables import Table, read_table
+
+Shapes = Mapping[str, tuple[int, ...]]
+
+_LABEL = ("label", "labels", "target", "targets", "y", "class", "classes", "category", "categories")
+_HELD_BACK = ("val", "valid", "validation", "dev", "extra")
+_LOOKED_AT = 500  # rows, for the range of their values
+
+
+def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
+    """The layout of the training images' array, with the labels of an array or a table that has as many rows.
+
+    Raises
+    ------
+    UserError
+        If nothing has a row for each of the training images.
+    """
+    rows = {shape[0] for shape in stacks.values() if math.prod(shape[1:]) == 1} | {
+        len(table) for table in inventory.tables.values()
+    }
+    images = [name for name, shape in stacks.items() if holds_images(shape, rows)]
+    train = min(images, key=lambda name: (not of_training(_words(name)), _is_aside(name), -stacks[name][0], name))
+    images += [name for name, shape in stacks.items() if name not in images and shape[1:] == stacks[train][1:]]
+    test = next((name for name in sorted(images) if name != train and of_test_path(_words(name))), None)
+    n, n_test = stacks[train][0], stacks[test][0] if test else 0
+    layout.set("format", "arrays", "all images lie in one array, each row's label at the same place in another file")
+    layout.set("train", train)
+    _set_images(layout, inventory.tree, train, stacks[train])
+    layout.set("test", test or "test.npy", "" if test else "there is no test array")
+    if test is None:
+        layout.set("optional", ["test.npy"])
+    name, table = _labels(inventory, stacks, images, n, train)
+    layout.set("labels", name)
+    test_name = _test_table(inventory, n_test, name)
+    test_table = inventory.tables[test_name] if test_name else None
+    own = _id_column(table, test_table, layout.sample)
+    targets = find_targets(table, None, own, layout.sample, test_table)
+    layout.train_table, layout.id_column = (name, table), own
+    if own and name in inventory.tables:
+        layout.set("id", own)
+        group = _set_groups(layout, table, targets, own, test_table)
+        if test_name and test_table is not None and test_table.has(own):
+            layout.set("test_rows", test_name)
+            note_features(layout, feature_columns(table, test_table, [own, *targets.label, *group]))
+    _note_others(layout, stacks, {train, test, name})
+    return targets
+
+
+def _words(name: str) -> str:
+    """The name as words are looked for in it: MNIST calls its test 't10k'."""
+    return name.replace("t10k", "test")
+
+
+def _is_aside(name: str) -> bool:
+    return of_test_path(_words(name)) or has_word(name, *_HELD_BACK)
+
+
+def _set_images(layout: Layout, tree: FileTree, name: str, shape: tuple[int, ...]) -> None:
+    """data.size, channels and range, by shape and values."""
+    row = shape[1:]
+    if len(row) == 1:
+        channels = 3 if math.isqrt(row[0]) ** 2 != row[0] and row[0] % 3 == 0 else 1
+        side = math.isqrt(row[0] // channels)
+        square = side * side * channels == row[0]
+        sides = [side, side] if square else [1, row[0] // channels]
+        why = "rows are flat" if square else f"rows are flat, and {row[0]} values are no square: say how they lie"
+    else:
+        axis = axis_of_channels(row) if len(row) == 3 else None
+        sides = [length for place, length in enumerate(row) if place != axis]
+        channels, why = 1 if axis is None else row[axis], "as they are"
+    layout.set("size", sides, why)
+    layout.set("channels", channels)
+    with open_stack(tree, name) as stack:
+        if stack.dtype == np.uint8:
+            return
+        some = next(stack.blocks())[:_LOOKED_AT].astype(np.float64)
+    finite = some[np.isfinite(some)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    usual = next(([0, end] for end in (1, 255) if low >= 0 and 0.5 * end < high <= end), None)
+    bounds = usual or [math.floor(low), math.ceil(high) if math.ceil(high) > math.floor(low) else math.floor(low) + 1]
+    layout.set("range", bounds, f"what becomes black and white: the first rows hold {low:g} to {high:g}")
+
+
+def _labels(inventory: Inventory, stacks: Shapes, images: list[str], n: int, train: str) -> tuple[str, Table]:
+    """The array or table with a row for each training image, the likeliest by its name."""
+    arrays = [name for name, shape in stacks.items() if shape[0] == n and name not in images and not _is_aside(name)]
+    tables = [
+        name
+        for name, table in inventory.tables.items()
+        if len(table) == n and not SAMPLE.search(PurePosixPath(name).name) and not of_test_path(name)
+    ]
+    ranked = sorted(
+        arrays, key=lambda name: (not has_word(PurePosixPath(name).name, *_LABEL), not of_training(name), name)
+    )
+    if tables and not (ranked and has_word(PurePosixPath(ranked[0]).name, *_LABEL)):
+        best = min(
+            tables, key=lambda name: (not of_training(PurePosixPath(name).name), "label" not in name.lower(), name)
+        )
+        return best, inventory.tables[best]
+    if not ranked:
+        held = {name: shape[0] for name, shape in stacks.items() if name != train} | {
+            name: len(t) for name, t in inventory.tables.items()
+        }
+        told = plain(", ".join(f"{name} ({counted(rows, 'row')})" for name, rows in held.items()), 400) or "no others"
+        raise UserError(
+            f"{inventory.tree.show(train)}: {counted(n, 'image')}, and their labels were not found: no array and no table that is not the test's has as "
+            f"many rows. There are {told}. Save the labels as an array (n,) or a table with a row for each image, in their order."
+        )
+    return ranked[0], read_table(inventory.tree, ranked[0], "data.labels")
+
+
+def _test_table(inventory: Inventory, n: int, labels: str) -> str | None:
+    """The table with a row for each test image."""
+    named = [
+        name
+        for name, table in inventory.tables.items()
+        if n and len(table) == n and name != labels and not SAMPLE.search(PurePosixPath(name).name)
+    ]
+    return min(named, key=lambda name: (not of_test(PurePosixPath(name).name), name), default=None)
+
+
+def _id_column(table: Table, test: Table | None, sample: tuple[str, Table] | None) -> str | None:
+    """The column that names each row: that of the sample submission or the test's table, else one called so."""
+    unique = [name for name in table.header if len(set(table.column(name, ""))) == len(table)]
+    theirs = [name for name in unique if (test and test.has(name)) or (sample and sample[1].has(name))]
+    return next(iter(theirs), None) or next(
+        (name for name in unique if has_word(name, "id", "image", "file", "filename", "name")), None
+    )
+
+
+def _set_groups(layout: Layout, table: Table, targets: Targets, own: str, test: Table | None) -> list[str]:
+    """data.group_by, where a column of the table says which rows belong together; [] or that column."""
+    classes = table.column(targets.label[0], "") if len(targets.label) == 1 and targets.task != "regression" else None
+    columns = [name for name in table.header if name not in (own, *targets.label)]
+    groups = choose_groups(table, columns, classes, test)
+    if groups.column is None:
+        return []
+    why = "rows of one share a fold: take it out if they are independent"
+    layout.set("group_by", groups.column, why + groups.others_said)
+    return [groups.column]
+
+
+def _note_others(layout: Layout, stacks: Shapes, used: set[str | None]) -> None:
+    """Say of arrays that are not read."""
+    aside = [f"{name} {shape}" for name, shape in stacks.items() if name not in used]
+    if aside:
+        layout.unknown.append(f"what other arrays are for, which are not read: {listed(aside, 6)}")

@@ -1,0 +1,154 @@
+"""Arrays of all images: which are trained on, what says their labels; and tables whose cells hold images."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from harness.base.errors import UserError
+from harness.data.files.archives import FileTree
+from harness.data.guess.guess import guess
+from harness.data.guess.inventory import take_stock
+from harness.data.guess.layout import Layout
+from harness.data.guess.targets import Targets
+
+X, Y = np.full((40, 20, 20, 3), 7, np.uint8), np.arange(40) % 4
+
+
+def guessed(folder: Path) -> tuple[Layout, Targets]:
+    return guess(take_stock(FileTree(folder)))
+
+
+def chosen(layout: Layout, *keys: str) -> list[object]:
+    return [layout.values.get(key) for key in keys or ("format", "train", "labels", "test")]
+
+
+def test_images_and_labels_in_files_of_their_own(tmp_path: Path):
+    for name, array in {"X_train": X, "y_train": Y, "X_val": X[:5], "y_val": Y[:5], "X_test": X[:6]}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    pd.DataFrame({"id": range(6), "label": [0] * 6}).to_csv(tmp_path / "sample_submission.csv", index=False)
+    layout, targets = guessed(tmp_path)
+    assert chosen(layout) == ["arrays", "X_train.npy", "y_train.npy", "X_test.npy"]
+    assert chosen(layout, "size", "channels", "range", "id") == [[20, 20], 3, None, None]
+    assert targets.label == ["label"] and targets.submission["value"] == "class"
+    assert layout.unknown == ["what other arrays are for, which are not read: X_val.npy (5, 20, 20, 3), y_val.npy (5,)"]
+
+
+@pytest.mark.parametrize(
+    ("array", "size", "channels", "bounds"),
+    [
+        (X.transpose(0, 3, 1, 2).astype(np.float32) / 255, [20, 20], 3, [0, 1]),
+        (np.linspace(0, 255, 40 * 400).reshape(40, 20, 20), [20, 20], 1, [0, 255]),
+        (np.linspace(-2.5, 2.1, 40 * 400).reshape(40, 400), [20, 20], 1, [-3, 3]),
+        (np.tile(np.arange(20, dtype=np.uint16) * 200, (40, 24, 1)), [24, 20], 1, [0, 3800]),
+    ],
+)
+def test_shapes_and_values_tell_what_an_image_is(
+    tmp_path: Path, array: np.ndarray, size: list[int], channels: int, bounds: list[int]
+):
+    np.save(tmp_path / "images.npy", array)
+    np.save(tmp_path / "labels.npy", Y)
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout, "train", "labels", "size", "channels", "range") == [
+        "images.npy",
+        "labels.npy",
+        size,
+        channels,
+        bounds,
+    ]
+
+
+def test_a_table_beside_an_npz_has_labels_ids_groups_and_columns(tmp_path: Path):
+    np.savez(tmp_path / "train.npz", X=X)
+    np.savez(tmp_path / "test.npz", X=X[:6])
+    known = {"image": [f"i{n}" for n in range(40)], "patient": np.arange(40) // 4, "age": np.arange(40) % 7}
+    pd.DataFrame({**known, "species": [f"s{y}" for y in Y]}).to_csv(tmp_path / "train.csv", index=False)
+    test = {"image": [f"t{n}" for n in range(6)], "patient": 90 + np.arange(6), "age": range(6)}
+    pd.DataFrame(test).to_csv(tmp_path / "test.csv", index=False)
+    layout, targets = guessed(tmp_path)
+    assert chosen(layout) == ["arrays", "train/X.npy", "train.csv", "test/X.npy"]
+    assert chosen(layout, "id", "test_rows", "group_by", "features") == ["image", "test.csv", "patient", ["age"]]
+    assert targets.label == ["species"]
+
+
+def idx(path: Path, array: np.ndarray) -> None:
+    content = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    path.write_bytes(gzip.compress(content))
+
+
+def test_mnists_own_files(tmp_path: Path):
+    idx(tmp_path / "train-images-idx3-ubyte.gz", X[..., 0].copy())
+    idx(tmp_path / "train-labels-idx1-ubyte.gz", Y.astype(np.uint8))
+    idx(tmp_path / "t10k-images-idx3-ubyte.gz", X[:6, ..., 0].copy())
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout) == [
+        "arrays",
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+    ]
+
+
+def test_arrays_of_an_hdf5_file(tmp_path: Path):
+    h5py = pytest.importorskip("h5py")
+    for split, n in (("train", 40), ("test", 6)):
+        with h5py.File(tmp_path / f"camel_{split}_x.h5", "w") as file:
+            file["x"] = X[:n]
+        with h5py.File(tmp_path / f"camel_{split}_y.h5", "w") as file:
+            file["y"] = Y[:n, None, None, None]
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout) == ["arrays", "camel_train_x/x.npy", "camel_train_y/y.npy", "camel_test_x/x.npy"]
+
+
+def test_images_that_nothing_labels_are_told(tmp_path: Path):
+    np.save(tmp_path / "X_train.npy", X)
+    np.save(tmp_path / "y_test.npy", Y[:6])
+    with pytest.raises(
+        UserError, match=r"X_train.npy: 40 images, and their labels were not found.*y_test.npy \(6 rows\)"
+    ):
+        guessed(tmp_path)
+
+
+def test_arrays_that_are_images_stay_images(tmp_path: Path):
+    (tmp_path / "train").mkdir()
+    for n in range(6):
+        np.save(tmp_path / "train" / f"{n}.npy", np.zeros((6, 24, 20), np.float32))
+    pd.DataFrame({"id": range(6), "target": [0, 1] * 3}).to_csv(tmp_path / "labels.csv", index=False)
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout, "format", "train", "channels") == ["image_csv", "train", 6]
+
+
+def png(side: int) -> dict[str, object]:
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(side).integers(0, 255, (side, side, 3), dtype=np.uint8)).save(buffer, "PNG")
+    return {"bytes": buffer.getvalue(), "path": f"some/{side}.png"}
+
+
+def test_images_inside_a_table_in_parts(tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    for part in ("train-00000-of-00002", "train-00001-of-00002", "test-00000-of-00001"):
+        cells = {"image": [png(side) for side in range(20, 26)], "label": [0, 1] * 3}
+        pd.DataFrame(cells).to_parquet(tmp_path / "data" / f"{part}.parquet")
+    layout, targets = guessed(tmp_path)
+    assert chosen(layout, "format", "train", "test", "pixels", "size", "channels") == [
+        "table_pixels",
+        "data/train-*.parquet",
+        "data/test-*.parquet",
+        ["image"],
+        [24, 24],
+        3,
+    ]
+    assert targets.label == ["label"] and targets.task == "binary"
+
+
+def test_cells_of_bytes_that_are_no_images_are_told(tmp_path: Path):
+    pd.DataFrame({"image": [b"x", b"y"], "label": [0, 1]}).to_parquet(tmp_path / "train.parquet")
+    with pytest.raises(UserError, match=r"train.parquet: no image in 'image' could be opened \(row 1: "):
+        guessed(tmp_path)
