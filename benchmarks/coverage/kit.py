@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import shutil
+import struct
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,15 @@ class Fixture:
 
 
 Write = Callable[["Kit"], Grader]
+
+
+def _varint(value: int) -> bytes:
+    """Protobuf's whole number: seven bits a byte, the last one below 128."""
+    found = []
+    while value > 127:
+        found.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*found, value])
 
 
 class Family:
@@ -109,6 +119,22 @@ class Kit:
                 archive.writestr(PurePosixPath(name).name.removesuffix(".zip"), text.getvalue())
         else:
             self.place(name).write_text(text.getvalue(), encoding="utf-8")
+
+    def tfrecord(self, name: str, records: Iterable[dict[str, bytes | int]]) -> None:
+        """Records of TensorFlow's Example, by hand: of each feature one value."""
+
+        def field(number: int, content: bytes) -> bytes:
+            return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+        written = io.BytesIO()
+        for record in records:
+            entries = b""
+            for key, value in record.items():
+                kind = field(1, field(1, value)) if isinstance(value, bytes) else field(3, field(1, _varint(value)))
+                entries += field(1, field(1, key.encode()) + field(2, kind))
+            content = field(1, entries)
+            written.write(struct.pack("<Q", len(content)) + bytes(4) + content + bytes(4))
+        self.place(name).write_bytes(written.getvalue())
 
     def json(self, name: str, content: Any) -> None:
         """A JSON file."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
+from PIL import Image
+
 from benchmarks.coverage import graders
 from benchmarks.coverage.graders import Grader
 from benchmarks.coverage.kit import Family, Kit
@@ -226,3 +230,42 @@ def ubc_ocean(kit: Kit) -> Grader:
     kit.csv("sample_submission.csv", ["image_id", "label"], [(numbers[-1], "HGSC")])
     answers = {str(numbers[-1]): "EC"}
     return graders.one_class(["image_id", "label"], answers, classes, "balanced accuracy")
+
+
+@family(
+    "flower-classification-with-tpus",
+    "TFRecords alone: `tfrecords-jpeg-192x192/train/00-192x192-798.tfrec`, `val/` with labels too, `test/`; the same in three more sizes",
+    "one of 104 flowers",
+    "macro F1",
+    "`id,label`: the class's number",
+    toml="""
+    metric = "macro_f1"
+    symmetries = ["hflip"]
+    [data]
+    format = "table_pixels"
+    size = 16
+    train = "tfrecords-jpeg-224x224/train/*.tfrec"
+    merge = ["tfrecords-jpeg-224x224/val/*.tfrec"]
+    test = "tfrecords-jpeg-224x224/test/*.tfrec"
+    pixels = "image"
+    id = "id"
+    label = "class"
+    [submission]
+    sample = "sample_submission.csv"
+    """,
+)
+def flowers(kit: Kit) -> Grader:
+    ids, kinds = kit.hexes(76, 9), kit.kinds(76, 4)
+    parts = (("train/00", 0, 25), ("train/01", 25, 50), ("val/00", 50, 60), ("test/00", 60, 76))
+    for side in (192, 224, 331, 512):
+        for part, first, last in parts:
+            records = []
+            for i, kind in zip(ids[first:last], kinds[first:last], strict=True):
+                buffer = io.BytesIO()
+                Image.fromarray(kit.pixels(kind, side // 16, side // 16)).save(buffer, "JPEG", quality=95)
+                known: dict[str, bytes | int] = {"id": i.encode(), "image": buffer.getvalue()}
+                records.append(known if part.startswith("test") else {**known, "class": kind})
+            kit.tfrecord(f"tfrecords-jpeg-{side}x{side}/{part}-{side}x{side}-{last - first}.tfrec", records)
+    kit.csv("sample_submission.csv", ["id", "label"], [(i, 0) for i in ids[60:]])
+    answers = dict(zip(ids[60:], map(str, kinds[60:]), strict=True))
+    return graders.one_class(["id", "label"], answers, range(104), "macro F1")

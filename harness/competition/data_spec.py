@@ -26,7 +26,7 @@ Where = dict[str, Annotated[Names, BeforeValidator(lambda names: (names,) if isi
 
 
 _READ_BY = {
-    "merge": ("image_folder",),
+    "merge": ("image_folder", "table_pixels"),
     "label_pattern": ("image_folder",),
     "files": ("image_csv",),
     "pixels": ("table_pixels",),
@@ -89,10 +89,10 @@ class DataSpec(Later):
     None = [0, 65535]; images of 32 bits need it."""
     train: str = "train"
     """File or folder of the training images, relative to <data root>/<slug>/. A folder may lie packed beside the other
-    files, as train.7z or train.zip for 'train'; array X of train.npz or train.h5 is 'train/X.npy'. Of a table in Parquet a pattern for
-    its parts: 'train-*.parquet'."""
+    files, as train.7z or train.zip for 'train'; array X of train.npz or train.h5 is 'train/X.npy'. Of a table in Parquet or TFRecord a
+    pattern for its parts: 'train-*.parquet'."""
     merge: Strings = ()
-    """image_folder: further folders like `train` whose images are training images too."""
+    """image_folder, table_pixels: further folders, or tables, like `train` whose images are training images too."""
     test: str | None = "test"
     """File or folder of the test images, or None where the test is hidden."""
     optional: Strings = ()
@@ -120,7 +120,7 @@ class DataSpec(Later):
     the channels, as '{id}_red.png', '{id}_green.png'. Default: found by its id."""
     pixels: Names = ()
     """table_pixels: the columns that hold an image: numbers in a string or a list; several columns are channels. Or one column of encoded
-    images in Parquet: bytes, or {"bytes": ..., "path": ...}, of which '<column>.path' is a column too."""
+    images in Parquet or TFRecord: bytes, or {"bytes": ..., "path": ...}, of which '<column>.path' is a column too."""
     test_rows: str | None = None
     """image_csv, arrays: table that names the test rows, with the same id column, where it is no sample submission."""
     where: Where = Field(default={})

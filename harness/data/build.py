@@ -390,7 +390,8 @@ class Building:
 def stamped(competition: Competition, tree: FileTree) -> list[str]:
     """Names of the files that the data are read from."""
     spec = competition.data
-    names = [found for name in (spec.train, spec.test) if name for found in tree.matching(name)]
+    tables = spec.merge if spec.format == "table_pixels" else ()
+    names = [found for name in (spec.train, spec.test, *tables) if name for found in tree.matching(name)]
     if spec.format == "custom" and not tree.is_zip:
         names = sorted(name.removeprefix("/") for name in walk(tree.path, ""))
     elif spec.format in (*PICTURE_FORMATS, "arrays") and not spec.is_stack and not tree.is_zip:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests.conftest import PINNED, REPOSITORY
+from tests.data.files.tfrecords import Record, write_tfrecord
 
 PAGE = (REPOSITORY / "docs" / "layouts.md").read_text(encoding="utf-8")
 CODE = dict(re.findall(r"^## ([^\n]+)\n(?:(?!^## ).)*?```python\n(.*?)```", PAGE, re.M | re.S))
@@ -338,6 +339,19 @@ def from_the_hub(d: Path) -> None:
     write(d / "sample_submission.csv", id=[f"t{n}" for n in range(TEST)], label=["0"] * TEST)
 
 
+def flowers(d: Path) -> None:
+    ids = [f"{n:09x}" for n in range(2 * N + TEST)]
+    for part, first, last in (("train", 0, N), ("val", N, 2 * N), ("test", 2 * N, 2 * N + TEST)):
+        records = []
+        for n in range(first, last):
+            buffer = io.BytesIO()
+            Image.fromarray(pixels(n % 2)).save(buffer, "JPEG", quality=95)
+            known: Record = {"id": ids[n].encode(), "image": buffer.getvalue()}
+            records.append(known if part == "test" else {**known, "class": n % 2})
+        write_tfrecord(d / "tfrecords-224x224" / part / f"00-{last - first}.tfrec", records)
+    write(d / "sample_submission.csv", id=ids[-TEST:], label=[0] * TEST)
+
+
 MAKERS: dict[str, Callable[[Path], None]] = {
     "A folder for each class": folders,
     "The label in the file's name": names,
@@ -362,6 +376,7 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "Folders of images as rows": videos,
     "All images in one array": stacks,
     "Images inside Parquet": from_the_hub,
+    "Images inside TFRecords": flowers,
     "Images of unlike sizes, cut out at one scale": plankton,
 }
 

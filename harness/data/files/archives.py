@@ -111,7 +111,8 @@ class FileTree:
         """Files of the pattern's folder that are as it says; none of what is no pattern."""
         if not any(mark in pattern for mark in "*?["):
             return []
-        folder = PurePosixPath(pattern).parent.as_posix()
+        above = (parent for parent in PurePosixPath(pattern).parents if not any(mark in str(parent) for mark in "*?["))
+        folder = next(above).as_posix()
         names = self.names(folder) if folder == "." or self._has_plain(folder) else []
         return [name for name in names if name.count("/") == pattern.count("/") and fnmatch.fnmatchcase(name, pattern)]
 

@@ -174,6 +174,22 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(ENDINGS)
 
 
+def ending_of_content(content: bytes) -> str | None:
+    """The ending that a file of these bytes would have, by how the commonest formats begin; None of others."""
+    return next((ending for start, ending in _BEGINS.items() if content.startswith(start)), None)
+
+
+_BEGINS = {
+    b"\xff\xd8\xff": ".jpg",
+    b"\x89PNG": ".png",
+    b"GIF8": ".gif",
+    b"BM": ".bmp",
+    b"II*": ".tif",
+    b"MM\x00*": ".tif",
+    b"RIFF": ".webp",
+}
+
+
 def is_dicom(name: str) -> bool:
     """Whether a file's name ends as DICOM's."""
     return name.lower().endswith(_DICOM)

@@ -19,6 +19,7 @@ from typing import Any
 
 from harness.base.errors import UserError, needs
 from harness.base.storage.damage import DAMAGED, is_of_content
+from harness.data.files.decode import ending_of_content
 from harness.data.files.packed import damaged, kind_of, refuse_bomb
 
 Tick = Callable[[int, int], None]
@@ -185,23 +186,12 @@ def file_of_gz(source: Path, target: Path, shown: str, tick: Tick) -> None:
         raise UserError(damaged(shown, error)) from error
 
 
-_MAGIC = {
-    b"\xff\xd8\xff": ".jpg",
-    b"\x89PNG": ".png",
-    b"GIF8": ".gif",
-    b"BM": ".bmp",
-    b"II*": ".tif",
-    b"MM\x00*": ".tif",
-    b"RIFF": ".webp",
-}
-
-
 def _write_member(file: zipfile.ZipFile, name: str, item: Any, shown: str) -> None:
     """One data set: the bytes of an image as its file, numbers or text as an .npy, piece by piece."""
     import numpy as np
 
     content = _bytes_of_image(item)
-    ending = next((e for start, e in _MAGIC.items() if content.startswith(start)), None)
+    ending = ending_of_content(content)
     if ending:
         file.writestr(f"{name}{ending}", content)
         return

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,9 +18,9 @@ from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
 from harness.data.files.decode import Decoder
-from harness.data.files.parquet import encoded_images
+from harness.data.files.embedded import encoded_images
 from harness.data.formats.csv_pixels import PixelRows, may_lack_id
-from harness.data.rows.listing import groups_of, pixel_table
+from harness.data.rows.listing import groups_of, pixel_files, pixel_table
 from harness.data.rows.tables import Table, read_table
 from harness.data.rows.targets import targets_of
 from harness.data.rows.weights import weights_of
@@ -46,7 +46,8 @@ def read_table_pixels(
     """
     table = pixel_table(tree, name, spec, labelled)
     if set(spec.pixels) <= set(table.pictures):
-        _write_encoded(tree, name, spec, table, folder, tick)
+        names = [part for one in pixel_files(tree, name, spec, labelled) for part in tree.matching(one)]
+        _write_encoded(tree, names, spec, table, folder, tick)
     else:
         _write_numbers(spec, table, folder)
     lacks = may_lack_id(tree, spec, table.header, labelled, lambda t, test: read_table(t, test, "data.test").header)
@@ -57,7 +58,9 @@ def read_table_pixels(
     return PixelRows(ids, targets_of(table, spec), groups_of(table, spec), fold, weights_of(table, spec))
 
 
-def _write_encoded(tree: FileTree, name: str, spec: DataSpec, table: Table, folder: Path, tick: Tick) -> None:
+def _write_encoded(
+    tree: FileTree, names: Sequence[str], spec: DataSpec, table: Table, folder: Path, tick: Tick
+) -> None:
     """Decode the bytes in the rows' cells, in threads."""
     if len(spec.pixels) > 1 or spec.resize == "scale":
         told = f"resize = '{spec.resize}'" if len(spec.pixels) == 1 else f"pixels names {len(spec.pixels)} columns"
@@ -75,7 +78,7 @@ def _write_encoded(tree: FileTree, name: str, spec: DataSpec, table: Table, fold
             raise UserError(f"{where}: holds no image. Leave the row out by data.where, or complete the file.")
         images[places[row]] = decoder(io.BytesIO(content), where).pixels
 
-    cells = itertools.chain.from_iterable(encoded_images(tree, part, spec.pixels[0]) for part in tree.matching(name))
+    cells = itertools.chain.from_iterable(encoded_images(tree, part, spec.pixels[0]) for part in names)
     wanted, done = ((row, content) for row, content in enumerate(cells) if row in places), 0
     with ThreadPoolExecutor() as pool:
         while part := list(itertools.islice(wanted, _AT_ONCE)):

@@ -14,8 +14,8 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, listed, plain
 from harness.data.columns.patterns import IMAGE_COLUMNS
+from harness.data.files.embedded import encoded_images
 from harness.data.files.names import nfc
-from harness.data.files.parquet import encoded_images
 from harness.data.guess.arrays import arrays_as_files, of_arrays
 from harness.data.guess.features import columns_beside, feature_columns, note_features
 from harness.data.guess.framing import choose_resize, sizes_tell
@@ -522,6 +522,7 @@ def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str
     layout.train_table = (train, table)
     if encoded:
         _set_encoded(layout, inventory, train, columns)
+        _merge_tables(layout, inventory, {train, test}, columns, targets)
     elif columns:
         first = table.column(columns[0], "")[0]
         n, values = len(re.findall(r"[^\s,\[\]]+", first)), _values_of(table, columns)
@@ -570,6 +571,18 @@ def _set_encoded(layout: Layout, inventory: Inventory, train: str, columns: list
     if (chosen := choose_resize(looks.heights, looks.widths, looks.borders)) and chosen[0] != "scale":
         layout.set("resize", *chosen)
     layout.set("channels", 1 if looks.grey else 3, "all that were looked at are grey" if looks.grey else "")
+
+
+def _merge_tables(
+    layout: Layout, inventory: Inventory, used: set[str | None], columns: list[str], targets: Targets
+) -> None:
+    """data.merge: other tables with images and labels, those for validation; of any without labels it is said that they are not read."""
+    others = {n: t for n, t in inventory.tables.items() if n not in used and set(columns) <= set(t.pictures)}
+    labelled = [n for n, t in others.items() if all(map(t.has, targets.label)) and not of_test_path(n)]
+    if labelled:
+        layout.set("merge", labelled, "their rows have labels too, and are trained on")
+    if aside := [n for n in others if n not in labelled]:
+        layout.unknown.append(f"what these tables of images are for, which are not read: {listed(aside, 5)}")
 
 
 def _no_pixels(table: Table, test: Table | None) -> list[str]:

@@ -19,6 +19,7 @@ from harness.competition.data_spec import is_array_file
 from harness.data.files.archives import FileTree, is_hidden, walk
 from harness.data.files.csv_tables import read_rows, separator
 from harness.data.files.decode import is_image
+from harness.data.files.embedded import TFRECORDS
 from harness.data.files.names import alike, base, nfc, number_width, other_spellings, stem, without_ending
 from harness.data.files.packed import kind_of
 from harness.data.files.stacks import open_stack
@@ -159,10 +160,10 @@ def take_stock(tree: FileTree) -> Inventory:
     tables: dict[str, Table] = {}
     pixels: set[str] = set()
     unread: dict[str, str] = {}
-    for name in _with_shards_as_one(names):
+    for name in _with_shards_as_one(names, bool(images)):
         ending = PurePosixPath(name).suffix.lower()
         if (
-            ending not in (*_TABLES, _TEXT)
+            ending not in (*_TABLES, *TFRECORDS, _TEXT)
             or _is_by_the_way(name)
             or (ending == _TEXT and not _lists_files(tree, name))
         ):
@@ -194,10 +195,29 @@ def take_stock(tree: FileTree) -> Inventory:
 _SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}(\.parquet)", re.I)
 
 
-def _with_shards_as_one(names: Sequence[str]) -> list[str]:
-    """The names, those of a table's parts ('train-00000-of-00002.parquet') as one pattern ('train-*.parquet')."""
-    matches = ((name, _SHARD.fullmatch(name)) for name in names)
-    return list(dict.fromkeys(f"{match[1]}-*{match[2]}" if match else name for name, match in matches))
+def _with_shards_as_one(names: Sequence[str], has_images: bool) -> list[str]:
+    """The names, those of a table's parts ('train-00000-of-00002.parquet') as one pattern ('train-*.parquet').
+
+    TFRecords of a folder that begin alike are parts of one; they are left out where images lie there as files too, or the same in
+    another size.
+    """
+    matches = ((name, _SHARD.fullmatch(name)) for name in names if not name.lower().endswith(TFRECORDS))
+    found = [f"{match[1]}-*{match[2]}" if match else name for name, match in matches]
+    records = [] if has_images else [n for n in names if n.lower().endswith(TFRECORDS)]
+    patterns = (
+        re.sub(r"([^/\d]*)[^/]*(\.\w+)$", r"\1*\2", name) for name in records
+    )  # 'train00-2071.tfrec': 'train*.tfrec'
+    return list(dict.fromkeys([*found, *_of_one_size(list(dict.fromkeys(patterns)))]))
+
+
+def _of_one_size(patterns: Sequence[str]) -> list[str]:
+    """Of patterns that differ by numbers alone ('jpeg-192x192/train/*.tfrec') those of the least size from 192 on, else the largest."""
+    alike: dict[str, list[tuple[int, str]]] = {}
+    for pattern in patterns:
+        sizes = [int(number) for number in re.findall(r"\d+", pattern)]
+        alike.setdefault(re.sub(r"\d+", "N", pattern), []).append((max(sizes, default=0), pattern))
+    chosen = (min([one for one in found if one[0] >= 192] or [max(found)]) for found in alike.values())
+    return [pattern for _, pattern in chosen]
 
 
 _MOST_STACKS = 64

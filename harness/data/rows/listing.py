@@ -17,7 +17,7 @@ from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
 from harness.data.files.names import Lookup, nfc, other_spellings, stem, without_ending
 from harness.data.rows.groups import matches
-from harness.data.rows.tables import Table, joined, read_table, rows_where
+from harness.data.rows.tables import Table, joined, read_table, rows_where, stacked
 from harness.data.rows.targets import label_of, targets_of
 from harness.data.rows.weights import weights_of
 
@@ -118,7 +118,16 @@ def test_table(tree: FileTree, spec: DataSpec) -> Table:
 def pixel_table(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> Table:
     """The table whose cells hold the images of the training or the test rows, those that `where` or `test_where` chooses."""
     where, key = (spec.where, "data.where") if labelled else (spec.test_where, "data.test_where")
-    return rows_where(read_table(tree, name, "data.train" if labelled else "data.test"), where, key)
+    first, *more = pixel_files(tree, name, spec, labelled)
+    parts = [read_table(tree, first, "data.train" if labelled else "data.test")]
+    parts += [read_table(tree, other, "data.merge") for other in more]
+    return rows_where(stacked(parts), where, key)
+
+
+def pixel_files(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> list[str]:
+    """The tables, or patterns of their parts, that hold the rows of a split, in their order."""
+    merged = [other for other in spec.merge if tree.has(other) or other not in spec.optional]
+    return [name, *(merged if labelled else [])]
 
 
 def id_column(spec: DataSpec) -> str:

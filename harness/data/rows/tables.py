@@ -22,8 +22,8 @@ from harness.competition.samples import Origins, row_in_file
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import read_whole
 from harness.data.files.csv_tables import column, read_rows
+from harness.data.files.embedded import is_embedding, text_columns
 from harness.data.files.names import nfc, refuse_duplicate_ids
-from harness.data.files.parquet import text_columns
 from harness.data.files.stacks import open_stack
 
 _MOST_JSON, _MOST_COLUMNS = 1 << 30, 100_000
@@ -120,8 +120,8 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
     ending = PurePosixPath(name).suffix.lower()
     if is_array_file(name):
         return _of_array(tree, name)
-    if ending == ".parquet":
-        return stacked([table_of_parquet(tree, part) for part in tree.matching(name)])
+    if is_embedding(name):
+        return stacked([_with_images(tree, part) for part in tree.matching(name)])
     with tree.open(name) as file:
         if ending in (".json", ".jsonl"):
             table = _json(file, shown)
@@ -136,11 +136,12 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
     return table
 
 
-def table_of_parquet(tree: FileTree, name: str) -> Table:
-    """The columns of a Parquet file that hold no images, as text; of images in cells {"bytes", "path"} the path: '<column>.path'."""
+def _with_images(tree: FileTree, name: str) -> Table:
+    """The columns of a Parquet or TFRecord file that hold no images, as text; without any the rows' numbers from 0, 'row'."""
     found = text_columns(tree, name, text_of)
-    table = Table(found.header, found.columns, tree.show(name), pictures=found.pictures, classes=found.classes)
-    if found.columns and not len(table):
+    header, columns = found.header or ["row"], found.columns or [list(map(str, range(found.rows)))]
+    table = Table(header, columns, tree.show(name), pictures=found.pictures, classes=found.classes)
+    if not len(table):
         raise UserError(f"{table.shown}: has no rows. Download it again if it is cut off.")
     return table
 

@@ -18,6 +18,7 @@ from harness.data.guess.guess import guess
 from harness.data.guess.inventory import take_stock
 from harness.data.guess.layout import Layout
 from harness.data.guess.targets import Targets
+from tests.data.files.tfrecords import write_tfrecord
 
 X, Y = np.full((40, 20, 20, 3), 7, np.uint8), np.arange(40) % 4
 
@@ -146,6 +147,36 @@ def test_images_inside_a_table_in_parts(tmp_path: Path):
         3,
     ]
     assert targets.label == ["label"] and targets.task == "binary"
+
+
+def test_tfrecords_of_one_size_are_taken_those_for_validation_too(tmp_path: Path):
+    for side in (64, 192, 512):
+        for part, n in (("train", 5), ("val", 3), ("test", 2)):
+            known = [{"id": f"{part}{n}".encode(), "image": png(20)["bytes"], "class": n % 2} for n in range(n)]
+            records = [{k: v for k, v in one.items() if part != "test" or k != "class"} for one in known]
+            write_tfrecord(tmp_path / f"jpeg-{side}x{side}" / part / f"00-{n}.tfrec", records)
+    layout, targets = guessed(tmp_path)
+    assert chosen(layout, "train", "merge", "test", "id") == [
+        "jpeg-192x192/train/*.tfrec",
+        ["jpeg-192x192/val/*.tfrec"],
+        "jpeg-192x192/test/*.tfrec",
+        "id",
+    ]
+    assert targets.label == ["class"]
+
+
+def test_tfrecords_of_both_splits_in_one_folder_are_told_apart_and_not_read_beside_images(tmp_path: Path):
+    for part in ("train00", "train01", "test00"):
+        known = [{"id": f"{part}-{n}".encode(), "image": png(20)["bytes"], "target": n % 2} for n in range(4)]
+        write_tfrecord(tmp_path / f"{part}-2071.tfrec", known)
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout, "train", "test", "merge") == ["train*.tfrec", "test*.tfrec", None]
+    for kind in "ab":
+        (tmp_path / "train" / kind).mkdir(parents=True)
+        for n in range(3):
+            Image.new("RGB", (8, 8)).save(tmp_path / "train" / kind / f"{n}.png")
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout, "format", "train") == ["image_folder", "train"]
 
 
 def test_cells_of_bytes_that_are_no_images_are_told(tmp_path: Path):

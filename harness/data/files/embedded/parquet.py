@@ -5,32 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
 from harness.data.files.archives import FileTree
+from harness.data.files.embedded.found import Found
 
 _AT_ONCE = 256  # images that are in memory, encoded
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a file holds beside images.
-
-    Attributes
-    ----------
-    header, columns : names and cells of the columns that hold no images
-    pictures : names of those that do
-    classes : of columns of numbers the names of the classes, where the file tells them; the cells have the names
-    """
-
-    header: list[str]
-    columns: list[list[str]]
-    pictures: tuple[str, ...]
-    classes: dict[str, tuple[str, ...]]
 
 
 def text_columns(tree: FileTree, name: str, text_of: Callable[[Any], str]) -> Found:
@@ -57,7 +40,7 @@ def text_columns(tree: FileTree, name: str, text_of: Callable[[Any], str]) -> Fo
         for cells in paths.values():
             told = read.column(cells).to_pylist()
             columns.append([PurePosixPath(text_of((value or {}).get("path"))).name for value in told])
-    return Found([*named, *paths], columns, tuple(pictures), classes)
+    return Found([*named, *paths], columns, tuple(pictures), read.num_rows, classes)
 
 
 def _classes(schema: Any) -> dict[str, tuple[str, ...]]:
@@ -91,12 +74,6 @@ def encoded_images(tree: FileTree, name: str, column: str) -> Iterator[bytes]:
             for cell in batch.column(0).to_pylist():
                 content = cell.get("bytes") if isinstance(cell, dict) else cell
                 yield content or b""
-
-
-def rows_of(tree: FileTree, name: str) -> int:
-    """How many rows a Parquet file has."""
-    with _opened(tree, name) as file:
-        return int(file.metadata.num_rows)
 
 
 @contextlib.contextmanager
