@@ -104,6 +104,14 @@ class Building:
         self._write_meta(folder, len(broken))
         write_manifest(folder / MANIFEST, [p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()])
 
+    def write_train(self, folder: Path) -> Samples:
+        """Write the training rows alone, and open them; `folder` is a new one."""
+        part = folder / "train"
+        part.mkdir()
+        refuse_broken(self._write_split("train", part) or [])
+        self._write_groups(part)
+        return open_samples(part)
+
     def write_test(self, folder: Path) -> bool:
         """Write the sample submission and the test alone, for where predicting is all that is done; whether there is a test."""
         self._copy_submission(folder)

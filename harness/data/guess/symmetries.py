@@ -13,12 +13,12 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition import Competition, find_competition
-from harness.data.build import Building
+from harness.data.build import Building, stamped
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import Decoder
 from harness.data.symmetries import MOST_ROWS, Evidence, declared, examine
 
-_SIDE, _AT_ONCE = 64, 100
+_SIDE, _AT_ONCE, _MOST_BYTES = 64, 100, 512 * 2**20
 _SECONDS = 20.0  # images may be large: those that were decoded by then count
 
 
@@ -36,7 +36,7 @@ class Guess:
 
 
 def guess_symmetries(text: str, tree: FileTree) -> Guess:
-    """What the training images say of the competition.toml `text`; nothing where they are not files, or not read.
+    """What the training images say of the competition.toml `text`; nothing where they are not read, or very large tables and arrays.
 
     tree : the competition's files
     """
@@ -53,15 +53,27 @@ def guess_symmetries(text: str, tree: FileTree) -> Guess:
 
 
 def _examined(competition: Competition, tree: FileTree) -> dict[str, Evidence]:
-    if competition.data.format not in ("image_folder", "image_csv"):
-        return {}
     building = Building(competition, tree, False, False, False, lambda done, total: None, tree)
+    if competition.data.format not in ("image_folder", "image_csv"):
+        return _examined_whole(building)
     listing, arrays = building.training_rows()
     rows = np.sort(np.random.default_rng(0).permutation(len(listing.ids))[:MOST_ROWS])
     decoder = dataclasses.replace(Decoder.of(competition.data), height=_SIDE, width=_SIDE, resize="stretch")
     images, rows = _decoded(tree, listing.files, rows, decoder)
     groups = arrays.get("groups")
     return examine(images, arrays["labels"][rows], None if groups is None else groups[rows])
+
+
+def _examined_whole(building: Building) -> dict[str, Evidence]:
+    """Of tables and arrays, which are read from front to end, all rows are decoded first."""
+    stamps = building.tree.stamp(stamped(building.competition, building.tree))
+    if sum(size for _, size, _ in stamps) > _MOST_BYTES:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        samples = building.write_train(Path(folder))
+        assert samples.labels is not None  # training rows always have labels
+        rows = np.sort(np.random.default_rng(0).permutation(len(samples))[:MOST_ROWS])
+        return examine(np.asarray(samples.images[rows]), samples.labels[rows], samples.groups[rows])
 
 
 def _decoded(

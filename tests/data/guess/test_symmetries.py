@@ -45,8 +45,20 @@ def test_what_the_images_say(tmp_path: Path, turns: int, mirrored: bool, broken:
 def test_what_is_not_read_says_nothing(tmp_path: Path):
     found = guess_symmetries(TOML, FileTree(tmp_path))
     assert found.names == () and "train" in found.unread
-    found = guess_symmetries(TOML.replace("image_folder", "npz"), FileTree(tmp_path))
-    assert found.names == () and not found.unread
+    found = guess_symmetries(TOML.replace("image_folder", "arrays").replace('"train"', '"X.npy"'), FileTree(tmp_path))
+    assert found.names == () and "X.npy: not there" in found.unread
+
+
+@pytest.mark.parametrize(("turns", "names"), [(4, ("hflip", "vflip", "rot90", "rot180", "rot270")), (1, ("hflip",))])
+def test_what_the_images_of_an_array_say(tmp_path: Path, turns: int, names: tuple[str, ...]):
+    images, labels = things(400, 0, MARKS, turns, True)
+    np.save(tmp_path / "X.npy", images)
+    np.save(tmp_path / "y.npy", labels)
+    text = TOML.replace("image_folder", "arrays").replace('"train"', '"X.npy"\nlabels = "y.npy"')
+    assert (
+        guess_symmetries(text.replace("size = 32", f"size = {list(images.shape[1:3])}"), FileTree(tmp_path)).names
+        == names
+    )
 
 
 def test_init_says_why_it_could_not_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
