@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.base.untrusted_text import listed
+from harness.data.guess.layout import Layout
+from harness.data.guess.targets import Targets
 from harness.data.rows.tables import Table
 
 _PERSON = re.compile(r"patient|subject|person|driver|animal|individual|participant", re.I)
@@ -55,6 +57,22 @@ def choose_groups(table: Table, columns: Sequence[str], classes: Sequence[str] |
         return Groups(apart[0] if apart else None, apart[1:], few)
     first = min(kept, key=lambda n: (n not in apart, not _PERSON.search(n), _rank(table, n, kept)))
     return Groups(first, [n for n in kept if n != first], few)
+
+
+def note_groups(
+    layout: Layout, table: Table, targets: Targets, test: Table | None, columns: Sequence[str]
+) -> list[str]:
+    """data.group_by, where one of these columns says which rows belong together; [] or that column."""
+    one_class = len(targets.label) == 1 and targets.task != "regression"
+    classes = table.column(targets.label[0], "") if one_class else None
+    groups = choose_groups(table, [c for c in columns if c not in targets.label], classes, test)
+    if groups.column is None:
+        return []
+    layout.set("group_by", groups.column, GROUPS_WHY + groups.others_said)
+    return [groups.column]
+
+
+GROUPS_WHY = "rows of one share a fold: take it out if they are independent"
 
 
 def _rank(table: Table, name: str, others: Sequence[str]) -> int:

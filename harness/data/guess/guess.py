@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-import numpy as np
-
 from harness.base.errors import UserError
-from harness.base.untrusted_text import counted, listed, plain
-from harness.data.columns.patterns import IMAGE_COLUMNS
-from harness.data.files.embedded import encoded_images
+from harness.base.untrusted_text import counted, listed
 from harness.data.files.names import nfc
 from harness.data.guess.arrays import arrays_as_files, of_arrays
-from harness.data.guess.features import columns_beside, feature_columns, note_features
-from harness.data.guess.framing import choose_resize, sizes_tell
-from harness.data.guess.groups import choose_groups, group_pattern
+from harness.data.guess.features import columns_beside
+from harness.data.guess.groups import GROUPS_WHY, choose_groups, group_pattern
 from harness.data.guess.inventory import SAMPLE, Images, Inventory
 from harness.data.guess.layout import (
     Layout,
@@ -30,12 +23,12 @@ from harness.data.guess.layout import (
     holds_some,
     id_column_of,
     label_pattern,
+    labelled_rows,
     names_often,
     shared_rows,
     test_of_sample,
     train_and_test,
 )
-from harness.data.guess.looks import Looks, look_at, look_at_contents
 from harness.data.guess.others import (
     note_folders,
     note_images,
@@ -44,21 +37,20 @@ from harness.data.guess.others import (
     others_said,
     refuse_sequences,
 )
+from harness.data.guess.pixel_tables import of_pixel_tables, pixel_tables
+from harness.data.guess.sizes import set_size
 from harness.data.guess.splits import Split, split_column
 from harness.data.guess.stacks import of_stacks
-from harness.data.guess.targets import Targets, find_targets, hold_flags, sample_columns
+from harness.data.guess.targets import Targets, find_targets, sample_columns
 from harness.data.guess.words import of_test, of_test_path, of_training
 from harness.data.rows.tables import Table, bare_id, joined, rows_where
 
-_LARGEST_SIDES, _DECODED_BYTES = (256, 192, 128), 2**30
-"""Images are decoded to the first of these sides at which all of them take no more than that: pretrained networks see more in larger ones."""
 _BESIDE, _PICTURES = (
     re.compile(r"mask|annot|segm|label|ground|thumb", re.I),
     re.compile(r"image|img|photo|pict|jpe?g|png", re.I),
 )
 """What folders of other things than the images are called, and folders of images, where both hold the same names."""
 _FAR_MORE = 0.2  # more of a table's rows, in a folder further up
-_ID = re.compile(r"(image|img)?_?id|filename|index", re.I)
 
 
 def guess(inventory: Inventory) -> tuple[Layout, Targets]:
@@ -70,9 +62,9 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
         If neither images nor pixels in tables nor arrays with labels are found.
     """
     layout = Layout(sample=find_sample(inventory))
-    pixels = _pixel_tables(inventory)
+    pixels = pixel_tables(inventory)
     if pixels:
-        return layout, _of_pixel_tables(layout, inventory, *pixels)
+        return layout, of_pixel_tables(layout, inventory, *pixels)
     if inventory.images:
         targets = _of_images(layout, inventory)
         note_images(layout, inventory)
@@ -110,7 +102,7 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     told = rows_where(table, {split.column: split.test}, "") if split and split.test else None
     if split:
         table = _rows_of_split(layout, table, split, matched.column, train)
-    _size(layout, inventory, train, test, len(matched.files))
+    set_size(layout, inventory, train, test, len(matched.files))
     layout.set("format", "image_csv", "the labels stand in a table")
     layout.set("train", train.folder)
     test_table = _test_table(tables, name, matched.column) or ((name, told) if told is not None else None)
@@ -134,7 +126,7 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
     targets = find_targets(
         table, None, matched.column, layout.sample, test_table[1] if test_table and told is None else None
     )
-    table = _labelled_rows(layout, table, targets)
+    table = labelled_rows(layout, table, targets)
     layout.train_table = (name, table)
     _set_asked(layout, targets, matched, shared, asked)
     others = {n: t for n, t in tables.items() if n != name and not (test_table and n == test_table[0])}
@@ -223,19 +215,6 @@ def _rows_of_split(layout: Layout, table: Table, split: Split, id_column: str, t
     return kept
 
 
-def _labelled_rows(layout: Layout, table: Table, targets: Targets) -> Table:
-    """The rows that have a target; where others have none, data.where leaves them out (of several labels in a cell it may mean: none)."""
-    cells = [table.column(name, "") for name in targets.label]
-    labelled = [row for row, told in enumerate(zip(*cells, strict=True)) if any(cell.strip() for cell in told)]
-    if len(labelled) == len(table) or targets.separator or hold_flags(cells):
-        return table
-    where = layout.values.get("where", {})
-    assert isinstance(where, dict)
-    without = counted(len(table) - len(labelled), "row")
-    layout.set("where", {**where, targets.label[0]: "?*"}, f"{without} without a label: left out of training")
-    return table.rows(labelled)
-
-
 def _groups(
     layout: Layout, table: Table, targets: Targets, test_table: tuple[str, Table] | None, others: dict[str, Table]
 ) -> None:
@@ -254,8 +233,7 @@ def _groups(
             continue
         if join:
             layout.set("join", join, "it has more columns of the training rows")
-        why = "rows of one share a fold: take it out if they are independent"
-        layout.set("group_by", groups.column, why + groups.others_said)
+        layout.set("group_by", groups.column, GROUPS_WHY + groups.others_said)
         return
     if pattern := group_pattern(table.column(id_column, "")):
         layout.set("group", pattern, _GROUP_WHY)
@@ -347,7 +325,7 @@ def _by_folders(
         inner = next(i for i in inventory.images if i.folder == (tops_path(train, tops)))
         train, tops = inner, {PurePosixPath(p).parts[0] for p in inner.below if "/" in p}
         loose = sum("/" not in p for p in train.below)
-    _size(layout, inventory, train, test, 0)
+    set_size(layout, inventory, train, test, 0)
     layout.set("format", "image_folder")
     layout.set("train", train.folder)
     labels: list[str] | None = None
@@ -415,190 +393,3 @@ def _tables_said(inventory: Inventory, train: Images) -> str:
 def _table_said(name: str, table: Table) -> str:
     taken = ", taken for the sample submission by its name" if SAMPLE.search(PurePosixPath(name).name) else ""
     return f"{name} ({', '.join(table.header[:6])}{taken})"
-
-
-def _size(layout: Layout, inventory: Inventory, train: Images, test: Images | None, n_files: int) -> None:
-    """data.size, channels and range, and whether sizes are columns, by what some images look like."""
-    looks = look_at(inventory.tree, train.files)
-    if not len(looks.heights):
-        layout.set("size", [64, 64], f"no image could be opened ({looks.odd})" if looks.odd else "")
-        layout.set("channels", 3)
-        return
-    layout.set("size", *_sides(looks, _largest_side(len(train.files))))
-    chosen = choose_resize(looks.heights, looks.widths, looks.borders)
-    if chosen:
-        layout.set("resize", *chosen)
-    if test is not None and n_files < 2:
-        there = look_at(inventory.tree, test.files)
-        why = sizes_tell(looks.heights, looks.widths, looks.borders, (there.heights, there.widths))
-        if why:
-            layout.set("features", list(IMAGE_COLUMNS), why)
-    of_a_file = looks.channels or (1 if looks.grey else 3)
-    channels = max(n_files, 1) * of_a_file
-    grey = "all that were looked at are grey" if channels == 1 else ""
-    of_arrays = "as the arrays have" if looks.channels else grey
-    of_files = f"{'one' if of_a_file == 1 else of_a_file} for each file of a row"
-    layout.set("channels", channels, of_files if n_files > 1 else of_arrays)
-    if looks.bounds and looks.bounds[0] < looks.bounds[1]:
-        bounds = [math.floor(looks.bounds[0]), math.ceil(looks.bounds[1])]
-        layout.set("range", bounds, "what becomes black and white: about what some arrays hold")
-    if looks.deep is not None and looks.deep < 32_768:
-        upto = next(2**bits - 1 for bits in range(8, 17) if 2**bits > looks.deep)
-        layout.set("range", [0, upto], "16 bits a pixel, of which fewer are used")
-    if looks.odd:
-        layout.unknown.append(f"an image could not be opened: {looks.odd}")
-
-
-def _largest_side(n: int) -> int:
-    fitting = (side for side in _LARGEST_SIDES if n * side * side * 3 <= _DECODED_BYTES)
-    return next(fitting, _LARGEST_SIDES[-1])
-
-
-def _sides(looks: Looks, largest: int) -> tuple[list[int], str]:
-    heights, widths = looks.heights, looks.widths
-    # of unlike sizes what three quarters of them fit into: larger ones lose little, small ones nothing
-    height, width = float(np.quantile(heights, 0.75)), float(np.quantile(widths, 0.75))
-    same = len(set(heights)) == 1 and len(set(widths)) == 1
-    had = (
-        f"{int(height)} x {int(width)}"
-        if same
-        else f"{heights.min()} to {heights.max()} x {widths.min()} to {widths.max()}"
-    )
-    shrink = min(largest / max(height, width), 1.0)
-    if same and shrink == 1:
-        return [int(height), int(width)], "as they are"
-    aspect = width / height
-    if 0.75 < aspect < 1.34:
-        side = max(round(min(max(height, width), largest)), 8)
-        return [side, side], f"they are {had}; decoded once to this size, recipes may take less"
-    sides = [max(round(height * shrink / 8) * 8, 8), max(round(width * shrink / 8) * 8, 8)]
-    return sides, f"they are {had}; decoded once to this size, recipes may take less"
-
-
-# Pixels in tables.
-
-
-def _pixel_tables(inventory: Inventory) -> tuple[str, str | None, list[str]] | None:
-    """Training table, test table and the columns that hold whole images ([] where every pixel has a column); None where there is none."""
-    cells = {n: columns for n, t in inventory.tables.items() if (columns := _image_cells(t) or list(t.pictures[:1]))}
-    for found in (inventory.pixels, cells):
-        train = sorted(found, key=lambda n: (of_test_path(n), not of_training(PurePosixPath(n).name), n))
-        if train and not of_test_path(train[0]):
-            test = next(filter(of_test_path, train[1:]), None)
-            return train[0], test, [] if found is inventory.pixels else cells[train[0]]
-    return None
-
-
-def _image_cells(table: Table) -> list[str]:
-    """Columns whose cells are lists of a hundred numbers or more."""
-    found = []
-    for name, cells in zip(table.header, table.columns, strict=True):
-        some = cells[:5]
-        if all(len(c) > 150 and re.fullmatch(r"[\[\]\d\s.,eE+-]+", c) for c in some) and some:
-            found.append(name)
-    return found
-
-
-def _of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str | None, columns: list[str]) -> Targets:
-    table = inventory.tables[train]
-    test_table = inventory.tables[test] if test else None
-    split = split_column(table) if columns and test is None else None
-    if split:
-        layout.set("where", {split.column: list(split.train)}, "the table holds other rows too")
-        table = rows_where(table, {split.column: split.train}, "")
-    others = [c for c in table.header if c not in columns] if columns else _no_pixels(table, test_table)
-    encoded = bool(columns) and columns[0] in table.pictures
-    if encoded and table.has(f"{columns[0]}.path"):
-        others.remove(f"{columns[0]}.path")
-    id_column = next(
-        (c for c in others if _ID.fullmatch(c) and len(set(table.column(c, ""))) == len(table)),
-        None,
-    )
-    if id_column is None and test_table is not None:  # the test's rows alone have names
-        id_column = next((c for c in test_table.header if c not in table.header and _ID.fullmatch(c)), None)
-    targets_table = Table(others, [table.column(c, "") for c in others], table.shown)
-    targets = find_targets(targets_table, None, id_column, layout.sample, test_table)
-    table = _labelled_rows(layout, table, targets) if columns else table
-    layout.train_table = (train, table)
-    if encoded:
-        _set_encoded(layout, inventory, train, columns)
-        _merge_tables(layout, inventory, {train, test}, columns, targets)
-    elif columns:
-        first = table.column(columns[0], "")[0]
-        n, values = len(re.findall(r"[^\s,\[\]]+", first)), _values_of(table, columns)
-        layout.set("format", "table_pixels", "whole images stand in cells")
-        layout.set("pixels", columns)
-        channels = len(columns)
-        if values and (values[0] < 0 or values[1] > 255 or any(not float(v).is_integer() for v in values)):
-            low, high = math.floor(values[0] * 1.05 if values[0] < 0 else values[0]), math.ceil(values[1])
-            layout.set("range", [low, high], "what becomes black and white: about what the first rows hold")
-    else:
-        n = len(table.header) - len([c for c in others if c in table.header])
-        layout.set("format", "csv_pixels", "a column for each pixel")
-        channels = 3 if math.isqrt(n) ** 2 != n and n % 3 == 0 and math.isqrt(n // 3) ** 2 == n // 3 else 1
-        n //= channels
-    if not encoded:
-        side = math.isqrt(n)
-        odd = "" if side * side == n else f"{n} pixels are no square: say how they lie"
-        layout.set("size", [1, n] if odd else [side, side], odd)
-        layout.set("channels", channels)
-    layout.set("train", train)
-    if split and split.test:
-        layout.set("test", train)
-        layout.set("test_where", {split.column: list(split.test)})
-    else:
-        layout.set("test", test or "test.csv", "" if test else "there is no test table")
-    if layout.values["test"] == "test.csv" and test is None:
-        layout.set("optional", ["test.csv"])
-    if id_column:
-        layout.set("id", id_column)
-    if columns and test_table is not None:
-        taken = [*columns, *targets.label, *([id_column] if id_column else [])]
-        note_features(layout, feature_columns(table, test_table, taken))
-    return targets
-
-
-def _set_encoded(layout: Layout, inventory: Inventory, train: str, columns: list[str]) -> None:
-    """Of cells that hold encoded images: data.size, channels, resize, by what some of them look like."""
-    tree = inventory.tree
-    layout.set("format", "table_pixels", "cells hold encoded images")
-    layout.set("pixels", columns)
-    part = tree.matching(train)[0]
-    looks = look_at_contents(itertools.islice(encoded_images(tree, part, columns[0]), 2_000), tree.show(part))
-    if not len(looks.heights):
-        raise UserError(f"{tree.show(part)}: no image in '{plain(columns[0], 80)}' could be opened ({looks.odd}).")
-    layout.set("size", *_sides(looks, _largest_side(len(inventory.tables[train]))))
-    if (chosen := choose_resize(looks.heights, looks.widths, looks.borders)) and chosen[0] != "scale":
-        layout.set("resize", *chosen)
-    layout.set("channels", 1 if looks.grey else 3, "all that were looked at are grey" if looks.grey else "")
-
-
-def _merge_tables(
-    layout: Layout, inventory: Inventory, used: set[str | None], columns: list[str], targets: Targets
-) -> None:
-    """data.merge: other tables with images and labels, those for validation; of any without labels it is said that they are not read."""
-    others = {n: t for n, t in inventory.tables.items() if n not in used and set(columns) <= set(t.pictures)}
-    labelled = [n for n, t in others.items() if all(map(t.has, targets.label)) and not of_test_path(n)]
-    if labelled:
-        layout.set("merge", labelled, "their rows have labels too, and are trained on")
-    if aside := [n for n in others if n not in labelled]:
-        layout.unknown.append(f"what these tables of images are for, which are not read: {listed(aside, 5)}")
-
-
-def _no_pixels(table: Table, test: Table | None) -> list[str]:
-    """Columns of a wide table that are no pixels: by name, and what the test table lacks."""
-    named = [c for c in table.header if not re.fullmatch(r"(pixel|p|px|x)?[_ ]?\d+(x\d+)?", c, re.I)]
-    lacking = [c for c in table.header if test is not None and c not in test.header]
-    return (
-        list(dict.fromkeys([*(named if len(named) < 8 else []), *(lacking if len(lacking) < 8 else [])]))
-        or table.header[:1]
-    )
-
-
-def _values_of(table: Table, columns: list[str]) -> tuple[float, float] | None:
-    numbers: list[float] = []
-    for column in columns:
-        for cell in table.column(column, "")[:200]:
-            numbers += [float(v) for v in re.findall(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", cell)]
-    finite = [number for number in numbers if math.isfinite(number)]
-    return (min(finite), max(finite)) if finite else None

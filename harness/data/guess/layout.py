@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from harness.base.untrusted_text import counted
 from harness.data.files.names import NAMES, PATHS, alike, nfc, other_spellings
 from harness.data.guess.inventory import SAMPLE, Images, Inventory, without_letters
-from harness.data.guess.targets import sample_columns
+from harness.data.guess.targets import Targets, hold_flags, sample_columns
 from harness.data.guess.words import of_test, of_training
 from harness.data.rows.tables import Table
 
@@ -338,3 +339,16 @@ def label_pattern(names: Sequence[str]) -> tuple[str, list[str]] | None:
                 return (f"^({alternatives})" if before == "^" else pattern), labels
             return pattern, labels
     return None
+
+
+def labelled_rows(layout: Layout, table: Table, targets: Targets) -> Table:
+    """The rows that have a target; where others have none, data.where leaves them out (of several labels in a cell it may mean: none)."""
+    cells = [table.column(name, "") for name in targets.label]
+    labelled = [row for row, told in enumerate(zip(*cells, strict=True)) if any(cell.strip() for cell in told)]
+    if len(labelled) == len(table) or targets.separator or hold_flags(cells):
+        return table
+    where = layout.values.get("where", {})
+    assert isinstance(where, dict)
+    without = counted(len(table) - len(labelled), "row")
+    layout.set("where", {**where, targets.label[0]: "?*"}, f"{without} without a label: left out of training")
+    return table.rows(labelled)

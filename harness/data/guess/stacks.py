@@ -13,7 +13,7 @@ from harness.base.untrusted_text import counted, listed, plain
 from harness.data.files.archives import FileTree
 from harness.data.files.stacks import open_stack
 from harness.data.guess.features import feature_columns, note_features
-from harness.data.guess.groups import choose_groups
+from harness.data.guess.groups import note_groups
 from harness.data.guess.inventory import SAMPLE, Inventory, holds_images
 from harness.data.guess.layout import Layout
 from harness.data.guess.looks import axis_of_channels
@@ -59,7 +59,7 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
     layout.train_table, layout.id_column = (name, table), own
     if own and name in inventory.tables:
         layout.set("id", own)
-        group = _set_groups(layout, table, targets, own, test_table)
+        group = note_groups(layout, table, targets, test_table, [c for c in table.header if c != own])
         if test_name and test_table is not None and test_table.has(own):
             layout.set("test_rows", test_name)
             note_features(layout, feature_columns(table, test_table, [own, *targets.label, *group]))
@@ -147,18 +147,6 @@ def _id_column(table: Table, test: Table | None, sample: tuple[str, Table] | Non
     return next(iter(theirs), None) or next(
         (name for name in unique if has_word(name, "id", "image", "file", "filename", "name")), None
     )
-
-
-def _set_groups(layout: Layout, table: Table, targets: Targets, own: str, test: Table | None) -> list[str]:
-    """data.group_by, where a column of the table says which rows belong together; [] or that column."""
-    classes = table.column(targets.label[0], "") if len(targets.label) == 1 and targets.task != "regression" else None
-    columns = [name for name in table.header if name not in (own, *targets.label)]
-    groups = choose_groups(table, columns, classes, test)
-    if groups.column is None:
-        return []
-    why = "rows of one share a fold: take it out if they are independent"
-    layout.set("group_by", groups.column, why + groups.others_said)
-    return [groups.column]
 
 
 def _note_others(layout: Layout, stacks: Shapes, used: set[str | None]) -> None:

@@ -149,6 +149,17 @@ def test_images_inside_a_table_in_parts(tmp_path: Path):
     assert targets.label == ["label"] and targets.task == "binary"
 
 
+def test_patients_of_a_table_of_images_share_a_fold_and_columns_are_known(tmp_path: Path):
+    for split, n in (("train", 12), ("test", 4)):
+        known = {"id": [f"{split}{row}" for row in range(n)], "patient": [f"{split}{row // 3}" for row in range(n)]}
+        cells = {"image": [png(20 + row)["bytes"] for row in range(n)], **known, "age": [row % 5 for row in range(n)]}
+        table = pd.DataFrame(cells | ({"grade": ["a", "b"] * 6} if split == "train" else {}))
+        table.to_parquet(tmp_path / f"{split}.parquet")
+    layout, targets = guessed(tmp_path)
+    assert chosen(layout, "id", "group_by", "features") == ["id", "patient", ["age"]]
+    assert targets.label == ["grade"]
+
+
 def test_tfrecords_of_one_size_are_taken_those_for_validation_too(tmp_path: Path):
     for side in (64, 192, 512):
         for part, n in (("train", 5), ("val", 3), ("test", 2)):
