@@ -184,14 +184,19 @@ def take_stock(tree: FileTree) -> Inventory:
     if not (tables or images or arrays or stacks):
         held = Counter(PurePosixPath(n).suffix.lower() or "no ending" for n in names)
         listed = ", ".join(f"{count:,} with {ending}" for ending, count in held.most_common(8)) or "nothing"
+        cure = _PICKLED if held.keys() & {".pkl", ".pickle", ".p", ".joblib", ".pt", ".pth"} else ""
         raise UserError(
-            f"{tree.path}: holds no table, no image and no .npz; it holds {listed}. Name the folder or zip of the data."
+            f"{tree.path}: holds no table, no image and no array; it holds {listed}. {cure or 'Name the folder or zip of the data.'}"
         )
     known = {*tables, *unread, *arrays, *stacks, *(part for n in (*tables, *unread) for part in tree.matching(n))}
     others = [n for n in names if n not in known and not is_image(n) and not _is_by_the_way(n)]
     return Inventory(tree, tables, images, arrays, pixels, unread, others, stacks)
 
 
+_PICKLED = (
+    "Pickled files can run code when they are read, so that they are not. Where you trust them, load them yourself and save images and labels "
+    "by numpy.save (docs/layouts.md, 'All images in one array')."
+)
 _SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}(\.parquet)", re.I)
 
 

@@ -117,6 +117,15 @@ def test_images_that_nothing_labels_are_told(tmp_path: Path):
         guessed(tmp_path)
 
 
+def test_pickled_files_are_told_with_the_cure(tmp_path: Path):
+    (tmp_path / "train.pkl").write_bytes(b"\x80\x04.")
+    with pytest.raises(UserError, match=r"it holds 1 with .pkl. Pickled files can run code.*numpy.save"):
+        guessed(tmp_path)
+    (tmp_path / "train.pkl").rename(tmp_path / "train.exe")
+    with pytest.raises(UserError, match=r"it holds 1 with .exe. Name the folder"):
+        guessed(tmp_path)
+
+
 def test_arrays_that_are_images_stay_images(tmp_path: Path):
     (tmp_path / "train").mkdir()
     for n in range(6):
