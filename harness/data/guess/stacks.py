@@ -17,9 +17,10 @@ from harness.data.guess.groups import note_groups
 from harness.data.guess.inventory import SAMPLE, Inventory, holds_images
 from harness.data.guess.layout import Layout
 from harness.data.guess.looks import axis_of_channels
+from harness.data.guess.splits import Split, split_column
 from harness.data.guess.targets import Targets, find_targets
 from harness.data.guess.words import has_word, of_test, of_test_path, of_training
-from harness.data.rows.tables import Table, read_table
+from harness.data.rows.tables import Table, read_table, rows_where
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -54,10 +55,12 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
     layout.set("labels", name)
     test_name = _test_table(inventory, n_test, name)
     test_table = inventory.tables[test_name] if test_name else None
-    own = _id_column(table, test_table, layout.sample)
-    targets = find_targets(table, None, own, layout.sample, test_table)
+    if test is None and (split := split_column(table)):
+        table = _set_split(layout, table, train, split)
+    own, is_array = _id_column(table, test_table, layout.sample), name not in inventory.tables
+    targets = find_targets(table, None, own, layout.sample, test_table, table.header[1:] if is_array else ())
     layout.train_table, layout.id_column = (name, table), own
-    if own and name in inventory.tables:
+    if own and not is_array:
         layout.set("id", own)
         group = note_groups(layout, table, targets, test_table, [c for c in table.header if c != own])
         if test_name and test_table is not None and test_table.has(own):
@@ -65,6 +68,16 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
             note_features(layout, feature_columns(table, test_table, [own, *targets.label, *group]))
     _note_others(layout, stacks, {train, test, name})
     return targets
+
+
+def _set_split(layout: Layout, table: Table, train: str, split: Split) -> Table:
+    """The training rows of a table that says which they are; the array holds the test's too."""
+    layout.set("where", {split.column: list(split.train)}, "the table holds other rows too")
+    if split.test:
+        layout.set("test", train)
+        layout.set("test_where", {split.column: list(split.test)})
+        layout.values.pop("optional", None)
+    return rows_where(table, {split.column: split.train}, "")
 
 
 def _words(name: str) -> str:
@@ -119,6 +132,7 @@ def _labels(inventory: Inventory, stacks: Shapes, images: list[str], n: int, tra
         )
         return best, inventory.tables[best]
     if not ranked:
+        _refuse_headless(inventory, n)
         held = {name: shape[0] for name, shape in stacks.items() if name != train} | {
             name: len(t) for name, t in inventory.tables.items()
         }
@@ -128,6 +142,17 @@ def _labels(inventory: Inventory, stacks: Shapes, images: list[str], n: int, tra
             f"many rows. There are {told}. Save the labels as an array (n,) or a table with a row for each image, in their order."
         )
     return ranked[0], read_table(inventory.tree, ranked[0], "data.labels")
+
+
+def _refuse_headless(inventory: Inventory, n: int) -> None:
+    """Refuse a table that has all rows but one, where its first line, which was taken for the header, looks like another row (UserError)."""
+    for name, table in inventory.tables.items():
+        numeric = [cell.replace(".", "").isdigit() for cell in table.header]
+        if len(table) == n - 1 and any(numeric):
+            raise UserError(
+                f"{inventory.tree.show(name)}: has {counted(n - 1, 'row')} below its first line '{plain(','.join(table.header), 80)}', which looks like a "
+                f"row too: there are {n:,} images. Write a header above it, such as 'label'."
+            )
 
 
 def _test_table(inventory: Inventory, n: int, labels: str) -> str | None:

@@ -50,14 +50,16 @@ def find_targets(
     id_column: str | None,
     sample: tuple[str, Table] | None,
     test: Table | None,
+    known: Sequence[str] = (),
 ) -> Targets:
     """Targets of the training table, or of labels that folders or names tell.
 
-    labels : of the rows, where no table has them; test : table of the test rows, whose columns are no targets
+    labels : of the rows, where no table has them; test : table of the test rows, whose columns are no targets; known : the columns that
+    are the targets, where nothing is to be guessed
     """
-    found = Targets()
+    found = Targets(label=list(known))
     asked = sample_columns(sample[1]) if sample else ("id", [])
-    if labels is None and train is not None:
+    if labels is None and train is not None and not known:
         _columns(found, train, id_column, asked[1], sample, test)
     _kind(
         found,

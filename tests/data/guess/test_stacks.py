@@ -117,6 +117,36 @@ def test_images_that_nothing_labels_are_told(tmp_path: Path):
         guessed(tmp_path)
 
 
+def test_one_hot_labels_are_all_columns_of_their_array(tmp_path: Path):
+    np.save(tmp_path / "X_train.npy", X)
+    np.save(tmp_path / "y_train.npy", np.eye(4, dtype=int)[Y])
+    pd.DataFrame({"id": range(6), "label": 0}).to_csv(tmp_path / "sample_submission.csv", index=False)
+    _, targets = guessed(tmp_path)
+    assert (targets.task, targets.label) == ("single", ["0", "1", "2", "3"])
+    assert targets.submission["target"] == "label" and targets.submission["value"] == "class"
+
+
+def test_a_table_says_which_rows_of_one_array_are_the_tests(tmp_path: Path):
+    np.save(tmp_path / "images.npy", X)
+    known = {"name": [f"{n}.png" for n in range(40)], "split": ["train"] * 30 + ["test"] * 10, "kind": Y}
+    pd.DataFrame(known).to_csv(tmp_path / "meta.csv", index=False)
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout, "train", "test", "where", "test_where", "optional") == [
+        "images.npy",
+        "images.npy",
+        {"split": ["train"]},
+        {"split": ["test"]},
+        None,
+    ]
+
+
+def test_a_table_without_a_header_is_told(tmp_path: Path):
+    np.save(tmp_path / "images.npy", X)
+    np.savetxt(tmp_path / "labels.csv", Y, fmt="%d")
+    with pytest.raises(UserError, match=r"labels.csv: has 39 rows below its first line '0', .*Write a header above it"):
+        guessed(tmp_path)
+
+
 def test_pickled_files_are_told_with_the_cure(tmp_path: Path):
     (tmp_path / "train.pkl").write_bytes(b"\x80\x04.")
     with pytest.raises(UserError, match=r"it holds 1 with .pkl. Pickled files can run code.*numpy.save"):
