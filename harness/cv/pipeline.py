@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import read_json
@@ -198,7 +199,8 @@ def _train(
     watcher.expect(len(missing))
     if "features" in plan:
         features = FeaturesJob(folder.path, competition.folder, dataset.cache, devices[0], usable_cores())
-        run_jobs([features], min(workers, 2), watcher.progress)
+        with _starting(watcher) as progress:
+            run_jobs([features], min(workers, 2), progress)
     kind = _fold_job(folder.recipe())
     where = (folder.path, competition.folder, dataset.cache)
     jobs = [
@@ -211,7 +213,21 @@ def _train(
     crowd = options.workers is None and devices == ["cpu"] * len(devices)
     for size, processes in plan_rounds([job.threads for job in jobs], workers, crowd):
         together, jobs = jobs[:size], jobs[size:]
-        run_jobs(together, processes, watcher.progress, lanes=[job.device for job in together])
+        with _starting(watcher) as progress:
+            run_jobs(together, processes, progress, lanes=[job.device for job in together])
+
+
+@contextmanager
+def _starting(watcher: Watcher) -> Iterator[Callable[..., None]]:
+    """The watcher's progress for jobs whose processes are started first; until the first job tells something that is said."""
+    with contextlib.ExitStack() as starting:
+        starting.enter_context(watcher.waiting("starting the processes that train"))
+
+        def progress(*told: Any) -> None:
+            starting.close()
+            watcher.progress(*told)
+
+        yield progress
 
 
 def _fold_job(recipe: Recipe) -> type[FoldJob]:
