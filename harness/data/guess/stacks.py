@@ -66,7 +66,7 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
         if test_name and test_table is not None and test_table.has(own):
             layout.set("test_rows", test_name)
             note_features(layout, feature_columns(table, test_table, [own, *targets.label, *group]))
-    _note_others(layout, stacks, {train, test, name})
+    _note_others(layout, stacks, {train, test, name}, [other for other in images if other not in (train, test)])
     return targets
 
 
@@ -174,8 +174,9 @@ def _id_column(table: Table, test: Table | None, sample: tuple[str, Table] | Non
     )
 
 
-def _note_others(layout: Layout, stacks: Shapes, used: set[str | None]) -> None:
-    """Say of arrays that are not read."""
+def _note_others(layout: Layout, stacks: Shapes, used: set[str | None], images: list[str]) -> None:
+    """Say of arrays that are not read; images : those of them that hold images."""
     aside = [f"{name} {shape}" for name, shape in stacks.items() if name not in used]
     if aside:
-        layout.unknown.append(f"what other arrays are for, which are not read: {listed(aside, 6)}")
+        cure = "; to train on more images and labels, put them behind the others in one array each" if images else ""
+        layout.unknown.append(f"what other arrays are for, which are not read: {listed(aside, 6)}{cure}")

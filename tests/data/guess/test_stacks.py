@@ -39,7 +39,10 @@ def test_images_and_labels_in_files_of_their_own(tmp_path: Path):
     assert chosen(layout) == ["arrays", "X_train.npy", "y_train.npy", "X_test.npy"]
     assert chosen(layout, "size", "channels", "range", "id") == [[20, 20], 3, None, None]
     assert targets.label == ["label"] and targets.submission["value"] == "class"
-    assert layout.unknown == ["what other arrays are for, which are not read: X_val.npy (5, 20, 20, 3), y_val.npy (5,)"]
+    said = "what other arrays are for, which are not read: X_val.npy (5, 20, 20, 3), y_val.npy (5,)"
+    assert layout.unknown == [
+        f"{said}; to train on more images and labels, put them behind the others in one array each"
+    ]
 
 
 @pytest.mark.parametrize(
