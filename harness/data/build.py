@@ -177,7 +177,11 @@ class Building:
             if spec.format == "csv_pixels":
                 self._save_pixel_rows(read_csv_pixels(tree, name, spec, labelled, folder), folder)
             else:
-                self._save_pixel_rows(read_table_pixels(tree, name, spec, labelled, folder, self.tick), folder)
+                read = read_table_pixels(tree, name, spec, labelled, folder, self.tick, self.skip_broken)
+                if read[1] and not self.skip_broken:
+                    return read[1]
+                self._save_pixel_rows(read[0], folder)
+                return read[1]
             return []
         if spec.format == "npz":
             self._write_npz(name, split, folder)
@@ -284,6 +288,10 @@ class Building:
         ids = read_submission_ids(self.competition, submission, shown)
         counted = ids.tolist() == list(map(str, range(n)))
         spec = self.competition.data
+        if spec.is_stack and len(ids) == n:
+            from harness.data.formats.stacked import refuse_another_order
+
+            refuse_another_order(ids.tolist(), True, f"{shown}: its id column", self.tree.show(spec.test or ""))
         return ids.tolist() if len(ids) == n and (counted or spec.id or spec.is_stack) else None
 
     def _write_npz(self, name: str, split: str, folder: Path) -> None:

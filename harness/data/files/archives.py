@@ -101,7 +101,9 @@ class FileTree:
 
     def has(self, name: str) -> bool:
         """Whether there is such a file, or such a folder with something in it; of a pattern whether a file is as it says."""
-        return self._has_plain(name) or self._packed_above(name) is not None or bool(self._like(name))
+        if self._has_plain(name):
+            return True
+        return bool(self._like(name)) if _is_pattern(name) else self._packed_above(name) is not None
 
     def matching(self, name: str) -> list[str]:
         """The file itself, or in place of a pattern ('data/train-*.parquet') the files that are as it says, sorted."""
@@ -109,11 +111,10 @@ class FileTree:
 
     def _like(self, pattern: str) -> list[str]:
         """Files of the pattern's folder that are as it says; none of what is no pattern."""
-        if not any(mark in pattern for mark in "*?["):
+        if not _is_pattern(pattern):
             return []
-        above = (parent for parent in PurePosixPath(pattern).parents if not any(mark in str(parent) for mark in "*?["))
-        folder = next(above).as_posix()
-        names = self.names(folder) if folder == "." or self._has_plain(folder) else []
+        folder = next(parent for parent in PurePosixPath(pattern).parents if not _is_pattern(str(parent))).as_posix()
+        names = self.names(folder) if folder == "." or self.has(folder) else []
         return [name for name in names if name.count("/") == pattern.count("/") and fnmatch.fnmatchcase(name, pattern)]
 
     def holds(self, name: str) -> bool:
@@ -227,6 +228,10 @@ class FileTree:
     def show(self, name: str) -> str:
         """The file's place in words for a message."""
         return f"{self.path}:{name}" if self.is_zip else str(self.path / name)
+
+
+def _is_pattern(name: str) -> bool:
+    return any(mark in name for mark in "*?[")
 
 
 _PACKED_SPELT = list(dict.fromkeys(spelt for kind in PACKED_KINDS for spelt in (kind, kind.upper(), kind.title())))

@@ -175,18 +175,24 @@ def is_image(name: str) -> bool:
 
 
 def ending_of_content(content: bytes) -> str | None:
-    """The ending that a file of these bytes would have, by how the commonest formats begin; None of others."""
+    """The ending that a file of these bytes would have, by how the commonest formats begin; None of others, of texts that begin alike too."""
+    if len(content) < _SMALLEST:
+        return None
+    if content.startswith(b"BM"):
+        return ".bmp" if int.from_bytes(content[2:6], "little") == len(content) else None
+    if content.startswith(b"RIFF"):
+        return ".webp" if content[8:12] == b"WEBP" else None
     return next((ending for start, ending in _BEGINS.items() if content.startswith(start)), None)
 
 
+_SMALLEST = 30  # bytes of an image
 _BEGINS = {
     b"\xff\xd8\xff": ".jpg",
-    b"\x89PNG": ".png",
-    b"GIF8": ".gif",
-    b"BM": ".bmp",
-    b"II*": ".tif",
+    b"\x89PNG\r\n\x1a\n": ".png",
+    b"GIF87a": ".gif",
+    b"GIF89a": ".gif",
+    b"II*\x00": ".tif",
     b"MM\x00*": ".tif",
-    b"RIFF": ".webp",
 }
 
 

@@ -72,15 +72,17 @@ def open_stack(tree: FileTree, name: str) -> Iterator[Stack]:
     Raises
     ------
     UserError
-        If it is not there, no array, pickled, column by column, of another length than its header says, or has no rows.
+        If it is not there, no array, pickled, column by column, of another length than its header says, or holds nothing.
     """
     shown = tree.show(name)
     if not tree.has(name):
         raise UserError(f"{shown}: not there. Download it, or correct its name in [data] of competition.toml.")
     with tree.open(name) as file:
         shape, dtype = npy_header(file, shown) if name.lower().endswith(".npy") else _idx_header(file, shown)
-        if not shape or not shape[0]:
-            raise UserError(f"{shown}: is {dtype} {shape}, and has no rows. Download it again, or name another array.")
+        if not shape or min(shape) < 1 or not dtype.itemsize:
+            raise UserError(
+                f"{shown}: is {dtype} {shape}, and holds nothing. Download it again, or name another array."
+            )
         size, there = math.prod(shape) * dtype.itemsize, tree.size(name) - file.tell()
         if there != size:
             raise UserError(

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import shutil
 import sys
 import tarfile
 import threading
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.base.errors import UserError, needs
@@ -151,9 +150,15 @@ def files_of_hdf5(source: Path, target: Path, shown: str, tick: Tick) -> None:
             packed.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
             limit = max(sum(packed[name].nbytes for name in names), 1)
             refuse_bomb(limit, source.stat().st_size, shown)
+            held = 0
             for done, name in enumerate(names, start=1):
-                _write_member(file, name, packed[name], shown)
+                held += _write_member(file, name, packed[name])
                 tick(done, len(names))
+            if not held:
+                told = ", ".join(f"'{name}' is {packed[name].dtype} {packed[name].shape}" for name in names[:5])
+                raise UserError(
+                    f"{shown}: holds neither encoded images nor arrays of numbers or texts: {told or 'nothing'}. Save what is needed of it as .npy."
+                )
     except UserError:
         raise
     except Exception as error:  # h5py raises whatever it trips over in a damaged file
@@ -168,7 +173,7 @@ def file_of_gz(source: Path, target: Path, shown: str, tick: Tick) -> None:
     UserError
         If it is damaged, or a bomb.
     """
-    name = re.split(r"[/\\:]", shown)[-1][: -len(".gz")]
+    name = PurePosixPath(shown).name[: -len(".gz")]
     try:
         with gzip.open(source) as packed, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as file:
             written = 0
@@ -186,32 +191,37 @@ def file_of_gz(source: Path, target: Path, shown: str, tick: Tick) -> None:
         raise UserError(damaged(shown, error)) from error
 
 
-def _write_member(file: zipfile.ZipFile, name: str, item: Any, shown: str) -> None:
-    """One data set: the bytes of an image as its file, numbers or text as an .npy, piece by piece."""
+def _write_member(file: zipfile.ZipFile, name: str, item: Any) -> bool:
+    """One data set: the bytes of an image as its file, those of many as files in a folder, numbers or text as an .npy, piece by piece.
+
+    Returns whether it is one of these: a single number or a record is none.
+    """
+    import h5py
     import numpy as np
 
     content = _bytes_of_image(item)
-    ending = ending_of_content(content)
-    if ending:
+    if ending := ending_of_content(content):
         file.writestr(f"{name}{ending}", content)
-        return
-    if item.dtype.kind == "O" and item.ndim == 1:  # texts
-        held = [value if isinstance(value, bytes) else str(value).encode() for value in item[()]]
-        value = np.array([text.decode("utf-8", "replace") for text in held], np.str_)
-        pieces, dtype = iter([value]), value.dtype
-    elif item.ndim and item.dtype.kind in "uifbS":
+        return True
+    if item.ndim == 1 and h5py.check_vlen_dtype(item.dtype) == np.uint8:
+        for row in range(len(item)):
+            content = item[row].tobytes()
+            file.writestr(f"{name}/{row:0{len(str(len(item) - 1))}}{ending_of_content(content) or '.bin'}", content)
+        return True
+    if item.ndim == 1 and h5py.check_string_dtype(item.dtype) is not None:
+        texts = np.array([str(text) for text in item.asstr()[()]], np.str_)
+        pieces, dtype = iter([texts]), texts.dtype
+    elif item.ndim and item.dtype.kind in "uifb":
         rows = max(_PIECE // max(item.nbytes // max(len(item), 1), 1), 1)
         pieces, dtype = (np.ascontiguousarray(item[n : n + rows]) for n in range(0, len(item), rows)), item.dtype
     else:
-        raise UserError(
-            f"{shown}: '{name}' is {item.dtype} {item.shape}, neither the bytes of an image nor an array of numbers or texts. Take it out, or "
-            "save what is needed of the file as .npy."
-        )
+        return False
     with file.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as copy:
         head = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": item.shape}
         np.lib.format.write_array_header_2_0(copy, head)
         for piece in pieces:
             copy.write(piece.tobytes())
+    return True
 
 
 _PIECE = 16 * 2**20
@@ -221,10 +231,10 @@ def _bytes_of_image(item: Any) -> bytes:
     """What may be the bytes of an encoded image: one value of bytes, or numbers of bytes in a row; else nothing."""
     import numpy as np
 
-    if item.ndim == 0 and item.dtype.kind == "O":
+    if item.ndim == 0 and item.dtype.kind in "OSV":
         value = item[()]
         return value if isinstance(value, bytes) else value.tobytes() if isinstance(value, np.void) else b""
-    return np.asarray(item[()]).tobytes() if item.ndim < 2 and item.dtype.kind in "SVu" else b""
+    return np.asarray(item[()]).tobytes() if item.ndim == 1 and item.dtype == np.uint8 else b""
 
 
 def main(source: str, target: str, shown: str) -> None:

@@ -71,7 +71,8 @@ def read_images(
     keep = np.ones(len(listing.files), dtype=bool)
     if broken and "labels" in arrays:
         keep[list(broken)] = False
-        _keep_rows(folder, keep, spec)
+        keep_rows(folder, np.flatnonzero(keep), spec)
+        np.save(folder / SIZES, np.load(folder / SIZES, allow_pickle=False)[keep])
         _check_classes_left(tree, listing.files, arrays["labels"], keep)
     np.save(folder / "ids.npy", np.array(listing.ids, dtype=np.str_)[keep])
     for name, array in arrays.items():
@@ -241,16 +242,14 @@ def forget_decoded(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def _keep_rows(folder: Path, keep: np.ndarray, spec: DataSpec) -> None:
-    """Write images.npy anew without the rows that are not kept."""
+def keep_rows(folder: Path, rows: Sequence[int] | np.ndarray, spec: DataSpec) -> None:
+    """Write images.npy anew with these rows alone."""
     everything = open_array(folder / "images.npy")
-    rows = np.flatnonzero(keep)
     kept = new_array(folder / "kept.npy", (len(rows), *spec.size, spec.channels), np.uint8)
     for start in range(0, len(rows), _AT_ONCE):
         kept[start : start + _AT_ONCE] = everything[rows[start : start + _AT_ONCE]]
     kept.flush()
     (folder / "kept.npy").replace(folder / "images.npy")
-    np.save(folder / SIZES, np.load(folder / SIZES, allow_pickle=False)[rows])
 
 
 def _check_classes_left(tree: FileTree, files: list[tuple[str, ...]], labels: np.ndarray, keep: np.ndarray) -> None:

@@ -8,12 +8,13 @@ Arrays may also lie in an .npz ('train/X.npy' of train.npz), in HDF5 (train.h5),
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from harness.base.errors import UserError
-from harness.base.untrusted_text import counted
+from harness.base.untrusted_text import counted, plain
 from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
@@ -76,7 +77,30 @@ def _rows(table: Table, stack: Stack) -> list[int]:
             f"{stack.shown}: {counted(stack.shape[0], 'image')} but {counted(there, 'row')} in {table.shown}, which are to be the same rows in the "
             "same order. Correct data.train and data.labels (of the test: data.test and data.test_rows) in competition.toml, or the files."
         )
+    for name in table.header:
+        refuse_another_order(
+            table.column(name, ""), table.whole is None, f"{table.shown}: column '{plain(name, 80)}'", stack.shown
+        )
     return list(rows)
+
+
+def refuse_another_order(ids: Sequence[str], are_all: bool, where: str, array: str) -> None:
+    """Refuse ids that count the rows of an array in another order than theirs: which row is meant cannot be told (UserError).
+
+    are_all : whether they are of all rows; else nothing is told
+    """
+    if not are_all or len(ids) < 2 or not all(i.isdecimal() for i in ids):
+        return
+    numbers = [int(i) for i in ids]
+    if (
+        numbers != sorted(numbers)
+        and len(set(numbers)) == len(numbers) == max(numbers) - min(numbers) + 1
+        and min(numbers) < 2
+    ):
+        raise UserError(
+            f"{where} counts the rows, but not in their order ('{ids[0]}', '{ids[1]}', ...), and row by row it stands beside {array}. Sort it by "
+            "this number, if that is the row in the array; if not, call the column otherwise in both files (i0, i1, ...)."
+        )
 
 
 def _write(stack: Stack, images: np.ndarray, places: np.ndarray, spec: DataSpec) -> None:

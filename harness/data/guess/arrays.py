@@ -55,7 +55,7 @@ def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
     train = next(filter(of_training, images), None) or next((key for key in images if not of_test(key)), images[0])
     label = _label(layout, shapes, train)
     if label is None:
-        return of_stacks(layout, inventory, arrays_as_files(inventory))
+        return of_stacks(layout, inventory, _as_files(inventory))
     test = next((key for key in images if key != train and of_test(key)), None)
     other = next((n for n in inventory.arrays if n != name and of_test_path(n)), None)
     layout.set("format", "npz")
@@ -68,7 +68,7 @@ def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
     return _targets_of_array(layout, label_array(inventory.tree, name, label))
 
 
-def arrays_as_files(inventory: Inventory) -> dict[str, tuple[int, ...]]:
+def _as_files(inventory: Inventory) -> dict[str, tuple[int, ...]]:
     """The arrays of all .npz as files of their own, by what they are called in them: 'train/X.npy' of train.npz."""
     of_each = ((name, shapes_of_arrays(inventory.tree, name)) for name in inventory.arrays)
     return {f"{name[: -len('.npz')]}/{key}.npy": shape for name, shapes in of_each for key, shape in shapes.items()}

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, listed
 from harness.data.files.names import nfc
-from harness.data.guess.arrays import arrays_as_files, of_arrays
+from harness.data.guess.arrays import of_arrays
 from harness.data.guess.features import columns_beside
 from harness.data.guess.groups import GROUPS_WHY, choose_groups, group_pattern
 from harness.data.guess.inventory import SAMPLE, Images, Inventory
@@ -70,7 +70,7 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
         note_images(layout, inventory)
         return layout, targets
     if inventory.stacks:
-        return layout, of_stacks(layout, inventory, inventory.stacks | arrays_as_files(inventory))
+        return layout, of_stacks(layout, inventory, inventory.stacks)
     if inventory.arrays:
         return layout, of_arrays(layout, inventory)
     unread = "".join(f" Not read: {why}" for why in list(inventory.unread.values())[:1])

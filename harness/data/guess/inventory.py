@@ -8,7 +8,7 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -19,10 +19,12 @@ from harness.competition.data_spec import is_array_file
 from harness.data.files.archives import FileTree, is_hidden, walk
 from harness.data.files.csv_tables import read_rows, separator
 from harness.data.files.decode import is_image
-from harness.data.files.embedded import TFRECORDS
+from harness.data.files.embedded import is_embedding, is_tfrecord
 from harness.data.files.names import alike, base, nfc, number_width, other_spellings, stem, without_ending
 from harness.data.files.packed import kind_of
 from harness.data.files.stacks import open_stack
+from harness.data.formats.npz import shapes_of_arrays
+from harness.data.guess.shards import as_patterns, of_one_size
 from harness.data.rows.tables import Table, read_table
 
 _TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
@@ -129,7 +131,9 @@ class Inventory:
     tables : by name
     images : folders with images, each with everything below it, the most images first
     arrays : names of .npz files
-    stacks : arrays of all images or of what is known of each row (.npy, IDX), with their shapes; {} where each .npy is an image
+    stacks : arrays of all images or of what is known of each row (.npy, IDX, members of an .npz), with their shapes; {} where each .npy is
+        an image
+    aside : tables of the same images in other sizes, which are not read
     pixels : names of the tables with a column for each pixel, of which the first rows alone were read
     unread : tables that could not be read, with the reason
     others : files of other kinds, which are not looked at
@@ -143,6 +147,7 @@ class Inventory:
     unread: dict[str, str] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
     stacks: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    aside: list[str] = field(default_factory=list)
 
 
 def take_stock(tree: FileTree) -> Inventory:
@@ -154,16 +159,18 @@ def take_stock(tree: FileTree) -> Inventory:
         If there is nothing in it that could be a competition's data.
     """
     names = all_names(tree)
-    stacks = stacks_among(tree, names)
-    images = _image_folders([n for n in names if is_image(n) and n not in stacks])
+    images = _image_folders([n for n in names if is_image(n)])
     everything = next((i for i in images if i.folder == "."), Images(".", []))
     tables: dict[str, Table] = {}
     pixels: set[str] = set()
     unread: dict[str, str] = {}
-    for name in _with_shards_as_one(names, bool(images)):
+    patterns, aside = of_one_size(as_patterns(names))
+    if sum(is_image(name) for name in names if not is_array_file(name)) > _STRAY:  # the same images as files
+        patterns = [name for name in patterns if not is_tfrecord(name)]
+    for name in patterns:
         ending = PurePosixPath(name).suffix.lower()
         if (
-            ending not in (*_TABLES, *TFRECORDS, _TEXT)
+            not (ending in (*_TABLES, _TEXT) or is_embedding(name))
             or _is_by_the_way(name)
             or (ending == _TEXT and not _lists_files(tree, name))
         ):
@@ -181,6 +188,9 @@ def take_stock(tree: FileTree) -> Inventory:
             else:
                 unread[name] = str(error)
     arrays = [n for n in names if n.lower().endswith(".npz")]
+    stacks = stacks_among(tree, names, tables)
+    if stacks:
+        images = []
     if not (tables or images or arrays or stacks):
         held = Counter(PurePosixPath(n).suffix.lower() or "no ending" for n in names)
         listed = ", ".join(f"{count:,} with {ending}" for ending, count in held.most_common(8)) or "nothing"
@@ -188,73 +198,75 @@ def take_stock(tree: FileTree) -> Inventory:
         raise UserError(
             f"{tree.path}: holds no table, no image and no array; it holds {listed}. {cure or 'Name the folder or zip of the data.'}"
         )
-    known = {*tables, *unread, *arrays, *stacks, *(part for n in (*tables, *unread) for part in tree.matching(n))}
+    known = {
+        *tables,
+        *unread,
+        *arrays,
+        *stacks,
+        *(part for n in (*tables, *unread, *aside) for part in tree.matching(n)),
+    }
     others = [n for n in names if n not in known and not is_image(n) and not _is_by_the_way(n)]
-    return Inventory(tree, tables, images, arrays, pixels, unread, others, stacks)
+    return Inventory(tree, tables, images, arrays, pixels, unread, others, stacks, aside)
 
 
 _PICKLED = (
     "Pickled files can run code when they are read, so that they are not. Where you trust them, load them yourself and save images and labels "
     "by numpy.save (docs/layouts.md, 'All images in one array')."
 )
-_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}(\.parquet)", re.I)
 
 
-def _with_shards_as_one(names: Sequence[str], has_images: bool) -> list[str]:
-    """The names, those of a table's parts ('train-00000-of-00002.parquet') as one pattern ('train-*.parquet').
+_MOST_STACKS, _LEAST_PIXELS, _STRAY = 64, 49, 4
 
-    TFRecords of a folder that begin alike are parts of one; they are left out where images lie there as files too, or the same in
-    another size.
+
+def stacks_among(tree: FileTree, names: Sequence[str], tables: Mapping[str, Table]) -> dict[str, tuple[int, ...]]:
+    """Shapes of the files that are arrays with something for each row, where any of them is of images; {} where each is one image.
+
+    So it is where there are other images (a few, a logo, do not count), very many, three of one shape that are called by numbers, or where
+    a table names them.
     """
-    matches = ((name, _SHARD.fullmatch(name)) for name in names if not name.lower().endswith(TFRECORDS))
-    found = [f"{match[1]}-*{match[2]}" if match else name for name, match in matches]
-    records = [] if has_images else [n for n in names if n.lower().endswith(TFRECORDS)]
-    patterns = (
-        re.sub(r"([^/\d]*)[^/]*(\.\w+)$", r"\1*\2", name) for name in records
-    )  # 'train00-2071.tfrec': 'train*.tfrec'
-    return list(dict.fromkeys([*found, *_of_one_size(list(dict.fromkeys(patterns)))]))
-
-
-def _of_one_size(patterns: Sequence[str]) -> list[str]:
-    """Of patterns that differ by numbers alone ('jpeg-192x192/train/*.tfrec') those of the least size from 192 on, else the largest."""
-    alike: dict[str, list[tuple[int, str]]] = {}
-    for pattern in patterns:
-        sizes = [int(number) for number in re.findall(r"\d+", pattern)]
-        alike.setdefault(re.sub(r"\d+", "N", pattern), []).append((max(sizes, default=0), pattern))
-    chosen = (min([one for one in found if one[0] >= 192] or [max(found)]) for found in alike.values())
-    return [pattern for _, pattern in chosen]
-
-
-_MOST_STACKS = 64
-
-
-def stacks_among(tree: FileTree, names: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Shapes of the files that are arrays with something for each row, where any of them is of images; {} where there are other images, or
-    so many .npy files that each is one image."""
     files = [name for name in names if is_array_file(name)]
-    if not files or len(files) > _MOST_STACKS or any(is_image(name) for name in names if name not in files):
+    if not files or len(files) > _MOST_STACKS or _are_named(files, tables):
         return {}
     shapes: dict[str, tuple[int, ...]] = {}
     for name in files:
         with contextlib.suppress(UserError), open_stack(tree, name) as stack:
             shapes[name] = stack.shape
-    flat = {shape[0] for shape in shapes.values() if math.prod(shape[1:]) == 1}
-    return shapes if any(holds_images(shape, flat) for shape in shapes.values()) else {}
+    for name in (n for n in names if n.lower().endswith(".npz")):
+        with contextlib.suppress(UserError):
+            shapes |= {
+                f"{name[: -len('.npz')]}/{key}.npy": shape for key, shape in shapes_of_arrays(tree, name).items()
+            }
+    numbered = Counter(shape for name, shape in shapes.items() if re.fullmatch(r"\d+", PurePosixPath(name).stem))
+    strays = sum(is_image(name) for name in names if name not in files)
+    rows = rows_told(shapes, tables)
+    stacks = [shape for shape in shapes.values() if holds_images(shape, rows)]
+    if not stacks or max(numbered.values(), default=0) > 2 or _STRAY * strays > max(shape[0] for shape in stacks):
+        return {}
+    return shapes
 
 
-def holds_images(shape: tuple[int, ...], rows: Collection[int] = ()) -> bool:
-    """Whether an array has an image in each row: by its shape alone, where it could be an image itself only if others have as many rows.
+def _are_named(files: Sequence[str], tables: Mapping[str, Table]) -> bool:
+    """Whether a table has a column of these files' names."""
+    images = Images(".", sorted(files))
+    columns = (cells for table in tables.values() for cells in table.columns if len(cells) > 1)
+    return len(files) > 1 and any(images.share_named(cells) >= 0.5 for cells in columns)
 
-    rows : how many rows arrays have that say one thing of each row
+
+def rows_told(shapes: Mapping[str, tuple[int, ...]], tables: Mapping[str, Table]) -> set[int]:
+    """How many rows arrays and tables have that say one thing, or several, of each row."""
+    known = {shape[0] for shape in shapes.values() if math.prod(shape[1:]) < _LEAST_PIXELS}
+    return known | {
+        len(table) + more for table in tables.values() for more in (0, 1)
+    }  # one more: a line that is no header
+
+
+def holds_images(shape: tuple[int, ...], rows: Collection[int]) -> bool:
+    """Whether an array has an image in each row; of less than four axes only if it has as many rows as others have that say something of
+    each row, since it might be an image itself, or columns.
     """
     if len(shape) == 4:
         return math.prod(shape[1:]) > 1
-    if len(shape) == 3:
-        return (shape[0] > _MOST_CHANNELS and shape[2] > _MOST_CHANNELS) or (shape[0] in rows and min(shape[1:]) > 1)
-    return len(shape) == 2 and shape[1] >= _LEAST_PIXELS and shape[0] in rows
-
-
-_MOST_CHANNELS, _LEAST_PIXELS = 16, 49
+    return shape[0] in rows and len(shape) in (2, 3) and math.prod(shape[1:]) >= _LEAST_PIXELS
 
 
 def all_names(tree: FileTree) -> list[str]:

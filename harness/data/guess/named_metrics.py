@@ -9,33 +9,40 @@ from harness.competition.scoring.spec import parsed
 from harness.competition.tasks import TASKS
 
 _METRICS = (
-    (r"quadratic.{0,10}kappa", "quadratic_kappa"),
-    (r"linear.{0,10}kappa", "linear_kappa"),
+    (r"quadratic.{0,10}kappa|kappa.{0,20}quadratic", "quadratic_kappa"),
+    (r"linear.{0,10}kappa|kappa.{0,20}linear", "linear_kappa"),
     (r"kappa", "kappa"),
     (r"mcrmse|column.?wise.*(rmse|root)", "mcrmse"),
     (r"rmsle|root.?mean.?squared?.?log", "rmsle"),
     (r"rmse|root.?mean.?square", "rmse"),
-    (r"(^|[^a-z])mae|mean.?absolute", "mae"),
+    (r"\bmae\b|mean.?absolute", "mae"),
     (r"map\s*@|mean.?average.?precision.*(@|\bat\b)", "map@"),
-    (r"f.?score.*beta|f.?beta|(^|[^a-z])f[-_ ]?(?!1\b)\d|mean.?f.?score", "fbeta"),
-    (r"macro.{0,12}f|f1.*macro", "macro_f1"),
-    (r"micro.{0,12}f|f1.*micro", "micro_f1"),
-    (r"weighted.{0,12}f1|f1.*weighted", "weighted_f1"),
-    (r"(samples?|rows?|images?).{0,12}f1|f1.*(samples|(each|per|a) (row|image))", "samples_f1"),
-    (r"(^|[^a-z])f1", "f1"),
-    (r"mean.?column.?wise.*(auc|roc)|(^|[^a-z])m?c?auc|(^|[^a-z])roc|area.?under", "roc_auc"),
+    (r"macro(?=[\W_]|averag).{0,12}f(?![-_ ]?[02-9])|f[-_ ]?1[^.]{0,30}\bmacro\b", "macro_f1"),
+    (r"micro(?=[\W_]|averag).{0,12}f(?![-_ ]?[02-9])|f[-_ ]?1[^.]{0,30}\bmicro\b", "micro_f1"),
+    (r"weighted.{0,12}f[-_ ]?1|f[-_ ]?1[^.]{0,30}\bweighted\b", "weighted_f1"),
+    (
+        r"\b(samples?|rows?|images?).{0,12}\bf[-_ ]?1|f[-_ ]?1[^.]{0,30}\b(samples\b|(each|per|a) (row|image))",
+        "samples_f1",
+    ),
+    (r"\bf[-_ ]?1(?!\d|\.\d)", "f1"),
+    (r"f.?score.*beta|f.?beta|\bf[-_ ]?\d|mean.?f.?score", "fbeta"),
+    (r"precision.?recall|(pr|prc)[-_ ]?auc|auc[-_ ]?(pr|prc)\b", "average_precision"),
+    (r"mean.?column.?wise.*(auc|roc)|(?<![a-z])m?c?auc|(?<![a-z])roc(?![a-z])|area.?under", "roc_auc"),
     (r"log.?loss|multi.?class.?loss|cross.?entropy", "log_loss"),
-    (r"balanced\W+(\w+\W+)?acc", "balanced_accuracy"),
-    (r"matthews|(^|[^a-z])mcc", "mcc"),
+    (r"balanced\W+(\w+\W+)?acc|mean.?(per.?)?class.?acc|average.?(per.?)?class.?acc", "balanced_accuracy"),
+    (r"matthews|\bmcc\b", "mcc"),
     (r"average.?precision", "average_precision"),
     (r"brier", "brier"),
     (r"hamming", "hamming_loss"),
     (r"jaccard", "jaccard"),
-    (r"top\W?1\b.*error|classification.?error|error.?rate", "error"),
+    (r"top\W?1\b.{0,12}error|classification.?error|error.?rate", "error"),
     (r"top\W?(?!1\b)\d+\W+(categorical\W+)?acc", "top"),
     (r"accuracy|categorization", "accuracy"),
 )
 """Patterns of what metrics are called, most particular first."""
+
+_DENIED = re.compile(r"\b(not|no|nor|never|instead of|rather than|unlike|except)\b.*?(?=\bbut\b|[,.;)]|$)", re.I)
+"""What a sentence says that a metric is not."""
 
 
 def metric_by_name(said: str, task: str, guessed: str = "") -> str | None:
@@ -43,18 +50,40 @@ def metric_by_name(said: str, task: str, guessed: str = "") -> str | None:
 
     guessed : by the sample submission, which has the number that a page leaves out ('MAP@{K}')
     """
-    name = next((name for pattern, name in _METRICS if re.search(pattern, said, re.I)), None)
+    found = ((name, re.search(pattern, said, re.I)) for pattern, name in _METRICS)
+    name, match = next(((name, match) for name, match in found if match), ("", None))
+    return _for_task(name, said, match.start(), task, guessed) if match else None
+
+
+def metrics_named(said: str, task: str, guessed: str = "") -> list[str]:
+    """All metrics of this task that a sentence names and does not deny, in their order there; as `metric_by_name`."""
+    rest, found = _DENIED.sub(" ", said), dict[str, int]()
+    for pattern, name in _METRICS:
+        while match := re.search(pattern, rest, re.I):
+            metric = _for_task(name, rest, match.start(), task, guessed)
+            if metric:
+                found.setdefault(metric, match.start())
+            rest = rest[: match.start()] + "\n" * len(match[0]) + rest[match.end() :]
+    return sorted(found, key=lambda metric: found[metric])
+
+
+def _for_task(name: str, said: str, start: int, task: str, guessed: str) -> str | None:
+    """The metric of a pattern's name, with the number that stands there; None where it is none of the task's.
+
+    start : where in `said` the name stands
+    """
+    full: str | None = name
     if name == "map@":
-        k = re.search(r"(?:@|\bat\b)\W*(\d+)", said, re.I)
-        name = f"map@{k[1]}" if k else guessed if guessed.startswith("map@") else None
+        k = re.search(r"(?:@|\bat\b)\W*(\d+)", said[start:], re.I)
+        full = f"map@{k[1]}" if k else guessed if guessed.startswith("map@") else None
     elif name == "fbeta":
-        name = _f_score(said, guessed)
+        full = _f_score(said, guessed)
     elif name == "top":
-        k = re.search(r"top\W?(\d+)", said, re.I)
-        name = f"top{k[1]}_accuracy" if k else None
+        k = re.search(r"top\W?(\d+)", said[start:], re.I)
+        full = f"top{k[1]}_accuracy" if k else None
     elif name == "f1" and task != "binary":  # of two classes it is that of the second
-        name = "macro_f1"
-    return name if name and parsed(name)[0] in metric_names(TASKS[task].of) else None
+        full = "macro_f1"
+    return full if full and parsed(full)[0] in metric_names(TASKS[task].of) else None
 
 
 def names_metric(said: str) -> bool:

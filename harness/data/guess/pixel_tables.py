@@ -19,7 +19,7 @@ from harness.data.guess.looks import look_at_contents
 from harness.data.guess.sizes import largest_side, sides
 from harness.data.guess.splits import split_column
 from harness.data.guess.targets import Targets, find_targets
-from harness.data.guess.words import of_test_path, of_training
+from harness.data.guess.words import has_word, of_test_path, of_training
 from harness.data.rows.tables import Table, rows_where
 
 _ID = re.compile(r"(image|img)?_?id|filename|index", re.I)
@@ -27,13 +27,21 @@ _ID = re.compile(r"(image|img)?_?id|filename|index", re.I)
 
 def pixel_tables(inventory: Inventory) -> tuple[str, str | None, list[str]] | None:
     """Training table, test table and the columns that hold whole images ([] where every pixel has a column); None where there is none."""
-    cells = {n: columns for n, t in inventory.tables.items() if (columns := _image_cells(t) or list(t.pictures[:1]))}
+    cells = {n: columns for n, t in inventory.tables.items() if (columns := _pictures(inventory, t) or _image_cells(t))}
     for found in (inventory.pixels, cells):
         train = sorted(found, key=lambda n: (of_test_path(n), not of_training(PurePosixPath(n).name), n))
         if train and not of_test_path(train[0]):
             test = next(filter(of_test_path, train[1:]), None)
             return train[0], test, [] if found is inventory.pixels else cells[train[0]]
     return None
+
+
+def _pictures(inventory: Inventory, table: Table) -> list[str]:
+    """The column of encoded images, rather one that is called so; [] where as many images lie there as files."""
+    files = len(inventory.images[0].files) if inventory.images else 0
+    if 4 * files > len(table):
+        return []
+    return sorted(table.pictures, key=lambda name: not has_word(name, "image", "images", "img", "picture", "photo"))[:1]
 
 
 def _image_cells(table: Table) -> list[str]:
@@ -58,6 +66,10 @@ def of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str 
         layout.set("where", {split.column: list(split.train)}, "the table holds other rows too")
         table = rows_where(table, {split.column: split.train}, "")
     others = _others(table, test_table, columns)
+    if not others:
+        raise UserError(
+            f"{table.shown}: has images and no column of labels. Name the folder or zip that holds them too."
+        )
     id_column = _id_column(table, test_table, others)
     targets_table = Table(others, [table.column(c, "") for c in others], table.shown)
     targets = find_targets(targets_table, None, id_column, layout.sample, test_table)
@@ -65,7 +77,7 @@ def of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str 
     layout.train_table = (train, table)
     if columns and columns[0] in table.pictures:
         _set_encoded(layout, inventory, train, columns)
-        _merge_tables(layout, inventory, {train, test}, columns, targets)
+        _merge_tables(layout, inventory, train, {train, test}, columns, targets.label, id_column)
     elif columns:
         _set_cells(layout, table, columns)
     else:
@@ -83,8 +95,10 @@ def of_pixel_tables(layout: Layout, inventory: Inventory, train: str, test: str 
     if columns:
         group = note_groups(layout, table, targets, test_table, [c for c in others if c != id_column])
         if test_table is not None:
-            taken = [*columns, *targets.label, *group, *([id_column] if id_column else [])]
+            paths = [f"{name}.path" for name in table.pictures]
+            taken = [*columns, *paths, *table.classes, *targets.label, *group, *([id_column] if id_column else [])]
             note_features(layout, feature_columns(table, test_table, taken))
+            _note_classes(layout, [name for name in table.classes if name not in targets.label])
     return targets
 
 
@@ -146,15 +160,51 @@ def _set_encoded(layout: Layout, inventory: Inventory, train: str, columns: list
 
 
 def _merge_tables(
-    layout: Layout, inventory: Inventory, used: set[str | None], columns: list[str], targets: Targets
+    layout: Layout,
+    inventory: Inventory,
+    train: str,
+    used: set[str | None],
+    columns: list[str],
+    label: list[str],
+    id_column: str | None,
 ) -> None:
-    """data.merge: other tables with images and labels, those for validation; of any without labels it is said that they are not read."""
+    """data.merge: tables for validation, and more of the training's, of the same place, with other ids; of all others it is said that they
+    are not read."""
     others = {n: t for n, t in inventory.tables.items() if n not in used and set(columns) <= set(t.pictures)}
-    labelled = [n for n, t in others.items() if all(map(t.has, targets.label)) and not of_test_path(n)]
-    if labelled:
-        layout.set("merge", labelled, "their rows have labels too, and are trained on")
-    if aside := [n for n in others if n not in labelled]:
+    own = id_column if id_column and inventory.tables[train].has(id_column) else None
+    needed, known = [*label, *([own] if own else [])], set(inventory.tables[train].column(own, "") if own else [])
+    merged: list[str] = []
+    for name, table in others.items():
+        is_more = has_word(name, *_VALIDATION) or of_training(PurePosixPath(name).name)
+        if not (is_more and _place(name) == _place(train) and all(map(table.has, needed))):
+            continue
+        ids = table.column(own, "") if own else []
+        if known.isdisjoint(ids):
+            merged.append(name)
+            known.update(ids)
+    if merged:
+        layout.set("merge", merged, "their rows have labels too, and are trained on")
+    if aside := [n for n in others if n not in merged]:
         layout.unknown.append(f"what these tables of images are for, which are not read: {listed(aside, 5)}")
+    if inventory.aside:
+        layout.unknown.append(
+            f"which size is best: the same images in others are not read: {listed(inventory.aside, 4)}"
+        )
+
+
+_VALIDATION = ("val", "valid", "validation", "dev")
+
+
+def _place(name: str) -> str:
+    """The folder of a table, above one that is called as a part of the data is: of both 'small/train/a' and 'small/val/a' 'small'."""
+    folders = PurePosixPath(name).parent.parts
+    return "/".join(f for f in folders if not (of_training(f) or has_word(f, *_VALIDATION)))
+
+
+def _note_classes(layout: Layout, names: list[str]) -> None:
+    """Say of other columns of classes, which may be labels too and are no features."""
+    if names:
+        layout.unknown.append(f"whether {listed(names, 5)}, classes too, are known of the test; then: data.features")
 
 
 def _no_pixels(table: Table, test: Table | None) -> list[str]:

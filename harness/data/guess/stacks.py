@@ -14,7 +14,7 @@ from harness.data.files.archives import FileTree
 from harness.data.files.stacks import open_stack
 from harness.data.guess.features import feature_columns, note_features
 from harness.data.guess.groups import note_groups
-from harness.data.guess.inventory import SAMPLE, Inventory, holds_images
+from harness.data.guess.inventory import SAMPLE, Inventory, holds_images, rows_told
 from harness.data.guess.layout import Layout
 from harness.data.guess.looks import axis_of_channels
 from harness.data.guess.splits import Split, split_column
@@ -37,11 +37,14 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
     UserError
         If nothing has a row for each of the training images.
     """
-    rows = {shape[0] for shape in stacks.values() if math.prod(shape[1:]) == 1} | {
-        len(table) for table in inventory.tables.values()
-    }
+    rows = rows_told(stacks, inventory.tables)
     images = [name for name, shape in stacks.items() if holds_images(shape, rows)]
-    train = min(images, key=lambda name: (not of_training(_words(name)), _is_aside(name), -stacks[name][0], name))
+    images = images or [name for name, shape in stacks.items() if len(shape) in (3, 4)]
+    if not images:
+        raise UserError(
+            f"{inventory.tree.path}: none of its arrays holds images: {plain(', '.join(stacks), 300)}. Name the folder that has them."
+        )
+    train = min(images, key=lambda name: _likeliness(name, stacks))
     images += [name for name, shape in stacks.items() if name not in images and shape[1:] == stacks[train][1:]]
     test = next((name for name in sorted(images) if name != train and of_test_path(_words(name))), None)
     n, n_test = stacks[train][0], stacks[test][0] if test else 0
@@ -55,8 +58,8 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
     layout.set("labels", name)
     test_name = _test_table(inventory, n_test, name)
     test_table = inventory.tables[test_name] if test_name else None
-    if test is None and (split := split_column(table)):
-        table = _set_split(layout, table, train, split)
+    if split := split_column(table):
+        table = _set_split(layout, table, train if test is None else None, split)
     own, is_array = _id_column(table, test_table, layout.sample), name not in inventory.tables
     targets = find_targets(table, None, own, layout.sample, test_table, table.header[1:] if is_array else ())
     layout.train_table, layout.id_column = (name, table), own
@@ -70,14 +73,24 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
     return targets
 
 
-def _set_split(layout: Layout, table: Table, train: str, split: Split) -> Table:
-    """The training rows of a table that says which they are; the array holds the test's too."""
+def _set_split(layout: Layout, table: Table, train: str | None, split: Split) -> Table:
+    """The training rows of a table that says which they are.
+
+    train : the array, where it holds the test's rows too
+    """
     layout.set("where", {split.column: list(split.train)}, "the table holds other rows too")
-    if split.test:
+    if split.test and train is not None:
+        layout.why.pop("test", None)
         layout.set("test", train)
         layout.set("test_where", {split.column: list(split.test)})
         layout.values.pop("optional", None)
     return rows_where(table, {split.column: split.train}, "")
+
+
+def _likeliness(name: str, stacks: Shapes) -> tuple[bool, bool, bool, bool, int, str]:
+    """Sorts an array before those that are less likely the training images."""
+    called = has_word(name, "x", "xtrain", "image", "images", "img", "imgs", "data")
+    return not of_training(_words(name)), _is_aside(name), not called, len(stacks[name]) < 4, -stacks[name][0], name
 
 
 def _words(name: str) -> str:
@@ -105,6 +118,10 @@ def _set_images(layout: Layout, tree: FileTree, name: str, shape: tuple[int, ...
     layout.set("size", sides, why)
     layout.set("channels", channels)
     with open_stack(tree, name) as stack:
+        if stack.dtype.kind not in "uifb":
+            raise UserError(
+                f"{stack.shown}: holds {stack.dtype} values, which are no pixels. Save the images as numbers, by numpy.save."
+            )
         if stack.dtype == np.uint8:
             return
         some = next(stack.blocks())[:_LOOKED_AT].astype(np.float64)

@@ -16,9 +16,11 @@ from harness.competition import Competition, find_competition
 from harness.data.build import Building, stamped
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import Decoder
+from harness.data.files.stacks import open_stack
+from harness.data.rows.listing import pixel_table
 from harness.data.symmetries import MOST_ROWS, Evidence, declared, examine
 
-_SIDE, _AT_ONCE, _MOST_BYTES = 64, 100, 512 * 2**20
+_SIDE, _AT_ONCE, _MOST_BYTES = 64, 100, 256 * 2**20
 _SECONDS = 20.0  # images may be large: those that were decoded by then count
 
 
@@ -65,15 +67,33 @@ def _examined(competition: Competition, tree: FileTree) -> dict[str, Evidence]:
 
 
 def _examined_whole(building: Building) -> dict[str, Evidence]:
-    """Of tables and arrays, which are read from front to end, all rows are decoded first."""
-    stamps = building.tree.stamp(stamped(building.competition, building.tree))
-    if sum(size for _, size, _ in stamps) > _MOST_BYTES:
+    """Of tables and arrays, which are read from front to end, all rows are decoded first; nothing where that would be many."""
+    if _decoded_bytes(building) > _MOST_BYTES:
         return {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # Windows deletes no file that is mapped
         samples = building.write_train(Path(folder))
         assert samples.labels is not None  # training rows always have labels
         rows = np.sort(np.random.default_rng(0).permutation(len(samples))[:MOST_ROWS])
-        return examine(np.asarray(samples.images[rows]), samples.labels[rows], samples.groups[rows])
+        images, labels, groups = (
+            np.array(samples.images[rows]),
+            samples.labels[rows].copy(),
+            samples.groups[rows].copy(),
+        )
+        del samples
+    return examine(images, labels, groups)
+
+
+def _decoded_bytes(building: Building) -> int:
+    """How large the decoded training images will be, at least about: where rows are not known by a header, as large as the files."""
+    competition, tree = building.competition, building.tree
+    spec = competition.data
+    an_image = spec.size[0] * spec.size[1] * spec.channels
+    if spec.is_stack:
+        with open_stack(tree, spec.train) as stack:
+            return stack.shape[0] * an_image
+    if spec.format == "table_pixels":
+        return len(pixel_table(tree, spec.train, spec, True)) * an_image
+    return sum(size for _, size, _ in tree.stamp(stamped(competition, tree)))
 
 
 def _decoded(

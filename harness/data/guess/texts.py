@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from harness.base.untrusted_text import listed, plain
 from harness.data.files.archives import FileTree
-from harness.data.guess.named_metrics import metric_by_name, names_metric
+from harness.data.guess.named_metrics import metrics_named, names_metric
 
 _TEXT = re.compile(r"\.(txt|md|rst)$|(^|/)(readme|rules)$", re.I)
 _MOST_TEXTS, _MOST_BYTES, _LONGEST_HEADING = 8, 1 << 16, 60
@@ -59,8 +59,7 @@ def told_by_texts(tree: FileTree, names: Sequence[str], task: str, guessed: str)
             text = file.read(_MOST_BYTES).decode("utf-8-sig", errors="replace")
         told.read.append(name)
         for sentence in _judging(text):
-            metric = metric_by_name(sentence, task, guessed)
-            if metric:
+            for metric in metrics_named(sentence, task, guessed):
                 told.said.setdefault(metric, f"'{plain(PurePosixPath(name), 80)}' says '{plain(sentence, 160)}'")
     return told
 

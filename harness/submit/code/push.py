@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.base.progress import LineWatcher
 from harness.base.untrusted_text import plain
+from harness.data.files.csv_tables import separator
 from harness.kernels.job import as_name
 from harness.kernels.journal import Journal, Session
 from harness.kernels.kaggle.account import Account
@@ -172,4 +173,4 @@ def _same(ours: str, theirs: str, unit: float | None, margin: float) -> bool:
 
 
 def _rows(text: str) -> list[list[str]]:
-    return [row for row in csv.reader(text.splitlines()) if row]
+    return [row for row in csv.reader(text.splitlines(), delimiter=separator(text)) if row]

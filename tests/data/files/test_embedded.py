@@ -14,7 +14,7 @@ from harness.data.files.embedded import encoded_images
 from harness.data.rows.tables import Table, read_table
 from tests.data.files.tfrecords import Record, example, write_tfrecord
 
-JPEG = b"\xff\xd8\xff and more"
+JPEG = b"\xff\xd8\xff and more, as long as an image"
 
 
 def read(folder: Path, *records: Record | bytes) -> Table:

@@ -184,18 +184,28 @@ def test_arrays_of_an_hdf5_file_are_npy_files(tmp_path: Path):
     h5py = pytest.importorskip("h5py")
     images, kinds = np.random.default_rng(0).random((5, 4, 4, 3)), ["fox", "hase\u0308", "fox", "", "fox"]
     with h5py.File(tmp_path / "test.h5", "w") as file:
-        file["x"], file["y"], file["names"] = images, np.arange(5), kinds
+        file["x"], file["y"], file["names"], file["n_classes"] = images, np.arange(5), kinds, 5
+        file["makes"] = np.array([b"BMW", b"Audi", b"BM", b"RIFF", b"GIF8"])
+        file.create_dataset("encoded", (2,), h5py.vlen_dtype(np.uint8))[:] = [
+            np.frombuffer(png(n), np.uint8) for n in (1, 2)
+        ]
     tree = FileTree(tmp_path)
-    for name, array in (("x", images), ("y", np.arange(5)), ("names", np.array(kinds))):
+    makes = np.array(["BMW", "Audi", "BM", "RIFF", "GIF8"])
+    for name, array in (("x", images), ("y", np.arange(5)), ("names", np.array(kinds)), ("makes", makes)):
         with tree.open(f"test/{name}.npy") as opened:
             np.testing.assert_array_equal(np.load(io.BytesIO(opened.read())), array)
+    assert tree.names("test/encoded") == ["test/encoded/0.png", "test/encoded/1.png"]
+    with tree.open("test/encoded/1.png") as opened:
+        assert opened.read() == png(2)
 
 
 def test_an_hdf5_file_of_other_things_says_what_it_holds(tmp_path: Path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "test.h5", "w") as file:
         file["x"] = np.zeros(3, [("a", "i4"), ("b", "f4")])
-    with pytest.raises(UserError, match=r"'x' is \[\('a'.*\(3,\), neither the bytes of an image nor an array"):
+    with pytest.raises(
+        UserError, match=r"holds neither encoded images nor arrays of numbers or texts: 'x' is \[\('a'.*\(3,\)"
+    ):
         FileTree(tmp_path).names("test")
 
 

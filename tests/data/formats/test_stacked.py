@@ -83,12 +83,27 @@ def test_both_splits_may_lie_in_one_array_with_columns_beside(data: Path):
     assert dataset.test.columns.numbers[:, 0].tolist() == [3, 3.5, 4]
 
 
-@pytest.mark.parametrize("ids", [["1", "2"], ["z", "a"], ["0", "1"]])
+@pytest.mark.parametrize("ids", [["1", "2"], ["z", "a"], ["0", "1"], ["9", "7"]])
 def test_the_rows_of_a_test_without_a_table_are_the_sample_submissions(data: Path, ids: list[str]):
     np.save(data / "T.npy", X[:2])
     (data / "sample_submission.csv").write_text("id,label\n" + "".join(f"{i},k0\n" for i in ids))
     test = opened(data.parent, sample=True, test="T.npy").test
     assert test is not None and test.ids.tolist() == ids
+
+
+def test_ids_that_count_the_rows_in_another_order_are_refused(data: Path):
+    order = [0, 1, 8, 2, 3, 4, 5, 6, 7]
+    (data / "train.csv").write_text("id,kind\n" + "".join(f"{n},{KINDS[n]}\n" for n in order))
+    with pytest.raises(
+        UserError, match=r"train.csv: column 'id' counts the rows, but not in their order \('0', '1', ...\)"
+    ):
+        opened(data.parent, labels="train.csv", label="kind", id="id")
+    np.save(data / "T.npy", X[:3])
+    (data / "sample_submission.csv").write_text("id,label\n1,k0\n3,k0\n2,k0\n")
+    with pytest.raises(
+        UserError, match=r"sample_submission.csv: its id column counts the rows, but not in their order"
+    ):
+        opened(data.parent, sample=True, test="T.npy")
 
 
 def test_several_numbers_a_row_are_labels(data: Path):

@@ -6,7 +6,7 @@ import pytest
 
 from harness.competition.scoring.registry import find_metric
 from harness.competition.tasks import TASKS
-from harness.data.guess.named_metrics import metric_by_name
+from harness.data.guess.named_metrics import metric_by_name, metrics_named
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,14 @@ def test_a_number_that_the_page_leaves_out_is_the_samples(said: str, guessed: st
         ("Top 1 Error", "single", "error"),
         ("Cohen's kappa", "single", "kappa"),
         ("the usual procedure", "single", None),
+        ("evaluation images of rocks and soils", "single", None),
+        ("Kappa with quadratic weights", "ordinal", "quadratic_kappa"),
+        ("Area under the precision-recall curve", "binary", "average_precision"),
+        ("Mean class accuracy", "single", "balanced_accuracy"),
+        ("sklearn.metrics.f1_score", "single", "macro_f1"),
+        ("F1 score on microscopy images", "single", "macro_f1"),
+        ("accuracy on microscopic fields of view", "single", "accuracy"),
+        ("F0.5", "multilabel", "f0.5"),
     ],
 )
 def test_what_kaggle_and_others_call_metrics(said: str, task: str, ours: str | None):
@@ -65,3 +73,21 @@ def test_what_kaggle_and_others_call_metrics(said: str, task: str, ours: str | N
     assert found == ours
     if found:
         find_metric(found, TASKS[task].of)
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        ("scored by macro-averaged F1, not by accuracy", ["macro_f1"]),
+        ("accuracy (not F1)", ["accuracy"]),
+        ("Not evaluated by AUC but by log loss", ["log_loss"]),
+        ("log loss rather than accuracy", ["log_loss"]),
+        ("Top-1 accuracy is the metric, error rates are for information", ["accuracy", "error"]),
+        ("macro F1 and micro F1", ["macro_f1", "micro_f1"]),
+        ("MAP@3, then MAP@5", ["map@3", "map@5"]),
+        ("F1 score on microscopy images", ["macro_f1"]),
+        ("nothing of the kind", []),
+    ],
+)
+def test_all_that_a_sentence_names_and_does_not_deny(said: str, ours: list[str]):
+    assert metrics_named(said, "single") == ours

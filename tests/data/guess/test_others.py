@@ -219,7 +219,7 @@ def test_what_is_not_looked_at_is_named_where_nothing_else_fits(tmp_path: Path) 
 
 @pytest.mark.parametrize("shape", [(12, 8, 8, 3), (12,)])
 def test_an_array_of_many_among_images_is_told_with_the_cure(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    images(tmp_path, "a/1.png", "b/2.png")
+    images(tmp_path, *(f"{kind}/{n}.png" for kind in "ab" for n in range(2)))
     np.save(tmp_path / "a" / "all.npy", np.zeros(shape, np.uint8))
     with pytest.raises(UserError, match=r"all.npy: is an array of shape \(12.*'All images in one array'"):
         guessed(tmp_path)

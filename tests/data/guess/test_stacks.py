@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import struct
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -183,7 +186,7 @@ def test_images_inside_a_table_in_parts(tmp_path: Path):
     assert chosen(layout, "format", "train", "test", "pixels", "size", "channels") == [
         "table_pixels",
         "data/train-*.parquet",
-        "data/test-*.parquet",
+        "data/test-00000-of-00001.parquet",
         ["image"],
         [24, 24],
         3,
@@ -207,15 +210,19 @@ def test_tfrecords_of_one_size_are_taken_those_for_validation_too(tmp_path: Path
         for part, n in (("train", 5), ("val", 3), ("test", 2)):
             known = [{"id": f"{part}{n}".encode(), "image": png(20)["bytes"], "class": n % 2} for n in range(n)]
             records = [{k: v for k, v in one.items() if part != "test" or k != "class"} for one in known]
-            write_tfrecord(tmp_path / f"jpeg-{side}x{side}" / part / f"00-{n}.tfrec", records)
+            for shard in range(2 if part == "train" else 1):
+                half = records[shard::2] if part == "train" else records
+                write_tfrecord(
+                    tmp_path / f"jpeg-{side}x{side}" / part / f"{shard:02}-{side}x{side}-{len(half)}.tfrec", half
+                )
     layout, targets = guessed(tmp_path)
     assert chosen(layout, "train", "merge", "test", "id") == [
         "jpeg-192x192/train/*.tfrec",
-        ["jpeg-192x192/val/*.tfrec"],
-        "jpeg-192x192/test/*.tfrec",
+        ["jpeg-192x192/val/00-192x192-3.tfrec"],
+        "jpeg-192x192/test/00-192x192-2.tfrec",
         "id",
     ]
-    assert targets.label == ["class"]
+    assert targets.label == ["class"] and any(line.startswith("which size is best: ") for line in layout.unknown)
 
 
 def test_tfrecords_of_both_splits_in_one_folder_are_told_apart_and_not_read_beside_images(tmp_path: Path):
@@ -223,7 +230,7 @@ def test_tfrecords_of_both_splits_in_one_folder_are_told_apart_and_not_read_besi
         known = [{"id": f"{part}-{n}".encode(), "image": png(20)["bytes"], "target": n % 2} for n in range(4)]
         write_tfrecord(tmp_path / f"{part}-2071.tfrec", known)
     layout, _ = guessed(tmp_path)
-    assert chosen(layout, "train", "test", "merge") == ["train*.tfrec", "test*.tfrec", None]
+    assert chosen(layout, "train", "test", "merge") == ["train*.tfrec", "test00-2071.tfrec", None]
     for kind in "ab":
         (tmp_path / "train" / kind).mkdir(parents=True)
         for n in range(3):
@@ -234,5 +241,82 @@ def test_tfrecords_of_both_splits_in_one_folder_are_told_apart_and_not_read_besi
 
 def test_cells_of_bytes_that_are_no_images_are_told(tmp_path: Path):
     pd.DataFrame({"image": [b"x", b"y"], "label": [0, 1]}).to_parquet(tmp_path / "train.parquet")
+    with pytest.raises(UserError, match=r"there are tables, but no images and no pixels in them"):
+        guessed(tmp_path)
+    pd.DataFrame({"image": [b"\xff\xd8\xff" + bytes(40)] * 2, "label": [0, 1]}).to_parquet(tmp_path / "train.parquet")
     with pytest.raises(UserError, match=r"train.parquet: no image in 'image' could be opened \(row 1: "):
+        guessed(tmp_path)
+
+
+def hub(path: Path, n: int, **columns: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame({"image": [png(20 + row) for row in range(n)], **columns}).to_parquet(path)
+
+
+def test_tables_of_another_place_or_with_the_same_ids_are_not_merged_and_told(tmp_path: Path):
+    for kind in ("cropped", "full"):
+        for part, n in (("train", 6), ("validation", 4), ("test", 2)):
+            hub(tmp_path / kind / f"{part}-00000-of-00001.parquet", n, label=[0, 1] * (n // 2))
+    layout, _ = guessed(tmp_path)
+    train, merged = chosen(layout, "train", "merge")
+    assert (train, merged) == ("cropped/train-00000-of-00001.parquet", ["cropped/validation-00000-of-00001.parquet"])
+    assert any("full/train-00000-of-00001.parquet" in line for line in layout.unknown)
+    for part, n in (("train", 6), ("validation", 4)):
+        hub(tmp_path / "cropped" / f"{part}-00000-of-00001.parquet", n, index=range(n), label=[0, 1] * (n // 2))
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout, "id", "merge") == ["index", None]
+
+
+def test_other_classes_and_paths_are_no_features(tmp_path: Path):
+    about = {"info": {"features": {name: {"names": ["a", "b"], "_type": "ClassLabel"} for name in ("fine", "coarse")}}}
+    for part, n in (("train", 6), ("test", 4)):
+        cells = {"image": [png(20 + row) for row in range(n)], "fine": [0, 1] * (n // 2), "coarse": [1, 0] * (n // 2)}
+        table = pa.Table.from_pandas(pd.DataFrame(cells), preserve_index=False)
+        pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(about)}), tmp_path / f"{part}.parquet")
+    layout, targets = guessed(tmp_path)
+    assert chosen(layout, "features") == [None] and targets.label == ["fine"]
+    assert any(line.startswith("whether coarse, classes too, are known of the test") for line in layout.unknown)
+
+
+def test_a_column_of_bytes_beside_images_in_files_changes_nothing(tmp_path: Path):
+    (tmp_path / "train").mkdir()
+    for n in range(6):
+        Image.new("RGB", (8, 8), (40 * n, 0, 0)).save(tmp_path / "train" / f"{n}.png")
+    pd.DataFrame({"id": range(6), "label": [0, 1] * 3}).to_csv(tmp_path / "train.csv", index=False)
+    pd.DataFrame({"id": range(6), "phash": [b"\x00\x01"] * 6}).to_parquet(tmp_path / "hashes.parquet")
+    hub(tmp_path / "thumbs.parquet", 6, id=range(6))
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout, "format", "labels") == ["image_csv", "train.csv"]
+
+
+def test_volumes_that_a_table_names_and_numbered_arrays_are_images(tmp_path: Path):
+    (tmp_path / "train").mkdir()
+    for n in range(20):
+        np.save(tmp_path / "train" / f"v{n}.npy", np.zeros((20, 24, 24), np.uint8))
+    pd.DataFrame({"id": [f"v{n}" for n in range(20)], "target": [0, 1] * 10}).to_csv(
+        tmp_path / "train.csv", index=False
+    )
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout, "format", "train") == ["image_csv", "train"]
+
+
+def test_a_logo_and_arrays_of_both_kinds_of_file_do_not_matter(tmp_path: Path):
+    np.savez(tmp_path / "data.npz", X_train=X, X_test=X[:6])
+    np.save(tmp_path / "y_train.npy", Y)
+    Image.new("RGB", (8, 8)).save(tmp_path / "logo.png")
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout) == ["arrays", "data/X_train.npy", "y_train.npy", "data/X_test.npy"]
+
+
+def test_images_come_before_other_arrays_of_their_rows(tmp_path: Path):
+    for name, array in {"depth_train": X[..., :1], "images_train": X, "labels_train": Y}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout, "train", "labels") == ["images_train.npy", "labels_train.npy"]
+
+
+def test_arrays_of_other_things_are_told(tmp_path: Path):
+    np.save(tmp_path / "X_train.npy", np.full((40, 8, 8), "x"))
+    np.save(tmp_path / "y_train.npy", Y)
+    with pytest.raises(UserError, match=r"X_train.npy: holds <U1 values, which are no pixels"):
         guessed(tmp_path)

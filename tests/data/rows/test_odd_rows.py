@@ -85,7 +85,7 @@ def test_images_in_cells_whose_id_only_the_test_has(tmp_path: Path) -> None:
     for folder in folders:
         folder.mkdir()
     tree = FileTree(tmp_path)
-    assert read_table_pixels(tree, "train.csv", spec, True, folders[0]).ids is None
-    assert read_table_pixels(tree, "test.csv", spec, False, folders[1]).ids == ["9"]
+    assert read_table_pixels(tree, "train.csv", spec, True, folders[0])[0].ids is None
+    assert read_table_pixels(tree, "test.csv", spec, False, folders[1])[0].ids == ["9"]
     with pytest.raises(UserError, match="no column 'Id'"):
         read_table_pixels(tree, "train.csv", spec.model_copy(update={"id": "Id"}), True, folders[0])

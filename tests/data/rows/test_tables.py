@@ -133,13 +133,23 @@ def test_a_line_of_a_list_that_is_unlike_the_first_is_told(tmp_path: Path):
         read(tmp_path, "train.txt", "images/1.jpg 3\nimages/2.jpg\n")
 
 
-@pytest.mark.parametrize("cells", [[b"\xff\xd8"] * 2, [{"bytes": b"\xff\xd8", "path": "a/1.jpg"}] * 2])
+JPEG = b"\xff\xd8\xff and more, as long as an image"
+
+
+@pytest.mark.parametrize("cells", [[b"", JPEG], [{"bytes": JPEG, "path": "a/1.jpg"}] * 2])
 def test_images_inside_parquet_are_not_read_with_the_rows(tmp_path: Path, cells: list[object]):
     pd.DataFrame({"image": cells, "label": [0, 1]}).to_parquet(tmp_path / "x.parquet")
     table = read_table(FileTree(tmp_path), "x.parquet", "data.labels")
     paths = {"image.path": ["1.jpg", "1.jpg"]} if isinstance(cells[0], dict) else {}
     assert dict(zip(table.header, table.columns, strict=True)) == {"label": ["0", "1"], **paths}
     assert table.pictures == ("image",)
+
+
+@pytest.mark.parametrize("cells", [[b"\x00\x01", b"\x02"], [[b"a"], []], [{"bytes": b"x", "path": "1"}] * 2])
+def test_bytes_that_are_no_images_are_left_out(tmp_path: Path, cells: list[object]):
+    pd.DataFrame({"hash": cells, "label": [0, 1]}).to_parquet(tmp_path / "x.parquet")
+    table = read_table(FileTree(tmp_path), "x.parquet", "data.labels")
+    assert (table.header, table.columns, table.pictures) == (["label"], [["0", "1"]], ())
 
 
 def test_parts_of_a_table_are_read_as_one(tmp_path: Path):
@@ -196,7 +206,8 @@ def test_an_array_is_a_table(tmp_path: Path, array: np.ndarray, columns: dict[st
         (np.array([b"\xff"]), "y.npy: holds text that is not in UTF-8"),
         (np.array([None]), "y.npy: holds pickled Python objects"),
         (np.zeros((2, 3)).T.copy().T, r"y.npy: is stored column by column"),
-        (np.zeros(0), "and has no rows"),
+        (np.zeros(0), "and holds nothing"),
+        (np.zeros((3, 0)), "and holds nothing"),
     ],
 )
 def test_an_array_that_is_no_table_is_told(tmp_path: Path, array: np.ndarray, said: str):

@@ -5,6 +5,7 @@ Text and numbers of a file are columns as of any table; the images are read one 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -12,13 +13,17 @@ from typing import Any
 from harness.data.files.archives import FileTree
 from harness.data.files.embedded.found import Found
 
-TFRECORDS = (".tfrec", ".tfrecord", ".tfrecords")
-ENDINGS = (".parquet", *TFRECORDS)
+_TFRECORD = re.compile(r"\.tfrec(ords?)?(-\d+-of-\d+)?$", re.I)
+
+
+def is_tfrecord(name: str) -> bool:
+    """Whether a file's name ends as a TFRecord's: also 'train.tfrecord-00000-of-00008'."""
+    return bool(_TFRECORD.search(name))
 
 
 def is_embedding(name: str) -> bool:
     """Whether a file's name ends as that of such a table."""
-    return name.lower().endswith(ENDINGS)
+    return is_tfrecord(name) or name.lower().endswith(".parquet")
 
 
 def text_columns(tree: FileTree, name: str, text_of: Callable[[Any], str]) -> Found:
@@ -42,4 +47,4 @@ def encoded_images(tree: FileTree, name: str, column: str) -> Iterator[bytes]:
 def _reader(name: str) -> ModuleType:
     from harness.data.files.embedded import parquet, tfrecord
 
-    return tfrecord if name.lower().endswith(TFRECORDS) else parquet
+    return tfrecord if is_tfrecord(name) else parquet

@@ -13,13 +13,13 @@ from harness.data.files.archives import FileTree
 from harness.data.files.decode import ending_of_content
 from harness.data.files.embedded.found import Found
 
-_LARGEST = 1 << 30  # bytes of a record
+_LARGEST, _LONGEST = 1 << 30, 4_096  # bytes of a record, values of a column's cell
 
 
 def text_columns(tree: FileTree, name: str, text_of: Callable[[Any], str]) -> Found:
     """The features that hold no images, as text; the first record with a feature says whether it holds images.
 
-    Bytes that are neither an image nor text (pixels without a shape, say) are left out.
+    Bytes that are neither an image nor text, and long lists (pixels without a shape, say), are left out.
     """
     columns: dict[str, list[str]] = {}
     pictures: dict[str, None] = {}
@@ -31,6 +31,10 @@ def text_columns(tree: FileTree, name: str, text_of: Callable[[Any], str]) -> Fo
                 continue
             if feature not in columns and _is_image(values):
                 pictures[feature] = None
+                continue
+            if len(values) > _LONGEST:
+                aside.add(feature)
+                columns.pop(feature, None)
                 continue
             try:
                 cells = columns.setdefault(feature, [""] * rows)
