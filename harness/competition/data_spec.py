@@ -124,18 +124,18 @@ class DataSpec(Later):
     test_rows: str | None = None
     """image_csv, arrays: table that names the test rows, with the same id column, where it is no sample submission."""
     where: Where = Field(default={})
-    """image_csv, table_pixels: which rows of `labels`, or of `train`, count: of each named column the values, or patterns as of file
+    """image_csv, table_pixels, arrays: which rows of `labels`, or of `train`, count: of each named column the values, or patterns as of file
     names, of which a row has one: {split = ["train", "val"]}; "?*" is any cell that is not empty, so that {level = "?*"} leaves out
     what has no label."""
     test_where: Where = Field(default={})
-    """The same of `test_rows` (image_csv; left out, of `labels`), or of `test`, which may be the training rows' table."""
+    """The same of `test_rows` (image_csv, arrays; left out, of `labels`), or of `test`, which may be the training rows' table."""
     join: JoinSpec | None = None
     """image_csv, image_folder: another table whose columns `group_by` and `weight`, of image_csv `files`, may name too; of image_folder
     its ids are paths below `train`."""
     group_by: Names = ()
-    """image_csv, table_pixels, csv_pixels: columns of the training table; rows with equal values, say of one patient, share a fold."""
+    """image_csv, table_pixels, csv_pixels, arrays: columns of the training table; rows with equal values, say of one patient, share a fold."""
     weight: str | None = None
-    """image_csv, table_pixels, csv_pixels: column of the training table with a number >= 0 for each row, its weight in the training loss
+    """image_csv, table_pixels, csv_pixels, arrays: column of the training table with a number >= 0 for each row, its weight in the training loss
     (scaled so that a fold's training rows weigh 1 in the mean); scores stay unweighted."""
     images: str = "images"
     """npz: array of the training images, uint8 (n, H, W) or (n, H, W, C), in `train`; ids are its row numbers from 0."""
@@ -149,7 +149,7 @@ class DataSpec(Later):
     """Zip that the platform delivers, read when the files themselves are not there. Default: <slug>.zip."""
 
     fold: str | None = None
-    """image_csv, table_pixels: column of the training table that holds each row's fold, 0 to k - 1, where the folds are given."""
+    """image_csv, table_pixels, arrays: column of the training table that holds each row's fold, 0 to k - 1, where the folds are given."""
     features: Names = ()
     """Columns that models get beside the images: names or patterns ('margin*') of the training table, which the test's table must have
     too; "image.height", "image.width": pixels of each image before it was brought to `size`. Numbers, or text: categories."""

@@ -54,7 +54,8 @@ class Building:
     """The making of a cache folder.
 
     files : where the names that `load_samples` gives are looked up: `tree`, or the platform's zip in it
-    notes : what is odd about the data, in words; found : classes that the data name; both gathered while it is written
+    notes : what is odd about the data, in words; found : classes that the data name; kept : of a split, by its folder's name, the numbers of
+        the table's rows, where some were left out; all gathered while it is written
     """
 
     competition: Competition
@@ -66,6 +67,7 @@ class Building:
     files: FileTree
     notes: list[str] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
+    kept: dict[str, list[int]] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -92,7 +94,7 @@ class Building:
                 if broken and not self.skip_broken:
                     continue  # the other split is looked through as well, so that all that are broken are told
                 if columns is not None:
-                    columns.write(split, folder / split)
+                    columns.write(split, folder / split, self.kept.get(split))
         if not self.skip_broken:
             refuse_broken(broken)
         if broken:
@@ -269,6 +271,9 @@ class Building:
 
     def _save_pixel_rows(self, rows: PixelRows, folder: Path) -> None:
         """ids.npy, labels.npy and groups.npy of rows whose pixels stood in a table or an array."""
+        self.notes.extend(rows.notes)
+        if rows.kept is not None:
+            self.kept[folder.name] = rows.kept
         n, ids, first = len(open_array(folder / "images.npy")), rows.ids, 0 if self.competition.data.is_stack else 1
         if ids is None:
             ids = self._sample_ids(n, folder.parent / "submission.csv") if rows.targets is None else None

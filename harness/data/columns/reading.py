@@ -46,13 +46,16 @@ class ColumnPlan:
     shown: dict[str, str]
     notes: list[str]
 
-    def write(self, split: str, folder: Path) -> None:
-        """numbers.npy and codes.npy of the rows in `folder`, whose ids.npy and, of image files, sizes.npy stand."""
+    def write(self, split: str, folder: Path, kept: Sequence[int] | None = None) -> None:
+        """numbers.npy and codes.npy of the rows in `folder`, whose ids.npy and, of image files, sizes.npy stand.
+
+        kept : numbers of the table's rows that these are, where rows are in its order and some were left out
+        """
         ids = np.load(folder / "ids.npy", allow_pickle=False).tolist()
         own = [name for name in self.numbers if name in IMAGE_COLUMNS]
         numbers, codes = np.zeros((len(ids), 0), np.float32), np.zeros((len(ids), 0), np.int32)
         if split in self.values:
-            rows = self._rows(split, ids)
+            rows = self._rows(split, ids) if kept is None or self.rows[split] is not None else np.array(kept)
             numbers, codes = (values[rows] for values in self.values[split])
         if own:
             sizes = np.load(folder / "sizes.npy", allow_pickle=False).astype(np.float32)

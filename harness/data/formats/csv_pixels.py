@@ -37,6 +37,8 @@ class PixelRows:
     targets : of training rows
     groups, fold : a text of each row, or None
     weight : of training rows, float64 (n,), or None
+    kept : numbers of the table's rows that these are, where some were left out
+    notes : what is odd, in words
     """
 
     ids: list[str] | None
@@ -44,6 +46,8 @@ class PixelRows:
     groups: list[str] | None = None
     fold: list[str] | None = None
     weight: np.ndarray | None = None
+    kept: list[int] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_csv_pixels(tree: FileTree, name: str, spec: DataSpec, labelled: bool, folder: Path) -> PixelRows:

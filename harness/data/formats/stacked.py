@@ -44,15 +44,21 @@ def read_stacked(tree: FileTree, name: str, spec: DataSpec, labelled: bool, fold
         images = new_images(folder, len(rows), spec)
         places = np.full(n, -1)
         places[list(rows)] = np.arange(len(rows))
-        _write(stack, images, places, spec)
+        planes = len(stack.shape) == 2 and lie_in_planes(tree, spec)
+        _write(stack, images, places, spec, planes)
+    notes = (
+        (f"{stack.shown}: its flat rows are read as planes of colour, in which neighbours are more alike",)
+        if planes
+        else ()
+    )
     if table is None:
-        return PixelRows(None, None)
+        return PixelRows(None, None, notes=notes)
     own = spec.id is not None and table.has(spec.id)
     ids = table.ids(spec.id or "") if own else list(map(str, rows))
     if not labelled:
-        return PixelRows(ids, None)
+        return PixelRows(ids, None, notes=notes)
     fold = table.column(spec.fold, "data.fold") if spec.fold else None
-    return PixelRows(ids, targets_of(table, spec), groups_of(table, spec), fold, weights_of(table, spec))
+    return PixelRows(ids, targets_of(table, spec), groups_of(table, spec), fold, weights_of(table, spec), notes=notes)
 
 
 def _table(tree: FileTree, spec: DataSpec, labelled: bool) -> Table | None:
@@ -103,7 +109,29 @@ def refuse_another_order(ids: Sequence[str], are_all: bool, where: str, array: s
         )
 
 
-def _write(stack: Stack, images: np.ndarray, places: np.ndarray, spec: DataSpec) -> None:
+def lie_in_planes(tree: FileTree, spec: DataSpec) -> bool:
+    """Whether flat rows of colours hold one channel behind the other, as CIFAR's do, and not one pixel: so the first training rows tell, of
+    which the neighbours in an image are more alike."""
+    if spec.channels == 1:
+        return False
+    with open_stack(tree, spec.train) as stack:
+        some = next(stack.blocks())[:_LOOKED_AT].astype(np.float64)
+    if some.ndim != 2 or some.shape[1] != math.prod((*spec.size, spec.channels)):
+        return False
+    by_pixel = some.reshape(-1, *spec.size, spec.channels)
+    by_plane = np.moveaxis(some.reshape(-1, spec.channels, *spec.size), 1, 3)
+    return _roughness(by_plane) < _roughness(by_pixel)
+
+
+def _roughness(images: np.ndarray) -> float:
+    """How far neighbours are apart, in the mean."""
+    return float(sum(np.abs(np.diff(images, axis=axis)).mean() for axis in (1, 2) if images.shape[axis] > 1))
+
+
+_LOOKED_AT = 200  # rows
+
+
+def _write(stack: Stack, images: np.ndarray, places: np.ndarray, spec: DataSpec, planes: bool) -> None:
     """Decode the rows that have a place >= 0, each to its place."""
     decoder, start = Decoder.of(spec), 0
     for block in stack.blocks():
@@ -113,14 +141,17 @@ def _write(stack: Stack, images: np.ndarray, places: np.ndarray, spec: DataSpec)
             images[wanted[taken]] = block[taken]
         else:
             for row in taken.tolist():
-                one = _unfolded(block[row], spec)
+                one = _unfolded(block[row], spec, planes)
                 images[wanted[row]] = decode_array(decoder, one, f"{stack.shown}: row {start + row} (from 0)").pixels
         start += len(block)
     if isinstance(images, np.memmap):
         images.flush()
 
 
-def _unfolded(row: np.ndarray, spec: DataSpec) -> np.ndarray:
-    """A flat row as an image of data.size, where it has as many values."""
-    sides = (*spec.size, spec.channels)
-    return row.reshape(sides) if row.ndim == 1 and len(row) == math.prod(sides) else row
+def _unfolded(row: np.ndarray, spec: DataSpec, planes: bool) -> np.ndarray:
+    """A flat row as an image of data.size, where it has as many values; planes : whether it holds one channel behind the other."""
+    if row.ndim != 1 or len(row) != math.prod((*spec.size, spec.channels)):
+        return row
+    return (
+        np.moveaxis(row.reshape(spec.channels, *spec.size), 0, 2) if planes else row.reshape(*spec.size, spec.channels)
+    )

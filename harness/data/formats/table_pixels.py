@@ -58,6 +58,7 @@ def read_table_pixels(
     else:
         _write_numbers(spec, table, folder)
         broken = {}
+    kept = None
     if broken and skip_broken and labelled:
         kept = [row for row in range(len(table)) if row not in broken]
         keep_rows(folder, kept, spec)
@@ -68,7 +69,8 @@ def read_table_pixels(
     if not labelled:
         return PixelRows(ids, None), told
     fold = table.column(spec.fold, "data.fold") if spec.fold else None
-    return PixelRows(ids, targets_of(table, spec), groups_of(table, spec), fold, weights_of(table, spec)), told
+    beside = groups_of(table, spec), fold, weights_of(table, spec), kept
+    return PixelRows(ids, targets_of(table, spec), *beside), told
 
 
 def _write_encoded(

@@ -58,6 +58,16 @@ def test_however_they_are_stored_the_pixels_are_the_same(data: Path, stored: np.
     np.testing.assert_array_equal(opened(data.parent, **bounds).train.images, X)
 
 
+def test_planes_of_colour_are_told_from_pixels(data: Path):
+    smooth = np.cumsum(np.random.default_rng(0).integers(0, 9, (9, 6, 5, 3)), axis=1).astype(np.uint8)
+    smooth += np.array([0, 80, 160], np.uint8)
+    for flat in (smooth.reshape(9, -1), smooth.transpose(0, 3, 1, 2).reshape(9, -1)):
+        np.save(data / "X.npy", flat)
+        dataset = opened(data.parent)
+        np.testing.assert_array_equal(dataset.train.images, smooth)
+        assert any("planes of colour" in note for note in dataset.notes) == (flat is not None and flat[0, 1] < 80)
+
+
 def test_a_table_gives_ids_groups_folds_weights_and_chooses_rows(data: Path):
     lines = [f"i{n},{KINDS[n]},p{n // 2},{n % 2},{n},{'no' if n == 4 else 'yes'}" for n in range(9)]
     (data / "train.csv").write_text("\n".join(["name,kind,patient,fold,weight,good", *lines]))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import tomllib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
-from harness.competition import find_competition
+from harness.base.errors import UserError
+from harness.competition import Competition, find_competition
 from harness.data.dataset import load_dataset
 
 USAGE = ("Training", "PublicTest", "PrivateTest")
@@ -67,3 +71,58 @@ def test_empty_cells_are_named_with_the_way_to_leave_them_out(tmp_path: Path, ru
     assert done.returncode == 2
     assert 'data.where = {"emotion" = "?*"} leaves such rows out' in done.stderr
     assert "row 1, column 'emotion': '' is no number" in done.stderr
+
+
+def embedded(folder: Path, broken: tuple[int, ...], **keys: object) -> Competition:
+    """Two parts of six images, a test of two; those rows' bytes are no image."""
+    data = folder / "data" / "cells"
+    data.mkdir(parents=True, exist_ok=True)
+    for part, first, n in (("train-00000-of-00002", 0, 6), ("train-00001-of-00002", 6, 6), ("test", 12, 2)):
+        cells = []
+        for row in range(first, first + n):
+            Image.fromarray(np.full((8, 8, 3), 18 * row, np.uint8)).save(buffer := io.BytesIO(), "PNG")
+            cells.append(buffer.getvalue()[: 40 if row in broken else None])
+        known = {
+            "id": [f"i{row}" for row in range(first, first + n)],
+            "label": [row % 2 for row in range(first, first + n)],
+        }
+        pd.DataFrame({"image": cells, "age": [float(row) for row in range(first, first + n)], **known}).to_parquet(
+            data / f"{part}.parquet"
+        )
+    spec = {
+        "format": "table_pixels",
+        "size": 8,
+        "train": "train-*.parquet",
+        "test": "test.parquet",
+        "pixels": "image",
+        "id": "id",
+    }
+    (folder / "competition").mkdir(exist_ok=True)
+    about = {"slug": "cells", "folder": folder / "competition", "title": "Cells", "metric": "accuracy"}
+    return Competition.model_validate({**about, "data": spec | keys})
+
+
+def test_an_image_that_cannot_be_decoded_is_told_with_its_part_and_left_out_when_asked(tmp_path: Path):
+    competition = embedded(tmp_path, (7, 9, 13), features=["age"])
+    with pytest.raises(
+        UserError, match=r"3 images cannot be decoded: .*train-00001-of-00002.parquet: row 2, column 'image'"
+    ):
+        load_dataset(competition, tmp_path / "data")
+    dataset = load_dataset(competition, tmp_path / "data", skip_broken=True)
+    kept = [row for row in range(12) if row not in (7, 9)]
+    assert dataset.train.ids.tolist() == [f"i{row}" for row in kept]
+    assert dataset.train.images[:, 0, 0, 0].tolist() == [18 * row for row in kept]
+    assert dataset.train.labels is not None and dataset.train.labels.tolist() == [row % 2 for row in kept]
+    assert dataset.train.columns is not None and dataset.train.columns.numbers[:, 0].tolist() == kept
+    assert dataset.test is not None and dataset.test.images[:, 0, 0, 0].tolist() == [216, 0]
+
+
+def test_where_none_can_be_decoded_it_is_said(tmp_path: Path):
+    with pytest.raises(UserError, match=r"train-00000-of-00002.parquet: row 1, column 'image': cannot be decoded"):
+        load_dataset(embedded(tmp_path, tuple(range(14))), tmp_path / "data")
+
+
+def test_rows_of_images_are_chosen_by_the_tables_columns(tmp_path: Path):
+    dataset = load_dataset(embedded(tmp_path, (), where={"id": ["i1*", "i7"]}), tmp_path / "data")
+    assert dataset.train.ids.tolist() == ["i1", "i7", "i10", "i11"]
+    assert dataset.train.images[:, 0, 0, 0].tolist() == [18, 126, 180, 198]
