@@ -28,7 +28,6 @@ from harness.data.cache import Dataset, open_samples
 from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.columns.reading import ColumnPlan, open_columns, plan_columns
 from harness.data.files.archives import FileTree, walk
-from harness.data.files.csv_tables import separator
 from harness.data.files.decode import Decoder
 from harness.data.files.sizes import count_larger, settled_decoder
 from harness.data.formats.custom import begin_anew_with_other_files, load_custom, write_samples
@@ -148,10 +147,6 @@ class Building:
             )
         with tree.open(name) as file, (folder / "submission.csv").open("wb") as copy:
             shutil.copyfileobj(file, copy)
-        mark = separator((folder / "submission.csv").read_text(encoding="utf-8-sig", errors="replace"))
-        if mark != ",":
-            said = "tabs" if mark == "\t" else f"'{mark}'"
-            self.notes.append(f"{tree.show(name)}: has {said} between its values; a submission is written with commas")
 
     def _write_split(self, split: str, folder: Path) -> list[Broken] | None:
         """Write one split's arrays; None where the competition has no such split."""
