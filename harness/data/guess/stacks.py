@@ -37,16 +37,7 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
     UserError
         If nothing has a row for each of the training images.
     """
-    rows = rows_told(stacks, inventory.tables)
-    images = [name for name, shape in stacks.items() if holds_images(shape, rows)]
-    images = images or [name for name, shape in stacks.items() if len(shape) in (3, 4)]
-    if not images:
-        raise UserError(
-            f"{inventory.tree.path}: none of its arrays holds images: {plain(', '.join(stacks), 300)}. Name the folder that has them."
-        )
-    train = min(images, key=lambda name: _likeliness(name, stacks))
-    images += [name for name, shape in stacks.items() if name not in images and shape[1:] == stacks[train][1:]]
-    test = next((name for name in sorted(images) if name != train and of_test_path(_words(name))), None)
+    images, train, test = _train_and_test(inventory, stacks)
     n, n_test = stacks[train][0], stacks[test][0] if test else 0
     layout.set("format", "arrays", "all images lie in one array, each row's label at the same place in another file")
     layout.set("train", train)
@@ -63,14 +54,45 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
     own, is_array = _id_column(table, test_table, layout.sample), name not in inventory.tables
     targets = find_targets(table, None, own, layout.sample, test_table, table.header[1:] if is_array else ())
     layout.train_table, layout.id_column = (name, table), own
-    if own and not is_array:
-        layout.set("id", own)
-        group = note_groups(layout, table, targets, test_table, [c for c in table.header if c != own])
-        if test_name and test_table is not None and test_table.has(own):
-            layout.set("test_rows", test_name)
-            note_features(layout, feature_columns(table, test_table, [own, *targets.label, *group]))
+    if not is_array:
+        _set_columns(layout, table, targets, own, (test_name, test_table) if test_name and test_table else None)
     _note_others(layout, stacks, {train, test, name}, [other for other in images if other not in (train, test)])
     return targets
+
+
+def _train_and_test(inventory: Inventory, stacks: Shapes) -> tuple[list[str], str, str | None]:
+    """The arrays of images, that of the training and that of the test.
+
+    Raises
+    ------
+    UserError
+        If none holds images.
+    """
+    rows = rows_told(stacks, inventory.tables)
+    images = [name for name, shape in stacks.items() if holds_images(shape, rows)]
+    images = images or [name for name, shape in stacks.items() if len(shape) in (3, 4)]
+    if not images:
+        told = plain(", ".join(stacks), 300)
+        raise UserError(
+            f"{inventory.tree.path}: none of its arrays holds images: {told}. Name the folder that has them."
+        )
+    train = min(images, key=lambda name: _likeliness(name, stacks))
+    images += [name for name, shape in stacks.items() if name not in images and shape[1:] == stacks[train][1:]]
+    test = next((name for name in sorted(images) if name != train and of_test_path(_words(name))), None)
+    return images, train, test
+
+
+def _set_columns(
+    layout: Layout, table: Table, targets: Targets, own: str | None, test: tuple[str, Table] | None
+) -> None:
+    """data.id, group_by, test_rows and features, by the columns of the training and the test table; own : the id's."""
+    if own:
+        layout.set("id", own)
+    known = [own] if own else []
+    group = note_groups(layout, table, targets, test[1] if test else None, [c for c in table.header if c not in known])
+    if test and own and test[1].has(own):
+        layout.set("test_rows", test[0])
+        note_features(layout, feature_columns(table, test[1], [*known, *targets.label, *group]))
 
 
 def _set_split(layout: Layout, table: Table, train: str | None, split: Split) -> Table:

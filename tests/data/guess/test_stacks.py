@@ -85,6 +85,16 @@ def test_a_table_beside_an_npz_has_labels_ids_groups_and_columns(tmp_path: Path)
     assert targets.label == ["species"]
 
 
+def test_patients_count_without_an_id(tmp_path: Path):
+    np.save(tmp_path / "X_train.npy", X)
+    pd.DataFrame({"patient": np.arange(40) // 4, "species": [f"s{y}" for y in Y]}).to_csv(
+        tmp_path / "y_train.csv", index=False
+    )
+    layout, targets = guessed(tmp_path)
+    assert chosen(layout, "labels", "id", "group_by") == ["y_train.csv", None, "patient"]
+    assert targets.label == ["species"]
+
+
 def idx(path: Path, array: np.ndarray) -> None:
     content = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
     path.write_bytes(gzip.compress(content))
