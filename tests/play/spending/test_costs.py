@@ -11,7 +11,7 @@ from harness.competition.recipe import recipe_of
 from harness.play.plan.candidates import baseline
 from harness.play.plan.refinements import another_seed, other_looks
 from harness.play.spending.accounts import Accounts
-from harness.play.spending.costs import Costs, Timing, family, with_epochs
+from harness.play.spending.costs import Costs, Timing, cost_of_cleaning, family, with_epochs
 
 FROZEN = Facts(96, 96, 3, 1_000, 8, 1.0, "single", "accuracy", weights="package")
 RECIPE = recipe_of("r", {"model": {"name": "cnn"}, "train": {"epochs": 10, "batch_size": 50}}, None, "a test")
@@ -142,3 +142,9 @@ def test_heads_are_not_taken_for_features():
     image = made.prediction(frozen)
     made.learn(frozen, made.run(frozen), 5)
     assert made.prediction(frozen) == pytest.approx(image, rel=0.5)
+
+
+@pytest.mark.parametrize(("rows", "took"), [(3_352, 12.3), (12_000, 14.2), (70_000, 60.0)])
+def test_it_is_about_what_was_measured_and_no_less_for_more_rows(rows: int, took: float):
+    assert 0.8 * took < cost_of_cleaning(rows) < 1.5 * took
+    assert cost_of_cleaning(rows) < cost_of_cleaning(rows + 1)
