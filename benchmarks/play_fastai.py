@@ -87,10 +87,19 @@ def _compared(name: str, hours: float, root: Path, home: Path) -> dict[str, Any]
     return {"name": name, "hours": hours, "harness": scores[0], "fastai": scores[1], "low": low, "high": high, **times}
 
 
+class NoModel(UserError):
+    """A play that was too short for any model."""
+
+
 def played(folder: Path, hours: float, home: Path, out: Path) -> tuple[np.ndarray, float, float]:
     """Test probabilities of the play's final choice, and the seconds of its whole process: on the clock, and of all cores.
 
     folder : of the competition, whose data lie in `home`; out : where the play is kept
+
+    Raises
+    ------
+    NoModel
+        If its time was too short for any.
     """
     from harness.runs import load_run
 
@@ -103,7 +112,10 @@ def played(folder: Path, hours: float, home: Path, out: Path) -> tuple[np.ndarra
     if done.returncode:
         raise UserError(f"harness.play ended with {done.returncode}: {done.stderr[-500:]}")
     (out / "play.log").write_text(done.stderr)
-    run = load_run(out / "oof" / folder.name / json.loads(done.stdout)["final"])
+    final = json.loads(done.stdout)["final"]
+    if not final:
+        raise NoModel(f"harness.play finished no model in {3600 * hours:.0f} s")
+    run = load_run(out / "oof" / folder.name / final)
     assert run.test is not None  # the fifth is its test
     return np.asarray(run.test, dtype=np.float64), wall, core_seconds() - before
 

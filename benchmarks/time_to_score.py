@@ -19,7 +19,7 @@ import typer
 
 from benchmarks.common import say
 from benchmarks.forecast import hold_out
-from benchmarks.play_fastai import PLAYS, played, taught
+from benchmarks.play_fastai import PLAYS, NoModel, played, taught
 from harness.base.command import DataOption, data_root, new_app, user_command
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import write_json
@@ -78,7 +78,11 @@ def _of_set(name: str, root: Path, home: Path, epochs: int) -> list[Line]:
     for share in _SHARES:
         budget = max(share * lines[0]["seconds"], _LEAST)
         out = home / f"play-{budget:.0f}"
-        proba, wall, cores = played(competition.folder, budget / 3600, home, out)
+        try:
+            proba, wall, cores = played(competition.folder, budget / 3600, home, out)
+        except NoModel as error:
+            say(f"{name}: {error}")
+            continue
         line = take(f"harness.play, {budget:.0f} s", proba, wall, cores)
         line["reached"] = sign * (line["score"] - lines[0]["score"]) >= 0
         if line["reached"]:
