@@ -33,7 +33,7 @@ help:
 setup: $(VENV)/.ready
 	@echo "Installed in $(VENV). Next: source $(VENV)/bin/activate"
 	@echo "  python -m harness.data init FOLDER_OR_ZIP    a competition of your own"
-	@echo "  python -m harness --help                     all commands; competitions/ has five to begin with"
+	@echo "  python -m harness --help                     all commands; competitions/ has seven to begin with"
 setup-dev: $(VENV)/.ready-dev
 
 $(VENV)/.made:
