@@ -112,6 +112,16 @@ def shapes_of_arrays(tree: FileTree, name: str) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def members_of_npz(tree: FileTree, name: str) -> dict[str, tuple[int, ...]]:
+    """Shapes of an .npz's arrays by their names as files of their own, as `FileTree` has them: 'train/X.npy' of train.npz."""
+    return {member_of_npz(name, key): shape for key, shape in shapes_of_arrays(tree, name).items()}
+
+
+def member_of_npz(name: str, key: str) -> str:
+    """What an array of an .npz is called as a file of its own."""
+    return f"{name[: -len('.npz')]}/{key}.npy"
+
+
 def _copy_images(archive: zipfile.ZipFile, key: str, spec: DataSpec, folder: Path, shown: str) -> int:
     """Copy the images to images.npy; returns how many there are."""
     with _array(archive, key, shown) as (file, shape, dtype):

@@ -8,16 +8,17 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import listed, plain
-from harness.data.formats.npz import label_array, shapes_of_arrays
+from harness.data.files.stacks import open_stack
+from harness.data.formats.npz import label_array, member_of_npz, members_of_npz, shapes_of_arrays
 from harness.data.guess.inventory import Inventory
 from harness.data.guess.layout import Layout
+from harness.data.guess.looks import axis_of_channels
 from harness.data.guess.stacks import of_stacks
 from harness.data.guess.targets import Targets, find_targets
-from harness.data.guess.words import has_word, of_test, of_test_path, of_training
+from harness.data.guess.words import has_word, of_labels, of_test, of_test_path, of_training
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-_LABEL = ("label", "labels", "target", "targets", "y", "ytrain", "class", "classes", "category", "categories")
 _NO_LABEL = (
     "id",
     "ids",
@@ -54,7 +55,7 @@ def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
         )
     train = next(filter(of_training, images), None) or next((key for key in images if not of_test(key)), images[0])
     label = _label(layout, shapes, train)
-    if label is None:
+    if label is None or not _is_plain(inventory, name, train):
         return of_stacks(layout, inventory, _as_files(inventory))
     test = next((key for key in images if key != train and of_test(key)), None)
     other = next((n for n in inventory.arrays if n != name and of_test_path(n)), None)
@@ -68,10 +69,16 @@ def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
     return _targets_of_array(layout, label_array(inventory.tree, name, label))
 
 
+def _is_plain(inventory: Inventory, name: str, key: str) -> bool:
+    """Whether an array holds pixels as data.format = "npz" reads them: bytes, the channels behind."""
+    with open_stack(inventory.tree, member_of_npz(name, key)) as stack:
+        return stack.dtype == np.uint8 and (len(stack.shape) == 3 or axis_of_channels(stack.shape[1:]) == 2)
+
+
 def _as_files(inventory: Inventory) -> dict[str, tuple[int, ...]]:
     """The arrays of all .npz as files of their own, by what they are called in them: 'train/X.npy' of train.npz."""
-    of_each = ((name, shapes_of_arrays(inventory.tree, name)) for name in inventory.arrays)
-    return {f"{name[: -len('.npz')]}/{key}.npy": shape for name, shapes in of_each for key, shape in shapes.items()}
+    of_each = [members_of_npz(inventory.tree, name) for name in inventory.arrays]
+    return {name: shape for shapes in of_each for name, shape in shapes.items()}
 
 
 def _set_test(layout: Layout, name: str, test: str | None, other: str | None) -> None:
@@ -106,7 +113,7 @@ def _label(layout: Layout, shapes: Shapes, train: str) -> str | None:
 
 def _likeliness(key: str) -> tuple[bool, bool, bool]:
     """Sorts an array before less likely labels, by its name."""
-    return not has_word(key, *_LABEL), has_word(key, *_NO_LABEL), not of_training(key)
+    return not of_labels(key), has_word(key, *_NO_LABEL), not of_training(key)
 
 
 def _held(shapes: Shapes) -> str:

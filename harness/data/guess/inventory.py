@@ -23,7 +23,7 @@ from harness.data.files.embedded import is_embedding, is_tfrecord
 from harness.data.files.names import alike, base, nfc, number_width, other_spellings, stem, without_ending
 from harness.data.files.packed import kind_of
 from harness.data.files.stacks import open_stack
-from harness.data.formats.npz import shapes_of_arrays
+from harness.data.formats.npz import members_of_npz
 from harness.data.guess.shards import as_patterns, of_one_size
 from harness.data.rows.tables import Table, read_table
 
@@ -233,9 +233,7 @@ def stacks_among(tree: FileTree, names: Sequence[str], tables: Mapping[str, Tabl
             shapes[name] = stack.shape
     for name in (n for n in names if n.lower().endswith(".npz")):
         with contextlib.suppress(UserError):
-            shapes |= {
-                f"{name[: -len('.npz')]}/{key}.npy": shape for key, shape in shapes_of_arrays(tree, name).items()
-            }
+            shapes |= members_of_npz(tree, name)
     numbered = Counter(shape for name, shape in shapes.items() if re.fullmatch(r"\d+", PurePosixPath(name).stem))
     strays = sum(is_image(name) for name in names if name not in files)
     rows = rows_told(shapes, tables)

@@ -19,7 +19,7 @@ from harness.data.guess.looks import look_at_contents
 from harness.data.guess.sizes import largest_side, sides
 from harness.data.guess.splits import split_column
 from harness.data.guess.targets import Targets, find_targets
-from harness.data.guess.words import has_word, of_test_path, of_training
+from harness.data.guess.words import has_word, of_test_path, of_training, of_validation
 from harness.data.rows.tables import Table, rows_where
 
 _ID = re.compile(r"(image|img)?_?id|filename|index", re.I)
@@ -175,7 +175,7 @@ def _merge_tables(
     needed, known = [*label, *([own] if own else [])], set(inventory.tables[train].column(own, "") if own else [])
     merged: list[str] = []
     for name, table in others.items():
-        is_more = has_word(name, *_VALIDATION) or of_training(PurePosixPath(name).name)
+        is_more = of_validation(name) or of_training(PurePosixPath(name).name)
         if not (is_more and _place(name) == _place(train) and all(map(table.has, needed))):
             continue
         ids = table.column(own, "") if own else []
@@ -192,13 +192,10 @@ def _merge_tables(
         )
 
 
-_VALIDATION = ("val", "valid", "validation", "dev")
-
-
 def _place(name: str) -> str:
     """The folder of a table, above one that is called as a part of the data is: of both 'small/train/a' and 'small/val/a' 'small'."""
     folders = PurePosixPath(name).parent.parts
-    return "/".join(f for f in folders if not (of_training(f) or has_word(f, *_VALIDATION)))
+    return "/".join(f for f in folders if not (of_training(f) or of_validation(f)))
 
 
 def _note_classes(layout: Layout, names: list[str]) -> None:

@@ -19,13 +19,11 @@ from harness.data.guess.layout import Layout
 from harness.data.guess.looks import axis_of_channels
 from harness.data.guess.splits import Split, split_column
 from harness.data.guess.targets import Targets, find_targets
-from harness.data.guess.words import has_word, of_test, of_test_path, of_training
+from harness.data.guess.words import has_word, of_labels, of_test, of_test_path, of_training, of_validation
 from harness.data.rows.tables import Table, read_table, rows_where
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-_LABEL = ("label", "labels", "target", "targets", "y", "class", "classes", "category", "categories")
-_HELD_BACK = ("val", "valid", "validation", "dev", "extra")
 _LOOKED_AT = 500  # rows, for the range of their values
 
 
@@ -121,7 +119,7 @@ def _words(name: str) -> str:
 
 
 def _is_aside(name: str) -> bool:
-    return of_test_path(_words(name)) or has_word(name, *_HELD_BACK)
+    return of_test_path(_words(name)) or of_validation(name) or has_word(name, "extra")
 
 
 def _set_images(layout: Layout, tree: FileTree, name: str, shape: tuple[int, ...]) -> None:
@@ -162,10 +160,8 @@ def _labels(inventory: Inventory, stacks: Shapes, images: list[str], n: int, tra
         for name, table in inventory.tables.items()
         if len(table) == n and not SAMPLE.search(PurePosixPath(name).name) and not of_test_path(name)
     ]
-    ranked = sorted(
-        arrays, key=lambda name: (not has_word(PurePosixPath(name).name, *_LABEL), not of_training(name), name)
-    )
-    if tables and not (ranked and has_word(PurePosixPath(ranked[0]).name, *_LABEL)):
+    ranked = sorted(arrays, key=lambda name: (not of_labels(PurePosixPath(name).name), not of_training(name), name))
+    if tables and not (ranked and of_labels(PurePosixPath(ranked[0]).name)):
         best = min(
             tables, key=lambda name: (not of_training(PurePosixPath(name).name), "label" not in name.lower(), name)
         )

@@ -39,3 +39,15 @@ def _says(name: str, pattern: re.Pattern[str]) -> bool:
 def has_word(name: str, *wanted: str) -> bool:
     """Whether one of these is a word of the name."""
     return not set(wanted).isdisjoint(words(name))
+
+
+def of_validation(name: str) -> bool:
+    """Whether a name speaks of rows with labels that are kept for validation: 'X_val', 'jpeg/validation'."""
+    return has_word(name, "val", "valid", "validation", "dev")
+
+
+def of_labels(name: str) -> bool:
+    """Whether a name speaks of labels: 'y_train', 'labels'."""
+    return has_word(
+        name, "label", "labels", "target", "targets", "y", "ytrain", "class", "classes", "category", "categories"
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from harness.base.errors import UserError
 from harness.data.files.archives import FileTree
-from harness.data.files.embedded import encoded_images
+from harness.data.files.embedded import encoded_images, tfrecord
 from harness.data.rows.tables import Table, read_table
 from tests.data.files.tfrecords import Record, example, write_tfrecord
 
@@ -46,6 +46,16 @@ def test_what_a_record_lacks_is_empty_and_lists_are_lists(tmp_path: Path):
 def test_bytes_that_are_neither_image_nor_text_are_left_out(tmp_path: Path):
     table = read(tmp_path, {"id": b"a", "raw": b"\x00\xff"}, {"id": b"b", "raw": b"fine"})
     assert columns(table) == {"id": ["a", "b"]} and table.pictures == ()
+
+
+def test_an_unchanged_file_is_read_once_and_a_changed_one_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    tree, read_by = FileTree(tmp_path), tfrecord.text_columns
+    times: list[str] = []
+    monkeypatch.setattr(tfrecord, "text_columns", lambda *given: times.append(given[1]) or read_by(*given))
+    write_tfrecord(tmp_path / "a.tfrec", [{"id": b"a"}])
+    assert read_table(tree, "a.tfrec", "").columns == read_table(tree, "a.tfrec", "").columns == [["a"]]
+    write_tfrecord(tmp_path / "a.tfrec", [{"id": b"other"}])
+    assert read_table(tree, "a.tfrec", "").columns == [["other"]] and len(times) == 2
 
 
 def test_rows_of_images_alone_are_counted(tmp_path: Path):

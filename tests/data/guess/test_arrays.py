@@ -30,6 +30,22 @@ def chosen(layout: Layout) -> tuple[object, ...]:
     return tuple(layout.values.get(key) for key in ("images", "label", "test_images"))
 
 
+@pytest.mark.parametrize(
+    "images", [np.zeros((40, 8, 8, 3), np.float32), np.zeros((40, 3, 8, 8), np.uint8), np.ones((40, 12, 12))]
+)
+def test_images_that_are_no_plain_bytes_are_read_as_arrays(tmp_path: Path, images: np.ndarray):
+    layout = saved(tmp_path, x_train=images, y_train=np.arange(40) % 4, x_test=images[:6])
+    assert [layout.values[key] for key in ("format", "train", "labels", "test")] == [
+        "arrays",
+        "all/x_train.npy",
+        "all/y_train.npy",
+        "all/x_test.npy",
+    ]
+    assert (
+        layout.values["channels"] == (3 if images.ndim == 4 else 1) and layout.values["size"] == [images.shape[2]] * 2
+    ) or images.ndim == 4
+
+
 def test_the_labels_of_a_test_of_equal_size_are_not_the_trainings(tmp_path: Path):
     layout = saved(tmp_path, x_test=X, y_test=Y, x_train=X, y_train=Y)
     assert chosen(layout) == ("x_train", "y_train", "x_test") and not layout.unknown

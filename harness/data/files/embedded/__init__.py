@@ -5,6 +5,7 @@ Text and numbers of a file are columns as of any table; the images are read one 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -34,6 +35,12 @@ def text_columns(tree: FileTree, name: str, text_of: Callable[[Any], str]) -> Fo
     UserError
         If the file is damaged.
     """
+    return _once(tree, name, tuple(map(tuple, tree.stamp([name]))), text_of)
+
+
+@functools.lru_cache(maxsize=256)
+def _once(tree: FileTree, name: str, stamp: object, text_of: Callable[[Any], str]) -> Found:
+    """Records are read from front to end, images and all: of an unchanged file once, whoever asks for labels, ids and columns."""
     found: Found = _reader(name).text_columns(tree, name, text_of)
     return found
 
