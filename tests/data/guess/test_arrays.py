@@ -31,9 +31,16 @@ def chosen(layout: Layout) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize(
-    "images", [np.zeros((40, 8, 8, 3), np.float32), np.zeros((40, 3, 8, 8), np.uint8), np.ones((40, 12, 12))]
+    ("images", "size", "channels"),
+    [
+        (np.zeros((40, 8, 8, 3), np.float32), [8, 8], 3),
+        (np.zeros((40, 3, 8, 8), np.uint8), [8, 8], 3),
+        (np.ones((40, 12, 12)), [12, 12], 1),
+    ],
 )
-def test_images_that_are_no_plain_bytes_are_read_as_arrays(tmp_path: Path, images: np.ndarray):
+def test_images_that_are_no_plain_bytes_are_read_as_arrays(
+    tmp_path: Path, images: np.ndarray, size: list[int], channels: int
+):
     layout = saved(tmp_path, x_train=images, y_train=np.arange(40) % 4, x_test=images[:6])
     assert [layout.values[key] for key in ("format", "train", "labels", "test")] == [
         "arrays",
@@ -41,9 +48,7 @@ def test_images_that_are_no_plain_bytes_are_read_as_arrays(tmp_path: Path, image
         "all/y_train.npy",
         "all/x_test.npy",
     ]
-    assert (
-        layout.values["channels"] == (3 if images.ndim == 4 else 1) and layout.values["size"] == [images.shape[2]] * 2
-    ) or images.ndim == 4
+    assert (layout.values["size"], layout.values["channels"]) == (size, channels)
 
 
 def test_the_labels_of_a_test_of_equal_size_are_not_the_trainings(tmp_path: Path):
