@@ -30,7 +30,7 @@ class ImageClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    recipe : built-in (quick, strong, transfer), or a path that ends in .toml
+    recipe : built-in (quick, strong, transfer, finetune), or a path that ends in .toml
     folds : number of folds; None = as the recipe has it
     set : what is changed of the recipe, {"train.epochs": 3}
     metric : what `oof_score_` is of

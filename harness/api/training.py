@@ -51,7 +51,7 @@ def cv(
     Parameters
     ----------
     comp : slug, folder, what `harness.competition` gave, or `harness.Samples`
-    recipe : a file of the competition's recipes/, a path that ends in .toml, or a built-in one: quick, strong, transfer, columns
+    recipe : a file of the competition's recipes/, a path that ends in .toml, or a built-in one: quick, strong, transfer, finetune, columns
     set : what is changed of the recipe: {"train.epochs": 3, "model.name": "cnn"}
     folds : fold or folds to train; None = all
     sample : take the competition's small embedded sample

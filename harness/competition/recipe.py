@@ -253,8 +253,10 @@ def recipe_of(name: str, values: dict[str, Any], overrides: list[str] | None, wh
     return validate(Recipe, {**values, "name": name}, where)
 
 
-BUILT_IN = ("quick", "strong", "transfer", "columns")
+BUILT_IN = ("quick", "strong", "transfer", "finetune", "columns")
 """Recipes by rule (`harness.competition.builtin`), for a competition that has no file of the name."""
+PRETRAINED = ("transfer", "finetune")
+"""Those of them that are timm's networks."""
 
 
 def recipe_names(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ from harness.base.errors import UserError
 from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
 from harness.competition import Competition, DataChoice, Recipe
-from harness.competition.recipe import BOOSTING, load_recipe
+from harness.competition.recipe import BOOSTING, PRETRAINED, load_recipe
 from harness.competition.tasks.fitting import check_fits
 from harness.cv.arguments import ClusterOptions, FoldOptions, LabelOptions, NoiseOptions, TrainedRecipe
 from harness.cv.options import Options
@@ -81,7 +81,7 @@ def train(
     _check_hardware(asked.folds.device, asked.nodes)
     options = options_of(contest, asked)
     if asked.folds.workers != 1 and not options.cluster and instead is None:
-        start_server(recipe.model.name == "timm" if recipe else asked.recipe.recipe == "transfer")
+        start_server(recipe.model.name == "timm" if recipe else asked.recipe.recipe in PRETRAINED)
     played = _with_data(contest, recipe, asked, watcher)
     if instead is not None:
         instead(played.recipe)

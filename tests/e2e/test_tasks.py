@@ -294,5 +294,5 @@ def test_a_competition_without_recipes_is_played_by_built_in_ones(project: Path,
     assert (
         lost.returncode == 2
         and "did you mean 'quick'" in lost.stderr
-        and "built in: quick, strong, transfer" in lost.stderr
+        and "built in: quick, strong, transfer, finetune" in lost.stderr
     )

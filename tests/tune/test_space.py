@@ -161,7 +161,7 @@ def test_a_key_that_is_not_written_at_its_default_has_its_value_all_the_same(tmp
     assert own_parameters(recipe, recipe.tune) == {"train.sampling": '"uniform"', "train.logit_adjustment": 0.0}
 
 
-@pytest.mark.parametrize("name", ["quick", "strong", "transfer", "columns"])
+@pytest.mark.parametrize("name", ["quick", "strong", "transfer", "finetune", "columns"])
 def test_a_recipe_without_a_space_is_searched_about_its_own_values(tmp_path: Path, name: str):
     contest, _ = opened(tmp_path)
     facts = Facts(64, 64, 3, 2_000, 4, 1.0, "single", "accuracy", weights="package", columns=3)

@@ -9,7 +9,7 @@ from typing import Any
 from harness.base.places.competitions import SPEC, competition_folder
 from harness.base.places.home import COMPETITIONS, project_home
 
-BUILT_IN = ("quick", "strong", "transfer", "columns")
+BUILT_IN = ("quick", "strong", "transfer", "finetune", "columns")
 _DEVICES = ("auto", "cpu", "cuda", "cuda:0", "mps")
 
 

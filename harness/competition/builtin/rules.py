@@ -17,6 +17,7 @@ NAMES = {
     "quick": "a small network, minutes on a CPU",
     "strong": "a wider network at a larger size, three times the images, views at prediction",
     "transfer": "a pretrained backbone, frozen; its head is trained",
+    "finetune": "a pretrained backbone, all layers trained",
     "columns": "gradient-boosted trees on the columns beside the images, which they do not see",
 }
 
@@ -25,6 +26,12 @@ ENOUGH_STEPS = 3_000
 _MOST_EPOCHS = 40
 _LEAST_PRETRAINED = 32
 """Pixels: of smaller images, as of digits, a network from scratch learns as much in the same time."""
+
+
+_FINETUNED_SIDE, _LEAST_FINETUNED_SIDE = 128, 96
+"""Pixels; the lesser where time is short. Of images four times as large, fewer epochs fit in the same time, and less is learnt."""
+_FEW_TO_FINETUNE = 4_000
+"""Rows below which the early layers are better trained more slowly."""
 
 
 def built_in(name: str, facts: Facts) -> dict[str, Any]:
@@ -39,6 +46,8 @@ def built_in(name: str, facts: Facts) -> dict[str, Any]:
         return _columns(facts)
     if name == "transfer":
         return _transfer(facts)
+    if name == "finetune":
+        return _finetune(facts)
     strong = name == "strong"
     side = image_side(facts, strong)
     recipe: dict[str, Any] = {"description": _description(name, facts)}
@@ -54,7 +63,7 @@ def built_in(name: str, facts: Facts) -> dict[str, Any]:
 
 
 def suits_pretrained(facts: Facts) -> bool:
-    """Whether a pretrained network, frozen, is where to begin: in a tenth of the time it knows as much as one from scratch.
+    """Whether a pretrained network is where to begin: frozen it knows in a tenth of the time as much as one from scratch.
 
     Of grey images and of small ones too, since it looks at its levels (benchmarks/RESULTS.md).
     """
@@ -214,7 +223,7 @@ def _columns(facts: Facts) -> dict[str, Any]:
     if not facts.columns:
         raise UserError(
             "recipe 'columns': the competition names no columns beside its images. Name them: data.features in competition.toml, e.g. "
-            '["age", "margin*", "image.height"]; or take another recipe: quick, strong, transfer.'
+            '["age", "margin*", "image.height"]; or take another recipe: quick, strong, transfer, finetune.'
         )
     many = facts.outputs * facts.rows > 100_000  # a tree for each class in each round
     return {
@@ -265,3 +274,35 @@ def _transfer(facts: Facts) -> dict[str, Any]:
         "predict": {"tta": views(facts, strong=False) if facts.share == 1 else ["identity"]},
         "cv": {"folds": folds(facts)},
     }
+
+
+def _finetune(facts: Facts) -> dict[str, Any]:
+    """All layers of a pretrained network on images of 128 pixels, to which small ones are enlarged, for some 750 steps.
+
+    Of sizes, epochs, learning rates, layer decays and frozen blocks these served best on CIFAR-10, plankton, blood cells and aerial scenes, on
+    folds of another split (benchmarks/RESULTS.md, "All layers of a pretrained network").
+    """
+    side = _FINETUNED_SIDE if facts.share == 1 else _LEAST_FINETUNED_SIDE
+    recipe = built_in("quick", facts) | {"description": _description("finetune", facts)}
+    recipe.pop("data", None)
+    if side < facts.side:
+        scale = side / facts.side
+        recipe["data"] = {"size": [max(round(facts.height * scale), 16), max(round(facts.width * scale), 16)]}
+    recipe["model"] = {
+        "name": "timm",
+        "args": {
+            "backbone": "tf_efficientnet_lite0",
+            "weights": "package" if facts.weights == "package" else "pretrained",
+            "dropout": 0.3,
+            "image_size": side,
+        },
+    }
+    recipe["augment"] = augmentation(facts, side, strong=False)
+    few = facts.rows < _FEW_TO_FINETUNE
+    recipe["train"] |= {
+        "epochs": int(min(max(48_000 / max(facts.rows, 1), 3), 10)),
+        "lr": 0.002,
+        "layer_decay": 0.9 if few else 1.0,
+        "ema": 0.98,
+    }
+    return recipe

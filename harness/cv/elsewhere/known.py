@@ -9,6 +9,7 @@ from harness.base.errors import UserError
 from harness.base.options import DataOptions
 from harness.base.progress import LineWatcher
 from harness.competition import Competition, Recipe, load_recipe
+from harness.competition.recipe import PRETRAINED
 from harness.cv.arguments import TrainedRecipe
 from harness.cv.opening import open_run
 from harness.cv.options import Options
@@ -77,7 +78,7 @@ def refuse_own_weights(recipe: Recipe) -> None:
 def from_hub(recipe: Recipe | None, name: str) -> bool:
     """Whether pretrained weights are fetched there; of a built-in recipe that is not made yet, its name tells."""
     if recipe is None:
-        return name == "transfer"
+        return name in PRETRAINED
     return bool(
         recipe.model.args.get("weights") == "pretrained" or (recipe.image and recipe.image.weights == "pretrained")
     )

@@ -251,7 +251,7 @@ def _take_metric(targets: Any, found: str, why: str) -> None:
 
 def _recipes(layout: Any) -> tuple[str, ...]:
     beside = set(layout.values.get("features", [])) - set(IMAGE_COLUMNS)  # trees on two sizes alone know little
-    return ("quick", "strong", "transfer", *(["columns"] if beside else []))
+    return ("quick", "strong", "transfer", "finetune", *(["columns"] if beside else []))
 
 
 def recipe_toml(name: str, facts: Any) -> str:

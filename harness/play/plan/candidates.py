@@ -19,8 +19,6 @@ Maker = Callable[["Facts"], "Candidate | None"]
 TURNED = ("play-turned", "play-mirrored")
 """Candidates whose images are turned and mirrored, or mirrored, beyond what competition.toml says."""
 
-_LEAST_PHOTOGRAPH = 64  # pixels
-
 
 def baseline(facts: Facts, pretrained: bool = False) -> Candidate:
     """The built-in `quick`; or `transfer`, where a pretrained network, frozen, is where to begin."""
@@ -41,10 +39,8 @@ def first_race(facts: Facts, limits: Iterable[Limit], noise: Values | None, trai
         turned = functools.partial(_turned, of="quick", trained=trained)
         makers = [longer, turned, functools.partial(_narrower, trained=trained), _wider, _larger, _strong, _gentle]
     pretrained: list[Maker] = [_frozen, _finetuned]
-    if FEW_ROWS in found or (TIME in found and are_photographs(facts)):
-        makers = [*pretrained, *makers]
-    elif are_photographs(facts):
-        makers = [makers[0], *pretrained, *makers[1:]]
+    first = 0 if FEW_ROWS in found or TIME in found else 1
+    makers[first:first] = pretrained
     candidates = [made for make in [_trees, *makers] if (made := make(facts))]
     if IMBALANCE in found:
         candidates = [_changed(c, changes.balanced) for c in candidates]
@@ -181,11 +177,6 @@ def _gentle(facts: Facts) -> Candidate:
     return candidate("play-deeper", values, "a network twice as deep")
 
 
-def are_photographs(facts: Facts) -> bool:
-    """Whether ImageNet's weights know such images: colours, and more than an icon's pixels."""
-    return facts.channels == 3 and facts.side >= _LEAST_PHOTOGRAPH
-
-
 def _frozen(facts: Facts) -> Candidate | None:
     if not suits_pretrained(facts):
         return None
@@ -195,25 +186,10 @@ def _frozen(facts: Facts) -> Candidate | None:
 
 
 def _finetuned(facts: Facts) -> Candidate | None:
-    """All layers of a pretrained network, as on the X-rays (benchmarks/RESULTS.md)."""
     if not suits_pretrained(facts):
         return None
-    values = built_in("quick", facts)
-    side = min(facts.side, 128 if facts.rows < 8_000 else 96)
-    if side < facts.side:
-        scale = side / facts.side
-        values["data"] = {"size": [max(round(facts.height * scale), 16), max(round(facts.width * scale), 16)]}
-    values["model"] = {
-        "name": "timm",
-        "args": {
-            "backbone": "tf_efficientnet_lite0",
-            "weights": "package" if facts.weights == "package" else "pretrained",
-            "dropout": 0.3,
-            "image_size": max(64, side),
-        },
-    }
-    values["train"] |= {"epochs": 10, "batch_size": 32, "lr": 0.001, "layer_decay": 0.85}
-    return candidate("play-finetuned", values, "a pretrained network, all layers trained, the early ones slower")
+    values = built_in("finetune", facts)
+    return candidate("play-finetuned", values, "a pretrained network, all layers trained")
 
 
 def _changed(candidate: Candidate, change: Callable[[Values], Values | None]) -> Candidate:

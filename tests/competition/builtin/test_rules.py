@@ -83,7 +83,7 @@ def test_nothing_is_turned_or_mirrored_that_is_not_declared():
 
 def test_classes_are_balanced_only_where_the_metric_counts_them_alike():
     uneven = replace(FACTS, imbalance=50.0)
-    for name in ("quick", "strong", "transfer"):
+    for name in ("quick", "strong", "transfer", "finetune"):
         for metric in ("accuracy", "log_loss", "micro_f1", "weighted_f1", "mcc"):
             assert (
                 not {"sampling", "logit_adjustment", "class_weights"}
@@ -108,8 +108,25 @@ def test_more_rows_fewer_epochs_within_bounds():
 
 
 def test_weights_at_hand_are_taken():
-    assert built_in("transfer", replace(FACTS, weights="package"))["model"]["args"]["weights"] == "package"
-    assert built_in("transfer", FACTS)["model"]["args"]["weights"] == "pretrained"
+    for name in ("transfer", "finetune"):
+        assert built_in(name, replace(FACTS, weights="package"))["model"]["args"]["weights"] == "package"
+        assert built_in(name, FACTS)["model"]["args"]["weights"] == "pretrained"
+
+
+def test_all_layers_are_trained_on_images_of_one_size_for_some_750_steps():
+    def looked_at(**changes: object) -> tuple[list[int] | None, int]:
+        found = built_in("finetune", replace(FACTS, **changes))
+        return found.get("data", {}).get("size"), found["model"]["args"]["image_size"]
+
+    assert looked_at() == ([128, 128], 128) and looked_at(height=256, width=200) == ([128, 100], 128)
+    assert looked_at(height=32, width=32) == (
+        None,
+        128,
+    )  # enlarged by the network, so that the decoded copy stays small
+    assert looked_at(share=0.5) == ([96, 96], 96)
+    few, some, many = (built_in("finetune", replace(FACTS, rows=n))["train"] for n in (1_000, 8_000, 100_000))
+    assert (few["epochs"], some["epochs"], many["epochs"]) == (10, 6, 3)
+    assert few["layer_decay"] < some["layer_decay"] == 1
 
 
 def test_where_time_is_short_images_are_smaller_and_pooled_early():

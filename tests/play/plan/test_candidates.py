@@ -78,6 +78,11 @@ def test_few_rows_with_weights_begin_with_pretrained_ones():
     facts = CASES[3]
     names = [c.name for c in first_race(facts, find_limits(Seen(facts, 20)), None)]
     assert names[:2] == ["play-frozen", "play-finetuned"]
+    small = dataclasses.replace(CASES[2], weights="package")
+    assert [c.name for c in first_race(small, [], None)][1:3] == ["play-frozen", "play-finetuned"]
+    assert "play-finetuned" not in [
+        c.name for c in first_race(dataclasses.replace(small, height=28, width=28), [], None)
+    ]
     without = dataclasses.replace(facts, weights="")
     assert not {"play-finetuned", "play-frozen"} & {c.name for c in first_race(without, [], None)}
 
