@@ -22,12 +22,13 @@ from harness.data.files.decode import is_image
 from harness.data.files.embedded import is_embedding, is_tfrecord
 from harness.data.files.names import alike, base, nfc, number_width, other_spellings, stem, without_ending
 from harness.data.files.packed import kind_of
+from harness.data.files.spreadsheets import ENDINGS as SHEETS
 from harness.data.files.stacks import open_stack
 from harness.data.formats.npz import members_of_npz
 from harness.data.guess.shards import as_patterns, of_one_size
 from harness.data.rows.tables import Table, read_table
 
-_TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
+_TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", *SHEETS)
 _TEXT = ".txt"  # a table where it lists files; else a note to people
 
 

@@ -1,4 +1,4 @@
-"""Tables of a competition's own as columns of text: CSV, TSV, Parquet, JSON records, COCO annotations, lists of files."""
+"""Tables of a competition's own as columns of text: CSV, TSV, .xlsx, Parquet, JSON records, COCO annotations, lists of files."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from harness.data.files.arrays import read_whole
 from harness.data.files.csv_tables import column, read_rows
 from harness.data.files.embedded import is_embedding, text_columns
 from harness.data.files.names import nfc, refuse_duplicate_ids
+from harness.data.files.spreadsheets import ENDINGS as SHEETS
+from harness.data.files.spreadsheets import read_sheet
 from harness.data.files.stacks import open_stack
 
 _MOST_JSON, _MOST_COLUMNS = 1 << 30, 100_000
@@ -125,6 +127,9 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
     with tree.open(name) as file:
         if ending in (".json", ".jsonl"):
             table = _json(file, shown)
+        elif ending in SHEETS:
+            header, cells, shown = read_sheet(file, ending, shown)
+            table = Table(header, [[text_of(row[place]) for row in cells] for place in range(len(header))], shown)
         else:
             files = _list_of_files(file, shown) if ending == ".txt" else None
             header, rows = files or read_rows(file, shown)

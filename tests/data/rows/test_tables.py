@@ -24,6 +24,14 @@ def read(folder: Path, name: str, text: str | bytes):
     return read_table(FileTree(folder), name, "data.labels")
 
 
+def as_xlsx(folder: Path) -> bytes:
+    with pd.ExcelWriter(folder / "x.xlsx") as writer:
+        pd.DataFrame().to_excel(writer, sheet_name="empty")
+        FRAME.to_excel(writer, index=False, sheet_name="labels")
+        FRAME.iloc[:1].to_excel(writer, index=False, sheet_name="another")
+    return (folder / "x.xlsx").read_bytes()
+
+
 def as_parquet(folder: Path) -> bytes:
     FRAME.to_parquet(folder / "x")
     return (folder / "x").read_bytes()
@@ -36,6 +44,7 @@ def as_parquet(folder: Path) -> bytes:
         ("t.tsv", lambda f: FRAME.to_csv(index=False, sep="\t")),
         ("semicolons.csv", lambda f: FRAME.to_csv(index=False, sep=";")),
         ("t.parquet", as_parquet),
+        ("t.xlsx", as_xlsx),
         ("records.json", lambda f: FRAME.to_json(orient="records")),
         ("columns.json", lambda f: json.dumps(FRAME.to_dict("list"))),
         ("by_id.json", lambda f: json.dumps({r["id"]: {k: v for k, v in r.items() if k != "id"} for r in FRAME.to_dict("records")})),
