@@ -26,7 +26,8 @@ Where = dict[str, Annotated[Names, BeforeValidator(lambda names: (names,) if isi
 
 
 _READ_BY = {
-    "merge": ("image_folder", "table_pixels"),
+    "merge": ("image_folder", "table_pixels", "arrays"),
+    "merge_labels": ("arrays",),
     "label_pattern": ("image_folder",),
     "files": ("image_csv",),
     "pixels": ("table_pixels",),
@@ -92,7 +93,9 @@ class DataSpec(Later):
     files, as train.7z or train.zip for 'train'; array X of train.npz or train.h5 is 'train/X.npy'. Of a table in Parquet or TFRecord a
     pattern for its parts: 'train-*.parquet'."""
     merge: Strings = ()
-    """image_folder, table_pixels: further folders, or tables, like `train` whose images are training images too."""
+    """image_folder, table_pixels, arrays: further folders, tables or arrays like `train` whose images are training images too."""
+    merge_labels: Strings = ()
+    """arrays: of each of `merge` the array or table of its rows, like `labels`."""
     test: str | None = "test"
     """File or folder of the test images, or None where the test is hidden."""
     optional: Strings = ()
@@ -190,7 +193,7 @@ class DataSpec(Later):
     def _inside_the_data_folder(cls, name: str | None) -> str | None:
         return None if name is None else _inside(name)
 
-    @field_validator("merge", "optional", "captions")
+    @field_validator("merge", "merge_labels", "optional", "captions")
     @classmethod
     def _all_inside_the_data_folder(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(_inside, names))
@@ -214,6 +217,15 @@ class DataSpec(Later):
     def _pixels_of_a_table(self) -> DataSpec:
         if self.format == "table_pixels" and not self.pixels:
             raise ValueError("data.pixels: missing; table_pixels needs the columns that hold the images")
+        return self
+
+    @model_validator(mode="after")
+    def _labels_of_what_is_merged(self) -> DataSpec:
+        if self.is_stack and len(self.merge) != len(self.merge_labels):
+            raise ValueError(
+                f"data.merge_labels: names {len(self.merge_labels)}, but data.merge names {len(self.merge)}; each array of images needs the one of "
+                "its labels"
+            )
         return self
 
     @model_validator(mode="after")

@@ -406,7 +406,7 @@ class Building:
 def stamped(competition: Competition, tree: FileTree) -> list[str]:
     """Names of the files that the data are read from."""
     spec = competition.data
-    tables = spec.merge if spec.format == "table_pixels" else ()
+    tables = spec.merge if spec.format == "table_pixels" or spec.is_stack else ()
     names = [found for name in (spec.train, spec.test, *tables) if name for found in tree.matching(name)]
     if spec.format == "custom" and not tree.is_zip:
         names = sorted(name.removeprefix("/") for name in walk(tree.path, ""))
@@ -414,7 +414,7 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
         folders = [*names, *spec.merge]
         names = [name for f in folders for name in ([f] if tree.is_packed(f) else tree.names(f) or [f])]
     if spec.format == "image_csv" or spec.is_stack:
-        names += [spec.labels, *([spec.test_rows] if spec.test_rows else [])]
+        names += [spec.labels, *spec.merge_labels, *([spec.test_rows] if spec.test_rows else [])]
     if spec.format in ("image_csv", "image_folder", "arrays") and spec.join:
         names.append(spec.join.file)
     names += spec.features_from.file if spec.features_from else ()

@@ -144,7 +144,7 @@ def test_a_study_on_the_nodes(nodes, project: Path):
         "--recipe",
         "tiny",
         "--trials",
-        "4",
+        "2",
         "--pruner",
         "none",
         "--no-nested",
@@ -152,7 +152,7 @@ def test_a_study_on_the_nodes(nodes, project: Path):
     )
     done = run_inside("harness.tune", *options, "--parallel", "2", "--cluster", nodes.address, cwd=project)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["trials"]["complete"] == 4
+    assert json.loads(done.stdout)["trials"]["complete"] == 2
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -63,6 +63,53 @@ class Stack:
         """All of it, in memory."""
         blocks = list(self.blocks())
         return np.concatenate(blocks) if blocks else np.zeros(self.shape, self.dtype)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Arrays one behind the other, as one.
+
+    Attributes
+    ----------
+    parts : of the same shape, but for the rows, and of one type
+    """
+
+    parts: tuple[Stack, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all of them together."""
+        return sum(part.shape[0] for part in self.parts), *self.parts[0].shape[1:]
+
+    @property
+    def shown(self) -> str:
+        """Their places, in words."""
+        return " + ".join(part.shown for part in self.parts)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Rows of the first part, then of the next, see `Stack.blocks`."""
+        for part in self.parts:
+            yield from part.blocks()
+
+
+@contextlib.contextmanager
+def open_joined(tree: FileTree, names: Sequence[str]) -> Iterator[Stack | Joined]:
+    """One array, or several as one.
+
+    Raises
+    ------
+    UserError
+        As `open_stack`; also if images of two arrays differ in shape or type: names both.
+    """
+    with contextlib.ExitStack() as files:
+        first, *others = [files.enter_context(open_stack(tree, name)) for name in names]
+        for other in others:
+            if (other.shape[1:], other.dtype) != (first.shape[1:], first.dtype):
+                raise UserError(
+                    f"{other.shown}: its rows are {other.dtype} {other.shape[1:]}, those of {first.shown} {first.dtype} {first.shape[1:]}; to be "
+                    "trained on together they must be alike. Save them so, or take the array out of data.merge in competition.toml."
+                )
+        yield Joined((first, *others)) if others else first
 
 
 @contextlib.contextmanager

@@ -20,16 +20,17 @@ from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
 from harness.data.files.decode import Decoder
 from harness.data.files.decode_arrays import decode_array
-from harness.data.files.stacks import Stack, open_stack
+from harness.data.files.stacks import Joined, Stack, open_joined, open_stack
 from harness.data.formats.csv_pixels import PixelRows
-from harness.data.rows.listing import groups_of, test_table, training_table
+from harness.data.rows.listing import groups_of, merged_arrays, test_table, training_table
 from harness.data.rows.tables import Table
 from harness.data.rows.targets import targets_of
 from harness.data.rows.weights import weights_of
 
 
 def read_stacked(tree: FileTree, name: str, spec: DataSpec, labelled: bool, folder: Path) -> PixelRows:
-    """Write images.npy of one array into a folder, at data.size; returns what the table says of its rows.
+    """Write images.npy of one array, of the training rows with those of data.merge behind, into a folder, at data.size; returns what the table
+    says of its rows.
 
     Arrays other than uint8 and uint16 need data.range, whose ends become 0 and 255. Rows may be (H, W), (H, W, C), (C, H, W), or flat.
 
@@ -38,7 +39,8 @@ def read_stacked(tree: FileTree, name: str, spec: DataSpec, labelled: bool, fold
     UserError
         If the table has another number of rows than the array, or a row is no image of data.size: names both.
     """
-    with open_stack(tree, name) as stack:
+    more = [array for array, _ in merged_arrays(tree, spec)] if labelled else []
+    with open_joined(tree, [name, *more]) as stack:
         table, n = _table(tree, spec, labelled), stack.shape[0]
         rows = _rows(table, stack) if table is not None else range(n)
         images = new_images(folder, len(rows), spec)
@@ -68,7 +70,7 @@ def _table(tree: FileTree, spec: DataSpec, labelled: bool) -> Table | None:
     return test_table(tree, spec) if spec.table_of_test else None
 
 
-def _rows(table: Table, stack: Stack) -> list[int]:
+def _rows(table: Table, stack: Stack | Joined) -> list[int]:
     """Of each of the table's rows its row in the array.
 
     Raises
@@ -131,7 +133,7 @@ def _roughness(images: np.ndarray) -> float:
 _LOOKED_AT = 200  # rows
 
 
-def _write(stack: Stack, images: np.ndarray, places: np.ndarray, spec: DataSpec, planes: bool) -> None:
+def _write(stack: Stack | Joined, images: np.ndarray, places: np.ndarray, spec: DataSpec, planes: bool) -> None:
     """Decode the rows that have a place >= 0, each to its place."""
     decoder, start = Decoder.of(spec), 0
     for block in stack.blocks():

@@ -15,7 +15,7 @@ from harness.data.guess.layout import Layout
 from harness.data.guess.looks import axis_of_channels
 from harness.data.guess.stacks import of_stacks
 from harness.data.guess.targets import Targets, find_targets
-from harness.data.guess.words import has_word, of_labels, of_test, of_test_path, of_training
+from harness.data.guess.words import has_word, of_labels, of_test, of_test_path, of_training, of_validation
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -38,7 +38,8 @@ _NO_LABEL = (
 
 
 def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
-    """The layout of the first .npz that has training images; where their labels stand in another file, as of arrays in files of their own.
+    """The layout of the first .npz that has training images; where their labels stand in another file, or others are to be trained on too, as of
+    arrays in files of their own.
 
     Raises
     ------
@@ -55,7 +56,8 @@ def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
         )
     train = next(filter(of_training, images), None) or next((key for key in images if not of_test(key)), images[0])
     label = _label(layout, shapes, train)
-    if label is None or not _is_plain(inventory, name, train):
+    has_more = any(of_validation(key) for key in images if key != train)
+    if label is None or has_more or not _is_plain(inventory, name, train):
         return of_stacks(layout, inventory, _as_files(inventory))
     test = next((key for key in images if key != train and of_test(key)), None)
     other = next((n for n in inventory.arrays if n != name and of_test_path(n)), None)

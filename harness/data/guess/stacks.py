@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, listed, plain
+from harness.data.columns.patterns import IMAGE_COLUMNS
 from harness.data.files.archives import FileTree
 from harness.data.files.stacks import open_stack
 from harness.data.guess.features import feature_columns, note_features
@@ -54,8 +55,54 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
     layout.train_table, layout.id_column = (name, table), own
     if not is_array:
         _set_columns(layout, table, targets, own, (test_name, test_table) if test_name and test_table else None)
-    _note_others(layout, stacks, {train, test, name}, [other for other in images if other not in (train, test)])
+    known = None if is_array else own  # of an array's rows the numbers are no ids
+    others = [other for other in images if other not in (train, test) and stacks[other][1:] == stacks[train][1:]]
+    merged = (
+        {}
+        if "where" in layout.values
+        else _merged(inventory, stacks, others, {train, test, name}, (table, known, _needed(layout, targets, known)))
+    )
+    if merged:
+        layout.set("merge", list(merged), "their rows have labels too, and are trained on")
+        layout.set("merge_labels", list(merged.values()))
+    used = {train, test, name, *merged, *merged.values()}
+    _note_others(layout, stacks, used, [other for other in images if other not in used])
     return targets
+
+
+def _needed(layout: Layout, targets: Targets, own: str | None) -> list[str]:
+    """Columns that a table of further training rows must have."""
+    groups, features = layout.values.get("group_by", []), layout.values.get("features", [])
+    columns = [groups] if isinstance(groups, str) else [*groups] if isinstance(groups, list) else []
+    columns += [f for f in features if f not in IMAGE_COLUMNS] if isinstance(features, list) else []
+    return [*targets.label, *columns, *([own] if own else [])]
+
+
+def _merged(
+    inventory: Inventory,
+    stacks: Shapes,
+    images: list[str],
+    used: set[str | None],
+    known: tuple[Table, str | None, list[str]],
+) -> dict[str, str]:
+    """Arrays of images for validation, each with the array or table of its labels: of as many rows, called so too, with other ids.
+
+    known : the training table, the column of its ids, and those that all tables must have
+    """
+    table, own, needed = known
+    found: dict[str, str] = {}
+    ids = set(table.column(own, "")) if own else set()
+    for name in filter(of_validation, images):
+        rows = stacks[name][0]
+        arrays = [n for n, shape in stacks.items() if shape[0] == rows and n not in images and of_validation(n)]
+        tables = [n for n, t in inventory.tables.items() if len(t) == rows and of_validation(PurePosixPath(n).name)]
+        for labels in sorted({*arrays, *tables} - used, key=lambda n: (not of_labels(PurePosixPath(n).name), n)):
+            other = inventory.tables.get(labels) or read_table(inventory.tree, labels, "data.merge_labels")
+            if all(map(other.has, needed)) and not (own and ids & set(other.column(own, ""))):
+                found[name] = labels
+                ids |= set(other.column(own, "")) if own else set()
+                break
+    return found
 
 
 def _train_and_test(inventory: Inventory, stacks: Shapes) -> tuple[list[str], str, str | None]:

@@ -101,8 +101,10 @@ def _folder_labels(tree: FileTree, name: str, below: list[str], classes: tuple[s
 
 
 def training_table(tree: FileTree, spec: DataSpec) -> Table:
-    """The table of the training rows, those that `where` chooses, with the columns of `join`."""
-    table = rows_where(read_table(tree, spec.labels, "data.labels"), spec.where, "data.where")
+    """The table of the training rows, with those of `merge_labels` behind, those that `where` chooses, with the columns of `join`."""
+    parts = [read_table(tree, spec.labels, "data.labels")]
+    parts += [read_table(tree, labels, "data.merge_labels") for _, labels in merged_arrays(tree, spec)]
+    table = rows_where(stacked(parts), spec.where, "data.where")
     if spec.join:
         table = joined(table, read_table(tree, spec.join.file, "data.join.file"), id_column(spec), spec.join.id)
     return table
@@ -128,6 +130,12 @@ def pixel_files(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> li
     """The tables, or patterns of their parts, that hold the rows of a split, in their order."""
     merged = [other for other in spec.merge if tree.has(other) or other not in spec.optional]
     return [name, *(merged if labelled else [])]
+
+
+def merged_arrays(tree: FileTree, spec: DataSpec) -> list[tuple[str, str]]:
+    """The arrays of further training images, each with that of its labels, but those that may be missing and are."""
+    pairs = zip(spec.merge, spec.merge_labels, strict=True) if spec.is_stack else ()
+    return [(images, labels) for images, labels in pairs if tree.has(images) or images not in spec.optional]
 
 
 def id_column(spec: DataSpec) -> str:

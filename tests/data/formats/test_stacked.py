@@ -173,3 +173,61 @@ def test_folders_of_arrays_read_no_table(tmp_path: Path):
         about = {"slug": "cells", "folder": tmp_path, "title": "Cells", "metric": "accuracy", "data": values}
         validate(Competition, about, "competition.toml")
     assert "load_samples" in str(raised.value)
+
+
+def test_what_is_merged_lies_behind(data: Path):
+    for name, part in (
+        ("X.npy", X[:5]),
+        ("X_val.npy", X[5:]),
+        ("y.npy", np.array(KINDS[:5])),
+        ("y_val.npy", np.array(KINDS[5:])),
+    ):
+        np.save(data / name, part)
+    merged = {"merge": ["X_val.npy"], "merge_labels": ["y_val.npy"]}
+    dataset = opened(data.parent, **merged)
+    np.testing.assert_array_equal(dataset.train.images, X)
+    assert dataset.train.ids.tolist() == list(map(str, range(9)))
+    assert dataset.train.labels is not None and dataset.train.labels.tolist() == [0, 1, 2] * 3
+    np.save(data / "y_val.npy", np.array(KINDS[5:])[::-1].copy())  # a file that changes is read anew
+    labels = opened(data.parent, **merged).train.labels
+    assert labels is not None and labels.tolist() == [0, 1, 2, 0, 1, 2, 1, 0, 2]
+    (data / "X_val.npy").unlink()
+    dataset = opened(data.parent, **merged, optional=["test", "X_val.npy"])
+    assert len(dataset.train) == 5 and "X_val.npy (data.merge) is not there; it is optional" in " ".join(dataset.notes)
+
+
+def test_ids_groups_and_weights_of_merged_rows_are_their_own(data: Path):
+    (data / "y.csv").write_text("id,kind,cam,w\n" + "".join(f"a{n},{KINDS[n]},c{n // 3},1\n" for n in range(9)))
+    (data / "v.csv").write_text("kind,w,extra,id,cam\n" + "".join(f"{KINDS[n]},3,x,b{n},c2\n" for n in range(3)))
+    np.save(data / "X_val.npy", X[::-3].copy())
+    keys: dict[str, Any] = {"labels": "y.csv", "label": "kind", "id": "id", "group_by": "cam", "weight": "w"}
+    merged = {"merge": ["X_val.npy"], "merge_labels": ["v.csv"]}
+    train = opened(data.parent, **keys, **merged).train
+    assert train.ids.tolist() == [*(f"a{n}" for n in range(9)), "b0", "b1", "b2"]
+    assert train.groups is not None and len(set(train.groups[6:])) == 1 and len(set(train.groups)) == 3
+    assert train.weight is not None and train.weight.tolist() == [1.0] * 9 + [3.0] * 3
+    only = opened(data.parent, **keys, **merged, where={"cam": ["c2"]}).train
+    assert only.ids.tolist() == ["a6", "a7", "a8", "b0", "b1", "b2"]
+    np.testing.assert_array_equal(only.images, np.concatenate([X[6:], X[::-3]]))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "keys", "said"),
+    [
+        (X[:3, :5], KINDS[:3], {}, r"X_val.npy: its rows are uint8 \(5, 5, 3\), those of .*X.npy uint8 \(6, 5, 3\)"),
+        (X[:3], KINDS[:2], {}, r"X.npy \+ .*X_val.npy: 12 images but 11 rows in .*y.npy \+ .*y_val.npy"),
+        (X[:3], KINDS[:3], {"merge_labels": ["lost.npy"]}, r"lost.npy: not there. Download it, or correct data.merge_labels"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_merged_is_said(data: Path, images: np.ndarray, labels: list[str], keys: Any, said: str):
+    np.save(data / "X_val.npy", images)
+    np.save(data / "y_val.npy", np.array(labels))
+    with pytest.raises(UserError, match=said):
+        opened(data.parent, **{"merge": ["X_val.npy"], "merge_labels": ["y_val.npy"], **keys})
+
+
+def test_labels_are_named_for_all_that_is_merged(data: Path):
+    with pytest.raises(ValueError, match="data.merge_labels: names 0, but data.merge names 1"):
+        opened(data.parent, merge=["X_val.npy"])
+    with pytest.raises(ValueError, match="data.merge_labels: format = 'npz' does not read it"):
+        opened(data.parent, format="npz", merge_labels=["y_val.npy"])

@@ -51,6 +51,20 @@ def test_images_that_are_no_plain_bytes_are_read_as_arrays(
     assert (layout.values["size"], layout.values["channels"]) == (size, channels)
 
 
+def test_what_is_kept_for_validation_is_trained_on_too(tmp_path: Path):
+    sets = {"train": 9, "val": 4, "test": 5}
+    images = {f"{name}_images": np.zeros((n, 8, 8), np.uint8) for name, n in sets.items()}
+    labels = {f"{name}_labels": np.arange(n)[:, None] % 2 for name, n in sets.items()}
+    layout = saved(tmp_path, **images, **labels)
+    assert [layout.values[key] for key in ("train", "labels", "merge", "merge_labels", "test")] == [
+        "all/train_images.npy",
+        "all/train_labels.npy",
+        ["all/val_images.npy"],
+        ["all/val_labels.npy"],
+        "all/test_images.npy",
+    ]
+
+
 def test_the_labels_of_a_test_of_equal_size_are_not_the_trainings(tmp_path: Path):
     layout = saved(tmp_path, x_test=X, y_test=Y, x_train=X, y_train=Y)
     assert chosen(layout) == ("x_train", "y_train", "x_test") and not layout.unknown

@@ -210,9 +210,9 @@ def test_several_columns_of_classes_are_told_with_the_cure(tmp_path: Path) -> No
 
 def test_what_is_not_looked_at_is_named_where_nothing_else_fits(tmp_path: Path) -> None:
     images(tmp_path, *(f"train/{n}.png" for n in range(4)))
-    (tmp_path / "labels.xlsx").write_bytes(b"PK")
+    (tmp_path / "labels.docx").write_bytes(b"PK")
     with pytest.raises(
-        UserError, match=r"Not looked at: 1 with .xlsx \(e.g. labels.xlsx\); save what holds the labels as CSV"
+        UserError, match=r"Not looked at: 1 with .docx \(e.g. labels.docx\); save what holds the labels as CSV"
     ):
         guessed(tmp_path)
 

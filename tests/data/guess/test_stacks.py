@@ -42,10 +42,29 @@ def test_images_and_labels_in_files_of_their_own(tmp_path: Path):
     assert chosen(layout) == ["arrays", "X_train.npy", "y_train.npy", "X_test.npy"]
     assert chosen(layout, "size", "channels", "range", "id") == [[20, 20], 3, None, None]
     assert targets.label == ["label"] and targets.submission["value"] == "class"
-    said = "what other arrays are for, which are not read: X_val.npy (5, 20, 20, 3), y_val.npy (5,)"
-    assert layout.unknown == [
-        f"{said}; to train on more images and labels, put them behind the others in one array each"
-    ]
+    assert chosen(layout, "merge", "merge_labels") == [["X_val.npy"], ["y_val.npy"]] and layout.unknown == []
+
+
+def test_validation_rows_are_merged_where_they_have_all_that_is_needed_and_other_ids(tmp_path: Path):
+    def merged(ids: range, **columns: object) -> list[object]:
+        val = {
+            "image": [f"i{n}" for n in ids],
+            "species": [f"s{y}" for y in Y[:5]],
+            "patient": range(50, 55),
+            **columns,
+        }
+        pd.DataFrame({k: v for k, v in val.items() if v is not None}).to_csv(tmp_path / "val.csv", index=False)
+        layout, _ = guessed(tmp_path)
+        told = [line for line in layout.unknown if "X_val.npy (5, 20, 20, 3); to train on more" in line]
+        assert bool(told) == ("merge" not in layout.values)
+        return chosen(layout, "id", "group_by", "merge", "merge_labels")
+
+    train = {"image": [f"i{n}" for n in range(40)], "patient": np.arange(40) // 4, "species": [f"s{y}" for y in Y]}
+    pd.DataFrame(train).to_csv(tmp_path / "train.csv", index=False)
+    for name, array in {"X_train": X, "X_val": X[:5], "X_test": X[:6], "X_other": X[:5, :9]}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    assert merged(range(40, 45)) == ["image", "patient", ["X_val.npy"], ["val.csv"]]
+    assert merged(range(5)) == merged(range(40, 45), patient=None) == ["image", "patient", None, None]
 
 
 @pytest.mark.parametrize(
