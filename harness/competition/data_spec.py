@@ -62,6 +62,7 @@ class DataSpec(Later):
         "features_from",
         "where",
         "test_where",
+        "merge_labels",
     )
 
     format: Literal["csv_pixels", "table_pixels", "image_folder", "image_csv", "npz", "arrays", "captioned", "custom"]
@@ -221,6 +222,12 @@ class DataSpec(Later):
 
     @model_validator(mode="after")
     def _labels_of_what_is_merged(self) -> DataSpec:
+        of_images = [self.train, *self.merge]
+        twice = next((name for place, name in enumerate(of_images) if name in of_images[:place]), None)
+        if twice is not None:
+            raise ValueError(f"data.merge: '{twice}' is trained on already; name it once")
+        if self.is_stack and self.test in self.merge:
+            raise ValueError(f"data.merge: '{self.test}' holds the test images (data.test)")
         if self.is_stack and len(self.merge) != len(self.merge_labels):
             raise ValueError(
                 f"data.merge_labels: names {len(self.merge_labels)}, but data.merge names {len(self.merge)}; each array of images needs the one of "
@@ -259,6 +266,12 @@ class DataSpec(Later):
                     )
                     raise ValueError(f"data.{key}: class folders have no table; {cure}{also}")
                 continue
+            if self.format in formats:
+                beside = {"group_by": "groups.npy", "weight": "weight.npy", "fold": "fold.npy"}.get(key)
+                cure = f"; beside images.npy in a folder {beside} says it" if beside else ""
+                raise ValueError(
+                    f"data.{key}: of arrays it is read where data.train is one array of all images, as in 'X.npy'{cure}"
+                )
             given = {"group_by": "groups", "weight": "weights", "fold": "folds"}.get(key)
             cure = f"; with format = 'custom' load_samples gives {given}" if given else ""
             raise ValueError(

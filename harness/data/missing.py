@@ -75,7 +75,7 @@ def _root_is_the_folder(competition: Competition, folder: Path) -> str:
 def _other_parts(competition: Competition) -> list[str]:
     """What competition.toml names beside the training images."""
     data = competition.data
-    named = (getattr(data, "test", None), getattr(data, "labels", None), competition.submission.sample)
+    named = (data.test, data.labels, *data.merge, *data.merge_labels, competition.submission.sample)
     return [name for name in named if name and name != data.train]
 
 

@@ -92,6 +92,11 @@ class Joined:
             yield from part.blocks()
 
 
+def parts_of(stack: Stack | Joined) -> tuple[Stack, ...]:
+    """The arrays that it is of, one or several."""
+    return stack.parts if isinstance(stack, Joined) else (stack,)
+
+
 @contextlib.contextmanager
 def open_joined(tree: FileTree, names: Sequence[str]) -> Iterator[Stack | Joined]:
     """One array, or several as one.

@@ -20,9 +20,9 @@ from harness.data.files.archives import FileTree
 from harness.data.files.arrays import new_images
 from harness.data.files.decode import Decoder
 from harness.data.files.decode_arrays import decode_array
-from harness.data.files.stacks import Joined, Stack, open_joined, open_stack
+from harness.data.files.stacks import Joined, Stack, open_joined, open_stack, parts_of
 from harness.data.formats.csv_pixels import PixelRows
-from harness.data.rows.listing import groups_of, merged_arrays, test_table, training_table
+from harness.data.rows.listing import groups_of, label_tables, merged_arrays, test_table, training_table
 from harness.data.rows.tables import Table
 from harness.data.rows.targets import targets_of
 from harness.data.rows.weights import weights_of
@@ -41,6 +41,8 @@ def read_stacked(tree: FileTree, name: str, spec: DataSpec, labelled: bool, fold
     """
     more = [array for array, _ in merged_arrays(tree, spec)] if labelled else []
     with open_joined(tree, [name, *more]) as stack:
+        for part, of_part in zip(parts_of(stack), _tables(tree, spec, labelled), strict=False):
+            refuse_other_rows(of_part, part)
         table, n = _table(tree, spec, labelled), stack.shape[0]
         rows = _rows(table, stack) if table is not None else range(n)
         images = new_images(folder, len(rows), spec)
@@ -63,6 +65,13 @@ def read_stacked(tree: FileTree, name: str, spec: DataSpec, labelled: bool, fold
     return PixelRows(ids, targets_of(table, spec), groups_of(table, spec), fold, weights_of(table, spec), notes=notes)
 
 
+def _tables(tree: FileTree, spec: DataSpec, labelled: bool) -> list[Table]:
+    """The tables of the arrays' rows, one of each; [] where no table tells of the test rows."""
+    if labelled:
+        return label_tables(tree, spec)
+    return [test_table(tree, spec)] if spec.table_of_test else []
+
+
 def _table(tree: FileTree, spec: DataSpec, labelled: bool) -> Table | None:
     """The table of the rows that count; None where no table tells of the test rows."""
     if labelled:
@@ -71,25 +80,30 @@ def _table(tree: FileTree, spec: DataSpec, labelled: bool) -> Table | None:
 
 
 def _rows(table: Table, stack: Stack | Joined) -> list[int]:
-    """Of each of the table's rows its row in the array.
+    """Of each of the table's rows its row in the array."""
+    _, rows = table.origin(table.header[0])
+    return list(rows)
+
+
+def refuse_other_rows(table: Table, stack: Stack) -> None:
+    """Refuse a table that has not a row for each of an array's, as far as that can be told.
 
     Raises
     ------
     UserError
-        If the table's file has another number of rows.
+        If the table's file has another number of rows, or numbers them in another order.
     """
-    _, rows = table.origin(table.header[0])
     there = table.rows_in_file
     if there != stack.shape[0]:
         raise UserError(
             f"{stack.shown}: {counted(stack.shape[0], 'image')} but {counted(there, 'row')} in {table.shown}, which are to be the same rows in the "
-            "same order. Correct data.train and data.labels (of the test: data.test and data.test_rows) in competition.toml, or the files."
+            "same order. Correct data.train and data.labels, or data.merge and data.merge_labels (of the test: data.test and data.test_rows) in "
+            "competition.toml, or the files."
         )
     for name in table.header:
         refuse_another_order(
             table.column(name, ""), table.whole is None, f"{table.shown}: column '{plain(name, 80)}'", stack.shown
         )
-    return list(rows)
 
 
 def refuse_another_order(ids: Sequence[str], are_all: bool, where: str, array: str) -> None:

@@ -13,9 +13,10 @@ from harness.data.formats.npz import label_array, member_of_npz, members_of_npz,
 from harness.data.guess.inventory import Inventory
 from harness.data.guess.layout import Layout
 from harness.data.guess.looks import axis_of_channels
-from harness.data.guess.stacks import of_stacks
+from harness.data.guess.stacks import Known, merged_arrays, of_stacks
 from harness.data.guess.targets import Targets, find_targets
 from harness.data.guess.words import has_word, of_labels, of_test, of_test_path, of_training, of_validation
+from harness.data.rows.tables import read_table
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -56,9 +57,10 @@ def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
         )
     train = next(filter(of_training, images), None) or next((key for key in images if not of_test(key)), images[0])
     label = _label(layout, shapes, train)
-    has_more = any(of_validation(key) for key in images if key != train)
-    if label is None or has_more or not _is_plain(inventory, name, train):
+    if label is None or not _is_plain(inventory, name, train):
         return of_stacks(layout, inventory, _as_files(inventory))
+    if _has_more(inventory, name, images, train, label):
+        return of_stacks(layout, inventory, _as_files(inventory), member_of_npz(name, label))
     test = next((key for key in images if key != train and of_test(key)), None)
     other = next((n for n in inventory.arrays if n != name and of_test_path(n)), None)
     layout.set("format", "npz")
@@ -69,6 +71,15 @@ def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
     layout.set("label", label)
     _set_test(layout, name, test, other)
     return _targets_of_array(layout, label_array(inventory.tree, name, label))
+
+
+def _has_more(inventory: Inventory, name: str, images: list[str], train: str, label: str) -> bool:
+    """Whether there are arrays for validation, with labels, to be trained on too."""
+    labels = member_of_npz(name, label)
+    known = Known(read_table(inventory.tree, labels, "data.labels"), Targets(label=["label"]), None, ["label"])
+    others = [member_of_npz(name, key) for key in images if key != train and of_validation(key)]
+    own = member_of_npz(name, train)
+    return bool(others) and bool(merged_arrays(inventory, _as_files(inventory), own, others, {own, labels}, known))
 
 
 def _is_plain(inventory: Inventory, name: str, key: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from harness.base.untrusted_text import counted
 from harness.data.files.names import NAMES, PATHS, alike, nfc, other_spellings
+from harness.data.files.spreadsheets import ENDINGS as SHEETS
 from harness.data.guess.inventory import SAMPLE, Images, Inventory, without_letters
 from harness.data.guess.targets import Targets, hold_flags, sample_columns
 from harness.data.guess.words import of_test, of_training
@@ -49,7 +50,7 @@ class Layout:
 
 def find_sample(inventory: Inventory) -> tuple[str, Table] | None:
     """The sample submission, by its name; of several the one that asks for the most rows."""
-    named = [n for n in inventory.tables if SAMPLE.search(PurePosixPath(n).name)]
+    named = [n for n in inventory.tables if SAMPLE.search(PurePosixPath(n).name) and not n.lower().endswith(SHEETS)]
     plain = sorted(
         named,
         key=lambda n: (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -21,15 +24,17 @@ from harness.data.guess.looks import axis_of_channels
 from harness.data.guess.splits import Split, split_column
 from harness.data.guess.targets import Targets, find_targets
 from harness.data.guess.words import has_word, of_labels, of_test, of_test_path, of_training, of_validation
-from harness.data.rows.tables import Table, read_table, rows_where
+from harness.data.rows.tables import Table, read_table, rows_where, stacked
 
 Shapes = Mapping[str, tuple[int, ...]]
 
 _LOOKED_AT = 500  # rows, for the range of their values
 
 
-def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
+def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes, labels: str | None = None) -> Targets:
     """The layout of the training images' array, with the labels of an array or a table that has as many rows.
+
+    labels : the array or table that is known to hold them
 
     Raises
     ------
@@ -44,7 +49,10 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
     layout.set("test", test or "test.npy", "" if test else "there is no test array")
     if test is None:
         layout.set("optional", ["test.npy"])
-    name, table = _labels(inventory, stacks, images, n, train)
+    if labels is None:
+        name, table = _labels(inventory, stacks, images, n, train)
+    else:
+        name, table = labels, read_table(inventory.tree, labels, "data.labels")
     layout.set("labels", name)
     test_name = _test_table(inventory, n_test, name)
     test_table = inventory.tables[test_name] if test_name else None
@@ -55,54 +63,113 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes) -> Targets:
     layout.train_table, layout.id_column = (name, table), own
     if not is_array:
         _set_columns(layout, table, targets, own, (test_name, test_table) if test_name and test_table else None)
-    known = None if is_array else own  # of an array's rows the numbers are no ids
-    others = [other for other in images if other not in (train, test) and stacks[other][1:] == stacks[train][1:]]
+    others = [other for other in images if other not in (train, test)]
+    known = Known(table, targets, None if is_array else own, _needed(layout, targets))
     merged = (
         {}
         if "where" in layout.values
-        else _merged(inventory, stacks, others, {train, test, name}, (table, known, _needed(layout, targets, known)))
+        else merged_arrays(inventory, stacks, train, others, {train, test, name, test_name}, known)
     )
     if merged:
         layout.set("merge", list(merged), "their rows have labels too, and are trained on")
         layout.set("merge_labels", list(merged.values()))
     used = {train, test, name, *merged, *merged.values()}
-    _note_others(layout, stacks, used, [other for other in images if other not in used])
+    _note_others(layout, stacks, used, [other for other in others if other not in used])
     return targets
 
 
-def _needed(layout: Layout, targets: Targets, own: str | None) -> list[str]:
-    """Columns that a table of further training rows must have."""
+def _needed(layout: Layout, targets: Targets) -> list[str]:
+    """Columns, or patterns of such, that a table of further training rows must have."""
     groups, features = layout.values.get("group_by", []), layout.values.get("features", [])
     columns = [groups] if isinstance(groups, str) else [*groups] if isinstance(groups, list) else []
     columns += [f for f in features if f not in IMAGE_COLUMNS] if isinstance(features, list) else []
-    return [*targets.label, *columns, *([own] if own else [])]
+    return [*targets.label, *columns]
 
 
-def _merged(
-    inventory: Inventory,
-    stacks: Shapes,
-    images: list[str],
-    used: set[str | None],
-    known: tuple[Table, str | None, list[str]],
-) -> dict[str, str]:
-    """Arrays of images for validation, each with the array or table of its labels: of as many rows, called so too, with other ids.
+@dataclass(frozen=True)
+class Known:
+    """What is known of the training rows.
 
-    known : the training table, the column of its ids, and those that all tables must have
+    Attributes
+    ----------
+    table, targets : theirs
+    own : the column of their ids, or None
+    needed : columns, or patterns of such, that other tables must have
     """
-    table, own, needed = known
+
+    table: Table
+    targets: Targets
+    own: str | None
+    needed: Sequence[str]
+
+    def fits(self, other: Table) -> bool:
+        """Whether rows are of the same kind: all columns are there, no id is theirs, and no label is new."""
+        if self.own and (
+            not other.has(self.own) or set(self.table.column(self.own, "")) & set(other.column(self.own, ""))
+        ):
+            return False
+        if not all(fnmatch.filter(other.header, name) or other.has(name) for name in self.needed):
+            return False
+        if self.targets.task not in ("single", "binary", "ordinal") or len(self.targets.label) != 1:
+            return True
+        label = self.targets.label[0]
+        return set(other.column(label, "")) <= set(self.table.column(label, ""))
+
+
+def merged_arrays(
+    inventory: Inventory, stacks: Shapes, train: str, images: Sequence[str], used: set[str | None], known: Known
+) -> dict[str, str]:
+    """Arrays of images for validation, each with the array or table of its labels: of as many rows, called so too.
+
+    None where the training images seem to hold them: 'X_trainval', or another array that has as many rows as both have fewer.
+    """
+    if of_validation(train) or has_word(train, *_BOTH):
+        return {}
     found: dict[str, str] = {}
-    ids = set(table.column(own, "")) if own else set()
     for name in filter(of_validation, images):
+        if (
+            stacks[name][1:] != stacks[train][1:]
+            or _is_part(stacks, name, train)
+            or not _same_type(inventory, name, train)
+        ):
+            continue
         rows = stacks[name][0]
-        arrays = [n for n, shape in stacks.items() if shape[0] == rows and n not in images and of_validation(n)]
-        tables = [n for n, t in inventory.tables.items() if len(t) == rows and of_validation(PurePosixPath(n).name)]
-        for labels in sorted({*arrays, *tables} - used, key=lambda n: (not of_labels(PurePosixPath(n).name), n)):
-            other = inventory.tables.get(labels) or read_table(inventory.tree, labels, "data.merge_labels")
-            if all(map(other.has, needed)) and not (own and ids & set(other.column(own, ""))):
-                found[name] = labels
-                ids |= set(other.column(own, "")) if own else set()
-                break
+        arrays = [
+            n
+            for n, s in stacks.items()
+            if s[0] == rows and n not in images and of_validation(n) and of_labels(PurePosixPath(n).name)
+        ]
+        tables = [
+            n
+            for n, t in inventory.tables.items()
+            if len(t) == rows and of_validation(n) and not SAMPLE.search(PurePosixPath(n).name)
+        ]
+        for labels in sorted({*arrays, *tables} - used):
+            with contextlib.suppress(UserError):  # what cannot be read is no array of labels
+                other = inventory.tables.get(labels) or read_table(inventory.tree, labels, "data.merge_labels")
+                if known.fits(other):
+                    found[name] = labels
+                    known = replace(known, table=stacked([known.table, other]) if known.own else known.table)
+                    break
     return found
+
+
+_BOTH = ("trainval", "trainvalid", "trainvalidation")
+
+
+def _is_part(stacks: Shapes, name: str, train: str) -> bool:
+    """Whether a third array has as many rows as the training array has more than this one: then it holds this one's rows."""
+    rest = stacks[train][0] - stacks[name][0]
+    return any(
+        s[0] == rest and s[1:] == stacks[train][1:] and of_training(n)
+        for n, s in stacks.items()
+        if n not in (name, train)
+    )
+
+
+def _same_type(inventory: Inventory, name: str, other: str) -> bool:
+    with open_stack(inventory.tree, name) as one, open_stack(inventory.tree, other) as another:
+        return one.dtype == another.dtype
 
 
 def _train_and_test(inventory: Inventory, stacks: Shapes) -> tuple[list[str], str, str | None]:
@@ -242,7 +309,11 @@ def _test_table(inventory: Inventory, n: int, labels: str) -> str | None:
     named = [
         name
         for name, table in inventory.tables.items()
-        if n and len(table) == n and name != labels and not SAMPLE.search(PurePosixPath(name).name)
+        if n
+        and len(table) == n
+        and name != labels
+        and not of_validation(name)
+        and not SAMPLE.search(PurePosixPath(name).name)
     ]
     return min(named, key=lambda name: (not of_test(PurePosixPath(name).name), name), default=None)
 

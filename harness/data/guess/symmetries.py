@@ -16,8 +16,8 @@ from harness.competition import Competition, find_competition
 from harness.data.build import Building, stamped
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import Decoder
-from harness.data.files.stacks import open_stack
-from harness.data.rows.listing import pixel_table
+from harness.data.files.stacks import open_joined
+from harness.data.rows.listing import merged_arrays, pixel_table
 from harness.data.symmetries import MOST_ROWS, Evidence, declared, examine
 
 _SIDE, _AT_ONCE, _MOST_BYTES = 64, 100, 256 * 2**20
@@ -89,7 +89,7 @@ def _decoded_bytes(building: Building) -> int:
     spec = competition.data
     an_image = spec.size[0] * spec.size[1] * spec.channels
     if spec.is_stack:
-        with open_stack(tree, spec.train) as stack:
+        with open_joined(tree, [spec.train, *(array for array, _ in merged_arrays(tree, spec))]) as stack:
             return stack.shape[0] * an_image
     if spec.format == "table_pixels":
         return len(pixel_table(tree, spec.train, spec, True)) * an_image

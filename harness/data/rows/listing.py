@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from harness.base.errors import UserError, nearest
 from harness.base.untrusted_text import counted, is_plain, listed, plain
-from harness.competition.data_spec import DataSpec
+from harness.competition.data_spec import DataSpec, is_array_file
 from harness.competition.samples import Listing, RawTargets
 from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
@@ -102,9 +103,7 @@ def _folder_labels(tree: FileTree, name: str, below: list[str], classes: tuple[s
 
 def training_table(tree: FileTree, spec: DataSpec) -> Table:
     """The table of the training rows, with those of `merge_labels` behind, those that `where` chooses, with the columns of `join`."""
-    parts = [read_table(tree, spec.labels, "data.labels")]
-    parts += [read_table(tree, labels, "data.merge_labels") for _, labels in merged_arrays(tree, spec)]
-    table = rows_where(stacked(parts), spec.where, "data.where")
+    table = rows_where(stacked(label_tables(tree, spec)), spec.where, "data.where")
     if spec.join:
         table = joined(table, read_table(tree, spec.join.file, "data.join.file"), id_column(spec), spec.join.id)
     return table
@@ -130,6 +129,17 @@ def pixel_files(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> li
     """The tables, or patterns of their parts, that hold the rows of a split, in their order."""
     merged = [other for other in spec.merge if tree.has(other) or other not in spec.optional]
     return [name, *(merged if labelled else [])]
+
+
+def label_tables(tree: FileTree, spec: DataSpec) -> list[Table]:
+    """The table of `labels`, and of arrays those of `merge_labels`; rows of arrays, which have no ids, are numbered through."""
+    found = [read_table(tree, spec.labels, "data.labels")]
+    for _, labels in merged_arrays(tree, spec):
+        table, before = read_table(tree, labels, "data.merge_labels"), sum(map(len, found))
+        if is_array_file(labels):
+            table = replace(table, columns=[[str(before + n) for n in range(len(table))], *table.columns[1:]])
+        found.append(table)
+    return found
 
 
 def merged_arrays(tree: FileTree, spec: DataSpec) -> list[tuple[str, str]]:

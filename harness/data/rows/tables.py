@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 import json
 import math
 import re
@@ -128,7 +129,8 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
         if ending in (".json", ".jsonl"):
             table = _json(file, shown)
         elif ending in SHEETS:
-            header, cells, shown = read_sheet(file, ending, shown)
+            names, cells, shown = read_sheet(file, ending, shown)
+            header = [text_of(name).strip() for name in names]
             table = Table(header, [[text_of(row[place]) for row in cells] for place in range(len(header))], shown)
         else:
             files = _list_of_files(file, shown) if ending == ".txt" else None
@@ -263,13 +265,26 @@ def rows_where(table: Table, where: Mapping[str, Sequence[str]], key: str) -> Ta
 
 
 def stacked(tables: Sequence[Table]) -> Table:
-    """The rows of several tables as one, with the columns that all of them have."""
+    """The rows of several tables as one, with the columns that all of them have.
+
+    Raises
+    ------
+    UserError
+        If several labels in a cell are separated by one mark in one table and by another in the next.
+    """
     if len(tables) == 1:
         return tables[0]
     header = [name for name in tables[0].header if all(table.has(name) for table in tables)]
+    marks = tables[0].separators
+    for name, table in itertools.product(header, tables):
+        if table.separators.get(name) != marks.get(name):
+            raise UserError(
+                f"{table.shown}: column '{plain(name, 80)}' separates labels by another mark than {tables[0].shown}, since names of the one hold blanks. "
+                "Put both files into one."
+            )
     cells = [[cell for t in tables for cell in t.columns[t.header.index(name)]] for name in header]
     shown = " + ".join(table.shown for table in tables[:3]) + (f" + {len(tables) - 3} more" if len(tables) > 3 else "")
-    return Table(header, cells, shown, pictures=tables[0].pictures, classes=tables[0].classes)
+    return Table(header, cells, shown, separators=marks, pictures=tables[0].pictures, classes=tables[0].classes)
 
 
 def bare_id(i: str) -> str:

@@ -118,7 +118,7 @@ def scaled_augmentation(values: Values, by: float) -> Values | None:
 def enlarged(values: Values, facts: Facts, by: float) -> Values | None:
     """Larger images, where the originals have more pixels than are looked at."""
     size = (values.get("data") or {}).get("size")
-    if not size:
+    if not size or values["model"]["args"].get("image_size"):  # which the network brings its images to all the same
         return None
     larger = [min(round(size[0] * by), facts.height), min(round(size[1] * by), facts.width)]
     if larger == list(size):

@@ -124,8 +124,11 @@ def test_all_layers_are_trained_on_images_of_one_size_for_some_750_steps():
         128,
     )  # enlarged by the network, so that the decoded copy stays small
     assert looked_at(share=0.5) == ([96, 96], 96)
-    few, some, many = (built_in("finetune", replace(FACTS, rows=n))["train"] for n in (1_000, 8_000, 100_000))
-    assert (few["epochs"], some["epochs"], many["epochs"]) == (10, 6, 3)
+    few, some, more, many = (
+        built_in("finetune", replace(FACTS, rows=n))["train"] for n in (1_000, 10_000, 24_000, 200_000)
+    )
+    assert (few["epochs"], some["epochs"], more["epochs"], many["epochs"]) == (10, 6, 5, 3)
+    assert [0.8 * n * t["epochs"] / t["batch_size"] for n, t in ((10_000, some), (24_000, more))] == [750, 750]
     assert few["layer_decay"] < some["layer_decay"] == 1
 
 

@@ -166,13 +166,13 @@ def test_an_array_that_is_cut_off_is_told(data: Path):
 
 
 def test_folders_of_arrays_read_no_table(tmp_path: Path):
-    with pytest.raises(UserError, match="data.group_by: format = 'arrays' does not read it") as raised:
+    with pytest.raises(UserError, match="data.group_by: of arrays it is read where data.train is one array") as raised:
         from harness.competition.schema import validate
 
         values = {"format": "arrays", "size": 8, "group_by": "patient"}
         about = {"slug": "cells", "folder": tmp_path, "title": "Cells", "metric": "accuracy", "data": values}
         validate(Competition, about, "competition.toml")
-    assert "load_samples" in str(raised.value)
+    assert "beside images.npy in a folder groups.npy says it" in str(raised.value)
 
 
 def test_what_is_merged_lies_behind(data: Path):
@@ -215,13 +215,16 @@ def test_ids_groups_and_weights_of_merged_rows_are_their_own(data: Path):
     ("images", "labels", "keys", "said"),
     [
         (X[:3, :5], KINDS[:3], {}, r"X_val.npy: its rows are uint8 \(5, 5, 3\), those of .*X.npy uint8 \(6, 5, 3\)"),
-        (X[:3], KINDS[:2], {}, r"X.npy \+ .*X_val.npy: 12 images but 11 rows in .*y.npy \+ .*y_val.npy"),
+        (X[:3], KINDS[:2], {}, r"X_val.npy: 3 images but 2 rows in .*y_val.npy"),
+        (X[:3], KINDS[:3], {"merge": ["X_val.npy", "X_2.npy"], "merge_labels": ["y_2.npy", "y_val.npy"]}, r"X_val.npy: 3 images but 2 rows in .*y_2.npy"),
         (X[:3], KINDS[:3], {"merge_labels": ["lost.npy"]}, r"lost.npy: not there. Download it, or correct data.merge_labels"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_merged_is_said(data: Path, images: np.ndarray, labels: list[str], keys: Any, said: str):
     np.save(data / "X_val.npy", images)
     np.save(data / "y_val.npy", np.array(labels))
+    np.save(data / "X_2.npy", X[:2])
+    np.save(data / "y_2.npy", np.array(KINDS[:2]))
     with pytest.raises(UserError, match=said):
         opened(data.parent, **{"merge": ["X_val.npy"], "merge_labels": ["y_val.npy"], **keys})
 
@@ -231,3 +234,37 @@ def test_labels_are_named_for_all_that_is_merged(data: Path):
         opened(data.parent, merge=["X_val.npy"])
     with pytest.raises(ValueError, match="data.merge_labels: format = 'npz' does not read it"):
         opened(data.parent, format="npz", merge_labels=["y_val.npy"])
+    with pytest.raises(ValueError, match="data.merge: of arrays it is read where data.train is one array"):
+        opened(data.parent, train="train", merge=["X_val.npy"], merge_labels=["y_val.npy"])
+    for images, said in ((["X.npy"], "'X.npy' is trained on already"), (["T.npy"], "'T.npy' holds the test images")):
+        with pytest.raises(ValueError, match=f"data.merge: {said}"):
+            opened(data.parent, test="T.npy", merge=images, merge_labels=["y_val.npy"])
+
+
+def test_rows_of_merged_arrays_are_numbered_through(data: Path):
+    np.save(data / "X_val.npy", X[:2])
+    np.save(data / "y_val.npy", np.array(KINDS[:2]))
+    (data / "m.csv").write_text("id,cam\n" + "".join(f"{n},c{n}\n" for n in range(11)))
+    merged: dict[str, Any] = {"merge": ["X_val.npy"], "merge_labels": ["y_val.npy"]}
+    train = opened(data.parent, id="id", join={"file": "m.csv", "id": "id"}, group_by="cam", **merged).train
+    assert train.ids.tolist() == list(map(str, range(11)))
+    assert train.groups is not None and len(set(train.groups.tolist())) == 11
+
+
+def test_ids_of_a_random_split_are_in_each_files_order(data: Path):
+    (data / "y.csv").write_text(
+        "id,kind\n" + "".join(f"{n},{kind}\n" for n, kind in zip((1, 2, 4, 5, 6, 7, 8, 9, 10), KINDS, strict=True))
+    )
+    (data / "v.csv").write_text("id,kind\n0,k0\n3,k1\n")
+    np.save(data / "X_val.npy", X[:2])
+    keys: dict[str, Any] = {
+        "labels": "y.csv",
+        "label": "kind",
+        "id": "id",
+        "merge": ["X_val.npy"],
+        "merge_labels": ["v.csv"],
+    }
+    assert opened(data.parent, **keys).train.ids.tolist() == ["1", "2", "4", "5", "6", "7", "8", "9", "10", "0", "3"]
+    (data / "v.csv").write_text("id,kind\n1,k0\n0,k1\n")
+    with pytest.raises(UserError, match=r"v.csv: column 'id' counts the rows, but not in their order"):
+        opened(data.parent, **keys)

@@ -65,6 +65,13 @@ def test_what_is_kept_for_validation_is_trained_on_too(tmp_path: Path):
     ]
 
 
+def test_the_labels_stay_where_there_is_nothing_to_merge(tmp_path: Path):
+    arrays = {"train_images": X, "train_fold": Y, "train_kind": Y, "test_images": X[:3]}
+    assert (
+        chosen(saved(tmp_path, **arrays, val_images=X[:2]))[1] == chosen(saved(tmp_path, **arrays))[1] == "train_kind"
+    )
+
+
 def test_the_labels_of_a_test_of_equal_size_are_not_the_trainings(tmp_path: Path):
     layout = saved(tmp_path, x_test=X, y_test=Y, x_train=X, y_train=Y)
     assert chosen(layout) == ("x_train", "y_train", "x_test") and not layout.unknown

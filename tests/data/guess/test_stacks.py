@@ -65,6 +65,40 @@ def test_validation_rows_are_merged_where_they_have_all_that_is_needed_and_other
         np.save(tmp_path / f"{name}.npy", array)
     assert merged(range(40, 45)) == ["image", "patient", ["X_val.npy"], ["val.csv"]]
     assert merged(range(5)) == merged(range(40, 45), patient=None) == ["image", "patient", None, None]
+    assert merged(range(40, 45), species=["new"] * 5) == ["image", "patient", None, None]
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"X_trainval": X, "y_trainval": Y, "X_train": X[:30], "y_train": Y[:30], "X_val": X[:10], "y_val": Y[:10]},
+        {"X_train": X, "y_train": Y, "X_train_part": X[:30], "X_val": X[30:], "y_val": Y[30:]},
+        {"X_train": X, "y_train": Y, "X_val": X[:10], "groups_val": Y[:10]},
+        {"X_train": X, "y_train": Y, "X_val": X[:10], "y_val": np.array(["a"] * 10)},
+        {"X_train": X, "y_train": Y, "X_val": X[:10] / np.float32(255), "y_val": Y[:10]},
+        {"X_train": X, "y_train": Y, "X_val": X[:10], "landmark_labels_val": np.zeros((10, 5, 2))},
+    ],
+    ids=["all in one", "a part of it", "groups", "other labels", "other values", "landmarks"],
+)
+def test_what_may_not_be_more_training_rows_is_not_merged(tmp_path: Path, arrays: dict[str, np.ndarray]):
+    for name, array in arrays.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    layout, _ = guessed(tmp_path)
+    assert "merge" not in layout.values
+
+
+def test_columns_by_a_pattern_and_folders_of_validation(tmp_path: Path):
+    for name, n, start in (("train", 40, 0), ("val", 8, 100), ("test", 8, 200)):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "X.npy", X[:n])
+        columns = {f"m{k}": np.arange(n) % (k + 3) for k in range(5)}
+        known = pd.DataFrame(
+            {"image": [f"i{start + k}" for k in range(n)], **columns, "species": [f"s{y}" for y in Y[:n]]}
+        )
+        known.drop(columns=["species"] if name == "test" else []).to_csv(tmp_path / name / "rows.csv", index=False)
+    layout, _ = guessed(tmp_path)
+    assert chosen(layout, "merge", "merge_labels", "test_rows") == [["val/X.npy"], ["val/rows.csv"], "test/rows.csv"]
+    assert layout.values["features"]
 
 
 @pytest.mark.parametrize(
