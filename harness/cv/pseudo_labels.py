@@ -20,6 +20,7 @@ from harness.competition.tasks import Task
 from harness.cv.scores import competition_metrics
 from harness.data.cache import Dataset
 from harness.runs import Folds, RunFolder, load_run, runs_in
+from harness.runs.cure import finish
 from harness.runs.run import nearest_run
 
 
@@ -79,7 +80,7 @@ def check_pseudo(
     if "ensemble" in environment or environment.get("pseudo"):
         raise UserError(f"{where}: is an ensemble or learnt from pseudo-labels itself; name a run of plain models")
     if not read_json(source.path / "scores.json")["complete"]:
-        raise UserError(f"{where}: is partial. Finish it with --resume.")
+        raise UserError(f"{where}: is partial. {finish(source.path)}")
     data = environment["data"]
     if (data["fingerprint"], data.get("clean", "")) != (dataset.fingerprint, cleaned):
         raise UserError(f"{where}: was trained on other data or verdicts ({data['source']})")

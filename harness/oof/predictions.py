@@ -16,6 +16,7 @@ from harness.competition.metrics import Metric
 from harness.competition.tasks import TASKS, Task
 from harness.runs import Folds, Run, RunFolder
 from harness.runs.align import align_rows, check_alignable
+from harness.runs.cure import finish
 from harness.runs.probabilities import check_probabilities
 
 
@@ -105,7 +106,7 @@ def check_member(run: Run, competition: Competition, partial: bool = False) -> N
         )
     if not (run.complete or partial):
         done = len(run.scores["folds"])
-        raise UserError(f"run '{run.name}' is partial: {done} of {run.folds.k} folds. Finish it with --resume.")
+        raise UserError(f"run '{run.name}' is partial: {done} of {run.folds.k} folds. {finish(run.path)}")
     cure = RunFolder(run.path).cure()
     rows = slice(None) if run.complete else run.folds.scored_rows([f["fold"] for f in run.scores["folds"]])
     check_probabilities(run.oof[rows], run.folds.ids[rows], f"run '{run.name}', OOF", cure, run.task)

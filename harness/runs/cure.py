@@ -1,9 +1,10 @@
-"""What to say of a damaged run: the command that heals it."""
+"""What to say of a damaged or a partial run: the command that heals or finishes it."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,28 @@ from harness.base.untrusted_text import plain
 from harness.runs.start import read_start
 
 
-def cure(path: Path) -> str:
-    """What heals the run in a folder, by its environment.json or the second copy of it."""
+def finish(path: Path) -> str:
+    """What trains the folds that the run in a folder lacks."""
+    command = _environment(path).get("command")
+    if not isinstance(command, str):
+        return "Finish it: the command that began it, with --resume and without --folds"
+    return f"Finish it: {plain(_FOLDS.sub('', command))}"
+
+
+_FOLDS = re.compile(r" --folds[ =]\S+")
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    """environment.json of the run in a folder, or the second copy of it; {} where neither can be read."""
     told: dict[str, Any] = {}
     for content in ((read_start(path) or {}).get("environment.json"), _plain(path / "environment.json")):
         told = told or _dict_in(content)
+    return told
+
+
+def cure(path: Path) -> str:
+    """What heals the run in a folder."""
+    told = _environment(path)
     with contextlib.suppress(*DAMAGED):  # the file that says it may be the damaged one
         if told.get("ensemble"):
             return _saved_again(told)

@@ -46,7 +46,11 @@ def test_a_partial_run_is_sent_only_where_that_is_meant(run_command, shapes: Pat
     made = json.loads(run_command(*command, "--folds", "0-1", "--json", cwd=shapes).stdout)
     send = ("harness.submit", "shapes", "--dry-run", "--run", made["run"])
     refused = run_command(*send, cwd=shapes)
-    assert refused.returncode == 2 and "is partial: 2 of 3 folds" in refused.stderr
+    assert (
+        refused.returncode == 2
+        and "is partial: 2 of 3 folds. Finish it: python -m harness.cv shapes --recipe tiny" in refused.stderr
+    )
+    assert "--folds" not in refused.stderr and "--resume" in refused.stderr
     sent = run_command(*send, "--partial", cwd=shapes)
     assert sent.returncode == 0 and "partial: 1 of 3 folds not trained; no forecast" in sent.stdout, sent.stderr
     main = made["metrics"]["accuracy"]

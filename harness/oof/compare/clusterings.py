@@ -30,6 +30,7 @@ from harness.report import figures
 from harness.report.links import linked_runs
 from harness.report.page import Page
 from harness.runs import FoldResult, Run, RunFolder, load_run
+from harness.runs.cure import finish
 from harness.runs.notes.differences import difference_table
 from harness.runs.run import proba_column
 
@@ -77,7 +78,7 @@ def _check_same_rows(runs: Sequence[Run]) -> None:
                 f"runs '{runs[0].name}' and '{run.name}' have other rows or folds: they cannot be held against each other"
             )
         if not run.complete:
-            raise UserError(f"run '{run.name}' is partial; finish it with --resume")
+            raise UserError(f"run '{run.name}' is partial. {finish(run.path)}")
 
 
 def clustering_table(runs: Sequence[Run], intervals: bool = False) -> tuple[list[str], list[list[str]]]:

@@ -14,6 +14,7 @@ from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.runs import Run, RunFolder
+from harness.runs.cure import finish
 from harness.submit.bundle.answers import Answering
 from harness.submit.bundle.backends import BACKENDS, Opened
 
@@ -73,9 +74,7 @@ def check_bundled(run: Run) -> None:
             f"run '{run.name}' is an ensemble; a bundle holds the folds of one run. Name one of its members by --run: {members}"
         )
     if not run.complete:
-        raise UserError(
-            f"run '{run.name}' is partial; finish it: the harness.cv command that began it, with --resume and without --folds"
-        )
+        raise UserError(f"run '{run.name}' is partial. {finish(run.path)}")
     if run.recipe.predict.combine == "rank":
         raise UserError("predict.combine = 'rank' needs all rows at once; a bundle predicts batch by batch")
 

@@ -13,6 +13,7 @@ from harness.competition import Competition
 from harness.data.cache import Dataset
 from harness.oof.ensemble.blend import Blend
 from harness.runs import Run
+from harness.runs.cure import finish
 from harness.submit.prepare.prepared import Prepared, intent_of, refuse_problems
 from harness.submit.submission import wanted_form, wanted_ids, write_submission
 
@@ -33,9 +34,7 @@ def prepare_clusters(
         )
     run = runs[0]
     if not run.complete:
-        raise UserError(
-            f"run '{run.name}' is partial; finish it: the command that began it, with --resume and without --folds"
-        )
+        raise UserError(f"run '{run.name}' is partial. {finish(run.path)}")
     named = competition.model_copy(update={"classes": tuple(run.classes)})
     blend, ids = _blend(run, dataset), _wanted(named, dataset)
     path = out / "submissions" / competition.slug / f"{run.name}.csv"

@@ -72,7 +72,7 @@ def test_equal_runs_blend_to_themselves_with_the_same_score(pets, run: Run):
 
 
 def test_partial_runs_and_hidden_tests_are_refused(pets, run: Run):
-    with pytest.raises(UserError, match="run 'one' is partial: 2 of 3 folds. Finish it with --resume"):
+    with pytest.raises(UserError, match="run 'one' is partial: 2 of 3 folds. Finish it: "):
         mean_of_probabilities([replace(run, scores={"folds": [0, 1]})], pets)
     with pytest.raises(UserError, match="has no test predictions"):
         mean_of_probabilities([replace(run, test=None)], pets)
