@@ -36,7 +36,8 @@ class Races:
 
         def size() -> dict[str, int]:
             for candidate in candidates:
-                self.trained.time(candidate.recipe)  # before what is left is counted
+                if self.trained.is_in_reach(candidate):
+                    self.trained.time(candidate.recipe)  # before what is left is counted
             room = SIZED * self.accounts.room
             entrants = self.entrants(candidates, share * room, finalists)
             after = [_LEAST_AFTER * self.accounts.costs.run(e.recipe) for e in entrants]
@@ -53,7 +54,7 @@ class Races:
 
     def entrants(self, candidates: Sequence[Candidate], available: float, finalists: int) -> list[Entrant]:
         """Those of the candidates that can be trained, sized to what is available."""
-        usable = [c for c in candidates if self.trained.time(c.recipe)]
+        usable = [c for c in candidates if self.trained.is_in_reach(c) and self.trained.time(c.recipe)]
         return size_race(usable, available, self.accounts.costs, self.accounts.costs.k, finalists)
 
     def run(self, number: int, entrants: Sequence[Entrant], finalists: int) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from harness.base.errors import UserError
 from harness.competition import Recipe
 from harness.play.journal import DONE
-from harness.play.spending.accounts import Accounts
-from harness.play.spending.costs import family
+from harness.play.plan.candidate import Candidate
+from harness.play.spending.accounts import Accounts, recipe_of_run
+from harness.play.spending.costs import family, with_epochs
 from harness.play.stepping import ANYWAY, Stepper
 from harness.play.steps import finish
 from harness.play.steps.train import is_timed, time_recipe, train_run
@@ -105,6 +106,16 @@ class Runs:
             self.accounts.table.watcher.say(f"{recipe.name} cannot be trained: {error}")
             return False
         return True
+
+    def is_in_reach(self, candidate: Candidate) -> bool:
+        """Whether a candidate may fit in what is left, as far as the frozen networks tell that ran; so that others are not timed in vain."""
+        accounts = self.accounts
+        if not accounts.costs.in_seconds or family(candidate.recipe) in accounts.costs.timings:
+            return True
+        shortest = with_epochs(candidate.recipe, candidate.least)
+        frozen = [recipe for run in accounts.runs.values() if (recipe := recipe_of_run(run)).features]
+        bounds = [accounts.costs.at_least(shortest, recipe) for recipe in frozen]
+        return all(bound is None or bound <= accounts.room for bound in bounds)
 
     def _is_too_late_to_time(self, recipe: Recipe) -> bool:
         """Whether timing a network, as long as the slowest took, would take much of what is left."""

@@ -196,6 +196,24 @@ class Costs:
         longest, shortest = self.run(with_epochs(recipe, most)), self.run(with_epochs(recipe, least))
         return max(min(math.ceil(cost / longest), int(cost / shortest)), 1)
 
+    def at_least(self, recipe: Recipe, frozen: Recipe) -> float | None:
+        """What training all layers of a network costs at least, by the timing of its backbone in a frozen one; None where that says nothing.
+
+        A step back costs twice a step forward, and pixels cost alike at every size; a tenth of that is left for what is not known.
+        """
+        ours, theirs, known = recipe.model.args, frozen.model.args, self.timings.get(family(frozen))
+        sides = ours.get("image_size", 0), theirs.get("image_size", 0)
+        if (
+            known is None
+            or recipe.features
+            or not (frozen.features and all(sides))
+            or ours.get("backbone") != theirs.get("backbone")
+        ):
+            return None
+        predict = 0.9 * known.predict * (sides[0] / sides[1]) ** 2
+        bound = Timing(3 * recipe.train.batch_size * predict, predict, 0.0)
+        return dataclasses.replace(self, timings={**self.timings, family(recipe): bound}).run(recipe)
+
     def take_alike(self, recipe: Recipe, known: Recipe, times: float) -> None:
         """Take a network that was not timed for so many times as dear as a known one: the same on images of another size."""
         timing = self.timings[family(known)]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.competition.builtin.facts import Facts
+from harness.competition.builtin.rules import built_in
 from harness.competition.recipe import recipe_of
 from harness.play.plan.candidates import baseline
 from harness.play.plan.refinements import another_seed, other_looks
@@ -148,3 +149,20 @@ def test_heads_are_not_taken_for_features():
 def test_it_is_about_what_was_measured_and_no_less_for_more_rows(rows: int, took: float):
     assert 0.8 * took < cost_of_cleaning(rows) < 1.5 * took
     assert cost_of_cleaning(rows) < cost_of_cleaning(rows + 1)
+
+
+def test_what_training_all_layers_costs_at_least_is_known_of_a_frozen_network():
+    made = Costs(1_000, 500, 5, 2, True)
+    frozen = baseline(FROZEN, True).recipe
+    whole = recipe_of("whole", built_in("finetune", FROZEN), None, "a test")
+    assert made.at_least(whole, frozen) is None  # not timed yet
+    made.timings[family(frozen)] = Timing(0.0, predict=0.016, flops=1e9)
+    bound = made.at_least(with_epochs(whole, 3), frozen)
+    image = 0.9 * 0.016 * (128 / 160) ** 2
+    assert bound == pytest.approx(6.0 + 2.5 * 1.25 * (3 * 25 * 32 * 3 * image + 700 * image))
+    made.timings[family(whole)] = Timing(3 * 32 * image / 0.9, image / 0.9, 1e9)
+    assert made.run(with_epochs(whole, 3)) > bound
+    other = whole.model_copy(
+        update={"model": whole.model.model_copy(update={"args": {**whole.model.args, "backbone": "x"}})}
+    )
+    assert made.at_least(other, frozen) is made.at_least(frozen, frozen) is made.at_least(whole, RECIPE) is None
