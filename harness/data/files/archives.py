@@ -381,5 +381,5 @@ def _refuse_escapes(shown: str, archive: zipfile.ZipFile) -> None:
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file is left out wherever files are listed: hidden, macOS's resource forks, thumbnails of Windows."""
-    return any(part.startswith((".", "__MACOSX")) or part == "Thumbs.db" for part in name.split("/"))
+    """Whether a file is left out wherever files are listed: hidden, macOS's resource forks, thumbnails of Windows, Excel's marks of open files."""
+    return any(part.startswith((".", "__MACOSX", "~$")) or part == "Thumbs.db" for part in name.split("/"))

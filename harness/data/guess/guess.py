@@ -28,6 +28,7 @@ from harness.data.guess.layout import (
     shared_rows,
     test_of_sample,
     train_and_test,
+    unread_samples,
 )
 from harness.data.guess.others import (
     note_folders,
@@ -62,6 +63,7 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
         If neither images nor pixels in tables nor arrays with labels are found.
     """
     layout = Layout(sample=find_sample(inventory))
+    layout.unknown += unread_samples(inventory)
     pixels = pixel_tables(inventory)
     if pixels:
         return layout, of_pixel_tables(layout, inventory, *pixels)

@@ -63,6 +63,15 @@ def find_sample(inventory: Inventory) -> tuple[str, Table] | None:
     return (plain[0], inventory.tables[plain[0]]) if plain else None
 
 
+def unread_samples(inventory: Inventory) -> list[str]:
+    """What to say of sample submissions in a spreadsheet's format, which is not what a platform takes."""
+    names = [n for n in inventory.tables if SAMPLE.search(PurePosixPath(n).name) and n.lower().endswith(SHEETS)]
+    return [
+        f"what is handed in: {name} is not read as a sample submission; save it as CSV, and name that in submission.sample"
+        for name in names
+    ]
+
+
 def train_and_test(inventory: Inventory) -> tuple[Images | None, Images | None, list[Images]]:
     """Folders of the training and of the test images, and those that may be merged with the first (validation).
 

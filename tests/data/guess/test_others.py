@@ -282,3 +282,20 @@ def test_several_rows_an_image_are_told_with_the_cure(tmp_path: Path) -> None:
     table(tmp_path / "train.csv", image_id=[i for i in IDS for _ in range(2)], name=KINDS * 2, x_min=[0] * 24)
     with pytest.raises(UserError, match=r"'train.csv' names them by 'image_id', several rows an image \(boxes\?\)"):
         guessed(tmp_path)
+
+
+def test_labels_in_a_sheet_and_a_sample_submission_in_one(tmp_path: Path) -> None:
+    images(tmp_path, *(f"images/{i}.png" for i in (*IDS, *ASKED)))
+    pd.DataFrame({"id": IDS, "label": KINDS}).to_excel(tmp_path / "labels.xlsx", index=False)
+    (tmp_path / "~$labels.xlsx").write_bytes(b"somebody has it open")
+    pd.DataFrame({"id": ASKED, "label": KINDS[: len(ASKED)]}).to_excel(tmp_path / "sample_submission.xlsx", index=False)
+    layout, targets = guessed(tmp_path)
+    assert layout.values["labels"] == "labels.xlsx" and targets.label == ["label"] and layout.sample is None
+    assert (
+        sum(
+            "sample_submission.xlsx is not read as a sample submission; save it as CSV" in line
+            for line in layout.unknown
+        )
+        == 1
+    )
+    assert not any("~$" in line for line in layout.unknown)
