@@ -28,7 +28,7 @@ from harness.base.command import new_app, user_command
 from harness.base.errors import UserError, nearest
 
 WARM = (
-    *("numpy", "pandas", "pyarrow.csv", "pyarrow.parquet", "PIL.Image", "py7zr", "sqlalchemy", "optuna", "torch", "timm"),
+    *("numpy", "pandas", "pyarrow.csv", "pyarrow.parquet", "PIL.Image", "py7zr", "openpyxl", "sqlalchemy", "optuna", "torch", "timm"),
     *("safetensors.torch", "tomllib", "lzma", "bz2", "harness.data.dataset", "harness.data.formats.captioned", "harness.data.formats.npz"),
     *("harness.data.formats.csv_pixels", "harness.runs", "harness.clean.verdicts", "harness.clean.copies.duplicates", "harness.ledger"),
     *("harness.tune.study", "harness.models.weights", "harness.submit.preflight", "harness.cv.jobs.fold_job"),

@@ -96,6 +96,28 @@ SHAPES = ("()", "(0,)", "(6,)", "(6, 4, 4)", "(-1,)", "(4, -4)", f"({2**62},)", 
           "(6, 0, 0)", "(6, 1)", "(1, 6)", f"({2**32 + 6},)", "(6, 4, 4, 0)", f"(0, {2**62}, 4)", "-" * 2_000 + "1")  # fmt: skip
 
 
+XML_WORDS = (b't="s"', b't="n"', b't="e"', b't="b"', b't="d"', b'r="ZZZ9"', b'r="99999999999"', b"<f>A1</f>", b"<v>1e999</v>", b"<v>-1</v>", b"</row>",
+             b"<row>", b'<dimension ref="A1:XFD1048576"/>', b"<v>#N/A</v>", b"&lt;", b"&a;", b'<!DOCTYPE a [<!ENTITY a "b">]>', b"<mergeCells/>")  # fmt: skip
+
+
+def xml_parts(dice: Dice, content: bytes) -> bytes:
+    """Tags, attributes and values of a spreadsheet's part dropped, repeated or put in; now and then any bytes."""
+    if dice.random() < 0.1:
+        return scramble(dice, content, [content], XML_WORDS)
+    parts = re.split(rb"(?=<)|(?<=>)| (?=[a-z]+=)", content)
+    for _ in range(dice.choice((1, 1, 2, 4))):
+        at, act = dice.randrange(len(parts)), dice.randrange(4)
+        if act == 0:
+            dice.note(f"without {parts.pop(at)[:40]!r}")
+        elif act == 1:
+            parts.insert(at, dice.choice(parts))
+        else:
+            parts.insert(at, dice.choice(XML_WORDS))
+        parts = parts or [b""]
+    dice.note("a part's XML")
+    return b" ".join(parts) if dice.random() < 0.5 else b"".join(parts)
+
+
 def npy_lies(dice: Dice, content: bytes) -> bytes:
     """A .npy whose header lies of shape, type, order, version or its own length; or other bytes."""
     if not content.startswith(b"\x93NUMPY") or dice.random() < 0.2:

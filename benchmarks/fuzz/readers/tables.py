@@ -11,6 +11,8 @@ import numpy as np
 from benchmarks.fuzz.changes import csv_cells, json_lines, json_values
 from benchmarks.fuzz.forms import (
     parquet_columns,
+    xml_parts,
+    zip_lies,
 )
 from benchmarks.fuzz.parts import (
     CLASSES,
@@ -71,7 +73,25 @@ def _tables() -> list[Seed]:
         Seed("labels.jsonl", "\n".join(map(json.dumps, rows)).encode(), json_lines),
         Seed("labels.parquet", buffer.getvalue(), parquet_columns),
         Seed("labels.tsv", tabbed.encode(), csv_cells),
+        Seed("labels.xlsx", _workbook(), zip_lies(xml_parts)),
     ]
+
+
+def _workbook() -> bytes:
+    import datetime
+
+    import openpyxl
+
+    book, buffer = openpyxl.Workbook(), io.BytesIO()
+    sheet = book.active
+    for row in (
+        ["id", "label", "day", "sum"],
+        *([n, CLASSES[n % 3], datetime.date(2026, 1, n + 1), 0.5 * n] for n in range(6)),
+    ):
+        sheet.append(row)
+    book.create_sheet("more").append(["=A1", True])
+    book.save(buffer)
+    return buffer.getvalue()
 
 
 def _read_any_table(path: Path) -> None:

@@ -6,6 +6,8 @@ import struct
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.base.errors import UserError
@@ -79,6 +81,12 @@ def test_a_damaged_file_is_told(tmp_path: Path, content: bytes, said: str):
     (tmp_path / "a.tfrec").write_bytes(content)
     with pytest.raises(UserError, match=rf"a.tfrec: {said}"):
         read_table(FileTree(tmp_path), "a.tfrec", "data.train")
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path):
+    pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array(["a"])], names=["id", "id"]), tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=r"a.parquet: two columns are named 'id'.*Rename one"):
+        read_table(FileTree(tmp_path), "a.parquet", "data.train")
 
 
 def test_images_of_parquet_are_read_part_by_part(tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -92,7 +93,13 @@ def _opened(tree: FileTree, name: str) -> Iterator[Any]:
     shown = tree.show(name)
     try:
         with tree.open(name) as file:
-            yield pq.ParquetFile(file)
+            opened = pq.ParquetFile(file)
+            twice = [column for column, times in Counter(opened.schema_arrow.names).items() if times > 1]
+            if twice:
+                raise UserError(
+                    f"{shown}: two columns are named '{plain(twice[0], 80)}', so it is not clear which counts. Rename one."
+                )
+            yield opened
     except (pa.ArrowException, OSError, ValueError) as error:
         if isinstance(error, UserError):
             raise
