@@ -163,9 +163,23 @@ def _of_array(tree: FileTree, name: str) -> Table:
                 "name in [data] of competition.toml."
             )
         values = stack.whole().reshape(stack.shape[0], -1)
+    _refuse_no_text(values, tree.show(name))
     names = ["label"] if values.shape[1] == 1 else list(map(str, range(values.shape[1])))
     cells = [[_text_of_array(cell, tree.show(name)) for cell in column.tolist()] for column in values.T]
     return Table(["id", *names], [list(map(str, range(len(values)))), *cells], tree.show(name))
+
+
+_LAST_CHARACTER = 0x10FFFF
+
+
+def _refuse_no_text(values: np.ndarray, shown: str) -> None:
+    """Refuse an array of text with numbers that are no characters, which numpy reads and Python cannot handle (UserError)."""
+    if values.dtype.kind == "U":
+        numbers = np.frombuffer(values.tobytes(), np.dtype("u4").newbyteorder(values.dtype.byteorder))
+        if numbers.size and numbers.max() > _LAST_CHARACTER:
+            raise UserError(
+                f"{shown}: holds text with numbers that are no characters. It is damaged: download it again."
+            )
 
 
 def _text_of_array(value: Any, shown: str) -> str:

@@ -261,3 +261,15 @@ def test_rows_are_chosen_by_values_and_patterns(tmp_path: Path):
 def test_other_ways_to_write_files_and_labels_as_json(tmp_path: Path, told: object):
     table = read(tmp_path, "t.json", json.dumps(told))
     assert (table.header, table.columns) == (["file", "label"], [["1.jpg", "2.jpg", "3.jpg"], ["fox", "owl", "owl"]])
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_numbers_that_are_no_characters_are_refused(tmp_path: Path, order: str):
+    text = np.array(["cat", "dög"], dtype=f"{order}U3")
+    np.save(tmp_path / "y.npy", text)
+    assert read_table(FileTree(tmp_path), "y.npy", "data.labels").column("label", "") == ["cat", "dög"]
+    numbers = text.view(f"{order}u4").copy()
+    numbers[1] = 0x110000
+    np.save(tmp_path / "y.npy", numbers.view(text.dtype))
+    with pytest.raises(UserError, match=r"y.npy: holds text with numbers that are no characters"):
+        read_table(FileTree(tmp_path), "y.npy", "data.labels")
