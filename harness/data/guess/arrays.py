@@ -75,11 +75,13 @@ def of_arrays(layout: Layout, inventory: Inventory) -> Targets:
 
 def _has_more(inventory: Inventory, name: str, images: list[str], train: str, label: str) -> bool:
     """Whether there are arrays for validation, with labels, to be trained on too."""
+    others = [member_of_npz(name, key) for key in images if key != train and of_validation(key)]
+    if not others:
+        return False
     labels = member_of_npz(name, label)
     known = Known(read_table(inventory.tree, labels, "data.labels"), Targets(label=["label"]), None, ["label"])
-    others = [member_of_npz(name, key) for key in images if key != train and of_validation(key)]
     own = member_of_npz(name, train)
-    return bool(others) and bool(merged_arrays(inventory, _as_files(inventory), own, others, {own, labels}, known))
+    return bool(merged_arrays(inventory, _as_files(inventory), own, others, {own, labels}, known))
 
 
 def _is_plain(inventory: Inventory, name: str, key: str) -> bool:

@@ -36,7 +36,7 @@ CASES = {
     "a partial run": Case(
         lambda p: run_inside(*CV, "--folds", "0", cwd=p),
         ("harness.submit", "--comp", "shapes", "--dry-run", "--run", "RUN"),
-        "Finish it with --resume",
+        "Finish it: python -m harness.cv shapes --recipe tiny .*--resume",
         lambda p, s: (run_inside(*CV, "--resume", cwd=p), None)[1],
     ),
     "verdicts that were cut": Case(

@@ -22,7 +22,12 @@ def test_a_run_of_a_hidden_test_is_sent_as_code(shapes: Path, platform: str, opt
         prepare_blend(contest, SimpleNamespace(), [run], shapes, None, None, [])  # type: ignore[arg-type]
 
 
-def test_a_partial_run_is_finished_by_the_command_that_trains():
-    run: Any = SimpleNamespace(name="tiny-1", environment={}, complete=False)
-    with pytest.raises(UserError, match=r"the harness\.cv command that began it, with --resume and without --folds"):
+def test_a_partial_run_is_finished_by_the_command_that_trains(tmp_path: Path):
+    run: Any = SimpleNamespace(name="tiny-1", environment={}, complete=False, path=tmp_path)
+    with pytest.raises(
+        UserError, match=r"is partial. Finish it: the command that began it, with --resume and without --folds"
+    ):
+        check_bundled(run)
+    (tmp_path / "environment.json").write_text('{"command": "python -m harness.cv pets --folds 0-1 --resume"}')
+    with pytest.raises(UserError, match=r"is partial. Finish it: python -m harness.cv pets --resume$"):
         check_bundled(run)
