@@ -382,6 +382,8 @@ def _guesses(layout: Any, targets: Any) -> list[str]:
     if targets.why.get("metric"):
         lines.append(f"metric {targets.metric}: {targets.why['metric']}")
     lines += [f"{key} {layout.values[key]}: {layout.why[key]}" for key in ("group_by", "group") if key in layout.why]
+    if merged := layout.values.get("merge"):
+        lines.append(f"merge {listed(merged, 3)}: {layout.why['merge']}")
     beside = [name for name in layout.values.get("features", []) if name not in IMAGE_COLUMNS]
     if beside:
         lines.append(

@@ -86,3 +86,14 @@ def test_what_cannot_be_a_competition_is_refused_before_anything_is_written(
         init(Path("../files/leaves"), None, None, "Kaggle", Path("data"))
     assert not list(Path().iterdir())
     assert init(Path("../files/leaves"), None, None, "kaggle", Path("data"))
+
+
+def test_what_is_trained_on_too_is_told(project: Path):
+    sets = {"train": 24, "val": 9, "test": 6}
+    images = {f"{name}_images": np.full((n, 12, 12), 7, np.uint8) for name, n in sets.items()}
+    labels = {f"{name}_labels": np.arange(n) % 3 for name, n in sets.items()}
+    (project / "arrays").mkdir()
+    np.savez(project / "arrays" / "all.npz", **images, **labels)
+    assert "guessed:  merge all/val_images.npy: their rows have labels too, and are trained on" in lines_of(
+        project / "arrays"
+    )
