@@ -13,7 +13,7 @@ from harness.data.formats.npz import label_array, member_of_npz, members_of_npz,
 from harness.data.guess.inventory import Inventory
 from harness.data.guess.layout import Layout
 from harness.data.guess.looks import axis_of_channels
-from harness.data.guess.stacks import Known, merged_arrays, of_stacks
+from harness.data.guess.stacks import Known, arrays_to_merge, of_stacks
 from harness.data.guess.targets import Targets, find_targets
 from harness.data.guess.words import has_word, of_labels, of_test, of_test_path, of_training, of_validation
 from harness.data.rows.tables import read_table
@@ -81,7 +81,7 @@ def _has_more(inventory: Inventory, name: str, images: list[str], train: str, la
     labels = member_of_npz(name, label)
     known = Known(read_table(inventory.tree, labels, "data.labels"), Targets(label=["label"]), None, ["label"])
     own = member_of_npz(name, train)
-    return bool(merged_arrays(inventory, _as_files(inventory), own, others, {own, labels}, known))
+    return bool(arrays_to_merge(inventory, _as_files(inventory), own, others, {own, labels}, known))
 
 
 def _is_plain(inventory: Inventory, name: str, key: str) -> bool:

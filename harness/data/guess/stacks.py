@@ -68,7 +68,7 @@ def of_stacks(layout: Layout, inventory: Inventory, stacks: Shapes, labels: str 
     merged = (
         {}
         if "where" in layout.values
-        else merged_arrays(inventory, stacks, train, others, {train, test, name, test_name}, known)
+        else arrays_to_merge(inventory, stacks, train, others, {train, test, name, test_name}, known)
     )
     if merged:
         layout.set("merge", list(merged), "their rows have labels too, and are trained on")
@@ -116,12 +116,12 @@ class Known:
         return set(other.column(label, "")) <= set(self.table.column(label, ""))
 
 
-def merged_arrays(
+def arrays_to_merge(
     inventory: Inventory, stacks: Shapes, train: str, images: Sequence[str], used: set[str | None], known: Known
 ) -> dict[str, str]:
     """Arrays of images for validation, each with the array or table of its labels: of as many rows, called so too.
 
-    None where the training images seem to hold them: 'X_trainval', or another array that has as many rows as both have fewer.
+    {} where the training images seem to hold them: 'X_trainval', or another array that has as many rows as both have fewer.
     """
     if of_validation(train) or has_word(train, *_BOTH):
         return {}
