@@ -182,6 +182,11 @@ class Competition(Frozen):
 
     @model_validator(mode="after")
     def _values_that_fit_the_task(self) -> Competition:
+        for table, data in {"data": self.data, **{f"sets.{n}.data": d.data for n, d in self.sets.items()}}.items():
+            if data.long is not None and data.label == (data.long,) and self.task != "multilabel":
+                raise ValueError(
+                    f"{table}.long = '{data.long}': is data.label too, so that an image has any number of labels; write task = \"multilabel\""
+                )
         known = {"multilabel": ("labels", "probability", "onehot", "ranked"), "regression": ("number",)}
         fitting = known.get(self.task, ("class", "index", "probability", "onehot", "ranked", "confident"))
         tables = {"submission": self.submission, **{f"sets.{n}.submission": d.submission for n, d in self.sets.items()}}
@@ -310,6 +315,8 @@ def find_competition(name: str | Path) -> Competition:
 def _with_value(value: str, told: dict[str, Any]) -> dict[str, Any]:
     """A table with [submission] beneath, of which `value` is what is not written."""
     submission = told.get("submission", {})
+    if value == "labels" and isinstance(submission, dict) and "long" in submission:
+        value = "probability"
     return {**told, "submission": {"value": value, **submission}} if isinstance(submission, dict) else told
 
 

@@ -32,6 +32,7 @@ _READ_BY = {
     "files": ("image_csv",),
     "pixels": ("table_pixels",),
     "join": ("image_csv", "image_folder", "arrays"),
+    "long": ("image_csv",),
     "where": ("image_csv", "table_pixels", "arrays"),
     "test_where": ("image_csv", "table_pixels", "arrays"),
     "group_by": ("image_csv", "table_pixels", "csv_pixels", "arrays"),
@@ -49,6 +50,23 @@ def is_array_file(name: str) -> bool:
     return bool(_ARRAY_FILES.search(name))
 
 
+def is_pattern(long: str) -> bool:
+    """Whether a `long` is a pattern of ids, not a column."""
+    return "{" in long
+
+
+def _pattern_or_column(long: str | None) -> str | None:
+    if (
+        long is not None
+        and is_pattern(long)
+        and not re.fullmatch(r"[^{}]*(\{id\}[^{}]+\{class\}|\{class\}[^{}]+\{id\})[^{}]*", long)
+    ):
+        raise ValueError(
+            'must be a column, or a pattern with {id} and {class} and something between the two, as "{id}_{class}"'
+        )
+    return long
+
+
 class DataSpec(Later):
     """[data]: which files hold what."""
 
@@ -63,6 +81,7 @@ class DataSpec(Later):
         "where",
         "test_where",
         "merge_labels",
+        "long",
     )
 
     format: Literal["csv_pixels", "table_pixels", "image_folder", "image_csv", "npz", "arrays", "captioned", "custom"]
@@ -111,6 +130,9 @@ class DataSpec(Later):
     label: Names = ("label",)
     """csv_pixels, table_pixels, image_csv, arrays: the target's column, or a list of columns: one-hot, a label each, a number each. npz:
     array of the labels, indices of classes or their names as text, in `train`."""
+    long: str | None = None
+    """image_csv: `labels` has a row for each image and class; this says which class: a pattern of the id's cells, "{id}_{class}", or a
+    column. `label` is the column of the values; named here too, a row says that its image has the label in it."""
     separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
     """Several labels in one cell: what stands between them, e.g. " "."""
     label_pattern: str | None = None
@@ -198,6 +220,20 @@ class DataSpec(Later):
     @classmethod
     def _all_inside_the_data_folder(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(_inside, names))
+
+    @field_validator("long")
+    @classmethod
+    def _a_pattern_or_a_column(cls, long: str | None) -> str | None:
+        return _pattern_or_column(long)
+
+    @model_validator(mode="after")
+    def _one_column_of_values(self) -> DataSpec:
+        if self.long is not None and (len(self.label) > 1 or self.separator is not None):
+            key = "label" if len(self.label) > 1 else "separator"
+            raise ValueError(
+                f'data.{key}: with data.long there is one value or one label in a row: label = "value", no separator'
+            )
+        return self
 
     @field_validator("group", "label_pattern")
     @classmethod
@@ -376,8 +412,24 @@ def _inside(name: str) -> str:
     return path.as_posix()  # 'train/' is 'train'
 
 
-class SubmissionSpec(Frozen):
+class LookupSpec(Frozen):
+    """[submission] lookup: which image a row of the sample submission is of, where its id does not say so."""
+
+    file: str
+    """The table, relative to <data root>/<slug>/, with the column `submission.id`, and that of `long`."""
+    id: str
+    """Its column of the images' ids."""
+
+    @field_validator("file")
+    @classmethod
+    def _inside_the_data_folder(cls, name: str) -> str:
+        return _inside(name)
+
+
+class SubmissionSpec(Later):
     """[submission]: the file that the platform wants."""
+
+    later: ClassVar[tuple[str, ...]] = ("long", "lookup")
 
     id: str = "id"
     """Name of the id column."""
@@ -393,6 +445,11 @@ class SubmissionSpec(Frozen):
     rows: str | None = None
     """Column of `data.test_rows` that names the submission's row of a test image, where a row is of several images (the views of a
     breast): their outputs are averaged. OOF scores stay by image."""
+    long: str | None = None
+    """The file has a row for each image and class, or each image and number, with its value in `target`; this says which: a pattern of
+    the id's cells, "{id}_{class}", or a column."""
+    lookup: LookupSpec | None = None
+    """long: the table that says which image and class each row is of: {file = "lookup.csv", id = "image"}."""
     k: Annotated[int, Field(ge=1)] = 5
     """ranked: so many names."""
     empty: Literal["blank", "likeliest"] = "blank"
@@ -405,13 +462,43 @@ class SubmissionSpec(Frozen):
     def _inside_the_data_folder(cls, name: str | None) -> str | None:
         return None if name is None else _inside(name)
 
+    @field_validator("long")
+    @classmethod
+    def _a_pattern_or_a_column(cls, long: str | None) -> str | None:
+        return _pattern_or_column(long)
+
+    @model_validator(mode="after")
+    def _rows_that_are_known(self) -> SubmissionSpec:
+        if self.long is None:
+            if self.lookup is not None:
+                raise ValueError("submission.lookup: needs submission.long, its column of the classes")
+            return self
+        if self.sample is None:
+            raise ValueError("submission.long: needs submission.sample, which says what rows are asked for")
+        if self.value not in ("probability", "number", "onehot"):
+            raise ValueError(
+                f"submission.long: a row has one value of a class, and value = '{self.value}' is an answer of all; write \"probability\", "
+                '"onehot" (0 or 1) or, of numbers, "number"'
+            )
+        if self.lookup is not None and is_pattern(self.long):
+            raise ValueError(
+                "submission.long: with submission.lookup it is that table's column of the classes, not a pattern"
+            )
+        return self
+
     @property
     def one_probability(self) -> bool:
         """Whether the one column `target` holds the probability of the second of two classes, or of the one label."""
-        return self.value == "probability" and "target" in self.model_fields_set
+        return self.value == "probability" and "target" in self.model_fields_set and self.long is None
 
     def columns(self, classes: tuple[str, ...]) -> list[str]:
-        """The columns of the file beside the id, before the sample submission puts them in its order."""
+        """The columns of the file with its values, before the sample submission puts them in its order."""
+        return self.answer_columns(classes) if self.long is None else [self.target]
+
+    def answer_columns(self, classes: tuple[str, ...]) -> list[str]:
+        """The columns of a table with a row for each image, as `columns`; of a file in long format one for each class."""
+        if self.long is not None:
+            return list(classes)
         if self.value == "number" and len(classes) == 1 and "target" not in self.model_fields_set:
             return list(classes)
         several = self.value == "onehot" or (self.value == "number" and len(classes) > 1)

@@ -35,7 +35,7 @@ from harness.data.formats.given_arrays import refuse_other_columns
 from harness.data.formats.images import SCALE, SIZES, Broken, forget_decoded, read_images, refuse_broken
 from harness.data.rows.groups import group_numbers, groups_by_pattern, in_either
 from harness.data.rows.listing import list_by_folder, list_by_table, list_test
-from harness.data.rows.sample_submission import check_submission_ids, read_submission_ids, sample_columns
+from harness.data.rows.sample_submission import check_submission_ids, copy_lookup, read_submission_ids, sample_columns
 from harness.data.rows.targets import classes_of, encode, fold_numbers, notes_on_labels, votes
 from harness.data.rows.weights import note_on_weights
 
@@ -72,6 +72,11 @@ class Building:
     def classes(self) -> tuple[str, ...]:
         """The classes: as competition.toml names them, or as the training rows were found to have them."""
         return self.competition.classes or tuple(self.found)
+
+    @property
+    def named(self) -> Competition:
+        """The competition with its classes, where they were found."""
+        return self.competition.with_classes(self.classes) if self.found else self.competition
 
     def write(self, folder: Path) -> None:
         """Write both splits, the sample submission and meta.json into `folder`."""
@@ -133,7 +138,7 @@ class Building:
                 "--stream: decodes images when they are asked for, so image.height and image.width are not known. Take them out of data.features."
             )
         has_test = spec.test is not None and not self._left_out(spec.test)
-        plan = plan_columns(self.files, spec, has_test)
+        plan = plan_columns(self.files, spec, has_test, self.competition.classes)
         self.notes.extend(plan.notes)
         return plan
 
@@ -147,6 +152,7 @@ class Building:
             )
         with tree.open(name) as file, (folder / "submission.csv").open("wb") as copy:
             shutil.copyfileobj(file, copy)
+        copy_lookup(self.competition, tree, folder)
 
     def _write_split(self, split: str, folder: Path) -> list[Broken] | None:
         """Write one split's arrays; None where the competition has no such split."""
@@ -285,7 +291,7 @@ class Building:
         if not submission.is_file():
             return None
         shown = self.tree.show(self.competition.submission.sample or "")
-        ids = read_submission_ids(self.competition, submission, shown)
+        ids = read_submission_ids(self.named, submission, shown)
         counted = ids.tolist() == list(map(str, range(n)))
         spec = self.competition.data
         if spec.is_stack and len(ids) == n:
@@ -339,7 +345,7 @@ class Building:
             wanted = None
             if submission.is_file():
                 shown = tree.show(self.competition.submission.sample or "")
-                wanted = read_submission_ids(self.competition, submission, shown)
+                wanted = read_submission_ids(self.named, submission, shown)
             elif name == spec.train and not spec.table_of_test:
                 raise UserError(
                     f"{tree.show(name)}: holds the training images (data.train), and nothing says which of its images are the test's "
@@ -348,7 +354,7 @@ class Building:
                 )
             return list_test(tree, name, spec, wanted, self.competition.submission.rows)
         if spec.format == "image_csv":
-            return list_by_table(tree, name, spec)
+            return list_by_table(tree, name, spec, self.competition.classes)
         names = [name, *(m for m in spec.merge if tree.has(m) or m not in spec.optional)]
         return list_by_folder(tree, spec, names, self.competition.classes)
 
@@ -365,8 +371,7 @@ class Building:
         train = open_samples(folder / "train")
         test = open_samples(folder / "test") if (folder / "test").is_dir() else None
         if test is not None and (folder / "submission.csv").is_file():
-            named = self.competition.with_classes(self.classes) if self.found else self.competition
-            check_submission_ids(named, test.answered, folder / "submission.csv", self.tree)
+            check_submission_ids(self.named, test.answered, folder / "submission.csv", self.tree)
         kind = "embedded sample" if self.sample else "real data"
         counts = f"{len(train):,} training and {counted(len(test) if test else 0, 'test image')}"
         broken = f"; {n_broken} could not be decoded, see broken.csv in the cache" if n_broken else ""
@@ -422,6 +427,8 @@ def stamped(competition: Competition, tree: FileTree) -> list[str]:
         names += [*spec.captions, *([spec.test_captions] if spec.test_captions else [])]
     if competition.submission.sample and competition.submission.sample not in names:
         names.append(competition.submission.sample)
+    if competition.submission.lookup:
+        names.append(competition.submission.lookup.file)
     return [name for name in names if tree.has(name)]
 
 

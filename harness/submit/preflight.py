@@ -13,7 +13,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, plain
 from harness.competition import Competition
-from harness.data.rows.sample_submission import ROW_NUMBERS, sample_separator
+from harness.data.rows.sample_submission import ROW_NUMBERS, read_asked, row_keys, sample_separator
 
 _SHOWN = 3
 _MARKS = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -42,7 +42,11 @@ def check_submission(path: Path, competition: Competition, ids: np.ndarray, samp
         return [
             f"column '{plain(missing[0])}' of [submission] is not in the sample submission's header {plain(','.join(header), 300)}"
         ]
-    problems = _check_ids(table[spec.id].to_numpy(dtype=np.str_), ids)
+    asked = read_asked(competition, sample, str(sample)) if sample else None
+    if asked is None:
+        problems = _check_ids(table[spec.id].to_numpy(dtype=np.str_), ids)
+    else:
+        problems = _check_ids(row_keys({name: table[name] for name in asked.given}), asked.keys)
     for column in (name for name in header if name != spec.id):
         empty = np.flatnonzero(table[column].to_numpy() == "")
         if len(empty) and not (spec.value == "labels" and spec.empty == "blank"):
@@ -75,7 +79,7 @@ def read_ready_file(
         raise UserError(f"--file {path}: not there")
     if path.suffix.lower() not in (".csv", ".txt"):
         raise UserError(f"--file {path}: give the CSV itself, not a '{path.suffix or path.name}'")
-    most = 10_000 + len(ids) * (200 + 30 * len(competition.classes))
+    most = 10_000 + len(ids) * (200 + (30 if competition.submission.long is None else 200) * len(competition.classes))
     if path.stat().st_size > most:
         raise UserError(
             f"--file {path}: has {path.stat().st_size:,} bytes; a submission of {len(ids):,} rows has {most:,} at most"
@@ -98,9 +102,11 @@ def read_ready_file(
                 "to_csv(..., index=False)."
             )
         table = table.drop(columns=table.columns[0])
-    given = table[name].tolist() if name in table else []
-    if given != ids.tolist() and len(set(given)) == len(given) and set(given) == set(ids.tolist()):
-        table = table.set_index(name, drop=False).loc[ids.tolist()]
+    asked = read_asked(competition, sample, str(sample)) if sample else None
+    names, wanted_rows = ([name], ids) if asked is None else (list(asked.given), asked.keys)
+    given = row_keys({n: table[n] for n in names}).tolist() if all(n in table for n in names) else []
+    if given != wanted_rows.tolist() and len(set(given)) == len(given) and set(given) == set(wanted_rows.tolist()):
+        table = table.set_axis(given).loc[wanted_rows.tolist()]
         return _numbered(table, wanted), f"the rows of {path.name} were put into the platform's order"
     return _numbered(table, wanted), ""
 
@@ -171,7 +177,7 @@ def _check_values(table: Any, columns: list[str], competition: Competition) -> l
     """What stands in the cells, by submission.value."""
     spec = competition.submission
     if spec.value == "probability":
-        adds_up = competition.kind.is_one_class and not spec.one_probability
+        adds_up = competition.kind.is_one_class and not spec.one_probability and spec.long is None
         return _check_probabilities(table[columns], adds_up)
     if spec.value == "number":
         return _check_cells(table, columns, _is_number, "no number")

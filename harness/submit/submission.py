@@ -17,14 +17,20 @@ from harness.competition.tasks.answering import clipped_to, moved
 from harness.competition.tasks.task import middle_cuts
 from harness.cv.scores import is_custom
 from harness.data.cache import Dataset
-from harness.data.rows.sample_submission import Form, read_submission_header, read_submission_ids, sample_separator
+from harness.data.rows.sample_submission import (
+    Form,
+    read_asked,
+    read_submission_header,
+    read_submission_ids,
+    sample_separator,
+)
 from harness.oof.ensemble.blend import Blend
 from harness.runs.align import align_rows
 from harness.runs.probability_tables import rows_of_table
 
 
 def wanted_ids(competition: Competition, dataset: Dataset) -> np.ndarray:
-    """Ids (n,) str in the order of the sample submission; without one, the test ids in the data's order."""
+    """Ids (n,) str in the order of the sample submission, of one in long format the images'; without one, the test ids in the data's order."""
     if dataset.submission is not None:
         return read_submission_ids(
             competition, dataset.submission, competition.submission.sample or "sample submission"
@@ -43,12 +49,23 @@ def code_option(competition: Competition) -> str:
 
 
 def wanted_form(competition: Competition, dataset: Dataset) -> Form:
-    """Columns and separator of the sample submission, where there is one."""
+    """Columns, separator and rows of the sample submission, where there is one.
+
+    Raises
+    ------
+    UserError
+        If it is not as [submission] says, or not there where it alone says which rows are asked for.
+    """
     if dataset.submission is None:
+        if competition.submission.long is not None:
+            raise UserError(
+                f"{competition.submission.sample}: is not there, and submission.long needs it: it says which rows are asked for. Download it."
+            )
         return Form()
     shown = competition.submission.sample or "sample submission"
     header = read_submission_header(competition, dataset.submission, shown)
-    return Form(header, sample_separator(dataset.submission))
+    asked = read_asked(competition, dataset.submission, shown)
+    return Form(header, sample_separator(dataset.submission), asked, competition.submission.id)
 
 
 def write_submission(
@@ -166,7 +183,7 @@ def answered_table(competition: Competition, ids: np.ndarray, answers: np.ndarra
     import pandas as pd
 
     spec, names = competition.submission, np.array(competition.classes)
-    columns = spec.columns(competition.classes)
+    columns = spec.answer_columns(competition.classes)
     values: list[np.ndarray | list[str]]
     if spec.value == "labels":
         values = [[spec.separator.join(names[row]) for row in answers.astype(bool)]]

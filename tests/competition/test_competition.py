@@ -91,6 +91,67 @@ def test_a_sets_submission_holds_what_the_task_leaves_no_choice_about(project: P
     assert found.sets["large"].submission.id == "name"
 
 
+LONG_TOML = """title = "Long"
+task = "multilabel"
+metric = "roc_auc"
+[data]
+format = "image_csv"
+size = 8
+long = "{id}_{class}"
+[submission]
+sample = "sample.csv"
+long = "{id}_{class}"
+"""
+
+
+def test_a_long_submission_holds_probabilities(project: Path):
+    path = project / "competitions" / "shapes" / "competition.toml"
+    path.write_text(LONG_TOML)
+    assert find_competition("shapes").submission.value == "probability"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('long = "{id}_{class}"\n[sub', 'long = "{id}{class}"\n[sub', "something between the two"),
+        ('long = "{id}_{class}"\n[sub', 'long = "{class}"\n[sub', "something between the two"),
+        ('long = "{id}_{class}"\n[sub', 'long = "what"\nlabel = ["a", "b"]\n[sub', "one value or one label in a row"),
+        ('long = "{id}_{class}"\n[sub', 'long = "what"\nlabel = "what"\nseparator = " "\n[sub', "data.separator"),
+        ('"image_csv"', '"image_folder"', "does not read it"),
+        ('task = "multilabel"', 'task = "single"', "an answer of all"),
+        ('sample = "sample.csv"', 'value = "probability"', "needs submission.sample"),
+        ('sample = "sample.csv"', 'sample = "sample.csv"\nvalue = "labels"', "an answer of all"),
+        ('sample = "sample.csv"', 'sample = "s.csv"\nlookup = {file = "l.csv", id = "i"}', "not a pattern"),
+        ('sample = "sample.csv"', 'sample = "s.csv"\nlookup = {file = "../l.csv", id = "i"}', "below <data root>"),
+        (
+            'sample = "sample.csv"\nlong = "{id}_{class}"',
+            'lookup = {file = "l.csv", id = "i"}',
+            "needs submission.long",
+        ),
+    ],
+)
+def test_long_tables_that_cannot_be(project: Path, old: str, new: str, said: str):
+    path = project / "competitions" / "shapes" / "competition.toml"
+    assert old in LONG_TOML
+    path.write_text(LONG_TOML.replace(old, new))
+    with pytest.raises(UserError, match=said):
+        find_competition("shapes")
+
+
+def test_a_label_in_each_row_is_for_several_labels(project: Path):
+    path = project / "competitions" / "shapes" / "competition.toml"
+    text = LONG_TOML.replace('long = "{id}_{class}"\n[sub', 'long = "what"\nlabel = "what"\n[sub')
+    path.write_text(text)
+    assert find_competition("shapes").data.long == "what"
+    path.write_text(
+        text.replace('"multilabel"', '"single"').replace(
+            'sample = "sample.csv"', 'sample = "s.csv"\nvalue = "probability"'
+        )
+    )
+    with pytest.raises(UserError, match='write task = "multilabel"'):
+        find_competition("shapes")
+
+
 def test_hooks_are_found_and_helpers_left_alone(project: Path):
     hooks(project, "from pathlib import Path\ndef _helper(): pass\ndef score(labels, proba): return 0.5\n")
     competition = find_competition("shapes")

@@ -133,6 +133,41 @@ def moles(d: Path) -> None:
     write(d / "sample_submission.csv", image_name=[f"ISIC_{900 + n}" for n in range(TEST)], target=[0] * TEST)
 
 
+def hemorrhages(d: Path) -> None:
+    for split, n_rows in (("train", N), ("test", TEST)):
+        for n in range(n_rows):
+            save(d / split / f"ID_{split}{n}.png", n % 3)
+    told = {"epidural": lambda n: int(n % 3 > 1), "any": lambda n: int(n % 3 > 0)}
+    rows = [(f"ID_train{n}_{name}", holds(n)) for n in range(N) for name, holds in told.items()]
+    write(d / "train.csv", ID=[i for i, _ in rows], Label=[value for _, value in rows])
+    asked = [f"ID_test{n}_{name}" for n in range(TEST) for name in told]
+    write(d / "sample_submission.csv", ID=asked, Label=[0.5] * len(asked))
+
+
+def several_rows(d: Path) -> None:
+    for split, n_rows in (("train", N), ("test", TEST)):
+        for n in range(n_rows):
+            save(d / split / f"{split}{n}.png", n % 3)
+    rows = [(f"train{n}", tag) for n in range(N) for tag in (["red fox"] if n % 3 else []) + ["hare"] * (n % 3 != 1)]
+    write(d / "train.csv", image=[i for i, _ in rows], tag=[tag for _, tag in rows])
+    asked = [(f"test{n}", tag) for n in range(TEST) for tag in ("hare", "red fox")]
+    half = [0.5] * len(asked)
+    write(d / "sample_submission.csv", image=[i for i, _ in asked], tag=[tag for _, tag in asked], probability=half)
+
+
+def points(d: Path) -> None:
+    names = ["left_eye_x", "left_eye_y", "nose_x"]
+    cells = [" ".join(map(str, pixels(n % 3, 1).ravel())) for n in range(2 * N)]
+    told = {name: [n % 3 + k for n in range(N)] for k, name in enumerate(names)}
+    told["left_eye_y"] = ["" if n % 5 == 4 else value for n, value in enumerate(told["left_eye_y"])]
+    write(d / "training.csv", **told, Image=cells[:N])
+    write(d / "test.csv", ImageId=range(1, TEST + 1), Image=cells[:TEST])
+    asked = [(n, name) for n in range(1, TEST + 1) for k, name in enumerate(names) if (n + k) % 3]
+    rows = range(1, len(asked) + 1)
+    write(d / "IdLookupTable.csv", RowId=rows, ImageId=[n for n, _ in asked], FeatureName=[name for _, name in asked])
+    write(d / "SampleSubmission.csv", RowId=rows, Location=[0] * len(asked))
+
+
 def coco(d: Path) -> None:
     def split(name: str, folder: str, n_rows: int, labelled: bool) -> None:
         images = [{"id": 10 * n + labelled, "file_name": f"{folder}/Plants/{n % 4}/{n:x}f.jpg"} for n in range(n_rows)]
@@ -364,6 +399,9 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "COCO annotations, files in many folders": coco,
     "Many classes, most with one image, the five likeliest names": whales,
     "Numbers": galaxies,
+    "A row for each image and class": hemorrhages,
+    "A row for each label of an image": several_rows,
+    "Points, asked for by a lookup table": points,
     "Votes of annotators, folds that are given": voted,
     "Rows that count more, rows that count less": doubtful,
     "Several images for one row of the submission": breasts,
@@ -406,7 +444,7 @@ def test_a_layout_is_read_trained_and_submitted(name: str, tmp_path: Path, run_c
     assert sent.returncode == 0 and "passes its checks" in sent.stdout, sent.stderr
     [path] = (tmp_path / "submissions" / "mine").glob("*.csv")
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    assert len(table) == TEST
+    assert len(table) == TEST * (2 if "long = " in toml else 1)  # of two classes, or so many numbers asked for
     sample = tmp_path / "data" / "mine" / "sample_submission.csv"
     if sample.is_file():
         assert list(table.columns) == list(pd.read_csv(sample).columns)

@@ -105,10 +105,10 @@ def open_columns(folder: Path) -> Columns | None:
     )
 
 
-def plan_columns(tree: FileTree, spec: DataSpec, has_test: bool) -> ColumnPlan:
+def plan_columns(tree: FileTree, spec: DataSpec, has_test: bool, classes: Sequence[str] = ()) -> ColumnPlan:
     """Read the tables, choose the columns and turn their cells into numbers and categories.
 
-    has_test : whether there are test images
+    has_test : whether there are test images; classes : of the competition, where they are known
 
     Raises
     ------
@@ -120,7 +120,7 @@ def plan_columns(tree: FileTree, spec: DataSpec, has_test: bool) -> ColumnPlan:
         raise UserError(
             f"data.features: '{own[0]}': images of data.format = '{spec.format}' have one size. Take it out in competition.toml."
         )
-    tables = _tables(tree, spec, has_test) if table_names(spec) else {}
+    tables = _tables(tree, spec, has_test, classes) if table_names(spec) else {}
     names = chosen_columns(spec, tables.get("train"), tables.get("test"))
     categories = are_categories(spec, names)
     numbers: dict[str, list[np.ndarray]] = {}
@@ -161,7 +161,7 @@ def _apart(tables: dict[str, Table]) -> list[Table]:
     return list({id(table): table for table in tables.values()}.values())  # of one file where and test_where take two
 
 
-def _tables(tree: FileTree, spec: DataSpec, has_test: bool) -> dict[str, Table]:
+def _tables(tree: FileTree, spec: DataSpec, has_test: bool, classes: Sequence[str]) -> dict[str, Table]:
     """The table of each split."""
     if spec.features_from:
         table = stacked([read_table(tree, name, "data.features_from") for name in spec.features_from.file])
@@ -174,7 +174,7 @@ def _tables(tree: FileTree, spec: DataSpec, has_test: bool) -> dict[str, Table]:
             f"data.features: data.format = '{spec.format}' has no table of the rows. Name the one that has the columns, by id: "
             'data.features_from = "FILE" in competition.toml.'
         )
-    found = {"train": training_table(tree, spec)}
+    found = {"train": training_table(tree, spec, classes)}
     if not has_test:
         return found
     if not spec.table_of_test:

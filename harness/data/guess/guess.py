@@ -30,6 +30,7 @@ from harness.data.guess.layout import (
     train_and_test,
     unread_samples,
 )
+from harness.data.guess.long import Long, unfolded, unfolded_sample
 from harness.data.guess.others import (
     note_folders,
     note_images,
@@ -46,6 +47,7 @@ from harness.data.guess.targets import Targets, find_targets, sample_columns
 from harness.data.guess.words import of_test, of_test_path, of_training
 from harness.data.rows.tables import Table, bare_id, joined, rows_where
 
+OTHER_ID = "the sample submission calls its id otherwise"
 _BESIDE, _PICTURES = (
     re.compile(r"mask|annot|segm|label|ground|thumb", re.I),
     re.compile(r"image|img|photo|pict|jpe?g|png", re.I),
@@ -64,6 +66,41 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
     """
     layout = Layout(sample=find_sample(inventory))
     layout.unknown += unread_samples(inventory)
+    samples = [name for name in inventory.tables if SAMPLE.search(PurePosixPath(name).name)]
+    inventory, long = unfolded(inventory, samples)
+    asked = unfolded_sample(inventory, layout.sample) if layout.sample else None
+    if layout.sample and asked:
+        layout.sample = (layout.sample[0], asked[0])
+    layout, targets = _guess(layout, inventory)
+    _in_long_format(layout, targets, long.get(str(layout.values.get("labels"))), asked[1] if asked else None)
+    return layout, targets
+
+
+def _in_long_format(layout: Layout, targets: Targets, labels: Long | None, asked: Long | None) -> None:
+    """What tables in long format have to be called."""
+    if labels:
+        is_label = labels.long == labels.value
+        layout.set(
+            "long",
+            labels.long,
+            "a row for each label of an image"
+            if is_label
+            else "a row for each image and class, with its value in label",
+        )
+        layout.long_label = labels.value
+        if is_label:
+            targets.why["task"] = "images have any number of labels"
+    if asked:
+        layout.unknown = [line for line in layout.unknown if not line.startswith(OTHER_ID)]
+        lookup = {"lookup": asked.lookup} if asked.lookup else {}
+        targets.submission.update({"target": asked.value, "long": asked.long} | lookup)
+        targets.why["long"] = "a row of the sample submission is of an image and a class"
+        targets.why["value"] = "its value in target"
+    layout.classes = list((labels and labels.classes) or (asked and asked.classes) or ())
+
+
+def _guess(layout: Layout, inventory: Inventory) -> tuple[Layout, Targets]:
+    """The same of tables with a row for each image."""
     pixels = pixel_tables(inventory)
     if pixels:
         return layout, of_pixel_tables(layout, inventory, *pixels)
@@ -311,7 +348,7 @@ def _test_table(tables: dict[str, Table], train_name: str, id_column: str) -> tu
 def _joined_sample_id(layout: Layout, matched: Matched) -> None:
     if layout.sample and not layout.sample[1].has(matched.column):
         layout.unknown.append(
-            f"the sample submission calls its id otherwise than '{matched.column}' of the training table: its ids are looked for among the test images"
+            f"{OTHER_ID} than '{matched.column}' of the training table: its ids are looked for among the test images"
         )
 
 

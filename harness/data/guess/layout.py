@@ -31,6 +31,8 @@ class Layout:
     train_table, sample : the tables of the training rows and of the sample submission, where there are such
     labels_of : labels of the training rows, where folders or names tell them
     unknown : what could not be known, in words
+    classes : where they have to be named
+    long_label : data.label, where the table is in long format, so that the targets are no columns of it
     """
 
     values: dict[str, object] = field(default_factory=dict)
@@ -40,6 +42,8 @@ class Layout:
     id_column: str | None = None
     labels_of: list[str] | None = None
     unknown: list[str] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+    long_label: str | None = None
 
     def set(self, key: str, value: object, why: str = "") -> None:
         """Note a value, and why it is one."""
@@ -352,13 +356,23 @@ def label_pattern(names: Sequence[str]) -> tuple[str, list[str]] | None:
 
 
 def labelled_rows(layout: Layout, table: Table, targets: Targets) -> Table:
-    """The rows that have a target; where others have none, data.where leaves them out (of several labels in a cell it may mean: none)."""
-    cells = [table.column(name, "") for name in targets.label]
-    labelled = [row for row, told in enumerate(zip(*cells, strict=True)) if any(cell.strip() for cell in told)]
-    if len(labelled) == len(table) or targets.separator or hold_flags(cells):
+    """The rows that have a target, of several numbers all of them; where others have not, data.where leaves them out (of several labels
+    in a cell it may mean: none)."""
+    cells = {name: table.column(name, "") for name in targets.label}
+    if targets.separator or hold_flags(list(cells.values())):
+        return table
+    needed = (
+        list(cells)[:1] if targets.task != "regression" else [n for n, c in cells.items() if not all(map(str.strip, c))]
+    )
+    kept = range(len(table))
+    if needed:
+        of_rows = zip(*(cells[name] for name in needed), strict=True)
+        whole = all if targets.task == "regression" else any
+        kept = [row for row, told in enumerate(of_rows) if whole(cell.strip() for cell in told)]
+    if len(kept) in (0, len(table)):
         return table
     where = layout.values.get("where", {})
     assert isinstance(where, dict)
-    without = counted(len(table) - len(labelled), "row")
-    layout.set("where", {**where, targets.label[0]: "?*"}, f"{without} without a label: left out of training")
-    return table.rows(labelled)
+    left_out = f"{counted(len(table) - len(kept), 'row')} without {'a label' if len(cells) == 1 else 'all labels'}: left out of training"
+    layout.set("where", {**where, **dict.fromkeys(needed, "?*")}, left_out)
+    return table.rows(kept)

@@ -65,6 +65,7 @@ def find_targets(
         found,
         [train.column(c, "") for c in found.label] if labels is None and train is not None else [list(labels or [])],
         sample,
+        train.separators.get(found.label[0]) if train is not None and len(found.label) == 1 else None,
     )
     if sample:
         _handed_in(found, sample[1], asked, _values(found, train, labels))
@@ -144,8 +145,8 @@ def _number(cell: str) -> float | None:
         return None
 
 
-def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | None) -> None:
-    """The task, by what stands in the cells; rows without a target do not count."""
+def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | None, mark: str | None = None) -> None:
+    """The task, by what stands in the cells; rows without a target do not count; mark : between several labels, where that is known"""
     if not hold_flags(columns):
         columns = [list(cells) for cells in zip(*filter(any, zip(*columns, strict=True)), strict=True)] or [[]]
     if len(columns) > 1:
@@ -164,7 +165,7 @@ def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | 
     cells = [cell for cell in columns[0] if cell.strip()] if columns else []
     distinct = list(dict.fromkeys(cells))
     numbers = [_number(cell) for cell in distinct]
-    separator = _separator(cells)
+    separator = mark if mark and any(mark in cell for cell in cells) else _separator(cells)
     if separator:
         found.task, found.separator = "multilabel", separator
         found.why["task"] = "cells hold several labels that occur again and again in other combinations"

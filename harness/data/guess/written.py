@@ -53,7 +53,10 @@ def competition_toml(
             or f"not known: the competition's page says which. It fits the submission, as do {others}",
         )
     )
-    lines.append("# classes = [...]          left out: read from the data and kept in classes.txt")
+    if layout.classes:
+        lines.append(_line("classes", layout.classes, "their names hold what stands between id and class"))
+    else:
+        lines.append("# classes = [...]          left out: read from the data and kept in classes.txt")
     if symmetries:
         lines.append(_line("symmetries", list(symmetries), why))
     else:
@@ -64,9 +67,9 @@ def competition_toml(
     for key, value in layout.values.items():
         lines.append(_line(key, value, layout.why.get(key, "")))
     if targets.label and layout.values.get("format") not in ("image_folder", "npz"):
-        label = targets.label[0] if len(targets.label) == 1 else targets.label
-        lines.append(_line("label", label, targets.why.get("label", "")))
-        if targets.separator:
+        label = layout.long_label or (targets.label[0] if len(targets.label) == 1 else targets.label)
+        lines.append(_line("label", label, "" if layout.long_label else targets.why.get("label", "")))
+        if targets.separator and not layout.long_label:
             lines.append(_line("separator", targets.separator))
     if "group_by" not in layout.values and "group" not in layout.values:
         told = "whose rows must share a fold (a patient, a place, a burst of images)"

@@ -18,6 +18,7 @@ from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
 from harness.data.files.names import Lookup, nfc, other_spellings, stem, without_ending
 from harness.data.rows.groups import matches
+from harness.data.rows.long import one_row_each
 from harness.data.rows.tables import Table, joined, read_table, rows_where, stacked
 from harness.data.rows.targets import label_of, targets_of
 from harness.data.rows.weights import weights_of
@@ -101,9 +102,15 @@ def _folder_labels(tree: FileTree, name: str, below: list[str], classes: tuple[s
     return folders
 
 
-def training_table(tree: FileTree, spec: DataSpec) -> Table:
-    """The table of the training rows, with those of `merge_labels` behind, those that `where` chooses, with the columns of `join`."""
+def training_table(tree: FileTree, spec: DataSpec, classes: Sequence[str] = ()) -> Table:
+    """The table of the training rows, with those of `merge_labels` behind, those that `where` chooses, one for each image (`long`), with
+    the columns of `join`.
+
+    classes : of the competition, where they are known
+    """
     table = rows_where(stacked(label_tables(tree, spec)), spec.where, "data.where")
+    if spec.long:
+        table = one_row_each(table, spec.long, id_column(spec), spec.one_label, classes)
     if spec.join:
         table = joined(table, read_table(tree, spec.join.file, "data.join.file"), id_column(spec), spec.join.id)
     return table
@@ -153,8 +160,10 @@ def id_column(spec: DataSpec) -> str:
     return spec.id or "id"
 
 
-def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
+def list_by_table(tree: FileTree, name: str, spec: DataSpec, classes: Sequence[str] = ()) -> Listing:
     """The training images that a table names, in its order; their ids are the table's.
+
+    classes : of the competition, where they are known
 
     Ids may be names without ending ('1'), with it ('1.png'), or paths below the folder or with it; or `files` says where each lies.
 
@@ -164,7 +173,7 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec) -> Listing:
         If the table lacks a column or has it twice, names an id twice, an image that is not there, or one that may be two files
         (names both).
     """
-    table = training_table(tree, spec)
+    table = training_table(tree, spec, classes)
     ids, raw = table.ids(id_column(spec)), targets_of(table, spec)
     there, notes = image_files(tree, name)
     if spec.where:

@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from harness.base.errors import UserError
-from harness.base.untrusted_text import plain
+from harness.base.errors import UserError, nearest
+from harness.base.untrusted_text import listed, plain
 from harness.competition import Competition
+from harness.competition.data_spec import is_pattern
 from harness.data.files.archives import FileTree
 from harness.data.files.csv_tables import column, read_rows, separator
-from harness.data.files.names import refuse_duplicate_ids
+from harness.data.files.names import nfc, refuse_duplicate_ids
+from harness.data.rows.long import parted
+from harness.data.rows.tables import read_table
+
+LOOKUP = "lookup.csv"
+"""Beside a copy of the sample submission: which image and class each of its rows is of (submission.lookup), under the columns of the
+submission's id, "image" and "class"."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the rows of a sample submission in long format ask for.
+
+    Attributes
+    ----------
+    given : cells of its columns beside the values, by their names: the id's, the class's where it is one
+    images, classes : of each row the image's id and the class
+    target : column of the values
+    """
+
+    given: Mapping[str, Sequence[str]]
+    images: Sequence[str]
+    classes: Sequence[str]
+    target: str
+
+    @cached_property
+    def keys(self) -> np.ndarray:
+        """What tells each row from the others, str (n,): its id; where that is the image's, with the class behind."""
+        return row_keys(self.given)
+
+    def ids(self) -> list[str]:
+        """The images, each once, in their order."""
+        return list(dict.fromkeys(self.images))
+
+    def values(self, table: Any, id_column: str) -> Any:
+        """The rows whose image stands in a pandas table with a row for each image and a column for each class."""
+        import pandas as pd
+
+        wide = table.set_index(id_column)
+        rows, columns = wide.index.get_indexer(self.images), wide.columns.get_indexer(self.classes)
+        there = np.flatnonzero(rows >= 0)
+        told = {name: [cells[place] for place in there] for name, cells in self.given.items()}
+        return pd.DataFrame({**told, self.target: wide.to_numpy()[rows[there], columns[there]]})
+
+
+def row_keys(columns: Mapping[str, Sequence[str]]) -> np.ndarray:
+    """What tells a row from the others, str (n,), by the cells of its columns beside the values."""
+    return np.array([" ".join(cells) for cells in zip(*columns.values(), strict=True)], dtype=np.str_)
 
 
 @dataclass(frozen=True)
@@ -26,13 +75,23 @@ class Form:
     ----------
     header : columns in the sample submission's order; () = as [submission] says
     separator : what stands between the values, as in the sample submission
+    asked : what each row asks for, where the file has a row for each image and class
+    id : its column of the ids
     """
 
     header: Sequence[str] = ()
     separator: str = ","
+    asked: Asked | None = None
+    id: str = "id"
+
+    def rows(self, ids: np.ndarray) -> int:
+        """How many rows the file of these images has."""
+        return len(ids) if self.asked is None else len(self.asked.keys)
 
     def text(self, table: Any) -> str:
-        """A pandas table as CSV; what it lacks of the header is the column of row numbers, from 0."""
+        """A pandas table, with a row for each image, as CSV; what it lacks of the header is the column of row numbers, from 0."""
+        if self.asked is not None:
+            table = self.asked.values(table, self.id)
         if self.header:
             lacking = [name for name in self.header if name not in table.columns]
             table = table.assign(**{name: np.arange(len(table)) for name in lacking})[list(self.header)]
@@ -80,19 +139,108 @@ def sample_columns(competition: Competition, tree: FileTree) -> list[str]:
 
 
 def read_submission_ids(competition: Competition, path: Path, shown: str) -> np.ndarray:
-    """Ids (n,) str of a sample submission, in its order and its spelling.
+    """Ids (n,) str of a sample submission, in its order and its spelling; of one in long format those of the images, each once.
 
     Raises
     ------
     UserError
-        If it has no id column or an id twice.
+        If it has no id column or an id twice, or as `read_asked`.
     """
+    asked = read_asked(competition, path, shown)
+    if asked is not None:
+        return np.array(asked.ids(), dtype=np.str_)
     with path.open("rb") as file:
         header, rows = read_rows(file, shown)
     place = column(header, competition.submission.id, shown, "submission.id")
     ids = [row[place] for row in rows]
     refuse_duplicate_ids(ids, shown)
     return np.array(ids, dtype=np.str_)
+
+
+def read_asked(competition: Competition, path: Path, shown: str) -> Asked | None:
+    """What the rows of a sample submission ask for, where it is in long format (submission.long); else None.
+
+    Raises
+    ------
+    UserError
+        If a column is missing, a row says no image and class, or two rows the same.
+    """
+    spec, classes = competition.submission, competition.classes
+    if spec.long is None:
+        return None
+    with path.open("rb") as file:
+        header, rows = read_rows(file, shown)
+
+    def cells(name: str, key: str) -> list[str]:
+        place = column(header, name, shown, key)
+        return [row[place] for row in rows]
+
+    ids = cells(spec.id, "submission.id")
+    given = {spec.id: ids}
+    if spec.lookup is not None:
+        images, names = _looked_up(path.with_name(LOOKUP), ids, shown, spec.lookup.file)
+    elif is_pattern(spec.long):
+        images, names = parted(
+            ids,
+            spec.long,
+            classes,
+            lambda row: f"{shown}: row {row + 1}, column '{plain(spec.id, 80)}'",
+            "submission.long",
+        )
+    else:
+        images, names = ids, cells(spec.long, "submission.long")
+        given = {
+            name: cells
+            for name, cells in zip(header, zip(*rows, strict=True), strict=True)
+            if name in (spec.id, spec.long)
+        }
+    asked = Asked(given, images, [nfc(name.strip()) for name in names], spec.target)
+    refuse_duplicate_ids(asked.keys.tolist(), shown)
+    odd = next((row for row, name in enumerate(asked.classes) if classes and name not in classes), None)
+    if odd is not None:
+        name = asked.classes[odd]
+        raise UserError(
+            f"{shown}: row {odd + 1} asks for '{plain(name, 80)}', which is none of the classes{plain(nearest(name, classes))}: {listed(list(classes))}. "
+            "Correct submission.long or 'classes' in competition.toml."
+        )
+    return asked
+
+
+def _looked_up(path: Path, ids: Sequence[str], shown: str, name: str) -> tuple[list[str], list[str]]:
+    """The image and the class of each row, by the table that `copy_lookup` wrote."""
+    with path.open("rb") as file:
+        _, rows = read_rows(file, name)
+    known = {nfc(i): (image, told) for i, image, told in rows}
+    lost = next((row for row, i in enumerate(ids) if nfc(i) not in known), None)
+    if lost is not None:
+        raise UserError(
+            f"{plain(name, 200)}: has no row for id '{plain(ids[lost], 80)}' of {shown}, row {lost + 1}. Download both again, or correct "
+            "submission.lookup in competition.toml."
+        )
+    found = [known[nfc(i)] for i in ids]
+    return [image for image, _ in found], [told for _, told in found]
+
+
+def copy_lookup(competition: Competition, tree: FileTree, folder: Path) -> None:
+    """Write `LOOKUP` into a folder, where submission.lookup names a table.
+
+    Raises
+    ------
+    UserError
+        If it is not there, lacks a column, or has an id twice.
+    """
+    spec = competition.submission
+    if spec.lookup is None:
+        return
+    import pandas as pd
+
+    table = read_table(tree, spec.lookup.file, "submission.lookup.file")
+    told = {
+        spec.id: table.ids(spec.id, "submission.id"),
+        "image": table.column(spec.lookup.id, "submission.lookup.id"),
+        "class": table.column(str(spec.long), "submission.long"),
+    }
+    pd.DataFrame(told).to_csv(folder / LOOKUP, index=False)
 
 
 def read_submission_header(competition: Competition, path: Path, shown: str) -> list[str]:
@@ -111,7 +259,13 @@ def read_submission_header(competition: Competition, path: Path, shown: str) -> 
         return header
     wanted = spec.columns(competition.classes)
     others = [name for name in header if name != spec.id]
-    if spec.value == "probability" and len(wanted) == 2 and len(others) == 1 and others[0] not in wanted:
+    if (
+        spec.value == "probability"
+        and spec.long is None
+        and len(wanted) == 2
+        and len(others) == 1
+        and others[0] not in wanted
+    ):
         raise UserError(
             f"{shown}: has one column beside the id, '{plain(others[0], 80)}', and a column for each of two classes would be written. For the "
             f'probability of the second: target = "{plain(others[0], 80)}" under [submission] in competition.toml.'
@@ -119,7 +273,10 @@ def read_submission_header(competition: Competition, path: Path, shown: str) -> 
     for name in wanted:
         column(header, name, shown, "classes" if name in competition.classes else "submission.target")
     _refuse_other_values(competition, path, shown, header, wanted)
-    extra = [name for name in header if name not in (spec.id, *wanted) and not _numbers_rows(path, shown, header, name)]
+    of_rows = (spec.id, *([spec.long] if spec.long and not is_pattern(spec.long) and spec.lookup is None else []))
+    extra = [
+        name for name in header if name not in (*of_rows, *wanted) and not _numbers_rows(path, shown, header, name)
+    ]
     if extra:
         raise UserError(
             f"{shown}: has columns that [submission] does not describe: {plain(', '.join(name or 'one without a name' for name in extra[:10]), 300)}; it wants "

@@ -46,6 +46,7 @@ class Table:
     whole : how many rows the file has, where some were chosen
     pictures : columns that hold encoded images, which are no text and so are not among the columns
     classes : of columns whose cells are numbers of classes in the file the names of these, which stand in the cells here
+    labels : the columns of the targets, where the file has a row for each image and class
     """
 
     header: list[str]
@@ -56,6 +57,7 @@ class Table:
     whole: int | None = None
     pictures: tuple[str, ...] = ()
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -249,7 +251,7 @@ def joined(table: Table, other: Table, id_column: str, other_id: str) -> Table:
     header, columns = [*table.header, *(n for n, _ in new)], [*table.columns, *(c for _, c in new)]
     separators = {name: other.separators[name] for name, _ in new if name in other.separators}
     own, marks = {**table.origins, **origins}, {**table.separators, **separators}
-    return Table(header, columns, table.shown, own, marks, table.rows_in_file, table.pictures, table.classes)
+    return replace(table, header=header, columns=columns, origins=own, separators=marks, whole=table.rows_in_file)
 
 
 def rows_where(table: Table, where: Mapping[str, Sequence[str]], key: str) -> Table:
@@ -404,7 +406,7 @@ def _coco(told: dict[str, Any], shown: str) -> Table:
     if strange is not None:
         raise UserError(f"{shown}: an annotation is of image_id '{plain(strange, 80)}', which is not among its images.")
     shown_names = {number: text_of(category.get("name", number)) for number, category in names.items()}
-    mark = next(mark for mark in _MARKS if not any(mark in name for name in shown_names.values()))
+    mark = next(mark for mark in MARKS if not any(mark in name for name in shown_names.values()))
     records = []
     for i, image in images.items():
         record = {**image}
@@ -419,7 +421,8 @@ def _coco(told: dict[str, Any], shown: str) -> Table:
     return replace(_records(records, shown), separators={} if mark == " " else {"category": mark})
 
 
-_MARKS = (" ", ",", ";", "|", "\t", "\n", "\x1f")
+MARKS = (" ", ",", ";", "|", "\t", "\n", "\x1f")
+"""What may stand between several labels of a cell, the first that no name holds."""
 
 
 def _list(told: dict[str, Any], name: str, shown: str) -> list[Any]:

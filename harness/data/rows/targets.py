@@ -35,9 +35,11 @@ def targets_of(table: Table, spec: DataSpec) -> RawTargets:
                 f"{table.shown}: column '{plain(name, 80)}': its names hold blanks, so that several in a cell stand with {json.dumps(own)} "
                 f"between: data.separator = {json.dumps(own)} in competition.toml, not {json.dumps(spec.separator)}."
             )
-    columns = [table.column(name, "data.label") for name in spec.label]
-    told = table.classes.get(spec.label[0], ()) if len(spec.label) == 1 else ()
-    return RawTargets(columns, list(spec.label), table.shown, spec.separator, table.origins, told)
+    names = table.labels or spec.label
+    columns = [table.column(name, "data.label") for name in names]
+    told = table.classes.get(names[0], ()) if len(names) == 1 else ()
+    separator = table.separators.get(names[0]) if spec.long else spec.separator
+    return RawTargets(columns, list(names), table.shown, separator, table.origins, told)
 
 
 def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple[str, ...]:

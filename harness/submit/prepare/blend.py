@@ -62,7 +62,8 @@ def prepare_blend(
     blend = mean_of_probabilities(runs, competition, partial)
     path, ids = out / "submissions" / competition.slug / f"{blend.name}.csv", wanted_ids(competition, dataset)
     decision = asked_threshold(threshold, blend.scores, competition)
-    write_submission(competition, blend, ids, path, decision, wanted_form(competition, dataset), dataset.test)
+    form = wanted_form(competition, dataset)
+    write_submission(competition, blend, ids, path, decision, form, dataset.test)
     refuse_problems(path, competition, ids, dataset)
     left_out = runs[0].folds.k - len(runs[0].scores["folds"]) if partial else 0
     if left_out:
@@ -77,7 +78,7 @@ def prepare_blend(
     shares = _shares(blend, competition.kind, competition.classes, decision)
     told = main if decision is None else score_at_threshold(threshold, blend.scores)
     intent = intent_of(
-        competition, path, len(ids), blend.name, blend.members, said, told, forecast if decision is None else None
+        competition, path, form.rows(ids), blend.name, blend.members, said, told, forecast if decision is None else None
     )
     oof = {k: main[k] for k in ("pooled", "low", "high")}
     return Prepared(intent, dataset.source, oof, forecast, decision, shares, [*why_none, *_drift(shares, len(ids))])

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.competition import Competition
+from harness.competition.data_spec import is_pattern
 from harness.data.cache import Dataset
 from harness.data.formats.images import SCALE
 from harness.kernels.job import Job
@@ -64,13 +65,15 @@ def prepare_code(
 
 
 def _check(competition: Competition, dataset: Dataset) -> None:
-    problem = ""
+    problem, spec = "", competition.submission
     if competition.platform != "kaggle":
         problem = f"is for Kaggle; '{competition.slug}' is on {competition.platform}"
     elif dataset.test is None:
         problem = "there are no example rows of the test here: name their place by data.test, under which Kaggle puts the hidden ones"
     elif competition.submission.value == "confident":
         problem = "value = 'confident' holds probabilities beside the class, which a bundle's model does not give"
+    elif spec.long is not None and spec.lookup is None and not is_pattern(spec.long):
+        problem = "a row of the submission is told by two columns (submission.long), and rows are compared by their ids"
     elif competition.hook("to_submission"):
         problem = "competition.py writes the rows by itself (to_submission), from probabilities"
     if problem:
@@ -111,7 +114,8 @@ def _files(bundled: Bundled, competition: Competition, options: BundleOptions) -
     with tempfile.TemporaryDirectory(prefix="code-") as folder:
         pack = build_pack(job, Path(folder))
         files = {path.name: path.read_bytes() for path in pack.files}
-    ids = wanted_ids(competition, dataset)
+    asked = wanted_form(competition, dataset).asked
+    ids = wanted_ids(competition, dataset) if asked is None else asked.keys
     return {
         **files,
         f"{bundled.run.name}.bundle": bundled.path.read_bytes(),

@@ -28,5 +28,5 @@ def prepare_file(competition: Competition, dataset: Dataset, file: Path, out: Pa
             Form(separator=sample_separator(dataset.submission)).text(table), encoding="utf-8", newline=""
         )
     refuse_problems(path, competition, ids, dataset, f"--file {file}")
-    intent = intent_of(competition, path, len(ids), path.stem, (), message or f"file {file.name}", None, None)
+    intent = intent_of(competition, path, len(table), path.stem, (), message or f"file {file.name}", None, None)
     return Prepared(intent, dataset.source, None, None, None, {}, [moved] if moved else [])

@@ -1,0 +1,113 @@
+"""Tables and sample submissions in long format are told from others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.data.files.archives import FileTree
+from harness.data.guess.guess import guess
+from harness.data.guess.inventory import take_stock
+from harness.data.guess.layout import Layout
+from harness.data.guess.targets import Targets
+from harness.data.guess.written import competition_toml
+from tests.data.guess.test_tables import images, table
+
+TRAIN, TEST = [f"ID_{n:02x}" for n in range(12)], [f"ID_{n:02x}" for n in range(40, 44)]
+NAMES = ("epidural", "subdural", "any")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    images(tmp_path, *(f"train/{i}.png" for i in TRAIN), *(f"test/{i}.png" for i in TEST))
+    return tmp_path
+
+
+def guessed(folder: Path) -> tuple[Layout, Targets]:
+    return guess(take_stock(FileTree(folder)))
+
+
+def value(n: int, k: int) -> int:
+    return int((n + k) % 3 == 0 or n % 4 == k)
+
+
+@pytest.mark.parametrize("mark", ["_", "-", " ", ":"])
+@pytest.mark.parametrize("first", [True, False])
+def test_ids_that_hold_the_class(folder: Path, mark: str, first: bool):
+    def joined(i: str, name: str) -> str:
+        return f"{i}{mark}{name}" if first else f"{name}{mark}{i}"
+
+    rows = [(joined(i, name), value(n, k)) for n, i in enumerate(TRAIN) for k, name in enumerate(NAMES)]
+    table(folder / "train.csv", ID=[i for i, _ in rows], Label=[v for _, v in rows])
+    asked = [joined(i, name) for i in TEST for name in NAMES]
+    table(folder / "sample_submission.csv", ID=asked, Label=[0.5] * len(asked))
+    layout, targets = guessed(folder)
+    pattern = joined("{id}", "{class}")
+    assert (layout.values["long"], layout.values["id"], layout.long_label) == (pattern, "ID", "Label")
+    assert (targets.task, targets.label, targets.submission["long"]) == ("multilabel", list(NAMES), pattern)
+    assert (targets.submission["value"], targets.submission["target"]) == ("probability", "Label")
+    text = competition_toml("T", "none", layout, targets)
+    assert 'label = "Label"' in text and "# classes" in text
+
+
+def test_names_of_classes_that_hold_the_mark_are_written(folder: Path):
+    names = ("grapheme_root", "vowel")
+    rows = [(f"{i}_{name}", value(n, k)) for n, i in enumerate(TRAIN) for k, name in enumerate(names)]
+    table(folder / "train.csv", row_id=[i for i, _ in rows], target=[v for _, v in rows])
+    layout, targets = guessed(folder)
+    assert layout.classes == list(names)
+    assert 'classes = ["grapheme_root", "vowel"]' in competition_toml("T", "none", layout, targets)
+
+
+def test_columns_for_image_class_and_value(folder: Path):
+    rows = [(i, name, value(n, k), n // 2) for n, i in enumerate(TRAIN) for k, name in enumerate(NAMES)]
+    pd.DataFrame(rows, columns=["image", "what", "there", "patient"]).to_csv(folder / "train.csv", index=False)
+    asked = [(i, name, 0.5) for i in TEST for name in NAMES]
+    pd.DataFrame(asked, columns=["image", "what", "p"]).to_csv(folder / "sample_submission.csv", index=False)
+    layout, targets = guessed(folder)
+    assert (layout.values["long"], layout.long_label, layout.values["group_by"]) == ("what", "there", "patient")
+    assert targets.submission == {"id": "image", "value": "probability", "target": "p", "long": "what"}
+
+
+def test_a_row_for_each_label(folder: Path):
+    rows = [(i, name) for n, i in enumerate(TRAIN) for k, name in enumerate(NAMES) if value(n, k)]
+    table(folder / "train.csv", image=[i for i, _ in rows], tag=[name for _, name in rows])
+    layout, targets = guessed(folder)
+    assert (layout.values["long"], layout.long_label, targets.task) == ("tag", "tag", "multilabel")
+    assert "separator" not in competition_toml("T", "none", layout, targets)
+
+
+def test_a_lookup_table(folder: Path):
+    columns = {name: [n / 7 + k for n in range(12)] for k, name in enumerate(NAMES)}
+    table(folder / "train.csv", id=TRAIN, **columns)
+    asked = [(i, name) for n, i in enumerate(TEST) for k, name in enumerate(NAMES) if (n + k) % 3]
+    rows = list(range(1, len(asked) + 1))
+    table(folder / "lookup.csv", RowId=rows, Image=[i for i, _ in asked], What=[name for _, name in asked])
+    table(folder / "sample_submission.csv", RowId=rows, Where=[0] * len(rows))
+    layout, targets = guessed(folder)
+    assert targets.label == list(NAMES) and "long" not in layout.values
+    lookup = {"file": "lookup.csv", "id": "Image"}
+    assert targets.submission == {"id": "RowId", "value": "number", "target": "Where", "long": "What", "lookup": lookup}
+    assert not any("otherwise" in line for line in layout.unknown)
+
+
+def test_boxes_and_ids_with_a_mark_are_no_long_tables(folder: Path):
+    rows = [(i, "fox", n, n + 3) for n, i in enumerate(TRAIN) for _ in range(1 + n % 2)]
+    pd.DataFrame(rows, columns=["image", "label", "x", "y"]).to_csv(folder / "boxes.csv", index=False)
+    table(folder / "train.csv", id=TRAIN, label=["cat_a", "dog_b"] * 6)
+    table(folder / "sample_submission.csv", id=TEST, label=["cat_a"] * 4)
+    layout, targets = guessed(folder)
+    assert (layout.values["labels"], targets.task) == ("train.csv", "single")
+    assert "long" not in layout.values and "long" not in targets.submission
+
+
+def test_rows_without_all_numbers_are_left_out(folder: Path):
+    table(
+        folder / "train.csv", id=TRAIN, x=[n / 7 for n in range(12)], y=["" if n % 4 == 0 else n / 3 for n in range(12)]
+    )
+    table(folder / "sample_submission.csv", id=TEST, x=[0.1] * 4, y=[0.1] * 4)
+    layout, targets = guessed(folder)
+    assert (targets.task, layout.values["where"]) == ("regression", {"y": "?*"})
+    assert layout.why["where"] == "3 rows without all labels: left out of training"
