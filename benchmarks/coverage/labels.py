@@ -259,3 +259,42 @@ def protein_atlas(kit: Kit) -> Grader:
     kit.csv("sample_submission.csv", ["Id", "Predicted"], [(i, 0) for i in ids[60:]])
     answers = dict(zip(ids[60:], sets[60:], strict=True))
     return graders.label_sets(["Id", "Predicted"], answers, range(28), "macro")
+
+
+@family(
+    "rsna-intracranial-hemorrhage-detection",
+    "`stage_2_train/ID_0a1b.dcm`; `stage_2_train.csv`: six rows an image, `ID_0a1b_epidural,0`, some twice",
+    "any of 5 kinds, and any at all",
+    "weighted log loss",
+    "`ID,Label`: six rows an image, a probability each",
+    toml="""
+    task = "multilabel"
+    metric = "log_loss"
+    [data]
+    format = "image_csv"
+    size = 16
+    channels = 1
+    train = "stage_2_train"
+    test = "stage_2_test"
+    labels = "stage_2_train.csv"
+    id = "ID"
+    long = "{id}_{class}"
+    label = "Label"
+    [submission]
+    sample = "stage_2_sample_submission.csv"
+    id = "ID"
+    long = "{id}_{class}"
+    target = "Label"
+    value = "probability"
+    """,
+)
+def hemorrhages(kit: Kit) -> Grader:
+    names = ["epidural", "intraparenchymal", "intraventricular", "subarachnoid", "subdural", "any"]
+    ids, kinds = [f"ID_{name}" for name in kit.hexes(96, 9)], kit.kinds(96, 6)
+    for place, (i, kind) in enumerate(zip(ids, kinds, strict=True)):
+        kit.dicom(f"stage_2_{'train' if place < 72 else 'test'}/{i}.dcm", kind, i)
+    told = {i: [int(kind == k) for k in range(5)] + [int(kind < 5)] for i, kind in zip(ids, kinds, strict=True)}
+    rows = [(f"{i}_{name}", value) for i in ids for name, value in zip(names, told[i], strict=True)]
+    kit.csv("stage_2_train.csv", ["ID", "Label"], rows[: 6 * 72] + rows[:6])
+    kit.csv("stage_2_sample_submission.csv", ["ID", "Label"], [(i, 0.5) for i, _ in rows[6 * 72 :]])
+    return graders.one_probability(["ID", "Label"], dict(rows[6 * 72 :]), "log loss")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from benchmarks.coverage import graders
 from benchmarks.coverage.graders import Grader
 from benchmarks.coverage.kit import Family, Kit
@@ -137,6 +139,54 @@ def sea_lions(kit: Kit) -> Grader:
     kit.csv("sample_submission.csv", ["test_id", *columns], [(n, 1, 2, 3, 4, 5) for n in range(20)])
     answers = {str(n): row for n, row in enumerate(counts[70:].tolist())}
     return graders.numbers(["test_id", *columns], answers)
+
+
+@family(
+    "facial-keypoints-detection",
+    "`training.csv`: 30 numbers, often missing, and 9,216 pixels in a cell; `IdLookupTable.csv` says what is asked",
+    "30 numbers, of most rows only 8",
+    "RMSE",
+    "`RowId,Location`: a row for each image and asked number",
+    toml="""
+    task = "regression"
+    metric = "rmse"
+    [data]
+    format = "table_pixels"
+    train = "training.csv"
+    test = "test.csv"
+    pixels = "Image"
+    size = 16
+    channels = 1
+    id = "ImageId"
+    label = ["left_eye_center_x", "left_eye_center_y", "nose_tip_x", "nose_tip_y"]
+    where = {left_eye_center_x = "?*", left_eye_center_y = "?*"}
+    [submission]
+    sample = "SampleSubmission.csv"
+    id = "RowId"
+    lookup = {file = "IdLookupTable.csv", id = "ImageId"}
+    long = "FeatureName"
+    target = "Location"
+    """,
+)
+def keypoints(kit: Kit) -> Grader:
+    points = ["left_eye_center_x", "left_eye_center_y", "nose_tip_x", "nose_tip_y"]
+
+    def cell(values: np.ndarray) -> str:
+        return " ".join(map(str, kit.pixels(values.tolist(), 16, 16, 1).ravel()))
+
+    rows = kit.rng.random((60, 4))
+    table = [[*(96 * row).round(3), cell(row)] for row in rows]
+    for row in table[1::3]:
+        row[1] = row[0] = ""
+    kit.csv("training.csv", [*points, "Image"], table)
+    truth = kit.rng.random((12, 4))
+    kit.csv("test.csv", ["ImageId", "Image"], [(n, cell(row)) for n, row in enumerate(truth, start=1)])
+    asked = [(n, p) for n in range(1, 13) for p in range(4) if (n + p) % 3]
+    lookup = [(r, n, points[p], "") for r, (n, p) in enumerate(asked, start=1)]
+    kit.csv("IdLookupTable.csv", ["RowId", "ImageId", "FeatureName", "Location"], lookup)
+    kit.csv("SampleSubmission.csv", ["RowId", "Location"], [(row[0], 0) for row in lookup])
+    answers = {str(r): [96 * float(truth[n - 1, p])] for r, (n, p) in enumerate(asked, start=1)}
+    return graders.numbers(["RowId", "Location"], answers)
 
 
 def _flat(kit: Kit, kind: int, side: int) -> list[int]:

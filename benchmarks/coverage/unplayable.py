@@ -12,35 +12,6 @@ family = Family()
 
 
 @family(
-    "facial-keypoints-detection",
-    "`training.csv`: 30 numbers, often missing, and 9,216 pixels in a cell; `IdLookupTable.csv` says what is asked",
-    "30 numbers, of most rows only 8",
-    "RMSE",
-    "`RowId,Location`: a row for each image and asked number",
-    why_not="a submission row is one number of an image, by a lookup table; most training rows lack targets",
-)
-def keypoints(kit: Kit) -> Grader:
-    points = ["left_eye_center_x", "left_eye_center_y", "nose_tip_x", "nose_tip_y"]
-
-    def cell(values: np.ndarray) -> str:
-        return " ".join(map(str, kit.pixels(values.tolist(), 16, 16, 1).ravel()))
-
-    rows = kit.rng.random((60, 4))
-    table = [[*(96 * row).round(3), cell(row)] for row in rows]
-    for row in table[1::3]:
-        row[1] = row[0] = ""
-    kit.csv("training.csv", [*points, "Image"], table)
-    truth = kit.rng.random((12, 4))
-    kit.csv("test.csv", ["ImageId", "Image"], [(n, cell(row)) for n, row in enumerate(truth, start=1)])
-    asked = [(n, p) for n in range(1, 13) for p in range(4) if (n + p) % 3]
-    lookup = [(r, n, points[p], "") for r, (n, p) in enumerate(asked, start=1)]
-    kit.csv("IdLookupTable.csv", ["RowId", "ImageId", "FeatureName", "Location"], lookup)
-    kit.csv("SampleSubmission.csv", ["RowId", "Location"], [(row[0], 0) for row in lookup])
-    answers = {str(r): [96 * float(truth[n - 1, p])] for r, (n, p) in enumerate(asked, start=1)}
-    return graders.numbers(["RowId", "Location"], answers)
-
-
-@family(
     "bengaliai-cv19",
     "Parquet tables with 32,332 columns of pixels; three targets a row",
     "one of 168, of 11 and of 7 classes",

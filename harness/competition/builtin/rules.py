@@ -66,9 +66,9 @@ def built_in(name: str, facts: Facts) -> dict[str, Any]:
 def suits_pretrained(facts: Facts) -> bool:
     """Whether a pretrained network is where to begin: frozen it knows in a tenth of the time as much as one from scratch.
 
-    Of grey images and of small ones too, since it looks at its levels (benchmarks/RESULTS.md).
+    Of grey images and of small ones too, since it looks at its levels (benchmarks/RESULTS.md). Not of places, which its pooling forgets.
     """
-    return bool(facts.weights) and facts.side >= _LEAST_PRETRAINED
+    return bool(facts.weights) and facts.side >= _LEAST_PRETRAINED and not facts.places
 
 
 def image_side(facts: Facts, strong: bool) -> int:
@@ -99,7 +99,7 @@ def network(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
         "stem": max(int(32 * filters), 8),
         "widths": [max(int(width * filters), 8) for width in widths],
         "residuals": [1, 1, 1],
-        "head": "average" if side >= 48 else "max",
+        "head": "flatten" if facts.places else "average" if side >= 48 else "max",
     }
     if side >= 64 or (facts.share < 1 and side >= 24):  # a quarter of the work of what follows
         args |= {"stem_kernel": 5, "stem_pool": True}
@@ -109,10 +109,12 @@ def network(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
 
 
 def augmentation(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
-    """A little of everything that keeps the label; flips and turns only where the competition says so."""
+    """A little of everything that keeps the label; flips and turns only where the competition says so; of places nothing that moves them."""
     small = min(facts.height, facts.width) < 16
-    found: dict[str, Any] = {"fill": "edge", "rotation": 8.0 if small else 12.0, "shift": 0.08, "zoom": 0.1}
-    sides = set(facts.symmetries)
+    found: dict[str, Any] = {"fill": "edge"}
+    if not facts.places:
+        found |= {"rotation": 8.0 if small else 12.0, "shift": 0.08, "zoom": 0.1}
+    sides = set() if facts.places else set(facts.symmetries)
     if "hflip" in sides:
         found["horizontal_flip"] = 0.5
     if "vflip" in sides:
@@ -203,8 +205,8 @@ def _description(name: str, facts: Facts) -> str:
 
 
 def views(facts: Facts, strong: bool) -> list[str]:
-    """The image itself and its declared mirror image; a strong recipe also turns it, where that is declared."""
-    turns = [s for s in facts.symmetries if strong or s == "hflip"]
+    """The image itself and its declared mirror image; a strong recipe also turns it, where that is declared; of places itself alone."""
+    turns = [s for s in facts.symmetries if (strong or s == "hflip") and not facts.places]
     square = facts.height == facts.width
     return ["identity", *(s for s in turns if square or s in ("hflip", "vflip", "rot180"))]
 

@@ -92,8 +92,9 @@ def _in_long_format(layout: Layout, targets: Targets, labels: Long | None, asked
             targets.why["task"] = "images have any number of labels"
     if asked:
         layout.unknown = [line for line in layout.unknown if not line.startswith(OTHER_ID)]
-        lookup = {"lookup": asked.lookup} if asked.lookup else {}
-        targets.submission.update({"target": asked.value, "long": asked.long} | lookup)
+        targets.submission.update(target=asked.value, long=asked.long)
+        if asked.lookup:
+            targets.submission["lookup"] = asked.lookup
         targets.why["long"] = "a row of the sample submission is of an image and a class"
         targets.why["value"] = "its value in target"
     layout.classes = list((labels and labels.classes) or (asked and asked.classes) or ())

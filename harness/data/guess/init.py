@@ -88,7 +88,7 @@ def init(
 ) -> Made:
     """Guess and write; raises UserError where nothing fits or competition.toml stands."""
     from harness.data.files.archives import FileTree
-    from harness.data.guess.symmetries import guess_symmetries
+    from harness.data.guess.symmetries import Guess, guess_symmetries
     from harness.data.guess.written import competition_toml, write_competition
 
     watcher = watcher or LineWatcher(quiet=True)
@@ -107,7 +107,7 @@ def init(
     bare = competition_toml(titled, platform, layout, targets)
     _refuse_unreadable(bare, folder)
     with watcher.waiting("looking for symmetries of the images"):
-        seen = guess_symmetries(bare, tree)
+        seen = Guess() if findings.facts.places else guess_symmetries(bare, tree)
     facts = dataclasses.replace(findings.facts, symmetries=seen.names)
     text = competition_toml(titled, platform, layout, targets, findings.said, seen.names, seen.why)
     files = {"competition.toml": text, "README.md": _readme(name, title, source)}
@@ -209,6 +209,10 @@ def _lines(findings: _Findings, seen: Any, linked: str) -> list[str]:
     lines = [f"found:    {line}" for line in findings.said] + ([f"linked:   {linked}"] if linked else [])
     lines += [f"guessed:  {line}" for line in _guesses(findings.layout, findings.targets)]
     lines += [f"guessed:  symmetries {', '.join(seen.names)}: {seen.why}"] if seen.names else []
+    if findings.facts.places:
+        lines.append(
+            "guessed:  the numbers are places in the image, by their names (NAME_x, NAME_y): recipes neither shift, turn nor mirror it"
+        )
     lines += [f"unknown:  {line}" for line in findings.unknown]
     if seen.unread:
         cure = "Mend that, take the folder away and begin anew; or write symmetries into competition.toml"
@@ -326,7 +330,7 @@ def _facts(layout: Any, targets: Any) -> Any:
     """What built-in recipes look at, as far as tables and names tell it."""
     from collections import Counter
 
-    from harness.competition.builtin.facts import Facts, weights_at_hand
+    from harness.competition.builtin.facts import Facts, are_places, weights_at_hand
 
     values = layout.values
     height, width = values.get("size", [64, 64])
@@ -344,7 +348,8 @@ def _facts(layout: Any, targets: Any) -> Any:
     rows = len(table) if table is not None else len(layout.labels_of or []) or 1000
     channels, columns = int(values.get("channels", 3)), len(values.get("features", []))
     about = (height, width, channels, rows, outputs, imbalance, targets.task, targets.metric)
-    return Facts(*about, weights=weights_at_hand(), columns=columns)
+    places = targets.task == "regression" and are_places(targets.label)
+    return Facts(*about, weights=weights_at_hand(), columns=columns, places=places)
 
 
 def _found(inventory: Any, layout: Any, others: list[str]) -> list[str]:

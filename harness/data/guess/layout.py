@@ -364,7 +364,7 @@ def labelled_rows(layout: Layout, table: Table, targets: Targets) -> Table:
     needed = (
         list(cells)[:1] if targets.task != "regression" else [n for n, c in cells.items() if not all(map(str.strip, c))]
     )
-    kept = range(len(table))
+    kept = list(range(len(table)))
     if needed:
         of_rows = zip(*(cells[name] for name in needed), strict=True)
         whole = all if targets.task == "regression" else any

@@ -57,7 +57,7 @@ class Asked:
 
         wide = table.set_index(id_column)
         rows, columns = wide.index.get_indexer(self.images), wide.columns.get_indexer(self.classes)
-        there = np.flatnonzero(rows >= 0)
+        there = np.flatnonzero(rows >= 0).tolist()
         told = {name: [cells[place] for place in there] for name, cells in self.given.items()}
         return pd.DataFrame({**told, self.target: wide.to_numpy()[rows[there], columns[there]]})
 
@@ -189,11 +189,7 @@ def read_asked(competition: Competition, path: Path, shown: str) -> Asked | None
         )
     else:
         images, names = ids, cells(spec.long, "submission.long")
-        given = {
-            name: cells
-            for name, cells in zip(header, zip(*rows, strict=True), strict=True)
-            if name in (spec.id, spec.long)
-        }
+        given = {name: ids if name == spec.id else names for name in header if name in (spec.id, spec.long)}
     asked = Asked(given, images, [nfc(name.strip()) for name in names], spec.target)
     refuse_duplicate_ids(asked.keys.tolist(), shown)
     odd = next((row for row, name in enumerate(asked.classes) if classes and name not in classes), None)

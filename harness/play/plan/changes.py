@@ -24,7 +24,10 @@ AGAINST: dict[str, Values] = {
 
 
 def more_symmetries(facts: Facts) -> tuple[str, ...] | None:
-    """Those declared and those that are plausible; None where none is new. Turns only together with both mirror images."""
+    """Those declared and those that are plausible; None where none is new, or they would move places that are asked for. Turns only
+    together with both mirror images."""
+    if facts.places:
+        return None
     halves = tuple(name for name in facts.plausible if name != "rot90")
     found = halves if len(halves) == 3 else tuple(name for name in halves if name == "hflip")
     if len(halves) == 3 and "rot90" in facts.plausible and facts.height == facts.width:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from harness.base.errors import UserError
-from harness.competition.builtin.facts import Facts, weights_at_hand
-from harness.competition.builtin.rules import NAMES, built_in
+from harness.competition.builtin.facts import Facts, are_places, weights_at_hand
+from harness.competition.builtin.rules import NAMES, built_in, suits_pretrained
 from harness.competition.recipe import Recipe
 from harness.competition.schema import validate
 from harness.models.registry import check_model
@@ -34,6 +34,7 @@ FACTS = Facts(
         {}, {"height": 8, "width": 8, "channels": 1}, {"height": 28, "width": 28, "channels": 1, "rows": 60_000},
         {"height": 64, "width": 256}, {"rows": 300_000}, {"rows": 40}, {"task": "regression", "metric": "rmse", "outputs": 1},
         {"task": "multilabel", "metric": "samples_f1"}, {"channels": 4}, {"gpu": True}, {"weights": "package"},
+        {"task": "regression", "metric": "rmse", "outputs": 4, "places": True, "height": 16, "width": 16},
     ],
 )  # fmt: skip
 def test_every_recipe_is_one_that_the_harness_takes(name: str, change: dict[str, object]):
@@ -79,6 +80,35 @@ def test_nothing_is_turned_or_mirrored_that_is_not_declared():
         and found["augment"]["rotation"] == 180
         and len(found["predict"]["tta"]) == 6
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "places"),
+    [
+        (["nose_x", "nose_y"], True),
+        (["left eye X", "left eye Y", "confidence"], True),
+        (["x", "y"], True),
+        (["nose_x", "mouth_x"], False),
+        (["sex", "busy", "tax"], False),
+        (["nose_x", "nose_y", "a", "b", "c"], False),
+        ([], False),
+    ],
+)
+def test_places_are_known_by_their_names(names: list[str], places: bool):
+    assert are_places(names) == places
+
+
+@pytest.mark.parametrize("name", ["quick", "strong", "finetune"])
+def test_what_would_move_places_is_left_out(name: str):
+    every = ("hflip", "vflip", "rot90", "rot180", "rot270")
+    facts = replace(FACTS, task="regression", metric="rmse", places=True, symmetries=every, weights="package")
+    found = built_in(name, facts)
+    moving = {"rotation", "shift", "zoom", "shear", "horizontal_flip", "vertical_flip"}
+    assert not moving & set(found["augment"]) and found["predict"]["tta"] == ["identity"]
+    assert moving & set(built_in(name, replace(facts, places=False))["augment"])
+    assert not suits_pretrained(facts) and suits_pretrained(replace(facts, places=False))
+    if name != "finetune":
+        assert found["model"]["args"]["head"] == "flatten"  # pooling would forget where something is
 
 
 def test_classes_are_balanced_only_where_the_metric_counts_them_alike():
