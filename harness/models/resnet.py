@@ -12,7 +12,7 @@ import torch.nn as nn
 from torch import Tensor
 
 from harness.models.dropout import Dropout
-from harness.models.small import ConvBlock, Headed, n_features, pooled_head
+from harness.models.small import ConvBlock, Headed
 
 
 def resnet(
@@ -38,21 +38,23 @@ def resnet(
     stem_pool : whether it halves
     widths : filters of each stage
     residuals : residual pairs of 3x3 convolutions in each stage
-    head : "max" or "average": global pooling; "flatten": none, for what depends on where in the image something is
+    head : "max" or "average": global pooling
     dropout : before the output
     """
     if len(widths) != len(residuals):
         raise ValueError(f"residuals has {len(residuals)} values for {len(widths)} widths")
+    heads = {"max": nn.AdaptiveMaxPool2d, "average": nn.AdaptiveAvgPool2d}
+    if head not in heads:
+        raise ValueError(f"head = {head!r}; known: {', '.join(heads)}")
     body: list[nn.Module] = [ConvBlock(channels, stem, stem_kernel, "same", True, stem_pool, pool_first=True)]
     inputs = stem
     for filters, n in zip(widths, residuals, strict=True):
         body.append(ConvBlock(inputs, filters, 3, "same", True, True, pool_first=True))
         body += [ResidualPair(filters) for _ in range(n)]
         inputs = filters
-    body += pooled_head(head)
-    features = n_features(body, channels, height, width) if head == "flatten" else inputs
+    body += [heads[head](1), nn.Flatten()]
     last: list[nn.Module] = [Dropout(dropout)] if dropout else []
-    return Headed(body, [*last, nn.Linear(features, n_classes)])
+    return Headed(body, [*last, nn.Linear(inputs, n_classes)])
 
 
 class ResidualPair(nn.Module):

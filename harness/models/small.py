@@ -38,7 +38,7 @@ def mlp(
     if hog_cell:
         layers.append(Hog(hog_cell, hog_orientations))
     layers.append(nn.Flatten())
-    features = n_features(layers, channels, height, width)
+    features = _n_features(layers, channels, height, width)
     for size in hidden:
         layers += [nn.Linear(features, size), nn.ReLU()]
         layers += [Dropout(dropout)] if dropout else []
@@ -101,8 +101,8 @@ def cnn(
         if halves and pool == "stride":
             body.append(ConvBlock(inputs, inputs, 5, "half", batch_norm))
         body += [Dropout(rate)] if rate else []
-    body += pooled_head(head)
-    features = n_features(body, channels, height, width)
+    body += _pooled_head(head)
+    features = _n_features(body, channels, height, width)
     return Headed(body, dense_layers(features, dense, dense_dropout, batch_norm, n_classes))
 
 
@@ -134,7 +134,7 @@ class Headed(nn.Sequential):
                 return
 
 
-def n_features(layers: list[nn.Module], channels: int, height: int, width: int) -> int:
+def _n_features(layers: list[nn.Module], channels: int, height: int, width: int) -> int:
     """Length of what the layers make of one image; batch norm's statistics and the mode stay as they were."""
     body = nn.Sequential(*layers).eval()
     with torch.no_grad():
@@ -143,8 +143,7 @@ def n_features(layers: list[nn.Module], channels: int, height: int, width: int) 
     return features
 
 
-def pooled_head(head: str) -> list[nn.Module]:
-    """What makes features (B, F) of maps (B, C, H, W): global pooling ("max", "average"), or all of them ("flatten")."""
+def _pooled_head(head: str) -> list[nn.Module]:
     heads: dict[str, list[nn.Module]] = {
         "flatten": [],
         "max": [nn.AdaptiveMaxPool2d(1)],

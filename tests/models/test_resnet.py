@@ -27,17 +27,9 @@ def test_a_residual_pair_adds_to_its_input():
     assert (pair(x) >= x).all() and not torch.equal(pair(x), x)
 
 
-@pytest.mark.parametrize(("head", "features"), [("max", 32), ("average", 32), ("flatten", 32 * 4 * 3)])
-def test_a_flat_head_keeps_where_things_are(head: str, features: int):
-    network = resnet(32, 24, 1, 2, stem=8, widths=[16, 24, 32], residuals=[0, 0, 0], head=head).eval()
-    assert network(torch.rand(1, 1, 32, 24)).shape == (1, 2)
-    last = [m for m in network.modules() if isinstance(m, torch.nn.Linear)][-1]
-    assert last.in_features == features
-
-
 @pytest.mark.parametrize(
     ("args", "said"),
-    [({"widths": [8], "residuals": [1, 1]}, "2 values for 1 widths"), ({"head": "mean"}, "known: flatten, max")],
+    [({"widths": [8], "residuals": [1, 1]}, "2 values for 1 widths"), ({"head": "mean"}, "known: max")],
 )
 def test_impossible_arguments_are_named(args: dict, said: str):
     with pytest.raises(ValueError, match=said):

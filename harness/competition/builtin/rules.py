@@ -66,7 +66,8 @@ def built_in(name: str, facts: Facts) -> dict[str, Any]:
 def suits_pretrained(facts: Facts) -> bool:
     """Whether a pretrained network is where to begin: frozen it knows in a tenth of the time as much as one from scratch.
 
-    Of grey images and of small ones too, since it looks at its levels (benchmarks/RESULTS.md). Not of places, which its pooling forgets.
+    Of grey images and of small ones too, since it looks at its levels (benchmarks/RESULTS.md). Not of places, which it knows worse in
+    twice the time.
     """
     return bool(facts.weights) and facts.side >= _LEAST_PRETRAINED and not facts.places
 
@@ -99,7 +100,7 @@ def network(facts: Facts, side: int, strong: bool) -> dict[str, Any]:
         "stem": max(int(32 * filters), 8),
         "widths": [max(int(width * filters), 8) for width in widths],
         "residuals": [1, 1, 1],
-        "head": "flatten" if facts.places else "average" if side >= 48 else "max",
+        "head": "average" if side >= 48 else "max",
     }
     if side >= 64 or (facts.share < 1 and side >= 24):  # a quarter of the work of what follows
         args |= {"stem_kernel": 5, "stem_pool": True}
