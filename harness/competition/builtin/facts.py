@@ -83,9 +83,13 @@ def facts_of(
 
 def are_places(names: Sequence[str]) -> bool:
     """Whether numbers are called as points in an image are: most come in pairs 'nose_x', 'nose_y'."""
-    known = {name.lower() for name in names}
-    paired = [name for name in known if name[-1:] in ("x", "y") and name[:-1] + {"x": "y", "y": "x"}[name[-1]] in known]
-    return len(paired) > len(known) / 2
+    return len(places_among(names)) > len(names) / 2
+
+
+def places_among(names: Sequence[str]) -> list[str]:
+    """Those that come in such pairs."""
+    known, other = {name.lower() for name in names}, {"x": "y", "y": "x"}
+    return [name for name in names if (low := name.lower())[-1:] in other and low[:-1] + other[low[-1]] in known]
 
 
 def weights_at_hand(gpu: bool = False) -> str:

@@ -356,23 +356,18 @@ def label_pattern(names: Sequence[str]) -> tuple[str, list[str]] | None:
 
 
 def labelled_rows(layout: Layout, table: Table, targets: Targets) -> Table:
-    """The rows that have a target, of several numbers all of them; where others have not, data.where leaves them out (of several labels
+    """The rows that have a target, of several columns all of them; where others have not, data.where leaves them out (of several labels
     in a cell it may mean: none)."""
     cells = {name: table.column(name, "") for name in targets.label}
     if targets.separator or hold_flags(list(cells.values())):
         return table
-    needed = (
-        list(cells)[:1] if targets.task != "regression" else [n for n, c in cells.items() if not all(map(str.strip, c))]
-    )
-    kept = list(range(len(table)))
-    if needed:
-        of_rows = zip(*(cells[name] for name in needed), strict=True)
-        whole = all if targets.task == "regression" else any
-        kept = [row for row, told in enumerate(of_rows) if whole(cell.strip() for cell in told)]
-    if len(kept) in (0, len(table)):
+    partly = [name for name, told in cells.items() if not all(map(str.strip, told))]
+    of_rows = zip(*(cells[name] for name in partly), strict=True)
+    kept = [row for row, told in enumerate(of_rows) if all(map(str.strip, told))]
+    if not kept:  # all rows are told, or none is
         return table
     where = layout.values.get("where", {})
     assert isinstance(where, dict)
     left_out = f"{counted(len(table) - len(kept), 'row')} without {'a label' if len(cells) == 1 else 'all labels'}: left out of training"
-    layout.set("where", {**where, **dict.fromkeys(needed, "?*")}, left_out)
+    layout.set("where", {**where, **dict.fromkeys(partly, "?*")}, left_out)
     return table.rows(kept)

@@ -116,14 +116,11 @@ def _by_column(table: Table, images: Images) -> tuple[str, Long] | None:
         keys = [name for name in varying if len(set(zip(cells, table.column(name, ""), strict=True))) == len(cells)]
         for key in keys:
             classes = set(table.column(key, ""))
-            rest = [name for name in table.header if name not in (id_column, key)]
-            every = set(each.values()) == {len(classes)}
-            values = [name for name in rest if name in varying]
-            if every and len(values) <= 1 and 2 <= len(classes) <= _MOST_CLASSES and len(rest) >= 1:
-                value = values[0] if values else rest[-1]
-                if _is_value(table.column(value, "")):
-                    return id_column, Long(key, value)
-            if not every and varying == [key] and len(classes) <= 0.5 * len(cells) and not _are_fractions(classes):
+            values = [name for name in varying if name != key]
+            every = set(each.values()) == {len(classes)} and 2 <= len(classes) <= _MOST_CLASSES
+            if every and len(values) == 1 and _is_value(table.column(values[0], "")):
+                return id_column, Long(key, values[0])
+            if not every and not values and len(classes) <= 0.5 * len(cells) and not _are_fractions(classes):
                 return id_column, Long(key, key)
     return None
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import listed, plain
+from harness.competition.builtin.facts import are_places, places_among
 from harness.data.files.names import nfc
 from harness.data.rows.tables import Table
 from harness.data.rows.targets import are_flags, is_true
@@ -119,6 +120,9 @@ def _columns(
             return
     named = [c for c in rest if _NAMED.match(c)]
     flags = [c for c in rest if _is_column_of_flags(train.column(c, ""))]
+    if not named and not sample and are_places(rest):
+        found.label, found.why["label"] = places_among(rest), "places in the image, by their names"
+        return
     if not named and not sample and len(flags) > 2:
         found.label, found.why["label"] = flags, "these columns hold 0 and 1: look whether all are labels"
         return
@@ -148,7 +152,9 @@ def _number(cell: str) -> float | None:
 def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | None, mark: str | None = None) -> None:
     """The task, by what stands in the cells; rows without a target do not count; mark : between several labels, where that is known"""
     if not hold_flags(columns):
-        columns = [list(cells) for cells in zip(*filter(any, zip(*columns, strict=True)), strict=True)] or [[]]
+        rows = list(filter(any, zip(*columns, strict=True)))
+        whole = list(filter(all, rows))
+        columns = [list(cells) for cells in zip(*(whole or rows), strict=True)] or [[]]
     if len(columns) > 1:
         _refuse_classes(found, columns)
         if hold_flags(columns):

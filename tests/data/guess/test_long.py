@@ -111,3 +111,23 @@ def test_rows_without_all_numbers_are_left_out(folder: Path):
     layout, targets = guessed(folder)
     assert (targets.task, layout.values["where"]) == ("regression", {"y": "?*"})
     assert layout.why["where"] == "3 rows without all labels: left out of training"
+
+
+def test_labels_that_some_rows_lack_are_labels_still(folder: Path):
+    told = {
+        name: ["" if n == 5 and k else int((n + k) % 3 == 0 or n == k) for n in range(12)]
+        for k, name in enumerate("ab")
+    }
+    table(folder / "train.csv", id=TRAIN, **told)
+    table(folder / "sample_submission.csv", id=TEST, a=[0.1] * 4, b=[0.1] * 4)
+    layout, targets = guessed(folder)
+    assert (targets.task, layout.values["where"]) == ("multilabel", {"b": "?*"})
+
+
+def test_places_are_the_targets_where_no_sample_says_which(folder: Path):
+    told = {name: [n / 7 + k for n in range(12)] for k, name in enumerate(("eye_x", "eye_y", "nose_x", "nose_y"))}
+    table(folder / "train.csv", id=TRAIN, age=list(range(30, 42)), **told)
+    _, targets = guessed(folder)
+    assert (targets.task, targets.label) == ("regression", list(told))
+    table(folder / "train.csv", id=TRAIN, label=["a", "b"] * 6, **told)
+    assert guessed(folder)[1].label == ["label"]  # boxes of something
