@@ -56,6 +56,8 @@ def is_pattern(long: str) -> bool:
 
 
 def _pattern_or_column(long: str | None) -> str | None:
+    if long is not None and not long.strip():
+        raise ValueError("is empty; leave it out, or name a column or a pattern")
     if (
         long is not None
         and is_pattern(long)
@@ -228,6 +230,8 @@ class DataSpec(Later):
 
     @model_validator(mode="after")
     def _one_column_of_values(self) -> DataSpec:
+        if self.long is not None and self.long == (self.id or "id"):
+            raise ValueError(f"data.long = '{self.long}': is the id's column too; name that of the classes")
         if self.long is not None and (len(self.label) > 1 or self.separator is not None):
             key = "label" if len(self.label) > 1 else "separator"
             raise ValueError(

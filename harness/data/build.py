@@ -352,7 +352,7 @@ class Building:
                     "(data.test). Name them by data.test_where, data.test_rows or submission.sample in competition.toml; where there is no "
                     'test, take data.test out and write optional = ["test"].'
                 )
-            return list_test(tree, name, spec, wanted, self.competition.submission.rows)
+            return list_test(tree, name, spec, wanted, self.competition.submission.rows, self.classes)
         if spec.format == "image_csv":
             return list_by_table(tree, name, spec, self.competition.classes)
         names = [name, *(m for m in spec.merge if tree.has(m) or m not in spec.optional)]

@@ -64,6 +64,10 @@ class _Fp32WeightGradient(torch.autograd.Function):
                 g, a, w, None, stride, padding, dilation, False, [0, 0], groups, wanted
             )
 
-        of_x = convolution_backward(gradient, x, low, [True, False, False])[0] if context.needs_input_grad[0] else None
+        of_x = None
+        if context.needs_input_grad[0]:
+            strided = max(stride) > 1
+            g, a, w = (gradient.float(), x.float(), weight.float()) if strided else (gradient, x, low)
+            of_x = convolution_backward(g, a, w, [True, False, False])[0].to(x.dtype)
         of_weight = convolution_backward(gradient.float(), x.float(), weight.float(), [False, True, False])[1]
         return of_x, of_weight.to(weight.dtype), None, None, None, None

@@ -13,6 +13,7 @@ import numpy as np
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, plain
 from harness.competition import Competition
+from harness.data.files.names import BETWEEN
 from harness.data.rows.sample_submission import ROW_NUMBERS, read_asked, row_keys, sample_separator
 
 _SHOWN = 3
@@ -163,7 +164,7 @@ def _check_ids(found: np.ndarray, wanted: np.ndarray) -> list[str]:
     ):
         if len(these):
             problems.append(
-                f"{len(these):,} ids are {what}: {plain(', '.join(these[:_SHOWN]), 300)}{', ...' if len(these) > _SHOWN else ''}"
+                f"{len(these):,} ids are {what}: {plain(', '.join(these[:_SHOWN]).replace(BETWEEN, ' '), 300)}{', ...' if len(these) > _SHOWN else ''}"
             )
     if not problems and not np.array_equal(found, wanted):
         first = int(np.argmax(found != wanted))

@@ -130,12 +130,40 @@ def test_lookup_tables_that_cannot_be_read(tmp_path: Path):
     assert not (tmp_path / LOOKUP).exists()
 
 
-def test_rows_in_hundreds_of_thousands_take_no_loop_over_pairs(tmp_path: Path):
-    """The table is looked up once for all rows; a tenth more than a million steps would be felt here."""
-    n = 20_000
+def test_values_are_found_by_image_and_class_in_any_order(tmp_path: Path):
+    n = 500
     ids = [f"i{row}" for row in range(n)]
     path = sample(tmp_path, "pattern", "ID,Label\n" + "".join(f"{i}_{c},0\n" for i in ids for c in CLASSES))
     asked = read_asked(competition("pattern"), path, "sample")
     assert asked is not None
-    wide = pd.DataFrame({"ID": ids, "any": np.arange(n), "sub_dural": -np.arange(n)})
-    assert asked.values(wide, "ID")["Label"].to_numpy().reshape(n, 2)[-1].tolist() == [n - 1, 1 - n]
+    wide = pd.DataFrame({"ID": ids, "any": np.arange(n), "sub_dural": -np.arange(n)}).sample(frac=1, random_state=0)
+    told = asked.values(wide, "ID")["Label"].to_numpy().reshape(n, 2)
+    assert told[:, 0].tolist() == list(range(n)) and (told[:, 1] == -told[:, 0]).all()
+
+
+def test_cells_that_join_to_one_text_are_two_rows_still(tmp_path: Path):
+    text = "ID,what,Label\n1,red fox,0\n1 red,fox,0\n"
+    asked = read_asked(competition("column", classes=("red fox", "fox")), sample(tmp_path, "column", text), "sample")
+    assert asked is not None and len(set(asked.keys)) == 2
+
+
+def test_a_class_may_be_spelt_in_another_unicode_form(tmp_path: Path):
+    contest = competition("column", classes=("cafe\u0301", "tea"))
+    path = sample(tmp_path, "column", "ID,what,Label\nb,caf\u00e9,0\nb,tea,0\n")
+    asked = read_asked(contest, path, "sample")
+    assert asked is not None and asked.classes == ["cafe\u0301", "tea"]
+    form = Form(read_submission_header(contest, path, ""), asked=asked, id="ID")
+    text = form.text(submission_table(contest, np.array(["b"]), OUTPUTS[:1]))
+    assert text == "ID,what,Label\nb,caf\u00e9,0.9\nb,tea,0.1\n"
+
+
+def test_a_lookup_table_whose_columns_are_called_as_ours(tmp_path: Path):
+    spec = SubmissionSpec(
+        id="image", target="t", value="number", sample="s.csv", long="row", lookup=LookupSpec(file="l.csv", id="class")
+    )
+    contest = DIGITS.model_copy(update={"task": "regression", "classes": ("x", "y"), "submission": spec})
+    (tmp_path / "l.csv").write_text("image,class,row\n1,a,x\n2,a,y\n")
+    copy_lookup(contest, FileTree(tmp_path), tmp_path)
+    (tmp_path / "submission.csv").write_text("image,t\n2,0\n1,0\n")
+    asked = read_asked(contest, tmp_path / "submission.csv", "sample")
+    assert asked is not None and (list(asked.images), list(asked.classes)) == (["a", "a"], ["y", "x"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -87,9 +88,14 @@ def are_places(names: Sequence[str]) -> bool:
 
 
 def places_among(names: Sequence[str]) -> list[str]:
-    """Those that come in such pairs."""
+    """Those that come in such pairs: 'nose_x' and 'nose_y', 'x1' and 'y1', 'xmin' and 'ymin', 'x_nose' and 'y_nose'."""
     known, other = {name.lower() for name in names}, {"x": "y", "y": "x"}
-    return [name for name in names if (low := name.lower())[-1:] in other and low[:-1] + other[low[-1]] in known]
+
+    def is_paired(name: str) -> bool:
+        marks = [m.start() for m in re.finditer(r"(?<![a-z])[xy]|[xy](?![a-z])", name)]
+        return any(name[:at] + other[name[at]] + name[at + 1 :] in known for at in marks)
+
+    return [name for name in names if is_paired(name.lower())]
 
 
 def weights_at_hand(gpu: bool = False) -> str:

@@ -31,12 +31,13 @@ def chosen_columns(spec: DataSpec, train: Table | None, test: Table | None) -> l
     UserError
         If a name or pattern matches none, names what is predicted, a column stands twice or the test's table lacks it.
     """
-    taken = {id_column(spec), *spec.label, *spec.pixels, *([spec.fold] if spec.fold else [])}
+    targets = (*spec.label, *(train.labels if train is not None else ()))
+    taken = {id_column(spec), *targets, *spec.pixels, *([spec.fold] if spec.fold else [])}
     found: dict[str, None] = {}
     for name in table_names(spec):
         header = train.header if train is not None else []
         if name in taken:
-            what = "is what is predicted" if name in spec.label else "has another meaning already (id, fold or pixels)"
+            what = "is what is predicted" if name in targets else "has another meaning already (id, fold or pixels)"
             raise UserError(f"data.features: '{plain(name, 80)}' {what}. Take it out {_WHERE}.")
         matching = [c for c in header if c == name] or [c for c in header if fnmatchcase(c, name) and c not in taken]
         if not matching:

@@ -182,7 +182,7 @@ def _tables(tree: FileTree, spec: DataSpec, has_test: bool, classes: Sequence[st
             "data.features: no table has the columns of the test rows. Name it: data.test_rows (with the id column), or data.features_from, "
             "in competition.toml."
         )
-    test = test_table(tree, spec)
+    test = test_table(tree, spec, classes)
     if spec.join:
         test = joined(test, read_table(tree, spec.join.file, "data.join.file"), id_column(spec), spec.join.id)
     return found | {"test": test}

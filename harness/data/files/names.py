@@ -13,6 +13,9 @@ from pathlib import PurePosixPath
 from harness.base.errors import UserError
 from harness.base.untrusted_text import is_plain, plain
 
+BETWEEN = "\x1f"
+"""Between the parts of what tells a row from the others, where that is several cells; a blank in messages."""
+
 Way = Callable[[str], str]
 """From a file's path below its folder to what a table may call it."""
 
@@ -160,7 +163,7 @@ def refuse_duplicate_ids(ids: Sequence[str], where: str, rows: Sequence[int] | N
             twice = len(ids) - len(set(map(nfc, ids)))
             more = f" ({twice:,} rows repeat an id)" if twice > 1 else ""
             raise UserError(
-                f"{where}: id '{i}' stands in row {first[name] + 1} and in row {row + 1}. Take one out{more}."
+                f"{where}: id '{plain(i.replace(BETWEEN, ' '), 200)}' stands in row {first[name] + 1} and in row {row + 1}. Take one out{more}."
             )
         first[name] = row
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from harness.base.errors import UserError
@@ -30,7 +31,7 @@ from harness.data.guess.layout import (
     train_and_test,
     unread_samples,
 )
-from harness.data.guess.long import Long, unfolded, unfolded_sample
+from harness.data.guess.long import Long, LongTables, long_tables
 from harness.data.guess.others import (
     note_folders,
     note_images,
@@ -64,31 +65,48 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
     UserError
         If neither images nor pixels in tables nor arrays with labels are found.
     """
-    layout = Layout(sample=find_sample(inventory))
-    layout.unknown += unread_samples(inventory)
+    sample = find_sample(inventory)
     samples = [name for name in inventory.tables if SAMPLE.search(PurePosixPath(name).name)]
-    inventory, long = unfolded(inventory, samples)
-    asked = unfolded_sample(inventory, layout.sample) if layout.sample else None
-    if layout.sample and asked:
-        layout.sample = (layout.sample[0], asked[0])
-    layout, targets = _guess(layout, inventory)
-    _in_long_format(layout, targets, long.get(str(layout.values.get("labels"))), asked[1] if asked else None)
+    long = long_tables(inventory, sample, samples)
+    if sample and long.sample:
+        layout, targets = _guess(inventory, (sample[0], long.sample.table), long.tables)
+        if _asks_for(long.sample, layout, targets):
+            _in_long_format(layout, targets, long)
+            return layout, targets
+        long = replace(long, sample=None)
+    try:
+        layout, targets = _guess(inventory, sample, long.tables)
+    except UserError as error:
+        raise UserError(" ".join([str(error), *(f"Not known: {note}" for note in long.notes)])) from error
+    _in_long_format(layout, targets, long)
     return layout, targets
 
 
-def _in_long_format(layout: Layout, targets: Targets, labels: Long | None, asked: Long | None) -> None:
+def _asks_for(sample: Long, layout: Layout, targets: Targets) -> bool:
+    """Whether the classes of a sample submission in long format are the targets that were found: their columns, or what stands in one."""
+    if len(targets.label) > 1:
+        return set(sample.names) <= set(map(nfc, targets.label))
+    if layout.train_table is None or not targets.label:
+        return layout.labels_of is not None and set(sample.names) <= set(map(nfc, layout.labels_of))
+    cells = layout.train_table[1].column(targets.label[0], "")
+    mark = targets.separator
+    held = {nfc(part.strip()) for cell in set(cells) for part in (cell.split(mark) if mark else [cell])}
+    return set(sample.names) <= held
+
+
+def _in_long_format(layout: Layout, targets: Targets, long: LongTables) -> None:
     """What tables in long format have to be called."""
+    labels, asked = long.tables.get(str(layout.values.get("labels"))), long.sample
     if labels:
-        is_label = labels.long == labels.value
-        layout.set(
-            "long",
-            labels.long,
+        of_labels = labels.long == labels.value
+        why = (
             "a row for each label of an image"
-            if is_label
-            else "a row for each image and class, with its value in label",
+            if of_labels
+            else "a row for each image and class, with its value in label"
         )
-        layout.long_label = labels.value
-        if is_label:
+        layout.set("long", labels.long, why)
+        layout.value_column = labels.value
+        if of_labels:
             targets.why["task"] = "images have any number of labels"
     if asked:
         layout.unknown = [line for line in layout.unknown if not line.startswith(OTHER_ID)]
@@ -97,16 +115,24 @@ def _in_long_format(layout: Layout, targets: Targets, labels: Long | None, asked
             targets.submission["lookup"] = asked.lookup
         targets.why["long"] = "a row of the sample submission is of an image and a class"
         targets.why["value"] = "its value in target"
-    layout.classes = list((labels and labels.classes) or (asked and asked.classes) or ())
+    named = next((told for told in (labels, asked) if told and told.named), None)
+    layout.classes = list(named.names) if named else []
+    if not labels:
+        layout.unknown += long.notes
 
 
-def _guess(layout: Layout, inventory: Inventory) -> tuple[Layout, Targets]:
-    """The same of tables with a row for each image."""
+def _guess(inventory: Inventory, sample: tuple[str, Table] | None, long: dict[str, Long]) -> tuple[Layout, Targets]:
+    """The same of a sample submission with a row for each image.
+
+    long : tables that are in long format
+    """
+    layout = Layout(sample=sample)
+    layout.unknown += unread_samples(inventory)
     pixels = pixel_tables(inventory)
     if pixels:
         return layout, of_pixel_tables(layout, inventory, *pixels)
     if inventory.images:
-        targets = _of_images(layout, inventory)
+        targets = _of_images(layout, inventory, long)
         note_images(layout, inventory)
         return layout, targets
     if inventory.stacks:
@@ -122,7 +148,7 @@ def _guess(layout: Layout, inventory: Inventory) -> tuple[Layout, Targets]:
 # Images in files.
 
 
-def _of_images(layout: Layout, inventory: Inventory) -> Targets:
+def _of_images(layout: Layout, inventory: Inventory, long: dict[str, Long]) -> Targets:
     train, test, merged = train_and_test(inventory)
     if train is None:
         raise UserError(
@@ -133,7 +159,7 @@ def _of_images(layout: Layout, inventory: Inventory) -> Targets:
         asked = layout.sample[1].column(sample_columns(layout.sample[1])[0], "")
         test = test_of_sample(inventory, train, test, asked)
     tables = {n: t for n, t in inventory.tables.items() if not SAMPLE.search(PurePosixPath(n).name)}
-    found = _table_and_folder(tables, train, inventory, layout.sample)
+    found = _table_and_folder(tables | {n: told.table for n, told in long.items()}, train, inventory, layout.sample)
     if found is None:
         refuse_sequences(inventory, tables, train, asked)
         return _by_folders(layout, inventory, train, test, merged)

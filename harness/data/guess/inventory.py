@@ -9,12 +9,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
 from harness.base.errors import UserError
+from harness.base.untrusted_text import listed
 from harness.competition.data_spec import is_array_file
 from harness.data.files.archives import FileTree, is_hidden, walk
 from harness.data.files.csv_tables import read_rows, separator
@@ -181,7 +182,11 @@ def take_stock(tree: FileTree) -> Inventory:
                 tables[name] = wide
                 pixels.add(name)
             else:
-                tables[name] = read_table(tree, name, "the file's name")
+                tables[name], twice = _told_apart(read_table(tree, name, "the file's name"))
+                if twice:
+                    unread[name] = (
+                        f"{tree.show(name)}: columns named {listed(twice)}, of which there are two or more each"
+                    )
         except UserError as error:
             bare = _header_alone(tree, name)
             if bare is not None:
@@ -194,10 +199,10 @@ def take_stock(tree: FileTree) -> Inventory:
         images = []
     if not (tables or images or arrays or stacks):
         held = Counter(PurePosixPath(n).suffix.lower() or "no ending" for n in names)
-        listed = ", ".join(f"{count:,} with {ending}" for ending, count in held.most_common(8)) or "nothing"
+        kinds = ", ".join(f"{count:,} with {ending}" for ending, count in held.most_common(8)) or "nothing"
         cure = _PICKLED if held.keys() & {".pkl", ".pickle", ".p", ".joblib", ".pt", ".pth"} else ""
         raise UserError(
-            f"{tree.path}: holds no table, no image and no array; it holds {listed}. {cure or 'Name the folder or zip of the data.'}"
+            f"{tree.path}: holds no table, no image and no array; it holds {kinds}. {cure or 'Name the folder or zip of the data.'}"
         )
     known = {
         *tables,
@@ -287,6 +292,15 @@ def all_names(tree: FileTree) -> list[str]:
             continue
         found.append(name)
     return sorted(set(found))
+
+
+def _told_apart(table: Table) -> tuple[Table, list[str]]:
+    """Without the columns of which several have one name, so that none can be named; and these names."""
+    twice = [name for name, n in Counter(table.header).items() if n > 1]
+    if not twice or len(twice) == len(set(table.header)):
+        return table, []
+    kept = [place for place, name in enumerate(table.header) if name not in twice]
+    return replace(table, header=[table.header[p] for p in kept], columns=[table.columns[p] for p in kept]), twice
 
 
 def _header_alone(tree: FileTree, name: str) -> Table | None:

@@ -32,7 +32,7 @@ class Layout:
     labels_of : labels of the training rows, where folders or names tell them
     unknown : what could not be known, in words
     classes : where they have to be named
-    long_label : data.label, where the table is in long format, so that the targets are no columns of it
+    value_column : data.label, where the table is in long format, so that the targets are no columns of it
     """
 
     values: dict[str, object] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Layout:
     labels_of: list[str] | None = None
     unknown: list[str] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
-    long_label: str | None = None
+    value_column: str | None = None
 
     def set(self, key: str, value: object, why: str = "") -> None:
         """Note a value, and why it is one."""

@@ -67,9 +67,9 @@ def competition_toml(
     for key, value in layout.values.items():
         lines.append(_line(key, value, layout.why.get(key, "")))
     if targets.label and layout.values.get("format") not in ("image_folder", "npz"):
-        label = layout.long_label or (targets.label[0] if len(targets.label) == 1 else targets.label)
-        lines.append(_line("label", label, "" if layout.long_label else targets.why.get("label", "")))
-        if targets.separator and not layout.long_label:
+        label = layout.value_column or (targets.label[0] if len(targets.label) == 1 else targets.label)
+        lines.append(_line("label", label, "" if layout.value_column else targets.why.get("label", "")))
+        if targets.separator and not layout.value_column:
             lines.append(_line("separator", targets.separator))
     if "group_by" not in layout.values and "group" not in layout.values:
         told = "whose rows must share a fold (a patient, a place, a burst of images)"

@@ -18,7 +18,7 @@ from harness.data.files.archives import FileTree
 from harness.data.files.decode import ENDINGS, is_image
 from harness.data.files.names import Lookup, nfc, other_spellings, stem, without_ending
 from harness.data.rows.groups import matches
-from harness.data.rows.long import one_row_each
+from harness.data.rows.long import one_row_each, one_row_of_images
 from harness.data.rows.tables import Table, joined, read_table, rows_where, stacked
 from harness.data.rows.targets import label_of, targets_of
 from harness.data.rows.weights import weights_of
@@ -108,19 +108,28 @@ def training_table(tree: FileTree, spec: DataSpec, classes: Sequence[str] = ()) 
 
     classes : of the competition, where they are known
     """
-    table = rows_where(stacked(label_tables(tree, spec)), spec.where, "data.where")
-    if spec.long:
+    table = stacked(label_tables(tree, spec))
+    if spec.long is None:
+        table = rows_where(table, spec.where, "data.where")
+    else:  # `where` may name classes, which are columns then
+        before = {name: cells for name, cells in spec.where.items() if table.has(name)}
+        after = {name: cells for name, cells in spec.where.items() if name not in before}
+        table = rows_where(table, before, "data.where")
         table = one_row_each(table, spec.long, id_column(spec), spec.one_label, classes)
+        table = rows_where(table, after, "data.where")
     if spec.join:
         table = joined(table, read_table(tree, spec.join.file, "data.join.file"), id_column(spec), spec.join.id)
     return table
 
 
-def test_table(tree: FileTree, spec: DataSpec) -> Table:
-    """The table that names the test rows, those that `test_where` chooses; there must be one."""
+def test_table(tree: FileTree, spec: DataSpec, classes: Sequence[str] = ()) -> Table:
+    """The table that names the test rows, those that `test_where` chooses; there must be one. classes : as of `training_table`"""
     assert spec.table_of_test is not None
     key = "data.test_rows" if spec.test_rows else "data.labels"
-    return rows_where(read_table(tree, spec.table_of_test, key), spec.test_where, "data.test_where")
+    table = rows_where(read_table(tree, spec.table_of_test, key), spec.test_where, "data.test_where")
+    if spec.long is not None and spec.table_of_test == spec.labels:
+        table = one_row_of_images(table, spec.long, id_column(spec), classes)
+    return table
 
 
 def pixel_table(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> Table:
@@ -177,7 +186,10 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec, classes: Sequence[s
     ids, raw = table.ids(id_column(spec)), targets_of(table, spec)
     there, notes = image_files(tree, name)
     if spec.where:
-        notes = (*notes, f"{table.shown}: {counted(len(ids), 'row is', 'rows are')} taken, as data.where says")
+        notes = (
+            *notes,
+            f"{table.shown}: {counted(len(ids), 'row is', 'rows are') if spec.long is None else counted(len(ids), 'image is', 'images are')} taken, as data.where says",
+        )
     files = rows_files(tree, name, spec, table, ids, there)
     hidden = [place for place, i in enumerate(ids) if files[place] is None and PurePosixPath(i).name.startswith(".")]
     if hidden:  # '.DS_Store', which a listing of files took for an image
@@ -272,7 +284,12 @@ def _below(name: str, path: str) -> str:
 
 
 def list_test(
-    tree: FileTree, name: str, spec: DataSpec, wanted: np.ndarray | None = None, shared: str | None = None
+    tree: FileTree,
+    name: str,
+    spec: DataSpec,
+    wanted: np.ndarray | None = None,
+    shared: str | None = None,
+    classes: Sequence[str] = (),
 ) -> Listing:
     """The test images of a folder: those that a table (data.test_rows, data.test_where), else the sample submission (`wanted`) names,
     in that order, else all.
@@ -281,6 +298,7 @@ def list_test(
     paths below the folder; without one, names without ending. What has no image is told when ids are held against the sample.
 
     shared : column of data.test_rows (submission.rows) that names the submission's row of each image
+    classes : of the competition, where they are known
 
     Raises
     ------
@@ -288,7 +306,7 @@ def list_test(
         If there are no images, a file name is unprintable, or two files answer to one id.
     """
     there, notes = image_files(tree, name)
-    table = test_table(tree, spec) if spec.table_of_test else None
+    table = test_table(tree, spec, classes) if spec.table_of_test else None
     if table is not None:
         ids = table.ids(id_column(spec))
         if spec.join and spec.files:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import counted, listed, plain
 from harness.competition.data_spec import is_pattern
-from harness.data.files.names import nfc
-from harness.data.rows.tables import MARKS, Table
+from harness.data.files.names import BETWEEN, nfc
+from harness.data.rows.tables import Table
 
 
 def parted(
@@ -62,43 +63,81 @@ def one_row_each(table: Table, long: str, id_column: str, value: str, classes: S
     UserError
         If a cell fits no pattern, or an image has two values of a class, or none.
     """
-    ids = [nfc(cell) for cell in table.column(id_column, "data.id")]
-    if is_pattern(long):
-        ids, names = parted(ids, long, classes, lambda row: table.place(id_column, row), "data.long")
-    else:
-        names = [nfc(name.strip()) for name in table.column(long, "data.long")]
+    ids, names = images_and_classes(table, long, id_column, classes)
     values = table.column(value, "data.label")
-    first: dict[str, int] = {}
-    for row, i in enumerate(ids):
-        first.setdefault(i, row)
-    number = {i: n for n, i in enumerate(first)}
-    of_row, rows = [number[i] for i in ids], list(first.values())
-    found = {id_column: (list(first), _origin(table, id_column, rows))}
-    for name in table.header:
-        beside = None if name in (id_column, value, long) else _of_images(table.column(name, ""), of_row, len(first))
-        if beside is not None:
-            found[name] = (beside, _origin(table, name, rows))
-    labels, separators = tuple(dict.fromkeys(names)), {}
+    found, of_row, dropped = _beside(table, ids, (id_column, value, long))
+    images, labels = found[id_column][0], tuple(dict.fromkeys(names))
+    separators: dict[str, str] = {}
     if long == value:
-        cells, mark = _in_cells(of_row, names, len(first))
-        found[value], labels, separators = (cells, _origin(table, value, rows)), (), {value: mark}
+        found[value] = (_in_cells(table, long, of_row, names, len(images)), found[id_column][1])
+        labels, separators = (), {value: BETWEEN}
     else:
         clash = next((name for name in labels if name in found), None)
         if clash is not None:
             raise UserError(
                 f"{table.shown}: '{plain(clash, 80)}' is a class (data.long) and a column too. Rename one of them."
             )
-        for name, rows in _rows_of_classes(table, value, values, of_row, names, list(first)).items():
+        for name, rows in _rows_of_classes(table, value, values, of_row, names, images).items():
             found[name] = ([values[row] for row in rows], _origin(table, value, rows))
+    return replace(_of(table, found, dropped), separators=separators, labels=labels)
+
+
+def one_row_of_images(table: Table, long: str, id_column: str, classes: Sequence[str] = ()) -> Table:
+    """The same without classes and values, of rows that are asked for."""
+    ids, _ = images_and_classes(table, long, id_column, classes)
+    found, _, dropped = _beside(table, ids, (id_column, long))
+    return _of(table, found, dropped)
+
+
+def images_and_classes(
+    table: Table, long: str, id_column: str, classes: Sequence[str] = ()
+) -> tuple[list[str], list[str]]:
+    """The image's id and the class of each row, in NFC."""
+    ids = [nfc(cell) for cell in table.column(id_column, "data.id")]
+    if is_pattern(long):
+        return parted(ids, long, classes, lambda row: table.place(id_column, row), "data.long")
+    return ids, [nfc(name.strip()) for name in table.column(long, "data.long")]
+
+
+_Columns = dict[str, tuple[list[str], tuple[str, Sequence[int]]]]
+"""Cells and origins (`Table.origin`), by the columns' names."""
+
+
+def _beside(table: Table, ids: Sequence[str], told: Sequence[str]) -> tuple[_Columns, list[int], dict[str, str]]:
+    """The ids, each once, and the other columns that say one thing in all rows of an image; of each row the number of its image; and of
+    the columns that do not where they differ, in words."""
+    first: dict[str, int] = {}
+    for row, i in enumerate(ids):
+        first.setdefault(i, row)
+    number = {i: n for n, i in enumerate(first)}
+    of_row, rows = [number[i] for i in ids], list(first.values())
+    found: _Columns = {told[0]: (list(first), _origin(table, told[0], rows))}
+    dropped: dict[str, str] = {}
+    for name, cells in zip(table.header, table.columns, strict=True):
+        if name in told:
+            continue
+        odd = next((row for row, image in enumerate(of_row) if cells[row] != cells[rows[image]]), None)
+        if odd is None:
+            found[name] = ([cells[row] for row in rows], _origin(table, name, rows))
+        else:
+            numbers = table.origin(name)[1]
+            same = rows[of_row[odd]]
+            dropped[name] = (
+                f"differs between rows {numbers[same] + 1} and {numbers[odd] + 1} of image '{plain(ids[odd], 80)}'"
+            )
+    return found, of_row, dropped
+
+
+def _of(table: Table, found: _Columns, dropped: dict[str, str]) -> Table:
     return replace(
         table,
         header=list(found),
         columns=[cells for cells, _ in found.values()],
         origins={name: origin for name, (_, origin) in found.items()},
-        separators=separators,
+        separators={},
         whole=table.rows_in_file,
         classes={},
-        labels=labels,
+        dropped=dropped,
     )
 
 
@@ -107,32 +146,27 @@ def _origin(table: Table, name: str, rows: Sequence[int]) -> tuple[str, Sequence
     return shown, [numbers[row] for row in rows]
 
 
-def _of_images(cells: Sequence[str], of_row: Sequence[int], n: int) -> list[str] | None:
-    """The cell of each of n images, where all rows of an image have the same; else None."""
-    found: list[str | None] = [None] * n
-    for cell, image in zip(cells, of_row, strict=True):
-        if found[image] is None:
-            found[image] = cell
-        elif found[image] != cell:
-            return None
-    return [cell for cell in found if cell is not None]
-
-
-def _in_cells(of_row: Sequence[int], names: Sequence[str], n: int) -> tuple[list[str], str]:
-    """All labels of each of n images in a cell, and what stands between them; a row with an empty cell says that it has none."""
+def _in_cells(table: Table, long: str, of_row: Sequence[int], names: Sequence[str], n: int) -> list[str]:
+    """All labels of each of n images in a cell; a row with an empty cell says that it has none."""
     labels: list[dict[str, None]] = [{} for _ in range(n)]
-    for image, name in zip(of_row, names, strict=True):
+    for row, (image, name) in enumerate(zip(of_row, names, strict=True)):
+        if BETWEEN in name:
+            raise UserError(
+                f"{table.place(long, row)}: {plain(name, 80)!r} has characters that cannot be printed. Rename it."
+            )
         if name:
             labels[image][name] = None
-    mark = next(mark for mark in MARKS if not any(mark in name for name in set(names)))
-    return [mark.join(found) for found in labels], mark
+    return [BETWEEN.join(found) for found in labels]
 
 
 def _rows_of_classes(
     table: Table, value: str, values: Sequence[str], of_row: Sequence[int], names: Sequence[str], ids: Sequence[str]
 ) -> dict[str, list[int]]:
     """Of each class the row of each image, by the class's name."""
-    found: dict[str, list[int]] = {name: [-1] * len(ids) for name in dict.fromkeys(names)}
+    classes = dict.fromkeys(names)
+    if len(classes) * len(ids) > len(values):
+        _refuse_holes(table, of_row, names, ids)
+    found: dict[str, list[int]] = {name: [-1] * len(ids) for name in classes}
     for row, (image, name) in enumerate(zip(of_row, names, strict=True)):
         before = found[name][image]
         if before >= 0 and values[before] != values[row]:
@@ -141,13 +175,22 @@ def _rows_of_classes(
                 f"'{plain(values[before], 80)}' in row {table.origin(value)[1][before] + 1}. Take one of the two out."
             )
         found[name][image] = row
-    lacking = {name: rows.count(-1) for name, rows in found.items() if -1 in rows}
-    if lacking:
-        name = max(lacking, key=lambda name: lacking[name])
-        raise UserError(
-            f"{table.shown}: {counted(lacking[name], 'image')} of {len(ids):,} {'has' if lacking[name] == 1 else 'have'} no row for class "
-            f"'{plain(name, 80)}', e.g. '{plain(ids[found[name].index(-1)], 80)}', and there are {len(found):,} classes: {listed(list(found), 8)}. "
-            f"Complete it; where the names of classes hold what stands between id and class, name them: classes = [...]; where a row "
-            "says that its image has a label, name its column in data.label too."
-        )
+    if any(-1 in rows for rows in found.values()):
+        _refuse_holes(table, of_row, names, ids)
     return found
+
+
+def _refuse_holes(table: Table, of_row: Sequence[int], names: Sequence[str], ids: Sequence[str]) -> None:
+    """Refuse images that lack a row of a class; counted without a table of all pairs, which might be too large."""
+    pairs = dict.fromkeys(zip(of_row, names, strict=True))
+    there = Counter(name for _, name in pairs)
+    name, rows = min(there.items(), key=lambda item: item[1])
+    having = {image for image, other in pairs if other == name}
+    lacks = next(place for place in range(len(ids)) if place not in having)
+    n = len(ids) - rows
+    raise UserError(
+        f"{table.shown}: {counted(n, 'image')} of {len(ids):,} {'has' if n == 1 else 'have'} no row for class "
+        f"'{plain(name, 80)}', e.g. '{plain(ids[lacks], 80)}', and there are {len(there):,} classes: {listed(list(there), 8)}. Complete it; "
+        "where the names of classes hold what stands between id and class, name them: classes = [...]; where a row "
+        "says that its image has a label, name its column in data.label too."
+    )

@@ -17,13 +17,12 @@ from harness.competition import Competition
 from harness.competition.data_spec import is_pattern
 from harness.data.files.archives import FileTree
 from harness.data.files.csv_tables import column, read_rows, separator
-from harness.data.files.names import nfc, refuse_duplicate_ids
+from harness.data.files.names import BETWEEN, nfc, refuse_duplicate_ids
 from harness.data.rows.long import parted
 from harness.data.rows.tables import read_table
 
 LOOKUP = "lookup.csv"
-"""Beside a copy of the sample submission: which image and class each of its rows is of (submission.lookup), under the columns of the
-submission's id, "image" and "class"."""
+"""Beside a copy of the sample submission: of which image and class each of its rows is (submission.lookup); columns row, image, class."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ class Asked:
 
 
 def row_keys(columns: Mapping[str, Sequence[str]]) -> np.ndarray:
-    """What tells a row from the others, str (n,), by the cells of its columns beside the values."""
-    return np.array([" ".join(cells) for cells in zip(*columns.values(), strict=True)], dtype=np.str_)
+    """What tells a row from the others, str (n,), by the cells of its columns beside the values; messages show a blank between them."""
+    return np.array([BETWEEN.join(cells) for cells in zip(*columns.values(), strict=True)], dtype=np.str_)
 
 
 @dataclass(frozen=True)
@@ -190,7 +189,9 @@ def read_asked(competition: Competition, path: Path, shown: str) -> Asked | None
     else:
         images, names = ids, cells(spec.long, "submission.long")
         given = {name: ids if name == spec.id else names for name in header if name in (spec.id, spec.long)}
-    asked = Asked(given, images, [nfc(name.strip()) for name in names], spec.target)
+    spelt = {nfc(name): name for name in classes}
+    names = [spelt.get(name := nfc(told.strip()), name) for told in names]
+    asked = Asked(given, images, names, spec.target)
     refuse_duplicate_ids(asked.keys.tolist(), shown)
     odd = next((row for row, name in enumerate(asked.classes) if classes and name not in classes), None)
     if odd is not None:
@@ -232,7 +233,7 @@ def copy_lookup(competition: Competition, tree: FileTree, folder: Path) -> None:
 
     table = read_table(tree, spec.lookup.file, "submission.lookup.file")
     told = {
-        spec.id: table.ids(spec.id, "submission.id"),
+        "row": table.ids(spec.id, "submission.id"),
         "image": table.column(spec.lookup.id, "submission.lookup.id"),
         "class": table.column(str(spec.long), "submission.long"),
     }

@@ -47,6 +47,7 @@ class Table:
     pictures : columns that hold encoded images, which are no text and so are not among the columns
     classes : of columns whose cells are numbers of classes in the file the names of these, which stand in the cells here
     labels : the columns of the targets, where the file has a row for each image and class
+    dropped : columns of the file that are none here, with the reason
     """
 
     header: list[str]
@@ -58,6 +59,7 @@ class Table:
     pictures: tuple[str, ...] = ()
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
+    dropped: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -65,6 +67,10 @@ class Table:
     def column(self, name: str, key: str) -> list[str]:
         """The cells of a column; `key` of competition.toml names it (UserError where there is none of that name, or two)."""
         place = self._place_of.get(name)
+        if place is None and name in self.dropped:
+            raise UserError(
+                f"{self.shown}: column '{plain(name, 80)}' {self.dropped[name]}, so that it says nothing of an image. Correct {key} in competition.toml."
+            )
         return self.columns[column(self.header, name, self.shown, key) if place is None else place]
 
     @cached_property
@@ -406,7 +412,7 @@ def _coco(told: dict[str, Any], shown: str) -> Table:
     if strange is not None:
         raise UserError(f"{shown}: an annotation is of image_id '{plain(strange, 80)}', which is not among its images.")
     shown_names = {number: text_of(category.get("name", number)) for number, category in names.items()}
-    mark = next(mark for mark in MARKS if not any(mark in name for name in shown_names.values()))
+    mark = next(mark for mark in _MARKS if not any(mark in name for name in shown_names.values()))
     records = []
     for i, image in images.items():
         record = {**image}
@@ -421,8 +427,7 @@ def _coco(told: dict[str, Any], shown: str) -> Table:
     return replace(_records(records, shown), separators={} if mark == " " else {"category": mark})
 
 
-MARKS = (" ", ",", ";", "|", "\t", "\n", "\x1f")
-"""What may stand between several labels of a cell, the first that no name holds."""
+_MARKS = (" ", ",", ";", "|", "\t", "\n", "\x1f")
 
 
 def _list(told: dict[str, Any], name: str, shown: str) -> list[Any]:

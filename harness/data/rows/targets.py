@@ -38,7 +38,7 @@ def targets_of(table: Table, spec: DataSpec) -> RawTargets:
     names = table.labels or spec.label
     columns = [table.column(name, "data.label") for name in names]
     told = table.classes.get(names[0], ()) if len(names) == 1 else ()
-    separator = table.separators.get(names[0]) if spec.long else spec.separator
+    separator = spec.separator if spec.long is None else table.separators.get(names[0])
     return RawTargets(columns, list(names), table.shown, separator, table.origins, told)
 
 

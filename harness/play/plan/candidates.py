@@ -169,7 +169,7 @@ def _gentle(facts: Facts) -> Candidate:
                 "dense_dropout": 0.3,
             },
         }
-        values["augment"] |= {"shear": 8.0}
+        values["augment"] |= {} if facts.places else {"shear": 8.0}
         return candidate("play-plain", values, "a plain deep network instead of a residual one: it errs on other rows")
     args = values["model"]["args"]
     if "residuals" in args:

@@ -166,9 +166,9 @@ def adjusted(values: Values) -> Values | None:
     return values
 
 
-def with_cutmix(values: Values) -> Values | None:
-    """A third of the batches cut and mixed."""
-    if values["augment"].get("cutmix") or values.get("features"):
+def with_cutmix(values: Values, facts: Facts) -> Values | None:
+    """A third of the batches cut and mixed; of places not, which would be in two images."""
+    if values["augment"].get("cutmix") or values.get("features") or facts.places:
         return None
     values["augment"] |= {"cutmix": 1.0, "mix_probability": 0.3}
     return values

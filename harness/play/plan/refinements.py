@@ -34,7 +34,7 @@ def refinements(winner: Recipe, facts: Facts, race: int, gained: Sequence[str] =
         ("narrower", "a network half as wide, trained for longer", changes.narrowed),
         ("dropout", "three tenths of the features dropped", changes.dropped_out),
         ("decay", "three times the weight decay", lambda v: changes.scaled_decay(v, 3.0)),
-        ("mixed", "images mixed (cutmix)", changes.with_cutmix),
+        ("mixed", "images mixed (cutmix)", lambda v: changes.with_cutmix(v, facts)),
         ("adjusted", "logits adjusted instead of rare classes drawn more often", changes.adjusted),
     ]
     stem = winner.name.split("--")[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.base.errors import UserError
 from harness.data.files.archives import FileTree
 from harness.data.guess.guess import guess
 from harness.data.guess.inventory import take_stock
@@ -45,7 +46,7 @@ def test_ids_that_hold_the_class(folder: Path, mark: str, first: bool):
     table(folder / "sample_submission.csv", ID=asked, Label=[0.5] * len(asked))
     layout, targets = guessed(folder)
     pattern = joined("{id}", "{class}")
-    assert (layout.values["long"], layout.values["id"], layout.long_label) == (pattern, "ID", "Label")
+    assert (layout.values["long"], layout.values["id"], layout.value_column) == (pattern, "ID", "Label")
     assert (targets.task, targets.label, targets.submission["long"]) == ("multilabel", list(NAMES), pattern)
     assert (targets.submission["value"], targets.submission["target"]) == ("probability", "Label")
     text = competition_toml("T", "none", layout, targets)
@@ -67,7 +68,7 @@ def test_columns_for_image_class_and_value(folder: Path):
     asked = [(i, name, 0.5) for i in TEST for name in NAMES]
     pd.DataFrame(asked, columns=["image", "what", "p"]).to_csv(folder / "sample_submission.csv", index=False)
     layout, targets = guessed(folder)
-    assert (layout.values["long"], layout.long_label, layout.values["group_by"]) == ("what", "there", "patient")
+    assert (layout.values["long"], layout.value_column, layout.values["group_by"]) == ("what", "there", "patient")
     assert targets.submission == {"id": "image", "value": "probability", "target": "p", "long": "what"}
 
 
@@ -75,7 +76,7 @@ def test_a_row_for_each_label(folder: Path):
     rows = [(i, name) for n, i in enumerate(TRAIN) for k, name in enumerate(NAMES) if value(n, k)]
     table(folder / "train.csv", image=[i for i, _ in rows], tag=[name for _, name in rows])
     layout, targets = guessed(folder)
-    assert (layout.values["long"], layout.long_label, targets.task) == ("tag", "tag", "multilabel")
+    assert (layout.values["long"], layout.value_column, targets.task) == ("tag", "tag", "multilabel")
     assert "separator" not in competition_toml("T", "none", layout, targets)
 
 
@@ -101,6 +102,106 @@ def test_boxes_and_ids_with_a_mark_are_no_long_tables(folder: Path):
     layout, targets = guessed(folder)
     assert (layout.values["labels"], targets.task) == ("train.csv", "single")
     assert "long" not in layout.values and "long" not in targets.submission
+
+
+def test_one_repeated_row_makes_no_labels_of_a_class_or_a_number(folder: Path):
+    for cells, task in ((["cat", "dog", "owl"] * 4, "single"), ([30 + n for n in range(12)], "regression")):
+        table(folder / "train.csv", id=[*TRAIN, TRAIN[0]], age=[*cells, cells[1]])
+        table(folder / "sample_submission.csv", id=TEST, age=cells[:4])
+        layout, targets = guessed(folder)
+        assert (targets.task == task or task == "regression") and "long" not in layout.values
+        assert targets.task != "multilabel"
+
+
+def test_raters_are_no_classes(folder: Path):
+    rows = [(i, f"r{k}", value(n, k)) for n, i in enumerate(TRAIN) for k in range(3)]
+    pd.DataFrame(rows, columns=["id", "rater", "score"]).to_csv(folder / "train.csv", index=False)
+    table(folder / "sample_submission.csv", id=TEST, score=[0.5] * 4)
+    with pytest.raises(UserError, match="several rows an image"):
+        guessed(folder)
+
+
+def test_masks_and_texts_are_no_values(folder: Path):
+    rows = [(f"{i}_{k}", "1 3 10 5") for i in TRAIN for k in range(1, 3)]
+    table(folder / "train.csv", ImageId_ClassId=[i for i, _ in rows], EncodedPixels=[cell for _, cell in rows])
+    with pytest.raises(UserError, match="neither a table names them"):
+        guessed(folder)
+    table(folder / "train.csv", img=TRAIN, rle=[" ".join(map(str, range(20_000)))] * 12)  # long cells take no long time
+    assert "long" not in guessed(folder)[0].values
+
+
+def test_ids_with_a_mark_and_columns_called_so_are_no_long_sample(tmp_path: Path):
+    train, test = ([f"{p}{n}_{k}" for n in range(6) for k in range(2)] for p in "pq")
+    images(tmp_path, *(f"train/{i}.png" for i in train), *(f"test/{i}.png" for i in test))
+    table(tmp_path / "train.csv", id=train, label=["cat", "dog"] * 6)
+    table(tmp_path / "features.csv", id=train, **{str(k): [n / 7 for n in range(12)] for k in range(3)})
+    table(tmp_path / "sample_submission.csv", id=test, label=["cat"] * 12)
+    layout, targets = guessed(tmp_path)
+    assert (layout.values["labels"], targets.label, targets.task) == ("train.csv", ["label"], "single")
+    table(tmp_path / "sample_submission.csv", id=test, label=[0.5] * 12)
+    assert "long" not in guessed(tmp_path)[1].submission
+
+
+def test_a_table_beside_in_long_format_is_not_joined_as_if_it_were_wide(folder: Path):
+    table(folder / "train.csv", id=TRAIN, label=["cat", "dog"] * 6)
+    rows = [(i, n // 2, tag) for n, i in enumerate(TRAIN) for tag in ("a", "b")[: 1 + n % 2]]
+    pd.DataFrame(rows, columns=["id", "patient", "tag"]).to_csv(folder / "tags.csv", index=False)
+    layout, _ = guessed(folder)
+    assert layout.values["labels"] == "train.csv" and "join" not in layout.values
+
+
+def test_rows_in_another_order_and_said_twice(folder: Path):
+    rows = [(f"{i}_{name}", value(n, k)) for k, name in enumerate(NAMES) for n, i in enumerate(TRAIN)]
+    rows.append(rows[0])
+    table(folder / "train.csv", ID=[i for i, _ in rows], Label=[v for _, v in rows])
+    layout, _ = guessed(folder)
+    assert layout.values["long"] == "{id}_{class}"
+
+
+def test_a_row_that_is_missing_is_told(folder: Path):
+    rows = [(f"{i}_{name}", value(n, k)) for n, i in enumerate(TRAIN) for k, name in enumerate(NAMES)][:-1]
+    table(folder / "train.csv", ID=[i for i, _ in rows], Label=[v for _, v in rows])
+    with pytest.raises(UserError, match="1 image of 12 has no row for class 'any', e.g. 'ID_0b'"):
+        guessed(folder)
+
+
+def test_a_sample_in_long_format_of_classes_that_stand_in_cells(folder: Path):
+    table(folder / "train.csv", image=TRAIN, label=["cat", "dog", "owl"] * 4)
+    asked = [f"{i}_{name}" for i in TEST for name in ("owl", "cat", "dog")]
+    table(folder / "sample_submission.csv", id=asked, p=[0.3] * 12)
+    _, targets = guessed(folder)
+    assert (targets.task, targets.label, targets.submission["long"]) == ("single", ["label"], "{id}_{class}")
+    assert (targets.submission["value"], targets.submission["target"]) == ("probability", "p")
+
+
+def test_a_row_for_each_label_asked_for_by_column(folder: Path):
+    rows = [(i, name) for n, i in enumerate(TRAIN) for k, name in enumerate(NAMES) if value(n, k)]
+    table(folder / "train.csv", image=[i for i, _ in rows], tag=[name for _, name in rows])
+    asked = [(i, name) for i in TEST for name in sorted(NAMES)]
+    table(folder / "sample_submission.csv", image=[i for i, _ in asked], tag=[n for _, n in asked], p=[0.5] * 12)
+    _, targets = guessed(folder)
+    assert targets.submission == {"id": "image", "value": "probability", "target": "p", "long": "tag"}
+
+
+def test_a_lookup_of_every_number(folder: Path):
+    table(folder / "train.csv", id=TRAIN, **{name: [n / 7 + k for n in range(12)] for k, name in enumerate(NAMES)})
+    asked = [(i, name) for i in TEST for name in NAMES]
+    rows = list(range(1, 13))
+    table(folder / "lookup.csv", RowId=rows, Image=[i for i, _ in asked], What=[name for _, name in asked])
+    table(folder / "sample_submission.csv", RowId=rows, Where=[0] * 12)
+    layout, targets = guessed(folder)
+    assert (layout.values["labels"], targets.submission["lookup"]) == (
+        "train.csv",
+        {"file": "lookup.csv", "id": "Image"},
+    )
+
+
+def test_a_stray_table_with_two_columns_of_one_name_is_no_obstacle(folder: Path):
+    table(folder / "train.csv", id=TRAIN, label=["cat", "dog"] * 6)
+    (folder / "notes.csv").write_text("when,who,who\n1,a,b\n2,a,c\n")
+    stock = take_stock(FileTree(folder))
+    assert guess(stock)[0].values["labels"] == "train.csv"
+    assert "columns named who" in stock.unread["notes.csv"]
 
 
 def test_rows_without_all_numbers_are_left_out(folder: Path):

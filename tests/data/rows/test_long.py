@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.base.errors import UserError
-from harness.data.rows.long import one_row_each, parted
+from harness.data.rows.long import one_row_each, one_row_of_images, parted
 from harness.data.rows.tables import Table
 
 
@@ -69,12 +69,15 @@ def test_what_is_known_of_an_image_stays_and_what_differs_between_its_rows_goes(
     found = one_row_each(table(*rows, header=("id", "what", "there", "patient", "reader")), "what", "id", "there")
     assert found.header == ["id", "patient", "x", "y"]
     assert found.column("patient", "") == ["p1", "p2"]
+    with pytest.raises(UserError, match="column 'reader' differs between rows 1 and 2 of image 'a'.*data.group_by"):
+        found.column("reader", "data.group_by")
 
 
 def test_rows_that_say_that_an_image_has_a_label():
     rows = [("a", "red fox"), ("a", "hare"), ("b", "hare"), ("c", ""), ("a", "hare")]
     found = one_row_each(table(*rows, header=("id", "tag")), "tag", "id", "tag")
     mark = found.separators["tag"]
+    assert mark not in "".join(name for _, name in rows)
     assert [cell.split(mark) if cell else [] for cell in found.column("tag", "")] == [["red fox", "hare"], ["hare"], []]
 
 
@@ -102,3 +105,23 @@ def test_a_class_that_is_called_as_a_column_is_refused():
     rows = [("a", "x", "1"), ("a", "id", "1"), ("b", "x", "0"), ("b", "id", "0")]
     with pytest.raises(UserError, match="'id' is a class"):
         one_row_each(table(*rows, header=("id", "what", "there")), "what", "id", "there")
+
+
+def test_blanks_of_other_kinds_stay_in_a_label():
+    found = one_row_each(table(("a", "red\u00a0fox"), ("a", "hare"), header=("id", "tag")), "tag", "id", "tag")
+    assert found.column("tag", "")[0].split(found.separators["tag"]) == ["red\u00a0fox", "hare"]
+    with pytest.raises(UserError, match="row 1, column 'tag'.*cannot be printed"):
+        one_row_each(table(("a", "a\x1fb"), header=("id", "tag")), "tag", "id", "tag")
+
+
+def test_a_wrong_column_of_classes_takes_no_table_of_all_pairs():
+    rows = [(f"i{n // 2}", str(n), "1") for n in range(20_000)]
+    with pytest.raises(UserError, match="9,999 images of 10,000 have no row for class '0'"):
+        one_row_each(table(*rows, header=("id", "row", "there")), "row", "id", "there")
+
+
+def test_rows_that_are_asked_for_are_images_too():
+    found = one_row_of_images(
+        table(("a_x", "p"), ("a_y", "p"), ("b_x", "q"), header=("id", "patient")), "{id}_{class}", "id"
+    )
+    assert (found.header, found.columns) == (["id", "patient"], [["a", "b"], ["p", "q"]])

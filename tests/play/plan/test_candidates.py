@@ -42,6 +42,24 @@ def test_every_candidate_fits_task_and_images(facts: Facts):
         assert not sides.vertical_flip or "vflip" in facts.symmetries + facts.plausible
 
 
+@pytest.mark.parametrize("side", [28, 96])
+def test_no_candidate_moves_places(side: int):
+    every = ("hflip", "vflip", "rot180", "rot90")
+    facts = Facts(side, side, 1, 7_000, 30, 1.0, "regression", "rmse", weights="package", plausible=every, places=True)
+    noise = {"greater_is_better": False, "clean": {"score": 0.9}, "corruptions": {"blur": [2.5] * 5}}
+    found = [
+        baseline(facts, True),
+        *first_race(facts, [*find_limits(Seen(facts, 2)), Limit("shift", "", "")], noise, 9),
+    ]
+    found += [more for c in found[:4] for more in refinements(c.recipe, facts, 1)]
+    assert len(found) > 10
+    for candidate in found:
+        augment = candidate.recipe.augment
+        moving = ("rotation", "shift", "zoom", "shear", "horizontal_flip", "vertical_flip", "cutmix", "randaugment")
+        assert not any(getattr(augment, key) for key in moving), candidate.name
+        assert list(candidate.recipe.predict.tta) == ["identity"], candidate.name
+
+
 def test_images_are_turned_where_that_may_keep_the_label():
     def turned(**changes) -> dict[str, list[str]]:
         facts = dataclasses.replace(CASES[-2], **changes)
