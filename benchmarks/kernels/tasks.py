@@ -14,7 +14,7 @@ from harness.runs import load_run
 from tests.conftest import run_inside
 from tests.kernels.field import THERE, make_project, play_field
 from tests.kernels.server import Notebooks
-from tests.submit.test_bundle_tasks import CASES, Case, train, write
+from tests.submit.test_bundle_tasks import CASES, LONG_CASES, Case, train, write
 
 if TYPE_CHECKING:
     from benchmarks.kernels.__main__ import Result
@@ -25,7 +25,7 @@ def play_tasks(folder: Path, only: str) -> list[Result]:
     from benchmarks.kernels.__main__ import Result
 
     results = []
-    for name, case in CASES.items():
+    for name, case in (CASES | LONG_CASES).items():
         if only not in f"tasks/{name}":
             continue
         result = Result(f"tasks/{name}", "code", name)

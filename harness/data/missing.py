@@ -75,7 +75,8 @@ def _root_is_the_folder(competition: Competition, folder: Path) -> str:
 def _other_parts(competition: Competition) -> list[str]:
     """What competition.toml names beside the training images."""
     data = competition.data
-    named = (data.test, data.labels, *data.merge, *data.merge_labels, competition.submission.sample)
+    asked = competition.submission
+    named = [data.test, data.labels, *data.merge, *data.merge_labels, asked.sample, asked.lookup and asked.lookup.file]
     return [name for name in named if name and name != data.train]
 
 

@@ -87,6 +87,23 @@ CASES = {
 }  # fmt: skip
 
 
+LONG_CASES = {
+    "long labels": Case(
+        "multilabel",
+        "roc_auc",
+        json.dumps(NAMES),
+        'sample = "long.csv"\nlong = "{id}_{class}"\ntarget = "p"\nvalue = "probability"',
+    ),
+    "numbers looked up": Case(
+        "regression",
+        "rmse",
+        '["price", "ink"]',
+        'sample = "asked.csv"\nlong = "what"\nlookup = {file = "lookup.csv", id = "image"}\ntarget = "p"',
+    ),
+}
+"""Files with a row for each image and class, or each image and number; a bundle answers image by image."""
+
+
 def write(root: Path, case: Case, hidden: bool = False) -> None:
     """Patches of up to three bright stripes on a grey ground, and all that may be asked of them."""
     rng, data = np.random.default_rng(0), root / "data" / "patches"
@@ -106,6 +123,12 @@ def write(root: Path, case: Case, hidden: bool = False) -> None:
     table[:60].to_csv(data / "train.csv", index=False)
     if not hidden:
         table[60:][["id"]].to_csv(data / "test.csv", index=False)
+        images = table[60:]["id"].tolist()
+        asked = [(i, name) for i in images for name in reversed(NAMES)]
+        pd.DataFrame({"id": [f"{i}_{name}" for i, name in asked], "p": 0.5}).to_csv(data / "long.csv", index=False)
+        lookup = pd.DataFrame([(f"r{n}", i, ("ink", "price")[n % 2]) for n, i in enumerate(images)])
+        lookup.set_axis(["id", "image", "what"], axis=1).to_csv(data / "lookup.csv", index=False)
+        pd.DataFrame({"id": lookup[0], "p": 0}).to_csv(data / "asked.csv", index=False)
     folder = root / "competitions" / "patches"
     (folder / "recipes").mkdir(parents=True)
     toml = TOML.format(task=case.task, metric=case.metric, label=case.label, submission=case.submission)
@@ -183,6 +206,30 @@ def test_a_bundle_answers_as_the_file_does(tmp_path: Path, run_command, name: st
             assert as_file(case, answers, about["names"]) == file.to_numpy().tolist()
             aligned = run.test[[list(run.test_ids).index(name) for name in file.index]]
             np.testing.assert_allclose(outputs, aligned, atol=1e-4)
+
+
+@pytest.mark.usefixtures("tried_inside")
+@pytest.mark.parametrize("name", LONG_CASES)
+def test_a_bundle_answers_image_by_image_where_the_file_is_long(tmp_path: Path, run_command, name: str):
+    case = LONG_CASES[name]
+    write(tmp_path, case)
+    train(tmp_path, run_command, case)
+    file = pd.read_csv(submit(tmp_path, run_command)["file"]).set_index("id")["p"]
+    module = opened(submit(tmp_path, run_command, "--bundle")["file"], tmp_path / "opened")
+    names = json.loads((tmp_path / "opened" / "bundle.json").read_text())["names"]
+    data = tmp_path / "data" / "patches"
+    images = pd.read_csv(data / "test.csv")["id"].tolist()
+    answers = module["Model"]().predict(
+        np.stack([np.asarray(Image.open(data / "images" / f"{i}.png")) for i in images])
+    )
+    told = {(i, n): value for i, row in zip(images, answers, strict=True) for n, value in zip(names, row, strict=True)}
+    if "looked" in name:
+        lookup = pd.read_csv(data / "lookup.csv").set_index("id").loc[file.index]
+        pairs = list(zip(lookup["image"], lookup["what"], strict=True))
+    else:
+        pairs = [tuple(row.rsplit("_", 1)) for row in file.index]
+    assert len(file) == len(pd.read_csv(data / ("asked.csv" if "looked" in name else "long.csv")))
+    np.testing.assert_allclose(file.to_numpy(), [told[pair] for pair in pairs], rtol=1e-3, atol=1e-4)
 
 
 def test_what_is_no_answer_image_by_image_is_refused(tmp_path: Path):
