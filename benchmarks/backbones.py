@@ -149,7 +149,7 @@ class HarnessLoop:
         from harness.competition.recipe import ModelSpec, PredictSpec
         from harness.competition.train_spec import TrainSpec
         from harness.models.backbone import timm_model
-        from harness.models.depthwise import use_fp32_weight_gradient
+        from harness.models.depthwise import use_fp32_gradients
         from harness.models.network import Network
         from harness.train.fit import Rows, Training
         from harness.train.inputs.network_inputs import PixelInputs
@@ -165,7 +165,7 @@ class HarnessLoop:
             predict=PredictSpec(batch_size=BATCH),
         )
         body = timm_model(SIZE, SIZE, 3, CLASSES, backbone=backbone)
-        use_fp32_weight_gradient(body)
+        use_fp32_gradients(body)
         network = Network(body, [0.5] * 3, [0.25] * 3, CLASSES)
         with tempfile.TemporaryDirectory() as cache:
             shape = (BATCH, 3, SIZE, SIZE)

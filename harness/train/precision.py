@@ -33,7 +33,7 @@ from harness.models.tabular.columns import WithColumns, with_average_columns
 from harness.train.freeze import fixed_names, frozen_names, set_mode
 from harness.train.optim import build_optimizer, take_step
 
-_VERSION = 5  # of what is timed and kept
+_VERSION = 6  # of what is timed and kept
 _LEAST, _MOST, _SECONDS = 3, 12, 0.6  # how often something is timed
 _LONG = 1.5  # seconds after which once more is enough: what takes that long is little disturbed by others
 _HOPELESS = 1.5  # times the best so far: such a candidate is not timed further

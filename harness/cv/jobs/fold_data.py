@@ -17,7 +17,7 @@ from harness.competition.tasks import Task
 from harness.data.cache import Dataset
 from harness.data.columns.encoder import ColumnEncoder
 from harness.models import build_network
-from harness.models.depthwise import use_fp32_weight_gradient
+from harness.models.depthwise import use_fp32_gradients
 from harness.models.network import Network, set_logit_shift, set_outputs
 from harness.models.registry import takes_columns
 from harness.models.tabular.boosting import backbone_of
@@ -253,7 +253,7 @@ def new_network(
     them where it wants to (`initialise`).
     """
     body = build_network(recipe.model, competition, encoder.width if encoder else 0)
-    use_fp32_weight_gradient(body)
+    use_fp32_gradients(body)
     mean, std = getattr(body, "normalisation", None) or channel_statistics(images, rows)
     activation = activation_of(competition.kind, recipe)
     network = Network(body, mean, std, len(competition.classes), activation, scale)

@@ -11,11 +11,11 @@ from typing import Any, TypeGuard
 import torch.nn as nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
-from harness.models.depthwise import DepthwiseConv2d
+from harness.models.depthwise import Fp32Gradients, is_timms_same
 from harness.models.inference.graph import called_layers
 
-_LAYERS = (nn.Conv2d, DepthwiseConv2d, nn.Linear)  # these very types: a subclass may do something else with its weight
-_TIMM_LAYER, _TIMM_NORM = "Conv2dSame", "BatchNormAct2d"
+_LAYERS = (nn.Conv2d, nn.Linear)  # these very types: a subclass may do something else with its weight
+_TIMM_NORM = "BatchNormAct2d"
 
 
 def fold_batch_norm(network: nn.Module, example: Any) -> int:
@@ -54,7 +54,7 @@ def fold_layer_scale(network: nn.Module, example: Any = None) -> int:
 
 def is_layer(module: nn.Module) -> TypeGuard[nn.Conv2d | nn.Linear]:
     """Whether it is a plain convolution or dense layer, timm's with padding as TensorFlow does it too."""
-    return type(module) in _LAYERS or _is_timms(module, _TIMM_LAYER)
+    return type(module) in _LAYERS or isinstance(module, Fp32Gradients) or is_timms_same(module)
 
 
 def _is_norm(module: nn.Module) -> bool:
