@@ -20,7 +20,7 @@ from harness.data.rows.tables import Table
 _TRIED, _AT_FIRST = 2000, 40
 """Cells that are looked at, evenly spread, and how many before the others."""
 _LONGEST, _MOST_MARKS, _MOST_CLASSES = 300, 16, 500
-_MARKS = "_-./ |:"
+_MARKS = re.compile(r"[_\-./ |:]+")
 _SEVERAL = 0.1
 """Share of the images that have several rows, from which these are no slips."""
 
@@ -95,7 +95,7 @@ def _by_pattern(table: Table, images: Images) -> Long | None:
         cells = list(map(nfc, _some(table.column(id_column, ""))))
         if any(len(cell) > _LONGEST for cell in cells) or images.share_named(cells) >= 0.5:
             continue
-        for mark in _MARKS:
+        for mark in _marks(cells):
             for first in (True, False):
                 names = _classes(cells, mark, images, first)
                 if names is None:
@@ -105,6 +105,12 @@ def _by_pattern(table: Table, images: Images) -> Long | None:
                 wide = one_row_each(table, pattern, id_column, value, names if named else ())
                 return Long(wide, pattern, value, wide.labels, named)
     return None
+
+
+def _marks(cells: Sequence[str]) -> list[str]:
+    """What may stand between an image and a class: marks of all cells looked at first, the longest first, '__' before '_'."""
+    held = [set(_MARKS.findall(cell)) for cell in cells[:_AT_FIRST]]
+    return sorted(set.intersection(*held), key=lambda mark: (-len(mark), mark)) if held else []
 
 
 def _some(cells: Sequence[str]) -> list[str]:
@@ -149,7 +155,7 @@ def _split(cell: str, mark: str, images: Images, first: bool) -> tuple[str, str]
     if len(places) > _MOST_MARKS:
         return None
     for place in reversed(places) if first else places:
-        image, name = (cell[:place], cell[place + 1 :]) if first else (cell[place + 1 :], cell[:place])
+        image, name = (cell[:place], cell[place + len(mark) :]) if first else (cell[place + len(mark) :], cell[:place])
         if image and name and any(alike(image) in known for known in images.spellings):
             return image, name
     return None
@@ -239,7 +245,7 @@ def _sample_by_pattern(
     if any(len(i) > _LONGEST for i in _some(ids)):
         return None
     everything = {name for held in known for name in held}
-    for mark in _MARKS:
+    for mark in _marks(ids):
         for first in (True, False):
             ended = _ends(ids[:_AT_FIRST], mark, first, everything)
             held = None if ended is None else _vocabulary(ended, known)
@@ -261,7 +267,7 @@ def _ends(ids: Sequence[str], mark: str, first: bool, names: set[str]) -> set[st
     found = set()
     for i in ids:
         places = [match.start() for match in re.finditer(re.escape(mark), i)]
-        parts = [i[place + 1 :] for place in places] if first else [i[:place] for place in reversed(places)]
+        parts = [i[place + len(mark) :] for place in places] if first else [i[:place] for place in reversed(places)]
         name = next((part for part in parts if part in names), None)
         if name is None:
             return None

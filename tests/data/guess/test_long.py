@@ -34,7 +34,7 @@ def value(n: int, k: int) -> int:
     return int((n + k) % 3 == 0 or n % 4 == k)
 
 
-@pytest.mark.parametrize("mark", ["_", "-", " ", ":"])
+@pytest.mark.parametrize("mark", ["_", "-", " ", ":", "__", " - "])
 @pytest.mark.parametrize("first", [True, False])
 def test_ids_that_hold_the_class(folder: Path, mark: str, first: bool):
     def joined(i: str, name: str) -> str:
