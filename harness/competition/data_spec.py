@@ -27,7 +27,7 @@ Where = dict[str, Annotated[Names, BeforeValidator(lambda names: (names,) if isi
 
 _READ_BY = {
     "merge": ("image_folder", "table_pixels", "arrays"),
-    "merge_labels": ("arrays",),
+    "merge_labels": ("arrays", "image_csv"),
     "label_pattern": ("image_folder",),
     "files": ("image_csv",),
     "pixels": ("table_pixels",),
@@ -117,7 +117,8 @@ class DataSpec(Later):
     merge: Strings = ()
     """image_folder, table_pixels, arrays: further folders, tables or arrays like `train` whose images are training images too."""
     merge_labels: Strings = ()
-    """arrays: of each of `merge` the array or table of its rows, like `labels`."""
+    """arrays: of each of `merge` the array or table of its rows, like `labels`. image_csv: further tables like `labels`, whose images lie in
+    `train` too."""
     test: str | None = "test"
     """File or folder of the test images, or None where the test is hidden."""
     optional: Strings = ()

@@ -20,6 +20,7 @@ from harness.data.guess.layout import (
     Matched,
     above_classes,
     asked_by_column,
+    classes_beside_test,
     find_sample,
     holds_some,
     id_column_of,
@@ -45,8 +46,8 @@ from harness.data.guess.sizes import set_size
 from harness.data.guess.splits import Split, split_column
 from harness.data.guess.stacks import of_stacks
 from harness.data.guess.targets import Targets, find_targets, sample_columns
-from harness.data.guess.words import of_test, of_test_path, of_training
-from harness.data.rows.tables import Table, bare_id, joined, rows_where
+from harness.data.guess.words import of_test, of_test_path, of_training, of_validation
+from harness.data.rows.tables import Table, bare_id, joined, rows_where, stacked
 
 OTHER_ID = "the sample submission calls its id otherwise"
 _BESIDE, _PICTURES = (
@@ -192,15 +193,48 @@ def _of_images(layout: Layout, inventory: Inventory, long: dict[str, Long]) -> T
     targets = find_targets(
         table, None, matched.column, layout.sample, test_table[1] if test_table and told is None else None
     )
+    more = _validation_tables(layout, tables, table, targets, inventory) if name not in long and told is None else {}
+    if more:
+        layout.set("merge_labels", list(more), "its rows are training rows too")
+        table = stacked([table, *more.values()])
     table = labelled_rows(layout, table, targets)
     layout.train_table = (name, table)
     _set_asked(layout, targets, matched, shared, asked)
-    others = {n: t for n, t in tables.items() if n != name and not (test_table and n == test_table[0])}
+    used = {name, *more, *([test_table[0]] if test_table else [])}
+    others = {n: t for n, t in tables.items() if n not in used}
     _groups(layout, table, targets, test_table, others)
     if test_table and told is None:
         columns_beside(layout, targets, table, test_table, asked)
     note_tables(layout, others, targets, table, test_table)
     return targets
+
+
+def _validation_tables(
+    layout: Layout, tables: dict[str, Table], table: Table, targets: Targets, inventory: Inventory
+) -> dict[str, Table]:
+    """Tables for validation like that of the training rows, whose images lie in the same folder, or in one beside it: data.train is then
+    the folder above, where each name is one image."""
+    column = layout.id_column or ""
+    ids = set(table.column(column, ""))
+    found = {
+        n: t
+        for n, t in tables.items()
+        if of_validation(PurePosixPath(n).name)
+        and all(map(t.has, (column, *targets.label)))
+        and ids.isdisjoint(t.column(column, ""))
+    }
+    rows = [i for t in found.values() for i in t.column(column, "")]
+    if not found or layout.values.get("files"):
+        return {}
+    folder = str(layout.values["train"])
+    images = next((i for i in inventory.images if i.folder == folder), None)
+    if images is not None and images.share_named(rows) == 1:
+        return found
+    above = next((i for i in inventory.images if i.folder == PurePosixPath(folder).parent.as_posix()), None)
+    if above is None or above.share_named([*ids, *rows]) < 1 or (_twice(above) and not all("/" in i for i in ids)):
+        return {}
+    layout.set("train", above.folder, "the folder above, for the images of validation are trained on too")
+    return found
 
 
 def _set_test(layout: Layout, test: Images | None) -> None:
@@ -384,7 +418,7 @@ def _by_folders(
 ) -> Targets:
     """Labels in folders' or files' names."""
     if label_pattern(train.below) is None:
-        train = above_classes(inventory, train) or train
+        train = above_classes(inventory, train) or classes_beside_test(inventory, train, test) or train
     tops = {PurePosixPath(p).parts[0] for p in train.below if "/" in p}
     loose = sum("/" not in p for p in train.below)
     while len(tops) == 1 and not loose:  # everything lies in one folder more
@@ -407,7 +441,7 @@ def _by_folders(
         if told is None:
             raise UserError(
                 f"{inventory.tree.path}: {counted(len(train.files), 'image')} in '{train.folder}', but neither a table names them, nor do folders or "
-                f"file names tell labels (e.g. '{plain_name(train)}'). {_tables_said(inventory, train)}"
+                f"file names tell labels (e.g. '{plain_name(train)}'). {packed_classes_said(inventory, train)}{_tables_said(inventory, train)}"
             )
         pattern, labels = told[0], told[1]
         layout.set("label_pattern", pattern, f"the label stands in the file's name, e.g. '{plain_name(train)}'")
@@ -425,6 +459,16 @@ def _by_folders(
     else:
         note_inner_folders(layout, train)
     return find_targets(None, labels, None, layout.sample, None)
+
+
+def packed_classes_said(inventory: Inventory, train: Images) -> str:
+    """What to do where folders lie beside that of the images, each packed by itself: they may be the classes."""
+    parent = PurePosixPath(train.folder).parent
+    beside = [i.folder for i in inventory.images if PurePosixPath(i.folder).parent == parent and not of_test(i.folder)]
+    packed = [folder for folder in beside if inventory.tree.is_packed(folder)]
+    if len(packed) < 2:
+        return ""
+    return f"If {listed(packed, 4)} are classes, each packed by itself: unpack them into one folder, train/. "
 
 
 def tops_path(train: Images, tops: set[str]) -> str:

@@ -120,6 +120,20 @@ def above_classes(inventory: Inventory, train: Images) -> Images | None:
     return next(i for i in inventory.images if i.folder == _parent(train))
 
 
+def classes_beside_test(inventory: Inventory, train: Images, test: Images | None) -> Images | None:
+    """The images of the folders beside the test's, where each is a class: none is called as a part of the data, all images lie loose in
+    them, and the test is plain, not packed. None where it is not so."""
+    if test is None or _parent(test) != _parent(train):
+        return None
+    parent = _parent(test)
+    classes = [i for i in inventory.images if _parent(i) == parent and i.folder not in (".", test.folder)]
+    loose = all("/" not in path for images in classes for path in images.below)
+    files = sorted(file for images in classes for file in images.files)
+    if len(classes) < 2 or not loose or any(map(_is_part, classes)):
+        return None
+    return Images(parent, files) if set(files) <= set(inventory.tree.names(parent)) else None
+
+
 def _is_part(images: Images) -> bool:
     return bool(_PARTS.search(_name(images)))
 

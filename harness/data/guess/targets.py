@@ -15,7 +15,7 @@ from harness.data.rows.tables import Table
 from harness.data.rows.targets import are_flags, is_true
 
 _NAMED = re.compile(
-    r"^(label|labels|target|targets|class|classes|category|category_id|species|breed|tags|diagnosis|level|grade|score|attribute_ids|"
+    r"^(label|labels|target|targets|class|classes|category|category_id|class_?ids?|label_?ids?|species|breed|tags|diagnosis|level|grade|score|attribute_ids|"
     r"has_\w+|is_\w+|emotion|digit|y|whale_?id|id_?label|landmark_id|individual_id|cancer|isup_grade|pawpularity)$",
     re.I,
 )
@@ -120,7 +120,7 @@ def _columns(
             return
     named = [c for c in rest if _NAMED.match(c)]
     flags = [c for c in rest if _is_column_of_flags(train.column(c, ""))]
-    if not named and not sample and are_places(rest):
+    if not named and not sample and are_places(rest) and not in_test.intersection(rest):
         found.label, found.why["label"] = places_among(rest), "places in the image, by their names"
         return
     if not named and not sample and len(flags) > 2:

@@ -25,7 +25,8 @@ from harness.data.rows.weights import weights_of
 
 
 def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes: tuple[str, ...]) -> Listing:
-    """The training images below folders named after their classes, or with names that tell it (`label_pattern`).
+    """The training images below folders named after their classes, or with names that tell it (`label_pattern`); not those of the test,
+    where its folder is one of them.
 
     An id is the path below the folder ('cat/1.png'); with several folders, with that folder's name ('val/cat/1.png').
 
@@ -41,6 +42,8 @@ def list_by_folder(tree: FileTree, spec: DataSpec, names: Sequence[str], classes
     for name in names:
         found, left_out = image_files(tree, name)
         notes += left_out
+        if spec.test and (name == "." or spec.test.startswith(f"{name}/")):  # classes have folders beside the test's
+            found = [file for file in found if not file.startswith(f"{spec.test}/")]
         below = [f.removeprefix(f"{name}/") for f in found]
         if spec.label_pattern:
             found_in = matches(below, spec.label_pattern, "data.label_pattern")
@@ -148,9 +151,12 @@ def pixel_files(tree: FileTree, name: str, spec: DataSpec, labelled: bool) -> li
 
 
 def label_tables(tree: FileTree, spec: DataSpec) -> list[Table]:
-    """The table of `labels`, and of arrays those of `merge_labels`; rows of arrays, which have no ids, are numbered through."""
+    """The table of `labels`, and those of `merge_labels`; rows of arrays, which have no ids, are numbered through."""
     found = [read_table(tree, spec.labels, "data.labels")]
-    for _, labels in merged_arrays(tree, spec):
+    more = [labels for _, labels in merged_arrays(tree, spec)]
+    if spec.format == "image_csv":
+        more = [name for name in spec.merge_labels if tree.has(name) or name not in spec.optional]
+    for labels in more:
         table, before = read_table(tree, labels, "data.merge_labels"), sum(map(len, found))
         if is_array_file(labels):
             table = replace(table, columns=[[str(before + n) for n in range(len(table))], *table.columns[1:]])

@@ -142,7 +142,7 @@ def read_table(tree: FileTree, name: str, key: str) -> Table:
             table = Table(header, [[text_of(row[place]) for row in cells] for place in range(len(header))], shown)
         else:
             files = _list_of_files(file, shown) if ending == ".txt" else None
-            header, rows = files or read_rows(file, shown)
+            header, rows = files or _without_header(*read_rows(file, shown))
             table = Table(header, [[row[place] for row in rows] for place in range(len(header))], shown)
     if not len(table):
         raise UserError(
@@ -220,6 +220,16 @@ def _list_of_files(file: IO[bytes], shown: str) -> tuple[list[str], list[list[st
             f"line 1. Correct it; a table with a header may have names with blanks."
         )
     return ["file", "label", *(f"label{n}" for n in range(2, width))][:width], lines
+
+
+def _without_header(header: list[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """A table as it is; where its first line names an image, as the lines below it do, that is no header: the columns are then called
+    'file', 'label', 'label2', ..."""
+    place = next((place for place, name in enumerate(header) if _is_name_of_image(name)), None)
+    if place is None or not all(_is_name_of_image(row[place]) for row in rows[:1000]):
+        return header, rows
+    others = iter(["label", *(f"label{n}" for n in range(2, len(header)))])
+    return ["file" if at == place else next(others) for at in range(len(header))], [header, *rows]
 
 
 def _is_name_of_image(name: str) -> bool:

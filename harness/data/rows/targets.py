@@ -305,7 +305,7 @@ def _number(cell: str | float) -> float:
         return float("nan")
 
 
-_TRUE, _FALSE = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no")
+_TRUE, _FALSE, _MINUS = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no"), ("-1", "-1.0")
 
 
 def is_true(cell: str) -> bool:
@@ -314,9 +314,9 @@ def is_true(cell: str) -> bool:
 
 
 def are_flags(cells: Sequence[str]) -> bool:
-    """Whether cells say yes or no, all of them; where none says no, an empty one does."""
+    """Whether cells say yes or no, all of them; where none says no, an empty one does, or -1, as of the attributes of faces (CelebA)."""
     held = {cell.strip().lower() for cell in cells}
-    return held <= {*_TRUE, *_FALSE} or (held <= {*_TRUE, ""} and held != {""})
+    return held <= {*_TRUE, *_FALSE} or (held <= {*_TRUE, ""} and held != {""}) or held <= {*_TRUE, *_MINUS}
 
 
 def _zero_or_one(raw: RawTargets, column: int) -> np.ndarray:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from harness.base.errors import UserError
+from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
 from harness.data.guess.guess import guess
 from harness.data.guess.inventory import take_stock
 from harness.data.guess.layout import Layout
+from harness.data.rows.listing import list_by_folder, list_test
 
 
 def draw(folder: Path, **counts: int) -> None:
@@ -56,3 +60,33 @@ def test_names_with_more_words_are_still_known(tmp_path: Path, test: str):
     draw(tmp_path, **{f"{train}__a": 3, f"{train}__b": 3, test: 2})
     found = guessed(tmp_path).values
     assert (found["train"], found["test"]) == (train, test)
+
+
+@pytest.mark.parametrize("above", ["", "pets__"])
+def test_classes_may_lie_beside_the_test(tmp_path: Path, above: str):
+    draw(tmp_path, **{f"{above}{name}": n for name, n in (("cats", 6), ("dogs", 5), ("Red Fox", 4), ("test", 3))})
+    layout = guessed(tmp_path)
+    train, test = above.replace("__", "") or ".", f"{above.replace('__', '/')}test"
+    assert (layout.values["format"], layout.values["train"], layout.values["test"]) == ("image_folder", train, test)
+    tree = FileTree(tmp_path)
+    spec = DataSpec.model_validate({"format": "image_folder", "size": 8, "train": train, "test": test})
+    listing = list_by_folder(tree, spec, [train], ())
+    assert listing.targets is not None and set(listing.targets.columns[0]) == {"cats", "dogs", "Red Fox"}
+    assert len(listing.ids) == 15 and len(list_test(tree, test, spec).ids) == 3
+
+
+def test_parts_of_the_data_beside_the_test_are_no_classes(tmp_path: Path):
+    draw(tmp_path, images_a=6, images_b=5, test=3)
+    with pytest.raises(UserError, match="nor do folders or file names tell labels"):
+        guessed(tmp_path)
+
+
+def test_classes_that_are_packed_each_by_itself_are_told_with_the_cure(tmp_path: Path):
+    draw(tmp_path, cats=3, dogs=3, test=2)
+    for name in ("cats", "dogs", "test"):
+        shutil.make_archive(str(tmp_path / name), "zip", tmp_path, name)
+        shutil.rmtree(tmp_path / name)
+    with pytest.raises(
+        UserError, match="If cats, dogs are classes, each packed by itself: unpack them into one folder, train/"
+    ):
+        guessed(tmp_path)

@@ -89,12 +89,12 @@ def test_a_column_tells_the_test_rows_from_the_others(tmp_path: Path) -> None:
 
 
 def test_labelled_rows_and_folds_that_are_not_used_are_told(tmp_path: Path) -> None:
-    images(tmp_path, *(f"train/{i}.png" for i in IDS), *(f"val/{i}.png" for i in ASKED), "test/x.png")
+    images(tmp_path, *(f"train/{i}.png" for i in IDS), *(f"more/{i}.png" for i in ASKED), "test/x.png")
     table(tmp_path / "train.csv", id=IDS, label=KINDS, fold=[n % 3 for n in range(12)])
-    table(tmp_path / "val.csv", id=ASKED, label=KINDS[:4])
+    table(tmp_path / "more.csv", id=ASKED, label=KINDS[:4])
     table(tmp_path / "sample_submission.csv", id=["x"], label=["cat"])
     told = " ".join(guessed(tmp_path)[0].unknown)
-    assert "'val.csv' has 4 rows with 'label' that are not used" in told and 'fold = "fold"' in told
+    assert "'more.csv' has 4 rows with 'label' that are not used" in told and 'fold = "fold"' in told
 
 
 def test_names_of_the_labels_and_other_samples_are_no_rows_that_are_left_out(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from harness.base.errors import UserError
 from harness.competition import find_competition
 from harness.competition.competition import Competition
+from harness.competition.data_spec import DataSpec
 from harness.data.files.archives import FileTree
 from harness.data.files.names import stem
 from harness.data.guess import inventory
@@ -130,3 +131,58 @@ def test_a_table_of_labels_that_is_called_a_submission_is_told(tmp_path: Path):
         UserError, match=r"my_submission.csv \(id, label, taken for the sample submission by its name\)"
     ):
         guessed(tmp_path)
+
+
+def test_a_table_for_validation_is_trained_on_too(tmp_path: Path):
+    images(tmp_path, *(f"images/{i}.png" for i in IDS))
+    table(tmp_path / "train.csv", file=[f"{i}.png" for i in IDS[:7]], label=KINDS[:7])
+    table(tmp_path / "val.csv", file=[f"{i}.png" for i in IDS[7:10]], label=KINDS[7:10])
+    table(tmp_path / "test.csv", file=[f"{i}.png" for i in IDS[10:]])
+    layout, _ = guessed(tmp_path)
+    assert (layout.values["labels"], layout.values["merge_labels"]) == ("train.csv", ["val.csv"])
+    assert layout.train_table is not None and len(layout.train_table[1]) == 10
+    values = {k: v for k, v in layout.values.items() if k not in ("size", "channels")} | {"size": 8}
+    listing = list_by_table(FileTree(tmp_path), "images", DataSpec.model_validate(values))
+    assert listing.ids == [f"{i}.png" for i in IDS[:10]]
+
+
+def test_images_for_validation_beside_those_of_training_are_found_from_the_folder_above(tmp_path: Path):
+    paths = [f"{'train' if n < 8 else 'valid'}/p{n // 2}/{n}.png" for n in range(12)]
+    images(tmp_path, *(f"chest/{path}" for path in paths))
+    table(tmp_path / "chest" / "train.csv", Path=[f"chest/{p}" for p in paths[:8]], label=KINDS[:8])
+    table(tmp_path / "chest" / "valid.csv", Path=[f"chest/{p}" for p in paths[8:]], label=KINDS[8:])
+    layout, _ = guessed(tmp_path)
+    assert (layout.values["train"], layout.values["merge_labels"]) == ("chest", ["chest/valid.csv"])
+
+
+def test_the_folds_of_the_same_rows_are_no_validation(tmp_path: Path):
+    images(tmp_path, *(f"train/{i}.png" for i in IDS))
+    table(tmp_path / "train.csv", id=IDS, label=KINDS)
+    table(tmp_path / "val_folds.csv", id=IDS, label=KINDS)
+    assert "merge_labels" not in guessed(tmp_path)[0].values
+
+
+def test_a_first_line_that_names_an_image_is_no_header(tmp_path: Path):
+    images(tmp_path, *(f"train/{i}.png" for i in IDS))
+    (tmp_path / "train.csv").write_text("".join(f"{i}.png,{kind}\n" for i, kind in zip(IDS, KINDS, strict=True)))
+    layout, targets = guessed(tmp_path)
+    assert (layout.values["id"], targets.label) == ("file", ["label"])
+    assert layout.train_table is not None and len(layout.train_table[1]) == 12
+
+
+def test_attributes_of_1_and_minus_1_are_labels(tmp_path: Path):
+    images(tmp_path, *(f"img/{i}.png" for i in IDS))
+    marks = {name: [1 if (n + k) % 3 else -1 for n in range(12)] for k, name in enumerate(("Smiling", "Male", "Young"))}
+    table(tmp_path / "list_attr.csv", image_id=[f"{i}.png" for i in IDS], **marks)
+    _, targets = guessed(tmp_path)
+    assert (targets.task, targets.label) == ("multilabel", list(marks))
+
+
+def test_the_number_of_a_class_is_the_label_where_the_test_has_it_too(tmp_path: Path):
+    images(tmp_path, *(f"Train/{i}.png" for i in IDS[:9]), *(f"Test/{i}.png" for i in IDS[9:]))
+    for name, ids in (("Train", IDS[:9]), ("Test", IDS[9:])):
+        box = {f"Roi.{side}": [n + 3 for n in range(len(ids))] for side in ("X1", "Y1", "X2", "Y2")}
+        paths = [f"{name}/{i}.png" for i in ids]
+        table(tmp_path / f"{name}.csv", **box, ClassId=[n % 3 for n in range(len(ids))], Path=paths)
+    _, targets = guessed(tmp_path)
+    assert (targets.label, targets.task) == (["ClassId"], "single")
