@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from harness.base.errors import UserError
+from harness.base.untrusted_text import listed
 from harness.data.columns.kinds import Cells, as_numbers, refuse_empty_and_constant, refuse_names_of_rows
 from harness.data.guess.layout import Layout
 from harness.data.guess.targets import Targets
@@ -29,7 +30,12 @@ def feature_columns(table: Table, test: Table, taken: Iterable[str]) -> list[str
     names = [
         name
         for name in table.header
-        if name not in out and name not in twice and test.has(name) and not _NO_FEATURE.fullmatch(name)
+        if name not in out
+        and name not in twice
+        and test.has(name)
+        and not _NO_FEATURE.fullmatch(name)
+        and name.strip()
+        and not name.startswith("Unnamed")
     ]
     return _in_short([name for name in names if _tells(table, test, name)], [*table.header, *test.header], out)
 
@@ -40,7 +46,12 @@ def columns_beside(layout: Layout, targets: Targets, table: Table, test: tuple[s
     groups = layout.values.get("group_by", [])
     by_group = [groups] if isinstance(groups, str) else list(groups) if isinstance(groups, list) else []
     taken = {id_column, *targets.label, *named, *by_group, *map(str, targets.submission.values())}
-    found = feature_columns(table, test[1], taken)
+    telling = _other_names_of_labels(table, targets)
+    found = feature_columns(table, test[1], taken | set(telling))
+    if any(map(test[1].has, telling)):
+        layout.unknown.append(
+            f"what {listed(telling)} is: each of its values stands with one label alone, as if it were the label by another name, so that it is no feature"
+        )
     if found and "test_rows" not in layout.values:
         if asked and not _names_rows_of(test[1], id_column, asked):
             layout.unknown.append(
@@ -50,6 +61,22 @@ def columns_beside(layout: Layout, targets: Targets, table: Table, test: tuple[s
             return
         layout.set("test_rows", test[0])
     note_features(layout, found)
+
+
+def _other_names_of_labels(table: Table, targets: Targets) -> list[str]:
+    """Columns of which each value stands with one label alone, in several rows on average: the class's number beside its name."""
+    if len(targets.label) != 1 or targets.task not in ("single", "binary", "ordinal"):
+        return []
+    labels = table.column(targets.label[0], "")
+    found = []
+    for name in dict.fromkeys(table.header):
+        if name == targets.label[0] or table.header.count(name) > 1:
+            continue
+        cells = table.column(name, "")
+        n = len(set(cells))
+        if 1 < n <= min(2 * len(set(labels)), len(cells) / 3) and len(set(zip(cells, labels, strict=True))) == n:
+            found.append(name)
+    return found
 
 
 def note_features(layout: Layout, found: list[str]) -> None:

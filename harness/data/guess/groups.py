@@ -13,7 +13,7 @@ from harness.data.rows.tables import Table
 
 _PERSON = re.compile(r"patient|subject|person|driver|animal|individual|participant", re.I)
 _NAMED = re.compile(
-    rf"{_PERSON.pattern}|location|seq_?id|sequence|slide|site_id|case_?id|plant_?id|study_?id|group|farm|field_?id|camera|hospital|session|video|clip",
+    rf"{_PERSON.pattern}|location|seq_?id|sequence|slide|site_id|case_?id|plant_?id|study_?id|lesion|specimen|scan_?id|exam_?id|series_?id|track_?id|group|farm|field_?id|camera|hospital|session|video|clip",
     re.I,
 )
 _FEW = 10  # values that all classes have: an age group, a kind of camera

@@ -21,6 +21,7 @@ from harness.data.guess.layout import (
     above_classes,
     asked_by_column,
     classes_beside_test,
+    copy_of_classes,
     find_sample,
     holds_some,
     id_column_of,
@@ -130,7 +131,7 @@ def _guess(inventory: Inventory, sample: tuple[str, Table] | None, long: dict[st
     layout = Layout(sample=sample)
     layout.unknown += unread_samples(inventory)
     pixels = pixel_tables(inventory)
-    if pixels:
+    if pixels and not _names_the_images(inventory, pixels[0]):
         return layout, of_pixel_tables(layout, inventory, *pixels)
     if inventory.images:
         targets = _of_images(layout, inventory, long)
@@ -146,6 +147,16 @@ def _guess(inventory: Inventory, sample: tuple[str, Table] | None, long: dict[st
     )
 
 
+def _names_the_images(inventory: Inventory, pixels: str) -> bool:
+    """Whether another table names nearly all images that lie there, many: that of the pixels holds small copies of them (HAM10000)."""
+    if not inventory.images or len(inventory.images[0].files) < _MANY:
+        return False
+    others = (t for n, t in inventory.tables.items() if n != pixels and n not in inventory.pixels and len(t.header) > 1)
+    matched = ((table, id_column_of(table, inventory.images[0])) for table in others)
+    return any(m is not None and m.share * len(t) > 0.9 * len(inventory.images[0].files) for t, m in matched)
+
+
+_MANY = 20
 # Images in files.
 
 
@@ -284,7 +295,7 @@ def _table_and_folder(
         wider = _training_table(tables, images, sample)
         if wider is not None and wider[2].share > (best[2].share + _FAR_MORE if best else _FAR_MORE):
             best, folder = wider, images
-    if best is None:
+    if best is None or _is_of_validation(best, train):
         return None
     stems = Counter(PurePosixPath(p).stem for p in folder.below)
     if max(stems.values()) > 1 and not best[2].files:
@@ -297,6 +308,17 @@ def _table_and_folder(
             if narrower is not None and narrower[2].share >= best[2].share and not _twice(images):
                 return (images, *narrower)
     return (folder, *best)
+
+
+def _is_of_validation(best: tuple[str, Table, Matched], train: Images) -> bool:
+    """Whether a table names no training image, and these lie in a folder for each class: it is of other rows (Tiny ImageNet's 'val')."""
+    tops = {PurePosixPath(path).parts[0] for path in train.below if "/" in path}
+    in_classes = len(tops) > 1 and all("/" in path for path in train.below)
+    named = best[2].files or train.share_named(best[1].column(best[2].column, "")[:_SOME])
+    return in_classes and not named
+
+
+_SOME = 2000
 
 
 def _twice(images: Images) -> bool:
@@ -420,6 +442,11 @@ def _by_folders(
     if label_pattern(train.below) is None:
         train = above_classes(inventory, train) or classes_beside_test(inventory, train, test) or train
     tops = {PurePosixPath(p).parts[0] for p in train.below if "/" in p}
+    if (copy := copy_of_classes(inventory, train, tops)) is not None:
+        layout.unknown.append(
+            f"why '{copy.folder}' holds folders that are called as those beside it: they were taken for copies; it alone is read"
+        )
+        train, tops = copy, tops - {PurePosixPath(copy.folder).name}
     loose = sum("/" not in p for p in train.below)
     while len(tops) == 1 and not loose:  # everything lies in one folder more
         inner = next(i for i in inventory.images if i.folder == (tops_path(train, tops)))

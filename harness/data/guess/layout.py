@@ -134,6 +134,16 @@ def classes_beside_test(inventory: Inventory, train: Images, test: Images | None
     return Images(parent, files) if set(files) <= set(inventory.tree.names(parent)) else None
 
 
+def copy_of_classes(inventory: Inventory, train: Images, tops: set[str]) -> Images | None:
+    """The one of several folders that holds folders called as all others are: the whole data again, as some archives have it."""
+    for images in inventory.images:
+        if len(tops) > 2 and _parent(images) == train.folder and _name(images) in tops:
+            inner = {PurePosixPath(path).parts[0] for path in images.below if "/" in path}
+            if inner == tops - {_name(images)}:
+                return images
+    return None
+
+
 def _is_part(images: Images) -> bool:
     return bool(_PARTS.search(_name(images)))
 

@@ -15,11 +15,12 @@ from harness.data.rows.tables import Table
 from harness.data.rows.targets import are_flags, is_true
 
 _NAMED = re.compile(
-    r"^(label|labels|target|targets|class|classes|category|category_id|class_?ids?|label_?ids?|species|breed|tags|diagnosis|level|grade|score|attribute_ids|"
+    r"^(label|labels|target|targets|class|classes|category|category_id|class_?ids?|label_?ids?|class_?names?|dx|disease|finding[_ ]labels?|species|breed|tags|diagnosis|level|grade|score|attribute_ids|"
     r"has_\w+|is_\w+|emotion|digit|y|whale_?id|id_?label|landmark_id|individual_id|cancer|isup_grade|pawpularity)$",
     re.I,
 )
 _GRADES = re.compile(r"diagnosis|level|grade|severity|stage|isup|rating|quality", re.I)
+_OF_GROUPS = re.compile(r"(^|[_ ])u?u?id$", re.I)
 _ASIDE = re.compile(
     r"^(unnamed.*|index|width|height|split|fold|date\w*|path|file\w*|filename|url|license\w*|rights\w*|usage)$", re.I
 )
@@ -126,7 +127,9 @@ def _columns(
     if not named and not sample and len(flags) > 2:
         found.label, found.why["label"] = flags, "these columns hold 0 and 1: look whether all are labels"
         return
-    chosen = named[:1] or [c for c in rest if 1 < len(set(train.column(c, ""))) < max(len(train), 3)][:1] or rest[:1]
+    several = [c for c in rest if 1 < len(set(train.column(c, ""))) < max(len(train), 3)]
+    several.sort(key=lambda c: bool(_OF_GROUPS.search(c)))
+    chosen = named[:1] or several[:1] or rest[:1]
     found.label = chosen
     found.why["label"] = "by its name" if named else "the first column that could be one: look whether it is"
 

@@ -90,3 +90,22 @@ def test_classes_that_are_packed_each_by_itself_are_told_with_the_cure(tmp_path:
         UserError, match="If cats, dogs are classes, each packed by itself: unpack them into one folder, train/"
     ):
         guessed(tmp_path)
+
+
+def test_classes_that_stand_there_twice_are_read_once(tmp_path: Path):
+    draw(tmp_path, yes=4, no=3, brain_dataset__yes=4, brain_dataset__no=3)
+    layout = guessed(tmp_path)
+    assert layout.values["train"] == "brain_dataset" and layout.labels_of is not None and len(layout.labels_of) == 7
+    assert any("taken for copies" in line for line in layout.unknown)
+
+
+def test_a_table_of_rows_for_validation_is_not_the_training_rows_where_these_lie_in_classes(tmp_path: Path):
+    draw(tmp_path, train__n01__images=6, train__n02__images=6, val__images=3, test__images=3)
+    for number in range(3):
+        path = tmp_path / "val" / "images" / f"{number}.png"
+        path.rename(path.with_name(f"val_{number}.png"))
+    (tmp_path / "val" / "val_annotations.txt").write_text(
+        "".join(f"val_{n}.png\tn0{n % 2 + 1}\t0\t0\n" for n in range(3))
+    )
+    layout = guessed(tmp_path)
+    assert (layout.values["format"], layout.values["train"], layout.values["test"]) == ("image_folder", "train", "test")

@@ -186,3 +186,32 @@ def test_the_number_of_a_class_is_the_label_where_the_test_has_it_too(tmp_path: 
         table(tmp_path / f"{name}.csv", **box, ClassId=[n % 3 for n in range(len(ids))], Path=paths)
     _, targets = guessed(tmp_path)
     assert (targets.label, targets.task) == (["ClassId"], "single")
+
+
+def test_the_label_by_another_name_is_no_feature(tmp_path: Path):
+    images(tmp_path, *(f"img/{i}.png" for i in IDS))
+    numbers = [n % 2 for n in range(12)]
+    for name, rows in (("train", slice(0, 9)), ("test", slice(9, 12))):
+        told = {"": list(range(12))[rows], "Filename": [f"{i}.png" for i in IDS][rows], "Label": numbers[rows]}
+        table(tmp_path / f"{name}.csv", **told, ClassName=KINDS[rows], width_cm=[0.5 * n for n in range(12)][rows])
+    layout, targets = guessed(tmp_path)
+    assert targets.label == ["Label"] and layout.values["features"] == ["width_cm"]
+    assert any("what ClassName is" in line for line in layout.unknown)
+
+
+def test_images_that_a_table_names_come_before_small_copies_in_a_table_of_pixels(tmp_path: Path):
+    ids = [f"ISIC_{n:04d}" for n in range(30)]
+    images(tmp_path, *(f"part_{1 + n % 2}/{i}.png" for n, i in enumerate(ids)))
+    dx = [("nv", "mel", "bkl")[n // 2 % 3] for n in range(30)]
+    table(tmp_path / "metadata.csv", lesion_id=[f"HAM_{n // 2}" for n in range(30)], image_id=ids, dx=dx)
+    pixels = {f"pixel{k:04d}": [(n * k) % 256 for n in range(30)] for k in range(64)}
+    table(tmp_path / "hmnist_8_8_L.csv", **pixels, label=[n // 2 % 3 for n in range(30)])
+    layout, targets = guessed(tmp_path)
+    assert (layout.values["format"], layout.values["labels"], targets.label) == ("image_csv", "metadata.csv", ["dx"])
+    assert layout.values["group_by"] == "lesion_id"
+
+
+def test_an_identifier_is_the_last_that_is_taken_for_a_label(tmp_path: Path):
+    images(tmp_path, *(f"train/{i}.png" for i in IDS))
+    table(tmp_path / "train.csv", image=IDS, burst_id=[n // 2 for n in range(12)], sort_of_bird=KINDS)
+    assert guessed(tmp_path)[1].label == ["sort_of_bird"]
