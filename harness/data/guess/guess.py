@@ -27,6 +27,7 @@ from harness.data.guess.layout import (
     id_column_of,
     label_pattern,
     labelled_rows,
+    mask_ending,
     names_often,
     shared_rows,
     test_of_sample,
@@ -458,6 +459,12 @@ def _by_folders(
     labels: list[str] | None = None
     if len(tops) >= 2 and loose <= 0.02 * len(train.below):
         layout.why["format"] = f"each class has a folder ({len(tops):,} of them)"
+        if masks := mask_ending(train):
+            train = Images(train.folder, [f for f in train.files if masks not in PurePosixPath(f).name])
+            pattern = f"^([^/]+)/(?!.*{re.escape(masks)})"
+            layout.set(
+                "label_pattern", pattern, f"the class's folder; names with '{masks}' are masks of others, and left out"
+            )
         labels = [PurePosixPath(p).parts[0] for p in train.below if "/" in p]
         alike = [i for i in merged if {PurePosixPath(p).parts[0] for p in i.below} == tops]
         if alike:

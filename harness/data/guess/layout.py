@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from harness.base.untrusted_text import counted
-from harness.data.files.names import NAMES, PATHS, alike, nfc, other_spellings
+from harness.data.files.names import NAMES, PATHS, alike, nfc, other_spellings, without_ending
 from harness.data.files.spreadsheets import ENDINGS as SHEETS
 from harness.data.guess.inventory import SAMPLE, Images, Inventory, without_letters
 from harness.data.guess.targets import Targets, hold_flags, sample_columns
@@ -142,6 +142,18 @@ def copy_of_classes(inventory: Inventory, train: Images, tops: set[str]) -> Imag
             if inner == tops - {_name(images)}:
                 return images
     return None
+
+
+_OF_MASKS = re.compile(r"([_ -](?:mask|masks|seg|segm|segmentation|annotation|gt|groundtruth))[_ -]?\d*$", re.I)
+
+
+def mask_ending(train: Images) -> str | None:
+    """What the names of masks end with that lie beside their images, 'a.png' and 'a_mask.png'; None where there are none."""
+    stems = {without_ending(path) for path in train.below}
+    ends = Counter(
+        found[1] for stem in stems if (found := _OF_MASKS.search(stem)) is not None and stem[: found.start()] in stems
+    )
+    return ends.most_common(1)[0][0] if ends else None
 
 
 def _is_part(images: Images) -> bool:

@@ -109,3 +109,21 @@ def test_a_table_of_rows_for_validation_is_not_the_training_rows_where_these_lie
     )
     layout = guessed(tmp_path)
     assert (layout.values["format"], layout.values["train"], layout.values["test"]) == ("image_folder", "train", "test")
+
+
+def test_masks_beside_their_images_are_no_images(tmp_path: Path):
+    draw(tmp_path, data__benign=4, data__normal=3)
+    for kind in ("benign", "normal"):
+        for path in list((tmp_path / "data" / kind).iterdir()):
+            shutil.copy(path, path.with_name(f"{path.stem}_mask.png"))
+    shutil.copy(tmp_path / "data" / "benign" / "0.png", tmp_path / "data" / "benign" / "0_mask_1.png")
+    layout = guessed(tmp_path)
+    assert layout.labels_of is not None and len(layout.labels_of) == 7
+    values = {"format": "image_folder", "size": 8, "train": "data", "label_pattern": layout.values["label_pattern"]}
+    listing = list_by_folder(FileTree(tmp_path), DataSpec.model_validate(values), ["data"], ())
+    assert (
+        len(listing.ids) == 7
+        and listing.targets is not None
+        and set(listing.targets.columns[0]) == {"benign", "normal"}
+    )
+    assert any("left out" in note for note in listing.notes)
