@@ -177,7 +177,7 @@ class Competition(Frozen):
             if spec.one_probability and len(classes) != most:
                 raise ValueError(
                     f"[{table}] target = '{spec.target}': with value = \"probability\" it is for two classes; take it out to have "
-                    "a column per class"
+                    "a column per class; where each row of the file is of an image and a class, say how by long (docs/layouts.md)"
                 )
 
     @model_validator(mode="after")

@@ -34,6 +34,8 @@ class RawTargets:
     separator : what stands between several labels in one cell, or None
     origins : of these columns, and of others of the same rows
     classes : of the one column, in the order of their numbers, where the file names them; else ()
+    value_column : the file's column that holds the targets, where it has a row for each image and class
+    rows_of_labels : of a file with a row for each label the first row, counted from 0, of each
     """
 
     columns: list[list[str]]
@@ -42,6 +44,13 @@ class RawTargets:
     separator: str | None = None
     origins: Origins = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    value_column: str | None = None
+    rows_of_labels: Mapping[str, int] = field(default_factory=dict)
+
+    def place_of_label(self, label: str) -> str:
+        """Where the first row of a table that has a row for each label names this one; "" of other tables."""
+        row = self.rows_of_labels.get(label)
+        return "" if row is None else f"{self.shown}: row {row + 1}, column '{plain(self.names[0], 80)}'"
 
     def row(self, row: int) -> str:
         """A row's place, in words."""
@@ -53,7 +62,10 @@ class RawTargets:
 
     def place(self, row: int, column: int = 0) -> str:
         """A target's place, in words."""
-        return self.cell(self.names[column], row)
+        name = self.names[column]
+        if self.value_column is None:
+            return self.cell(name, row)
+        return f"{row_in_file(self.shown, self.origins, name, row)}, column '{plain(self.value_column, 80)}'"
 
 
 @dataclass(frozen=True)

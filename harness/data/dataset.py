@@ -206,6 +206,9 @@ def _key(competition: Competition, tree: FileTree, classes: Sequence[str]) -> st
         competition.data.model_dump(mode="json"),
         competition.submission.model_dump(mode="json"),
         *([competition.task] if competition.task != "single" else []),
+        *(
+            ["as classes"] if competition.task == "regression" and len(competition.data.label) > 1 else []
+        ),  # numbers' order
         classes,
         [p.stat().st_mtime_ns for p in [competition.folder / "competition.py"] if p.is_file()],
     ]

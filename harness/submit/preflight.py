@@ -228,8 +228,11 @@ def _check_probabilities(values: Any, adds_up: bool) -> list[str]:
     numbers = values.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=float)
     bad = np.flatnonzero(~((numbers >= 0) & (numbers <= 1)).all(axis=1))
     if len(bad):
+        column = int(np.flatnonzero(~((numbers[bad[0]] >= 0) & (numbers[bad[0]] <= 1)))[0])
+        cell = plain(str(values.iloc[bad[0], column]), 80)
         return [
-            f"{counted(len(bad), 'row')} {'holds' if len(bad) == 1 else 'hold'} values that are no probabilities, first row {bad[0] + 1}"
+            f"{counted(len(bad), 'row')} {'holds' if len(bad) == 1 else 'hold'} values that are no probabilities, first '{cell}' in row {bad[0] + 1}, "
+            f"column {plain(str(values.columns[column]), 80)}"
         ]
     if not adds_up:
         return []

@@ -63,7 +63,10 @@ def test_probabilities(tmp_path: Path):
     assert problems(tmp_path, submission_table(competition, IDS, proba).to_csv(index=False), competition) == []
     wrong = submission_table(competition, IDS, proba * [[1], [1], [0.9]]).to_csv(index=False)
     assert problems(tmp_path, wrong, competition) == ["1 row does not sum to one, first row 3"]
-    assert "no probabilities, first row 2" in problems(tmp_path, "id,a,b\n1,0.5,0.5\n2,x,0\n3,1,0\n", competition)[0]
+    assert (
+        "no probabilities, first 'x' in row 2, column a"
+        in problems(tmp_path, "id,a,b\n1,0.5,0.5\n2,x,0\n3,1,0\n", competition)[0]
+    )
 
 
 @pytest.mark.parametrize(("value", "expected"), [("class", ["7", "0", "9"]), ("index", [7, 0, 9])])
@@ -100,7 +103,7 @@ def test_one_probability_need_not_sum_to_one_but_be_one(tmp_path: Path):
     competition = DIGITS.model_copy(update={"submission": spec, "classes": ("a", "b")})
     assert problems(tmp_path, "id,p\n1,0\n2,1\n3,0.25\n", competition) == []
     said = problems(tmp_path, "id,p\n1,0.5\n2,1.001\n3,-0.001\n", competition)
-    assert said == ["2 rows hold values that are no probabilities, first row 2"]
+    assert said == ["2 rows hold values that are no probabilities, first '1.001' in row 2, column p"]
 
 
 def test_probabilities_may_miss_one_by_the_rounding_of_a_file_and_no_more(tmp_path: Path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -107,3 +109,26 @@ def test_only_row_numbers_may_stand_in_a_column_without_a_name(tmp_path, first: 
     else:
         with pytest.raises(UserError, match="columns that .submission. does not describe: one without a name;"):
             read_submission_header(asked, sample, "sample.csv")
+
+
+@pytest.mark.parametrize(
+    ("cells", "separator", "wanted"),
+    [
+        (["a|b", "c"], ",", "|"),
+        (["a|b", "c"], "|", None),
+        (["a, b", "b, c"], " ", ", "),
+        (["a b", "c"], ";", " "),
+        (["a", "b"], ";", None),  # none has several
+        (["x y", "z w"], ";", None),  # placeholders that are no names
+    ],
+)
+def test_a_separator_other_than_the_samples_is_refused(tmp_path, cells: list[str], separator: str, wanted: str | None):
+    path = tmp_path / "sample.csv"
+    pd.DataFrame({"id": range(len(cells)), "tags": cells}).to_csv(path, index=False)
+    spec = SubmissionSpec(id="id", target="tags", value="labels", separator=separator, sample="sample.csv")
+    competition = DIGITS.model_copy(update={"task": "multilabel", "classes": ("a", "b", "c"), "submission": spec})
+    if wanted is None:
+        assert read_submission_header(competition, path, "sample") == ["id", "tags"]
+        return
+    with pytest.raises(UserError, match=re.escape(f'separator = "{wanted}" under [submission]')):
+        read_submission_header(competition, path, "sample")

@@ -80,7 +80,7 @@ def guess(inventory: Inventory) -> tuple[Layout, Targets]:
     try:
         layout, targets = _guess(inventory, sample, long.tables)
     except UserError as error:
-        raise UserError(" ".join([str(error), *(f"Not known: {note}" for note in long.notes)])) from error
+        raise UserError(" ".join([*(f"Not known: {note}" for note in long.notes), str(error)])) from error
     _in_long_format(layout, targets, long)
     return layout, targets
 
@@ -109,7 +109,8 @@ def _in_long_format(layout: Layout, targets: Targets, long: LongTables) -> None:
         )
         layout.set("long", labels.long, why)
         layout.value_column = labels.value
-        if of_labels:
+        targets.why["label"] = ""
+        if targets.task == "multilabel":
             targets.why["task"] = "images have any number of labels"
     if asked:
         layout.unknown = [line for line in layout.unknown if not line.startswith(OTHER_ID)]
@@ -117,6 +118,8 @@ def _in_long_format(layout: Layout, targets: Targets, long: LongTables) -> None:
         if asked.lookup:
             targets.submission["lookup"] = asked.lookup
         targets.why["long"] = "a row of the sample submission is of an image and a class"
+        if targets.why.get("label") == "the sample submission's columns":
+            targets.why["label"] = "what the sample submission's rows ask for"
         targets.why["value"] = "its value in target"
     named = next((told for told in (labels, asked) if told and told.named), None)
     layout.classes = list(named.names) if named else []

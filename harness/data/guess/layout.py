@@ -395,7 +395,7 @@ def labelled_rows(layout: Layout, table: Table, targets: Targets) -> Table:
     """The rows that have a target, of several columns all of them; where others have not, data.where leaves them out (of several labels
     in a cell it may mean: none)."""
     cells = {name: table.column(name, "") for name in targets.label}
-    if targets.separator or hold_flags(list(cells.values())):
+    if targets.separator or targets.odd or hold_flags(list(cells.values())):
         return table
     partly = [name for name, told in cells.items() if not all(map(str.strip, told))]
     of_rows = zip(*(cells[name] for name in partly), strict=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from harness.base.errors import UserError
+from harness.base.untrusted_text import plain
 from harness.data.files.names import alike, nfc
 from harness.data.guess.inventory import Images, Inventory
 from harness.data.rows.long import one_row_each, parted
@@ -21,6 +22,8 @@ _TRIED, _AT_FIRST = 2000, 40
 """Cells that are looked at, evenly spread, and how many before the others."""
 _LONGEST, _MOST_MARKS, _MOST_CLASSES = 300, 16, 500
 _MARKS = re.compile(r"[_\-./ |:]+")
+_NEARLY = 0.9
+"""Share of the rows, or of the cells, that have to be as all are."""
 _SEVERAL = 0.1
 """Share of the images that have several rows, from which these are no slips."""
 
@@ -76,6 +79,11 @@ def long_tables(inventory: Inventory, sample: tuple[str, Table] | None, samples:
     asked = None if sample is None else _sample(sample[1], inventory, others, found)
     wanted = set() if sample is None else set(map(nfc, sample[1].header)) | set(asked.names if asked else ())
     kept = {n: told for n, told in found.items() if told.long == told.value or _is_asked(told, wanted, sample is None)}
+    notes += [
+        f"whether '{name}' has a row for each image and class: '{told.names[0]}' and others, which the sample submission does not ask for"
+        for name, told in found.items()
+        if name not in kept
+    ]
     return LongTables(kept, asked, notes)
 
 
@@ -90,7 +98,8 @@ def _by_pattern(table: Table, images: Images) -> Long | None:
     if len(table.header) != 2:
         return None
     for id_column, value in (table.header, table.header[::-1]):
-        if not _are_numbers(_some(table.column(value, ""))):
+        odd = _no_numbers(table.column(value, ""))
+        if len(odd) > (1 - _NEARLY) * len(table):
             continue
         cells = list(map(nfc, _some(table.column(id_column, ""))))
         if any(len(cell) > _LONGEST for cell in cells) or images.share_named(cells) >= 0.5:
@@ -100,6 +109,9 @@ def _by_pattern(table: Table, images: Images) -> Long | None:
                 names = _classes(cells, mark, images, first)
                 if names is None:
                     continue
+                if odd:
+                    cell = table.column(value, "")[odd[0]]
+                    raise UserError(f"{table.place(value, odd[0])}: '{plain(cell, 80)}' is no number.")
                 pattern = f"{{id}}{mark}{{class}}" if first else f"{{class}}{mark}{{id}}"
                 named = any(mark in name for name in names)
                 wide = one_row_each(table, pattern, id_column, value, names if named else ())
@@ -123,6 +135,12 @@ def _are_numbers(cells: Iterable[str]) -> bool:
     """Whether all cells that hold anything are numbers."""
     told = {cell for cell in cells if cell.strip()}
     return bool(told) and all(map(_is_number, told))
+
+
+def _no_numbers(cells: Sequence[str]) -> list[int]:
+    """Rows that hold something else, not nothing."""
+    known = {cell: not cell.strip() or _is_number(cell) for cell in set(cells)}
+    return [row for row, cell in enumerate(cells) if not known[cell]]
 
 
 def _is_number(cell: str) -> bool:
@@ -276,9 +294,10 @@ def _ends(ids: Sequence[str], mark: str, first: bool, names: set[str]) -> set[st
 
 
 def _each_asks_for_all(images: Sequence[str], names: Sequence[str]) -> bool:
-    """Whether each image has each of the names, several, in a row."""
+    """Whether nearly each image has nearly each of the names, several, in a row of its own."""
     n = len(set(names))
-    return n > 1 and len(images) == n * len(set(images)) == len(set(zip(images, names, strict=True)))
+    rows = len(set(zip(images, names, strict=True)))
+    return n > 1 and len(images) == rows and rows >= _NEARLY * n * len(set(images)) and len(set(images)) < rows
 
 
 def _are_images(ids: Sequence[str], inventory: Inventory) -> bool:

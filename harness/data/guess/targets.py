@@ -35,6 +35,7 @@ class Targets:
     task : of competition.toml; label : data.label; separator : data.separator
     metric : the likeliest; fits : others that the sample submission fits
     submission : keys of [submission]; why : of a key, why
+    odd : what a few cells of 0 and 1 hold instead
     """
 
     task: str = "single"
@@ -44,6 +45,7 @@ class Targets:
     fits: tuple[str, ...] = ()
     submission: dict[str, object] = field(default_factory=dict)
     why: dict[str, str] = field(default_factory=dict)
+    odd: list[str] = field(default_factory=list)
 
 
 def find_targets(
@@ -159,8 +161,17 @@ def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | 
         whole = list(filter(all, rows))
         columns = [list(cells) for cells in zip(*(whole or rows), strict=True)] or [[]]
     if len(columns) > 1:
+        odd = _odd_flags(columns)
+        if odd:
+            columns = [[cell for cell in cells if cell not in odd] for cells in columns]
+            found.odd = odd
         _refuse_classes(found, columns)
-        if hold_flags(columns):
+        if odd:
+            found.task, found.why["task"] = (
+                "multilabel",
+                f"columns of 0 and 1; what '{plain(odd[0], 40)}' means is not known",
+            )
+        elif hold_flags(columns):
             one = all(sum(map(is_true, row)) == 1 for row in zip(*columns, strict=True))
             found.task = "single" if one else "multilabel"
             found.why["task"] = (
@@ -184,6 +195,17 @@ def _kind(found: Targets, columns: list[list[str]], sample: tuple[str, Table] | 
         _numeric_kind(found, [n for n in numbers if n is not None], len(cells), sample)
     else:
         found.why["task"] = f"one of {len(distinct):,} labels a row"
+
+
+def _odd_flags(columns: list[list[str]]) -> list[str]:
+    """What a few cells hold in columns of 0 and 1, say a 2 in 10,000; [] where it is nothing, or more than a slip."""
+    times = Counter(cell.strip().lower() for cells in columns for cell in cells)
+    odd = [cell for cell in times if not are_flags([cell, "1"])]
+    total = sum(times.values())
+    return odd if odd and sum(times[cell] for cell in odd) <= _SLIPS * total and total > 1 / _SLIPS else []
+
+
+_SLIPS = 0.001
 
 
 def hold_flags(columns: Sequence[Sequence[str]]) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 from harness.base.errors import UserError
 from harness.base.storage.atomic_files import write_text
 from harness.base.untrusted_text import plain
+from harness.competition.builtin.facts import are_places
 from harness.data.guess.layout import Layout
 from harness.data.guess.targets import Targets
 
@@ -59,6 +60,8 @@ def competition_toml(
         lines.append("# classes = [...]          left out: read from the data and kept in classes.txt")
     if symmetries:
         lines.append(_line("symmetries", list(symmetries), why))
+    elif targets.task == "regression" and are_places(targets.label):
+        lines.append("# symmetries                  none: a mirrored image has its points elsewhere")
     else:
         lines.append(
             '# symmetries = ["hflip"]   changes that leave the label as it is (also vflip, rot90, rot180, rot270)'

@@ -212,7 +212,7 @@ def list_by_table(tree: FileTree, name: str, spec: DataSpec, classes: Sequence[s
         raise UserError(
             f"{table.shown}: {len(missing):,} of its {len(ids):,} ids have no image in {tree.show(name)}, e.g. "
             f"'{plain(missing[0], 80)}'{_wanted_file(spec, table, ids, missing[0])}. Download both again if one of them is cut off or of "
-            "another version; or correct data.train, data.id, data.files in competition.toml."
+            "another version; or correct data.train, data.id, data.files, or of a row for each image and class data.long, in competition.toml."
         )
     kept = [found for found in files if found is not None]
     used = {file for found in kept for file in found}
@@ -332,7 +332,7 @@ def list_test(
     if not rows:
         raise UserError(
             f"{tree.show(name)}: none of the {len(ids):,} ids of the sample submission has an image there, e.g. not '{plain(ids[0], 80)}'. "
-            f"There is, e.g., '{plain(there[0], 200)}'. Correct data.test, submission.id or data.files in competition.toml."
+            f"There is, e.g., '{plain(there[0], 200)}'. Correct data.test, submission.id or data.files, or of a row for each image and class submission.long, in competition.toml."
         )
     used = {file for _, found in rows for file in found}
     surplus = [file for file in there if file not in used]

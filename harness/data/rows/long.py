@@ -79,7 +79,12 @@ def one_row_each(table: Table, long: str, id_column: str, value: str, classes: S
             )
         for name, rows in _rows_of_classes(table, value, values, of_row, names, images).items():
             found[name] = ([values[row] for row in rows], _origin(table, value, rows))
-    return replace(_of(table, found, dropped), separators=separators, labels=labels)
+    first: dict[str, int] = {}
+    for row, name in enumerate(names if long == value else ()):
+        first.setdefault(name, table.origin(value)[1][row])
+    return replace(
+        _of(table, found, dropped), separators=separators, labels=labels, value_column=value, rows_of_labels=first
+    )
 
 
 def one_row_of_images(table: Table, long: str, id_column: str, classes: Sequence[str] = ()) -> Table:
@@ -188,6 +193,12 @@ def _refuse_holes(table: Table, of_row: Sequence[int], names: Sequence[str], ids
     having = {image for image, other in pairs if other == name}
     lacks = next(place for place in range(len(ids)) if place not in having)
     n = len(ids) - rows
+    twin = next((other for other in there if other != name and other.casefold() == name.casefold()), None)
+    if twin is not None:
+        raise UserError(
+            f"{table.shown}: class '{plain(name, 80)}' ({counted(rows, 'row')}, e.g. of '{plain(ids[next(iter(having))], 80)}') is written "
+            f"'{plain(twin, 80)}' in {counted(there[twin], 'row')}. Correct the former."
+        )
     raise UserError(
         f"{table.shown}: {counted(n, 'image')} of {len(ids):,} {'has' if n == 1 else 'have'} no row for class "
         f"'{plain(name, 80)}', e.g. '{plain(ids[lacks], 80)}', and there are {len(there):,} classes: {listed(list(there), 8)}. Complete it; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -309,6 +310,11 @@ def _refuse_other_values(
     known = set(map(str, range(len(competition.classes)))) if spec.value == "index" else set(competition.classes)
     fractions = cells and all(map(_is_fraction, cells))
     numeric = all(_number(cell) is not None for cell in cells)
+    if spec.value in ("labels", "ranked") and (mark := _other_separator(cells, known, spec.separator)) is not None:
+        raise UserError(
+            f"{shown}: column '{plain(wanted[0], 80)}' has '{plain(mark, 8)}' between the names, as in '{plain(next(c for c in cells if mark in c), 80)}', and "
+            f"'{plain(spec.separator, 8)}' would be written. In competition.toml: separator = {json.dumps(mark)} under [submission]."
+        )
     if spec.value in ("class", "index", "onehot", "labels") and fractions and not known.intersection(cells):
         said, meant = "fractions", "probability"
     elif spec.value in ("probability", "number", "index", "onehot") and cells and not numeric:
@@ -319,6 +325,22 @@ def _refuse_other_values(
         f"{shown}: column '{plain(wanted[0], 80)}' holds {said}, as '{plain(cells[0], 80)}', where submission.value = '{spec.value}' would "
         f'write something else. Correct it in competition.toml: value = "{meant}"?'
     )
+
+
+def _other_separator(cells: list[str], names: set[str], separator: str) -> str | None:
+    """What stands between the names in the cells of a sample submission, where it is not `separator`; None where it is, or none has several."""
+
+    def parts(cell: str, mark: str) -> list[str]:
+        return [part.strip() for part in cell.split(mark) if part.strip()]
+
+    several = [cell for cell in cells if cell not in names]
+    if not several or any(len(parts(c, separator)) > 1 and names.issuperset(parts(c, separator)) for c in several):
+        return None
+    for mark in ("|", ";", ",", " "):
+        if any(len(parts(cell, mark)) > 1 and names.issuperset(parts(cell, mark)) for cell in several):
+            spaced = all(f"{mark} " in cell for cell in several if mark in cell) and mark != " "
+            return f"{mark} " if spaced else mark
+    return None
 
 
 def _is_fraction(cell: str) -> bool:

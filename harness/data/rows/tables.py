@@ -30,6 +30,7 @@ from harness.data.files.spreadsheets import read_sheet
 from harness.data.files.stacks import open_stack
 
 _MOST_JSON, _MOST_COLUMNS = 1 << 30, 100_000
+_FEW_REPEATED = 0.9  # of the rows have an id of their own: what is repeated is a mistake
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Table:
     classes : of columns whose cells are numbers of classes in the file the names of these, which stand in the cells here
     labels : the columns of the targets, where the file has a row for each image and class
     dropped : columns of the file that are none here, with the reason
+    value_column : of the file, that holds the values of `labels`; rows_of_labels : of labels in cells the first row of the file, counted
+        from 0, that has each
     """
 
     header: list[str]
@@ -60,6 +63,8 @@ class Table:
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     dropped: Mapping[str, str] = field(default_factory=dict)
+    value_column: str | None = None
+    rows_of_labels: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -91,7 +96,14 @@ class Table:
         """The cells of the id's column; as `column`, and a UserError where two of them are one id."""
         ids = self.column(name, key)
         shown, rows = self.origin(name)
-        refuse_duplicate_ids(ids, shown, rows)
+        try:
+            refuse_duplicate_ids(ids, shown, rows)
+        except UserError as error:
+            if key != "data.id" or len(set(ids)) > _FEW_REPEATED * len(ids):
+                raise
+            raise UserError(
+                f"{error} Where each row is of an image and a class, or says that its image has a label: data.long in competition.toml (docs/layouts.md)."
+            ) from None
         return ids
 
     def origin(self, name: str) -> tuple[str, Sequence[int]]:
@@ -100,7 +112,8 @@ class Table:
 
     def place(self, name: str, number: int) -> str:
         """Where a cell stands, in words."""
-        return f"{row_in_file(self.shown, self.origins, name, number)}, column '{plain(name, 80)}'"
+        column = self.value_column if name in self.labels and self.value_column else name
+        return f"{row_in_file(self.shown, self.origins, name, number)}, column '{plain(column, 80)}'"
 
     @property
     def rows_in_file(self) -> int:

@@ -39,7 +39,16 @@ def targets_of(table: Table, spec: DataSpec) -> RawTargets:
     columns = [table.column(name, "data.label") for name in names]
     told = table.classes.get(names[0], ()) if len(names) == 1 else ()
     separator = spec.separator if spec.long is None else table.separators.get(names[0])
-    return RawTargets(columns, list(names), table.shown, separator, table.origins, told)
+    return RawTargets(
+        columns,
+        list(names),
+        table.shown,
+        separator,
+        table.origins,
+        told,
+        value_column=table.value_column if table.labels else None,
+        rows_of_labels=table.rows_of_labels,
+    )
 
 
 def classes_of(task: Task, raw: RawTargets, wanted: Sequence[str] = ()) -> tuple[str, ...]:
@@ -102,7 +111,7 @@ def _refuse_other_cases(raw: RawTargets, times: Counter[str]) -> None:
     for common, rare in _cased(times):
         if times[common] >= RARE * times[rare]:
             raise UserError(
-                f"{raw.place(_row_of(raw, rare))}: label '{plain(rare, 80)}' ({counted(times[rare], 'row')}) is written '{plain(common, 80)}' in "
+                f"{_place_of(raw, rare)}: label '{plain(rare, 80)}' ({counted(times[rare], 'row')}) is written '{plain(common, 80)}' in "
                 f"{counted(times[common], 'row')}. Correct the former; if both are classes, name all of them in competition.toml: classes = [...]."
             )
 
@@ -114,7 +123,7 @@ def _refuse_other_separators(raw: RawTargets, times: Counter[str]) -> None:
         hint = _separator_hint(label, times, marks)
         if hint:
             raise UserError(
-                f"{raw.place(_row_of(raw, label))}: label '{plain(label, 80)}' is made of labels that stand alone in other rows. {hint}Or correct the "
+                f"{_place_of(raw, label)}: label '{plain(label, 80)}' is made of labels that stand alone in other rows. {hint}Or correct the "
                 "cell; if it is a label of its own, name all of them in competition.toml: classes = [...]."
             )
 
@@ -141,7 +150,7 @@ def notes_on_labels(task: Task, raw: RawTargets, are_classes: bool) -> list[str]
         )
     for common, rare in _slips(times) if are_classes else ():
         notes.append(
-            f"{raw.row(_row_of(raw, rare))}: the label '{plain(rare, 80)}' ({counted(times[rare], 'row')}) is nearly '{plain(common, 80)}' ({counted(times[common], 'row')}) "
+            f"{_place_of(raw, rare)}: the label '{plain(rare, 80)}' ({counted(times[rare], 'row')}) is nearly '{plain(common, 80)}' ({counted(times[common], 'row')}) "
             "and is a class of its own; if it is a slip, correct it and delete classes.txt"
         )
     return notes
@@ -169,6 +178,11 @@ def _cased(times: Counter[str]) -> list[tuple[str, str]]:
     for label, _ in times.most_common():
         spelt.setdefault(label.casefold(), []).append(label)
     return [(names[0], other) for names in spelt.values() for other in names[1:]]
+
+
+def _place_of(raw: RawTargets, label: str) -> str:
+    """Where the first row that has the label stands."""
+    return raw.place_of_label(label) or raw.place(_row_of(raw, label))
 
 
 def _row_of(raw: RawTargets, label: str) -> int:
@@ -238,7 +252,11 @@ def encode(task: Task, raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
     """
     if task.of == NUMBERS:
         _check_columns(task, raw, classes)
-        return np.stack([_numbers(raw, c) for c in range(len(raw.columns))], axis=1).astype(np.float32)
+        names = [nfc(name) for name in raw.names]
+        order = (
+            [names.index(nfc(name)) for name in classes] if set(names) == set(map(nfc, classes)) else range(len(names))
+        )
+        return np.stack([_numbers(raw, c) for c in order], axis=1).astype(np.float32)
     if _is_wide(task, raw):
         _check_columns(task, raw, classes)
         order = [[nfc(n) for n in raw.names].index(nfc(name)) for name in classes]
@@ -357,7 +375,7 @@ def _labels_in_a_cell(raw: RawTargets, classes: tuple[str, ...]) -> np.ndarray:
         for label in split_labels(cell, raw.separator):
             if label not in index:
                 raise UserError(
-                    f"{raw.place(row)}: label '{plain(label, 80)}' is none of the classes{plain(nearest(label, classes))}: {listed(classes)}. "
+                    f"{raw.place_of_label(label) or raw.place(row)}: label '{plain(label, 80)}' is none of the classes{plain(nearest(label, classes))}: {listed(classes)}. "
                     f"{_separator_hint(label, index)}Correct the cell, or 'classes' in competition.toml."
                 )
             table[row, index[label]] = 1

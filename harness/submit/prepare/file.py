@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harness.base.errors import UserError
 from harness.base.storage.atomic_files import complete_file
 from harness.competition import Competition
 from harness.data.cache import Dataset
@@ -27,6 +28,10 @@ def prepare_file(competition: Competition, dataset: Dataset, file: Path, out: Pa
         temporary.write_text(
             Form(separator=sample_separator(dataset.submission)).text(table), encoding="utf-8", newline=""
         )
-    refuse_problems(path, competition, ids, dataset, f"--file {file}")
+    try:
+        refuse_problems(path, competition, ids, dataset, f"--file {file}")
+    except UserError:
+        path.unlink()  # beside checked files it would look like one
+        raise
     intent = intent_of(competition, path, len(table), path.stem, (), message or f"file {file.name}", None, None)
     return Prepared(intent, dataset.source, None, None, None, {}, [moved] if moved else [])

@@ -232,3 +232,29 @@ def test_places_are_the_targets_where_no_sample_says_which(folder: Path):
     assert (targets.task, targets.label) == ("regression", list(told))
     table(folder / "train.csv", id=TRAIN, label=["a", "b"] * 6, **told)
     assert guessed(folder)[1].label == ["label"]  # boxes of something
+
+
+def test_a_sample_that_lacks_a_row_is_long_still(folder: Path):
+    rows = [(f"{i}_{name}", value(n, k)) for n, i in enumerate(TRAIN) for k, name in enumerate(NAMES)]
+    table(folder / "train.csv", ID=[i for i, _ in rows], Label=[v for _, v in rows])
+    asked = [f"{i}_{name}" for i in TEST for name in NAMES][:-1]
+    table(folder / "sample_submission.csv", ID=asked, Label=[0.5] * len(asked))
+    assert guessed(folder)[1].submission["long"] == "{id}_{class}"
+
+
+def test_a_cell_that_is_no_number_is_told_before_all_else(folder: Path):
+    rows = [(f"{i}_{name}", value(n, k)) for n, i in enumerate(TRAIN) for k, name in enumerate(NAMES)]
+    table(folder / "train.csv", ID=[i for i, _ in rows], Label=[v for _, v in rows[:-1]] + ["x"])
+    with pytest.raises(UserError, match="^Not known: whether 'train.csv'.*row 36, column 'Label': 'x' is no number"):
+        guessed(folder)
+
+
+def test_a_2_among_thousands_of_0_and_1_makes_no_regression(tmp_path: Path):
+    ids = [f"i{n}" for n in range(600)]
+    images(tmp_path, *(f"train/{i}.png" for i in ids))
+    marks = {name: [int((n + k) % 3 == 0) for n in range(600)] for k, name in enumerate("abc")}
+    marks["b"][7] = 2
+    table(tmp_path / "train.csv", id=ids, **marks)
+    table(tmp_path / "sample_submission.csv", id=["x"], a=[0.1], b=[0.1], c=[0.1])
+    layout, targets = guessed(tmp_path)
+    assert targets.task == "multilabel" and "'2'" in targets.why["task"] and "where" not in layout.values

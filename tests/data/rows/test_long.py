@@ -56,7 +56,7 @@ def test_a_row_each_with_a_column_for_each_class():
     found = one_row_each(table(*rows), "{id}_{class}", "ID", "Label")
     assert (found.header, found.columns) == (["ID", "x", "y"], [["b", "a"], ["1", "1"], ["0", "0"]])
     assert (found.labels, found.rows_in_file) == (("x", "y"), 5)
-    assert found.place("y", 1) == "train.csv: row 2, column 'y'"  # where the cell stands in the file
+    assert found.place("y", 1) == "train.csv: row 2, column 'Label'"  # where the cell stands in the file
 
 
 def test_what_is_known_of_an_image_stays_and_what_differs_between_its_rows_goes():
@@ -125,3 +125,20 @@ def test_rows_that_are_asked_for_are_images_too():
         table(("a_x", "p"), ("a_y", "p"), ("b_x", "q"), header=("id", "patient")), "{id}_{class}", "id"
     )
     assert (found.header, found.columns) == (["id", "patient"], [["a", "b"], ["p", "q"]])
+
+
+def test_a_class_in_another_case_is_told_as_one():
+    rows = [(f"{i}_{name}", "1") for i in "abc" for name in ("x", "y")]
+    rows[3] = ("b_Y", "1")
+    with pytest.raises(
+        UserError, match=r"class 'Y' \(1 row, e.g. of 'b'\) is written 'y' in 2 rows. Correct the former"
+    ):
+        one_row_each(table(*rows), "{id}_{class}", "ID", "Label")
+
+
+def test_many_repeated_ids_are_offered_to_be_long():
+    with pytest.raises(UserError, match="stands in row 1 and in row 2.*data.long in competition.toml"):
+        table(("a", "x"), ("a", "y"), ("b", "x")).ids("ID")
+    with pytest.raises(UserError) as error:
+        table(*[(f"i{n}", "x") for n in range(20)], ("i3", "x")).ids("ID")
+    assert "data.long" not in str(error.value)

@@ -150,7 +150,10 @@ def test_a_label_that_differs_in_case_is_refused_where_it_is_rare_and_noted_wher
 def test_a_slip_of_the_pen_is_told(task, mark: str | None):
     raw = cells(*["buildings"] * 40, *["runway"] * 40, "buldings", separator=mark)
     [note] = notes_on_labels(task, raw, True)
-    assert "row 81: the label 'buldings' (1 row) is nearly 'buildings' (40 rows)" in note and "classes.txt" in note
+    assert (
+        "row 81, column 'label': the label 'buldings' (1 row) is nearly 'buildings' (40 rows)" in note
+        and "classes.txt" in note
+    )
     assert notes_on_labels(task, raw, False) == []
     numbered = cells(*["class_1"] * 40, "class_11", *["oak"] * 40, "oaks", separator=mark)
     assert [n for n in notes_on_labels(task, numbered, True) if "class_11" in n] == []
@@ -210,3 +213,22 @@ def test_a_column_of_ones_and_blanks_says_no_where_it_is_empty():
     )
     with pytest.raises(UserError, match="row 3, column 'a': '' is neither 0 nor 1"):  # not told, for there are 0s
         encode(TASKS["multilabel"], columns(a=["1", "0", ""], b=["1", "1", "1"]), ("a", "b"))
+
+
+def test_numbers_stand_under_their_names_whatever_their_order():
+    raw = RawTargets([["1", "2"], ["10", "20"], ["0.1", "0.2"]], ["b", "a", "c"], "train.csv")
+    regression = TASKS["regression"]
+    order = classes_of(regression, raw, ("id", "a", "b", "c"))
+    assert order == ("a", "b", "c")
+    assert encode(regression, raw, order)[0].tolist() == pytest.approx([10, 1, 0.1])
+    assert encode(regression, raw, ("x", "y", "z"))[0].tolist() == pytest.approx([1, 10, 0.1])  # names of one's own
+
+
+def test_a_label_of_several_rows_is_told_where_it_stands():
+    rows = {"hare": 0, "Hare": 1003}
+    columns = [["hare"] * 30 + ["Hare"]]
+    raw = RawTargets(columns, ["tag"], "labels.csv", "\x1f", rows_of_labels=rows)
+    with pytest.raises(UserError, match="labels.csv: row 1004, column 'tag': label 'Hare'"):
+        classes_of(TASKS["multilabel"], raw)
+    with pytest.raises(UserError, match="labels.csv: row 1004, column 'tag': label 'Hare' is none of the classes"):
+        encode(TASKS["multilabel"], raw, ("hare",))
