@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
 from harness.data.files.names import alike, nfc
@@ -21,6 +23,7 @@ from harness.data.rows.tables import Table
 _TRIED, _AT_FIRST = 2000, 40
 """Cells that are looked at, evenly spread, and how many before the others."""
 _LONGEST, _MOST_MARKS, _MOST_CLASSES = 300, 16, 500
+_MOST_COLUMNS, _MOST_ROWS = 200, 1_000_000
 _MARKS = re.compile(r"[_\-./ |:]+")
 _NEARLY = 0.9
 """Share of the rows, or of the cells, that have to be as all are."""
@@ -126,9 +129,10 @@ def _marks(cells: Sequence[str]) -> list[str]:
 
 
 def _some(cells: Sequence[str]) -> list[str]:
-    """So many, evenly spread."""
-    step = max(len(cells) // _TRIED, 1)
-    return list(cells[::step])
+    """So many, at random: rows that stand every so often might all be of one class."""
+    if len(cells) <= _TRIED:
+        return list(cells)
+    return [cells[row] for row in sorted(np.random.default_rng(0).integers(0, len(cells), _TRIED).tolist())]
 
 
 def _are_numbers(cells: Iterable[str]) -> bool:
@@ -220,19 +224,20 @@ def _varying(table: Table, id_column: str) -> list[str]:
 
 def _sample(table: Table, inventory: Inventory, others: dict[str, Table], long: dict[str, Long]) -> Long | None:
     """A sample submission in long format: its rows name an image each, and a class that another table tells; None where it is not."""
-    known = _vocabularies(others, long)
-    if len(table.header) == 2:
-        for id_column, value in (table.header, table.header[::-1]):
-            ids = table.column(id_column, "")
-            if not ids or len(set(ids)) < len(ids) or not _are_numbers(_some(table.column(value, ""))):
-                continue
-            if any(images.share_named(_some(ids)) >= 0.5 for images in inventory.images):
-                continue
-            found = _sample_by_pattern(table, (id_column, value), known, inventory)
-            found = found or _sample_by_lookup(table, (id_column, value), known, others)
-            if found is not None:
-                return found
-    return _sample_by_column(table, known, inventory) if len(table.header) == 3 else None
+    if len(table.header) == 3:
+        return _sample_by_column(table, _vocabularies(others, long), inventory)
+    for id_column, value in (table.header, table.header[::-1]) if len(table.header) == 2 else ():
+        ids = table.column(id_column, "")
+        if not ids or len(set(ids)) < len(ids) or not _are_numbers(_some(table.column(value, ""))):
+            continue
+        if any(images.share_named(_some(ids)) >= 0.5 for images in inventory.images):
+            continue
+        known = _vocabularies(others, long)
+        found = _sample_by_pattern(table, (id_column, value), known, inventory)
+        found = found or _sample_by_lookup(table, (id_column, value), known, others)
+        if found is not None:
+            return found
+    return None
 
 
 def _vocabularies(others: dict[str, Table], long: dict[str, Long]) -> list[list[str]]:
@@ -240,14 +245,21 @@ def _vocabularies(others: dict[str, Table], long: dict[str, Long]) -> list[list[
     found = [list(told.names) for told in long.values()]
     for table in others.values():
         found.append(list(map(nfc, table.header)))
-        for cells in table.columns:
-            if len(distinct := list(dict.fromkeys(cells))) <= _MOST_CLASSES:
-                found.append([nfc(cell.strip()) for cell in distinct])
-            for mark in " ,;|" if any(mark in cell for cell in cells[:_AT_FIRST] for mark in " ,;|") else "":
-                parts = dict.fromkeys(nfc(part.strip()) for cell in cells for part in cell[:_LONGEST].split(mark))
-                if len(parts) <= _MOST_CLASSES:
-                    found.append(list(parts))
+        for cells in table.columns[:_MOST_COLUMNS]:
+            marks = [mark for mark in " ,;|" if any(mark in cell for cell in cells[:_AT_FIRST])]
+            found += [held for held in (_few_parts(cells, mark) for mark in (None, *marks)) if held]
     return found
+
+
+def _few_parts(cells: Sequence[str], mark: str | None) -> list[str]:
+    """The distinct cells, or the parts of them between marks, in their order; [] where there are very many."""
+    found: dict[str, None] = {}
+    for cell in dict.fromkeys(cells[:_MOST_ROWS]):
+        for part in [cell] if mark is None else cell[:_LONGEST].split(mark):
+            found[nfc(part.strip())] = None
+        if len(found) > _MOST_CLASSES:
+            return []
+    return list(found)
 
 
 def _vocabulary(names: Iterable[str], known: list[list[str]]) -> list[str] | None:

@@ -10,10 +10,12 @@ import pytest
 from harness.base.errors import UserError
 from harness.data.files.archives import FileTree
 from harness.data.guess.guess import guess
-from harness.data.guess.inventory import take_stock
+from harness.data.guess.inventory import Images, Inventory, take_stock
 from harness.data.guess.layout import Layout
+from harness.data.guess.long import long_tables
 from harness.data.guess.targets import Targets
 from harness.data.guess.written import competition_toml
+from harness.data.rows.tables import Table
 from tests.data.guess.test_tables import images, table
 
 TRAIN, TEST = [f"ID_{n:02x}" for n in range(12)], [f"ID_{n:02x}" for n in range(40, 44)]
@@ -258,3 +260,14 @@ def test_a_2_among_thousands_of_0_and_1_makes_no_regression(tmp_path: Path):
     table(tmp_path / "sample_submission.csv", id=["x"], a=[0.1], b=[0.1], c=[0.1])
     layout, targets = guessed(tmp_path)
     assert targets.task == "multilabel" and "'2'" in targets.why["task"] and "where" not in layout.values
+
+
+def test_large_tables_whose_classes_come_in_turn():
+    ids = [f"ID_{n:06x}" for n in range(4000)]
+    cells = [f"{i}_{name}" for i in ids for name in NAMES]
+    train = Table(["ID", "Label"], [cells, ["0", "1", "0"] * 4000], "train.csv")
+    sample = Table(["ID", "Label"], [cells[:3000], ["0.5"] * 3000], "sample.csv")
+    images_of = Images("train", [f"train/{i}.png" for i in ids])
+    inventory = Inventory(None, {"train.csv": train, "sample.csv": sample}, [images_of], [])  # type: ignore[arg-type]
+    found = long_tables(inventory, ("sample.csv", sample), ["sample.csv"])
+    assert list(found.tables) == ["train.csv"] and found.sample is not None and found.sample.names == NAMES
