@@ -6,7 +6,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from harness.base.errors import UserError, needs
 from harness.competition.recipe import (
@@ -55,18 +55,18 @@ def is_pattern(long: str) -> bool:
     return "{" in long
 
 
-def _pattern_or_column(long: str | None) -> str | None:
-    if long is not None and not long.strip():
+def _pattern_or_column(long: str) -> str:
+    if not long.strip():
         raise ValueError("is empty; leave it out, or name a column or a pattern")
-    if (
-        long is not None
-        and is_pattern(long)
-        and not re.fullmatch(r"[^{}]*(\{id\}[^{}]+\{class\}|\{class\}[^{}]+\{id\})[^{}]*", long)
-    ):
+    made = re.fullmatch(r"[^{}]*(\{id\}[^{}]+\{class\}|\{class\}[^{}]+\{id\})[^{}]*", long)
+    if is_pattern(long) and not made:
         raise ValueError(
             'must be a column, or a pattern with {id} and {class} and something between the two, as "{id}_{class}"'
         )
     return long
+
+
+PatternOrColumn = Annotated[str, AfterValidator(_pattern_or_column)]
 
 
 class DataSpec(Later):
@@ -133,7 +133,7 @@ class DataSpec(Later):
     label: Names = ("label",)
     """csv_pixels, table_pixels, image_csv, arrays: the target's column, or a list of columns: one-hot, a label each, a number each. npz:
     array of the labels, indices of classes or their names as text, in `train`."""
-    long: str | None = None
+    long: PatternOrColumn | None = None
     """image_csv: `labels` has a row for each image and class; this says which class: a pattern of the id's cells, "{id}_{class}", or a
     column. `label` is the column of the values; named here too, a row says that its image has the label in it."""
     separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
@@ -223,11 +223,6 @@ class DataSpec(Later):
     @classmethod
     def _all_inside_the_data_folder(cls, names: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(_inside, names))
-
-    @field_validator("long")
-    @classmethod
-    def _a_pattern_or_a_column(cls, long: str | None) -> str | None:
-        return _pattern_or_column(long)
 
     @model_validator(mode="after")
     def _one_column_of_values(self) -> DataSpec:
@@ -417,18 +412,11 @@ def _inside(name: str) -> str:
     return path.as_posix()  # 'train/' is 'train'
 
 
-class LookupSpec(Frozen):
-    """[submission] lookup: which image a row of the sample submission is of, where its id does not say so."""
+class LookupSpec(JoinSpec):
+    """[submission] lookup: which image and class a row of the sample submission is of, by the columns `submission.id` and `long` of a table."""
 
-    file: str
-    """The table, relative to <data root>/<slug>/, with the column `submission.id`, and that of `long`."""
     id: str
     """Its column of the images' ids."""
-
-    @field_validator("file")
-    @classmethod
-    def _inside_the_data_folder(cls, name: str) -> str:
-        return _inside(name)
 
 
 class SubmissionSpec(Later):
@@ -450,7 +438,7 @@ class SubmissionSpec(Later):
     rows: str | None = None
     """Column of `data.test_rows` that names the submission's row of a test image, where a row is of several images (the views of a
     breast): their outputs are averaged. OOF scores stay by image."""
-    long: str | None = None
+    long: PatternOrColumn | None = None
     """The file has a row for each image and class, or each image and number, with its value in `target`; this says which: a pattern of
     the id's cells, "{id}_{class}", or a column."""
     lookup: LookupSpec | None = None
@@ -466,11 +454,6 @@ class SubmissionSpec(Later):
     @classmethod
     def _inside_the_data_folder(cls, name: str | None) -> str | None:
         return None if name is None else _inside(name)
-
-    @field_validator("long")
-    @classmethod
-    def _a_pattern_or_a_column(cls, long: str | None) -> str | None:
-        return _pattern_or_column(long)
 
     @model_validator(mode="after")
     def _rows_that_are_known(self) -> SubmissionSpec:

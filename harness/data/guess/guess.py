@@ -48,7 +48,8 @@ from harness.data.guess.sizes import set_size
 from harness.data.guess.splits import Split, split_column
 from harness.data.guess.stacks import of_stacks
 from harness.data.guess.targets import Targets, find_targets, sample_columns
-from harness.data.guess.words import of_test, of_test_path, of_training, of_validation
+from harness.data.guess.validation import is_of_validation, names_twice, validation_tables
+from harness.data.guess.words import of_test, of_test_path, of_training
 from harness.data.rows.tables import Table, bare_id, joined, rows_where, stacked
 
 OTHER_ID = "the sample submission calls its id otherwise"
@@ -57,6 +58,7 @@ _BESIDE, _PICTURES = (
     re.compile(r"image|img|photo|pict|jpe?g|png", re.I),
 )
 """What folders of other things than the images are called, and folders of images, where both hold the same names."""
+_MANY = 20  # images: fewer are examples beside a table of pixels
 _FAR_MORE = 0.2  # more of a table's rows, in a folder further up
 
 
@@ -160,7 +162,6 @@ def _names_the_images(inventory: Inventory, pixels: str) -> bool:
     return any(m is not None and m.share * len(t) > 0.9 * len(inventory.images[0].files) for t, m in matched)
 
 
-_MANY = 20
 # Images in files.
 
 
@@ -208,7 +209,7 @@ def _of_images(layout: Layout, inventory: Inventory, long: dict[str, Long]) -> T
     targets = find_targets(
         table, None, matched.column, layout.sample, test_table[1] if test_table and told is None else None
     )
-    more = _validation_tables(layout, tables, table, targets, inventory) if name not in long and told is None else {}
+    more = validation_tables(layout, tables, table, targets, inventory) if name not in long and told is None else {}
     if more:
         layout.set("merge_labels", list(more), "its rows are training rows too")
         table = stacked([table, *more.values()])
@@ -222,34 +223,6 @@ def _of_images(layout: Layout, inventory: Inventory, long: dict[str, Long]) -> T
         columns_beside(layout, targets, table, test_table, asked)
     note_tables(layout, others, targets, table, test_table)
     return targets
-
-
-def _validation_tables(
-    layout: Layout, tables: dict[str, Table], table: Table, targets: Targets, inventory: Inventory
-) -> dict[str, Table]:
-    """Tables for validation like that of the training rows, whose images lie in the same folder, or in one beside it: data.train is then
-    the folder above, where each name is one image."""
-    column = layout.id_column or ""
-    ids = set(table.column(column, ""))
-    found = {
-        n: t
-        for n, t in tables.items()
-        if of_validation(PurePosixPath(n).name)
-        and all(map(t.has, (column, *targets.label)))
-        and ids.isdisjoint(t.column(column, ""))
-    }
-    rows = [i for t in found.values() for i in t.column(column, "")]
-    if not found or layout.values.get("files"):
-        return {}
-    folder = str(layout.values["train"])
-    images = next((i for i in inventory.images if i.folder == folder), None)
-    if images is not None and images.share_named(rows) == 1:
-        return found
-    above = next((i for i in inventory.images if i.folder == PurePosixPath(folder).parent.as_posix()), None)
-    if above is None or above.share_named([*ids, *rows]) < 1 or (_twice(above) and not all("/" in i for i in ids)):
-        return {}
-    layout.set("train", above.folder, "the folder above, for the images of validation are trained on too")
-    return found
 
 
 def _set_test(layout: Layout, test: Images | None) -> None:
@@ -299,7 +272,7 @@ def _table_and_folder(
         wider = _training_table(tables, images, sample)
         if wider is not None and wider[2].share > (best[2].share + _FAR_MORE if best else _FAR_MORE):
             best, folder = wider, images
-    if best is None or _is_of_validation(best, train):
+    if best is None or is_of_validation(best, train):
         return None
     stems = Counter(PurePosixPath(p).stem for p in folder.below)
     if max(stems.values()) > 1 and not best[2].files:
@@ -309,25 +282,9 @@ def _table_and_folder(
         inner.sort(key=lambda i: (bool(_BESIDE.search(i.folder)), not _PICTURES.search(i.folder)))
         for images in inner:
             narrower = _training_table(tables, images, sample)
-            if narrower is not None and narrower[2].share >= best[2].share and not _twice(images):
+            if narrower is not None and narrower[2].share >= best[2].share and not names_twice(images):
                 return (images, *narrower)
     return (folder, *best)
-
-
-def _is_of_validation(best: tuple[str, Table, Matched], train: Images) -> bool:
-    """Whether a table names no training image, and these lie in a folder for each class: it is of other rows (Tiny ImageNet's 'val')."""
-    tops = {PurePosixPath(path).parts[0] for path in train.below if "/" in path}
-    in_classes = len(tops) > 1 and all("/" in path for path in train.below)
-    named = best[2].files or train.share_named(best[1].column(best[2].column, "")[:_SOME])
-    return in_classes and not named
-
-
-_SOME = 2000
-
-
-def _twice(images: Images) -> bool:
-    """Whether two images have one name."""
-    return len({PurePosixPath(p).stem for p in images.below}) < len(images.files)
 
 
 def _rows_of_split(layout: Layout, table: Table, split: Split, id_column: str, train: Images) -> Table:

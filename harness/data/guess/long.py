@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.base.errors import UserError
 from harness.base.untrusted_text import plain
+from harness.competition.data_spec import is_pattern
 from harness.data.files.names import alike, nfc
 from harness.data.guess.inventory import Images, Inventory
 from harness.data.rows.long import one_row_each, parted
@@ -93,7 +94,7 @@ def long_tables(inventory: Inventory, sample: tuple[str, Table] | None, samples:
 def _is_asked(told: Long, wanted: set[str], alone: bool) -> bool:
     """Whether the classes are what the sample submission asks for (else they may be raters, or views); alone : without one ids that hold
     the class are believed."""
-    return "{" in told.long if alone else set(told.names) <= wanted
+    return is_pattern(told.long) if alone else set(told.names) <= wanted
 
 
 def _by_pattern(table: Table, images: Images) -> Long | None:

@@ -11,6 +11,7 @@ from harness.base.errors import UserError
 from harness.base.untrusted_text import listed, plain
 from harness.competition.builtin.facts import are_places, places_among
 from harness.data.files.names import BETWEEN, nfc
+from harness.data.rows.sample_submission import separator_between
 from harness.data.rows.tables import Table
 from harness.data.rows.targets import are_flags, is_true
 
@@ -283,16 +284,11 @@ def _separator(cells: list[str]) -> str | None:
     return None
 
 
-def _mark_between(cells: list[str], names: list[str]) -> str | None:
-    """What stands between labels in the cells of a sample submission, by their names; None where no cell has several."""
-    known = {part for name in names for part in name.split(BETWEEN)}
-    for mark in ("|", ";", ",", " "):
-        if any(
-            len(parts := [p.strip() for p in cell.split(mark) if p.strip()]) > 1 and known.issuperset(parts)
-            for cell in cells
-        ):
-            return mark
-    return None
+def _handed_in_with(found: Targets, cells: list[str], values: list[str]) -> str | None:
+    """What stands between labels that are handed in; of rows with a label each only the sample submission tells it."""
+    if found.separator == BETWEEN:
+        return separator_between(cells, {part for name in values for part in name.split(BETWEEN)})
+    return _as_joined(cells, found.separator) if found.separator not in (None, " ") else None
 
 
 def _as_joined(cells: list[str], mark: str) -> str:
@@ -328,9 +324,9 @@ def _handed_in(found: Targets, sample: Table, columns: tuple[str, list[str]], va
         )
     elif found.task == "multilabel":
         spec.update(value="labels", target=asked[0] if asked else "label")
-        mark = found.separator if found.separator != BETWEEN else _mark_between(cells, values)
+        mark = _handed_in_with(found, cells, values)
         if mark and mark != " ":
-            spec["separator"] = _as_joined(cells, mark)
+            spec["separator"] = mark
         _metric(found, "samples_f1", "micro_f1", "macro_f1", "fbeta(beta=2)")
     else:
         _one_column(found, asked[0] if asked else "label", cells, numbers, fractional, values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
@@ -310,7 +310,8 @@ def _refuse_other_values(
     known = set(map(str, range(len(competition.classes)))) if spec.value == "index" else set(competition.classes)
     fractions = cells and all(map(_is_fraction, cells))
     numeric = all(_number(cell) is not None for cell in cells)
-    if spec.value in ("labels", "ranked") and (mark := _other_separator(cells, known, spec.separator)) is not None:
+    mark = separator_between(cells, known, spec.separator) if spec.value in ("labels", "ranked") else None
+    if mark not in (None, spec.separator):
         raise UserError(
             f"{shown}: column '{plain(wanted[0], 80)}' has '{plain(mark, 8)}' between the names, as in '{plain(next(c for c in cells if mark in c), 80)}', and "
             f"'{plain(spec.separator, 8)}' would be written. In competition.toml: separator = {json.dumps(mark)} under [submission]."
@@ -327,18 +328,17 @@ def _refuse_other_values(
     )
 
 
-def _other_separator(cells: list[str], names: set[str], separator: str) -> str | None:
-    """What stands between the names in the cells of a sample submission, where it is not `separator`; None where it is, or none has several."""
+def separator_between(cells: Sequence[str], names: Collection[str], given: str | None = None) -> str | None:
+    """What stands between several of these names in cells of a sample submission, with a blank behind it where it always has one; None
+    where no cell has several.
 
-    def parts(cell: str, mark: str) -> list[str]:
-        return [part.strip() for part in cell.split(mark) if part.strip()]
-
+    given : what is tried first
+    """
     several = [cell for cell in cells if cell not in names]
-    if not several or any(len(parts(c, separator)) > 1 and names.issuperset(parts(c, separator)) for c in several):
-        return None
-    for mark in ("|", ";", ",", " "):
-        if any(len(parts(cell, mark)) > 1 and names.issuperset(parts(cell, mark)) for cell in several):
-            spaced = all(f"{mark} " in cell for cell in several if mark in cell) and mark != " "
+    for mark in (*([given] if given else []), "|", ";", ",", " "):
+        parts = ([part.strip() for part in cell.split(mark) if part.strip()] for cell in several)
+        if any(len(found) > 1 and all(part in names for part in found) for found in parts):
+            spaced = mark not in (given, " ") and all(f"{mark} " in cell for cell in several if mark in cell)
             return f"{mark} " if spaced else mark
     return None
 
